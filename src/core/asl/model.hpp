@@ -1,0 +1,203 @@
+// The immutable model of a definition: what machine::advance() runs.
+//
+// Built once per flow version by asl::compile(), which has checked everything, so that the machine never
+// meets a malformed definition: every path is compiled, every transition is an index, every number is in
+// range. A Block is a StartAt with its States; the flow's top level is one, and so is each branch of a
+// Parallel and the processor of a Map. Frames name a state by its name and find it here. Shared between runs
+// and threads of control: nothing here changes after compile().
+//
+// Called by asl (builds it), machine (runs it), src/pg (which endpoints and flows a definition names).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/asl/resource.hpp"
+#include "core/asl/timestamp.hpp"
+#include "core/json.hpp"
+#include "core/path/path.hpp"
+
+namespace flowctl::asl {
+
+enum class StateType { Pass, Task, Choice, Wait, Succeed, Fail, Parallel, Map };
+enum class QueryLanguage { JsonPath, Jsonata };
+
+std::string_view name_of(StateType type) noexcept;  // "Pass", ...
+
+// Where a transition leads: an index into the states of the same block, or the end of the block.
+using StateIndex = int;
+inline constexpr StateIndex kEnd = -1;
+
+// InputPath and OutputPath: the whole (absent or "$"), nothing (null: the empty object), or what a path
+// selects.
+struct Selection {
+    enum class Kind { Whole, Nothing, Path };
+    Kind kind = Kind::Whole;
+    std::optional<path::Expression> path;  // Kind::Path
+};
+
+// ResultPath: the result replaces the input (absent or "$"), is dropped (null), or goes into the input at a
+// path.
+struct ResultPlace {
+    enum class Kind { Replace, Discard, Insert };
+    Kind kind = Kind::Replace;
+    std::optional<path::ReferencePath> path;  // Kind::Insert
+};
+
+// A number of seconds that the definition says, or a path that leads to it.
+struct Seconds {
+    std::optional<std::int64_t> literal;
+    std::optional<path::Expression> path;
+    bool given() const noexcept { return literal || path; }
+};
+
+// ------------------------------------------------------------------------------------------- errors
+
+struct Retrier {
+    std::vector<std::string> error_equals;
+    std::int64_t interval_seconds = 1;
+    std::int64_t max_attempts = 3;
+    double backoff_rate = 2.0;
+    std::optional<std::int64_t> max_delay_seconds;
+    bool full_jitter = false;
+};
+
+struct Catcher {
+    std::vector<std::string> error_equals;
+    StateIndex next = kEnd;
+    ResultPlace result_path;
+    std::optional<path::Template> assign;
+};
+
+// ------------------------------------------------------------------------------------------- choice
+
+// One comparison, taken apart: the 42 names are these eleven kinds, of which four have relations and a
+// ...Path form.
+struct Comparison {
+    enum class Kind {
+        String,
+        Numeric,
+        Boolean,
+        Timestamp,  // against a value, by `relation`
+        StringMatches,
+        IsNull,
+        IsPresent,
+        IsNumeric,
+        IsString,
+        IsBoolean,
+        IsTimestamp,  // against true or false
+    };
+    enum class Relation { Equals, LessThan, GreaterThan, LessThanEquals, GreaterThanEquals };
+
+    Kind kind = Kind::IsPresent;
+    Relation relation = Relation::Equals;
+    std::optional<path::Expression> variable;      // always there
+    json::Value literal;                           // the operand as written, unless `operand_path`
+    std::optional<path::Expression> operand_path;  // the ...Path operators
+    std::optional<asl::Timestamp> instant;         // Timestamp kinds: the literal, read
+};
+
+struct Condition {
+    enum class Kind { Compare, And, Or, Not };
+    Kind kind = Kind::Compare;
+    std::vector<Condition> operands;            // And, Or: at least one; Not: exactly one
+    std::shared_ptr<const Comparison> compare;  // Kind::Compare
+};
+
+struct ChoiceRule {
+    Condition condition;
+    StateIndex next = kEnd;
+    std::optional<path::Template> assign;
+};
+
+// ------------------------------------------------------------------------------------------- states
+
+struct Block;
+
+struct PassFields {
+    std::optional<json::Value> result;
+};
+
+struct TaskFields {
+    Resource resource;
+    Seconds timeout;
+    Seconds heartbeat;
+    std::optional<path::Template> credentials;
+};
+
+struct ChoiceFields {
+    std::vector<ChoiceRule> rules;
+    std::optional<StateIndex> default_next;
+};
+
+// Exactly one of the four is there.
+struct WaitFields {
+    Seconds seconds;
+    std::optional<Timestamp> timestamp;
+    std::optional<path::Expression> timestamp_path;
+};
+
+struct SucceedFields {};
+
+struct FailFields {
+    std::optional<std::string> error;
+    std::optional<path::Expression> error_path;
+    std::optional<std::string> cause;
+    std::optional<path::Expression> cause_path;
+};
+
+struct ParallelFields {
+    std::vector<std::shared_ptr<const Block>> branches;
+};
+
+struct MapFields {
+    std::shared_ptr<const Block> processor;
+};
+
+struct State {
+    std::string name;
+    QueryLanguage language = QueryLanguage::JsonPath;
+    StateIndex next = kEnd;  // where the state goes when it is done (not Choice, Succeed, Fail)
+
+    // Of all types that have them; absent fields are as if they were not written.
+    Selection input_path;
+    std::optional<path::Template> parameters;
+    std::optional<path::Template> result_selector;
+    ResultPlace result_path;
+    Selection output_path;
+    std::optional<path::Template> assign;
+    std::vector<Retrier> retry;
+    std::vector<Catcher> catchers;
+
+    std::variant<PassFields, TaskFields, ChoiceFields, WaitFields, SucceedFields, FailFields, ParallelFields,
+                 MapFields>
+        fields;
+
+    StateType type() const noexcept { return static_cast<StateType>(fields.index()); }
+};
+
+struct Block {
+    StateIndex start_at = 0;
+    std::vector<State> states;  // in document order
+    std::map<std::string, StateIndex, std::less<>> by_name;
+
+    const State* find(std::string_view name) const noexcept {
+        const auto found = by_name.find(name);
+        return found == by_name.end() ? nullptr : &states[static_cast<std::size_t>(found->second)];
+    }
+};
+
+struct Flow {
+    std::string comment;
+    QueryLanguage language = QueryLanguage::JsonPath;
+    std::optional<std::int64_t> timeout_seconds;
+    Block top;
+};
+
+}  // namespace flowctl::asl
