@@ -1,0 +1,31 @@
+// Definitions: from the text of a state machine to the immutable model that the machine runs, with every finding.
+//
+// Callers: SQL functions define_flow and validate (findings), the worker (compile what define_flow accepted), tests.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/asl/model.hpp"
+
+namespace flowctl::asl {
+
+struct Finding {
+    enum class Severity { Error, Warning };
+    Severity severity = Severity::Error;
+    std::string code;      // as AWS's ValidateStateMachineDefinition: SCHEMA_VALIDATION_FAILED, INVALID_JSON_DESCRIPTION, ...
+    std::string location;  // JSON Pointer (RFC 6901) into the definition, e.g. /States/Pay/Next; "" for the whole
+    std::string message;
+};
+
+struct Compiled {
+    std::vector<Finding> findings;     // all of them, in document order; at most 100
+    std::shared_ptr<const Flow> flow;  // null exactly when a finding is an Error
+};
+
+// Definition texts over 1 MB (1,048,576 bytes) are refused, as AWS does.
+Compiled compile(std::string_view definition);
+
+}  // namespace flowctl::asl

@@ -1,0 +1,36 @@
+// The `Resource` of a Task, taken apart: what kind of work it names, and which server, function or flow.
+// See DESIGN.md §7 for the forms. Parsed once by asl/parse; carried out by src/pg.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+
+namespace flowctl::asl {
+
+struct Resource {
+    enum class Kind {
+        Http,        // flowctl:http:<server>: POST the effective input
+        HttpInvoke,  // flowctl:http:<server>:invoke: {Method, Path, ...} below the server's url
+        AwsHttp,     // arn:aws:states:::http:invoke: AWS's HTTP Task; ConnectionArn names the server
+        Lambda,      // arn:aws:lambda:...:function:<name> and arn:aws:states:::lambda:invoke
+        Sql,         // flowctl:sql:<function>
+        Flow,        // flowctl:flow:<name>, arn:aws:states:::states:startExecution
+        Activity,    // flowctl:activity:<name>
+        OtherArn,    // any other ARN: the server whose option `arn` covers it
+    };
+    Kind kind = Kind::Http;
+    std::string name;      // the server, function, flow or activity; the whole ARN for OtherArn
+    std::string text;      // the Resource as written, without suffix
+    bool sync = false;     // .sync or .sync:2
+    bool wait_for_token = false;  // .waitForTaskToken
+
+    // The (service) names that AWS's history events carry as resourceType and resource.
+    std::string resource_type() const;
+    std::string resource_action() const;
+
+    static Result<Resource, std::string> parse(std::string_view text);  // error: a message for the author
+};
+
+}  // namespace flowctl::asl

@@ -1,0 +1,125 @@
+// JSON values of the core: immutable, shared, and faithful to the text they came from.
+//
+// A run's data passes through many states unchanged, so a Value is a reference-counted handle to an immutable
+// node: copying is cheap, two handles to one node are recognised as the same payload (same()), and a "change" builds
+// a new node that shares the rest. RapidJSON does the parsing (iteratively: nesting costs no stack). Invariant:
+// a number keeps its text until arithmetic touches it, so numeric and int8 columns pass through a flow unrounded;
+// object members keep their order, and a repeated key keeps its last value (as jsonb does).
+// Counting is not atomic: values belong to one thread.
+//
+// Called by everything in core; src/pg converts between these and JSON text.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.hpp"
+
+namespace flowctl::json {
+
+enum class Kind : std::uint8_t { Null, Bool, Number, String, Array, Object };
+
+struct Member;
+struct Node;
+
+class Value {
+  public:
+    Value() noexcept;  // null
+    Value(const Value& other) noexcept;
+    Value(Value&& other) noexcept;
+    Value& operator=(const Value& other) noexcept;
+    Value& operator=(Value&& other) noexcept;
+    ~Value();  // releases nested nodes iteratively: depth costs no stack
+
+    static Value boolean(bool b) noexcept;
+    static Value number(double d) noexcept;            // NaN and infinities are a bug of the caller
+    static Value integer(std::int64_t i) noexcept;
+    static Value number_text(std::string_view text);   // a valid JSON number, kept verbatim
+    static Value string(std::string_view text);        // valid UTF-8
+    static Value array(std::vector<Value> items);
+    static Value object(std::vector<Member> members);  // keys must be unique
+
+    Kind kind() const noexcept;
+    bool is_null() const noexcept { return kind() == Kind::Null; }
+    bool is_bool() const noexcept { return kind() == Kind::Bool; }
+    bool is_number() const noexcept { return kind() == Kind::Number; }
+    bool is_string() const noexcept { return kind() == Kind::String; }
+    bool is_array() const noexcept { return kind() == Kind::Array; }
+    bool is_object() const noexcept { return kind() == Kind::Object; }
+
+    bool as_bool() const;                                // Bool only
+    double as_double() const;                            // Number only; may be ±infinity for text beyond a double
+    std::optional<std::int64_t> as_integer() const;      // Number whose value is an integer that fits ("1.0", "1e2" too)
+    std::string number_as_text() const;                  // Number only: its text
+    std::string_view as_string() const;                  // String only
+    const std::vector<Value>& items() const;             // Array only
+    const std::vector<Member>& members() const;          // Object only
+    std::size_t size() const noexcept;                   // elements or members; 0 for scalars
+    const Value* find(std::string_view key) const noexcept;  // Object member, or nullptr (also when not an object)
+
+    // True when both handles are one node or equal scalars held in the handle: "this payload, unchanged". O(1).
+    bool same(const Value& other) const noexcept;
+
+  private:
+    friend struct Access;
+    // Implementation: a tag, and a scalar or a pointer to a counted node.
+    Kind kind_;
+    std::uint8_t form_;
+    union {
+        bool boolean_;
+        double double_;
+        std::int64_t integer_;
+        Node* node_;
+    };
+};
+
+struct Member {
+    std::string key;
+    Value value;
+};
+
+// Deep equality; numbers by value (1 = 1.0 = 1e0), exactly; member order is free.
+bool equal(const Value& a, const Value& b);
+
+struct ParseLimits {
+    std::size_t max_bytes = 16 * 1024 * 1024;
+    std::size_t max_depth = 1000;
+    // Refuse what jsonb cannot hold or print back: \u0000, lone surrogates, numbers of over 1,000 digits when
+    // written out, strings over 64 MB. (Invalid UTF-8 is refused always.)
+    bool storable = true;
+};
+
+struct ParseError {
+    std::size_t offset = 0;  // in bytes, from 0
+    std::string message;     // lower case, without position
+};
+
+Result<Value, ParseError> parse(std::string_view text, const ParseLimits& limits = {});
+
+// Compact JSON text.
+std::string dump(const Value& value);
+void dump(const Value& value, std::string& out);
+std::size_t dumped_size(const Value& value);
+
+// A copy of `object` with `key` set (in place if it is there, else appended). `object` must be an object.
+Value with_member(const Value& object, std::string_view key, Value value);
+
+// Builds an object member by member: ObjectBuilder().add("a", v).build(). Keys must be new.
+class ObjectBuilder {
+  public:
+    ObjectBuilder& add(std::string_view key, Value value) {
+        members_.push_back(Member{std::string(key), std::move(value)});
+        return *this;
+    }
+    ObjectBuilder& add(std::string_view key, std::string_view text) { return add(key, Value::string(text)); }
+    Value build() { return Value::object(std::move(members_)); }
+
+  private:
+    std::vector<Member> members_;
+};
+
+}  // namespace flowctl::json

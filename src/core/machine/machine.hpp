@@ -1,0 +1,185 @@
+// The interpreter of Amazon States Language: a pure function from (flow, frame, event, now) to effects and history.
+//
+// The frame is the whole state of a run. It is a tree, because Parallel and Map run branches inside a state; it
+// serialises to JSON, is stored as such, and loads in any later version. Time and randomness come in with `Now`, so
+// equal inputs give equal outputs: unit tests, fuzzing, crash simulation and production run the same code.
+// Invariant: nothing here performs I/O, reads a clock or knows PostgreSQL; every failure that a definition, an input
+// or an answer can cause becomes an ASL error of the run, never an exception that leaves advance().
+//
+// Callers: src/pg/engine (production), test/unit, test/conformance, test/fuzz, test/bench.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/asl/model.hpp"
+#include "core/json.hpp"
+
+namespace flowctl::machine {
+
+// Microseconds since 1970-01-01 00:00:00 UTC.
+using Instant = std::int64_t;
+
+// What comes from outside in every call of advance().
+struct Now {
+    Instant at = 0;
+    std::uint64_t seed = 0;  // for jitter, States.UUID, States.MathRandom; a fresh one in every call
+};
+
+// What the Context Object says of the run; constant over the run but for redrives.
+struct RunContext {
+    std::string execution_id;        // arn:flowctl:<db>:execution:<flow>:<run_id>
+    std::string execution_name;      // the name given at start, else the run id
+    std::string role_arn;            // arn:flowctl:<db>:role/<role>
+    std::string state_machine_id;    // arn:flowctl:<db>:stateMachine:<flow>
+    std::string state_machine_name;
+    Instant started_at = 0;
+    json::Value input;               // Execution.Input: the run's input as given
+    json::Value event;               // the CloudEvents envelope of what started the run, or null
+    int redrive_count = 0;
+    std::optional<Instant> redriven_at;
+};
+
+// Settings; the defaults are AWS's quotas.
+struct Limits {
+    std::size_t max_payload_bytes = 262'144;
+    std::int64_t max_history_events = 25'000;
+};
+
+// ---------------------------------------------------------------------------------------------- events
+
+struct Started {};
+// The answer of a task attempt. `call` names the attempt (Call::id); the answer of an attempt that is no longer
+// waited for is dropped.
+struct TaskSucceeded {
+    std::int64_t call = 0;
+    json::Value output;
+};
+struct TaskFailed {
+    std::int64_t call = 0;
+    std::string error;
+    std::string cause;
+    bool not_started = false;  // it failed before it was begun: recorded as TaskStartFailed, not TaskFailed
+    std::optional<Instant> retry_not_before = std::nullopt;  // the endpoint's Retry-After
+};
+// Time has passed: everything in the frame that is due at Now::at fires.
+struct TimerFired {};
+// The run is to end (flowctl.stop): ABORTED.
+struct Stopped {
+    std::optional<std::string> error;
+    std::optional<std::string> cause;
+};
+// The engine itself cannot go on with this run (a flow version that is gone, a frame that cannot be stored, ...): FAILED.
+struct EngineFailed {
+    std::string error;
+    std::string cause;
+};
+// The frame was loaded from storage: effects of everything that was under way are given again, without history.
+struct Resumed {};
+
+using Event = std::variant<Started, TaskSucceeded, TaskFailed, TimerFired, Stopped, EngineFailed, Resumed>;
+
+// ---------------------------------------------------------------------------------------------- effects
+
+// Do the work of a Task attempt and answer with TaskSucceeded or TaskFailed.
+struct Call {
+    std::int64_t id = 0;             // unique in the run and increasing; the event id of its TaskScheduled
+    asl::Resource resource;
+    json::Value input;               // the effective input: after InputPath and Parameters
+    std::string state;
+    std::string path;                // branch and item, "" at the top: "/<state>/<branch>" of Parallel, "/<state>/<item>" of Map
+    int visit = 0;                   // how often this path has entered this state, from 1
+    int attempt = 0;                 // from 1, over retries of this visit
+    std::optional<Instant> deadline; // when the machine will stop waiting
+    json::Value credentials;         // evaluated Credentials field, or null
+};
+// Nobody waits for this attempt any more: end it, ignore its answer.
+struct CancelCall {
+    std::int64_t id = 0;
+};
+using Effect = std::variant<Call, CancelCall>;
+
+// ---------------------------------------------------------------------------------------------- history
+
+// One event of AWS's execution history. A payload is given once: when it is the very payload of an earlier event,
+// `payload_ref` names that event (0: the run's input) and `payload` is empty.
+struct HistoryEvent {
+    std::int64_t id = 0;
+    std::int64_t previous_id = 0;
+    Instant at = 0;
+    std::string_view type;           // AWS's event type, a literal
+    json::Value details;             // the content of AWS's ...EventDetails but for the payload; null if there is none
+    const char* payload_key = nullptr;  // "input", "output" or "parameters": the member of details that the payload is
+    std::optional<json::Value> payload;
+    std::optional<std::int64_t> payload_ref;
+    // Where it happened, for the view `steps`; empty for events of the run as a whole.
+    std::string path;
+    std::string state;
+    int visit = 0;
+    int attempt = 0;
+};
+
+enum class Status { Running, Succeeded, Failed, TimedOut, Aborted };
+
+// What an open run is doing.
+enum class Phase { Running, Waiting, Retrying };
+
+struct Outcome {
+    Status status = Status::Running;
+    // Status::Succeeded: the output, and the history event or run input (0) that already holds it.
+    std::optional<json::Value> output;
+    std::optional<std::int64_t> output_ref;
+    // Failed, Aborted: as AWS reports them; either may be absent.
+    std::optional<std::string> error;
+    std::optional<std::string> cause;
+};
+
+struct Step {
+    std::vector<HistoryEvent> history;
+    std::vector<Effect> effects;
+    Outcome outcome;
+    // While running: when TimerFired must come next, if ever; what the run does; where it is.
+    std::optional<Instant> next_due;
+    Phase phase = Phase::Running;
+    std::string current_state;       // of the top level
+    bool accepted = true;            // false: the event was stale and nothing has changed
+};
+
+// ---------------------------------------------------------------------------------------------- frame
+
+struct FrameData;
+
+// A value type: copying gives an independent frame (payloads are shared), so a caller can advance a copy and
+// keep it only when its transaction has committed.
+class Frame {
+  public:
+    Frame();  // of a run that has not been started
+    Frame(const Frame&);
+    Frame(Frame&&) noexcept;
+    Frame& operator=(const Frame&);
+    Frame& operator=(Frame&&) noexcept;
+    ~Frame();
+
+    // JSON with a format number; payloads that history or the run row holds may be left out by reference only if
+    // load() can resolve them without the database: they are written out.
+    json::Value save() const;
+    // Fails with a reason when the JSON is not a frame that this version knows.
+    static Result<Frame, std::string> load(const json::Value& saved);
+
+    FrameData& data() noexcept { return *data_; }
+    const FrameData& data() const noexcept { return *data_; }
+
+  private:
+    std::unique_ptr<FrameData> data_;
+};
+
+// Advances `frame` by one event. Never throws for anything that flow, input or answer can cause.
+Step advance(const asl::Flow& flow, const RunContext& run, const Limits& limits, Frame& frame, const Event& event,
+             const Now& now);
+
+}  // namespace flowctl::machine

@@ -1,0 +1,31 @@
+// Random numbers that come in as an argument: a seed of the caller's, expanded by SplitMix64 (Steele, Lea and
+// Flood, 2014). The same seed gives the same jitter, UUIDs and States.MathRandom, which is what makes advance() a
+// function. Not for keys or tokens: those are made in src/net and src/pg by the operating system's generator.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace flowctl {
+
+class Random {
+  public:
+    explicit Random(std::uint64_t seed) noexcept : state_(seed) {}
+
+    std::uint64_t next() noexcept {
+        state_ += 0x9e3779b97f4a7c15ULL;
+        std::uint64_t z = state_;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+        return z ^ (z >> 31);
+    }
+    // Uniform in [0, 1).
+    double next_unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+    // A version 4 UUID (RFC 9562 §5.4).
+    std::string next_uuid();
+
+  private:
+    std::uint64_t state_;
+};
+
+}  // namespace flowctl

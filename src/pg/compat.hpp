@@ -1,0 +1,56 @@
+// Where PostgreSQL 15 to 18 differ. The rest of src/pg is written against the newest form and never looks at
+// PG_VERSION_NUM.
+#pragma once
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "pg_flowctl supports PostgreSQL 15 to 18"
+#endif
+
+namespace flowctl::pg {
+
+// 16 replaced the pg_*_aclcheck family by object_aclcheck.
+inline AclResult server_aclcheck(Oid server, Oid role, AclMode mode) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ForeignServerRelationId, server, role, mode);
+#else
+    return pg_foreign_server_aclcheck(server, role, mode);
+#endif
+}
+
+inline AclResult function_aclcheck(Oid function, Oid role, AclMode mode) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, role, mode);
+#else
+    return pg_proc_aclcheck(function, role, mode);
+#endif
+}
+
+// 17 lets extensions name their wait events.
+inline uint32 wait_event(const char* name) {
+#if PG_VERSION_NUM >= 170000
+    return WaitEventExtensionNew(name);
+#else
+    (void)name;
+    return PG_WAIT_EXTENSION;
+#endif
+}
+
+// 17 made wait event sets belong to a resource owner.
+inline WaitEventSet* create_wait_event_set(int events) {
+#if PG_VERSION_NUM >= 170000
+    return CreateWaitEventSet(nullptr, events);
+#else
+    return CreateWaitEventSet(TopMemoryContext, events);
+#endif
+}
+
+// SYSTEM_USER came with 16. Null where the session has none.
+inline const char* system_user() {
+#if PG_VERSION_NUM >= 160000
+    return GetSystemUser();
+#else
+    return nullptr;
+#endif
+}
+
+}  // namespace flowctl::pg

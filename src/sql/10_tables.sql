@@ -1,0 +1,209 @@
+\echo Use "CREATE EXTENSION pg_flowctl" to load this file. \quit
+
+-- The tables of the engine. Nobody but the extension's owner reads or writes them directly: users have the functions
+-- (40_functions.sql) and the views (60_views.sql). Payloads are JSON text, converted to jsonb by the views only.
+
+CREATE TABLE flowctl.flow (
+    flow_id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
+    name            text        NOT NULL UNIQUE CHECK (name ~ '^[A-Za-z0-9_-]{1,80}$'),
+    owner           regrole     NOT NULL,
+    type            text        NOT NULL CHECK (type IN ('STANDARD', 'EXPRESS')),
+    latest_version  int         NOT NULL,
+    comment         text,
+    created_at      timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE flowctl.flow IS 'flows: a name, an owner and the number of the newest version';
+
+CREATE TABLE flowctl.flow_version (
+    flow_id         uuid        NOT NULL REFERENCES flowctl.flow ON DELETE CASCADE,
+    version         int         NOT NULL,
+    definition      text        NOT NULL,
+    options         jsonb       NOT NULL DEFAULT '{}',
+    author          regrole     NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (flow_id, version)
+);
+COMMENT ON TABLE flowctl.flow_version IS 'immutable versions of flows; a run keeps the version that it started with';
+
+CREATE TABLE flowctl.flow_grant (
+    flow_id         uuid        NOT NULL REFERENCES flowctl.flow ON DELETE CASCADE,
+    role            regrole     NOT NULL,
+    granted_by      regrole     NOT NULL,
+    granted_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (flow_id, role)
+);
+COMMENT ON TABLE flowctl.flow_grant IS 'who besides the owner may start a flow (flowctl.grant_start)';
+
+CREATE TABLE flowctl.author (
+    role            regrole     PRIMARY KEY,
+    granted_by      regrole     NOT NULL,
+    granted_at      timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE flowctl.author IS 'who may define flows (flowctl.grant_author)';
+
+-- One row per run: inserted in the transaction that starts it, updated once, when it ends.
+CREATE TABLE flowctl.run (
+    run_id            uuid        NOT NULL,
+    flow_id           uuid        NOT NULL,
+    flow              text        NOT NULL,
+    version           int         NOT NULL,
+    type              text        NOT NULL,
+    name              text,
+    status            text        NOT NULL DEFAULT 'RUNNING',
+    input             text        NOT NULL,
+    output            text,       -- set where no history event holds it
+    output_ref        int,        -- the history event that holds the output; 0: it is the input
+    error             text,
+    cause             text,
+    started_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at          timestamptz,
+    flow_owner        regrole     NOT NULL,
+    role              regrole     NOT NULL,
+    starter           regrole     NOT NULL,
+    session_user_name name        NOT NULL,
+    system_user_name  text,
+    subject           text,
+    asserted_subject  text,
+    client_addr       inet,
+    application_name  text,
+    start_xid         xid8        NOT NULL,
+    event             text,       -- the CloudEvents envelope of what caused the run, JSON
+    traceparent       text,
+    parent_run_id     uuid,
+    redrive_count     int         NOT NULL DEFAULT 0,
+    redriven_at       timestamptz,
+    PRIMARY KEY (run_id)
+) PARTITION BY RANGE (run_id);
+COMMENT ON TABLE flowctl.run IS 'runs: who started what, when, with which input, and how it ended';
+CREATE INDEX run_open ON flowctl.run (start_xid) WHERE status = 'RUNNING';
+COMMENT ON INDEX flowctl.run_open IS 'finds the open runs of recent transactions for the worker''s sweep';
+CREATE INDEX run_flow ON flowctl.run (flow_id, started_at);
+
+CREATE TABLE flowctl.run_all PARTITION OF flowctl.run FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
+COMMENT ON TABLE flowctl.run_all IS 'the leaf that takes every run';
+
+CREATE TABLE flowctl.run_name (
+    flow_id         uuid        NOT NULL,
+    name            text        NOT NULL,
+    run_id          uuid        NOT NULL,
+    PRIMARY KEY (flow_id, name)
+);
+COMMENT ON TABLE flowctl.run_name IS 'names given at start: the same name and input is the same run';
+
+-- Open runs only: small, hot, updated in place.
+CREATE TABLE flowctl.frame (
+    run_id          uuid        PRIMARY KEY,
+    bucket          smallint    NOT NULL,
+    phase           text        NOT NULL,
+    current_state   text,
+    due_at          timestamptz,
+    frame           text        NOT NULL
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE flowctl.frame IS 'the state of each open run, as the machine saves it';
+CREATE INDEX frame_due ON flowctl.frame (due_at) WHERE due_at IS NOT NULL;
+
+-- Append-only. A payload is stored once: an event whose payload stands in an earlier event names that event.
+CREATE TABLE flowctl.history_event (
+    run_id            uuid        NOT NULL,
+    event_id          int         NOT NULL,
+    previous_event_id int         NOT NULL,
+    at                timestamptz NOT NULL,
+    type              text        NOT NULL,
+    details           text,
+    payload_key       text,
+    payload           text,
+    payload_ref       int,        -- the event that holds the payload; 0: it is the run's input
+    path              text,
+    state             text,
+    visit             int,
+    attempt           int,
+    PRIMARY KEY (run_id, event_id)
+) PARTITION BY RANGE (run_id);
+COMMENT ON TABLE flowctl.history_event IS 'every transition of every run';
+
+CREATE TABLE flowctl.history_event_all PARTITION OF flowctl.history_event FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
+COMMENT ON TABLE flowctl.history_event_all IS 'the leaf that takes every event';
+
+-- An intent is written before a request leaves, its outcome after; neither is ever changed.
+CREATE TABLE flowctl.call (
+    run_id          uuid        NOT NULL,
+    call_id         int         NOT NULL,   -- the event id of the attempt's TaskScheduled
+    sending         int         NOT NULL,   -- 1, and one more for each repetition after a crash
+    path            text        NOT NULL,
+    state           text        NOT NULL,
+    visit           int         NOT NULL,
+    attempt         int         NOT NULL,
+    endpoint        text        NOT NULL,
+    options_hash    text,
+    method          text,
+    host            text,
+    url_path        text,
+    issuer          text,
+    client_id       text,
+    subject         text,
+    actor           text,
+    audience        text,
+    scope           text,
+    idempotency_key text,
+    request_hash    text,
+    started_at      timestamptz NOT NULL,
+    PRIMARY KEY (run_id, call_id, sending)
+);
+COMMENT ON TABLE flowctl.call IS 'the intent of every request, durable before it leaves';
+
+CREATE TABLE flowctl.call_outcome (
+    run_id           uuid        NOT NULL,
+    call_id          int         NOT NULL,
+    sending          int         NOT NULL,
+    ended_at         timestamptz NOT NULL,
+    duration         interval    NOT NULL,
+    sends            int         NOT NULL,  -- 2 where a refused token was replaced
+    http_status      int,
+    error            text,
+    address          text,
+    token_id         text,
+    token_expires_at timestamptz,
+    request_bytes    bigint,
+    response_bytes   bigint,
+    response_hash    text,
+    PRIMARY KEY (run_id, call_id, sending)
+);
+COMMENT ON TABLE flowctl.call_outcome IS 'what came of a request';
+
+CREATE TABLE flowctl.token_revocation (
+    run_id          uuid        NOT NULL,
+    token_id        text        NOT NULL,
+    at              timestamptz NOT NULL,
+    revoked         boolean     NOT NULL,
+    message         text
+);
+CREATE INDEX token_revocation_run ON flowctl.token_revocation (run_id);
+COMMENT ON TABLE flowctl.token_revocation IS 'receipts of revocation (RFC 7009) at the end of runs';
+
+-- What others want of a run; its worker carries it out and deletes the row.
+CREATE TABLE flowctl.control (
+    control_id      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id          uuid        NOT NULL,
+    kind            text        NOT NULL CHECK (kind IN ('stop')),
+    error           text,
+    cause           text,
+    requested_by    regrole     NOT NULL,
+    requested_at    timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE flowctl.control IS 'requests to the worker that owns a run: stop';
+
+CREATE TABLE flowctl.installation (
+    only_row          boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    system_identifier bigint      NOT NULL,
+    database_oid      oid         NOT NULL,
+    installation      text        NOT NULL,
+    at                timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE flowctl.installation IS
+    'where this database was when its flows were last allowed to act; in a copy they do nothing until flowctl.activate()';
+
+-- Flows are user data: pg_dump takes them. Runs and history stay where they happened.
+SELECT pg_catalog.pg_extension_config_dump('flowctl.flow', '');
+SELECT pg_catalog.pg_extension_config_dump('flowctl.flow_version', '');
+SELECT pg_catalog.pg_extension_config_dump('flowctl.flow_grant', '');
+SELECT pg_catalog.pg_extension_config_dump('flowctl.author', '');
