@@ -95,7 +95,7 @@ Datum to_text(std::string_view text) {
 }
 
 std::string from_text(Datum datum) {
-    struct text* unpacked = guarded([&] { return DatumGetTextPP(datum); });
+    varlena* unpacked = guarded([&] { return DatumGetTextPP(datum); });
     std::string copy(VARDATA_ANY(unpacked), VARSIZE_ANY_EXHDR(unpacked));
     if (reinterpret_cast<Pointer>(unpacked) != DatumGetPointer(datum)) pfree(unpacked);
     return copy;

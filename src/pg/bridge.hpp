@@ -42,8 +42,8 @@ class PgError : public std::exception {
 
 // An error for the user: becomes ereport(ERROR) at the edge. message: lower case, no full stop; detail and hint: sentences.
 struct UserError : std::exception {
-    UserError(int sqlstate, std::string message, std::string hint = {}, std::string detail = {})
-        : sqlstate(sqlstate), message(std::move(message)), hint(std::move(hint)), detail(std::move(detail)) {}
+    UserError(int code, std::string message_text, std::string hint_text = {}, std::string detail_text = {})
+        : sqlstate(code), message(std::move(message_text)), hint(std::move(hint_text)), detail(std::move(detail_text)) {}
     const char* what() const noexcept override { return message.c_str(); }
     int sqlstate;
     std::string message;
