@@ -1,0 +1,91 @@
+// Signing of jose.hpp. ECDSA is the one special case: OpenSSL makes a DER sequence, JOSE wants R and S side by side at
+// fixed width.
+#include "net/jose.hpp"
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+
+#include <algorithm>
+
+#include "net/encoding.hpp"
+#include "net/jose_algorithm.hpp"
+
+namespace flowctl::net {
+namespace {
+
+constexpr std::size_t kMaxJtiBytes = 128;
+
+std::optional<std::string> raw_signature(const std::string& der, std::size_t width) {
+    const auto* in = reinterpret_cast<const unsigned char*>(der.data());
+    const std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)> pair(
+        d2i_ECDSA_SIG(nullptr, &in, static_cast<long>(der.size())), ECDSA_SIG_free);
+    if (!pair) return std::nullopt;
+    std::string raw(2 * width, '\0');
+    auto* out = reinterpret_cast<unsigned char*>(raw.data());
+    if (BN_bn2binpad(ECDSA_SIG_get0_r(pair.get()), out, static_cast<int>(width)) < 0 ||
+        BN_bn2binpad(ECDSA_SIG_get0_s(pair.get()), out + width, static_cast<int>(width)) < 0) {
+        return std::nullopt;
+    }
+    return raw;
+}
+
+}  // namespace
+
+std::optional<std::string> SigningKey::sign(std::string_view input) const {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    if (!context) throw std::bad_alloc();
+    EVP_PKEY_CTX* parameters = nullptr;
+    if (EVP_DigestSignInit_ex(context.get(), &parameters, algorithm_->digest, nullptr, nullptr, key_.get(),
+                              nullptr) != 1) {
+        return std::nullopt;
+    }
+    if (algorithm_->family == JoseFamily::RsaPss &&
+        (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) <= 0 ||
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) <= 0)) {
+        return std::nullopt;
+    }
+    const auto* data = reinterpret_cast<const unsigned char*>(input.data());
+    std::size_t length = 0;
+    if (EVP_DigestSign(context.get(), nullptr, &length, data, input.size()) != 1) return std::nullopt;
+    std::string signature(length, '\0');
+    if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &length, data,
+                       input.size()) != 1) {
+        return std::nullopt;
+    }
+    signature.resize(length);
+    if (algorithm_->family == JoseFamily::Ecdsa) return raw_signature(signature, algorithm_->coordinate);
+    return signature;
+}
+
+std::optional<std::string> SigningKey::sign_jwt(std::string_view type, std::string_view key_id,
+                                                const JsonWriter& claims) const {
+    JsonWriter header;
+    header.add("alg", algorithm_->name).add("typ", type);
+    if (!key_id.empty()) header.add("kid", key_id);
+    std::string token = base64url_encode(header.text()) + '.' + base64url_encode(claims.text());
+    const std::optional<std::string> signature = sign(token);
+    ERR_clear_error();
+    if (!signature) return std::nullopt;
+    return token + '.' + base64url_encode(*signature);
+}
+
+std::optional<std::string> unverified_jti(std::string_view token) {
+    const std::size_t first = token.find('.');
+    if (first == std::string_view::npos) return std::nullopt;
+    const std::size_t second = token.find('.', first + 1);
+    if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) return std::nullopt;
+
+    const auto payload = base64url_decode(token.substr(first + 1, second - first - 1));
+    if (!payload) return std::nullopt;
+    const auto claims = JsonObject::parse(*payload);
+    const auto* object = std::get_if<JsonObject>(&claims);
+    if (object == nullptr) return std::nullopt;
+    const auto jti = object->string("jti");
+    if (!jti || jti->empty() || jti->size() > kMaxJtiBytes) return std::nullopt;
+    if (!std::all_of(jti->begin(), jti->end(), [](char c) { return c > ' ' && c <= '~'; })) return std::nullopt;
+    return std::string(*jti);
+}
+
+}  // namespace flowctl::net

@@ -1,0 +1,62 @@
+// Small JSON documents from issuers: read within limits, written without surprises.
+//
+// JsonObject::parse takes one JSON object of bounded size, depth and number of values, valid UTF-8, no name twice in
+// one object (two readers of the same document must not see different values). Its text lives in one buffer that is
+// wiped when the last copy goes, since answers hold tokens; views into it live as long as a copy does. JsonWriter makes
+// the flat objects that JWTs consist of.
+//
+// Callers: discovery, token_endpoint, revocation, jose. RapidJSON stays inside json_reader.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace flowctl::net {
+
+struct JsonLimits {
+    std::size_t bytes = 256 * 1024;
+    std::size_t depth = 16;
+    std::size_t values = 10000;
+};
+
+class JsonObject {
+  public:
+    enum class Kind { Absent, Null, Bool, Number, String, Array, Object };
+
+    // The object, or what is wrong with the text (never quoting it).
+    static std::variant<JsonObject, std::string> parse(std::string_view text, const JsonLimits& limits = {});
+
+    Kind kind(std::string_view name) const;
+    std::optional<std::string_view> string(std::string_view name) const;
+    std::optional<double> number(std::string_view name) const;
+    std::optional<bool> boolean(std::string_view name) const;
+    std::optional<std::vector<std::string_view>> strings(std::string_view name) const;  // all members are strings
+    std::optional<std::vector<JsonObject>> objects(std::string_view name) const;        // all members are objects
+
+  private:
+    struct Document;
+    JsonObject(std::shared_ptr<const Document> document, const void* value)
+        : document_(std::move(document)), value_(value) {}
+    const void* member(std::string_view name) const;
+
+    std::shared_ptr<const Document> document_;
+    const void* value_;  // the RapidJSON object inside document_
+};
+
+class JsonWriter {
+  public:
+    JsonWriter& add(std::string_view name, std::string_view value);
+    JsonWriter& add(std::string_view name, std::int64_t value);
+    std::string text() const { return members_.empty() ? "{}" : "{" + members_ + "}"; }
+
+  private:
+    void begin_member(std::string_view name);
+    std::string members_;
+};
+
+}  // namespace flowctl::net
