@@ -1,13 +1,14 @@
 // Dispatcher: plain HTTP exchanges for one event loop, on one curl_multi and one epoll fd.
 //
-// It knows nothing of tokens: TokenSource sends token requests through it, Client the calls themselves. Nothing
-// blocks. The owner waits on epoll_fd() and for timeout_ms(), then calls run_ready(), the only place where callbacks
-// run; between two run_ready() calls add, cancel, after and cancel_timer may be called freely, also from callbacks.
-// Invariants: every connection's address passes the egress policy for the exchange's role after name resolution, also
-// when an open connection is used again; each added exchange that is not cancelled is answered exactly once, at
-// the latest after its timeout; an answer is bounded in headers and body; name resolution never blocks, and the number
-// of resolver threads is bounded; bytes of a request (headers, body) are wiped when it is over; no callback runs after
-// cancel(). One thread; not for use after fork. SIGPIPE must be ignored or is swallowed here.
+// It knows nothing of tokens: TokenSource sends token requests through it, Client the calls themselves.
+// Nothing blocks. The owner waits on epoll_fd() and for timeout_ms(), then calls run_ready(), the only place
+// where callbacks run; between two run_ready() calls add, cancel, after and cancel_timer may be called
+// freely, also from callbacks. Invariants: every connection's address passes the egress policy for the
+// exchange's role after name resolution, also when an open connection is used again; each added exchange that
+// is not cancelled is answered exactly once, at the latest after its timeout; an answer is bounded in headers
+// and body; name resolution never blocks, and the number of resolver threads is bounded; bytes of a request
+// (headers, body) are wiped when it is over; no callback runs after cancel(). One thread; not for use after
+// fork. SIGPIPE must be ignored or is swallowed here.
 //
 // Called by client.cpp and oidc.cpp; calls egress (addresses) and url (redirects).
 #pragma once
@@ -66,7 +67,8 @@ class Dispatcher {
   public:
     using Done = std::function<void(Answer&&)>;
 
-    explicit Dispatcher(const Settings& settings);  // throws std::invalid_argument if egress_allow does not parse
+    explicit Dispatcher(
+        const Settings& settings);  // throws std::invalid_argument if egress_allow does not parse
     ~Dispatcher();
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;
