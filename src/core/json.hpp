@@ -1,10 +1,10 @@
 // JSON values of the core: immutable, shared, and faithful to the text they came from.
 //
 // A run's data passes through many states unchanged, so a Value is a reference-counted handle to an immutable
-// node: copying is cheap, two handles to one node are recognised as the same payload (same()), and a "change" builds
-// a new node that shares the rest. RapidJSON does the parsing (iteratively: nesting costs no stack). Invariant:
-// a number keeps its text until arithmetic touches it, so numeric and int8 columns pass through a flow unrounded;
-// object members keep their order, and a repeated key keeps its last value (as jsonb does).
+// node: copying is cheap, two handles to one node are recognised as the same payload (same()), and a "change"
+// builds a new node that shares the rest. RapidJSON does the parsing (iteratively: nesting costs no stack).
+// Invariant: a number keeps its text until arithmetic touches it, so numeric and int8 columns pass through a
+// flow unrounded; object members keep their order, and a repeated key keeps its last value (as jsonb does).
 // Counting is not atomic: values belong to one thread.
 //
 // Called by everything in core; src/pg converts between these and JSON text.
@@ -36,10 +36,10 @@ class Value {
     ~Value();  // releases nested nodes iteratively: depth costs no stack
 
     static Value boolean(bool b) noexcept;
-    static Value number(double d) noexcept;            // NaN and infinities are a bug of the caller
+    static Value number(double d) noexcept;  // NaN and infinities are a bug of the caller
     static Value integer(std::int64_t i) noexcept;
-    static Value number_text(std::string_view text);   // a valid JSON number, kept verbatim
-    static Value string(std::string_view text);        // valid UTF-8
+    static Value number_text(std::string_view text);  // a valid JSON number, kept verbatim
+    static Value string(std::string_view text);       // valid UTF-8
     static Value array(std::vector<Value> items);
     static Value object(std::vector<Member> members);  // keys must be unique
 
@@ -51,17 +51,20 @@ class Value {
     bool is_array() const noexcept { return kind() == Kind::Array; }
     bool is_object() const noexcept { return kind() == Kind::Object; }
 
-    bool as_bool() const;                                // Bool only
-    double as_double() const;                            // Number only; may be ±infinity for text beyond a double
-    std::optional<std::int64_t> as_integer() const;      // Number whose value is an integer that fits ("1.0", "1e2" too)
-    std::string number_as_text() const;                  // Number only: its text
-    std::string_view as_string() const;                  // String only
-    const std::vector<Value>& items() const;             // Array only
-    const std::vector<Member>& members() const;          // Object only
-    std::size_t size() const noexcept;                   // elements or members; 0 for scalars
-    const Value* find(std::string_view key) const noexcept;  // Object member, or nullptr (also when not an object)
+    bool as_bool() const;      // Bool only
+    double as_double() const;  // Number only; may be ±infinity for text beyond a double
+    std::optional<std::int64_t> as_integer()
+        const;                                // Number whose value is an integer that fits ("1.0", "1e2" too)
+    std::string number_as_text() const;       // Number only: its text
+    std::string_view as_string() const;       // String only
+    const std::vector<Value>& items() const;  // Array only
+    const std::vector<Member>& members() const;  // Object only
+    std::size_t size() const noexcept;           // elements or members; 0 for scalars
+    const Value* find(
+        std::string_view key) const noexcept;  // Object member, or nullptr (also when not an object)
 
-    // True when both handles are one node or equal scalars held in the handle: "this payload, unchanged". O(1).
+    // True when both handles are one node or equal scalars held in the handle: "this payload, unchanged".
+    // O(1).
     bool same(const Value& other) const noexcept;
 
   private:
@@ -103,7 +106,10 @@ Result<Value, ParseError> parse(std::string_view text, const ParseLimits& limits
 // Compact JSON text.
 std::string dump(const Value& value);
 void dump(const Value& value, std::string& out);
+// Its length, and how deep containers are nested (0 for a scalar). Both are remembered: asking again for the
+// same payload is O(1), and values that share nodes are measured once per node.
 std::size_t dumped_size(const Value& value);
+std::size_t depth(const Value& value);
 
 // A copy of `object` with `key` set (in place if it is there, else appended). `object` must be an object.
 Value with_member(const Value& object, std::string_view key, Value value);

@@ -40,7 +40,7 @@ TEST(Random, UuidIsVersionFourAndNeverRepeats) {
         for (std::size_t at = 0; at < uuid.size(); ++at) {
             const bool dash = at == 8 || at == 13 || at == 18 || at == 23;
             ASSERT_EQ(uuid[at] == '-', dash) << uuid;
-            if (!dash) ASSERT_NE(std::string("0123456789abcdef").find(uuid[at]), std::string::npos) << uuid;
+            ASSERT_TRUE(dash || std::string("0123456789abcdef").find(uuid[at]) != std::string::npos) << uuid;
         }
         ASSERT_EQ(uuid[14], '4') << uuid;
         ASSERT_NE(std::string("89ab").find(uuid[19]), std::string::npos) << uuid;

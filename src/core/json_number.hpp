@@ -1,0 +1,34 @@
+// Numbers as text: what a JSON number is worth, without rounding and at a cost linear in its text.
+//
+// Private to src/core/json*.cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/json.hpp"
+
+namespace flowctl::json {
+
+// Whether `text` is a number of RFC 8259's grammar.
+bool is_number_text(std::string_view text) noexcept;
+
+// The integer whose canonical text this is: std::to_string of it gives `text` again.
+std::optional<std::int64_t> canonical_integer(std::string_view text) noexcept;
+
+// The nearest double; beyond its range ±infinity or ±0.
+double text_to_double(std::string_view text);
+
+// The value, if it is an integer that fits.
+std::optional<std::int64_t> text_to_integer(std::string_view text) noexcept;
+
+// The shortest text that reads back as this finite double, laid out as ECMAScript does.
+std::string double_to_text(double d);
+
+// Digits that SQL's numeric would print for it, before and after the point; saturates far above any limit.
+std::size_t digits_written_out(std::string_view text) noexcept;
+
+bool equal_numbers(const Value& a, const Value& b);
+
+}  // namespace flowctl::json

@@ -1,0 +1,268 @@
+// Parsing: RapidJSON reads the text, this handler builds values and refuses what cannot be stored.
+//
+// RapidJSON's iterative parser is used, so nesting costs heap, not stack. Numbers come as text. RapidJSON
+// nevertheless refuses numbers beyond a double (1e400), which numeric columns hold; only then the text is
+// parsed a second time with every number spelled 0 of the same length, and the handler takes the spelling
+// from the original text. Invariant: what parse() returns was UTF-8, within the limits, and has no repeated
+// key.
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "core/json.hpp"
+#include "core/json_number.hpp"
+#include "third_party/rapidjson.hpp"
+
+namespace flowctl::json {
+namespace {
+
+namespace rj = flowctl_rapidjson;
+
+constexpr std::size_t kMaxStorableString = 64 * 1024 * 1024;
+constexpr std::size_t kMaxStorableDigits = 1'000;
+
+// Keys of small objects are compared with each other, those of larger ones are sorted.
+constexpr std::size_t kComparePairsBelow = 16;
+
+bool is_number_character(char c) noexcept {
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+std::string_view number_at(std::string_view text, std::size_t from) noexcept {
+    std::size_t end = from;
+    while (end < text.size() && is_number_character(text[end]))
+        ++end;
+    return text.substr(from, end - from);
+}
+
+// A lone \uDC00 to \uDFFF, which RapidJSON lets through: the encoding of a surrogate, ED A0..BF.
+bool has_surrogate(std::string_view text) noexcept {
+    for (std::size_t at = text.find('\xed'); at != std::string_view::npos; at = text.find('\xed', at + 1)) {
+        if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) return true;
+    }
+    return false;
+}
+
+// Leaves one member per key: the first one's place, the last one's value.
+void drop_repeated_keys(std::vector<Member>& members) {
+    const std::size_t count = members.size();
+    if (count < kComparePairsBelow) {
+        for (std::size_t i = 1; i < members.size();) {
+            const auto end = members.begin() + static_cast<std::ptrdiff_t>(i);
+            const auto earlier =
+                std::find_if(members.begin(), end, [&](const Member& m) { return m.key == members[i].key; });
+            if (earlier == end) {
+                ++i;
+                continue;
+            }
+            earlier->value = std::move(members[i].value);
+            members.erase(end);
+        }
+        return;
+    }
+    std::vector<std::uint32_t> order(count);
+    std::iota(order.begin(), order.end(), 0U);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return members[a].key < members[b].key; });
+    std::vector<bool> drop(count, false);
+    bool any = false;
+    for (std::size_t i = 1, first = 0; i < count; ++i) {
+        if (members[order[i]].key != members[order[first]].key) {
+            first = i;
+            continue;
+        }
+        members[order[first]].value = std::move(members[order[i]].value);
+        drop[order[i]] = true;
+        any = true;
+    }
+    if (!any) return;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (drop[i]) continue;
+        if (kept != i) members[kept] = std::move(members[i]);
+        ++kept;
+    }
+    members.resize(kept);
+}
+
+// Collects finished values on one stack; the end of a container takes its content from the top.
+class Builder {
+  public:
+    // With `original`, numbers are read from there instead of from what RapidJSON saw.
+    Builder(const ParseLimits& limits, const rj::MemoryStream& stream, std::string_view original,
+            bool from_original)
+        : limits_(limits), stream_(stream), original_(original), from_original_(from_original) {}
+
+    Value take() { return std::move(stack_.back().value); }
+    const char* refusal() const noexcept { return refusal_; }
+
+    bool Null() { return push(Value()); }
+    bool Bool(bool b) { return push(Value::boolean(b)); }
+    bool RawNumber(const char* text, rj::SizeType length, bool) {
+        std::string_view number(text, length);
+        if (from_original_) number = number_at(original_, stream_.Tell() - 1);
+        if (limits_.storable && number.size() > 3 && digits_written_out(number) > kMaxStorableDigits) {
+            return refuse("number with over 1000 digits when written out");
+        }
+        return push(Value::number_text(number));
+    }
+    bool String(const char* text, rj::SizeType length, bool) {
+        return fine({text, length}) && push(Value::string({text, length}));
+    }
+    bool Key(const char* text, rj::SizeType length, bool) {
+        if (!fine({text, length})) return false;
+        stack_.push_back(Member{std::string(text, length), Value()});
+        return true;
+    }
+    bool StartObject() { return descend('{'); }
+    bool StartArray() { return descend('['); }
+    bool EndObject(rj::SizeType count) {
+        const auto from = stack_.end() - static_cast<std::ptrdiff_t>(count);
+        std::vector<Member> members(std::make_move_iterator(from), std::make_move_iterator(stack_.end()));
+        stack_.erase(from, stack_.end());
+        drop_repeated_keys(members);
+        open_.pop_back();
+        return push(Value::object(std::move(members)));
+    }
+    bool EndArray(rj::SizeType count) {
+        const auto from = stack_.end() - static_cast<std::ptrdiff_t>(count);
+        std::vector<Value> items;
+        items.reserve(count);
+        for (auto at = from; at != stack_.end(); ++at)
+            items.push_back(std::move(at->value));
+        stack_.erase(from, stack_.end());
+        open_.pop_back();
+        return push(Value::array(std::move(items)));
+    }
+    // Numbers come as text; these exist for RapidJSON's compiler only.
+    bool Int(int i) { return push(Value::integer(i)); }
+    bool Uint(unsigned i) { return push(Value::integer(i)); }
+    bool Int64(std::int64_t i) { return push(Value::integer(i)); }
+    bool Uint64(std::uint64_t i) { return push(Value::number_text(std::to_string(i))); }
+    bool Double(double d) { return push(Value::number(d)); }
+
+  private:
+    bool refuse(const char* why) noexcept {
+        refusal_ = why;
+        return false;
+    }
+    bool fine(std::string_view text) {
+        if (has_surrogate(text)) return refuse("lone surrogate in a string");
+        if (!limits_.storable) return true;
+        if (std::memchr(text.data(), '\0', text.size()) != nullptr) return refuse("\\u0000 in a string");
+        if (text.size() > kMaxStorableString) return refuse("string of over 64 MB");
+        return true;
+    }
+    bool descend(char bracket) {
+        if (open_.size() >= limits_.max_depth) return refuse("nested too deeply");
+        open_.push_back(bracket);
+        return true;
+    }
+    // A member's value fills the place that its key made.
+    bool push(Value value) {
+        if (!open_.empty() && open_.back() == '{') {
+            stack_.back().value = std::move(value);
+        } else {
+            stack_.push_back(Member{std::string(), std::move(value)});
+        }
+        return true;
+    }
+
+    const ParseLimits& limits_;
+    const rj::MemoryStream& stream_;
+    std::string_view original_;
+    bool from_original_;
+    std::vector<Member> stack_;
+    std::vector<char> open_;
+    const char* refusal_ = nullptr;
+};
+
+std::string describe(rj::ParseErrorCode code) {
+    switch (code) {
+        case rj::kParseErrorDocumentEmpty:
+            return "nothing there";
+        case rj::kParseErrorDocumentRootNotSingular:
+            return "text after the value";
+        case rj::kParseErrorValueInvalid:
+            return "not a value";
+        case rj::kParseErrorObjectMissName:
+            return "object member without a name";
+        case rj::kParseErrorObjectMissColon:
+            return "object member without a colon";
+        case rj::kParseErrorObjectMissCommaOrCurlyBracket:
+            return "object without comma or closing brace";
+        case rj::kParseErrorArrayMissCommaOrSquareBracket:
+            return "array without comma or closing bracket";
+        case rj::kParseErrorStringUnicodeEscapeInvalidHex:
+            return "wrong \\u escape in a string";
+        case rj::kParseErrorStringUnicodeSurrogateInvalid:
+            return "lone surrogate in a string";
+        case rj::kParseErrorStringEscapeInvalid:
+            return "wrong escape or control character in a string";
+        case rj::kParseErrorStringMissQuotationMark:
+            return "string without closing quotation mark";
+        case rj::kParseErrorStringInvalidEncoding:
+            return "not UTF-8";
+        case rj::kParseErrorNumberMissFraction:
+            return "number without digits after the point";
+        case rj::kParseErrorNumberMissExponent:
+            return "number without digits in the exponent";
+        default:
+            return "not JSON";
+    }
+}
+
+// The text with each number outside of strings replaced by 0 and spaces; offsets stay.
+std::string with_numbers_blanked(std::string_view text) {
+    std::string blanked(text);
+    bool in_string = false;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char c = text[at];
+        if (in_string) {
+            if (c == '\\') ++at;
+            if (c == '"') in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '-' || (c >= '0' && c <= '9')) {
+            const std::string_view number = number_at(text, at);
+            if (is_number_text(number)) {
+                blanked[at] = '0';
+                std::fill_n(blanked.begin() + static_cast<std::ptrdiff_t>(at) + 1, number.size() - 1, ' ');
+            }
+            at += number.size() - 1;
+        }
+    }
+    return blanked;
+}
+
+Result<Value, ParseError> parse_as(std::string_view seen, std::string_view original, bool from_original,
+                                   const ParseLimits& limits) {
+    rj::MemoryStream stream(seen.data(), seen.size());
+    rj::Reader reader;
+    Builder builder(limits, stream, original, from_original);
+    constexpr unsigned kFlags =
+        rj::kParseIterativeFlag | rj::kParseNumbersAsStringsFlag | rj::kParseValidateEncodingFlag;
+    const rj::ParseResult result = reader.Parse<kFlags>(stream, builder);
+    if (result.IsError()) {
+        if (result.Code() == rj::kParseErrorNumberTooBig && !from_original) {
+            return parse_as(with_numbers_blanked(original), original, true, limits);
+        }
+        std::string message = builder.refusal() != nullptr ? builder.refusal() : describe(result.Code());
+        return Err{ParseError{result.Offset(), std::move(message)}};
+    }
+    // RapidJSON takes a NUL byte for the end.
+    if (stream.Tell() != seen.size()) return Err{ParseError{stream.Tell(), "text after the value"}};
+    return builder.take();
+}
+
+}  // namespace
+
+Result<Value, ParseError> parse(std::string_view text, const ParseLimits& limits) {
+    if (text.size() > limits.max_bytes || text.size() > std::numeric_limits<rj::SizeType>::max() / 2) {
+        return Err{ParseError{limits.max_bytes, "text too long"}};
+    }
+    return parse_as(text, text, false, limits);
+}
+
+}  // namespace flowctl::json

@@ -1,0 +1,211 @@
+// Writing: compact JSON text, its size, and the depth of a value, all without recursion.
+//
+// Size and depth are remembered in the nodes, so a payload that passes through many states is measured once.
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "core/json.hpp"
+#include "core/json_node.hpp"
+
+namespace flowctl::json {
+namespace {
+
+// How each byte is written inside a string: 0 as it is, 'u' as \u00XX, else after a backslash.
+constexpr std::array<char, 256> kEscapes = [] {
+    std::array<char, 256> table{};
+    for (std::size_t c = 0; c < 0x20; ++c)
+        table[c] = 'u';
+    table['\b'] = 'b';
+    table['\f'] = 'f';
+    table['\n'] = 'n';
+    table['\r'] = 'r';
+    table['\t'] = 't';
+    table['"'] = '"';
+    table['\\'] = '\\';
+    return table;
+}();
+
+char escape_of(char c) noexcept {
+    return kEscapes[static_cast<unsigned char>(c)];
+}
+
+void write_string(std::string_view text, std::string& out) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    out.push_back('"');
+    std::size_t from = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char escape = escape_of(text[at]);
+        if (escape == 0) continue;
+        out.append(text, from, at - from);
+        from = at + 1;
+        out.push_back('\\');
+        out.push_back(escape);
+        if (escape == 'u') {
+            const auto byte = static_cast<unsigned char>(text[at]);
+            out.append("00");
+            out.push_back(kHex[byte >> 4]);
+            out.push_back(kHex[byte & 0xf]);
+        }
+    }
+    out.append(text, from, text.size() - from);
+    out.push_back('"');
+}
+
+std::size_t string_size(std::string_view text) noexcept {
+    std::size_t size = text.size() + 2;
+    for (const char c : text) {
+        const char escape = escape_of(c);
+        if (escape != 0) size += escape == 'u' ? 5 : 1;
+    }
+    return size;
+}
+
+void write_scalar(const Value& value, std::string& out) {
+    switch (value.kind()) {
+        case Kind::Null:
+            out.append("null");
+            break;
+        case Kind::Bool:
+            out.append(Access::boolean(value) ? "true" : "false");
+            break;
+        case Kind::Number:
+            if (Access::form(value) == kStringNode) {
+                out.append(Access::string(value).text());
+            } else {
+                out.append(value.number_as_text());
+            }
+            break;
+        case Kind::String:
+            write_string(value.as_string(), out);
+            break;
+        case Kind::Array:
+            out.append("[]");
+            break;
+        case Kind::Object:
+            out.append("{}");
+            break;
+    }
+}
+
+bool is_container(const Value& value) noexcept {
+    return Access::form(value) >= kArrayNode;
+}
+
+// Sizes add up without wrapping: shared nodes can describe a text longer than memory.
+std::size_t add(std::size_t a, std::size_t b) noexcept {
+    return a > std::numeric_limits<std::size_t>::max() - b ? std::numeric_limits<std::size_t>::max() : a + b;
+}
+
+std::size_t scalar_size(const Value& value) {
+    switch (Access::form(value)) {
+        case kInline:
+            if (value.is_null()) return 4;
+            if (value.is_bool()) return Access::boolean(value) ? 4 : 5;
+            return 2;
+        case kStringNode: {
+            const StringNode& node = Access::string(value);
+            if (node.dumped == 0) node.dumped = value.is_string() ? string_size(node.text()) : node.length;
+            return node.dumped;
+        }
+        default:
+            return value.number_as_text().size();
+    }
+}
+
+// Values without a node: an empty container is a level, everything else is none.
+std::uint32_t scalar_depth(const Value& value) noexcept {
+    return value.is_array() || value.is_object() ? 1 : 0;
+}
+
+// A container whose children are being visited.
+struct Visit {
+    const Value* value;
+    std::size_t next = 0;
+};
+
+const Value* next_child(Visit& visit) {
+    if (visit.next >= visit.value->size()) return nullptr;
+    const std::size_t at = visit.next++;
+    return visit.value->is_array() ? &visit.value->items()[at] : &visit.value->members()[at].value;
+}
+
+// Fills in size and depth of every container below `root` that is not measured yet.
+void measure(const Value& root) {
+    std::vector<Visit> open{{&root}};
+    while (!open.empty()) {
+        if (const Value* child = next_child(open.back())) {
+            if (is_container(*child) && Access::node(*child)->depth == 0) open.push_back({child});
+            continue;
+        }
+        const Value& value = *open.back().value;
+        open.pop_back();
+        std::size_t size = 1 + value.size();  // brackets and commas
+        std::uint32_t deepest = 0;
+        const auto account = [&](const Value& child) {
+            size = add(size, is_container(child) ? Access::node(child)->dumped : scalar_size(child));
+            deepest =
+                std::max(deepest, is_container(child) ? Access::node(child)->depth : scalar_depth(child));
+        };
+        if (value.is_array()) {
+            for (const Value& item : value.items())
+                account(item);
+        } else {
+            for (const Member& member : value.members()) {
+                size = add(size, string_size(member.key) + 1);
+                account(member.value);
+            }
+        }
+        Access::node(value)->dumped = size;
+        Access::node(value)->depth = deepest + 1;
+    }
+}
+
+}  // namespace
+
+void dump(const Value& value, std::string& out) {
+    if (!is_container(value)) return write_scalar(value, out);
+    std::vector<Visit> open{{&value}};
+    out.push_back(value.is_array() ? '[' : '{');
+    while (!open.empty()) {
+        Visit& visit = open.back();
+        const bool first = visit.next == 0;
+        const Value* child = next_child(visit);
+        if (child == nullptr) {
+            out.push_back(visit.value->is_array() ? ']' : '}');
+            open.pop_back();
+            continue;
+        }
+        if (!first) out.push_back(',');
+        if (visit.value->is_object()) {
+            write_string(visit.value->members()[visit.next - 1].key, out);
+            out.push_back(':');
+        }
+        if (is_container(*child)) {
+            out.push_back(child->is_array() ? '[' : '{');
+            open.push_back({child});
+        } else {
+            write_scalar(*child, out);
+        }
+    }
+}
+
+std::string dump(const Value& value) {
+    std::string out;
+    dump(value, out);
+    return out;
+}
+
+std::size_t dumped_size(const Value& value) {
+    if (!is_container(value)) return scalar_size(value);
+    if (Access::node(value)->depth == 0) measure(value);
+    return Access::node(value)->dumped;
+}
+
+std::size_t depth(const Value& value) {
+    if (!is_container(value)) return scalar_depth(value);
+    if (Access::node(value)->depth == 0) measure(value);
+    return Access::node(value)->depth;
+}
+
+}  // namespace flowctl::json
