@@ -60,12 +60,10 @@ Params& Params::timestamp(std::int64_t unix_micros) {
     add(TimestampTzGetDatum(to_timestamp(unix_micros)));
     return *this;
 }
-Params& Params::text(std::string_view value) {
-    add(to_text(value));
+Params& Params::text(std::optional<std::string_view> value) {
+    if (!value) return null();
+    add(to_text(*value));
     return *this;
-}
-Params& Params::text(const std::optional<std::string>& value) {
-    return value ? text(std::string_view(*value)) : null();
 }
 Params& Params::uuid(const Uuid& value) {
     add(UUIDPGetDatum(to_pg(value)));

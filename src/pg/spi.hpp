@@ -43,8 +43,7 @@ class Params {
     Params& int8(std::int64_t value);
     Params& oid(Oid value);
     Params& timestamp(std::int64_t unix_micros);
-    Params& text(std::string_view value);
-    Params& text(const std::optional<std::string>& value);
+    Params& text(std::optional<std::string_view> value);  // nullopt is null
     Params& uuid(const Uuid& value);
     Params& datum(Datum value);
 

@@ -1,0 +1,32 @@
+// The store of flows, as starting and running need it. Defining them: define_flow.
+//
+// Runs inside the caller's transaction; raises PgError. Called by start and engine.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "pg/spi.hpp"
+
+namespace flowctl::pg::store {
+
+struct FlowRow {
+    Uuid flow_id{};
+    std::string name;
+    Oid owner = InvalidOid;
+    std::string type;
+    std::int32_t version = 0;
+    bool run_as_invoker = false;
+};
+// The flow and its version (the newest when none is asked for); nullopt when either is not there.
+std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optional<std::int32_t> version);
+bool flow_exists(Spi& spi, const std::string& name);
+
+struct VersionRow {
+    std::string definition;
+    std::string keep_data;  // ALL | ERROR | NONE
+};
+std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version);
+
+}  // namespace flowctl::pg::store

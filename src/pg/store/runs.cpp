@@ -1,0 +1,250 @@
+// SQL of the store of runs. See runs.hpp.
+#include "pg/store/runs.hpp"
+
+namespace flowctl::pg::store {
+
+// ---------------------------------------------------------------------------------------------- starting
+
+static Statement insert_run_sql(R"(
+    INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, name, input, event, flow_owner, role, starter,
+                             session_user_name, system_user_name, asserted_subject, traceparent, client_addr,
+                             application_name, start_xid, status, error, cause, ended_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::regrole, $10::regrole, $11::regrole,
+            pg_catalog.pg_get_userbyid($12), $13, $14, $15, pg_catalog.inet_client_addr(),
+            nullif(pg_catalog.current_setting('application_name'), ''), pg_catalog.pg_current_xact_id(),
+            CASE WHEN $16 IS NULL THEN 'RUNNING' ELSE 'FAILED' END, $16, $17,
+            CASE WHEN $16 IS NOT NULL THEN pg_catalog.clock_timestamp() END))",
+                                {UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, OIDOID, OIDOID,
+                                 OIDOID, OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID});
+
+void insert_run(Spi& spi, const NewRun& run) {
+    Params params;
+    params.uuid(run.run_id).uuid(run.flow_id).text(run.flow).int4(run.version).text(run.type).text(run.name);
+    params.text(run.input).text(run.event).oid(run.flow_owner).oid(run.role).oid(run.starter);
+    params.oid(run.session_user).text(run.system_user).text(run.asserted_subject).text(run.traceparent);
+    params.text(run.error).text(run.cause);
+    spi.run(insert_run_sql, std::move(params));
+}
+
+static Statement take_name_sql("INSERT INTO flowctl.run_name VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                               {UUIDOID, TEXTOID, UUIDOID});
+
+bool take_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id) {
+    return spi.run(take_name_sql, std::move(Params().uuid(flow_id).text(name).uuid(run_id))).processed() == 1;
+}
+
+static Statement find_named_sql(R"(
+    SELECT n.run_id, r.run_id IS NOT NULL, r.input::pg_catalog.jsonb OPERATOR(pg_catalog.=) $3::pg_catalog.jsonb
+    FROM flowctl.run_name n LEFT JOIN flowctl.run r ON r.run_id = n.run_id
+    WHERE n.flow_id = $1 AND n.name = $2)",
+                                {UUIDOID, TEXTOID, TEXTOID});
+
+NamedRun find_named(Spi& spi, const Uuid& flow_id, const std::string& name, const std::string& input) {
+    Rows rows = spi.run(find_named_sql, std::move(Params().uuid(flow_id).text(name).text(input)));
+    if (rows.size() == 0) return {};
+    return {rows.uuid(0, 0), rows.boolean(0, 1), rows.boolean(0, 2)};
+}
+
+static Statement replace_name_sql("UPDATE flowctl.run_name SET run_id = $3 WHERE flow_id = $1 AND name = $2",
+                                  {UUIDOID, TEXTOID, UUIDOID});
+
+void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id) {
+    spi.run(replace_name_sql, std::move(Params().uuid(flow_id).text(name).uuid(run_id)));
+}
+
+// ---------------------------------------------------------------------------------------------- the worker
+
+static Statement load_runs_sql(R"(
+    SELECT r.run_id, r.flow_id, r.flow, r.version, r.type = 'EXPRESS', r.name, r.status = 'RUNNING', r.input, r.event,
+           r.traceparent, r.started_at, r.flow_owner::oid, r.role::oid, r.subject, r.redrive_count, r.redriven_at,
+           f.frame
+    FROM pg_catalog.unnest($1) AS wanted(id)
+         JOIN flowctl.run r ON r.run_id = wanted.id
+         LEFT JOIN flowctl.frame f ON f.run_id = r.run_id)",
+                               {UUIDARRAYOID});
+
+std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids) {
+    Rows rows = spi.run(load_runs_sql, std::move(Params().uuids(ids)));
+    std::vector<StoredRun> runs;
+    runs.reserve(rows.size());
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        StoredRun& run = runs.emplace_back();
+        run.run_id = rows.uuid(i, 0);
+        run.flow_id = rows.uuid(i, 1);
+        run.flow = rows.text(i, 2);
+        run.version = rows.int4(i, 3);
+        run.express = rows.boolean(i, 4);
+        run.name = rows.optional_text(i, 5);
+        run.open = rows.boolean(i, 6);
+        run.input = rows.text(i, 7);
+        run.event = rows.optional_text(i, 8);
+        run.traceparent = rows.optional_text(i, 9);
+        run.started_at = rows.timestamp(i, 10);
+        run.flow_owner = rows.oid(i, 11);
+        run.role = rows.oid(i, 12);
+        run.subject = rows.optional_text(i, 13);
+        run.redrive_count = rows.int4(i, 14);
+        run.redriven_at = rows.optional_timestamp(i, 15);
+        run.frame = rows.optional_text(i, 16);
+    }
+    return runs;
+}
+
+static Statement save_frames_sql(R"(
+    INSERT INTO flowctl.frame AS f (run_id, bucket, phase, current_state, due_at, frame)
+    SELECT u.run_id, pg_catalog.get_byte(pg_catalog.uuid_send(u.run_id), 15) % 64, u.phase, u.state, u.due, u.frame
+    FROM pg_catalog.unnest($1, $2, $3, $4, $5) AS u(run_id, phase, state, due, frame)
+    ON CONFLICT (run_id) DO UPDATE
+    SET phase = excluded.phase, current_state = excluded.current_state, due_at = excluded.due_at, frame = excluded.frame)",
+                                 {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID});
+
+void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
+    if (frames.empty()) return;
+    std::vector<Uuid> ids;
+    std::vector<std::optional<std::string_view>> phases, states, texts;
+    std::vector<std::optional<std::int64_t>> due;
+    for (const FrameRow& row : frames) {
+        ids.push_back(row.run_id);
+        phases.emplace_back(row.phase);
+        states.emplace_back(row.current_state);
+        due.push_back(row.due_at);
+        texts.emplace_back(row.frame);
+    }
+    spi.run(save_frames_sql, std::move(Params().uuids(ids).texts(phases).texts(states).timestamps(due).texts(texts)));
+}
+
+static Statement delete_frames_sql("DELETE FROM flowctl.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID});
+
+void delete_frames(Spi& spi, const std::vector<Uuid>& ids) {
+    if (!ids.empty()) spi.run(delete_frames_sql, std::move(Params().uuids(ids)));
+}
+
+static Statement end_runs_sql(R"(
+    UPDATE flowctl.run r
+    SET status = u.status, output = u.output, output_ref = u.output_ref, error = u.error, cause = u.cause,
+        ended_at = u.ended_at
+    FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7) AS u(run_id, status, output, output_ref, error, cause, ended_at)
+    WHERE r.run_id = u.run_id)",
+                              {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+                               TIMESTAMPTZARRAYOID});
+
+void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
+    if (ends.empty()) return;
+    std::vector<Uuid> ids;
+    std::vector<std::optional<std::string_view>> statuses, outputs, errors, causes;
+    std::vector<std::optional<std::int32_t>> refs;
+    std::vector<std::optional<std::int64_t>> at;
+    for (const RunEnd& end : ends) {
+        ids.push_back(end.run_id);
+        statuses.emplace_back(end.status);
+        outputs.emplace_back(end.output);
+        refs.push_back(end.output_ref);
+        errors.emplace_back(end.error);
+        causes.emplace_back(end.cause);
+        at.emplace_back(end.ended_at);
+    }
+    Params params;
+    params.uuids(ids).texts(statuses).texts(outputs).optional_int4s(refs).texts(errors).texts(causes).timestamps(at);
+    spi.run(end_runs_sql, std::move(params));
+}
+
+static Statement fail_history_sql(R"(
+    INSERT INTO flowctl.history_event (run_id, event_id, previous_event_id, at, type, details)
+    SELECT $1, coalesce(max(event_id), 0) + 1, coalesce(max(event_id), 0), pg_catalog.clock_timestamp(), 'ExecutionFailed',
+           pg_catalog.json_build_object('error', $2, 'cause', $3)::text
+    FROM flowctl.history_event WHERE run_id = $1)",
+                                  {UUIDOID, TEXTOID, TEXTOID});
+static Statement fail_run_sql(R"(
+    UPDATE flowctl.run SET status = 'FAILED', error = $2, cause = $3, ended_at = pg_catalog.clock_timestamp()
+    WHERE run_id = $1 AND status = 'RUNNING')",
+                              {UUIDOID, TEXTOID, TEXTOID});
+
+void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause, bool with_history) {
+    if (spi.run(fail_run_sql, std::move(Params().uuid(id).text(error).text(cause))).processed() == 0) return;
+    if (with_history) spi.run(fail_history_sql, std::move(Params().uuid(id).text(error).text(cause)));
+    delete_frames(spi, {id});
+}
+
+static Statement snapshot_sql("SELECT pg_catalog.pg_current_snapshot()::text", {});
+
+std::string current_snapshot(Spi& spi) { return spi.run(snapshot_sql).text(0, 0); }
+
+static Statement find_fresh_all_sql(R"(
+    SELECT r.run_id FROM flowctl.run r
+    WHERE r.status = 'RUNNING' AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
+    ORDER BY r.run_id)",
+                                    {});
+static Statement find_fresh_since_sql(R"(
+    SELECT r.run_id FROM flowctl.run r
+    WHERE r.status = 'RUNNING' AND r.start_xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)
+          AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
+    UNION ALL
+    SELECT r.run_id FROM pg_catalog.pg_snapshot_xip($1::pg_snapshot) AS xip
+           JOIN flowctl.run r ON r.start_xid = xip AND r.status = 'RUNNING'
+    WHERE NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id))",
+                                      {TEXTOID});
+static Statement find_interrupted_sql("SELECT run_id FROM flowctl.frame WHERE phase = 'RUNNING' ORDER BY run_id", {});
+static Statement find_due_sql(R"(
+    SELECT run_id FROM flowctl.frame WHERE due_at <= $1 ORDER BY due_at LIMIT $2)",
+                              {TIMESTAMPTZOID, INT8OID});
+
+namespace {
+std::vector<Uuid> first_column(const Rows& rows) {
+    std::vector<Uuid> ids;
+    ids.reserve(rows.size());
+    for (std::size_t i = 0; i < rows.size(); i++) ids.push_back(rows.uuid(i, 0));
+    return ids;
+}
+}  // namespace
+
+std::vector<Uuid> find_fresh(Spi& spi, const SweepPosition& position) {
+    if (!position.snapshot) return first_column(spi.run(find_fresh_all_sql));
+    return first_column(spi.run(find_fresh_since_sql, std::move(Params().text(*position.snapshot))));
+}
+
+std::vector<Uuid> find_interrupted(Spi& spi) { return first_column(spi.run(find_interrupted_sql)); }
+
+std::vector<Uuid> find_due(Spi& spi, std::int64_t horizon, std::int64_t limit) {
+    return first_column(spi.run(find_due_sql, std::move(Params().timestamp(horizon).int8(limit))));
+}
+
+static Statement find_controls_sql(R"(
+    SELECT control_id, run_id, error, cause FROM flowctl.control ORDER BY control_id LIMIT 1000)",
+                                   {});
+static Statement delete_controls_sql("DELETE FROM flowctl.control WHERE control_id = ANY ($1)", {INT8ARRAYOID});
+static Statement insert_stop_sql(R"(
+    INSERT INTO flowctl.control (run_id, kind, error, cause, requested_by) VALUES ($1, 'stop', $2, $3, $4::regrole))",
+                                 {UUIDOID, TEXTOID, TEXTOID, OIDOID});
+
+std::vector<Control> find_controls(Spi& spi) {
+    Rows rows = spi.run(find_controls_sql);
+    std::vector<Control> controls;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        controls.push_back({rows.int8(i, 0), rows.uuid(i, 1), rows.optional_text(i, 2), rows.optional_text(i, 3)});
+    return controls;
+}
+
+void delete_controls(Spi& spi, const std::vector<std::int64_t>& ids) {
+    if (!ids.empty()) spi.run(delete_controls_sql, std::move(Params().int8s(ids)));
+}
+
+void insert_stop(Spi& spi, const Uuid& run_id, const std::optional<std::string>& error,
+                 const std::optional<std::string>& cause, Oid requested_by) {
+    spi.run(insert_stop_sql, std::move(Params().uuid(run_id).text(error).text(cause).oid(requested_by)));
+}
+
+// ---------------------------------------------------------------------------------------------- looking
+
+static Statement find_status_sql(R"(
+    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner, r.flow_owner)::oid, r.role::oid, r.starter::oid
+    FROM flowctl.run r LEFT JOIN flowctl.flow f ON f.flow_id = r.flow_id
+    WHERE r.run_id = $1)",
+                                 {UUIDOID});
+
+std::optional<RunStatus> find_status(Spi& spi, const Uuid& id) {
+    Rows rows = spi.run_latest(find_status_sql, std::move(Params().uuid(id)));
+    if (rows.size() == 0) return std::nullopt;
+    return RunStatus{rows.text(0, 0), rows.int8(0, 1), rows.oid(0, 2), rows.oid(0, 3), rows.oid(0, 4)};
+}
+
+}  // namespace flowctl::pg::store

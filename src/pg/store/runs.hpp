@@ -1,0 +1,135 @@
+// The store of runs: rows of flowctl.run, run_name and control, and the frames of open runs.
+//
+// A run row is inserted once, by the transaction that starts it, and updated once, when it ends; a frame row lives as long as
+// the run is open. Only the worker that owns a run's bucket writes its frame and its end, so nothing is locked.
+// Every function runs inside the caller's transaction and raises PgError.
+//
+// Called by start (insert), engine (all the rest), runs_sql (status, control).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pg/spi.hpp"
+
+namespace flowctl::pg::store {
+
+// ---------------------------------------------------------------------------------------------- starting
+
+struct NewRun {
+    Uuid run_id{};
+    Uuid flow_id{};
+    std::string flow;
+    std::int32_t version = 0;
+    std::string type;
+    std::optional<std::string> name;
+    std::string input;
+    std::optional<std::string> event;
+    Oid flow_owner = InvalidOid;
+    Oid role = InvalidOid;
+    Oid starter = InvalidOid;
+    Oid session_user = InvalidOid;
+    std::optional<std::string> system_user;
+    std::optional<std::string> asserted_subject;
+    std::optional<std::string> traceparent;
+    // A run that could not begin is recorded as ended.
+    std::optional<std::string> error;
+    std::optional<std::string> cause;
+};
+void insert_run(Spi& spi, const NewRun& run);
+
+// Takes (flow, name) for `run_id`; false when the name is taken. Waits for a concurrent transaction that takes it.
+bool take_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id);
+struct NamedRun {
+    Uuid run_id{};
+    bool found = false;       // the run is still kept
+    bool same_input = false;
+};
+NamedRun find_named(Spi& spi, const Uuid& flow_id, const std::string& name, const std::string& input);
+void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id);
+
+// ---------------------------------------------------------------------------------------------- the worker
+
+struct StoredRun {
+    Uuid run_id{};
+    Uuid flow_id{};
+    std::string flow;
+    std::int32_t version = 0;
+    bool express = false;
+    std::optional<std::string> name;
+    bool open = false;
+    std::string input;
+    std::optional<std::string> event;
+    std::optional<std::string> traceparent;
+    std::int64_t started_at = 0;
+    Oid flow_owner = InvalidOid;
+    Oid role = InvalidOid;
+    std::optional<std::string> subject;
+    std::int32_t redrive_count = 0;
+    std::optional<std::int64_t> redriven_at;
+    std::optional<std::string> frame;  // absent: not begun
+};
+// The runs that are there; ids whose row is not visible are left out.
+std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids);
+
+struct FrameRow {
+    Uuid run_id{};
+    std::string phase;
+    std::string current_state;
+    std::optional<std::int64_t> due_at;
+    std::string frame;
+};
+void save_frames(Spi& spi, const std::vector<FrameRow>& frames);
+void delete_frames(Spi& spi, const std::vector<Uuid>& ids);
+
+struct RunEnd {
+    Uuid run_id{};
+    std::string status;
+    std::optional<std::string> output;
+    std::optional<std::int32_t> output_ref;
+    std::optional<std::string> error;
+    std::optional<std::string> cause;
+    std::int64_t ended_at = 0;
+};
+void end_runs(Spi& spi, const std::vector<RunEnd>& ends);
+
+// Ends a run that the machine cannot carry on: history closes with ExecutionFailed, the frame goes.
+void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause, bool with_history);
+
+// What a sweep finds, each at most `limit` ids.
+struct SweepPosition {
+    std::optional<std::string> snapshot;  // pg_snapshot text; absent: look at every open run
+};
+std::string current_snapshot(Spi& spi);
+// Open runs without a frame that became visible after `position`.
+std::vector<Uuid> find_fresh(Spi& spi, const SweepPosition& position);
+// Runs whose frame is in phase RUNNING: calls are to be repeated. For the start of a worker.
+std::vector<Uuid> find_interrupted(Spi& spi);
+// Parked runs that are due before `horizon`.
+std::vector<Uuid> find_due(Spi& spi, std::int64_t horizon, std::int64_t limit);
+
+struct Control {
+    std::int64_t control_id = 0;
+    Uuid run_id{};
+    std::optional<std::string> error;
+    std::optional<std::string> cause;
+};
+std::vector<Control> find_controls(Spi& spi);
+void delete_controls(Spi& spi, const std::vector<std::int64_t>& ids);
+void insert_stop(Spi& spi, const Uuid& run_id, const std::optional<std::string>& error,
+                 const std::optional<std::string>& cause, Oid requested_by);
+
+// ---------------------------------------------------------------------------------------------- looking
+
+struct RunStatus {
+    std::string status;
+    std::int64_t start_xid = 0;
+    Oid flow_owner = InvalidOid;  // the flow's present owner, or the one it had
+    Oid role = InvalidOid;
+    Oid starter = InvalidOid;
+};
+std::optional<RunStatus> find_status(Spi& spi, const Uuid& id);
+
+}  // namespace flowctl::pg::store
