@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "net/crypto.hpp"
+
 namespace flowctl::net {
 namespace {
 
@@ -69,7 +71,7 @@ std::optional<std::string> base64url_decode(std::string_view text) {
 std::string form_encode(std::string_view text) {
     constexpr std::string_view kHex = "0123456789ABCDEF";
     std::string out;
-    out.reserve(text.size());
+    out.reserve(text.size() * 3);  // never reallocated: no piece of a secret stays behind
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (is_unreserved(c)) {
@@ -101,7 +103,9 @@ void append_form_field(std::string& form, std::string_view name, std::string_vie
     if (!form.empty()) form += '&';
     form += form_encode(name);
     form += '=';
-    form += form_encode(value);
+    std::string encoded = form_encode(value);
+    form += encoded;
+    wipe(encoded);
 }
 
 }  // namespace flowctl::net

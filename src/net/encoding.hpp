@@ -19,7 +19,8 @@ std::string base64_encode(std::string_view bytes);  // with padding, one line
 std::string form_encode(std::string_view text);
 std::string hex_encode(std::string_view bytes);  // lower case
 
-// "name=value" with both form-encoded, after a '&' where the form is not empty.
+// "name=value" with both form-encoded, after a '&' where the form is not empty. The value may be a secret: it leaves no
+// copy but the form's, if the form has the capacity.
 void append_form_field(std::string& form, std::string_view name, std::string_view value);
 
 }  // namespace flowctl::net
