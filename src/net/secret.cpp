@@ -112,8 +112,10 @@ std::variant<Secret, std::string> read_secret_file(const std::string& directory,
     }
     if (size > kMaxSecretBytes) return shown + "is larger than 64 kB";
     std::string_view content(buffer.bytes.get(), size);
-    if (content.ends_with('\n')) content.remove_suffix(1);
-    if (content.ends_with('\r')) content.remove_suffix(1);
+    if (content.ends_with("\r\n"))
+        content.remove_suffix(2);
+    else if (content.ends_with('\n'))
+        content.remove_suffix(1);
     if (content.empty()) return shown + "is empty";
     return Secret(content);
 }

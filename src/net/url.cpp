@@ -163,6 +163,19 @@ std::variant<Url, std::string> split_url(std::string_view text) {
     return url;
 }
 
+std::variant<Url, std::string> resolve_reference(const Url& base, std::string_view reference) {
+    reference = reference.substr(0, reference.find('#'));
+    if (reference.size() > kMaxUrlBytes) return "is longer than " + std::to_string(kMaxUrlBytes) + " bytes";
+    if (has_control(reference)) return "holds a control character";
+    std::unique_ptr<CURLU, FreeUrl> handle(curl_url());
+    if (!handle) throw std::bad_alloc();
+    const std::string terminated(reference);
+    if (curl_url_set(handle.get(), CURLUPART_URL, base.text().c_str(), CURLU_PATH_AS_IS) != CURLUE_OK ||
+        curl_url_set(handle.get(), CURLUPART_URL, terminated.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+        return "is not a valid URL";
+    return split_url(part(handle.get(), CURLUPART_URL));
+}
+
 std::variant<Url, std::string> join_path(const Url& base, std::string_view path) {
     if (path.empty()) return base;
     if (path.size() > kMaxUrlBytes) return "is longer than " + std::to_string(kMaxUrlBytes) + " bytes";

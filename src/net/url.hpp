@@ -32,6 +32,9 @@ struct Url {
 // The parts, or what is wrong with the text (a phrase that can follow "url: ").
 std::variant<Url, std::string> split_url(std::string_view text);
 
+// What a Location header leads to from base. Its fragment is dropped.
+std::variant<Url, std::string> resolve_reference(const Url& base, std::string_view reference);
+
 // Base with the path joined below its own; or why not. Refused are "//", '\', '@', '?', '#', control
 // characters, broken percent-encoding and dot segments, also when they are encoded (several times, with path
 // parameters, behind an encoded slash). Spaces and bytes beyond ASCII are percent-encoded. An empty path is

@@ -1,0 +1,458 @@
+// Transfer. See transfer.hpp.
+#include "net/transfer.hpp"
+
+#include <openssl/crypto.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <new>
+
+#include "net/crypto.hpp"
+#include "net/header_rules.hpp"
+
+namespace flowctl::net {
+namespace {
+
+constexpr int kMaxRedirects = 5;
+constexpr std::size_t kMaxAnswerHeaders = 256;
+constexpr std::size_t kMaxAnswerHeaderBytes = 128 * 1024;
+constexpr long kCaCacheSeconds = 300;
+constexpr const char* kSystemCaFile = "/etc/ssl/certs/ca-certificates.crt";
+
+long milliseconds(Seconds duration) noexcept {
+    const double value = std::ceil(duration.count() * 1000.0);
+    if (!(value > 1.0)) return 1;
+    return value > 2147483647.0 ? 2147483647L : static_cast<long>(value);
+}
+
+// An option that curl does not know is a build against the wrong library; one that it cannot store is lack of
+// memory.
+template <class Value>
+void set(CURL* easy, CURLoption option, Value value) {
+    const CURLcode code = curl_easy_setopt(easy, option, value);
+    if (code == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
+    if (code != CURLE_OK)
+        throw std::logic_error(std::string("curl_easy_setopt: ") + curl_easy_strerror(code));
+}
+
+Failure failure_of(CURLcode code) noexcept {
+    switch (code) {
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_RESOLVE_PROXY:
+            return Failure::Resolve;
+        case CURLE_COULDNT_CONNECT:
+        case CURLE_PROXY:
+            return Failure::Connect;
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_INVALIDCERTSTATUS:
+        case CURLE_SSL_CRL_BADFILE:
+        case CURLE_USE_SSL_FAILED:
+            return Failure::Tls;
+        case CURLE_OPERATION_TIMEDOUT:
+            return Failure::Timeout;
+        case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_URL_MALFORMAT:
+            return Failure::Refused;
+        default:
+            return Failure::Protocol;
+    }
+}
+
+bool is_redirect(int status) noexcept {
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::string_view trim(std::string_view text) noexcept {
+    const std::size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == text.npos) return {};
+    return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+void append_line(std::string& to, std::string_view more) {
+    if (!to.empty()) to += ' ';
+    to += more;
+}
+
+}  // namespace
+
+Transfer::Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane)
+    : exchange_(std::move(exchange)),
+      done_(std::move(done)),
+      egress_(egress),
+      lane_(lane),
+      begun_(std::chrono::steady_clock::now()) {
+    answer_.id = exchange_.id;
+}
+
+Transfer::~Transfer() {
+    resolved();
+    if (easy_ != nullptr) curl_easy_cleanup(easy_);
+    drop_headers();
+    for (Header& header : exchange_.headers)
+        wipe(header.second);
+    wipe(exchange_.body);
+}
+
+std::optional<std::string> Transfer::prepare() {
+    if (auto objection = objection_to_method(exchange_.method)) return objection;
+    if (auto objection = objection_to_headers(exchange_.headers)) return objection;
+    auto parsed = split_url(exchange_.url);
+    if (const auto* what = std::get_if<std::string>(&parsed)) return "the url " + *what;
+    url_ = std::get<Url>(std::move(parsed));
+
+    by_proxy_ = !egress_.proxy.empty();
+
+    // Behind a proxy only it sees the addresses of names: what can be judged here is an address in the url,
+    // and plain http is for listed addresses only.
+    if (const auto literal = Address::parse(url_.host)) {
+        if (auto objection = egress_.policy.objection(*literal, https(), exchange_.egress_role))
+            return objection;
+    } else if (!https() && by_proxy_) {
+        return "plain http through a proxy is only for addresses in flowctl.egress_allow";
+    } else if (!egress_.policy.could_allow(https(), exchange_.egress_role)) {
+        return "plain http is only for addresses in flowctl.egress_allow";
+    }
+
+    easy_ = curl_easy_init();
+    if (easy_ == nullptr) throw std::bad_alloc();
+    set_options();
+    set_headers();
+    set_request();
+    return std::nullopt;
+}
+
+void Transfer::set_options() {
+    set(easy_, CURLOPT_PRIVATE, static_cast<void*>(this));
+    set(easy_, CURLOPT_NOSIGNAL, 1L);
+    set(easy_, CURLOPT_QUICK_EXIT, 1L);
+    set(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+    set(easy_, CURLOPT_FOLLOWLOCATION, 0L);
+    set(easy_, CURLOPT_PROXY, egress_.proxy.c_str());
+    set(easy_, CURLOPT_NOPROXY, "");
+    set(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    set(easy_, CURLOPT_PATH_AS_IS, 1L);
+    set(easy_, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+    set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    set(easy_, CURLOPT_HTTP09_ALLOWED, 0L);
+    set(easy_, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    set(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+    set(easy_, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(exchange_.connect_timeout));
+    set(easy_, CURLOPT_USERAGENT, "pg_flowctl");
+    set(easy_, CURLOPT_ERRORBUFFER, curl_message_);
+
+    // Trust comes from one file: with a directory beside it, an endpoint's own CA would only be added to the
+    // system's, and curl would read all of them anew for every connection.
+    set(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+    set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+    set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    struct stat system_file {};
+    const std::string& ca_file = exchange_.ca_file;
+    if (!ca_file.empty() || stat(kSystemCaFile, &system_file) == 0) {
+        set(easy_, CURLOPT_CAPATH, static_cast<char*>(nullptr));
+        set(easy_, CURLOPT_CAINFO, ca_file.empty() ? kSystemCaFile : ca_file.c_str());
+        set(easy_, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
+    }
+
+    set(easy_, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+    set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+    set(easy_, CURLOPT_WRITEDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
+    set(easy_, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
+    set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::on_resolve);
+    set(easy_, CURLOPT_RESOLVER_START_DATA, static_cast<void*>(this));
+}
+
+// Method, url and body; again after a redirect.
+void Transfer::set_request() {
+    set(easy_, CURLOPT_URL, url_.text().c_str());
+    set(easy_, CURLOPT_CUSTOMREQUEST, static_cast<char*>(nullptr));
+    const std::string& method = redirected_to_get_ ? std::string("GET") : exchange_.method;
+    if (method == "HEAD") {
+        set(easy_, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    const bool expects_body = method == "POST" || method == "PUT" || method == "PATCH";
+    if (redirected_to_get_ || (exchange_.body.empty() && !expects_body)) {
+        set(easy_, CURLOPT_HTTPGET, 1L);
+    } else {
+        set(easy_, CURLOPT_POST, 1L);
+        set(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(exchange_.body.size()));
+        set(easy_, CURLOPT_POSTFIELDS, static_cast<const void*>(exchange_.body.data()));
+    }
+    set(easy_, CURLOPT_CUSTOMREQUEST, method.c_str());
+}
+
+void Transfer::add_header(const std::string& line) {
+    curl_slist* longer = curl_slist_append(headers_, line.c_str());
+    if (longer == nullptr) throw std::bad_alloc();
+    headers_ = longer;
+}
+
+void Transfer::drop_headers() noexcept {
+    for (curl_slist* line = headers_; line != nullptr; line = line->next)
+        OPENSSL_cleanse(line->data, std::char_traits<char>::length(line->data));
+    curl_slist_free_all(headers_);
+    headers_ = nullptr;
+}
+
+void Transfer::set_headers() {
+    drop_headers();
+    bool has_type = false;
+    for (const auto& [name, value] : exchange_.headers) {
+        if (redirected_to_get_ && same_name(name.substr(0, 8), "content-")) continue;
+        has_type = has_type || same_name(name, "content-type");
+        const std::string_view text = trim(value);
+        std::string line = name;
+        line += text.empty() ? ";" : ": ";  // curl's way to write a header without value
+        line += text;
+        add_header(line);
+        wipe(line);
+    }
+    // What curl would add by itself.
+    if (!has_type) add_header("Content-Type:");
+    add_header("Expect:");
+    set(easy_, CURLOPT_HTTPHEADER, headers_);
+}
+
+void Transfer::resolved() noexcept {
+    if (!resolving_) return;
+    resolving_ = false;
+    --lane_.resolving;
+}
+
+// CURLOPT_RESOLVER_START_FUNCTION
+int Transfer::on_resolve(void*, void*, void* self) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    if (!transfer->resolving_) {
+        transfer->resolving_ = true;
+        ++transfer->lane_.resolving;
+    }
+    return 0;
+}
+
+// CURLOPT_OPENSOCKETFUNCTION
+curl_socket_t Transfer::on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    try {
+        transfer->resolved();
+        transfer->opened_socket_ = true;
+        if (purpose != CURLSOCKTYPE_IPCXN) return CURL_SOCKET_BAD;
+        if (!transfer->by_proxy_) {
+            const auto peer = Address::from(&address->addr);
+            if (!peer) return CURL_SOCKET_BAD;
+            if (auto objection = transfer->egress_.policy.objection(*peer, transfer->https(),
+                                                                    transfer->exchange_.egress_role)) {
+                transfer->refusal_ = *std::move(objection);
+                return CURL_SOCKET_BAD;
+            }
+        }
+        transfer->tried_allowed_address_ = true;
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    } catch (...) {
+        return CURL_SOCKET_BAD;
+    }
+}
+
+// CURLOPT_PREREQFUNCTION: a connection, new or used before, is about to carry the request.
+int Transfer::on_connected(void* self, char* peer, char*, int, int) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    try {
+        transfer->resolved();
+        if (transfer->by_proxy_) return CURL_PREREQFUNC_OK;
+        const auto address = Address::parse(peer);
+        auto objection = address ? transfer->egress_.policy.objection(*address, transfer->https(),
+                                                                      transfer->exchange_.egress_role)
+                                 : std::optional<std::string>("the peer's address is not readable");
+        if (!objection) return CURL_PREREQFUNC_OK;
+        transfer->refusal_ = *std::move(objection);
+        transfer->reused_refused_ = !transfer->opened_socket_;
+        transfer->callback_failure_ = Failure::Refused;
+    } catch (...) {
+        transfer->callback_failure_ = Failure::Protocol;
+    }
+    return CURL_PREREQFUNC_ABORT;
+}
+
+// CURLOPT_HEADERFUNCTION: one line, its end included.
+std::size_t Transfer::on_header(char* text, std::size_t size, std::size_t count, void* self) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    const std::size_t bytes = size * count;
+    try {
+        transfer->header_bytes_ += bytes;
+        if (transfer->header_bytes_ > kMaxAnswerHeaderBytes ||
+            transfer->answer_.headers.size() > kMaxAnswerHeaders) {
+            transfer->callback_failure_ = Failure::TooLarge;
+            transfer->answer_.message = "the answer's headers are too large";
+            return 0;
+        }
+        transfer->read_header_line({text, bytes});
+        return bytes;
+    } catch (...) {
+        transfer->callback_failure_ = Failure::Protocol;
+        return 0;
+    }
+}
+
+// Lines after the final status's empty line are trailers, which nobody asked for.
+void Transfer::read_header_line(std::string_view line) {
+    if (headers_complete_) return;
+    std::string_view text = trim(line);
+    if (!in_status_block_) {
+        if (!text.starts_with("HTTP/")) return;
+        in_status_block_ = true;
+        answer_.headers.clear();
+        answer_.status = 0;
+        text.remove_prefix(std::min(text.find(' '), text.size()));
+        text = trim(text);
+        std::from_chars(text.data(), text.data() + std::min<std::size_t>(text.size(), 3), answer_.status);
+        answer_.status_text = trim(text.substr(std::min<std::size_t>(text.size(), 3)));
+        return;
+    }
+    if (text.empty()) {
+        in_status_block_ = false;
+        headers_complete_ = answer_.status >= 200;
+        return;
+    }
+    if ((line.front() == ' ' || line.front() == '\t') && !answer_.headers.empty()) {
+        append_line(answer_.headers.back().second, text);
+        return;
+    }
+    const std::size_t colon = text.find(':');
+    if (colon == text.npos) return;
+    std::string name(trim(text.substr(0, colon)));
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    answer_.headers.emplace_back(std::move(name), trim(text.substr(colon + 1)));
+}
+
+// CURLOPT_WRITEFUNCTION
+std::size_t Transfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    const std::size_t length = size * count;
+    try {
+        if (length > transfer->exchange_.max_response_bytes - transfer->answer_.body.size()) {
+            transfer->callback_failure_ = Failure::TooLarge;
+            transfer->answer_.message = "the answer is larger than " +
+                                        std::to_string(transfer->exchange_.max_response_bytes) + " bytes";
+            return 0;
+        }
+        transfer->answer_.body.append(bytes, length);
+        return length;
+    } catch (...) {
+        transfer->callback_failure_ = Failure::Protocol;
+        return 0;
+    }
+}
+
+Transfer::Next Transfer::complete(CURLcode code) {
+    resolved();
+    const char* peer = nullptr;
+    if (curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK && peer != nullptr)
+        answer_.address = peer;
+
+    if (reused_refused_ && !asked_fresh_) {
+        asked_fresh_ = true;
+        set(easy_, CURLOPT_FRESH_CONNECT, 1L);
+        reset_answer();
+        return Next::SendAgain;
+    }
+    if (code != CURLE_OK)
+        describe(code);
+    else if (exchange_.follow_redirects && is_redirect(answer_.status) && follow_redirect())
+        return Next::SendAgain;
+    return Next::Done;
+}
+
+void Transfer::reset_answer() {
+    answer_ = Answer();
+    answer_.id = exchange_.id;
+    header_bytes_ = 0;
+    in_status_block_ = headers_complete_ = false;
+    opened_socket_ = tried_allowed_address_ = reused_refused_ = false;
+    refusal_.clear();
+    callback_failure_.reset();
+    curl_message_[0] = '\0';
+}
+
+// Where the answer redirects to, if it may go there; else answer_ becomes the failure or stays as it is.
+std::optional<Url> Transfer::redirect_target() {
+    const std::string* location = answer_.header("location");
+    if (location == nullptr) return std::nullopt;
+    if (redirects_ == kMaxRedirects) {
+        fail(Failure::Protocol, "more than " + std::to_string(kMaxRedirects) + " redirects");
+        return std::nullopt;
+    }
+    auto target = resolve_reference(url_, *location);
+    if (const auto* what = std::get_if<std::string>(&target)) {
+        fail(Failure::Protocol, "the location of a redirect " + *what);
+        return std::nullopt;
+    }
+    Url& url = std::get<Url>(target);
+    if (!url.same_origin(url_)) {
+        fail(Failure::Protocol, "the answer redirects elsewhere: to " + url.origin());
+        return std::nullopt;
+    }
+    return std::move(url);
+}
+
+bool Transfer::follow_redirect() {
+    auto target = redirect_target();
+    if (!target) return false;
+    const int status = answer_.status;
+    const std::string& method = exchange_.method;
+    if ((status == 303 && method != "HEAD") || ((status == 301 || status == 302) && method == "POST"))
+        redirected_to_get_ = true;
+    url_ = *std::move(target);
+    ++redirects_;
+    asked_fresh_ = false;
+    set(easy_, CURLOPT_FRESH_CONNECT, 0L);
+    reset_answer();
+    set_headers();
+    set_request();
+    return true;
+}
+
+// Turns curl's result into a failure and a message.
+void Transfer::describe(CURLcode code) {
+    const std::string host = url_.host;
+    if (callback_failure_ == Failure::Refused ||
+        (code == CURLE_COULDNT_CONNECT && !tried_allowed_address_ && !refusal_.empty())) {
+        fail(Failure::Refused, host + ": " + refusal_);
+        return;
+    }
+    if (callback_failure_) {
+        fail(*callback_failure_, answer_.message.empty() ? "out of memory" : answer_.message);
+        return;
+    }
+    std::string message = curl_message_[0] != '\0' ? curl_message_ : curl_easy_strerror(code);
+    if (message.find(host) == message.npos) message = host + ": " + message;
+    fail(failure_of(code), std::move(message));
+}
+
+void Transfer::fail(Failure failure, std::string message) {
+    std::string address = std::move(answer_.address);
+    reset_answer();
+    answer_.failure = failure;
+    answer_.message = std::move(message);
+    answer_.address = std::move(address);
+}
+
+Answer Transfer::take_answer() {
+    answer_.duration = std::chrono::steady_clock::now() - begun_;
+    answer_.request_bytes = exchange_.body.size();
+    if (exchange_.return_body) answer_.request_body = std::move(exchange_.body);
+    return std::move(answer_);
+}
+
+}  // namespace flowctl::net
