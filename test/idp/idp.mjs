@@ -26,8 +26,15 @@ const script = new Script();
 await serve({
     script,
     makeHandler: async (url) => behindScript(await makeProvider(url + issuerPath()), issuerPath()),
-    routes: { 'POST /__settings': (changes) => Object.assign(settings, changes) },
+    routes: { 'POST /__settings': changeSettings },
 });
+
+// Answers what was set before, so that a test can put it back.
+function changeSettings(changes) {
+    const before = { ...settings };
+    Object.assign(settings, changes);
+    return before;
+}
 
 function issuerPath() {
     return process.env.ISSUER_PATH ?? '';

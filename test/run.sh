@@ -1,0 +1,209 @@
+#!/usr/bin/env bash
+# Every test of pg_flowctl: installs what is missing, builds, tests, counts, cleans up.
+#
+#   bash test/run.sh                      everything
+#   bash test/run.sh unit tap ...         only these parts: checks unit conformance regress tap
+#   TAP_TESTS='test/t/001*.pl' bash test/run.sh tap     only these files
+#
+# It closes with one line, `N passed, N failed`, which adds up GoogleTest tests, conformance cases, pg_regress tests, TAP
+# tests and the checks of the sources; a part that did not run to its end counts as a failure. The exit status
+# follows. `make install` puts the extension into the server's folders, as for any extension; clusters, certificates
+# and servers are made in a work folder below /tmp and go at the end. Logs of a failed part stay in build/test-logs.
+# PG_CONFIG chooses the server, TEST_USER the account that runs it when this is run by root (postgres).
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+. "$ROOT/test/lib/install.sh"
+. "$ROOT/test/lib/cluster.sh"
+. "$ROOT/test/lib/counts.sh"
+
+LOGS=$ROOT/build/test-logs
+PASSED=0
+FAILED=0
+FAILED_PARTS=()
+
+main() {
+    local part parts=("$@")
+    [ ${#parts[@]} -gt 0 ] || parts=(checks unit conformance regress tap)
+    for part in "${parts[@]}"; do
+        case $part in
+            checks | unit | conformance | regress | tap) ;;
+            *) die "there is no part $part: checks unit conformance regress tap" ;;
+        esac
+    done
+    make_work
+    rm -rf "$LOGS"
+    mkdir -p "$LOGS"
+    prepare "${parts[@]}"
+    for part in "${parts[@]}"; do
+        heading "$part"
+        "part_$part"
+    done
+    report
+}
+
+# prepare PART...: what these parts need, and no more.
+prepare() {
+    heading "prepare"
+    need_packages build-essential perl openssl ca-certificates rapidjson-dev libcurl4-openssl-dev libssl-dev libgtest-dev libipc-run-perl
+    BUILT=
+    case " $* " in
+        *" regress "* | *" tap "*)
+            need_postgres
+            build WERROR=1 && BUILT=1
+            [ -n "$BUILT" ] || keep_log build "the extension does not build" "$WORK/log/build.log"
+            ;;
+    esac
+    case " $* " in
+        *" tap "*) need_node ;;
+    esac
+    copy_tree
+}
+
+part_checks() {
+    check "core and net include no PostgreSQL header" ! grep -rnE \
+        '#include [<"](postgres|fmgr|miscadmin|pgstat|access/|catalog/|commands/|executor/|nodes/|parser/|postmaster/|storage/|tcop/|utils/|libpq)' \
+        "$ROOT/src/core" "$ROOT/src/net" "$ROOT/src/third_party"
+    check "core includes neither curl nor OpenSSL" ! grep -rnE '#include [<"](curl/|openssl/)' "$ROOT/src/core"
+    check "core does not know net or pg" ! grep -rnE '#include "(net|pg)/' "$ROOT/src/core"
+    check "net does not know core or pg" ! grep -rnE '#include "(core|pg)/' "$ROOT/src/net"
+    check "every regression test has its expected output" every_test_has_output
+    check "no download address in a lock file" ! grep -rn --include=package-lock.json --exclude-dir=node_modules '"resolved"' "$ROOT"
+}
+
+# check SENTENCE [!] COMMAND...: one test; with ! it passes when the command finds nothing (status 1, as grep has it).
+check() {
+    local sentence=$1 wanted=0 output status
+    shift
+    if [ "$1" = '!' ]; then
+        wanted=1
+        shift
+    fi
+    output=$("$@" 2>&1)
+    status=$?
+    if [ $status -eq $wanted ]; then
+        say "  ok      $sentence"
+        PASSED=$((PASSED + 1))
+    else
+        say "  FAILED  $sentence"
+        say "$output"
+        FAILED=$((FAILED + 1))
+        FAILED_PARTS+=("checks")
+    fi
+}
+
+every_test_has_output() {
+    local file missing=0
+    for file in "$ROOT"/sql/*.sql; do
+        [ -e "$file" ] || continue
+        [ -f "$ROOT/expected/$(basename "$file" .sql).out" ] || {
+            say "no expected output: ${file#"$ROOT/"}"
+            missing=1
+        }
+    done
+    return $missing
+}
+
+part_unit() {
+    run_logged unit '^\[==========\]|^\[  FAILED|: error: |ERROR: AddressSanitizer|runtime error:' \
+        timeout 900 make -k -C "$ROOT" unit WERROR=1 JOBS="$PARALLEL"
+    account unit "$(count_gtest "$LOGS/unit.log" $?)"
+}
+
+part_conformance() {
+    if [ ! -d "$ROOT/../shared/conformance" ]; then
+        say "  skipped: there are no cases in $(dirname "$ROOT")/shared/conformance"
+        return
+    fi
+    run_logged conformance ' passed, |: error: |FAILED' timeout 900 make -C "$ROOT" conformance WERROR=1 JOBS="$PARALLEL"
+    account conformance "$(count_summary "$LOGS/conformance.log" $?)"
+}
+
+part_regress() {
+    needs_build regress || return
+    if make_cluster regress; then
+        run_logged regress ' \.\.\. |^(not )?ok ' as_test_user timeout 600 make -C "$TREE" PG_CONFIG="$PG_CONFIG" installcheck
+        stop_clusters
+        cp "$WORK/log/server-regress.log" "$LOGS/"
+        [ ! -f "$TREE/regression.diffs" ] || { echo; cat "$TREE/regression.diffs"; } >>"$LOGS/regress.log"
+        account regress "$(count_regress "$LOGS/regress.log" "$(count_files "$ROOT"/sql/*.sql)")"
+    else
+        keep_log regress "the server does not start with the extension" "$WORK/log/server-regress.log"
+    fi
+}
+
+part_tap() {
+    needs_build tap || return
+    local files=() pattern
+    for pattern in ${TAP_TESTS:-test/t/*.pl}; do
+        files+=("$TREE/$pattern")
+    done
+    mkdir -p "$WORK/tap" "$WORK/tmp" "$WORK/log/tap"
+    own_by_test_user "$WORK/tap" "$WORK/tmp" "$WORK/log/tap"
+    unset PGHOST PGPORT PGUSER
+    run_logged tap '^  [0-9a-z_]+ +[0-9]+ tests' as_test_user \
+        PATH="$BINDIR:$PATH" PG_REGRESS="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress" \
+        PERL5LIB="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/perl:$TREE/test/t/lib" \
+        TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/tmp_check/log" \
+        TMPDIR="$WORK/tmp" PG_TEST_TIMEOUT_DEFAULT=60 FLOWCTL_NODE="$NODE" TAP_LOGS="$WORK/log/tap" \
+        timeout 1500 perl "$TREE/test/lib/tap.pl" "$PARALLEL" "${files[@]}"
+    local status=$?
+    account tap "$(count_summary "$LOGS/tap.log" $status)"
+    mkdir -p "$LOGS/tap"
+    cp "$WORK"/log/tap/*.log "$WORK"/tap/tmp_check/log/* "$LOGS/tap/" 2>/dev/null
+    for pattern in "$WORK"/log/tap/*.log; do
+        grep -qE '^not ok|^# exit [1-9]|^# (No plan|Bad plan|Tests were run)' "$pattern" 2>/dev/null &&
+            { printf '\n--- %s\n' "$(basename "$pattern")"; tail -n 40 "$pattern"; } >>"$LOGS/tap.log"
+    done
+}
+
+count_files() {
+    local file count=0
+    for file in "$@"; do
+        [ ! -e "$file" ] || count=$((count + 1))
+    done
+    echo $count
+}
+
+needs_build() {
+    [ -z "$BUILT" ] || return 0
+    say "  not run: the extension was not built"
+    account "$1" "0 1"
+    return 1
+}
+
+# run_logged PART PATTERN COMMAND...: runs with all output in the part's log and the lines that match shown as they come.
+run_logged() {
+    local part=$1 pattern=$2
+    shift 2
+    "$@" 2>&1 | tee "$LOGS/$part.log" | { grep --line-buffered -E "$pattern" || true; } | sed -u 's/^ */  /'
+    return "${PIPESTATUS[0]}"
+}
+
+# account PART "PASSED FAILED"
+account() {
+    local part=$1 passed failed
+    read -r passed failed <<<"$2"
+    PASSED=$((PASSED + passed))
+    FAILED=$((FAILED + failed))
+    say "  $part: $passed passed, $failed failed ($((SECONDS / 60)) min $((SECONDS % 60)) s since the start)"
+    [ "$failed" -eq 0 ] || FAILED_PARTS+=("$part")
+}
+
+# keep_log PART SENTENCE FILE: a part that could not run.
+keep_log() {
+    say "  $2"
+    cp "$3" "$LOGS/$1.log"
+    account "$1" "0 1"
+}
+
+report() {
+    local part
+    [ ${#FAILED_PARTS[@]} -eq 0 ] || for part in $(printf '%s\n' "${FAILED_PARTS[@]}" | sort -u); do
+        [ -f "$LOGS/$part.log" ] || continue
+        heading "the end of ${LOGS#"$ROOT/"}/$part.log"
+        tail -n 60 "$LOGS/$part.log"
+    done
+    printf '\n%d passed, %d failed\n' "$PASSED" "$FAILED"
+    [ "$FAILED" -eq 0 ] || exit 1
+}
+
+main "$@"

@@ -1,0 +1,198 @@
+# Test servers for TAP tests: the stub endpoint, the identity provider, the step services.
+#
+#   my $stub = Parts::start_stub();                         # http; tls => 1 for https with the tests' certificate
+#   my $idp  = Parts::start_idp(ttl => 2);
+#   my $pay  = Parts::start_service('payment', idp => $idp, audience => 'https://payment.example', scope => 'payment:charge');
+#
+#   $stub->url('/a')                                        # where it listens
+#   $stub->script('/a', { status => 503 }, { body => { x => 1 } }, then => { status => 200 });
+#   $stub->wait_for(2, path => '/a', outcome => 'held')     # waits until two such calls are there; returns them
+#   $stub->calls(path => '/a')    $stub->release('name')    $stub->reset    $stub->stop    $stub->restart
+#
+# What an answer may hold stands in test/services/script.mjs. Every server is a Node process of ours on loopback ports
+# that the kernel chose; it is ended at the end of the test by its id, and ends by itself when the test is killed,
+# because its stdin is a pipe from here. Keys and certificates are made once for each test file: pki().
+package Parts;
+use strict;
+use warnings;
+use Carp qw(croak);
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use HTTP::Tiny;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Time::HiRes qw(sleep);
+
+my $test_dir = abs_path(dirname(__FILE__) . '/../..');
+my $json     = JSON::PP->new->utf8->canonical->allow_nonref;
+my $http     = HTTP::Tiny->new(timeout => 150);
+my $pki;
+my $started = 0;
+my @running;
+
+sub node { return $ENV{FLOWCTL_NODE} // 'node'; }
+
+# The folder of keys and certificates; its `secrets` fits flowctl.secrets_dir.
+sub pki
+{
+	return $pki if $pki;
+	$pki = PostgreSQL::Test::Utils::tempdir_short();
+	system(node(), "$test_dir/idp/pki.mjs", $pki) == 0 or croak 'cannot make keys and certificates';
+	return $pki;
+}
+
+sub start_stub
+{
+	my (%option) = @_;
+	return start('stub', 'services/stub.mjs', $option{tls} ? (PKI => pki()) : (), environment(%option));
+}
+
+# Options: ttl (seconds), alg, issuer_path, port.
+sub start_idp
+{
+	my (%option) = @_;
+	my $part = start('idp', 'idp/idp.mjs', PKI => pki(), environment(%option));
+	$part->{issuer} = $part->url . ($option{issuer_path} // '');
+	return $part;
+}
+
+# Options: idp or issuer, audience, scope, port.
+sub start_service
+{
+	my ($name, %option) = @_;
+	my $idp = delete $option{idp};
+	$option{issuer} //= $idp->{issuer};
+	return start($name, "services/$name.mjs", PKI => pki(), environment(%option));
+}
+
+sub environment
+{
+	my (%option) = @_;
+	return map { uc($_) => $option{$_} } grep { $_ ne 'tls' } keys %option;
+}
+
+sub start
+{
+	my ($name, $script, %environment) = @_;
+	my $self = bless { name => $name, script => $script, environment => \%environment }, __PACKAGE__;
+	$self->launch;
+	return $self;
+}
+
+sub launch
+{
+	my ($self) = @_;
+	my $number = ++$started;
+	my $base   = "$PostgreSQL::Test::Utils::log_path/" . $PostgreSQL::Test::Utils::test_logfile =~ s{.*/|\.log$}{}gr;
+	my $ready  = PostgreSQL::Test::Utils::tempdir_short() . '/ready.json';
+	my $log    = "${base}_$self->{name}_$number.log";
+	pipe(my $stdin, my $lifeline) or croak "pipe: $!";
+	my $pid = fork() // croak "fork: $!";
+	if ($pid == 0)
+	{
+		$ENV{$_} = $self->{environment}{$_} for keys %{ $self->{environment} };
+		$ENV{READY_FILE}          = $ready;
+		$ENV{LIFELINE}            = 1;
+		$ENV{NODE_EXTRA_CA_CERTS} = "$pki/ca.pem" if $pki;
+		open STDIN,  '<&', $stdin or die;
+		open STDOUT, '>',  $log   or die;
+		open STDERR, '>&', \*STDOUT or die;
+		exec node(), "$test_dir/$self->{script}" or die;
+	}
+	close $stdin;
+	$self->{pid}      = $pid;
+	$self->{lifeline} = $lifeline;
+	push @running, $self;
+	my $end = time + $PostgreSQL::Test::Utils::timeout_default;
+	until (-s $ready)
+	{
+		croak "$self->{name} ended at its start; see $log" if waitpid($pid, 1) == $pid;
+		croak "$self->{name} is not ready; see $log"       if time > $end;
+		sleep 0.02;
+	}
+	$self->{ready} = $json->decode(PostgreSQL::Test::Utils::slurp_file($ready));
+}
+
+sub url { my ($self, $path) = @_; return $self->{ready}{url} . ($path // ''); }
+
+sub port { my ($self) = @_; return $self->url =~ /:(\d+)$/ ? $1 : undef; }
+
+# Answers for the next calls of a path, in order; `then => {...}` at the end for all calls after them.
+sub script
+{
+	my ($self, $path, @answers) = @_;
+	my $then;
+	if (@answers >= 2 && !ref $answers[-2] && $answers[-2] eq 'then')
+	{
+		$then = pop @answers;
+		pop @answers;
+	}
+	$self->control('POST', '/__script', { path => $path, answers => \@answers, then => $then });
+}
+
+sub release { my ($self, $hold) = @_; return $self->control('POST', '/__release', { hold => $hold })->{released}; }
+
+sub reset { my ($self) = @_; $self->control('POST', '/__reset', {}); }
+
+sub calls { my ($self, %filter) = @_; return @{ $self->control('GET', '/__calls' . query(%filter)) }; }
+
+# The first `count` calls that fit the filter, waited for; dies at the timeout, naming what is there.
+sub wait_for
+{
+	my ($self, $count, %filter) = @_;
+	my $ms = 1000 * $PostgreSQL::Test::Utils::timeout_default;
+	return @{ $self->control('GET', '/__wait' . query(%filter, calls => $count, ms => $ms)) };
+}
+
+# Fails the next calls of a step service for an order.
+sub fail_order
+{
+	my ($self, $order, $times, $status) = @_;
+	$self->control('POST', '/__fail', { order => $order, times => $times, status => $status // 503 });
+}
+
+# Changes what the identity provider issues from now on: ttl, alg.
+sub settings { my ($self, %changes) = @_; return $self->control('POST', '/__settings', \%changes); }
+
+sub query
+{
+	my (%filter) = @_;
+	return '?' . $http->www_form_urlencode(\%filter);
+}
+
+sub control
+{
+	my ($self, $method, $path, $body) = @_;
+	my $response = $http->request($method, $self->{ready}{control} . $path, defined $body ? { content => $json->encode($body) } : {});
+	croak "$self->{name}: $method $path: $response->{status} $response->{content}" unless $response->{success};
+	return $json->decode($response->{content});
+}
+
+sub stop
+{
+	my ($self) = @_;
+	return unless $self->{pid};
+	kill 'TERM', $self->{pid};
+	close $self->{lifeline};
+	waitpid($self->{pid}, 0);
+	delete $self->{pid};
+	@running = grep { $_ != $self } @running;
+}
+
+# Starts it again on the same port, without memory of what was.
+sub restart
+{
+	my ($self) = @_;
+	$self->{environment}{PORT} = $self->port;
+	$self->stop;
+	$self->launch;
+}
+
+END
+{
+	my $status = $?;
+	$_->stop for @running;
+	$? = $status;
+}
+
+1;
