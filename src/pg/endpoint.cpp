@@ -1,0 +1,406 @@
+// Resolution of an endpoint: catalog, rights, options, secret files.
+#include <algorithm>
+#include <unistd.h>
+#include <variant>
+#include <vector>
+
+#include "net/crypto.hpp"
+#include "net/encoding.hpp"
+#include "net/secret.hpp"
+#include "net/url.hpp"
+#include "pg/endpoint.hpp"
+
+#include "pg/bridge.hpp"
+#include "pg/fdw_options.hpp"
+#include "pg/guc.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+using Failure = EndpointFailure;
+
+// A foreign server as the catalog has it now.
+struct Server {
+    Oid oid = InvalidOid;
+    Oid owner = InvalidOid;
+    std::string name;
+    Options options;
+};
+
+// An endpoint with all that it leans on.
+struct Chain {
+    Server endpoint;
+    std::optional<Server> issuer;
+    std::optional<Options> mapping;
+    std::string mapping_of;  // who the mapping is for, as messages name it
+};
+
+std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+std::string identifier(const std::string& name) { return guarded([&] { return quote_identifier(name.c_str()); }); }
+
+Err<Failure> permission(std::string cause) { return Err{Failure{"States.Permissions", std::move(cause)}}; }
+Err<Failure> not_found(std::string cause) { return Err{Failure{kEndpointNotFound, std::move(cause)}}; }
+Err<Failure> unusable(std::string cause) { return Err{Failure{kEndpointConfiguration, std::move(cause)}}; }
+
+// ------------------------------------------------------------------------------------------ catalog
+
+// False: there is no such server, or it belongs to another wrapper.
+bool find_server(std::string_view name, std::string_view wrapper, Server& server) {
+    if (name.empty() || name.size() >= NAMEDATALEN || name.find('\0') != std::string_view::npos) return false;
+    server.name = std::string(name);
+    const char* text = server.name.c_str();
+    struct Found {
+        ForeignServer* server;
+        const char* wrapper;
+    };
+    const Found found = guarded([&]() -> Found {
+        ForeignServer* row = GetForeignServerByName(text, true);
+        if (row == nullptr) return {nullptr, nullptr};
+        return {row, GetForeignDataWrapper(row->fdwid)->fdwname};
+    });
+    if (found.server == nullptr || wrapper != found.wrapper) return false;
+    server.oid = found.server->serverid;
+    server.owner = found.server->owner;
+    server.options = to_options(found.server->options);
+    return true;
+}
+
+bool role_exists(Oid role) {
+    return guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); });
+}
+
+bool may_use(const Server& server, Oid role) {
+    return guarded([&] { return server_aclcheck(server.oid, role, ACL_USAGE) == ACLCHECK_OK; });
+}
+
+// The options of the mapping of exactly this role (InvalidOid: PUBLIC).
+std::optional<Options> find_mapping(Oid role, Oid server) {
+    struct Found {
+        bool exists;
+        List* options;
+    };
+    const Found found = guarded([&]() -> Found {
+        HeapTuple tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(role), ObjectIdGetDatum(server));
+        if (!HeapTupleIsValid(tuple)) return {false, NIL};
+        bool is_null = false;
+        Datum options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple, Anum_pg_user_mapping_umoptions, &is_null);
+        List* list = is_null ? NIL : untransformRelOptions(PointerGetDatum(DatumGetArrayTypePCopy(options)));
+        ReleaseSysCache(tuple);
+        return {true, list};
+    });
+    if (!found.exists) return std::nullopt;
+    return to_options(found.options);
+}
+
+// ------------------------------------------------------------------------------------------ rights
+
+std::string lacks_usage(const std::string& role, const Server& server) {
+    return "role " + quoted(role) + " lacks USAGE on foreign server " + quoted(server.name) +
+           ": GRANT USAGE ON FOREIGN SERVER " + identifier(server.name) + " TO " + identifier(role);
+}
+
+// Where `options` name a file, the owner of `server` must be one who may.
+std::optional<Failure> check_file_right(const Server& server, const Options& options, const std::string& of) {
+    const auto name = file_option(options);
+    if (!name || may_name_files(server.owner)) return std::nullopt;
+    return Failure{"States.Permissions", "option " + quoted(*name) + " of " + of + " is not honoured: foreign server " +
+                                             quoted(server.name) + " belongs to role " + quoted(role_name(server.owner)) +
+                                             ", which is neither superuser nor member of pg_read_server_files"};
+}
+
+// Catalog and rights; reads no file.
+Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
+    Chain chain;
+    if (!find_server(name, kHttpWrapper, chain.endpoint))
+        return not_found("there is no foreign server " + quoted(name) + " of wrapper flowctl_http");
+    if (role) {
+        if (!role_exists(*role)) return permission("the run's role no longer exists");
+        if (!may_use(chain.endpoint, *role)) return permission(lacks_usage(role_name(*role), chain.endpoint));
+    }
+    if (auto failure = check_file_right(chain.endpoint, chain.endpoint.options, "foreign server " + quoted(name)))
+        return Err{*failure};
+
+    const std::string_view issuer_name = option(chain.endpoint.options, "issuer");
+    if (issuer_name.empty()) {
+        if (option(chain.endpoint.options, "auth") != "none")
+            return unusable("foreign server " + quoted(name) + " names no issuer and does not say auth 'none'");
+        return chain;
+    }
+    Server issuer;
+    if (!find_server(issuer_name, kOidcWrapper, issuer))
+        return not_found("foreign server " + quoted(name) + " names as its issuer " + quoted(issuer_name) +
+                         ", but there is no foreign server of that name of wrapper flowctl_oidc");
+    if (!may_use(issuer, chain.endpoint.owner))
+        return permission("the owner of foreign server " + quoted(name) + " may not use its issuer: " +
+                          lacks_usage(role_name(chain.endpoint.owner), issuer));
+    if (auto failure = check_file_right(issuer, issuer.options, "foreign server " + quoted(issuer_name)))
+        return Err{*failure};
+
+    if (role) {
+        chain.mapping_of = role_name(*role);
+        chain.mapping = find_mapping(*role, issuer.oid);
+        if (!chain.mapping) {
+            chain.mapping_of = "public";
+            chain.mapping = find_mapping(InvalidOid, issuer.oid);
+        }
+        if (!chain.mapping)
+            return permission("role " + quoted(role_name(*role)) + " has no user mapping for foreign server " +
+                              quoted(issuer_name) + ": CREATE USER MAPPING FOR " + identifier(role_name(*role)) +
+                              " SERVER " + identifier(issuer.name) + " OPTIONS (client_id '...', ...)");
+        if (auto failure = check_file_right(issuer, *chain.mapping, "the user mapping for " + quoted(chain.mapping_of)))
+            return Err{*failure};
+    }
+    chain.issuer = std::move(issuer);
+    return chain;
+}
+
+// ------------------------------------------------------------------------------------------ files
+
+std::string secrets_dir() { return guc::secrets_dir == nullptr ? std::string() : std::string(guc::secrets_dir); }
+
+std::string no_secrets_dir(std::string_view option_name) {
+    return "option " + quoted(option_name) + " names a file, but flowctl.secrets_dir is not set";
+}
+
+// The path of a CA file, which is public: it need only be readable.
+Result<std::string, Failure> ca_path(const Server& server) {
+    const std::string name(option(server.options, "ca_file"));
+    if (name.empty()) return std::string();
+    if (secrets_dir().empty()) return unusable(no_secrets_dir("ca_file"));
+    if (!net::is_plain_file_name(name))
+        return unusable("ca_file of foreign server " + quoted(server.name) + " is not a plain file name");
+    std::string path = secrets_dir() + "/" + name;
+    if (access(path.c_str(), R_OK) != 0)
+        return unusable("file " + quoted(name) + " in flowctl.secrets_dir, the ca_file of foreign server " +
+                        quoted(server.name) + ", cannot be read");
+    return path;
+}
+
+Result<net::Secret, Failure> secret(const Options& options, std::string_view name) {
+    if (secrets_dir().empty()) return unusable(no_secrets_dir(name));
+    auto content = net::read_secret_file(secrets_dir(), option(options, name));
+    if (auto* wrong = std::get_if<std::string>(&content)) return unusable(std::string(name) + ": " + *wrong);
+    return std::get<net::Secret>(std::move(content));
+}
+
+// ------------------------------------------------------------------------------------------ options to settings
+
+net::Seconds seconds_or(const Options& options, std::string_view name, net::Seconds fallback) {
+    const auto value = read_seconds(option(options, name));
+    return value ? net::Seconds(*value) : fallback;
+}
+
+Result<net::Issuer, Failure> issuer_of(const Server& server) {
+    net::Issuer issuer;
+    issuer.url = option(server.options, "issuer");
+    const std::string_view discovery = option(server.options, "discovery");
+    if (discovery == "oauth") issuer.discovery = net::Discovery::OAuth;
+    if (discovery == "none") issuer.discovery = net::Discovery::None;
+    issuer.token_endpoint = option(server.options, "token_endpoint");
+    issuer.revocation_endpoint = option(server.options, "revocation_endpoint");
+    const std::string_view audience = option(server.options, "assertion_audience");
+    if (audience == "token_endpoint") {
+        issuer.assertion_audience = net::AssertionAudience::TokenEndpoint;
+    } else if (!audience.empty() && audience != "issuer") {
+        issuer.assertion_audience = net::AssertionAudience::Given;
+        issuer.assertion_audience_uri = audience;
+    }
+    auto path = ca_path(server);
+    if (!path) return Err{std::move(path).error()};
+    issuer.ca_file = *path;
+    issuer.timeout = seconds_or(server.options, "timeout", issuer.timeout);
+    return issuer;
+}
+
+Result<net::ClientRegistration, Failure> client_of(const Options& mapping) {
+    net::ClientRegistration client;
+    client.client_id = option(mapping, "client_id");
+    const std::string_view method = option(mapping, "auth_method");
+    if (method == "client_secret_post") client.method = net::AuthMethod::ClientSecretPost;
+    if (method == "private_key_jwt") client.method = net::AuthMethod::PrivateKeyJwt;
+    const bool by_key = client.method == net::AuthMethod::PrivateKeyJwt;
+    auto content = secret(mapping, by_key ? "private_key_file" : "client_secret_file");
+    if (!content) return Err{std::move(content).error()};
+    (by_key ? client.private_key : client.secret) = std::move(content).value();
+    client.signing_alg = option(mapping, "signing_alg");
+    client.key_id = option(mapping, "key_id");
+    return client;
+}
+
+// Every part is written with its length, so that different options never give the same text.
+void append_part(std::string& text, std::string_view part) {
+    text += std::to_string(part.size());
+    text += ':';
+    text += part;
+}
+
+void append_options(std::string& text, std::string_view what, const std::string& name, const Options& options) {
+    append_part(text, what);
+    append_part(text, name);
+    append_part(text, std::to_string(options.size()));
+    for (const auto& [key, value] : options) {
+        append_part(text, key);
+        append_part(text, value);
+    }
+}
+
+std::string hash_of(const Chain& chain) {
+    std::string text;
+    append_options(text, "endpoint", chain.endpoint.name, chain.endpoint.options);
+    if (chain.issuer) append_options(text, "issuer", chain.issuer->name, chain.issuer->options);
+    if (chain.mapping) append_options(text, "mapping", chain.mapping_of, *chain.mapping);
+    return net::hex_encode(net::sha256(text));
+}
+
+std::optional<std::string> if_set(const Options& options, std::string_view name) {
+    const std::string_view value = option(options, name);
+    if (value.empty()) return std::nullopt;
+    return std::string(value);
+}
+
+std::optional<Failure> add_credential(const Chain& chain, Endpoint& endpoint) {
+    auto issuer = issuer_of(*chain.issuer);
+    if (!issuer) return std::move(issuer).error();
+    auto client = client_of(*chain.mapping);
+    if (!client) {
+        Failure failure = std::move(client).error();
+        failure.cause = "user mapping for " + quoted(chain.mapping_of) + " at foreign server " +
+                        quoted(chain.issuer->name) + ": " + failure.cause;
+        return failure;
+    }
+    net::Credential credential;
+    credential.issuer = std::move(issuer).value();
+    credential.client = std::move(client).value();
+    credential.scope = option(chain.endpoint.options, "scope");
+    credential.audience = option(chain.endpoint.options, "audience");
+    credential.resource = option(chain.endpoint.options, "resource");
+    endpoint.issuer = credential.issuer.url;
+    endpoint.client_id = credential.client.client_id;
+    endpoint.scope = if_set(chain.endpoint.options, "scope");
+    endpoint.audience = if_set(chain.endpoint.options, "audience");
+    if (!endpoint.audience) endpoint.audience = if_set(chain.endpoint.options, "resource");
+    endpoint.credential = std::move(credential);
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role) {
+    auto found = look_up(server, run_role);
+    if (!found) return Err{std::move(found).error()};
+    const Chain& chain = *found;
+    const Options& options = chain.endpoint.options;
+
+    Endpoint endpoint;
+    endpoint.server = chain.endpoint.name;
+    endpoint.url = option(options, "url");
+    const auto url = net::split_url(endpoint.url);
+    if (const auto* wrong = std::get_if<std::string>(&url))
+        return unusable("foreign server " + quoted(server) + ": url: " + *wrong);
+    auto path = ca_path(chain.endpoint);
+    if (!path) return Err{std::move(path).error()};
+    endpoint.ca_file = *path;
+    endpoint.connect_timeout = seconds_or(options, "connect_timeout", endpoint.connect_timeout);
+    endpoint.timeout = seconds_or(options, "timeout", endpoint.timeout);
+    endpoint.max_response_bytes =
+        read_bytes(option(options, "max_response_bytes")).value_or(endpoint.max_response_bytes);
+    endpoint.follow_redirects = read_boolean(option(options, "follow_redirects")).value_or(false);
+    if (option(options, "idempotency") == "attempt") endpoint.idempotency = Idempotency::Attempt;
+    endpoint.egress_role = role_name(run_role);
+    endpoint.options_hash = hash_of(chain);
+    if (chain.issuer)
+        if (auto failure = add_credential(chain, endpoint)) return Err{std::move(*failure)};
+    return endpoint;
+}
+
+std::optional<EndpointFailure> check_endpoint(std::string_view server, std::optional<Oid> run_role) {
+    auto found = look_up(server, run_role);
+    if (!found) return std::move(found).error();
+    return std::nullopt;
+}
+
+// ------------------------------------------------------------------------------------------ ARNs
+
+bool arn_covers(std::string_view pattern, std::string_view arn) noexcept {
+    std::size_t p = 0;
+    std::size_t a = 0;
+    std::size_t star = std::string_view::npos;  // the last * met, which may yet take more
+    std::size_t taken_to = 0;
+    while (a < arn.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            star = p++;
+            taken_to = a;
+        } else if (p < pattern.size() && pattern[p] == arn[a]) {
+            p++;
+            a++;
+        } else if (star != std::string_view::npos && arn[taken_to] != ':') {
+            p = star + 1;
+            a = ++taken_to;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.size() && pattern[p] == '*') p++;
+    return p == pattern.size();
+}
+
+Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
+    struct Candidate {
+        char* name;
+        List* options;
+    };
+    // Plain memory of the server's: the scan may raise.
+    struct Found {
+        Candidate* candidates;
+        int count;
+    };
+    const Oid wrapper = guarded([] { return get_foreign_data_wrapper_oid(kHttpWrapper.data(), true); });
+    const Found found = guarded([&]() -> Found {
+        Found all{nullptr, 0};
+        int room = 16;
+        all.candidates = static_cast<Candidate*>(palloc(sizeof(Candidate) * room));
+        Relation servers = table_open(ForeignServerRelationId, AccessShareLock);
+        SysScanDesc scan = systable_beginscan(servers, InvalidOid, false, nullptr, 0, nullptr);
+        while (HeapTuple tuple = systable_getnext(scan)) {
+            auto* row = reinterpret_cast<Form_pg_foreign_server>(GETSTRUCT(tuple));
+            bool is_null = false;
+            Datum options =
+                heap_getattr(tuple, Anum_pg_foreign_server_srvoptions, RelationGetDescr(servers), &is_null);
+            if (row->srvfdw != wrapper || is_null) continue;
+            if (all.count == room) {
+                room *= 2;
+                all.candidates = static_cast<Candidate*>(repalloc(all.candidates, sizeof(Candidate) * room));
+            }
+            all.candidates[all.count++] = {pstrdup(NameStr(row->srvname)),
+                                           untransformRelOptions(PointerGetDatum(DatumGetArrayTypePCopy(options)))};
+        }
+        systable_endscan(scan);
+        table_close(servers, AccessShareLock);
+        return all;
+    });
+
+    std::vector<std::string> exact;
+    std::vector<std::string> covering;
+    for (int i = 0; i < found.count; i++) {
+        const Options options = to_options(found.candidates[i].options);
+        const std::string_view pattern = option(options, "arn");
+        if (pattern.empty()) continue;
+        if (pattern == arn)
+            exact.emplace_back(found.candidates[i].name);
+        else if (arn_covers(pattern, arn))
+            covering.emplace_back(found.candidates[i].name);
+    }
+    std::vector<std::string>& chosen = exact.empty() ? covering : exact;
+    if (chosen.empty())
+        return not_found("no foreign server of wrapper flowctl_http has an option \"arn\" that covers " + quoted(arn));
+    if (chosen.size() > 1) {
+        std::sort(chosen.begin(), chosen.end());
+        return unusable("option \"arn\" of more than one foreign server covers " + quoted(arn) + ": " + quoted(chosen[0]) +
+                        " and " + quoted(chosen[1]));
+    }
+    return std::move(chosen.front());
+}
+
+}  // namespace flowctl::pg
