@@ -26,15 +26,19 @@ std::string basic_credentials(const ClientRegistration& client) {
 
 std::string assertion_audience(const Issuer& issuer, const std::string& token_endpoint) {
     switch (issuer.assertion_audience) {
-        case AssertionAudience::Issuer: return issuer.url;
-        case AssertionAudience::TokenEndpoint: return token_endpoint;
-        case AssertionAudience::Given: return issuer.assertion_audience_uri;
+        case AssertionAudience::Issuer:
+            return issuer.url;
+        case AssertionAudience::TokenEndpoint:
+            return token_endpoint;
+        case AssertionAudience::Given:
+            return issuer.assertion_audience_uri;
     }
     return issuer.url;
 }
 
 // The assertion of RFC 7523 §2.2 with RFC 10070's type, or a message.
-std::variant<std::string, std::string> client_assertion(const Issuer& issuer, const ClientRegistration& client,
+std::variant<std::string, std::string> client_assertion(const Issuer& issuer,
+                                                        const ClientRegistration& client,
                                                         const std::string& token_endpoint,
                                                         std::chrono::system_clock::time_point now) {
     using Result = std::variant<std::string, std::string>;
@@ -50,14 +54,16 @@ std::variant<std::string, std::string> client_assertion(const Issuer& issuer, co
         .add("jti", random_id())
         .add("iat", issued)
         .add("exp", issued + kAssertionSeconds);
-    auto signed_jwt = std::get<SigningKey>(loaded).sign_jwt("client-authentication+jwt", client.key_id, claims);
+    auto signed_jwt =
+        std::get<SigningKey>(loaded).sign_jwt("client-authentication+jwt", client.key_id, claims);
     if (!signed_jwt) return Result(std::in_place_index<1>, "signing with the private key failed");
     return Result(std::in_place_index<0>, std::move(*signed_jwt));
 }
 
 }  // namespace
 
-std::variant<AuthenticatedForm, std::string> authenticate(const Issuer& issuer, const ClientRegistration& client,
+std::variant<AuthenticatedForm, std::string> authenticate(const Issuer& issuer,
+                                                          const ClientRegistration& client,
                                                           const std::string& token_endpoint,
                                                           std::chrono::system_clock::time_point now,
                                                           std::string form) {
@@ -95,7 +101,8 @@ std::variant<AuthenticatedForm, std::string> authenticate(const Issuer& issuer, 
 
 std::vector<std::string> secret_spellings(const ClientRegistration& client) {
     if (client.secret.empty()) return {};
-    return {basic_credentials(client), form_encode(client.secret.reveal()), std::string(client.secret.reveal())};
+    return {basic_credentials(client), form_encode(client.secret.reveal()),
+            std::string(client.secret.reveal())};
 }
 
 }  // namespace flowctl::net

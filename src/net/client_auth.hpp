@@ -1,7 +1,8 @@
 // How a client proves at its issuer who it is: client_secret_basic, client_secret_post, private_key_jwt.
 //
-// Every call makes a new proof: an assertion carries a fresh jti and lives 60 s, because issuers refuse a replay also
-// when it is our own retry. The secret or assertion goes into the header or form that is returned and nowhere else.
+// Every call makes a new proof: an assertion carries a fresh jti and lives 60 s, because issuers refuse a
+// replay also when it is our own retry. The secret or assertion goes into the header or form that is returned
+// and nowhere else.
 //
 // Callers: token_endpoint and revocation build their requests with it.
 #pragma once
@@ -21,10 +22,13 @@ struct AuthenticatedForm {
     std::string form;
 };
 
-// The authenticated form, or why the registration cannot be used. `token_endpoint` is an audience of assertions.
-std::variant<AuthenticatedForm, std::string> authenticate(const Issuer& issuer, const ClientRegistration& client,
+// The authenticated form, or why the registration cannot be used. `token_endpoint` is an audience of
+// assertions.
+std::variant<AuthenticatedForm, std::string> authenticate(const Issuer& issuer,
+                                                          const ClientRegistration& client,
                                                           const std::string& token_endpoint,
-                                                          std::chrono::system_clock::time_point now, std::string form);
+                                                          std::chrono::system_clock::time_point now,
+                                                          std::string form);
 
 // Every spelling in which an issuer could echo the client's secret, for quote_foreign. The caller wipes them.
 std::vector<std::string> secret_spellings(const ClientRegistration& client);

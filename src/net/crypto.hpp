@@ -10,9 +10,9 @@
 
 namespace flowctl::net {
 
-std::string sha256(std::string_view bytes);              // 32 bytes
-std::string random_id();                                 // 128 random bits as base64url, 22 characters
-double random_fraction();                                // uniform in [0, 1), for jitter
-void wipe(std::string& text) noexcept;                   // overwrites the bytes, then empties the string
+std::string sha256(std::string_view bytes);  // 32 bytes
+std::string random_id();                     // 128 random bits as base64url, 22 characters
+double random_fraction();                    // uniform in [0, 1), for jitter
+void wipe(std::string& text) noexcept;       // overwrites the bytes, then empties the string
 
 }  // namespace flowctl::net

@@ -86,7 +86,8 @@ std::variant<std::string, std::string> discovery_url(const Issuer& issuer) {
     }
     Url& url = std::get<Url>(parsed);
     if (!url.query.empty()) return Result(std::in_place_index<1>, "the issuer's url has a query");
-    while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
+    while (!url.path.empty() && url.path.back() == '/')
+        url.path.pop_back();
     url.path = issuer.discovery == Discovery::OAuth ? "/.well-known/oauth-authorization-server" + url.path
                                                     : url.path + "/.well-known/openid-configuration";
     return Result(std::in_place_index<0>, url.text());
@@ -182,18 +183,21 @@ void DiscoveryCache::answered(const std::string& key, Answer&& answer) {
     entry.until = clock_.steady() + keep_time(entry.result);
     const std::vector<Done> waiting = std::exchange(entry.waiting, {});
     const Result result = entry.result;  // a waiter may change the map
-    for (const Done& done : waiting) done(result);
+    for (const Done& done : waiting)
+        done(result);
 }
 
 // Drops what has ended; at the limit also the entry that would end first. Fetches under way stay.
 void DiscoveryCache::make_room() {
     if (entries_.size() < kMaxEntries) return;
     const auto now = clock_.steady();
-    std::erase_if(entries_, [now](const auto& item) { return item.second.exchange == 0 && item.second.until <= now; });
+    std::erase_if(entries_,
+                  [now](const auto& item) { return item.second.exchange == 0 && item.second.until <= now; });
     if (entries_.size() < kMaxEntries) return;
     auto first = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-        if (it->second.exchange == 0 && (first == entries_.end() || it->second.until < first->second.until)) first = it;
+        if (it->second.exchange == 0 && (first == entries_.end() || it->second.until < first->second.until))
+            first = it;
     }
     if (first != entries_.end()) entries_.erase(first);
 }

@@ -1,11 +1,12 @@
 // Discovery: an issuer's endpoints, from its metadata document (OIDC Discovery 1.0, RFC 8414) or as given.
 //
-// The rules against a document that leads us astray: it must call itself exactly what was configured; an endpoint is
-// https, or of the very origin of an issuer that is configured as plain http; on another host than the issuer's it must
-// be a DNS name with a dot on the default port (Google's token endpoint is on another host than its issuer, nobody's is
-// 10.0.0.5:8443). Behind that, the egress policy checks the address of every connection. Documents are fetched once
-// however many ask, kept for ten minutes, and a failure for some seconds. They are kept apart by egress role and CA
-// file: what one role may reach must not answer for another.
+// The rules against a document that leads us astray: it must call itself exactly what was configured; an
+// endpoint is https, or of the very origin of an issuer that is configured as plain http; on another host
+// than the issuer's it must be a DNS name with a dot on the default port (Google's token endpoint is on
+// another host than its issuer, nobody's is 10.0.0.5:8443). Behind that, the egress policy checks the address
+// of every connection. Documents are fetched once however many ask, kept for ten minutes, and a failure for
+// some seconds. They are kept apart by egress role and CA file: what one role may reach must not answer for
+// another.
 //
 // Called by oidc and revocation.
 #pragma once
@@ -42,7 +43,8 @@ class DiscoveryCache {
     using Done = std::function<void(const Result&)>;
     enum class Need { Token, Revocation };
 
-    DiscoveryCache(Dispatcher& dispatcher, const TokenClock& clock) : dispatcher_(dispatcher), clock_(clock) {}
+    DiscoveryCache(Dispatcher& dispatcher, const TokenClock& clock)
+        : dispatcher_(dispatcher), clock_(clock) {}
     ~DiscoveryCache();
     DiscoveryCache(const DiscoveryCache&) = delete;
     DiscoveryCache& operator=(const DiscoveryCache&) = delete;

@@ -1,4 +1,5 @@
-// Implementation of encoding.hpp. The tables are the alphabets themselves; decoding looks a character up by range.
+// Implementation of encoding.hpp. The tables are the alphabets themselves; decoding looks a character up by
+// range.
 #include "net/encoding.hpp"
 
 #include <cstdint>
@@ -24,7 +25,8 @@ std::string encode_64(std::string_view bytes, std::string_view alphabet, bool pa
         if (left > 1) out += alphabet[group >> 6 & 63];
         if (left > 2) out += alphabet[group & 63];
     }
-    while (pad && out.size() % 4 != 0) out += '=';
+    while (pad && out.size() % 4 != 0)
+        out += '=';
     return out;
 }
 
@@ -38,15 +40,19 @@ int base64url_value(char c) {
 }
 
 bool is_unreserved(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 }  // namespace
 
-std::string base64url_encode(std::string_view bytes) { return encode_64(bytes, kBase64Url, false); }
+std::string base64url_encode(std::string_view bytes) {
+    return encode_64(bytes, kBase64Url, false);
+}
 
-std::string base64_encode(std::string_view bytes) { return encode_64(bytes, kBase64, true); }
+std::string base64_encode(std::string_view bytes) {
+    return encode_64(bytes, kBase64, true);
+}
 
 std::optional<std::string> base64url_decode(std::string_view text) {
     if (text.size() % 4 == 1) return std::nullopt;

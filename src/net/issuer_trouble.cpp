@@ -18,8 +18,8 @@ constexpr std::size_t kTokenLike = 32;  // a run of this many token characters i
 constexpr std::string_view kRedacted = "[redacted]";
 
 bool is_token_character(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.' || c == '+' || c == '/' || c == '=' || c == '~' || c == '%';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '+' || c == '/' || c == '=' || c == '~' || c == '%';
 }
 
 // Trace identifiers are what an issuer's support asks for; they have this shape and tokens do not.
@@ -45,14 +45,16 @@ std::string without_long_runs(std::string_view text) {
     std::string out;
     for (std::size_t i = 0; i < text.size();) {
         std::size_t end = i;
-        while (end < text.size() && is_token_character(text[end])) ++end;
+        while (end < text.size() && is_token_character(text[end]))
+            ++end;
         if (end == i) {
             out += text[i++];
             continue;
         }
         std::string_view run = text.substr(i, end - i);
         std::string_view core = run;
-        while (!core.empty() && core.back() == '.') core.remove_suffix(1);
+        while (!core.empty() && core.back() == '.')
+            core.remove_suffix(1);
         out += run.size() >= kTokenLike && !is_uuid(core) ? kRedacted : run;
         i = end;
     }
@@ -62,22 +64,27 @@ std::string without_long_runs(std::string_view text) {
 Remedy remedy_of_code(std::string_view code) {
     constexpr std::array<std::string_view, 2> kTransient{"temporarily_unavailable", "server_error"};
     if (code == "slow_down") return Remedy::BackOff;
-    return std::find(kTransient.begin(), kTransient.end(), code) != kTransient.end() ? Remedy::Retry : Remedy::None;
+    return std::find(kTransient.begin(), kTransient.end(), code) != kTransient.end() ? Remedy::Retry
+                                                                                     : Remedy::None;
 }
 
 Remedy remedy_of(int status, std::string_view code) {
     switch (status) {
         case 429:
-        case 503: return Remedy::BackOff;
+        case 503:
+            return Remedy::BackOff;
         case 408:
         case 425:
         case 500:
         case 502:
-        case 504: return Remedy::Retry;
+        case 504:
+            return Remedy::Retry;
         case 400:
         case 401:
-        case 403: return remedy_of_code(code);
-        default: break;
+        case 403:
+            return remedy_of_code(code);
+        default:
+            break;
     }
     if (status >= 300 && status < 400) return Remedy::None;
     return Remedy::Later;
@@ -85,13 +92,15 @@ Remedy remedy_of(int status, std::string_view code) {
 
 }  // namespace
 
-std::string quote_foreign(std::string_view text, const std::vector<std::string>& confidential, std::size_t max) {
+std::string quote_foreign(std::string_view text, const std::vector<std::string>& confidential,
+                          std::size_t max) {
     std::string plain;
     for (const char c : text) {
         if (c >= ' ' && c <= '~') plain += c;
         if (c == '\n' || c == '\r' || c == '\t') plain += ' ';
     }
-    for (const std::string& secret : confidential) replace_all(plain, secret);
+    for (const std::string& secret : confidential)
+        replace_all(plain, secret);
     plain = without_long_runs(plain);
     if (plain.size() > max) plain = plain.substr(0, max) + "...";
     return plain;
@@ -109,9 +118,15 @@ Trouble failure_trouble(const Issuer& issuer, std::string_view what, const Answe
     Trouble trouble;
     trouble.message = issuer_name(issuer) + ": " + std::string(what) + " failed: " + answer.message;
     switch (answer.failure) {
-        case Failure::Refused: trouble.remedy = Remedy::None; break;
-        case Failure::TooLarge: trouble.remedy = Remedy::Later; break;
-        default: trouble.remedy = Remedy::Retry; break;
+        case Failure::Refused:
+            trouble.remedy = Remedy::None;
+            break;
+        case Failure::TooLarge:
+            trouble.remedy = Remedy::Later;
+            break;
+        default:
+            trouble.remedy = Remedy::Retry;
+            break;
     }
     return trouble;
 }
@@ -120,7 +135,8 @@ Refusal refusal_trouble(const Issuer& issuer, std::string_view what, const Answe
                         const std::vector<std::string>& confidential) {
     Refusal refusal;
     std::string& message = refusal.trouble.message;
-    message = issuer_name(issuer) + ": " + std::string(what) + " answered HTTP " + std::to_string(answer.status);
+    message =
+        issuer_name(issuer) + ": " + std::string(what) + " answered HTTP " + std::to_string(answer.status);
     if (answer.status >= 300 && answer.status < 400) message += ", a redirect, which is not followed";
 
     const auto parsed = JsonObject::parse(answer.body);

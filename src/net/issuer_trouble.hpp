@@ -1,9 +1,9 @@
 // What goes wrong at an issuer: what it means for us, and how it is told without telling a secret.
 //
-// Issuers answer in many ways: OAuth's {error, error_description}, other JSON, HTML, nothing. Each becomes a Trouble
-// with one of four remedies. Text of theirs is quoted only through quote_foreign: control characters and bytes beyond
-// ASCII go, then what the caller names confidential, then everything long enough to be a token, and only then is
-// the rest cut to its length, so that no piece of a secret survives at the cut.
+// Issuers answer in many ways: OAuth's {error, error_description}, other JSON, HTML, nothing. Each becomes a
+// Trouble with one of four remedies. Text of theirs is quoted only through quote_foreign: control characters
+// and bytes beyond ASCII go, then what the caller names confidential, then everything long enough to be a
+// token, and only then is the rest cut to its length, so that no piece of a secret survives at the cut.
 //
 // Callers: discovery, token_endpoint, revocation, oidc.
 #pragma once
@@ -33,7 +33,8 @@ struct Trouble {
 };
 
 // Words for a message; `confidential` holds every spelling of the secrets that were sent.
-std::string quote_foreign(std::string_view text, const std::vector<std::string>& confidential, std::size_t max);
+std::string quote_foreign(std::string_view text, const std::vector<std::string>& confidential,
+                          std::size_t max);
 
 // "issuer https://idp.example": how every message begins.
 std::string issuer_name(const Issuer& issuer);
@@ -41,7 +42,8 @@ std::string issuer_name(const Issuer& issuer);
 // An exchange that brought no HTTP answer. `what` is the request: "token request".
 Trouble failure_trouble(const Issuer& issuer, std::string_view what, const Answer& answer);
 
-// An HTTP answer other than success, whatever its body. The error code is passed out for callers that know more.
+// An HTTP answer other than success, whatever its body. The error code is passed out for callers that know
+// more.
 struct Refusal {
     Trouble trouble;
     std::string code;  // OAuth's "error" as sent, empty where there is none

@@ -1,5 +1,5 @@
-// Signing of jose.hpp. ECDSA is the one special case: OpenSSL makes a DER sequence, JOSE wants R and S side by side at
-// fixed width.
+// Signing of jose.hpp. ECDSA is the one special case: OpenSSL makes a DER sequence, JOSE wants R and S side
+// by side at fixed width.
 #include "net/jose.hpp"
 
 #include <openssl/ec.h>
@@ -75,7 +75,8 @@ std::optional<std::string> unverified_jti(std::string_view token) {
     const std::size_t first = token.find('.');
     if (first == std::string_view::npos) return std::nullopt;
     const std::size_t second = token.find('.', first + 1);
-    if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) return std::nullopt;
+    if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos)
+        return std::nullopt;
 
     const auto payload = base64url_decode(token.substr(first + 1, second - first - 1));
     if (!payload) return std::nullopt;
@@ -84,7 +85,8 @@ std::optional<std::string> unverified_jti(std::string_view token) {
     if (object == nullptr) return std::nullopt;
     const auto jti = object->string("jti");
     if (!jti || jti->empty() || jti->size() > kMaxJtiBytes) return std::nullopt;
-    if (!std::all_of(jti->begin(), jti->end(), [](char c) { return c > ' ' && c <= '~'; })) return std::nullopt;
+    if (!std::all_of(jti->begin(), jti->end(), [](char c) { return c > ' ' && c <= '~'; }))
+        return std::nullopt;
     return std::string(*jti);
 }
 

@@ -1,9 +1,9 @@
 // JOSE: signing JWTs (RFC 7515, 7518, 8037) and looking into tokens, on OpenSSL 3.
 //
-// A SigningKey is a private key that is known to fit its algorithm: RSA of 2048 to 8192 bits for RS* and PS*, the one
-// curve of each ES*, Ed25519 for EdDSA. So sign() can fail only when OpenSSL does. A PEM that is encrypted is refused,
-// never asked a passphrase for. unverified_jti reads a claim of a token that we received ourselves over TLS; nothing
-// is decided by it.
+// A SigningKey is a private key that is known to fit its algorithm: RSA of 2048 to 8192 bits for RS* and PS*,
+// the one curve of each ES*, Ed25519 for EdDSA. So sign() can fail only when OpenSSL does. A PEM that is
+// encrypted is refused, never asked a passphrase for. unverified_jti reads a claim of a token that we
+// received ourselves over TLS; nothing is decided by it.
 //
 // Callers: client_auth signs assertions, token_endpoint looks for jti. No exception leaves for bad keys.
 #pragma once
@@ -24,9 +24,10 @@ struct JoseAlgorithm;
 
 class SigningKey {
   public:
-    // An empty algorithm means the one usual for the key: RS256, ES256/384/512 by curve, EdDSA. The alternative is a
-    // message that says what is wrong and quotes nothing of the key.
-    static std::variant<SigningKey, std::string> from_pem(std::string_view pem, std::string_view algorithm = {});
+    // An empty algorithm means the one usual for the key: RS256, ES256/384/512 by curve, EdDSA. The
+    // alternative is a message that says what is wrong and quotes nothing of the key.
+    static std::variant<SigningKey, std::string> from_pem(std::string_view pem,
+                                                          std::string_view algorithm = {});
 
     std::string_view algorithm() const noexcept;
     std::string thumbprint() const;  // of the public key, RFC 7638 with SHA-256

@@ -29,7 +29,8 @@ constexpr std::array<JoseAlgorithm, 10> kAlgorithms{{
 bool on_curve(const EVP_PKEY* key, std::string_view group) {
     std::array<char, 80> name;
     std::size_t length = 0;
-    return EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name.data(), name.size(), &length) == 1 &&
+    return EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name.data(), name.size(),
+                                          &length) == 1 &&
            std::string_view(name.data(), length) == group;
 }
 
@@ -49,8 +50,10 @@ bool key_fits(const evp_pkey_st* key, const JoseAlgorithm& algorithm) {
             const int bits = EVP_PKEY_get_bits(key);
             return EVP_PKEY_is_a(key, "RSA") == 1 && bits >= kMinRsaBits && bits <= kMaxRsaBits;
         }
-        case JoseFamily::Ecdsa: return EVP_PKEY_is_a(key, "EC") == 1 && on_curve(key, algorithm.group);
-        case JoseFamily::Eddsa: return EVP_PKEY_is_a(key, algorithm.group) == 1;
+        case JoseFamily::Ecdsa:
+            return EVP_PKEY_is_a(key, "EC") == 1 && on_curve(key, algorithm.group);
+        case JoseFamily::Eddsa:
+            return EVP_PKEY_is_a(key, algorithm.group) == 1;
     }
     return false;
 }

@@ -32,7 +32,8 @@ std::string encoded_number(const EVP_PKEY* key, const char* parameter, std::size
     if (EVP_PKEY_get_bn_param(key, parameter, &raw) != 1) throw std::logic_error("key without public part");
     const std::unique_ptr<BIGNUM, decltype(&BN_free)> number(raw, BN_free);
     std::string bytes(width == 0 ? static_cast<std::size_t>(BN_num_bytes(raw)) : width, '\0');
-    if (BN_bn2binpad(raw, reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size())) < 0) {
+    if (BN_bn2binpad(raw, reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size())) <
+        0) {
         throw std::logic_error("coordinate is too wide");
     }
     return base64url_encode(bytes);
@@ -44,16 +45,19 @@ std::string unfit_message(const EVP_PKEY* key, const JoseAlgorithm& algorithm) {
         case JoseFamily::Rsa:
         case JoseFamily::RsaPss:
             if (EVP_PKEY_is_a(key, "RSA") != 1) return name + " needs an RSA key";
-            return name + " needs an RSA key of 2048 to 8192 bits, not " + std::to_string(EVP_PKEY_get_bits(key));
+            return name + " needs an RSA key of 2048 to 8192 bits, not " +
+                   std::to_string(EVP_PKEY_get_bits(key));
         case JoseFamily::Ecdsa:
-        case JoseFamily::Eddsa: break;
+        case JoseFamily::Eddsa:
+            break;
     }
     return name + " needs a key on curve " + algorithm.curve;
 }
 
 }  // namespace
 
-std::variant<SigningKey, std::string> SigningKey::from_pem(std::string_view pem, std::string_view algorithm_name) {
+std::variant<SigningKey, std::string> SigningKey::from_pem(std::string_view pem,
+                                                           std::string_view algorithm_name) {
     if (pem.empty() || pem.size() > kMaxPemBytes) return std::string("private key is empty or too large");
 
     const JoseAlgorithm* algorithm = nullptr;
@@ -62,26 +66,29 @@ std::variant<SigningKey, std::string> SigningKey::from_pem(std::string_view pem,
         if (algorithm == nullptr) return std::string("signing algorithm is not supported");
     }
 
-    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
-                                                        BIO_free);
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
     if (!bio) throw std::bad_alloc();
     bool encrypted = false;
-    const std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, &encrypted),
-                                        EVP_PKEY_free);
+    const std::shared_ptr<EVP_PKEY> key(
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, &encrypted), EVP_PKEY_free);
     ERR_clear_error();
     if (encrypted) return std::string("private key is encrypted with a passphrase, which is not supported");
     if (!key) return std::string("private key is not a PEM private key");
 
     if (algorithm == nullptr) algorithm = usual_jose_algorithm(key.get());
     if (algorithm == nullptr) {
-        if (EVP_PKEY_is_a(key.get(), "RSA") == 1) return unfit_message(key.get(), *find_jose_algorithm("RS256"));
+        if (EVP_PKEY_is_a(key.get(), "RSA") == 1)
+            return unfit_message(key.get(), *find_jose_algorithm("RS256"));
         return std::string("private key is none of RSA, P-256, P-384, P-521 and Ed25519");
     }
     if (!key_fits(key.get(), *algorithm)) return unfit_message(key.get(), *algorithm);
     return SigningKey(key, *algorithm);
 }
 
-std::string_view SigningKey::algorithm() const noexcept { return algorithm_->name; }
+std::string_view SigningKey::algorithm() const noexcept {
+    return algorithm_->name;
+}
 
 // The required members in lexical order without white space; none of the values needs escaping.
 std::string SigningKey::thumbprint() const {
@@ -89,12 +96,13 @@ std::string SigningKey::thumbprint() const {
     switch (algorithm_->family) {
         case JoseFamily::Rsa:
         case JoseFamily::RsaPss:
-            jwk = R"({"e":")" + encoded_number(key_.get(), OSSL_PKEY_PARAM_RSA_E, 0) + R"(","kty":"RSA","n":")" +
-                  encoded_number(key_.get(), OSSL_PKEY_PARAM_RSA_N, 0) + R"("})";
+            jwk = R"({"e":")" + encoded_number(key_.get(), OSSL_PKEY_PARAM_RSA_E, 0) +
+                  R"(","kty":"RSA","n":")" + encoded_number(key_.get(), OSSL_PKEY_PARAM_RSA_N, 0) + R"("})";
             break;
         case JoseFamily::Ecdsa:
             jwk = R"({"crv":")" + std::string(algorithm_->curve) + R"(","kty":"EC","x":")" +
-                  encoded_number(key_.get(), OSSL_PKEY_PARAM_EC_PUB_X, algorithm_->coordinate) + R"(","y":")" +
+                  encoded_number(key_.get(), OSSL_PKEY_PARAM_EC_PUB_X, algorithm_->coordinate) +
+                  R"(","y":")" +
                   encoded_number(key_.get(), OSSL_PKEY_PARAM_EC_PUB_Y, algorithm_->coordinate) + R"("})";
             break;
         case JoseFamily::Eddsa: {

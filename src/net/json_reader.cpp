@@ -1,7 +1,8 @@
 // Implementation of json_reader.hpp.
 //
-// RapidJSON parses in place, iteratively, into a Document that refers to our buffer, so that no copy of a long string
-// exists elsewhere; a filter in front of the Document counts values and depth and ends the parse at a limit.
+// RapidJSON parses in place, iteratively, into a Document that refers to our buffer, so that no copy of a
+// long string exists elsewhere; a filter in front of the Document counts values and depth and ends the parse
+// at a limit.
 #include "net/json_reader.hpp"
 
 #include <openssl/crypto.h>
@@ -37,7 +38,9 @@ class LimitedHandler {
     bool Int64(std::int64_t i) { return count() && next_.Int64(i); }
     bool Uint64(std::uint64_t u) { return count() && next_.Uint64(u); }
     bool Double(double d) { return count() && next_.Double(d); }
-    bool RawNumber(const char* s, rj::SizeType n, bool copy) { return count() && next_.RawNumber(s, n, copy); }
+    bool RawNumber(const char* s, rj::SizeType n, bool copy) {
+        return count() && next_.RawNumber(s, n, copy);
+    }
     bool String(const char* s, rj::SizeType n, bool copy) { return count() && next_.String(s, n, copy); }
     bool Key(const char* s, rj::SizeType n, bool copy) { return next_.Key(s, n, copy); }
     bool StartObject() { return enter() && next_.StartObject(); }
@@ -64,7 +67,9 @@ class LimitedHandler {
     bool exceeded_ = false;
 };
 
-std::string_view text_of(const rj::Value& value) { return {value.GetString(), value.GetStringLength()}; }
+std::string_view text_of(const rj::Value& value) {
+    return {value.GetString(), value.GetStringLength()};
+}
 
 // Walks without recursion: the tree is bounded by the limits already.
 bool has_duplicate_names(const rj::Value& root) {
@@ -90,7 +95,9 @@ bool has_duplicate_names(const rj::Value& root) {
     return false;
 }
 
-const rj::Value* as_value(const void* pointer) { return static_cast<const rj::Value*>(pointer); }
+const rj::Value* as_value(const void* pointer) {
+    return static_cast<const rj::Value*>(pointer);
+}
 
 }  // namespace
 
@@ -113,7 +120,8 @@ std::variant<JsonObject, std::string> JsonObject::parse(std::string_view text, c
 
     if (handler.exceeded()) return std::string("is nested too deeply or has too many values");
     if (result.IsError()) return std::string("is not valid JSON");
-    if (stream.Tell() != text.size()) return std::string("is not valid JSON");  // a NUL ended the stream early
+    if (stream.Tell() != text.size())
+        return std::string("is not valid JSON");  // a NUL ended the stream early
     if (!document->tree.IsObject()) return std::string("is not a JSON object");
     if (has_duplicate_names(document->tree)) return std::string("has a name twice in one object");
     const void* root = static_cast<const rj::Value*>(&document->tree);
@@ -130,13 +138,19 @@ JsonObject::Kind JsonObject::kind(std::string_view name) const {
     const rj::Value* value = as_value(member(name));
     if (value == nullptr) return Kind::Absent;
     switch (value->GetType()) {
-        case rj::kNullType: return Kind::Null;
+        case rj::kNullType:
+            return Kind::Null;
         case rj::kFalseType:
-        case rj::kTrueType: return Kind::Bool;
-        case rj::kNumberType: return Kind::Number;
-        case rj::kStringType: return Kind::String;
-        case rj::kArrayType: return Kind::Array;
-        case rj::kObjectType: return Kind::Object;
+        case rj::kTrueType:
+            return Kind::Bool;
+        case rj::kNumberType:
+            return Kind::Number;
+        case rj::kStringType:
+            return Kind::String;
+        case rj::kArrayType:
+            return Kind::Array;
+        case rj::kObjectType:
+            return Kind::Object;
     }
     return Kind::Absent;
 }

@@ -1,9 +1,9 @@
 // Small JSON documents from issuers: read within limits, written without surprises.
 //
-// JsonObject::parse takes one JSON object of bounded size, depth and number of values, valid UTF-8, no name twice in
-// one object (two readers of the same document must not see different values). Its text lives in one buffer that is
-// wiped when the last copy goes, since answers hold tokens; views into it live as long as a copy does. JsonWriter makes
-// the flat objects that JWTs consist of.
+// JsonObject::parse takes one JSON object of bounded size, depth and number of values, valid UTF-8, no name
+// twice in one object (two readers of the same document must not see different values). Its text lives in one
+// buffer that is wiped when the last copy goes, since answers hold tokens; views into it live as long as a
+// copy does. JsonWriter makes the flat objects that JWTs consist of.
 //
 // Callers: discovery, token_endpoint, revocation, jose. RapidJSON stays inside json_reader.cpp.
 #pragma once
@@ -35,8 +35,9 @@ class JsonObject {
     std::optional<std::string_view> string(std::string_view name) const;
     std::optional<double> number(std::string_view name) const;
     std::optional<bool> boolean(std::string_view name) const;
-    std::optional<std::vector<std::string_view>> strings(std::string_view name) const;  // all members are strings
-    std::optional<std::vector<JsonObject>> objects(std::string_view name) const;        // all members are objects
+    std::optional<std::vector<std::string_view>> strings(
+        std::string_view name) const;                                             // all members are strings
+    std::optional<std::vector<JsonObject>> objects(std::string_view name) const;  // all members are objects
 
   private:
     struct Document;

@@ -1,11 +1,12 @@
 // TokenSource: access tokens by client_credentials, for one event loop.
 //
-// get() answers from the cache or joins the one request under way for the same credential and run; a request finds the
-// issuer's endpoints (discovery), authenticates the client (client_auth), reads the answer (token_endpoint) and keeps
-// the token until shortly before it ends (token_cache). A transient failure is tried again until the waiters'
-// deadlines; a permanent one is remembered shortly. end_run() forgets a run's tokens and revokes those still alive
-// (revocation). Invariants: a token serves one credential, one egress role and one run; done is called once, from
-// Dispatcher::run_ready(), never from get(), and not after cancel(); no message contains a secret, assertion or token.
+// get() answers from the cache or joins the one request under way for the same credential and run; a request
+// finds the issuer's endpoints (discovery), authenticates the client (client_auth), reads the answer
+// (token_endpoint) and keeps the token until shortly before it ends (token_cache). A transient failure is
+// tried again until the waiters' deadlines; a permanent one is remembered shortly. end_run() forgets a run's
+// tokens and revokes those still alive (revocation). Invariants: a token serves one credential, one egress
+// role and one run; done is called once, from Dispatcher::run_ready(), never from get(), and not after
+// cancel(); no message contains a secret, assertion or token.
 //
 // Called by client.cpp; the Dispatcher outlives the TokenSource. done may call back into the TokenSource.
 #pragma once
@@ -63,8 +64,8 @@ class TokenSource {
     // The resource refused this token (401): it is not given out again. A newer one stays.
     void drop(const Credential& credential, const std::string& run, std::uint64_t generation);
 
-    // Ends every wait of the run without an answer. `revoked` is called once for each token that was still alive, also
-    // for one that arrives later, from Dispatcher::run_ready().
+    // Ends every wait of the run without an answer. `revoked` is called once for each token that was still
+    // alive, also for one that arrives later, from Dispatcher::run_ready().
     void end_run(const std::string& run, Revoked revoked);
 
   private:

@@ -14,7 +14,7 @@ namespace flowctl::net {
 namespace {
 
 constexpr int kMaxTries = 3;
-constexpr Seconds kMaxTimeout{6};  // of one try, so that three and their pauses stay within half a minute
+constexpr Seconds kMaxTimeout{6};  // of one try
 constexpr Seconds kPause{1};
 constexpr Seconds kMaxPause{4};
 constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
@@ -100,7 +100,8 @@ void Revoker::answered(std::uint64_t id, Answer&& answer) {
     std::vector<std::string> confidential = secret_spellings(credential.client);
     confidential.emplace_back(work.live.token.access_token->reveal());
     const Refusal refusal = refusal_trouble(credential.issuer, kWhat, answer, confidential);
-    for (std::string& spelling : confidential) wipe(spelling);
+    for (std::string& spelling : confidential)
+        wipe(spelling);
     wipe(answer.body);
     if (refusal.code == "unsupported_token_type") {
         return finish(id, issuer_name(credential.issuer) + " cannot revoke this kind of token");
@@ -111,12 +112,14 @@ void Revoker::answered(std::uint64_t id, Answer&& answer) {
 void Revoker::retry_or_finish(std::uint64_t id, const Trouble& trouble) {
     Work& work = work_.at(id);
     const bool worth_it = trouble.remedy == Remedy::Retry || trouble.remedy == Remedy::BackOff;
-    const Seconds pause = std::max(trouble.retry_after.value_or(kPause), kPause) * (1 + random_fraction() / 4);
+    const Seconds pause =
+        std::max(trouble.retry_after.value_or(kPause), kPause) * (1 + random_fraction() / 4);
     if (!worth_it || work.tries >= kMaxTries || pause > kMaxPause) return finish(id, trouble.message);
     if (clock_.steady() + pause >= work.live.ends_at) {
         return finish(id, trouble.message + "; the token ends by itself");
     }
-    work.timer = dispatcher_.after(std::chrono::ceil<std::chrono::milliseconds>(pause), [this, id] { begin(id); });
+    work.timer =
+        dispatcher_.after(std::chrono::ceil<std::chrono::milliseconds>(pause), [this, id] { begin(id); });
 }
 
 void Revoker::finish(std::uint64_t id, std::optional<std::string> fault) {

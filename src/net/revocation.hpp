@@ -1,8 +1,8 @@
 // Revoker: takes tokens back at their issuer (RFC 7009), authenticated as the client that got them.
 //
-// Each token handed in gives exactly one receipt, within half a minute: revoked, or why not (the issuer has no
-// revocation endpoint, cannot revoke this kind of token, is down). A transient failure is tried again twice. The token
-// itself is wiped when its receipt is out.
+// Each token handed in gives exactly one receipt: revoked, or why not (the issuer has no revocation endpoint,
+// cannot revoke this kind of token, is down). A transient failure is tried again twice, each try and pause
+// takes seconds, so a receipt never waits long. The token itself is wiped when its receipt is out.
 //
 // Called by oidc when a run ends.
 #pragma once

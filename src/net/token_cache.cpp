@@ -26,7 +26,9 @@ std::size_t bytes_of(const LiveToken& live) {
            client.private_key.reveal().size();
 }
 
-Issuer copy(const Issuer& issuer) { return issuer; }
+Issuer copy(const Issuer& issuer) {
+    return issuer;
+}
 
 ClientRegistration copy(const ClientRegistration& client) {
     ClientRegistration out;
@@ -73,7 +75,8 @@ TokenKey token_key(const Credential& credential, const std::string& run, const s
     add_part(text, client.key_id);
     add_part(text, credential.audience);
     add_part(text, credential.resource);
-    for (const std::string& scope : split_scope(credential.scope)) add_part(text, scope);
+    for (const std::string& scope : split_scope(credential.scope))
+        add_part(text, scope);
     add_part(text, "");
     add_part(text, egress_role);
 
@@ -110,16 +113,21 @@ std::optional<Token> TokenCache::find(const std::string& key, SteadyTime now) co
     return live.token;
 }
 
-void TokenCache::put(const std::string& key, LiveToken live, SteadyTime now) { insert(key, std::move(live), now); }
+void TokenCache::put(const std::string& key, LiveToken live, SteadyTime now) {
+    insert(key, std::move(live), now);
+}
 
-void TokenCache::keep_for_revocation(LiveToken live, SteadyTime now) { insert({}, std::move(live), now); }
+void TokenCache::keep_for_revocation(LiveToken live, SteadyTime now) {
+    insert({}, std::move(live), now);
+}
 
 void TokenCache::insert(const std::string& key, LiveToken live, SteadyTime now) {
     sweep(now);
     const std::uint64_t generation = live.token.generation;
     Entry entry{key, std::move(live), 0};
     entry.bytes = bytes_of(entry.live);
-    while (!by_end_.empty() && bytes_ + entry.bytes > max_bytes_) erase(by_end_.begin()->second);
+    while (!by_end_.empty() && bytes_ + entry.bytes > max_bytes_)
+        erase(by_end_.begin()->second);
 
     if (!key.empty()) {
         const auto [at, added] = by_key_.try_emplace(key, generation);
@@ -185,7 +193,8 @@ std::optional<TokenResult> TokenCache::refusal(const std::string& registration, 
 }
 
 void TokenCache::sweep(SteadyTime now) {
-    while (!by_end_.empty() && by_end_.begin()->first <= now) erase(by_end_.begin()->second);
+    while (!by_end_.empty() && by_end_.begin()->first <= now)
+        erase(by_end_.begin()->second);
     std::erase_if(refusals_, [now](const auto& item) { return item.second.until <= now; });
 }
 

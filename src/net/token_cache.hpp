@@ -1,11 +1,12 @@
 // TokenCache: the tokens that live, by what they are for and by run. No clock, no network.
 //
-// The key is a digest of everything that a token depends on: issuer with its endpoints, client, method, secret or key,
-// grant, subject and actor (empty until a grant has them), audience, resource, sorted scope, egress role and run. A
-// token is given out until usable_until, which lies min(30 s, 20 %) before its end, counted from the start of the
-// request; it is kept until its very end, or take_run, so that it can be revoked, also after drop or replacement.
-// Failures that a retry cannot mend are remembered shortly by the same key without the run: every run would meet them.
-// Bounded by bytes and entries; at the limit the tokens that end first go.
+// The key is a digest of everything that a token depends on: issuer with its endpoints, client, method,
+// secret or key, grant, subject and actor (empty until a grant has them), audience, resource, sorted scope,
+// egress role and run. A token is given out until usable_until, which lies min(30 s, 20 %) before its end,
+// counted from the start of the request; it is kept until its very end, or take_run, so that it can be
+// revoked, also after drop or replacement. Failures that a retry cannot mend are remembered shortly by the
+// same key without the run: every run would meet them. Bounded by bytes and entries; at the limit the tokens
+// that end first go.
 //
 // Called by oidc; split_scope also by token_endpoint.
 #pragma once
@@ -66,11 +67,12 @@ class TokenCache {
     void drop(const std::string& run, std::uint64_t generation);
     std::vector<LiveToken> take_run(const std::string& run, SteadyTime now);
 
-    void remember_refusal(const std::string& registration, std::string message, SteadyTime until, SteadyTime now);
+    void remember_refusal(const std::string& registration, std::string message, SteadyTime until,
+                          SteadyTime now);
     std::optional<TokenResult> refusal(const std::string& registration, SteadyTime now) const;
 
-    void sweep(SteadyTime now);                    // forgets what has ended
-    std::optional<SteadyTime> next_end() const;    // when a sweep would next find something
+    void sweep(SteadyTime now);                  // forgets what has ended
+    std::optional<SteadyTime> next_end() const;  // when a sweep would next find something
     std::size_t size() const noexcept { return by_generation_.size(); }
 
   private:

@@ -36,15 +36,19 @@ std::optional<Seconds> lifetime_of(const JsonObject& object) {
     double value = 0;
     switch (object.kind("expires_in")) {
         case JsonObject::Kind::Absent:
-        case JsonObject::Kind::Null: return kDefaultLifetime;
-        case JsonObject::Kind::Number: value = *object.number("expires_in"); break;
+        case JsonObject::Kind::Null:
+            return kDefaultLifetime;
+        case JsonObject::Kind::Number:
+            value = *object.number("expires_in");
+            break;
         case JsonObject::Kind::String: {
             const std::string_view text = *object.string("expires_in");
             const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
             if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
             break;
         }
-        default: return std::nullopt;
+        default:
+            return std::nullopt;
     }
     if (!std::isfinite(value) || value <= 0) return std::nullopt;
     return std::min(Seconds(value), kMaxLifetime);
@@ -55,14 +59,17 @@ std::optional<std::vector<std::string>> granted_scopes(const JsonObject& object)
     if (const auto text = object.string("scope")) return split_scope(*text);
     if (const auto list = object.strings("scope")) {
         std::vector<std::string> scopes;
-        for (const std::string_view one : *list) scopes.emplace_back(one);
+        for (const std::string_view one : *list)
+            scopes.emplace_back(one);
         return scopes;
     }
     return std::nullopt;
 }
 
 // "<app>/.default" stands for whatever the application was given; the answer never names it.
-bool is_placeholder(const std::string& scope) { return scope.ends_with("/.default"); }
+bool is_placeholder(const std::string& scope) {
+    return scope.ends_with("/.default");
+}
 
 std::optional<std::string> missing_scope(const Credential& credential, const JsonObject& object) {
     const auto granted = granted_scopes(object);
@@ -95,8 +102,9 @@ TokenAnswer read_success(const Credential& credential, const Answer& answer) {
     TokenAnswer result;
     result.token.emplace();
     result.token->access_token = Secret(*access_token);
-    result.token->fingerprint = unverified_jti(*access_token)
-                                    .value_or(hex_encode(sha256(*access_token)).substr(0, kFingerprintDigits));
+    result.token->fingerprint =
+        unverified_jti(*access_token)
+            .value_or(hex_encode(sha256(*access_token)).substr(0, kFingerprintDigits));
     result.token->lifetime = lifetime.value_or(kDefaultLifetime);
 
     const auto refuse_token = [&](const std::string& why, Remedy remedy) {
@@ -108,15 +116,17 @@ TokenAnswer read_success(const Credential& credential, const Answer& answer) {
     } else if (!lifetime) {
         refuse_token("its token answer has an expires_in that is no positive number", Remedy::Later);
     } else if (const auto scope = missing_scope(credential, object)) {
-        refuse_token("it granted less than was asked for: scope \"" + quote_foreign(*scope, {}, 200) + "\" is missing",
-                     Remedy::None);
+        refuse_token(
+            "it granted less than was asked for: scope \"" + quote_foreign(*scope, {}, 200) + "\" is missing",
+            Remedy::None);
     }
     return result;
 }
 
 }  // namespace
 
-std::variant<Exchange, std::string> token_request(const Credential& credential, const std::string& token_endpoint,
+std::variant<Exchange, std::string> token_request(const Credential& credential,
+                                                  const std::string& token_endpoint,
                                                   const std::string& egress_role,
                                                   std::chrono::system_clock::time_point now) {
     std::string form;
@@ -154,7 +164,8 @@ TokenAnswer read_token_answer(const Credential& credential, Answer& answer) {
     } else {
         std::vector<std::string> confidential = secret_spellings(credential.client);
         result.trouble = refusal_trouble(credential.issuer, kWhat, answer, confidential).trouble;
-        for (std::string& spelling : confidential) wipe(spelling);
+        for (std::string& spelling : confidential)
+            wipe(spelling);
     }
     wipe(answer.body);
     return result;
