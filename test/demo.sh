@@ -102,7 +102,7 @@ show() {
 }
 
 node_here() {
-    PKI="$PKI" NODE_EXTRA_CA_CERTS="$PKI/ca.pem" as_test_user "$@"
+    as_test_user PKI="$PKI" NODE_EXTRA_CA_CERTS="$PKI/ca.pem" "$@"
 }
 
 fail_first() {

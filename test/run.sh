@@ -200,7 +200,7 @@ report() {
     [ ${#FAILED_PARTS[@]} -eq 0 ] || for part in $(printf '%s\n' "${FAILED_PARTS[@]}" | sort -u); do
         [ -f "$LOGS/$part.log" ] || continue
         heading "the end of ${LOGS#"$ROOT/"}/$part.log"
-        tail -n 60 "$LOGS/$part.log"
+        grep -vE '^(g\+\+|gcc|clang|make)|^\[ RUN  |^\[       OK|^\[---' "$LOGS/$part.log" | cut -c 1-400 | tail -n 60
     done
     printf '\n%d passed, %d failed\n' "$PASSED" "$FAILED"
     [ "$FAILED" -eq 0 ] || exit 1
