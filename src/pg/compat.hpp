@@ -25,6 +25,31 @@ inline AclResult function_aclcheck(Oid function, Oid role, AclMode mode) {
 #endif
 }
 
+inline bool owns_database(Oid database, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(DatabaseRelationId, database, role);
+#else
+    return pg_database_ownercheck(database, role);
+#endif
+}
+
+inline bool owns_extension(Oid extension, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(ExtensionRelationId, extension, role);
+#else
+    return pg_extension_ownercheck(extension, role);
+#endif
+}
+
+// The index of this process in the array of PGPROCs; 17 moved it out of PGPROC.
+inline int my_process_number() {
+#if PG_VERSION_NUM >= 170000
+    return MyProcNumber;
+#else
+    return MyProc->pgprocno;
+#endif
+}
+
 // 17 lets extensions name their wait events.
 inline uint32 wait_event(const char* name) {
 #if PG_VERSION_NUM >= 170000

@@ -1,0 +1,189 @@
+// The ProcessUtility hook and the object access hook.
+//
+// A worker's connection is in the way of some commands: they wait 5 s for it and fail. Before such a command runs, its
+// database is barred and its workers are sent away; the bar ends with the transaction, whether the command worked or not
+// (wake). These are:
+//   DROP DATABASE, ALTER DATABASE ... RENAME and SET TABLESPACE, and CREATE DATABASE for its template;
+//   for this database: DROP EXTENSION, DROP SCHEMA flowctl, DROP OWNED of the extension's owner, ALTER EXTENSION, because
+//   a worker in the middle of a turn could end in a deadlock with them.
+// Who may not run the command anyway cannot use it to send workers away.
+//
+// However the extension is dropped, the object access hook sees it, and at commit its workers are told to leave.
+// COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
+//
+// The code here is C in style: it calls the server directly, so nothing with a destructor is alive in it. What calls
+// our C++ runs in entry().
+#include "pg/hooks.hpp"
+
+#include "pg/flow_rights.hpp"
+#include "pg/guc.hpp"
+#include "pg/shmem.hpp"
+#include "pg/wake.hpp"
+
+namespace flowctl::pg::hooks {
+
+namespace {
+
+constexpr const char* kExtension = "pg_flowctl";
+constexpr const char* kSchema = "flowctl";
+
+ProcessUtility_hook_type next_utility_hook = nullptr;
+object_access_hook_type next_access_hook = nullptr;
+
+// Bars the database until the end of the transaction and waits for its workers to leave, up to flowctl.drain_timeout. After
+// that the command takes its chance: it will say itself what is in its way.
+void send_workers_away(Oid database) {
+    wake::bar_until_end(database);
+    shmem::ask_to_leave(database, true);
+    const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guc::drain_timeout);
+    const uint32 waiting = wait_event("FlowctlDrain");
+    ConditionVariable* const departure = shmem::departure_signal();
+    ConditionVariablePrepareToSleep(departure);
+    while (shmem::workers_present(database) > 0) {
+        const long remaining = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+        if (remaining <= 0) break;
+        ConditionVariableTimedSleep(departure, remaining, waiting);
+    }
+    ConditionVariableCancelSleep();
+}
+
+void free_own_database(const char* name) {
+    if (name == nullptr) return;
+    const Oid database = get_database_oid(name, true);
+    if (OidIsValid(database) && owns_database(database, GetUserId())) send_workers_away(database);
+}
+
+const char* option_text(List* options, const char* name) {
+    ListCell* cell;
+    foreach (cell, options) {
+        auto* option = static_cast<DefElem*>(lfirst(cell));
+        if (strcmp(option->defname, name) == 0 && option->arg != nullptr) return defGetString(option);
+    }
+    return nullptr;
+}
+
+// As createdb() asks: the right to create, and a template that is meant as one or is one's own.
+bool may_copy(Oid database) {
+    bool may_create = superuser();
+    if (!may_create) {
+        HeapTuple role = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+        if (HeapTupleIsValid(role)) {
+            may_create = reinterpret_cast<Form_pg_authid>(GETSTRUCT(role))->rolcreatedb;
+            ReleaseSysCache(role);
+        }
+    }
+    if (!may_create) return false;
+    HeapTuple row = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+    if (!HeapTupleIsValid(row)) return false;
+    const bool is_template = reinterpret_cast<Form_pg_database>(GETSTRUCT(row))->datistemplate;
+    ReleaseSysCache(row);
+    return is_template || owns_database(database, GetUserId());
+}
+
+void free_template(CreatedbStmt* statement) {
+    const char* const name = option_text(statement->options, "template");
+    const Oid database = get_database_oid(name != nullptr ? name : "template1", true);
+    if (OidIsValid(database) && may_copy(database)) send_workers_away(database);
+    wake::note_new_database();
+}
+
+void free_this_database() {
+    const Oid extension = get_extension_oid(kExtension, true);
+    if (OidIsValid(extension) && owns_extension(extension, GetUserId())) send_workers_away(MyDatabaseId);
+}
+
+bool names(List* objects, const char* name) {
+    ListCell* cell;
+    foreach (cell, objects) {
+        Node* object = static_cast<Node*>(lfirst(cell));
+        if (IsA(object, String) && strcmp(strVal(object), name) == 0) return true;
+    }
+    return false;
+}
+
+void before_drop_owned(DropOwnedStmt* statement) {
+    if (!OidIsValid(extension_oid())) return;
+    const Oid owner = extension_owner();
+    if (!has_privs_of_role(GetUserId(), owner)) return;
+    ListCell* cell;
+    foreach (cell, statement->roles) {
+        if (get_rolespec_oid(static_cast<RoleSpec*>(lfirst(cell)), true) != owner) continue;
+        send_workers_away(MyDatabaseId);
+        return;
+    }
+}
+
+void before_command(Node* statement) {
+    switch (nodeTag(statement)) {
+        case T_DropdbStmt:
+            free_own_database(reinterpret_cast<DropdbStmt*>(statement)->dbname);
+            break;
+        case T_CreatedbStmt:
+            free_template(reinterpret_cast<CreatedbStmt*>(statement));
+            break;
+        case T_RenameStmt: {
+            auto* rename = reinterpret_cast<RenameStmt*>(statement);
+            if (rename->renameType == OBJECT_DATABASE) free_own_database(rename->subname);
+            break;
+        }
+        case T_AlterDatabaseStmt: {
+            auto* alter = reinterpret_cast<AlterDatabaseStmt*>(statement);
+            if (option_text(alter->options, "tablespace") != nullptr) free_own_database(alter->dbname);
+            break;
+        }
+        case T_DropStmt: {
+            auto* drop = reinterpret_cast<DropStmt*>(statement);
+            if ((drop->removeType == OBJECT_EXTENSION && names(drop->objects, kExtension)) ||
+                (drop->removeType == OBJECT_SCHEMA && names(drop->objects, kSchema)))
+                free_this_database();
+            break;
+        }
+        case T_AlterExtensionStmt:
+            if (strcmp(reinterpret_cast<AlterExtensionStmt*>(statement)->extname, kExtension) == 0) free_this_database();
+            break;
+        case T_DropOwnedStmt:
+            before_drop_owned(reinterpret_cast<DropOwnedStmt*>(statement));
+            break;
+        default:
+            break;
+    }
+}
+
+void utility(PlannedStmt* planned, const char* text, bool read_only_tree, ProcessUtilityContext context,
+             ParamListInfo params, QueryEnvironment* environment, DestReceiver* receiver, QueryCompletion* completion) {
+    Node* const statement = planned->utilityStmt;
+    // Read now: some commands leave nothing of their tree.
+    const bool commits_prepared = IsA(statement, TransactionStmt) &&
+                                  reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+    // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
+    if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
+    if (next_utility_hook != nullptr)
+        next_utility_hook(planned, text, read_only_tree, context, params, environment, receiver, completion);
+    else
+        standard_ProcessUtility(planned, text, read_only_tree, context, params, environment, receiver, completion);
+    if (commits_prepared) {
+        shmem::announce_unknown_runs(MyDatabaseId);
+        shmem::poke_workers(MyDatabaseId);
+        shmem::poke_launcher(MyDatabaseId);
+    }
+}
+
+void object_access(ObjectAccessType access, Oid class_id, Oid object, int sub_id, void* argument) {
+    if (next_access_hook != nullptr) next_access_hook(access, class_id, object, sub_id, argument);
+    if (access == OAT_POST_CREATE && class_id == TriggerRelationId) entry([object] { check_trigger_creation(object); });
+    if (access == OAT_DROP && class_id == ExtensionRelationId) {
+        const char* const name = get_extension_name(object);
+        if (name != nullptr && strcmp(name, kExtension) == 0) wake::note_extension_dropped();
+    }
+}
+
+}  // namespace
+
+void install_at_load() {
+    next_utility_hook = ProcessUtility_hook;
+    ProcessUtility_hook = utility;
+    next_access_hook = object_access_hook;
+    object_access_hook = object_access;
+}
+
+}  // namespace flowctl::pg::hooks
