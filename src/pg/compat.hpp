@@ -50,6 +50,15 @@ inline int my_process_number() {
 #endif
 }
 
+// Whether `member` may become `role`: 16 tells membership with SET from other membership.
+inline bool can_set_role(Oid member, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return member_can_set_role(member, role);
+#else
+    return is_member_of_role(member, role);
+#endif
+}
+
 // 17 lets extensions name their wait events.
 inline uint32 wait_event(const char* name) {
 #if PG_VERSION_NUM >= 170000

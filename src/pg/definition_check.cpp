@@ -1,0 +1,119 @@
+// Walks a definition and checks the Resource of every Task against the catalog. See definition_check.hpp.
+#include <string>
+#include <utility>
+
+#include "core/asl/resource.hpp"
+#include "core/json.hpp"
+#include "pg/definition_check.hpp"
+
+#include "pg/endpoint.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+constexpr std::size_t kMostFindings = 100;
+
+// A JSON Pointer with one more reference token (RFC 6901 §3).
+std::string below(const std::string& pointer, std::string_view token) {
+    std::string longer = pointer + "/";
+    for (const char c : token) {
+        if (c == '~')
+            longer += "~0";
+        else if (c == '/')
+            longer += "~1";
+        else
+            longer += c;
+    }
+    return longer;
+}
+
+const char* code_of(const EndpointFailure& failure) {
+    if (failure.error == "States.Permissions") return kNotPermitted;
+    return failure.error == kEndpointNotFound ? kNotFound : kNotUsable;
+}
+
+class Walk {
+  public:
+    explicit Walk(std::optional<Oid> role) : role_(role) {}
+
+    std::vector<asl::Finding> run(const json::Value& definition) {
+        add_block(definition, "");
+        while (!pending_.empty() && findings_.size() < kMostFindings) {
+            // In document order: children of a state come before its next sibling.
+            auto [state, pointer] = std::move(pending_.back());
+            pending_.pop_back();
+            visit(*state, pointer);
+        }
+        return std::move(findings_);
+    }
+
+  private:
+    void add_block(const json::Value& block, const std::string& pointer) {
+        const json::Value* states = block.find("States");
+        if (states == nullptr || !states->is_object()) return;
+        const auto& members = states->members();
+        for (auto member = members.rbegin(); member != members.rend(); ++member)
+            pending_.emplace_back(&member->value, below(pointer + "/States", member->key));
+    }
+
+    void visit(const json::Value& state, const std::string& pointer) {
+        for (const char* processor : {"Iterator", "ItemProcessor"})
+            if (const json::Value* block = state.find(processor)) add_block(*block, below(pointer, processor));
+        if (const json::Value* branches = state.find("Branches"); branches != nullptr && branches->is_array())
+            for (std::size_t i = branches->items().size(); i-- > 0;)
+                add_block(branches->items()[i], pointer + "/Branches/" + std::to_string(i));
+        const json::Value* resource = state.find("Resource");
+        const json::Value* type = state.find("Type");
+        if (resource != nullptr && resource->is_string() && type != nullptr && type->is_string() &&
+            type->as_string() == "Task")
+            check(resource->as_string(), pointer + "/Resource");
+    }
+
+    void check(std::string_view text, const std::string& location) {
+        const auto resource = asl::Resource::parse(text);
+        if (!resource) return;
+        using Kind = asl::Resource::Kind;
+        switch (resource->kind) {
+            case Kind::Http:
+            case Kind::HttpInvoke:
+                return report(check_endpoint(resource->name, role_), location);
+            case Kind::Lambda:
+            case Kind::OtherArn:
+                if (resource->text.starts_with("arn:aws:states:::")) return;  // the state's arguments name the target
+                return check_arn(resource->text, location);
+            case Kind::AwsHttp:
+            case Kind::Sql:
+            case Kind::Flow:
+            case Kind::Activity:
+                return;
+        }
+    }
+
+    void check_arn(std::string_view arn, const std::string& location) {
+        auto server = endpoint_for_arn(arn);
+        if (server)
+            report(check_endpoint(*server, role_), location);
+        else
+            report(std::move(server).error(), location);
+    }
+
+    void report(const std::optional<EndpointFailure>& failure, const std::string& location) {
+        if (failure)
+            findings_.push_back({asl::Finding::Severity::Error, code_of(*failure), location, failure->cause});
+    }
+
+    std::optional<Oid> role_;
+    std::vector<std::pair<const json::Value*, std::string>> pending_;
+    std::vector<asl::Finding> findings_;
+};
+
+}  // namespace
+
+std::vector<asl::Finding> check_resources(std::string_view definition, std::optional<Oid> role) {
+    const auto parsed = json::parse(definition);
+    if (!parsed) return {};
+    return Walk(role).run(*parsed);
+}
+
+}  // namespace flowctl::pg
