@@ -132,26 +132,36 @@ part_regress() {
 
 part_tap() {
     needs_build tap || return
-    local files=() pattern
-    for pattern in ${TAP_TESTS:-test/t/*.pl}; do
-        files+=("$TREE/$pattern")
-    done
+    local files status pgxs
+    mapfile -t files < <(cd "$TREE" && ls -d ${TAP_TESTS:-test/t/*.pl})
+    pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
     mkdir -p "$WORK/tap" "$WORK/tmp" "$WORK/log/tap"
     own_by_test_user "$WORK/tap" "$WORK/tmp" "$WORK/log/tap"
     unset PGHOST PGPORT PGUSER
     run_logged tap '^  [0-9a-z_]+ +[0-9]+ tests' as_test_user \
-        PATH="$BINDIR:$PATH" PG_REGRESS="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress" \
-        PERL5LIB="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/perl:$TREE/test/t/lib" \
-        TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/tmp_check/log" \
-        TMPDIR="$WORK/tmp" PG_TEST_TIMEOUT_DEFAULT=60 FLOWCTL_NODE="$NODE" TAP_LOGS="$WORK/log/tap" \
-        timeout 1500 perl "$TREE/test/lib/tap.pl" "$PARALLEL" "${files[@]}"
-    local status=$?
+        PATH="$BINDIR:$PATH" PG_REGRESS="$pgxs/test/regress/pg_regress" PERL5LIB="$pgxs/test/perl:$TREE/test/t/lib" \
+        TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/tmp_check/log" TMPDIR="$WORK/tmp" \
+        PG_TEST_TIMEOUT_DEFAULT=60 FLOWCTL_NODE="$NODE" TAP_LOGS="$WORK/log/tap" \
+        timeout 1500 perl "$TREE/test/lib/tap.pl" "$PARALLEL" "${files[@]/#/$TREE/}"
+    status=$?
     account tap "$(count_summary "$LOGS/tap.log" $status)"
+    keep_tap_logs
+}
+
+# All logs of the files and their servers; of those that failed, the end goes into the part's log too.
+keep_tap_logs() {
+    local log name
     mkdir -p "$LOGS/tap"
     cp "$WORK"/log/tap/*.log "$WORK"/tap/tmp_check/log/* "$LOGS/tap/" 2>/dev/null
-    for pattern in "$WORK"/log/tap/*.log; do
-        grep -qE '^not ok|^# exit [1-9]|^# (No plan|Bad plan|Tests were run)' "$pattern" 2>/dev/null &&
-            { printf '\n--- %s\n' "$(basename "$pattern")"; tail -n 40 "$pattern"; } >>"$LOGS/tap.log"
+    for log in "$WORK"/log/tap/*.log; do
+        grep -qE '^not ok|^# exit [1-9]|^# (No plan|Bad plan|Tests were run)' "$log" 2>/dev/null || continue
+        name=$(basename "$log" .log)
+        {
+            printf '\n--- %s\n' "$name"
+            grep -v '^ok ' "$log" | tail -n 40
+            printf '\n--- the end of regress_log_%s\n' "$name"
+            tail -n 15 "$WORK/tap/tmp_check/log/regress_log_$name"
+        } >>"$LOGS/tap.log" 2>&1
     done
 }
 

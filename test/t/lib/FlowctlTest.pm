@@ -14,7 +14,7 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Exporter 'import';
-use JSON::PP;
+use JSON::PP ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

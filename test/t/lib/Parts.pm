@@ -19,7 +19,7 @@ use Carp qw(croak);
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use HTTP::Tiny;
-use JSON::PP;
+use JSON::PP ();
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep);
 
