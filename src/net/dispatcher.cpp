@@ -90,6 +90,13 @@ Clock::duration whole(Seconds seconds) noexcept {
         Seconds(std::clamp(std::isnan(seconds.count()) ? 0.0 : seconds.count(), 0.0, kLongest)));
 }
 
+std::string seconds_text(Seconds seconds) {
+    std::string text = std::to_string(std::round(seconds.count() * 100) / 100);
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.ends_with('.')) text.pop_back();
+    return text + " s";
+}
+
 struct FreeMulti {
     void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
 };
@@ -202,7 +209,8 @@ void Dispatcher::Impl::add(Exchange exchange, Done done) {
     Lane& lane = lanes_[exchange.egress_role];
     auto transfer = std::make_unique<Transfer>(std::move(exchange), std::move(done), egress_, lane);
     if (transfers_.contains(id)) throw std::logic_error("an exchange with this id is under way");
-    auto refusal = transfer->prepare();
+    auto refusal = objection_to_exchange(transfer->exchange(), egress_);
+    if (!refusal) transfer->prepare();
     Transfer& added = *transfers_.emplace(id, std::move(transfer)).first->second;
     if (refusal) {
         added.fail(Failure::Refused, *std::move(refusal));
@@ -212,10 +220,9 @@ void Dispatcher::Impl::add(Exchange exchange, Done done) {
     added.deadline_timer = after(timeout, [this, id] {
         Transfer& late = *transfers_.at(id);
         late.deadline_timer = 0;
-        const double seconds = late.exchange().timeout.count();
         count_abandoned_resolver(late);
         detach(late);
-        late.fail(Failure::Timeout, "no answer within " + std::to_string(seconds).substr(0, 8) + " s");
+        late.fail(Failure::Timeout, "no answer within " + seconds_text(late.exchange().timeout));
         finish(late);
     });
     lane.waiting.push_back(id);
@@ -446,6 +453,9 @@ std::uint64_t Dispatcher::next_id() noexcept {
 }
 void Dispatcher::add(Exchange exchange, Done done) {
     impl_->add(std::move(exchange), std::move(done));
+}
+std::optional<std::string> Dispatcher::objection(const Exchange& exchange) const {
+    return objection_to_exchange(exchange, impl_->egress_);
 }
 void Dispatcher::cancel(std::uint64_t id) {
     impl_->cancel(id);

@@ -54,7 +54,8 @@ struct Answer {
     std::string body;
     std::string address;  // the peer's, as text
     Seconds duration{0};
-    std::size_t request_bytes = 0;
+    std::size_t request_bytes = 0;  // of the body
+    int sends = 0;  // how often the request left: 0 if no connection came about, more after redirects
     std::string request_body;  // if return_body
 
     // The first header of this lower-case name, or null.
@@ -76,6 +77,9 @@ class Dispatcher {
     void configure(const Settings& settings);
 
     std::uint64_t next_id() noexcept;
+    // Why this exchange would be refused, as far as can be told without resolving its name: what add() checks
+    // too.
+    std::optional<std::string> objection(const Exchange& exchange) const;
     void add(Exchange exchange, Done done);  // done is called from run_ready(), never from here
     void cancel(std::uint64_t id);           // no effect on an unknown id
 

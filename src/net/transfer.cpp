@@ -83,6 +83,26 @@ void append_line(std::string& to, std::string_view more) {
 
 }  // namespace
 
+// Behind a proxy only the proxy sees the addresses of names: what can be judged here is an address in the
+// url, and plain http is for listed addresses only.
+std::optional<std::string> objection_to_exchange(const Exchange& exchange, const Egress& egress) {
+    if (auto objection = objection_to_method(exchange.method)) return objection;
+    if (auto objection = objection_to_headers(exchange.headers)) return objection;
+    const auto parsed = split_url(exchange.url);
+    if (const auto* what = std::get_if<std::string>(&parsed)) return "the url " + *what;
+    const Url& url = std::get<Url>(parsed);
+    const bool https = url.scheme == "https";
+    if (const auto literal = Address::parse(url.host)) {
+        if (auto objection = egress.policy.objection(*literal, https, exchange.egress_role))
+            return url.host + ": " + *objection;
+    } else if (!https && !egress.proxy.empty()) {
+        return "plain http through a proxy is only for addresses in flowctl.egress_allow";
+    } else if (!egress.policy.could_allow(https, exchange.egress_role)) {
+        return "plain http is only for addresses in flowctl.egress_allow";
+    }
+    return std::nullopt;
+}
+
 Transfer::Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane)
     : exchange_(std::move(exchange)),
       done_(std::move(done)),
@@ -101,32 +121,14 @@ Transfer::~Transfer() {
     wipe(exchange_.body);
 }
 
-std::optional<std::string> Transfer::prepare() {
-    if (auto objection = objection_to_method(exchange_.method)) return objection;
-    if (auto objection = objection_to_headers(exchange_.headers)) return objection;
-    auto parsed = split_url(exchange_.url);
-    if (const auto* what = std::get_if<std::string>(&parsed)) return "the url " + *what;
-    url_ = std::get<Url>(std::move(parsed));
-
+void Transfer::prepare() {
+    url_ = std::get<Url>(split_url(exchange_.url));
     by_proxy_ = !egress_.proxy.empty();
-
-    // Behind a proxy only it sees the addresses of names: what can be judged here is an address in the url,
-    // and plain http is for listed addresses only.
-    if (const auto literal = Address::parse(url_.host)) {
-        if (auto objection = egress_.policy.objection(*literal, https(), exchange_.egress_role))
-            return objection;
-    } else if (!https() && by_proxy_) {
-        return "plain http through a proxy is only for addresses in flowctl.egress_allow";
-    } else if (!egress_.policy.could_allow(https(), exchange_.egress_role)) {
-        return "plain http is only for addresses in flowctl.egress_allow";
-    }
-
     easy_ = curl_easy_init();
     if (easy_ == nullptr) throw std::bad_alloc();
     set_options();
     set_headers();
     set_request();
-    return std::nullopt;
 }
 
 void Transfer::set_options() {
@@ -269,12 +271,14 @@ int Transfer::on_connected(void* self, char* peer, char*, int, int) noexcept {
     auto* transfer = static_cast<Transfer*>(self);
     try {
         transfer->resolved();
+        ++transfer->sends_;
         if (transfer->by_proxy_) return CURL_PREREQFUNC_OK;
         const auto address = Address::parse(peer);
         auto objection = address ? transfer->egress_.policy.objection(*address, transfer->https(),
                                                                       transfer->exchange_.egress_role)
                                  : std::optional<std::string>("the peer's address is not readable");
         if (!objection) return CURL_PREREQFUNC_OK;
+        --transfer->sends_;
         transfer->refusal_ = *std::move(objection);
         transfer->reused_refused_ = !transfer->opened_socket_;
         transfer->callback_failure_ = Failure::Refused;
@@ -441,15 +445,18 @@ void Transfer::describe(CURLcode code) {
 }
 
 void Transfer::fail(Failure failure, std::string message) {
-    std::string address = std::move(answer_.address);
     reset_answer();
     answer_.failure = failure;
     answer_.message = std::move(message);
-    answer_.address = std::move(address);
 }
 
 Answer Transfer::take_answer() {
     answer_.duration = std::chrono::steady_clock::now() - begun_;
+    const char* peer = nullptr;
+    if (easy_ != nullptr && curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK &&
+        peer != nullptr)
+        answer_.address = peer;
+    answer_.sends = sends_;
     answer_.request_bytes = exchange_.body.size();
     if (exchange_.return_body) answer_.request_body = std::move(exchange_.body);
     return std::move(answer_);

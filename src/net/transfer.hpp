@@ -33,6 +33,9 @@ struct ResolverLane {
     unsigned resolving = 0;
 };
 
+// Why an exchange must not be sent, as far as it can be told without looking up its name; or nothing.
+std::optional<std::string> objection_to_exchange(const Exchange& exchange, const Egress& egress);
+
 class Transfer {
   public:
     Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane);
@@ -40,8 +43,7 @@ class Transfer {
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
-    // Checks the request and makes the handle. Why it must not be sent, or nothing.
-    std::optional<std::string> prepare();
+    void prepare();  // makes the handle for an exchange without objection
 
     enum class Next { Done, SendAgain };
     // Curl is through with the handle: SendAgain after a permitted redirect, or to replace a connection that
@@ -105,6 +107,7 @@ class Transfer {
     bool by_proxy_ = false;
     bool redirected_to_get_ = false;
     int redirects_ = 0;
+    int sends_ = 0;
     std::string refusal_;                      // the egress policy's last
     std::optional<Failure> callback_failure_;  // why a callback ended the transfer
 };

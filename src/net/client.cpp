@@ -1,0 +1,265 @@
+// Client: calls with tokens. See client.hpp.
+//
+// A call is in one of two phases: it waits for a token (wait is set) or its exchange is under way (exchange
+// is set). One timer covers both. What may not be sent is refused before a token is asked for. Every token
+// that was sent is kept with its call until the answer has been searched for it.
+#include "net/client.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <stdexcept>
+#include <unordered_map>
+#include <utility>
+
+#include "net/dispatcher.hpp"
+#include "net/header_rules.hpp"
+#include "net/oidc.hpp"
+#include "net/redact.hpp"
+
+namespace flowctl::net {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kUnauthorized = 401;
+constexpr double kLongestTimeout = 86400.0 * 365;
+
+struct Call {
+    Request request;
+    Clock::time_point begun;
+    Clock::time_point deadline;
+    std::uint64_t wait = 0;      // at the TokenSource
+    std::uint64_t exchange = 0;  // at the Dispatcher
+    std::optional<Token> token;
+    Redactor sent_tokens;
+    int sends = 0;
+    bool token_replaced = false;
+};
+
+std::optional<std::string> objection_to_authorization(const std::vector<Header>& headers) {
+    const bool set = std::any_of(headers.begin(), headers.end(), [](const Header& header) {
+        return same_name(header.first, "authorization");
+    });
+    if (set) return "the header Authorization may not be set";
+    return std::nullopt;
+}
+
+}  // namespace
+
+struct Client::Impl {
+    explicit Impl(const Settings& settings) : dispatcher(settings), tokens(dispatcher) {}
+
+    void start(Request request);
+    void get_token(Call& call);
+    void send(Call& call);
+    void take_answer(Call& call, Answer&& answer);
+    void finish(Call& call, Response response);
+    void fail(Call& call, Failure failure, std::string message);
+    void detach(Call& call);
+    void end_run(const std::string& run);
+
+    Dispatcher dispatcher;  // outlives tokens
+    TokenSource tokens;
+    std::unordered_map<std::uint64_t, Call> calls;
+    std::deque<Response> completed;
+    std::deque<Revocation> revocations;
+};
+
+void Client::Impl::start(Request request) {
+    const std::uint64_t id = request.id;
+    const auto [place, is_new] = calls.try_emplace(id);
+    if (!is_new) throw std::logic_error("a call with this id is under way");
+    Call& call = place->second;
+    call.request = std::move(request);
+    call.begun = Clock::now();
+    const double seconds = call.request.timeout.count();
+    call.deadline = call.begun + std::chrono::duration_cast<Clock::duration>(Seconds(
+                                     std::isnan(seconds) ? 0.0 : std::clamp(seconds, 0.0, kLongestTimeout)));
+
+    Exchange probe;
+    probe.method = call.request.method;
+    probe.url = call.request.url;
+    probe.headers = call.request.headers;
+    probe.egress_role = call.request.egress_role;
+    auto objection = objection_to_authorization(call.request.headers);
+    if (!objection) objection = dispatcher.objection(probe);
+    if (objection) {
+        fail(call, Failure::Refused, *std::move(objection));
+        return;
+    }
+    if (call.request.credential)
+        get_token(call);
+    else
+        send(call);
+}
+
+void Client::Impl::get_token(Call& call) {
+    const std::uint64_t id = call.request.id;
+    call.wait = tokens.get(*call.request.credential, call.request.run, call.request.egress_role,
+                           call.deadline, [this, id](TokenResult&& result) {
+                               Call& waiting = calls.at(id);
+                               waiting.wait = 0;
+                               if (result.token) {
+                                   waiting.token = *std::move(result.token);
+                                   send(waiting);
+                                   return;
+                               }
+                               Response response;
+                               response.failure =
+                                   Clock::now() < waiting.deadline ? Failure::Credential : Failure::Timeout;
+                               response.message = std::move(result.message);
+                               response.credential_permanent = result.permanent;
+                               response.retry_after = result.retry_after;
+                               finish(waiting, std::move(response));
+                           });
+}
+
+void Client::Impl::send(Call& call) {
+    const Request& request = call.request;
+    Exchange exchange;
+    exchange.id = dispatcher.next_id();
+    exchange.method = request.method;
+    exchange.url = request.url;
+    exchange.headers = request.headers;
+    exchange.body = std::move(call.request.body);
+    exchange.return_body = call.token.has_value() && !call.token_replaced;
+    exchange.ca_file = request.ca_file;
+    exchange.egress_role = request.egress_role;
+    exchange.connect_timeout = request.connect_timeout;
+    exchange.timeout = call.deadline - Clock::now();
+    exchange.max_response_bytes = request.max_response_bytes;
+    exchange.follow_redirects = request.follow_redirects;
+    if (call.token) {
+        const std::string_view token = call.token->access_token->reveal();
+        call.sent_tokens.add(token);
+        exchange.headers.emplace_back("Authorization", "Bearer ");
+        std::string& value = exchange.headers.back().second;
+        value.reserve(value.size() + token.size());
+        value += token;
+    }
+    call.exchange = exchange.id;
+    dispatcher.add(std::move(exchange), [this, id = request.id](Answer&& answer) {
+        Call& answered = calls.at(id);
+        answered.exchange = 0;
+        take_answer(answered, std::move(answer));
+    });
+}
+
+void Client::Impl::take_answer(Call& call, Answer&& answer) {
+    call.sends += answer.sends;
+    if (answer.status == kUnauthorized && call.token && !call.token_replaced) {
+        call.token_replaced = true;
+        call.request.body = std::move(answer.request_body);
+        tokens.drop(*call.request.credential, call.request.run, call.token->generation);
+        get_token(call);
+        return;
+    }
+    Response response;
+    response.failure = answer.failure;
+    response.message = std::move(answer.message);
+    response.status = answer.status;
+    response.retry_after = answer.retry_after();
+    response.status_text = std::move(answer.status_text);
+    response.headers = std::move(answer.headers);
+    response.body = std::move(answer.body);
+    response.address = std::move(answer.address);
+    response.request_bytes = answer.request_bytes;
+    finish(call, std::move(response));
+}
+
+// Ends the call: nothing of it is left but the response.
+void Client::Impl::finish(Call& call, Response response) {
+    detach(call);
+    response.id = call.request.id;
+    response.duration = Clock::now() - call.begun;
+    response.sends = call.sends;
+    if (call.token && call.sends > 0) response.token = call.token->info;
+
+    call.sent_tokens.apply(response.message);
+    call.sent_tokens.apply(response.status_text);
+    call.sent_tokens.apply(response.body);
+    for (Header& header : response.headers) {
+        call.sent_tokens.apply(header.first);
+        call.sent_tokens.apply(header.second);
+    }
+    calls.erase(response.id);
+    completed.push_back(std::move(response));
+}
+
+void Client::Impl::fail(Call& call, Failure failure, std::string message) {
+    Response response;
+    response.failure = failure;
+    response.message = std::move(message);
+    finish(call, std::move(response));
+}
+
+void Client::Impl::detach(Call& call) {
+    if (call.wait != 0) tokens.cancel(std::exchange(call.wait, 0));
+    if (call.exchange != 0) dispatcher.cancel(std::exchange(call.exchange, 0));
+}
+
+// A call that the owner has not cancelled gets its response like every other.
+void Client::Impl::end_run(const std::string& run) {
+    std::vector<std::uint64_t> open;
+    for (const auto& [id, call] : calls)
+        if (call.request.run == run) open.push_back(id);
+    for (std::uint64_t id : open)
+        fail(calls.at(id), Failure::Protocol, "the run has ended");
+    tokens.end_run(run, [this](Revocation&& revocation) { revocations.push_back(std::move(revocation)); });
+}
+
+Client::Client(const Settings& settings) : impl_(std::make_unique<Impl>(settings)) {}
+Client::~Client() = default;
+
+void Client::configure(const Settings& settings) {
+    impl_->dispatcher.configure(settings);
+}
+
+void Client::start(Request request) {
+    impl_->start(std::move(request));
+}
+
+void Client::cancel(std::uint64_t id) {
+    if (const auto found = impl_->calls.find(id); found != impl_->calls.end()) {
+        impl_->detach(found->second);
+        impl_->calls.erase(found);
+    }
+    std::erase_if(impl_->completed, [id](const Response& response) { return response.id == id; });
+}
+
+void Client::end_run(const std::string& run) {
+    impl_->end_run(run);
+}
+
+int Client::epoll_fd() const noexcept {
+    return impl_->dispatcher.epoll_fd();
+}
+
+int Client::timeout_ms() const noexcept {
+    return impl_->completed.empty() && impl_->revocations.empty() ? impl_->dispatcher.timeout_ms() : 0;
+}
+
+void Client::run_ready() {
+    impl_->dispatcher.run_ready();
+}
+
+std::optional<Response> Client::next_completed() {
+    if (impl_->completed.empty()) return std::nullopt;
+    Response response = std::move(impl_->completed.front());
+    impl_->completed.pop_front();
+    return response;
+}
+
+std::optional<Revocation> Client::next_revocation() {
+    if (impl_->revocations.empty()) return std::nullopt;
+    Revocation revocation = std::move(impl_->revocations.front());
+    impl_->revocations.pop_front();
+    return revocation;
+}
+
+std::size_t Client::calls_under_way() const noexcept {
+    return impl_->calls.size();
+}
+
+}  // namespace flowctl::net
