@@ -11,7 +11,7 @@ need_packages() {
     }
     local package missing=()
     for package in "$@"; do
-        [ "$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null)" = 'install ok installed' ] || missing+=("$package")
+        has_package "$package" || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     say "Installing Debian packages: ${missing[*]}"
@@ -28,14 +28,20 @@ need_packages() {
     }
 }
 
+has_package() {
+    [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = 'install ok installed' ]
+}
+
 # need_postgres: the server and its headers.
 need_postgres() {
     if [ -z "${PG_CONFIG:-}" ]; then
         need_packages postgresql-common
         local major
         major=$(installed_postgres)
-        [ -n "$major" ] || major=$(distribution_postgres)
-        without_own_cluster need_packages "postgresql-$major" "postgresql-server-dev-$major"
+        if [ -z "$major" ]; then
+            major=$(distribution_postgres)
+            without_own_cluster need_packages "postgresql-$major" "postgresql-server-dev-$major"
+        fi
         PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config
     fi
     export PG_CONFIG
