@@ -1,11 +1,12 @@
 // The settings of pg_flowctl: what each is for, its unit, range, default, and when a change counts.
 //
-// Contexts: POSTMASTER for what shapes the set of workers, SIGHUP for what workers read (they never see a session's
-// SET), USERSET for what belongs to a session. Settings with security in them are hidden from ordinary users.
-// The strings belong to the server's GUC machinery; nobody frees or keeps them across a reload.
+// Contexts: POSTMASTER for what shapes the set of workers, SIGHUP for what workers read (they never see a
+// session's SET), USERSET for what belongs to a session. Settings with security in them are hidden from
+// ordinary users. The strings belong to the server's GUC machinery; nobody frees or keeps them across a
+// reload.
 //
-// Called by _PG_init, also when the library is loaded by a session, where POSTMASTER settings cannot be defined any
-// more and keep their defaults: there are no workers then.
+// Called by _PG_init, also when the library is loaded by a session, where POSTMASTER settings cannot be
+// defined any more and keep their defaults: there are no workers then.
 #include <climits>
 #include <variant>
 
@@ -70,21 +71,26 @@ bool check_proxy(char** value, void**, GucSource) noexcept {
     if (url.empty()) return true;
     for (const std::string_view scheme : {"http://", "https://", "socks5h://"})
         if (url.starts_with(scheme) && url.size() > scheme.size()) return true;
-    return refuse("\"flowctl.proxy\" must be a URL that starts with http://, https:// or socks5h://, or empty for none.");
+    return refuse(
+        "\"flowctl.proxy\" must be a URL that starts with http://, https:// or socks5h://, or empty for "
+        "none.");
 }
 
 bool is_lower_hex(std::string_view text) noexcept {
     return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// W3C Trace Context: version "-" trace-id "-" parent-id "-" flags, and after that only what later versions may add.
+// W3C Trace Context: version "-" trace-id "-" parent-id "-" flags, and after that only what later versions
+// may add.
 bool is_traceparent(std::string_view text) noexcept {
     constexpr std::size_t kLength = 55;
     constexpr std::size_t kLongest = 256;
     if (text.size() < kLength || text.size() > kLongest) return false;
-    const std::string_view version = text.substr(0, 2), trace = text.substr(3, 32), parent = text.substr(36, 16);
+    const std::string_view version = text.substr(0, 2), trace = text.substr(3, 32),
+                           parent = text.substr(36, 16);
     if (text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
-    if (!is_lower_hex(version) || !is_lower_hex(trace) || !is_lower_hex(parent) || !is_lower_hex(text.substr(53, 2)))
+    if (!is_lower_hex(version) || !is_lower_hex(trace) || !is_lower_hex(parent) ||
+        !is_lower_hex(text.substr(53, 2)))
         return false;
     if (version == "ff" || trace.find_first_not_of('0') == std::string_view::npos ||
         parent.find_first_not_of('0') == std::string_view::npos)
@@ -98,81 +104,98 @@ bool is_traceparent(std::string_view text) noexcept {
 bool check_traceparent(char** value, void**, GucSource) noexcept {
     if (**value == '\0' || is_traceparent(*value)) return true;
     return refuse(
-        "A traceparent has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case, and its ids are not "
+        "A traceparent has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case, and "
+        "its ids are not "
         "all zero.");
 }
 
 void define_settings(bool with_postmaster_settings) {
-    // How many workers share the runs of one database. Each takes one of max_worker_processes. A run stays with one
-    // worker for its whole life, chosen by its id; that is why the number is fixed while the server runs.
+    // How many workers share the runs of one database. Each takes one of max_worker_processes. A run stays
+    // with one worker for its whole life, chosen by its id; that is why the number is fixed while the server
+    // runs.
     if (with_postmaster_settings)
         DefineCustomIntVariable("flowctl.workers", "Sets the number of workers per database.",
-                                "Each takes one of max_worker_processes.", &workers, 1, 1, 64, PGC_POSTMASTER, 0, nullptr,
-                                nullptr, nullptr);
+                                "Each takes one of max_worker_processes.", &workers, 1, 1, 64, PGC_POSTMASTER,
+                                0, nullptr, nullptr, nullptr);
 
-    // Where the files are that options ending in _file name: client secrets, private keys, certificates. Empty: no
-    // option may name a file. The files follow the rules of ssl_key_file on owner and mode.
-    DefineCustomStringVariable("flowctl.secrets_dir", "Sets the directory of the files that server and mapping options name.",
+    // Where the files are that options ending in _file name: client secrets, private keys, certificates.
+    // Empty: no option may name a file. The files follow the rules of ssl_key_file on owner and mode.
+    DefineCustomStringVariable("flowctl.secrets_dir",
+                               "Sets the directory of the files that server and mapping options name.",
                                "Empty means that no option may name a file.", &secrets_dir, "", PGC_SIGHUP,
                                GUC_SUPERUSER_ONLY, check_secrets_dir, nullptr, nullptr);
 
-    // What may be called besides public addresses by https: addresses and networks, each optionally followed by =role to
-    // limit it to that role's flows. Plain http goes only to what is in the list.
-    DefineCustomStringVariable("flowctl.egress_allow",
-                               "Lists the addresses that flows may call although they are not public, or by plain http.",
-                               "Addresses and CIDRs, separated by commas, each optionally followed by =role.", &egress_allow,
-                               "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_egress_allow, nullptr, nullptr);
+    // What may be called besides public addresses by https: addresses and networks, each optionally followed
+    // by =role to limit it to that role's flows. Plain http goes only to what is in the list.
+    DefineCustomStringVariable(
+        "flowctl.egress_allow",
+        "Lists the addresses that flows may call although they are not public, or by plain http.",
+        "Addresses and CIDRs, separated by commas, each optionally followed by =role.", &egress_allow, "",
+        PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_egress_allow, nullptr, nullptr);
 
-    // The proxy of all calls. It may hold a password, hence hidden. The environment's *_proxy variables are ignored.
-    DefineCustomStringVariable("flowctl.proxy", "Sets the proxy that calls go through.", "Empty means none.", &proxy, "",
-                               PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_proxy, nullptr, nullptr);
+    // The proxy of all calls. It may hold a password, hence hidden. The environment's *_proxy variables are
+    // ignored.
+    DefineCustomStringVariable("flowctl.proxy", "Sets the proxy that calls go through.", "Empty means none.",
+                               &proxy, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_proxy, nullptr, nullptr);
 
-    // A name for this installation. CREATE EXTENSION records it with the server's system identifier and the database's
-    // oid; a copy that differs in any of them does nothing until flowctl.activate(). Give a copy of the data directory
-    // (a test system made from a backup) another name, since it has the original's identifier.
-    DefineCustomStringVariable("flowctl.installation", "Names this installation, to tell a copy from the original.",
-                               "Where it differs from what the database recorded, runs wait for flowctl.activate().",
-                               &installation, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    // A name for this installation. CREATE EXTENSION records it with the server's system identifier and the
+    // database's oid; a copy that differs in any of them does nothing until flowctl.activate(). Give a copy
+    // of the data directory (a test system made from a backup) another name, since it has the original's
+    // identifier.
+    DefineCustomStringVariable(
+        "flowctl.installation", "Names this installation, to tell a copy from the original.",
+        "Where it differs from what the database recorded, runs wait for flowctl.activate().", &installation,
+        "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
     // The W3C trace context that the session's next runs belong to. Their calls carry it on.
-    DefineCustomStringVariable("flowctl.traceparent", "Sets the W3C trace context of the runs that this session starts.",
-                               nullptr, &traceparent, "", PGC_USERSET, 0, check_traceparent, nullptr, nullptr);
+    DefineCustomStringVariable("flowctl.traceparent",
+                               "Sets the W3C trace context of the runs that this session starts.", nullptr,
+                               &traceparent, "", PGC_USERSET, 0, check_traceparent, nullptr, nullptr);
 
     // The largest input, output or answer of a state. AWS's limit by default; above it a step fails with
-    // States.DataLimitExceeded and a start is refused. jsonb holds no string of over 64 MB, hence the maximum.
-    DefineCustomIntVariable("flowctl.max_payload_bytes", "Sets the largest input or output of a run or state.", nullptr,
-                            &max_payload_bytes, 262'144, 1'024, 64 * 1'024 * 1'024, PGC_SIGHUP, GUC_UNIT_BYTE, nullptr,
-                            nullptr, nullptr);
+    // States.DataLimitExceeded and a start is refused. jsonb holds no string of over 64 MB, hence the
+    // maximum.
+    DefineCustomIntVariable("flowctl.max_payload_bytes",
+                            "Sets the largest input or output of a run or state.", nullptr,
+                            &max_payload_bytes, 262'144, 1'024, 64 * 1'024 * 1'024, PGC_SIGHUP, GUC_UNIT_BYTE,
+                            nullptr, nullptr, nullptr);
 
     // The longest history of a run: at this event the run fails, as on AWS, so that an endless loop ends.
-    DefineCustomIntVariable("flowctl.max_history_events", "Sets the number of history events at which a run fails.", nullptr,
-                            &max_history_events, 25'000, 100, INT_MAX, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "flowctl.max_history_events", "Sets the number of history events at which a run fails.", nullptr,
+        &max_history_events, 25'000, 100, INT_MAX, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
-    // How many HTTP calls a worker has under way at once; more wait in line. An open call takes 14 to 70 KB of the
-    // worker's memory and one file descriptor, so the limit on open files counts, too.
-    DefineCustomIntVariable("flowctl.max_calls", "Sets the number of calls that one worker has under way at once.", nullptr,
+    // How many HTTP calls a worker has under way at once; more wait in line. An open call takes 14 to 70 KB
+    // of the worker's memory and one file descriptor, so the limit on open files counts, too.
+    DefineCustomIntVariable("flowctl.max_calls",
+                            "Sets the number of calls that one worker has under way at once.", nullptr,
                             &max_calls, 500, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
-    // synchronous_commit of the worker's own transactions. "off" gives up the promise that an intent is durable before
-    // its call leaves: after a crash of the server a call may be repeated under a history that does not show it.
-    DefineCustomEnumVariable("flowctl.synchronous_commit", "Sets synchronous_commit for the transactions of workers.",
-                             nullptr, &synchronous_commit, SYNCHRONOUS_COMMIT_ON, kSynchronousCommit, PGC_SIGHUP, 0, nullptr,
-                             nullptr, nullptr);
+    // synchronous_commit of the worker's own transactions. "off" gives up the promise that an intent is
+    // durable before its call leaves: after a crash of the server a call may be repeated under a history that
+    // does not show it.
+    DefineCustomEnumVariable("flowctl.synchronous_commit",
+                             "Sets synchronous_commit for the transactions of workers.", nullptr,
+                             &synchronous_commit, SYNCHRONOUS_COMMIT_ON, kSynchronousCommit, PGC_SIGHUP, 0,
+                             nullptr, nullptr, nullptr);
 
-    // How often a worker looks for runs that no session told it of: committed prepared transactions, lost hints.
-    DefineCustomIntVariable("flowctl.sweep_interval", "Sets how often a worker looks for runs that it was not told of.",
-                            nullptr, &sweep_interval, 60'000, 100, 24 * 3'600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
-                            nullptr);
+    // How often a worker looks for runs that no session told it of: committed prepared transactions, lost
+    // hints.
+    DefineCustomIntVariable(
+        "flowctl.sweep_interval", "Sets how often a worker looks for runs that it was not told of.", nullptr,
+        &sweep_interval, 60'000, 100, 24 * 3'600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 
-    // How often the launcher looks for databases that nobody told it of. CREATE DATABASE and CREATE EXTENSION do tell.
-    DefineCustomIntVariable("flowctl.discovery_interval", "Sets how often the launcher looks for new databases.", nullptr,
-                            &discovery_interval, 60'000, 100, 24 * 3'600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
-                            nullptr);
+    // How often the launcher looks for databases that nobody told it of. CREATE DATABASE and CREATE EXTENSION
+    // do tell.
+    DefineCustomIntVariable(
+        "flowctl.discovery_interval", "Sets how often the launcher looks for new databases.", nullptr,
+        &discovery_interval, 60'000, 100, 24 * 3'600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 
-    // How long a command that needs a database without connections (DROP DATABASE and its like) waits for the database's
-    // workers to leave. They leave at once unless a flow's SQL function ignores cancellation.
-    DefineCustomIntVariable("flowctl.drain_timeout", "Sets how long DROP DATABASE and its like wait for workers to leave.",
-                            nullptr, &drain_timeout, 10'000, 0, 600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    // How long a command that needs a database without connections (DROP DATABASE and its like) waits for the
+    // database's workers to leave. They leave at once unless a flow's SQL function ignores cancellation.
+    DefineCustomIntVariable(
+        "flowctl.drain_timeout", "Sets how long DROP DATABASE and its like wait for workers to leave.",
+        nullptr, &drain_timeout, 10'000, 0, 600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 
     MarkGUCPrefixReserved("flowctl");
 }

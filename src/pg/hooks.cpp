@@ -1,18 +1,18 @@
 // The ProcessUtility hook and the object access hook.
 //
-// A worker's connection is in the way of some commands: they wait 5 s for it and fail. Before such a command runs, its
-// database is barred and its workers are sent away; the bar ends with the transaction, whether the command worked or not
-// (wake). These are:
+// A worker's connection is in the way of some commands: they wait 5 s for it and fail. Before such a command
+// runs, its database is barred and its workers are sent away; the bar ends with the transaction, whether the
+// command worked or not (wake). These are:
 //   DROP DATABASE, ALTER DATABASE ... RENAME and SET TABLESPACE, and CREATE DATABASE for its template;
-//   for this database: DROP EXTENSION, DROP SCHEMA flowctl, DROP OWNED of the extension's owner, ALTER EXTENSION, because
-//   a worker in the middle of a turn could end in a deadlock with them.
+//   for this database: DROP EXTENSION, DROP SCHEMA flowctl, DROP OWNED of the extension's owner, ALTER
+//   EXTENSION, because a worker in the middle of a turn could end in a deadlock with them.
 // Who may not run the command anyway cannot use it to send workers away.
 //
-// However the extension is dropped, the object access hook sees it, and at commit its workers are told to leave.
-// COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
+// However the extension is dropped, the object access hook sees it, and at commit its workers are told to
+// leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
-// The code here is C in style: it calls the server directly, so nothing with a destructor is alive in it. What calls
-// our C++ runs in entry().
+// The code here is C in style: it calls the server directly, so nothing with a destructor is alive in it.
+// What calls our C++ runs in entry().
 #include "pg/hooks.hpp"
 
 #include "pg/flow_rights.hpp"
@@ -26,16 +26,14 @@ namespace {
 
 constexpr const char* kExtension = "pg_flowctl";
 constexpr const char* kSchema = "flowctl";
+constexpr int kPatience = 500;  // ms until a worker's turn is cancelled
 
 ProcessUtility_hook_type next_utility_hook = nullptr;
 object_access_hook_type next_access_hook = nullptr;
 
-// Bars the database until the end of the transaction and waits for its workers to leave, up to flowctl.drain_timeout. After
-// that the command takes its chance: it will say itself what is in its way.
-void send_workers_away(Oid database) {
-    wake::bar_until_end(database);
-    shmem::ask_to_leave(database, true);
-    const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), guc::drain_timeout);
+// Waits until the database's workers have left, at most so long.
+void await_departure(Oid database, long milliseconds) {
+    const TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), milliseconds);
     const uint32 waiting = wait_event("FlowctlDrain");
     ConditionVariable* const departure = shmem::departure_signal();
     ConditionVariablePrepareToSleep(departure);
@@ -45,6 +43,19 @@ void send_workers_away(Oid database) {
         ConditionVariableTimedSleep(departure, remaining, waiting);
     }
     ConditionVariableCancelSleep();
+}
+
+// Bars the database until the end of the transaction and waits for its workers to leave, up to
+// flowctl.drain_timeout. They leave after their turn; a turn that takes longer is cancelled. If one is there
+// even then, the command takes its chance: it will say itself what is in its way.
+void send_workers_away(Oid database) {
+    const long patience = Min(kPatience, guc::drain_timeout);
+    wake::bar_until_end(database);
+    shmem::ask_to_leave(database, false);
+    await_departure(database, patience);
+    if (shmem::workers_present(database) == 0) return;
+    shmem::ask_to_leave(database, true);
+    await_departure(database, guc::drain_timeout - patience);
 }
 
 void free_own_database(const char* name) {
@@ -139,7 +150,8 @@ void before_command(Node* statement) {
             break;
         }
         case T_AlterExtensionStmt:
-            if (strcmp(reinterpret_cast<AlterExtensionStmt*>(statement)->extname, kExtension) == 0) free_this_database();
+            if (strcmp(reinterpret_cast<AlterExtensionStmt*>(statement)->extname, kExtension) == 0)
+                free_this_database();
             break;
         case T_DropOwnedStmt:
             before_drop_owned(reinterpret_cast<DropOwnedStmt*>(statement));
@@ -150,17 +162,20 @@ void before_command(Node* statement) {
 }
 
 void utility(PlannedStmt* planned, const char* text, bool read_only_tree, ProcessUtilityContext context,
-             ParamListInfo params, QueryEnvironment* environment, DestReceiver* receiver, QueryCompletion* completion) {
+             ParamListInfo params, QueryEnvironment* environment, DestReceiver* receiver,
+             QueryCompletion* completion) {
     Node* const statement = planned->utilityStmt;
     // Read now: some commands leave nothing of their tree.
-    const bool commits_prepared = IsA(statement, TransactionStmt) &&
-                                  reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+    const bool commits_prepared =
+        IsA(statement, TransactionStmt) &&
+        reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
     if (next_utility_hook != nullptr)
         next_utility_hook(planned, text, read_only_tree, context, params, environment, receiver, completion);
     else
-        standard_ProcessUtility(planned, text, read_only_tree, context, params, environment, receiver, completion);
+        standard_ProcessUtility(planned, text, read_only_tree, context, params, environment, receiver,
+                                completion);
     if (commits_prepared) {
         shmem::announce_unknown_runs(MyDatabaseId);
         shmem::poke_workers(MyDatabaseId);
@@ -170,7 +185,8 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
 
 void object_access(ObjectAccessType access, Oid class_id, Oid object, int sub_id, void* argument) {
     if (next_access_hook != nullptr) next_access_hook(access, class_id, object, sub_id, argument);
-    if (access == OAT_POST_CREATE && class_id == TriggerRelationId) entry([object] { check_trigger_creation(object); });
+    if (access == OAT_POST_CREATE && class_id == TriggerRelationId)
+        entry([object] { check_trigger_creation(object); });
     if (access == OAT_DROP && class_id == ExtensionRelationId) {
         const char* const name = get_extension_name(object);
         if (name != nullptr && strcmp(name, kExtension) == 0) wake::note_extension_dropped();

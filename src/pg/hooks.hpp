@@ -1,4 +1,5 @@
-// Hooks into commands: those that need a database without connections, that drop the extension, that create triggers.
+// Hooks into commands: those that need a database without connections, that drop the extension, that create
+// triggers.
 #pragma once
 
 namespace flowctl::pg::hooks {

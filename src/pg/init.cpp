@@ -1,8 +1,8 @@
 // The library's entry: what PostgreSQL checks and calls when it loads pg_flowctl.
 //
-// _PG_init is a list of calls. What needs shared memory or a background worker happens only when the server loads the
-// library as it starts (shared_preload_libraries); a session that loads it later gets the SQL functions, and those that
-// need a worker say so (shmem::require).
+// _PG_init is a list of calls. What needs shared memory or a background worker happens only when the server
+// loads the library as it starts (shared_preload_libraries); a session that loads it later gets the SQL
+// functions, and those that need a worker say so (shmem::require).
 #include "pg/bridge.hpp"
 #include "pg/guc.hpp"
 #include "pg/hooks.hpp"

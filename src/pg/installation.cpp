@@ -1,10 +1,11 @@
 // The record of where the database was when its flows were last allowed to act, flowctl.installation.
 //
-// A copied database holds the original's open runs, endpoints and mappings; were its worker to go on with them, calls
-// would leave twice. So CREATE EXTENSION records the server's system identifier, the database's oid and
-// flowctl.installation, and a worker that finds another place there waits. A database made with TEMPLATE differs in the oid, a
-// restored dump runs CREATE EXTENSION itself, a server made by initdb differs in the identifier; a copied data directory
-// differs only if it is given another flowctl.installation, as a promoted standby should not be.
+// A copied database holds the original's open runs, endpoints and mappings; were its worker to go on with
+// them, calls would leave twice. So CREATE EXTENSION records the server's system identifier, the database's
+// oid and flowctl.installation, and a worker that finds another place there waits. A database made with
+// TEMPLATE differs in the oid, a restored dump runs CREATE EXTENSION itself, a server made by initdb differs
+// in the identifier; a copied data directory differs only if it is given another flowctl.installation, as a
+// promoted standby should not be.
 //
 // Called by the extension script, flowctl.activate(), the engine.
 #include "pg/installation.hpp"
@@ -27,12 +28,15 @@ Statement record_place(
     {INT8OID, OIDOID, TEXTOID});
 
 Statement compare_place(
-    "SELECT 1 FROM flowctl.installation WHERE system_identifier = $1 AND database_oid = $2 AND installation = $3",
+    "SELECT 1 FROM flowctl.installation WHERE system_identifier = $1 AND database_oid = $2 AND installation "
+    "= $3",
     {INT8OID, OIDOID, TEXTOID});
 
 Params this_place() {
     Params place;
-    place.int8(static_cast<std::int64_t>(GetSystemIdentifier())).oid(MyDatabaseId).text(std::string_view(guc::installation));
+    place.int8(static_cast<std::int64_t>(GetSystemIdentifier()))
+        .oid(MyDatabaseId)
+        .text(std::string_view(guc::installation));
     return place;
 }
 
@@ -52,7 +56,8 @@ bool installation_matches() {
 
 using namespace flowctl::pg;
 
-// Called at the end of the extension script. Payloads are UTF-8 JSON, so another encoding cannot hold them all.
+// Called at the end of the extension script. Payloads are UTF-8 JSON, so another encoding cannot hold them
+// all.
 FLOWCTL_FUNCTION(flowctl_register_installation) {
     if (GetDatabaseEncoding() != PG_UTF8)
         throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "pg_flowctl needs a database whose encoding is UTF8",

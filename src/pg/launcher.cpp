@@ -1,16 +1,17 @@
 // The launcher: finds databases, starts their workers, starts them again when they end.
 //
-// It is connected to the shared catalogs only, so it cannot see whether a database has the extension. It starts one
-// worker there, which looks: it serves, or says no_extension() and exits. Words:
+// It is connected to the shared catalogs only, so it cannot see whether a database has the extension. It
+// starts one worker there, which looks: it serves, or says no_extension() and exits. Words:
 //   unknown:  nobody looked yet, or something changed; a first worker is to look (a few databases at a time)
 //   lacking:  left alone until poked: CREATE EXTENSION in it, or a command that barred it
 //   present:  all its workers, one per shard, are to be there
-// A worker that ends although nobody asked it to is started again after 1 s, then 2 s, up to a minute, so that a database
-// whose workers fail at once costs nothing.
+// A worker that ends although nobody asked it to is started again after 1 s, then 2 s, up to a minute, so
+// that a database whose workers fail at once costs nothing.
 //
-// Invariants: the slots in shared memory are the truth about workers, what the launcher keeps is a cache and a memory of
-// failures: it may be killed and started at any time. A slot is given away again only when the server has reaped its process,
-// or max_worker_processes would seem exhausted. No transaction is open while it waits.
+// Invariants: the slots in shared memory are the truth about workers, what the launcher keeps is a cache and
+// a memory of failures: it may be killed and started at any time. A slot is given away again only when the
+// server has reaped its process, or max_worker_processes would seem exhausted. No transaction is open while
+// it waits.
 //
 // Registered by _PG_init; runs from the end of recovery, so never on a standby, and from promotion on.
 #include "pg/launcher.hpp"
@@ -29,8 +30,8 @@ namespace flowctl::pg::launcher {
 
 namespace {
 
-constexpr int kProbesAtOnce = 2;              // databases that are being looked at
-constexpr std::int64_t kSecond = 1'000'000;   // TimestampTz counts microseconds
+constexpr int kProbesAtOnce = 2;             // databases that are being looked at
+constexpr std::int64_t kSecond = 1'000'000;  // TimestampTz counts microseconds
 constexpr std::int64_t kLongestDelay = 60 * kSecond;
 constexpr std::int64_t kProvenAfter = 60 * kSecond;   // a worker that lives so long ends a series of failures
 constexpr std::int64_t kRegisterAgain = 5 * kSecond;  // when all of max_worker_processes are taken
@@ -40,7 +41,7 @@ enum class Extension { kUnknown, kLacking, kPresent };
 struct Database {
     std::string name;
     Extension extension = Extension::kUnknown;
-    bool poked = false;  // since its last worker was started
+    bool poked = false;   // since its last worker was started
     bool listed = false;  // by the last scan
     int failures = 0;
     TimestampTz not_before = 0;
@@ -107,8 +108,8 @@ void Launcher::look_again(Database& database) {
     if (database.extension == Extension::kLacking) database.extension = Extension::kUnknown;
 }
 
-// Workers that an earlier launcher registered but that have not come yet are turned away: this one has no handle to tell
-// whether they ever will.
+// Workers that an earlier launcher registered but that have not come yet are turned away: this one has no
+// handle to tell whether they ever will.
 void Launcher::adopt() {
     handles_.assign(static_cast<std::size_t>(shmem::slots()), nullptr);
     for (int slot = 0; slot < shmem::slots(); slot++) {
@@ -119,18 +120,11 @@ void Launcher::adopt() {
 
 void Launcher::hear_pokes() {
     std::vector<Oid> poked;
-    if (shmem::take_pokes(poked)) {
-        next_listing_ = 0;
-        if (!poked.empty())
-            for (auto& [oid, database] : databases_) look_again(database);
-    }
-    for (const Oid oid : poked) {
-        auto found = databases_.find(oid);
-        if (found == databases_.end())
-            next_listing_ = 0;
-        else
-            look_again(found->second);
-    }
+    const bool everywhere = shmem::take_pokes(poked);
+    if (poked.empty() && !everywhere) return;
+    next_listing_ = 0;  // what was poked may be new, or gone
+    for (auto& [oid, database] : databases_)
+        if (everywhere || std::find(poked.begin(), poked.end(), oid) != poked.end()) look_again(database);
 }
 
 void Launcher::list_databases() {
@@ -140,7 +134,8 @@ void Launcher::list_databases() {
         pgstat_report_activity(STATE_RUNNING, "looking for databases");
     });
     const Listing listing = guarded(read_pg_database);
-    for (auto& [oid, database] : databases_) database.listed = false;
+    for (auto& [oid, database] : databases_)
+        database.listed = false;
     for (int i = 0; i < listing.count; i++) {
         Database& database = databases_[listing.rows[i].oid];
         database.listed = true;
@@ -205,6 +200,7 @@ void Launcher::judge(const shmem::View& worker) {
     const std::int64_t delay = std::min(kLongestDelay, kSecond << std::min(database.failures, 6));
     database.failures++;
     database.not_before = now_ + delay;
+    next_listing_ = 0;  // it may be gone
     const char* const name = database.name.c_str();
     const int seconds = static_cast<int>(delay / kSecond);
     guarded([&] {
@@ -221,12 +217,14 @@ void Launcher::start_missing() {
         if (worker.state == shmem::State::kFree) continue;
         std::vector<int>& shards = present[worker.database];
         auto found = databases_.find(worker.database);
-        if (shards.empty() && found != databases_.end() && found->second.extension == Extension::kUnknown) probes++;
+        if (shards.empty() && found != databases_.end() && found->second.extension == Extension::kUnknown)
+            probes++;
         shards.push_back(worker.shard);
     }
     for (auto& [oid, database] : databases_) {
         if (now_ < next_registration_) return;
-        if (database.extension == Extension::kLacking || database.not_before > now_ || shmem::barred(oid)) continue;
+        if (database.extension == Extension::kLacking || database.not_before > now_ || shmem::barred(oid))
+            continue;
         const std::vector<int>& shards = present[oid];
         const bool unknown = database.extension == Extension::kUnknown;
         if (unknown && (!shards.empty() || probes >= kProbesAtOnce)) continue;
@@ -299,8 +297,9 @@ void Launcher::run() {
     while (!ShutdownRequestPending) {
         now_ = GetCurrentTimestamp();
         hear_pokes();
+        for (int slot = 0; slot < shmem::slots(); slot++)
+            collect(slot);
         if (now_ >= next_listing_) list_databases();
-        for (int slot = 0; slot < shmem::slots(); slot++) collect(slot);
         start_missing();
 
         const long milliseconds = nap();

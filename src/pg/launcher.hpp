@@ -1,4 +1,5 @@
-// The launcher: one background worker of the server that sees to it that each database with the extension has its workers.
+// The launcher: one background worker of the server that sees to it that each database with the extension has
+// its workers.
 #pragma once
 
 namespace flowctl::pg::launcher {

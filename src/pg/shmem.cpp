@@ -1,8 +1,9 @@
 // The shared memory of workers, launcher and sessions; shmem.hpp says what each part means.
 //
-// One spinlock a slot, one for the launcher's pokes, atomics for the bars. Nothing under a spinlock allocates, raises,
-// or copies more than a few KB. Latches are set and signals sent after the lock is released: a process that has gone
-// meanwhile makes that a stray wake-up, which every process must expect anyway.
+// One spinlock a slot, one for the launcher's pokes, atomics for the bars. Nothing under a spinlock
+// allocates, raises, or copies more than a few KB. Latches are set and signals sent after the lock is
+// released: a process that has gone meanwhile makes that a stray wake-up, which every process must expect
+// anyway.
 #include "pg/shmem.hpp"
 
 #include <algorithm>
@@ -13,10 +14,11 @@ namespace flowctl::pg::shmem {
 
 namespace {
 
-constexpr std::uint32_t kBarCells = 4096;    // databases that share a cell are barred together, which is harmless
+constexpr std::uint32_t kBarCells =
+    4096;  // databases that share a cell are barred together, which is harmless
 constexpr std::uint32_t kSignals = 64;
-constexpr int kPokes = 64;                   // more at once: the launcher looks everywhere
-constexpr std::size_t kIdsPerLock = 256;     // 4 KB copied under a spinlock
+constexpr int kPokes = 64;                // more at once: the launcher looks everywhere
+constexpr std::size_t kIdsPerLock = 256;  // 4 KB copied under a spinlock
 constexpr int kNobody = -1;
 
 struct Slot {
@@ -69,8 +71,12 @@ class Locked {
     slock_t& mutex_;
 };
 
-std::size_t slots_offset() { return MAXALIGN(sizeof(Shared)); }
-std::size_t total_size() { return slots_offset() + sizeof(Slot) * static_cast<std::size_t>(max_worker_processes); }
+std::size_t slots_offset() {
+    return MAXALIGN(sizeof(Shared));
+}
+std::size_t total_size() {
+    return slots_offset() + sizeof(Slot) * static_cast<std::size_t>(max_worker_processes);
+}
 
 void request() {
     if (next_request_hook != nullptr) next_request_hook();
@@ -89,8 +95,10 @@ void startup() {
         SpinLockInit(&shared->mutex);
         shared->launcher_process = kNobody;
         shared->slot_count = max_worker_processes;
-        for (pg_atomic_uint32& cell : shared->bars) pg_atomic_init_u32(&cell, 0);
-        for (ConditionVariableMinimallyPadded& signal : shared->ended) ConditionVariableInit(&signal.cv);
+        for (pg_atomic_uint32& cell : shared->bars)
+            pg_atomic_init_u32(&cell, 0);
+        for (ConditionVariableMinimallyPadded& signal : shared->ended)
+            ConditionVariableInit(&signal.cv);
         ConditionVariableInit(&shared->departed);
         for (int i = 0; i < shared->slot_count; i++) {
             SpinLockInit(&slot_array[i].mutex);
@@ -114,9 +122,13 @@ void wake_launcher() noexcept {
     wake(process);
 }
 
-pg_atomic_uint32& bar_cell(Oid database) noexcept { return shared->bars[database % kBarCells]; }
+pg_atomic_uint32& bar_cell(Oid database) noexcept {
+    return shared->bars[database % kBarCells];
+}
 
-bool is_of(Slot& slot, Oid database) noexcept { return pg_atomic_read_u32(&slot.database) == database; }
+bool is_of(Slot& slot, Oid database) noexcept {
+    return pg_atomic_read_u32(&slot.database) == database;
+}
 
 // Applies `change` to each claimed slot of the database under its lock, and wakes its worker.
 template <class Change>
@@ -141,7 +153,9 @@ void clear_ring(Slot& slot) noexcept {
     slot.overflow = slot.poked = false;
 }
 
-void release_at_exit(int, Datum slot) { release(DatumGetInt32(slot)); }
+void release_at_exit(int, Datum slot) {
+    release(DatumGetInt32(slot));
+}
 
 void launcher_leaves(int, Datum) {
     Locked lock(shared->mutex);
@@ -150,7 +164,9 @@ void launcher_leaves(int, Datum) {
 
 }  // namespace
 
-bool available() noexcept { return shared != nullptr; }
+bool available() noexcept {
+    return shared != nullptr;
+}
 
 void require(const char* what) {
     if (available()) return;
@@ -269,12 +285,15 @@ int workers_present(Oid database) noexcept {
     int present = 0;
     for (int i = 0; i < slots(); i++) {
         const View worker = view(i);
-        if (worker.state == State::kClaimed && worker.database == database && worker.pid != MyProcPid) present++;
+        if (worker.state == State::kClaimed && worker.database == database && worker.pid != MyProcPid)
+            present++;
     }
     return present;
 }
 
-ConditionVariable* departure_signal() noexcept { return shared != nullptr ? &shared->departed : nullptr; }
+ConditionVariable* departure_signal() noexcept {
+    return shared != nullptr ? &shared->departed : nullptr;
+}
 
 // ---- A worker.
 
@@ -282,7 +301,8 @@ std::optional<Claim> claim(int index) noexcept {
     if (shared == nullptr || index < 0 || index >= shared->slot_count) return std::nullopt;
     std::uint32_t ticket = 0;
     memcpy(&ticket, MyBgworkerEntry->bgw_extra, sizeof ticket);
-    // Registered before the process enters the list of backends, so it runs after the process has left that list.
+    // Registered before the process enters the list of backends, so it runs after the process has left that
+    // list.
     on_shmem_exit(release_at_exit, Int32GetDatum(index));
     const TimestampTz now = GetCurrentTimestamp();
 
@@ -364,7 +384,9 @@ void no_extension(Oid database) noexcept {
 
 // ---- The launcher and the view.
 
-int slots() noexcept { return shared != nullptr ? shared->slot_count : 0; }
+int slots() noexcept {
+    return shared != nullptr ? shared->slot_count : 0;
+}
 
 View view(int index) noexcept {
     Slot& slot = slot_array[index];

@@ -1,16 +1,18 @@
-// Shared memory: who works on which database, and the rings that carry fresh run ids from a commit to a worker.
+// Shared memory: who works on which database, and the rings that carry fresh run ids from a commit to a
+// worker.
 //
-// Everything here is plain data under spinlocks; no pointer, no std:: object, nothing that outlives a process. A ring
-// holds hints: an id whose row is not visible is ignored, a full ring sets `overflow` and the worker sweeps.
+// Everything here is plain data under spinlocks; no pointer, no std:: object, nothing that outlives a
+// process. A ring holds hints: an id whose row is not visible is ignored, a full ring sets `overflow` and the
+// worker sweeps.
 //
-//   slot:     one worker: database, shard, process, ring, figures. Its life:
-//               free -> reserved (launcher) -> claimed (worker) -> ended (the worker's exit, whatever the cause) -> free.
-//             A reserved slot that is cancelled goes to ended; a worker that comes late finds its claim refused.
-//   bar:      "no worker may come to this database", while DROP DATABASE and its like run. Counted by database.
-//   poke:     "look again", for a worker (its database) or for the launcher (which databases there are).
+//   slot:  one worker: database, shard, process, ring, figures. Its life:
+//            free -> reserved (by the launcher) -> claimed (by the worker) -> ended (by its exit) -> free
+//          A reserved slot that is cancelled goes to ended; a worker that comes late finds its claim refused.
+//   bar:   "no worker may come to this database", while DROP DATABASE and its like run. Counted by database.
+//   poke:  "look again", for a worker (its database) or for the launcher (which databases there are).
 //
-// Invariant: from bar() to unbar() no worker of that database gets a claim. bar() is followed by a look at the slots,
-// reserve() by a look at the bars, so one of the two sees the other.
+// Invariant: from bar() to unbar() no worker of that database gets a claim. bar() is followed by a look at
+// the slots, reserve() by a look at the bars, so one of the two sees the other.
 //
 // Called by wake (at commit), hooks (bars), launcher, worker (own slot), the view flowctl.workers.
 #pragma once
@@ -34,20 +36,25 @@ void require(const char* what);
 
 void request_at_load();  // _PG_init: chains the shared-memory hooks
 
-inline int bucket_of(const Uuid& run) noexcept { return run[15] % kBuckets; }
-inline int shard_of(int bucket, int shards) noexcept { return bucket % shards; }
+inline int bucket_of(const Uuid& run) noexcept {
+    return run[15] % kBuckets;
+}
+inline int shard_of(int bucket, int shards) noexcept {
+    return bucket % shards;
+}
 
 // ---- For sessions. noexcept and free of allocation: used within the commit callback. All do nothing where
 // available() is false.
 
-// Puts ids into the rings of the database's workers and wakes them; ids nobody is there for are dropped (a worker
-// sweeps when it starts).
+// Puts ids into the rings of the database's workers and wakes them; ids nobody is there for are dropped (a
+// worker sweeps when it starts).
 void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept;
 // There are new runs whose ids the caller does not have: the workers are to sweep.
 void announce_unknown_runs(Oid database) noexcept;
 // Wakes the workers of a database to look at flowctl.control and flowctl.installation.
 void poke_workers(Oid database) noexcept;
-// Tells the launcher that a database may have gained the extension, or, with InvalidOid, that there may be new databases.
+// Tells the launcher that a database may have gained the extension, or, with InvalidOid, that there may be
+// new databases.
 void poke_launcher(Oid database) noexcept;
 // The extension is gone: the database's workers are to leave.
 void extension_dropped(Oid database) noexcept;
@@ -60,9 +67,10 @@ ConditionVariable* ended_signal(Oid database) noexcept;  // null where available
 void bar(Oid database) noexcept;
 void unbar(Oid database) noexcept;
 bool barred(Oid database) noexcept;
-// Asks the database's workers to leave, by flag and latch, and by SIGTERM if `terminate`; cancels those still to come.
+// Asks the database's workers to leave, by flag and latch, and by SIGTERM if `terminate`; cancels those still
+// to come.
 void ask_to_leave(Oid database, bool terminate) noexcept;
-int workers_present(Oid database) noexcept;       // not counting this process
+int workers_present(Oid database) noexcept;      // not counting this process
 ConditionVariable* departure_signal() noexcept;  // a worker has left, of whatever database
 
 // ---- For a worker.
@@ -72,22 +80,23 @@ struct Claim {
     int shard = 0;
     int shards = 1;
 };
-// Takes the slot that the launcher prepared (index in bgw_main_arg), and sees to its release at exit, also after FATAL;
-// nullopt when it was cancelled meanwhile. To be called first of all, before the worker connects: a connection is what
-// DROP DATABASE waits for.
+// Takes the slot that the launcher prepared (index in bgw_main_arg), and sees to its release at exit, also
+// after FATAL; nullopt when it was cancelled meanwhile. To be called first of all, before the worker
+// connects: a connection is what DROP DATABASE waits for.
 std::optional<Claim> claim(int slot) noexcept;
 // Ends the claim; harmless when repeated. Not needed at exit.
 void release(int slot) noexcept;
 // Takes everything out of the ring; `overflow`: some did not fit; `poked`: poke_workers() was called.
 void take(int slot, std::vector<Uuid>& runs, bool& overflow, bool& poked);
-// A command needs the database, or the extension was dropped. Also the first thing to ask when a turn fails: the tables
-// may be gone.
+// A command needs the database, or the extension was dropped. Also the first thing to ask when a turn fails:
+// the tables may be gone.
 bool asked_to_leave(int slot) noexcept;
 struct Figures {
-    std::int64_t runs_open, calls_open, turns, events, last_turn_at;  // microseconds since 1970 UTC; 0: none yet
+    std::int64_t runs_open, calls_open, turns, events;
+    std::int64_t last_turn_at;  // microseconds since 1970 UTC; 0: none yet
 };
-// For the view flowctl.workers. The first call also tells the launcher that the extension is there, so that it starts
-// the database's other workers.
+// For the view flowctl.workers. The first call also tells the launcher that the extension is there, so that
+// it starts the database's other workers.
 void publish(int slot, const Figures& figures) noexcept;
 // By a worker, before it exits: the extension is not installed here, so nobody need look until poked.
 void no_extension(Oid database) noexcept;
@@ -112,8 +121,8 @@ View view(int slot) noexcept;
 void launcher_is_here() noexcept;  // by the launcher, which pokes then wake until it exits
 // What poke_launcher() was told since the last call. True: look at every database.
 bool take_pokes(std::vector<Oid>& databases);
-// A slot for a worker that is about to be registered, or -1: the database is barred or no slot is free. `ticket` goes to
-// the worker in bgw_extra and proves that the slot is still meant for it.
+// A slot for a worker that is about to be registered, or -1: the database is barred or no slot is free.
+// `ticket` goes to the worker in bgw_extra and proves that the slot is still meant for it.
 int reserve(Oid database, int shard, int shards, std::uint32_t& ticket) noexcept;
 void cancel(int slot) noexcept;   // reserved -> ended
 void recycle(int slot) noexcept;  // ended -> free

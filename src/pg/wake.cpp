@@ -1,14 +1,14 @@
 // The notes of a transaction, and the callbacks that send or forget them.
 //
-// An ERROR within XACT_EVENT_COMMIT is a PANIC of the whole server, so memory is allocated when something is noted, and
-// at commit nothing is done but copying, spinlocks and latches. Invariant: after the end of each transaction, whichever
-// way it ended, the notes are empty and each bar that it raised is down again. That holds for a session that is
-// terminated too, because its exit aborts its transaction.
+// An ERROR within XACT_EVENT_COMMIT is a PANIC of the whole server, so memory is allocated when something is
+// noted, and at commit nothing is done but copying, spinlocks and latches. Invariant: after the end of each
+// transaction, whichever way it ended, the notes are empty and each bar that it raised is down again. That
+// holds for a session that is terminated too, because its exit aborts its transaction.
 //
-// Run ids are hints that a worker checks against the table. They are kept with the subtransaction that noted them;
-// numbers of subtransactions only grow, so an abort forgets from the end of the list. More ids than a ring takes are
-// not kept: the workers are told to sweep. A prepared transaction forgets its notes; the hook of COMMIT PREPARED makes
-// the workers sweep.
+// Run ids are hints that a worker checks against the table. They are kept with the subtransaction that noted
+// them; numbers of subtransactions only grow, so an abort forgets from the end of the list. More ids than a
+// ring takes are not kept: the workers are told to sweep. A prepared transaction forgets its notes; the hook
+// of COMMIT PREPARED makes the workers sweep.
 #include "pg/wake.hpp"
 
 #include <algorithm>
@@ -69,7 +69,8 @@ void forget() noexcept {
         shmem::poke_launcher(notes.bars.items[i]);
     }
     notes.runs.count = notes.noted_by.count = notes.bars.count = 0;
-    notes.more_runs = notes.poke = notes.extension_created = notes.extension_dropped = notes.new_database = false;
+    notes.more_runs = notes.poke = notes.extension_created = notes.extension_dropped = notes.new_database =
+        false;
 }
 
 void at_end_of_transaction(XactEvent event, void*) noexcept {
@@ -87,7 +88,8 @@ void at_end_of_transaction(XactEvent event, void*) noexcept {
     }
 }
 
-void at_end_of_subtransaction(SubXactEvent event, SubTransactionId subtransaction, SubTransactionId, void*) noexcept {
+void at_end_of_subtransaction(SubXactEvent event, SubTransactionId subtransaction, SubTransactionId,
+                              void*) noexcept {
     if (event != SUBXACT_EVENT_ABORT_SUB) return;
     while (notes.runs.count != 0 && notes.noted_by.items[notes.runs.count - 1] >= subtransaction)
         notes.noted_by.count = --notes.runs.count;
@@ -118,10 +120,18 @@ bool started_in_this_transaction(const Uuid& run) noexcept {
     return std::find(notes.runs.items, const_cast<Uuid*>(end), run) != end;
 }
 
-void note_poke() noexcept { notes.poke = true; }
-void note_extension_created() noexcept { notes.extension_created = true; }
-void note_extension_dropped() noexcept { notes.extension_dropped = true; }
-void note_new_database() noexcept { notes.new_database = true; }
+void note_poke() noexcept {
+    notes.poke = true;
+}
+void note_extension_created() noexcept {
+    notes.extension_created = true;
+}
+void note_extension_dropped() noexcept {
+    notes.extension_dropped = true;
+}
+void note_new_database() noexcept {
+    notes.new_database = true;
+}
 
 void bar_until_end(Oid database) {
     notes.bars.add(database);

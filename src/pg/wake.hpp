@@ -1,6 +1,8 @@
-// What a session tells workers and launcher when its transaction ends: notes collected while it runs, sent at commit.
+// What a session tells workers and launcher when its transaction ends: notes collected while it runs, sent at
+// commit.
 //
-// Called by start, control and installation functions and by the hooks. Nothing is sent for a transaction that aborts.
+// Called by start, control and installation functions and by the hooks. Nothing is sent for a transaction
+// that aborts.
 #pragma once
 
 #include "pg/spi.hpp"

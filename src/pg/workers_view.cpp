@@ -1,4 +1,5 @@
-// flowctl.worker_status(): the rows of the view flowctl.workers, one per worker of this database, from shared memory.
+// flowctl.worker_status(): the rows of the view flowctl.workers, one per worker of this database, from shared
+// memory.
 //
 // Without the library preloaded there are no workers and no rows; that is an answer, not an error.
 #include "pg/shmem.hpp"
@@ -37,7 +38,8 @@ FLOWCTL_FUNCTION(flowctl_worker_status) {
     });
     for (int slot = 0; slot < shmem::slots(); slot++) {
         const shmem::View worker = shmem::view(slot);
-        if (worker.state != shmem::State::kClaimed || worker.database != MyDatabaseId || !worker.serving) continue;
+        if (worker.state != shmem::State::kClaimed || worker.database != MyDatabaseId || !worker.serving)
+            continue;
         guarded([&] {
             Row row;
             row.put(NameGetDatum(database))
