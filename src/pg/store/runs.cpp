@@ -148,6 +148,18 @@ void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
     spi.run(end_runs_sql, std::move(params));
 }
 
+static Statement forget_input_sql("UPDATE flowctl.run SET input = 'null' WHERE run_id = ANY ($1)", {UUIDARRAYOID});
+static Statement forget_payloads_sql(R"(
+    UPDATE flowctl.history_event SET payload = NULL, payload_ref = NULL
+    WHERE run_id = ANY ($1) AND payload_key IS NOT NULL)",
+                                     {UUIDARRAYOID});
+
+void forget_payloads(Spi& spi, const std::vector<Uuid>& ids) {
+    if (ids.empty()) return;
+    spi.run(forget_input_sql, std::move(Params().uuids(ids)));
+    spi.run(forget_payloads_sql, std::move(Params().uuids(ids)));
+}
+
 static Statement fail_history_sql(R"(
     INSERT INTO flowctl.history_event (run_id, event_id, previous_event_id, at, type, details)
     SELECT $1, coalesce(max(event_id), 0) + 1, coalesce(max(event_id), 0), pg_catalog.clock_timestamp(), 'ExecutionFailed',

@@ -95,6 +95,9 @@ struct RunEnd {
 };
 void end_runs(Spi& spi, const std::vector<RunEnd>& ends);
 
+// Forgets the payloads of runs whose flow does not keep them (option keep_data).
+void forget_payloads(Spi& spi, const std::vector<Uuid>& ids);
+
 // Ends a run that the machine cannot carry on: history closes with ExecutionFailed, the frame goes.
 void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause, bool with_history);
 

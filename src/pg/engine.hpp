@@ -1,0 +1,100 @@
+// The engine: what a worker does in one turn of its loop.
+//
+// A turn takes what is ready (fresh runs, finished calls, due timers, requests to stop), advances the runs, writes
+// everything in one transaction, and only after its commit carries out the effects. While a commit is flushed more
+// becomes ready, so batches grow with load by themselves. Invariants:
+//   - nothing leaves the server before the intent is durable, and no transaction is open while the network is waited for;
+//   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has committed;
+//   - a turn is bounded in items and time, so that a flood cannot starve timers or answers;
+//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the worker.
+//
+// Called by worker. Knows core (machine), net (Client) and store; transactions are begun and ended in here only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "core/machine/machine.hpp"
+#include "net/client.hpp"
+#include "pg/http_task.hpp"
+#include "pg/live_runs.hpp"
+#include "pg/shmem.hpp"
+#include "pg/store/history.hpp"
+#include "pg/store/runs.hpp"
+
+namespace flowctl::pg {
+
+class Engine {
+  public:
+    Engine(const shmem::Claim& claim, net::Client& client) : claim_(claim), client_(client) {}
+
+    // Something to do with a run; without an event: begin or resume it.
+    struct Item {
+        Uuid run{};
+        std::optional<machine::Event> event;
+        std::optional<store::CallOutcome> outcome;
+        std::int64_t control_id = 0;
+    };
+
+    void note_fresh(const std::vector<Uuid>& runs);  // from the ring: hints
+    void request_sweep() { sweep_at_ = 0; }          // the ring overflowed
+    void note_poke() { poked_ = true; }              // look at flowctl.control and flowctl.installation
+
+    // One turn. True when more is ready at once.
+    bool turn();
+    // How long the loop may sleep, in milliseconds.
+    long sleep_ms();
+    shmem::Figures figures() const;
+    // True once after a failure of the server: the extension itself may be gone.
+    bool take_trouble() { return std::exchange(trouble_, false); }
+
+  private:
+    struct Batch;
+
+    bool check_active();
+    void sweep();
+    void collect_responses();
+    void collect_revocations();
+    void collect_timers();
+    std::vector<Item> take_items();
+    void run_items(std::vector<Item>& items);
+    bool try_items(const std::vector<Item>& items, bool& transient);
+    void fail_run(const Item& item, const std::string& reason);
+    void load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch);
+    void apply(Spi& spi, const Item& item, Batch& batch);
+    void advance(Spi& spi, LiveRun& run, const machine::Event& event, Batch& batch);
+    void write(Spi& spi, Batch& batch);
+    void carry_out(Batch& batch);
+    void park(const Batch& batch);
+    std::shared_ptr<const CompiledVersion> version(Spi& spi, const store::StoredRun& row);
+    std::unique_ptr<LiveRun> make_live(Spi& spi, const store::StoredRun& row, std::string& problem);
+
+    shmem::Claim claim_;
+    net::Client& client_;
+    LiveRuns live_;
+    std::deque<Item> queue_;
+    std::deque<Uuid> fresh_;
+    std::unordered_set<Uuid, UuidHash> fresh_known_;
+    std::unordered_map<std::uint64_t, http_task::Pending> pending_;  // by request id
+    std::vector<store::RevocationRow> revocations_;
+    std::map<std::pair<Uuid, std::int32_t>, std::shared_ptr<const CompiledVersion>> versions_;
+    store::SweepPosition position_;
+    std::uint64_t next_request_ = 1;
+    std::int64_t sweep_at_ = 0;
+    std::int64_t pause_until_ = 0;   // after a failure of the server, not of a run
+    bool started_ = false;
+    bool active_ = false;
+    bool poked_ = true;
+    bool trouble_ = false;
+    std::int64_t turns_ = 0, events_ = 0, last_turn_at_ = 0;
+};
+
+}  // namespace flowctl::pg

@@ -1,0 +1,54 @@
+// What one turn of the engine collects between reading its items and carrying out the effects.
+//
+// Everything in here is a copy or new: when the transaction fails, dropping the batch is all that undoing takes.
+// Called by engine only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pg/engine.hpp"
+
+namespace flowctl::pg {
+
+struct Engine::Batch {
+    // A run that this turn advances, on a copy of its frame.
+    struct Working {
+        LiveRun* run = nullptr;
+        std::unique_ptr<LiveRun> loaded;  // where it was not live before
+        bool begun = false;               // a frame is stored
+        bool entered = false;             // loaded, and its Started or Resumed has been given
+        bool changed = false;
+        machine::Frame frame;
+        machine::Outcome outcome;
+        std::optional<machine::Instant> next_due;
+        machine::Phase phase = machine::Phase::Running;
+        std::string current_state;
+
+        bool ended() const { return outcome.status != machine::Status::Running; }
+    };
+
+    std::map<Uuid, Working> working;
+    std::vector<store::HistoryRow> history;
+    std::vector<store::CallOutcome> outcomes;
+    std::vector<http_task::Prepared> calls;
+    std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;
+    std::vector<std::int64_t> controls_done;
+    std::vector<Uuid> ended;
+    std::vector<Item> left_over;  // for want of time
+    std::size_t revocations_written = 0;
+
+    // A call that nobody waits for any more: one of this turn never leaves, an earlier one is cancelled.
+    void drop_call(const Uuid& run, std::int64_t call_id) {
+        std::erase_if(calls, [&](const http_task::Prepared& call) {
+            return call.pending.run_id == run && call.pending.call_id == call_id;
+        });
+        dropped_calls.emplace_back(run, call_id);
+    }
+};
+
+}  // namespace flowctl::pg

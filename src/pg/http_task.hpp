@@ -1,0 +1,54 @@
+// A Task's HTTP call: from the machine's Call to a request of net::Client, and from its response back to an event.
+//
+// prepare() runs inside the turn's transaction, because endpoints, rights and mappings are catalog objects; what it finds
+// wrong is an ASL error of the task. interpret() needs no transaction. Both follow DESIGN.md §7: the request carries
+// Idempotency-Key and traceparent, a flow never sets a credential header, failures have the names of AWS's HTTP Task.
+//
+// Called by engine.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "core/machine/machine.hpp"
+#include "net/client.hpp"
+#include "pg/http_request.hpp"
+#include "pg/live_runs.hpp"
+#include "pg/store/history.hpp"
+
+namespace flowctl::pg::http_task {
+
+// Errors of our own, beside AWS's; see docs/errors.md.
+inline constexpr const char* kInvalidResponse = "Flowctl.InvalidResponse";
+inline constexpr const char* kCredentialFailed = "Flowctl.CredentialFailed";
+
+// What the answer will need.
+struct Pending {
+    Uuid run_id{};
+    std::int64_t call_id = 0;
+    std::int32_t sending = 1;
+    asl::Resource::Kind kind = asl::Resource::Kind::Http;
+    std::string endpoint;
+};
+
+struct Prepared {
+    net::Request request;  // without an id
+    store::CallIntent intent;
+    Pending pending;
+};
+
+std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
+                                        std::int32_t sending);
+
+struct Interpreted {
+    machine::Event event;  // TaskSucceeded or TaskFailed
+    store::CallOutcome outcome;
+};
+Interpreted interpret(const Pending& pending, net::Response&& response, std::int64_t now);
+
+// The same over retries and crashes, another for another visit of the state (DESIGN.md §7).
+std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count, bool per_attempt);
+
+}  // namespace flowctl::pg::http_task

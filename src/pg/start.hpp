@@ -1,0 +1,41 @@
+// Starting a run, in the transaction that causes it.
+//
+// Both ways in, flowctl.start() and the trigger function, end here: check the right and the input, insert one row, and
+// note the id so that the commit wakes a worker. Nothing else happens before the commit, so a run exists if and only if
+// its transaction commits.
+//
+// Called by runs_sql and trigger.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg/spi.hpp"
+
+namespace flowctl::pg {
+
+struct StartRequest {
+    std::string flow;                 // 'name' or 'name:version'
+    std::string input;                // JSON text
+    std::optional<std::string> name;  // idempotency
+    std::optional<std::string> event; // CloudEvents envelope, JSON text
+    Oid starter = InvalidOid;         // who does it
+    Oid must_may_start = InvalidOid;  // whose right is asked for: the starter's, or that of a trigger's table's owner
+    std::string right_holder;         // what that role is, for the message: "role", "owner of table \"x\""
+    bool by_trigger = false;
+};
+
+// The id of the run: a new one, or the one that has this name and input. Throws UserError, PgError.
+Uuid start_run(const StartRequest& request);
+
+// Records a run of the flow that ended before it began; false when there is no such flow to record it with.
+bool record_failed_start(const StartRequest& request, const std::string& error, const std::string& cause);
+
+// A new UUID version 7 (RFC 9562 §5.7), increasing within this process.
+Uuid new_run_id();
+
+// Raises an error when JSON text cannot be a payload: malformed, over the limit, or what jsonb cannot hold.
+// `what` begins the message: "input of flow \"x\"".
+void check_payload(const std::string& json, const std::string& what);
+
+}  // namespace flowctl::pg

@@ -1,0 +1,175 @@
+// The trigger function flowctl.start_flow('flow' [, 'option=value' ...]): a changed row starts a flow.
+//
+// The row's JSON is built as the writer, because row_to_json runs casts that users made; only the insert of the run
+// happens as the extension's owner (start.cpp). The input has Debezium's shape and the event is a CloudEvents 1.0
+// envelope (DESIGN.md §7). The writer needs no right on the flow: the table's owner does, checked here, and the
+// trigger's creator did, checked when it was created (flow_rights.cpp).
+#include <optional>
+#include <string>
+
+#include "core/json.hpp"
+#include "pg/prelude.hpp"
+#include "pg/start.hpp"
+
+extern "C" {
+#include "utils/bytea.h"
+#include "utils/datetime.h"
+#include "utils/float.h"
+}
+
+namespace flowctl::pg {
+
+namespace {
+
+struct Options {
+    std::string flow;
+    bool record_errors = false;  // on_error=record
+};
+
+Options read_options(const Trigger& trigger) {
+    if (trigger.tgnargs < 1)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "trigger \"" + std::string(trigger.tgname) + "\" names no flow",
+                        "Name it: EXECUTE FUNCTION flowctl.start_flow('flow').");
+    Options options{trigger.tgargs[0]};
+    for (int i = 1; i < trigger.tgnargs; i++) {
+        const std::string_view option = trigger.tgargs[i];
+        if (option == "on_error=record")
+            options.record_errors = true;
+        else if (option != "on_error=raise")
+            throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                            "trigger \"" + std::string(trigger.tgname) + "\" has the unknown option \"" +
+                                std::string(option) + "\"",
+                            "The options are 'on_error=raise' and 'on_error=record'.");
+    }
+    return options;
+}
+
+// Output functions follow the session's settings; a row must read the same whoever writes it.
+class PlainOutput {
+  public:
+    PlainOutput() : level_(guarded([] { return NewGUCNestLevel(); })) {
+        guarded([] {
+            if (bytea_output != BYTEA_OUTPUT_HEX) set("bytea_output", "hex");
+            if (extra_float_digits < 1) set("extra_float_digits", "1");
+            if (IntervalStyle != INTSTYLE_POSTGRES) set("intervalstyle", "postgres");
+            if (DateStyle != USE_ISO_DATES) set("datestyle", "ISO");
+        });
+    }
+    ~PlainOutput() { AtEOXact_GUC(true, level_); }
+    PlainOutput(const PlainOutput&) = delete;
+    PlainOutput& operator=(const PlainOutput&) = delete;
+
+  private:
+    static void set(const char* name, const char* value) {
+        (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    }
+    int level_;
+};
+
+std::string row_json(HeapTuple tuple, TupleDesc shape) {
+    if (tuple == nullptr) return "null";
+    Datum json = guarded(
+        [&] { return OidFunctionCall1(F_ROW_TO_JSON_RECORD, heap_copy_tuple_as_datum(tuple, shape)); });
+    return from_text(json);
+}
+
+std::string quoted(std::string_view text) { return json::dump(json::Value::string(text)); }
+
+// RFC 3339 in UTC with microseconds.
+std::string instant_text(TimestampTz at) {
+    char text[MAXDATELEN + 1];
+    guarded([&] {
+        struct pg_tm fields;
+        fsec_t fraction;
+        if (timestamp2tm(at, nullptr, &fields, &fraction, nullptr, nullptr) != 0)
+            ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+        pg_snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", fields.tm_year, fields.tm_mon,
+                    fields.tm_mday, fields.tm_hour, fields.tm_min, fields.tm_sec, static_cast<int>(fraction));
+    });
+    return text;
+}
+
+struct Change {
+    char op;                  // c, u, d, t
+    const char* event_type;
+    HeapTuple before, after;
+};
+
+Change read_change(const TriggerData& data) {
+    if (TRIGGER_FIRED_BY_INSERT(data.tg_event)) return {'c', "flowctl.row.insert", nullptr, data.tg_trigtuple};
+    if (TRIGGER_FIRED_BY_UPDATE(data.tg_event))
+        return {'u', "flowctl.row.update", data.tg_trigtuple, data.tg_newtuple};
+    if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) return {'d', "flowctl.row.delete", data.tg_trigtuple, nullptr};
+    return {'t', "flowctl.table.truncate", nullptr, nullptr};
+}
+
+void start_for(const TriggerData& data, const Options& options, StartRequest& request) {
+    const Change change = read_change(data);
+    const Relation table = data.tg_relation;
+    const std::string database = guarded([] { return get_database_name(MyDatabaseId); });
+    const std::string schema = guarded([&] { return get_namespace_name(RelationGetNamespace(table)); });
+    const std::string relation = RelationGetRelationName(table);
+    const std::string at = instant_text(GetCurrentTransactionStartTimestamp());
+    const std::string xid =
+        std::to_string(U64FromFullTransactionId(guarded([] { return GetTopFullTransactionId(); })));
+
+    std::string before, after;
+    {
+        const PlainOutput plain;
+        before = row_json(change.before, RelationGetDescr(table));
+        after = row_json(change.after, RelationGetDescr(table));
+    }
+    request.flow = options.flow;
+    request.input = std::string("{\"op\":\"") + change.op + "\",\"before\":" + before + ",\"after\":" + after +
+                    ",\"source\":{\"db\":" + quoted(database) + ",\"schema\":" + quoted(schema) +
+                    ",\"table\":" + quoted(relation) + ",\"txId\":" + xid + ",\"ts\":\"" + at + "\"}}";
+    // The id of the event is the run's own: one event, one run.
+    request.event = std::string("{\"specversion\":\"1.0\",\"type\":\"") + change.event_type +
+                    "\",\"source\":" + quoted("/" + database + "/" + schema + "/" + relation) +
+                    ",\"id\":" + quoted(xid + "/" + to_string(new_run_id())) + ",\"time\":\"" + at +
+                    "\",\"trigger\":" + quoted(data.tg_trigger->tgname) + "}";
+    request.starter = GetUserId();
+    request.must_may_start = table->rd_rel->relowner;
+    request.right_holder = "owner of table \"" + relation + "\",";
+    request.by_trigger = true;
+    start_run(request);
+}
+
+}  // namespace
+
+FLOWCTL_FUNCTION(flowctl_start_flow) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                        "flowctl.start_flow() can only be called by a trigger",
+                        "Use CREATE TRIGGER ... EXECUTE FUNCTION flowctl.start_flow('flow'), or call flowctl.start().");
+    const auto& data = *reinterpret_cast<const TriggerData*>(fcinfo->context);
+    if (!TRIGGER_FIRED_AFTER(data.tg_event))
+        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "flowctl.start_flow() must be fired AFTER the change",
+                        "Create the trigger with AFTER: what happens before the row is final must not start a run.");
+    if (!TRIGGER_FIRED_FOR_ROW(data.tg_event) && !TRIGGER_FIRED_BY_TRUNCATE(data.tg_event))
+        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "flowctl.start_flow() must be fired FOR EACH ROW",
+                        "Add FOR EACH ROW to the trigger.");
+    const Options options = read_options(*data.tg_trigger);
+    StartRequest request;
+    if (!options.record_errors) {
+        start_for(data, options, request);
+        return PointerGetDatum(nullptr);
+    }
+    try {
+        start_for(data, options, request);
+    } catch (const UserError& error) {
+        // Nothing has been written yet: what a UserError reports is found before the insert.
+        const bool recorded = !request.flow.empty() && record_failed_start(request, "States.Runtime", error.message);
+        if (!recorded) {
+            const char* message = error.what();
+            const char* trigger = data.tg_trigger->tgname;
+            guarded([&] {
+                ereport(WARNING, (errcode(error.sqlstate), errmsg("trigger \"%s\" started no flow: %s", trigger, message)));
+            });
+        }
+    }
+    return PointerGetDatum(nullptr);
+}
+
+}  // namespace flowctl::pg

@@ -1,0 +1,221 @@
+// A worker: one process, one database, one shard of its runs, one event loop.
+//
+// It claims the slot that the launcher prepared, connects as the bootstrap superuser, pins what ALTER DATABASE or
+// ALTER ROLE could change, and loops: take hints from shared memory, let the network client work, run a turn of the
+// engine, sleep in one WaitEventSet over latch, the client's epoll fd and postmaster death. Invariants: no transaction is
+// open while it sleeps; SIGTERM ends it from every wait (die); a second worker of the same shard cannot work, because
+// each holds an advisory lock that no SQL user can take; the process is not dumpable, since tokens live in its memory.
+//
+// It leaves when its slot is asked to (DROP DATABASE and its like), when the extension is gone, and on SIGTERM.
+// Started by launcher; owns Engine and net::Client for the life of the process.
+#include "pg/worker.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "net/client.hpp"
+#include "pg/engine.hpp"
+#include "pg/guc.hpp"
+#include "pg/shmem.hpp"
+#include "pg/transaction.hpp"
+
+extern "C" {
+#include "storage/lock.h"
+#include "storage/pmsignal.h"
+}
+
+namespace flowctl::pg {
+
+namespace {
+
+// Advisory locks of SQL users have 1 or 2 in the fourth field.
+constexpr std::uint16_t kShardLockField = 0xF10C;
+
+void pin_settings() {
+    static constexpr const char* kPinned[][2] = {
+        {"search_path", "pg_catalog, pg_temp"},
+        {"default_transaction_isolation", "read committed"},
+        {"default_transaction_read_only", "off"},
+        {"default_transaction_deferrable", "off"},
+        {"statement_timeout", "0"},
+        {"lock_timeout", "0"},
+        {"idle_in_transaction_session_timeout", "0"},
+        {"session_replication_role", "origin"},
+        {"row_security", "on"},
+        {"DateStyle", "ISO"},
+        {"IntervalStyle", "postgres"},
+        {"TimeZone", "UTC"},
+        {"bytea_output", "hex"},
+        {"extra_float_digits", "1"},
+        {"client_min_messages", "warning"},
+        {"jit", "off"},
+        // The engine's statements find rows by key. A plan that was right for an empty table must not outlive it.
+        {"enable_seqscan", "off"},
+        {"enable_hashjoin", "off"},
+        {"enable_mergejoin", "off"},
+    };
+    guarded([] {
+        for (const auto& [name, value] : kPinned) SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+    });
+}
+
+void pin_synchronous_commit() {
+    static constexpr std::pair<int, const char*> kNames[] = {{SYNCHRONOUS_COMMIT_OFF, "off"},
+                                                             {SYNCHRONOUS_COMMIT_LOCAL_FLUSH, "local"},
+                                                             {SYNCHRONOUS_COMMIT_REMOTE_WRITE, "remote_write"},
+                                                             {SYNCHRONOUS_COMMIT_REMOTE_APPLY, "remote_apply"}};
+    const char* value = "on";
+    for (const auto& [level, name] : kNames)
+        if (level == guc::synchronous_commit) value = name;
+    guarded([&] { SetConfigOption("synchronous_commit", value, PGC_SUSET, PGC_S_SESSION); });
+}
+
+// Takes the lock of this shard for the life of the process; false when another process has it.
+bool lock_shard(int shard) {
+    return guarded([&] {
+        LOCKTAG tag;
+        SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, static_cast<uint32>(shard), kShardLockField);
+        return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+    });
+}
+
+// An open connection is a descriptor.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+net::Settings client_settings() {
+    net::Settings settings;
+    settings.egress_allow = guc::egress_allow != nullptr ? guc::egress_allow : "";
+    settings.proxy = guc::proxy != nullptr ? guc::proxy : "";
+    settings.max_connections = static_cast<std::size_t>(guc::max_calls);
+    settings.max_connections_per_host = static_cast<std::size_t>(guc::max_calls);
+    return settings;
+}
+
+class Worker {
+  public:
+    explicit Worker(const shmem::Claim& claim)
+        : claim_(claim), client_(client_settings()), engine_(claim, client_), event_(wait_event("FlowctlWorker")) {
+        guarded([&] {
+            set_ = create_wait_event_set(3);
+            AddWaitEventToSet(set_, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+            AddWaitEventToSet(set_, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+            AddWaitEventToSet(set_, WL_SOCKET_READABLE, client_.epoll_fd(), nullptr, nullptr);
+        });
+    }
+
+    void loop() {
+        bool more = true;
+        while (!shmem::asked_to_leave(claim_.slot)) {
+            sleep(more ? 0 : engine_.sleep_ms());
+            guarded([] { CHECK_FOR_INTERRUPTS(); });
+            if (ConfigReloadPending) reload();
+            take_hints();
+            client_.run_ready();
+            more = engine_.turn();
+            shmem::publish(claim_.slot, engine_.figures());
+            if (!extension_is_there()) return;
+        }
+    }
+
+  private:
+    void sleep(long timeout) {
+        const int network = client_.timeout_ms();
+        if (network >= 0) timeout = std::min<long>(timeout, network);
+        guarded([&] {
+            WaitEvent events[3];
+            (void)WaitEventSetWait(set_, timeout, events, 3, event_);
+            ResetLatch(MyLatch);
+        });
+    }
+
+    void reload() {
+        guarded([] {
+            ConfigReloadPending = false;
+            ProcessConfigFile(PGC_SIGHUP);
+        });
+        pin_synchronous_commit();
+        client_.configure(client_settings());
+        engine_.note_poke();
+    }
+
+    void take_hints() {
+        hints_.clear();
+        bool overflow = false, poked = false;
+        shmem::take(claim_.slot, hints_, overflow, poked);
+        engine_.note_fresh(hints_);
+        if (overflow) engine_.request_sweep();
+        if (poked) engine_.note_poke();
+    }
+
+    // The engine's failures are looked into once: tables that are gone are no failure of a run.
+    bool extension_is_there() {
+        if (!engine_.take_trouble()) return true;
+        Transaction transaction("pg_flowctl: looking for the extension");
+        const bool there = OidIsValid(extension_oid());
+        transaction.commit();
+        return there;
+    }
+
+    shmem::Claim claim_;
+    net::Client client_;
+    Engine engine_;
+    std::uint32_t event_;
+    WaitEventSet* set_ = nullptr;
+    std::vector<Uuid> hints_;
+};
+
+bool extension_is_installed() {
+    Transaction transaction("pg_flowctl: looking for the extension");
+    const bool installed = OidIsValid(extension_oid());
+    transaction.commit();
+    return installed;
+}
+
+void run(int slot) {
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+
+    const std::optional<shmem::Claim> claim = shmem::claim(slot);
+    if (!claim) return;
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    guarded([&] { BackgroundWorkerInitializeConnectionByOid(claim->database, InvalidOid, 0); });
+    pin_settings();
+    pin_synchronous_commit();
+    if (!extension_is_installed()) {
+        shmem::no_extension(claim->database);
+        return;
+    }
+    if (!lock_shard(claim->shard)) {
+        const int shard = claim->shard;
+        guarded([&] {
+            ereport(LOG, (errmsg("pg_flowctl: another process works on shard %d of database \"%s\"", shard,
+                                 get_database_name(MyDatabaseId))));
+        });
+        return;
+    }
+    raise_descriptor_limit();
+    // Never destroyed: the process ends by proc_exit, from whatever depth.
+    auto* worker = new Worker(*claim);
+    worker->loop();
+}
+
+}  // namespace
+
+}  // namespace flowctl::pg
+
+void flowctl_worker_main(Datum slot) {
+    using namespace flowctl::pg;
+    entry([&] { run(DatumGetInt32(slot)); });
+    proc_exit(0);
+}
