@@ -162,6 +162,8 @@ struct MapFields {
 
 struct State {
     std::string name;
+    json::Value named;  // {"name": <name>}: the details of most of the state's history events, made once
+    bool reads_context = false;  // whether any of its expressions may read the Context Object
     QueryLanguage language = QueryLanguage::JsonPath;
     StateIndex next = kEnd;  // where the state goes when it is done (not Choice, Succeed, Fail)
 

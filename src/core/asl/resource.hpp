@@ -21,9 +21,9 @@ struct Resource {
         OtherArn,    // any other ARN: the server whose option `arn` covers it
     };
     Kind kind = Kind::Http;
-    std::string name;      // the server, function, flow or activity; the whole ARN for OtherArn
-    std::string text;      // the Resource as written, without suffix
-    bool sync = false;     // .sync or .sync:2
+    std::string name;             // the server, function, flow or activity; the whole ARN for OtherArn
+    std::string text;             // the Resource as written, without suffix
+    bool sync = false;            // .sync or .sync:2
     bool wait_for_token = false;  // .waitForTaskToken
 
     // The (service) names that AWS's history events carry as resourceType and resource.

@@ -1,10 +1,12 @@
-// The interpreter of Amazon States Language: a pure function from (flow, frame, event, now) to effects and history.
+// The interpreter of Amazon States Language: a pure function from (flow, frame, event, now) to effects and
+// history.
 //
-// The frame is the whole state of a run. It is a tree, because Parallel and Map run branches inside a state; it
-// serialises to JSON, is stored as such, and loads in any later version. Time and randomness come in with `Now`, so
-// equal inputs give equal outputs: unit tests, fuzzing, crash simulation and production run the same code.
-// Invariant: nothing here performs I/O, reads a clock or knows PostgreSQL; every failure that a definition, an input
-// or an answer can cause becomes an ASL error of the run, never an exception that leaves advance().
+// The frame is the whole state of a run. It is a tree, because Parallel and Map run branches inside a state;
+// it serialises to JSON, is stored as such, and loads in any later version. Time and randomness come in with
+// `Now`, so equal inputs give equal outputs: unit tests, fuzzing, crash simulation and production run the
+// same code. Invariant: nothing here performs I/O, reads a clock or knows PostgreSQL; every failure that a
+// definition, an input or an answer can cause becomes an ASL error of the run, never an exception that leaves
+// advance().
 //
 // Callers: src/pg/engine (production), test/unit, test/conformance, test/fuzz, test/bench.
 #pragma once
@@ -33,14 +35,14 @@ struct Now {
 
 // What the Context Object says of the run; constant over the run but for redrives.
 struct RunContext {
-    std::string execution_id;        // arn:flowctl:<db>:execution:<flow>:<run_id>
-    std::string execution_name;      // the name given at start, else the run id
-    std::string role_arn;            // arn:flowctl:<db>:role/<role>
-    std::string state_machine_id;    // arn:flowctl:<db>:stateMachine:<flow>
+    std::string execution_id;      // arn:flowctl:<db>:execution:<flow>:<run_id>
+    std::string execution_name;    // the name given at start, else the run id
+    std::string role_arn;          // arn:flowctl:<db>:role/<role>
+    std::string state_machine_id;  // arn:flowctl:<db>:stateMachine:<flow>
     std::string state_machine_name;
     Instant started_at = 0;
-    json::Value input;               // Execution.Input: the run's input as given
-    json::Value event;               // the CloudEvents envelope of what started the run, or null
+    json::Value input;  // Execution.Input: the run's input as given
+    json::Value event;  // the CloudEvents envelope of what started the run, or null
     int redrive_count = 0;
     std::optional<Instant> redriven_at;
 };
@@ -54,8 +56,8 @@ struct Limits {
 // ---------------------------------------------------------------------------------------------- events
 
 struct Started {};
-// The answer of a task attempt. `call` names the attempt (Call::id); the answer of an attempt that is no longer
-// waited for is dropped.
+// The answer of a task attempt. `call` names the attempt (Call::id); the answer of an attempt that is no
+// longer waited for is dropped.
 struct TaskSucceeded {
     std::int64_t call = 0;
     json::Value output;
@@ -67,6 +69,11 @@ struct TaskFailed {
     bool not_started = false;  // it failed before it was begun: recorded as TaskStartFailed, not TaskFailed
     std::optional<Instant> retry_not_before = std::nullopt;  // the endpoint's Retry-After
 };
+// The worker of a waitForTaskToken or activity attempt says that it is alive: its HeartbeatSeconds begin
+// again.
+struct Heartbeat {
+    std::int64_t call = 0;
+};
 // Time has passed: everything in the frame that is due at Now::at fires.
 struct TimerFired {};
 // The run is to end (flowctl.stop): ABORTED.
@@ -74,29 +81,33 @@ struct Stopped {
     std::optional<std::string> error;
     std::optional<std::string> cause;
 };
-// The engine itself cannot go on with this run (a flow version that is gone, a frame that cannot be stored, ...): FAILED.
+// The engine itself cannot go on with this run (a flow version that is gone, a frame that cannot be stored,
+// ...): FAILED.
 struct EngineFailed {
     std::string error;
     std::string cause;
 };
-// The frame was loaded from storage: effects of everything that was under way are given again, without history.
+// The frame was loaded from storage: effects of everything that was under way are given again, without
+// history.
 struct Resumed {};
 
-using Event = std::variant<Started, TaskSucceeded, TaskFailed, TimerFired, Stopped, EngineFailed, Resumed>;
+using Event =
+    std::variant<Started, TaskSucceeded, TaskFailed, Heartbeat, TimerFired, Stopped, EngineFailed, Resumed>;
 
 // ---------------------------------------------------------------------------------------------- effects
 
 // Do the work of a Task attempt and answer with TaskSucceeded or TaskFailed.
 struct Call {
-    std::int64_t id = 0;             // unique in the run and increasing; the event id of its TaskScheduled
+    std::int64_t id = 0;  // unique in the run and increasing; the event id of its TaskScheduled
     asl::Resource resource;
-    json::Value input;               // the effective input: after InputPath and Parameters
+    json::Value input;  // the effective input: after InputPath and Parameters
     std::string state;
-    std::string path;                // branch and item, "" at the top: "/<state>/<branch>" of Parallel, "/<state>/<item>" of Map
-    int visit = 0;                   // how often this path has entered this state, from 1
-    int attempt = 0;                 // from 1, over retries of this visit
-    std::optional<Instant> deadline; // when the machine will stop waiting
-    json::Value credentials;         // evaluated Credentials field, or null
+    std::string
+        path;  // branch and item, "" at the top: "/<state>/<branch>" of Parallel, "/<state>/<item>" of Map
+    int visit = 0;                    // how often this path has entered this state, from 1
+    int attempt = 0;                  // from 1, over retries of this visit
+    std::optional<Instant> deadline;  // when the machine will stop waiting
+    json::Value credentials;          // evaluated Credentials field, or null
 };
 // Nobody waits for this attempt any more: end it, ignore its answer.
 struct CancelCall {
@@ -106,15 +117,16 @@ using Effect = std::variant<Call, CancelCall>;
 
 // ---------------------------------------------------------------------------------------------- history
 
-// One event of AWS's execution history. A payload is given once: when it is the very payload of an earlier event,
-// `payload_ref` names that event (0: the run's input) and `payload` is empty.
+// One event of AWS's execution history. A payload is given once: when it is the very payload of an earlier
+// event, `payload_ref` names that event (0: the run's input) and `payload` is empty.
 struct HistoryEvent {
     std::int64_t id = 0;
     std::int64_t previous_id = 0;
     Instant at = 0;
-    std::string_view type;           // AWS's event type, a literal
-    json::Value details;             // the content of AWS's ...EventDetails but for the payload; null if there is none
-    const char* payload_key = nullptr;  // "input", "output" or "parameters": the member of details that the payload is
+    std::string_view type;  // AWS's event type, a literal
+    json::Value details;    // the content of AWS's ...EventDetails but for the payload; null if there is none
+    const char* payload_key =
+        nullptr;  // "input", "output" or "parameters": the member of details that the payload is
     std::optional<json::Value> payload;
     std::optional<std::int64_t> payload_ref;
     // Where it happened, for the view `steps`; empty for events of the run as a whole.
@@ -146,8 +158,8 @@ struct Step {
     // While running: when TimerFired must come next, if ever; what the run does; where it is.
     std::optional<Instant> next_due;
     Phase phase = Phase::Running;
-    std::string current_state;       // of the top level
-    bool accepted = true;            // false: the event was stale and nothing has changed
+    std::string current_state;  // of the top level
+    bool accepted = true;       // false: the event was stale and nothing has changed
 };
 
 // ---------------------------------------------------------------------------------------------- frame
@@ -165,8 +177,8 @@ class Frame {
     Frame& operator=(Frame&&) noexcept;
     ~Frame();
 
-    // JSON with a format number; payloads that history or the run row holds may be left out by reference only if
-    // load() can resolve them without the database: they are written out.
+    // JSON with a format number; payloads that history or the run row holds may be left out by reference only
+    // if load() can resolve them without the database: they are written out.
     json::Value save() const;
     // Fails with a reason when the JSON is not a frame that this version knows.
     static Result<Frame, std::string> load(const json::Value& saved);
@@ -179,7 +191,7 @@ class Frame {
 };
 
 // Advances `frame` by one event. Never throws for anything that flow, input or answer can cause.
-Step advance(const asl::Flow& flow, const RunContext& run, const Limits& limits, Frame& frame, const Event& event,
-             const Now& now);
+Step advance(const asl::Flow& flow, const RunContext& run, const Limits& limits, Frame& frame,
+             const Event& event, const Now& now);
 
 }  // namespace flowctl::machine

@@ -1,0 +1,119 @@
+// Collecting and ordering findings; see findings.hpp.
+#include "core/asl/findings.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace flowctl::asl {
+
+namespace {
+
+constexpr std::size_t kReported = 100;
+// A hostile definition can be wrong in a million places; what is beyond this is not kept.
+constexpr std::size_t kKept = 1'000;
+
+std::string unescape(std::string_view token) {
+    std::string out;
+    for (std::size_t i = 0; i < token.size(); ++i) {
+        if (token[i] == '~' && i + 1 < token.size()) {
+            out += token[++i] == '1' ? '/' : '~';
+        } else {
+            out += token[i];
+        }
+    }
+    return out;
+}
+
+// The place of a finding as positions of members and elements, which sorts in document order.
+std::vector<std::size_t> position_of(const json::Value& document, std::string_view pointer) {
+    std::vector<std::size_t> position;
+    const json::Value* at = &document;
+    while (!pointer.empty()) {
+        pointer.remove_prefix(1);
+        const std::size_t end = std::min(pointer.find('/'), pointer.size());
+        const std::string token = unescape(pointer.substr(0, end));
+        pointer.remove_prefix(end);
+        const json::Value* next = nullptr;
+        if (at->is_object()) {
+            const auto& members = at->members();
+            for (std::size_t i = 0; i < members.size(); ++i) {
+                if (members[i].key != token) continue;
+                position.push_back(i);
+                next = &members[i].value;
+                break;
+            }
+        } else if (at->is_array()) {
+            std::size_t index = 0;
+            const auto [rest, failure] = std::from_chars(token.data(), token.data() + token.size(), index);
+            if (failure == std::errc() && rest == token.data() + token.size() && index < at->items().size()) {
+                position.push_back(index);
+                next = &at->items()[index];
+            }
+        }
+        if (next == nullptr) break;
+        at = next;
+    }
+    return position;
+}
+
+}  // namespace
+
+std::string escape_pointer_token(std::string_view token) {
+    std::string out;
+    for (const char c : token) {
+        if (c == '~') {
+            out += "~0";
+        } else if (c == '/') {
+            out += "~1";
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
+std::string Where::pointer() const {
+    std::vector<const Where*> chain;
+    for (const Where* at = this; at->parent_ != nullptr; at = at->parent_)
+        chain.push_back(at);
+    std::string out;
+    for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
+        out += '/';
+        out += (*it)->is_index_ ? std::to_string((*it)->index_) : escape_pointer_token((*it)->key_);
+    }
+    return out;
+}
+
+void Findings::error(const Where& where, std::string message, std::string_view code) {
+    any_error_ = true;
+    if (found_.size() < kKept) error_at(where.pointer(), std::move(message), code);
+}
+
+void Findings::error_at(std::string pointer, std::string message, std::string_view code) {
+    any_error_ = true;
+    if (found_.size() >= kKept) return;
+    found_.push_back({Finding::Severity::Error, std::string(code), std::move(pointer), std::move(message)});
+}
+
+std::vector<Finding> Findings::in_document_order(const json::Value& document) && {
+    struct Placed {
+        std::vector<std::size_t> position;
+        Finding finding;
+    };
+    std::vector<Placed> placed;
+    placed.reserve(found_.size());
+    for (Finding& finding : found_) {
+        std::vector<std::size_t> position = position_of(document, finding.location);
+        placed.push_back({std::move(position), std::move(finding)});
+    }
+    std::stable_sort(placed.begin(), placed.end(),
+                     [](const Placed& a, const Placed& b) { return a.position < b.position; });
+    std::vector<Finding> out;
+    for (Placed& each : placed) {
+        if (out.size() == kReported) break;
+        out.push_back(std::move(each.finding));
+    }
+    return out;
+}
+
+}  // namespace flowctl::asl

@@ -1,0 +1,135 @@
+// The graph of a definition: where transitions lead, what can be reached, and whether there is an end.
+//
+// Works on the JSON and not on the model, so that a state that cannot be read for another reason still counts
+// as a target and a source: one mistake gives one finding. Follows AWS in what suppresses what: a block
+// without an end says only that, besides unknown targets. See states.hpp.
+#include <set>
+#include <vector>
+
+#include "core/asl/states.hpp"
+
+namespace flowctl::asl {
+
+namespace {
+
+struct Edge {
+    std::string_view target;
+    std::string pointer;
+};
+
+// The transitions of a block, by the state they start from. Every state has an entry.
+using Edges = std::map<std::string_view, std::vector<Edge>>;
+
+class Graph {
+  public:
+    explicit Graph(Findings& findings) : findings_(findings) {}
+
+    void check(const json::Value& block, const Where& where) {
+        const json::Value* states = block.find("States");
+        if (states == nullptr || !states->is_object()) return;
+        const Where states_where(where, "States");
+        Edges edges;
+        bool has_end = false;
+        for (const json::Member& state : states->members()) {
+            const Where here(states_where, state.key);
+            if (!names_.insert(state.key).second)
+                findings_.error(here, "Duplicate State name: " + state.key, kDuplicateState);
+            std::vector<Edge>& from = edges[state.key];
+            if (!state.value.is_object()) continue;
+            collect(state.value, here, from);
+            has_end = has_end || ends(state.value);
+            check_inner(state.value, here);
+        }
+        std::vector<Edge> start;
+        add(block, "StartAt", where, start);
+        for (const Edge& edge : start)
+            check_target(edge, edges);
+        for (const auto& [name, outgoing] : edges) {
+            for (const Edge& edge : outgoing)
+                check_target(edge, edges);
+        }
+        if (states->members().empty()) return;
+        if (!has_end) {
+            findings_.error(where, "Workflow has no terminal state", kNoEnd);
+            return;
+        }
+        if (start.empty()) return;
+        check_reachable(*states, states_where, edges, start.front().target);
+    }
+
+  private:
+    static void add(const json::Value& object, std::string_view field, const Where& where,
+                    std::vector<Edge>& out) {
+        const json::Value* name = object.find(field);
+        if (name != nullptr && name->is_string())
+            out.push_back({name->as_string(), Where(where, field).pointer()});
+    }
+
+    static void collect(const json::Value& state, const Where& where, std::vector<Edge>& out) {
+        add(state, "Next", where, out);
+        add(state, "Default", where, out);
+        for (const std::string_view list_name : {"Choices", "Catch"}) {
+            const json::Value* list = state.find(list_name);
+            if (list == nullptr || !list->is_array()) continue;
+            const Where list_where(where, list_name);
+            for (std::size_t i = 0; i < list->items().size(); ++i)
+                add(list->items()[i], "Next", Where(list_where, i), out);
+        }
+    }
+
+    static bool ends(const json::Value& state) {
+        const json::Value* type = state.find("Type");
+        if (type != nullptr && type->is_string() &&
+            (type->as_string() == "Succeed" || type->as_string() == "Fail"))
+            return true;
+        const json::Value* end = state.find("End");
+        return end != nullptr && end->is_bool() && end->as_bool();
+    }
+
+    void check_inner(const json::Value& state, const Where& where) {
+        if (const json::Value* branches = state.find("Branches");
+            branches != nullptr && branches->is_array()) {
+            const Where branches_where(where, "Branches");
+            for (std::size_t i = 0; i < branches->items().size(); ++i)
+                check(branches->items()[i], Where(branches_where, i));
+        }
+        for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
+            if (const json::Value* inner = state.find(name)) check(*inner, Where(where, name));
+        }
+    }
+
+    void check_target(const Edge& edge, const Edges& edges) {
+        if (edges.count(edge.target) != 0) return;
+        findings_.error_at(edge.pointer, "Missing 'Next' target: " + std::string(edge.target), kNoTarget);
+    }
+
+    void check_reachable(const json::Value& states, const Where& where, const Edges& edges,
+                         std::string_view start) {
+        std::set<std::string_view> reached;
+        std::vector<std::string_view> pending{start};
+        while (!pending.empty()) {
+            const std::string_view name = pending.back();
+            pending.pop_back();
+            const auto outgoing = edges.find(name);
+            if (outgoing == edges.end() || !reached.insert(outgoing->first).second) continue;
+            for (const Edge& edge : outgoing->second)
+                pending.push_back(edge.target);
+        }
+        for (const json::Member& state : states.members()) {
+            if (reached.count(state.key) != 0) continue;
+            findings_.error(Where(where, state.key), "State \"" + state.key + "\" is not reachable.",
+                            kNoTarget);
+        }
+    }
+
+    Findings& findings_;
+    std::set<std::string, std::less<>> names_;
+};
+
+}  // namespace
+
+void check_graph(const json::Value& definition, Findings& findings) {
+    Graph(findings).check(definition, Where());
+}
+
+}  // namespace flowctl::asl

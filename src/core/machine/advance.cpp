@@ -1,0 +1,257 @@
+// advance(): an event comes in, time passes, states run until every branch waits for something; see
+// runner.hpp.
+//
+// One call does a bounded number of transitions, then hands back with next_due = now, so that a flow that
+// loops without waiting does not hold up other runs; the history limit ends it. An exception in here ends the
+// run with its reason.
+#include <algorithm>
+
+#include "core/machine/runner.hpp"
+
+namespace flowctl::machine {
+
+namespace {
+
+// Entering a state and doing its work are two.
+constexpr int kTransitionsPerCall = 2'000;
+
+BranchFrame* find_branch(BranchFrame& branch, const auto& wanted) {
+    if (wanted(branch)) return &branch;
+    for (BranchFrame& child : branch.children) {
+        if (BranchFrame* found = find_branch(child, wanted)) return found;
+    }
+    return nullptr;
+}
+
+bool is_runnable(const BranchFrame& branch) {
+    return branch.phase == VisitPhase::Entering || branch.phase == VisitPhase::Working;
+}
+
+// When the branch wants TimerFired, if ever.
+std::optional<Instant> due_of(const BranchFrame& branch) {
+    if (branch.phase == VisitPhase::Sleeping || branch.phase == VisitPhase::Retrying) return branch.due;
+    if (branch.phase != VisitPhase::Calling) return std::nullopt;
+    std::optional<Instant> due = branch.call->deadline;
+    if (branch.call->heartbeat_due && (!due || *branch.call->heartbeat_due < *due))
+        due = branch.call->heartbeat_due;
+    return due;
+}
+
+// Whether a loaded frame can be one of this state.
+bool fits(const BranchFrame& branch) {
+    if (branch.definition == nullptr || !branch.children.empty()) return false;
+    const asl::StateType type = branch.definition->type();
+    switch (branch.phase) {
+        case VisitPhase::Calling:
+            return type == asl::StateType::Task && branch.call.has_value();
+        case VisitPhase::Sleeping:
+            return type == asl::StateType::Wait && branch.due.has_value();
+        case VisitPhase::Retrying:
+            return branch.due.has_value();
+        case VisitPhase::Entering:
+        case VisitPhase::Working:
+        case VisitPhase::Ended:
+            break;
+    }
+    return true;
+}
+
+}  // namespace
+
+// Finds what the frame's names mean in the flow; false when they mean nothing there.
+bool Runner::resolve() {
+    if (!frame_.started) return true;
+    BranchFrame& top = frame_.top;
+    top.definition = flow_.top.find(top.state);
+    if (!fits(top)) return false;
+    top.retries.resize(top.definition->retry.size(), 0);
+    return true;
+}
+
+void Runner::handle(const Event& event) {
+    if (ended() ||
+        (std::holds_alternative<Started>(event) == frame_.started &&
+         !std::holds_alternative<Stopped>(event) && !std::holds_alternative<EngineFailed>(event))) {
+        step_.accepted = false;
+        return;
+    }
+    if (!resolve()) {
+        return fail_run(frame_.top, std::string(kRuntime),
+                        "The stored state of the run does not fit its flow: there is no such state '" +
+                            frame_.top.state + "', or it cannot be in this phase.");
+    }
+    if (!frame_.started) start();
+    if (const auto* stopped = std::get_if<Stopped>(&event)) return stop(*stopped);
+    if (const auto* failed = std::get_if<EngineFailed>(&event))
+        return fail_run(frame_.top, failed->error, failed->cause);
+    if (std::holds_alternative<Resumed>(event)) return resume();
+    if (std::holds_alternative<TimerFired>(event)) {
+        time_passed();
+    } else if (!std::holds_alternative<Started>(event)) {
+        answer(event);
+    }
+    if (step_.accepted) run_on();
+}
+
+void Runner::start() {
+    frame_.started = true;
+    BranchFrame& top = frame_.top;
+    top.definition = &flow_.top.states[static_cast<std::size_t>(flow_.top.start_at)];
+    top.state = top.definition->name;
+    top.input = {run_.input, 0};
+    if (flow_.timeout_seconds) frame_.deadline = run_.started_at + *flow_.timeout_seconds * 1'000'000;
+    append(0, "ExecutionStarted", json::Value(), "input", &top.input, now_);
+}
+
+void Runner::stop(const Stopped& event) {
+    for_each_branch(frame_.top, [this](BranchFrame& branch) {
+        if (branch.phase == VisitPhase::Calling) record_started(branch);
+    });
+    record_end(0, "ExecutionAborted", error_details(event.error, event.cause));
+    step_.outcome.error = event.error;
+    step_.outcome.cause = event.cause;
+    end_run(Status::Aborted);
+}
+
+void Runner::resume() {
+    for_each_branch(frame_.top, [this](BranchFrame& branch) {
+        if (branch.phase == VisitPhase::Calling) step_.effects.emplace_back(call_of(branch));
+    });
+}
+
+void Runner::time_passed() {
+    if (frame_.deadline && *frame_.deadline <= now_) return time_out_run();
+    const auto is_due = [this](const BranchFrame& branch) {
+        const auto due = due_of(branch);
+        return due && *due <= now_;
+    };
+    bool fired = false;
+    while (BranchFrame* branch = ended() || history_full_ ? nullptr : find_branch(frame_.top, is_due)) {
+        fired = true;
+        current_ = branch;
+        if (branch->phase == VisitPhase::Sleeping) {
+            wake(*branch);
+        } else if (branch->phase == VisitPhase::Retrying) {
+            branch->due.reset();
+            move(*branch, VisitEvent::Wake);
+        } else {
+            const PendingCall& call = *branch->call;
+            const bool timeout = call.deadline && *call.deadline <= now_;
+            task_timed_out(*branch, timeout ? kTimeout : kHeartbeatTimeout);
+        }
+    }
+    if (!fired && find_branch(frame_.top, is_runnable) == nullptr) step_.accepted = false;
+}
+
+void Runner::answer(const Event& event) {
+    const auto* succeeded = std::get_if<TaskSucceeded>(&event);
+    const auto* failed = std::get_if<TaskFailed>(&event);
+    const auto* heartbeat = std::get_if<Heartbeat>(&event);
+    const std::int64_t id = succeeded != nullptr ? succeeded->call
+                            : failed != nullptr  ? failed->call
+                                                 : heartbeat->call;
+    BranchFrame* branch = find_branch(frame_.top, [id](const BranchFrame& each) {
+        return each.phase == VisitPhase::Calling && each.call->id == id;
+    });
+    if (branch == nullptr) {
+        step_.accepted = false;
+        return;
+    }
+    current_ = branch;
+    if (succeeded != nullptr) return task_succeeded(*branch, succeeded->output);
+    if (failed != nullptr) return task_failed(*branch, *failed);
+    if (branch->call->heartbeat_due)
+        branch->call->heartbeat_due = now_ + branch->call->heartbeat_seconds * 1'000'000;
+}
+
+void Runner::run_on() {
+    for (int i = 0; i < kTransitionsPerCall && !ended() && !history_full_; ++i) {
+        BranchFrame* branch = find_branch(frame_.top, is_runnable);
+        if (branch == nullptr) return;
+        if (frame_.deadline && *frame_.deadline <= now_) return time_out_run();
+        current_ = branch;
+        if (branch->phase == VisitPhase::Entering) {
+            enter(*branch);
+        } else {
+            work(*branch);
+        }
+    }
+    if (history_full_ && !ended()) {
+        fail_run(frame_.top, std::string(kRuntime),
+                 "The execution reached the maximum number of history events (" +
+                     std::to_string(limits_.max_history_events) + ").");
+    }
+}
+
+void Runner::succeed_run(BranchFrame& branch, Payload output) {
+    record_end(branch.last_event, "ExecutionSucceeded", json::Value(), &output);
+    step_.outcome.output_ref = output.event;
+    step_.outcome.output = std::move(output.value);
+    end_run(Status::Succeeded);
+}
+
+void Runner::fail_run(BranchFrame& branch, const std::optional<std::string>& error,
+                      const std::optional<std::string>& cause) {
+    record_end(branch.last_event, "ExecutionFailed", error_details(error, cause));
+    step_.outcome.error = error;
+    step_.outcome.cause = cause;
+    end_run(Status::Failed);
+}
+
+void Runner::time_out_run() {
+    for_each_branch(frame_.top, [this](BranchFrame& branch) {
+        if (branch.phase == VisitPhase::Calling) record_started(branch);
+    });
+    record_end(0, "ExecutionTimedOut", error_details(std::string(kTimeout), std::nullopt));
+    end_run(Status::TimedOut);
+}
+
+void Runner::end_run(Status status) {
+    frame_.status = status;
+    frame_.deadline.reset();
+    for_each_branch(frame_.top, [this](BranchFrame& branch) {
+        if (branch.call) cancel(branch);
+        branch.call.reset();
+        branch.due.reset();
+        move(branch, VisitEvent::End);
+    });
+}
+
+void Runner::crash(const std::string& reason) {
+    if (ended()) return;
+    BranchFrame& branch = current_ != nullptr ? *current_ : frame_.top;
+    fail_run(branch, std::string(kRuntime),
+             "An error occurred while executing the state '" + branch.state + "' (entered at the event id #" +
+                 std::to_string(branch.entered_event) + "). " + reason);
+}
+
+Step Runner::finish() {
+    step_.outcome.status = frame_.status;
+    step_.current_state = frame_.top.state;
+    if (ended()) return std::move(step_);
+    step_.next_due = frame_.deadline;
+    bool running = false;
+    bool retrying = false;
+    for_each_branch(frame_.top, [&](const BranchFrame& branch) {
+        std::optional<Instant> due = due_of(branch);
+        if (is_runnable(branch)) due = now_;
+        if (due && (!step_.next_due || *due < *step_.next_due)) step_.next_due = due;
+        running = running || is_runnable(branch) || branch.phase == VisitPhase::Calling;
+        retrying = retrying || branch.phase == VisitPhase::Retrying;
+    });
+    step_.phase = running ? Phase::Running : retrying ? Phase::Retrying : Phase::Waiting;
+    return std::move(step_);
+}
+
+Step advance(const asl::Flow& flow, const RunContext& run, const Limits& limits, Frame& frame,
+             const Event& event, const Now& now) {
+    Runner runner(flow, run, limits, frame.data(), now);
+    try {
+        runner.handle(event);
+    } catch (const std::exception& exception) {
+        runner.crash(exception.what());
+    }
+    return runner.finish();
+}
+
+}  // namespace flowctl::machine

@@ -1,0 +1,137 @@
+// Evaluation of a state's paths and templates; see evaluate.hpp.
+//
+// The Context Object is made only for states whose text mentions it: most do not, and it is the most
+// expensive part of a Pass. Each visit has a budget of its own, so that a long run does not starve at its
+// end.
+#include "core/machine/evaluate.hpp"
+
+namespace flowctl::machine {
+
+json::Value make_context(const RunContext& run, const BranchFrame& branch) {
+    json::ObjectBuilder execution;
+    execution.add("Id", run.execution_id);
+    execution.add("Input", run.input);
+    execution.add("Name", run.execution_name);
+    execution.add("RoleArn", run.role_arn);
+    execution.add("StartTime", asl::format_instant(run.started_at));
+    execution.add("RedriveCount", json::Value::integer(run.redrive_count));
+    if (run.redriven_at) execution.add("RedriveTime", asl::format_instant(*run.redriven_at));
+
+    json::ObjectBuilder state;
+    state.add("EnteredTime", asl::format_instant(branch.entered_at));
+    state.add("Name", branch.state);
+    const asl::StateType type = branch.definition->type();
+    if (type == asl::StateType::Task || type == asl::StateType::Parallel || type == asl::StateType::Map)
+        state.add("RetryCount", json::Value::integer(branch.attempt > 0 ? branch.attempt - 1 : 0));
+
+    json::ObjectBuilder context;
+    context.add("Execution", execution.build());
+    context.add("State", state.build());
+    context.add(
+        "StateMachine",
+        json::ObjectBuilder().add("Id", run.state_machine_id).add("Name", run.state_machine_name).build());
+    if (!run.event.is_null()) context.add("Event", run.event);
+    return context.build();
+}
+
+Evaluator::Evaluator(const RunContext& run, const BranchFrame& branch, Random& random)
+    : branch_(branch), random_(random) {
+    if (branch.definition->reads_context) context_ = make_context(run, branch);
+}
+
+Failure Evaluator::runtime(const std::string& message) const {
+    return {std::string(kRuntime),
+            "An error occurred while executing the state '" + branch_.state + "' (entered at the event id #" +
+                std::to_string(branch_.entered_event) + "). " + message,
+            false};
+}
+
+Evaluated<json::Value> Evaluator::select(const asl::Selection& selection, const json::Value& input) {
+    switch (selection.kind) {
+        case asl::Selection::Kind::Whole:
+            break;
+        case asl::Selection::Kind::Nothing:
+            return json::Value::object({});
+        case asl::Selection::Kind::Path:
+            return evaluate(*selection.path, input);
+    }
+    return input;
+}
+
+Evaluated<json::Value> Evaluator::evaluate(const path::Expression& expression, const json::Value& input) {
+    auto result = expression.evaluate(scope(input));
+    if (!result.ok()) return Err{runtime(result.error().message)};
+    return std::move(result).value();
+}
+
+bool Evaluator::present(const path::Expression& expression, const json::Value& input) {
+    return expression.present(scope(input));
+}
+
+Evaluated<json::Value> Evaluator::apply(const std::optional<path::Template>& payload,
+                                        const json::Value& input) {
+    if (!payload) return input;
+    auto result = payload->evaluate(scope(input));
+    if (!result.ok()) return Err{runtime(result.error().message)};
+    return std::move(result).value();
+}
+
+Evaluated<json::Value> Evaluator::place(const asl::ResultPlace& place, const json::Value& input,
+                                        const json::Value& result) {
+    switch (place.kind) {
+        case asl::ResultPlace::Kind::Replace:
+            return result;
+        case asl::ResultPlace::Kind::Discard:
+            return input;
+        case asl::ResultPlace::Kind::Insert:
+            break;
+    }
+    auto placed = place.path->insert(input, result);
+    if (!placed.ok()) {
+        Failure failure = runtime(placed.error().message);
+        failure.error = kResultPathMatchFailure;
+        return Err{std::move(failure)};
+    }
+    return std::move(placed).value();
+}
+
+Evaluated<json::Value> Evaluator::assign(const std::optional<path::Template>& assign,
+                                         const json::Value& input) {
+    if (!assign) return json::Value::object({});
+    auto result = assign->evaluate(scope(input));
+    if (!result.ok()) return Err{runtime(result.error().message)};
+    const json::Value assigned = std::move(result).value();
+    std::size_t bytes = 0;
+    for (const json::Member& member : assigned.members()) {
+        bytes += json::dumped_size(member.value);
+        if (bytes > kMaxVariableBytes) {
+            return Err{Failure{std::string(kDataLimit),
+                               "The variables that the state '" + branch_.state +
+                                   "' assigns exceed the maximum number of bytes service limit.",
+                               false}};
+        }
+    }
+    if (bytes == 0) return assigned;
+    for (const auto& [name, value] : branch_.variables) {
+        if (assigned.find(name) == nullptr) bytes += json::dumped_size(value);
+    }
+    if (bytes > kMaxAllVariablesBytes) {
+        return Err{Failure{std::string(kDataLimit),
+                           "The variables of the execution exceed the maximum number of bytes service limit.",
+                           false}};
+    }
+    return assigned;
+}
+
+Evaluated<std::string> Evaluator::string(const path::Expression& expression, std::string_view field,
+                                         const json::Value& input) {
+    auto value = evaluate(expression, input);
+    if (!value.ok()) return Err{value.error()};
+    if (!value.value().is_string()) {
+        return Err{runtime("The " + std::string(field) + " parameter does not reference a string value: " +
+                           expression.text() + " == " + json::dump(value.value()))};
+    }
+    return std::string(value.value().as_string());
+}
+
+}  // namespace flowctl::machine

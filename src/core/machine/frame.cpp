@@ -1,0 +1,260 @@
+// Saving and loading frames; see frame.hpp and machine.hpp.
+//
+// The saved form is JSON with a format number. A later version reads every format it knows; this one knows 1.
+// load() trusts nothing: a frame comes from a table, and whatever is missing, of the wrong type or out of
+// range is an error with its name, so that such a run can be failed with a reason. Numbers are bounded so
+// that no arithmetic on them can overflow later. Absent members have their default, which keeps saved frames
+// small.
+#include "core/machine/frame.hpp"
+
+#include <limits>
+
+namespace flowctl::machine {
+
+namespace {
+
+constexpr std::int64_t kFormat = 1;
+constexpr int kMaxDepth = 100;
+constexpr std::int64_t kMaxCount = 1'000'000'000;
+constexpr std::int64_t kMaxEvent = 1'000'000'000'000;
+constexpr std::int64_t kMaxInstant = std::numeric_limits<std::int64_t>::max() / 4;
+
+constexpr std::string_view kPhaseNames[] = {"Entering", "Working",  "Calling",
+                                            "Sleeping", "Retrying", "Ended"};
+constexpr std::string_view kStatusNames[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"};
+
+// ---------------------------------------------------------------------------------------------- save
+
+json::Value number(std::int64_t value) {
+    return json::Value::integer(value);
+}
+
+void add_unless(json::ObjectBuilder& out, std::string_view key, std::int64_t value, std::int64_t absent) {
+    if (value != absent) out.add(key, number(value));
+}
+
+void add_instant(json::ObjectBuilder& out, std::string_view key, const std::optional<Instant>& instant) {
+    if (instant) out.add(key, number(*instant));
+}
+
+json::Value save_payload(const Payload& payload) {
+    json::ObjectBuilder out;
+    out.add("value", payload.value);
+    add_unless(out, "event", payload.event, kNoEvent);
+    return out.build();
+}
+
+json::Value save_call(const PendingCall& call, const Payload& branch_input) {
+    json::ObjectBuilder out;
+    out.add("id", number(call.id));
+    out.add("beganAt", number(call.began_at));
+    // Absent: the branch's own input, so that restoring keeps the two one payload.
+    if (!call.input.value.same(branch_input.value)) out.add("input", save_payload(call.input));
+    if (!call.credentials.is_null()) out.add("credentials", call.credentials);
+    add_instant(out, "deadline", call.deadline);
+    add_instant(out, "heartbeatDue", call.heartbeat_due);
+    add_unless(out, "heartbeatSeconds", call.heartbeat_seconds, 0);
+    return out.build();
+}
+
+json::Value save_branch(const BranchFrame& branch) {
+    json::ObjectBuilder out;
+    if (!branch.path.empty()) out.add("path", branch.path);
+    out.add("state", branch.state);
+    out.add("phase", kPhaseNames[static_cast<std::size_t>(branch.phase)]);
+    out.add("input", save_payload(branch.input));
+    add_unless(out, "lastEvent", branch.last_event, 0);
+    add_unless(out, "enteredEvent", branch.entered_event, 0);
+    add_unless(out, "enteredAt", branch.entered_at, 0);
+    add_unless(out, "visit", branch.visit, 0);
+    add_unless(out, "attempt", branch.attempt, 0);
+    if (!branch.retries.empty()) {
+        std::vector<json::Value> retries;
+        for (const std::int64_t used : branch.retries)
+            retries.push_back(number(used));
+        out.add("retries", json::Value::array(std::move(retries)));
+    }
+    add_instant(out, "due", branch.due);
+    if (branch.call) out.add("call", save_call(*branch.call, branch.input));
+    if (!branch.visits.empty()) {
+        json::ObjectBuilder visits;
+        for (const auto& [state, count] : branch.visits)
+            visits.add(state, number(count));
+        out.add("visits", visits.build());
+    }
+    if (!branch.variables.empty()) {
+        json::ObjectBuilder variables;
+        for (const auto& [name, value] : branch.variables)
+            variables.add(name, value);
+        out.add("variables", variables.build());
+    }
+    if (!branch.children.empty()) {
+        std::vector<json::Value> children;
+        for (const BranchFrame& child : branch.children)
+            children.push_back(save_branch(child));
+        out.add("children", json::Value::array(std::move(children)));
+    }
+    return out.build();
+}
+
+// ---------------------------------------------------------------------------------------------- load
+
+// Reads members of objects; remembers the first thing that is wrong.
+class Loader {
+  public:
+    const json::Value* member(const json::Value& object, std::string_view key, json::Kind kind) {
+        const json::Value* value = object.find(key);
+        if (value == nullptr) return nullptr;
+        if (value->kind() == kind) return value;
+        fail(key);
+        return nullptr;
+    }
+    const json::Value* required(const json::Value& object, std::string_view key, json::Kind kind) {
+        const json::Value* value = member(object, key, kind);
+        if (value == nullptr) fail(key);
+        return value;
+    }
+    std::int64_t integer(const json::Value& object, std::string_view key, std::int64_t absent,
+                         std::int64_t least, std::int64_t most) {
+        const json::Value* value = member(object, key, json::Kind::Number);
+        return value == nullptr ? absent : checked(*value, key, least, most);
+    }
+    std::optional<Instant> instant(const json::Value& object, std::string_view key) {
+        const json::Value* value = member(object, key, json::Kind::Number);
+        if (value == nullptr) return std::nullopt;
+        return checked(*value, key, -kMaxInstant, kMaxInstant);
+    }
+    std::int64_t checked(const json::Value& value, std::string_view key, std::int64_t least,
+                         std::int64_t most) {
+        const auto number = value.is_number() ? value.as_integer() : std::nullopt;
+        if (number && *number >= least && *number <= most) return *number;
+        fail(key);
+        return least;
+    }
+    template <class Names>
+    std::size_t one_of(const json::Value& object, std::string_view key, const Names& names) {
+        const json::Value* value = required(object, key, json::Kind::String);
+        for (std::size_t i = 0; value != nullptr && i < std::size(names); ++i) {
+            if (value->as_string() == names[i]) return i;
+        }
+        fail(key);
+        return 0;
+    }
+    void fail(std::string_view what) {
+        if (error_.empty()) error_ = "the stored frame is wrong at '" + std::string(what) + "'";
+    }
+    bool ok() const { return error_.empty(); }
+    const std::string& error() const { return error_; }
+
+  private:
+    std::string error_;
+};
+
+Payload load_payload(const json::Value& saved, Loader& loader) {
+    Payload payload;
+    if (const json::Value* value = saved.find("value")) {
+        payload.value = *value;
+    } else {
+        loader.fail("value");
+    }
+    payload.event = loader.integer(saved, "event", kNoEvent, 0, kMaxEvent);
+    return payload;
+}
+
+PendingCall load_call(const json::Value& saved, const Payload& branch_input, Loader& loader) {
+    PendingCall call;
+    loader.required(saved, "id", json::Kind::Number);
+    call.id = loader.integer(saved, "id", 0, 1, kMaxEvent);
+    call.began_at = loader.instant(saved, "beganAt").value_or(0);
+    const json::Value* input = loader.member(saved, "input", json::Kind::Object);
+    call.input = input != nullptr ? load_payload(*input, loader) : branch_input;
+    if (const json::Value* credentials = saved.find("credentials")) call.credentials = *credentials;
+    call.deadline = loader.instant(saved, "deadline");
+    call.heartbeat_due = loader.instant(saved, "heartbeatDue");
+    call.heartbeat_seconds = loader.integer(saved, "heartbeatSeconds", 0, 0, kMaxCount);
+    return call;
+}
+
+BranchFrame load_branch(const json::Value& saved, Loader& loader, int depth) {
+    BranchFrame branch;
+    if (!saved.is_object() || depth > kMaxDepth) {
+        loader.fail("children");
+        return branch;
+    }
+    if (const json::Value* path = loader.member(saved, "path", json::Kind::String))
+        branch.path = path->as_string();
+    if (const json::Value* state = loader.required(saved, "state", json::Kind::String))
+        branch.state = state->as_string();
+    branch.phase = static_cast<VisitPhase>(loader.one_of(saved, "phase", kPhaseNames));
+    if (const json::Value* input = loader.required(saved, "input", json::Kind::Object))
+        branch.input = load_payload(*input, loader);
+    branch.last_event = loader.integer(saved, "lastEvent", 0, 0, kMaxEvent);
+    branch.entered_event = loader.integer(saved, "enteredEvent", 0, 0, kMaxEvent);
+    branch.entered_at = loader.instant(saved, "enteredAt").value_or(0);
+    branch.visit = static_cast<int>(loader.integer(saved, "visit", 0, 0, kMaxCount));
+    branch.attempt = static_cast<int>(loader.integer(saved, "attempt", 0, 0, kMaxCount));
+    if (const json::Value* retries = loader.member(saved, "retries", json::Kind::Array)) {
+        for (const json::Value& used : retries->items())
+            branch.retries.push_back(loader.checked(used, "retries", 0, kMaxCount));
+    }
+    branch.due = loader.instant(saved, "due");
+    if (const json::Value* call = loader.member(saved, "call", json::Kind::Object))
+        branch.call = load_call(*call, branch.input, loader);
+    if (const json::Value* visits = loader.member(saved, "visits", json::Kind::Object)) {
+        for (const json::Member& visit : visits->members())
+            branch.visits[visit.key] = static_cast<int>(loader.checked(visit.value, "visits", 0, kMaxCount));
+    }
+    if (const json::Value* variables = loader.member(saved, "variables", json::Kind::Object)) {
+        for (const json::Member& variable : variables->members())
+            branch.variables[variable.key] = variable.value;
+    }
+    if (const json::Value* children = loader.member(saved, "children", json::Kind::Array)) {
+        for (const json::Value& child : children->items())
+            branch.children.push_back(load_branch(child, loader, depth + 1));
+    }
+    if ((branch.phase == VisitPhase::Calling) != branch.call.has_value()) loader.fail("call");
+    return branch;
+}
+
+}  // namespace
+
+Frame::Frame() : data_(std::make_unique<FrameData>()) {}
+Frame::Frame(const Frame& other) : data_(std::make_unique<FrameData>(*other.data_)) {}
+Frame::Frame(Frame&&) noexcept = default;
+Frame& Frame::operator=(const Frame& other) {
+    if (this != &other) data_ = std::make_unique<FrameData>(*other.data_);
+    return *this;
+}
+Frame& Frame::operator=(Frame&&) noexcept = default;
+Frame::~Frame() = default;
+
+json::Value Frame::save() const {
+    json::ObjectBuilder out;
+    out.add("format", number(kFormat));
+    if (!data_->started) return out.build();
+    out.add("status", kStatusNames[static_cast<std::size_t>(data_->status)]);
+    add_unless(out, "lastEvent", data_->last_event, 0);
+    add_instant(out, "deadline", data_->deadline);
+    out.add("top", save_branch(data_->top));
+    return out.build();
+}
+
+Result<Frame, std::string> Frame::load(const json::Value& saved) {
+    Loader loader;
+    Frame frame;
+    FrameData& data = *frame.data_;
+    if (!saved.is_object()) return Err{std::string("the stored frame is not an object")};
+    const json::Value* format = saved.find("format");
+    if (format == nullptr || !format->is_number() || format->as_integer() != kFormat)
+        return Err{std::string("the stored frame has a format that this version does not know")};
+    if (saved.find("top") == nullptr) return frame;
+    data.started = true;
+    data.status = static_cast<Status>(loader.one_of(saved, "status", kStatusNames));
+    data.last_event = loader.integer(saved, "lastEvent", 0, 0, kMaxEvent);
+    data.deadline = loader.instant(saved, "deadline");
+    data.top = load_branch(*saved.find("top"), loader, 0);
+    if (!loader.ok()) return Err{loader.error()};
+    return frame;
+}
+
+}  // namespace flowctl::machine

@@ -1,0 +1,97 @@
+// Runner: one call of advance(), carried out on a frame. Internal to core/machine.
+//
+// advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do. Both record
+// what happens through record(), which gives ids and remembers payloads, and change phases through move().
+#pragma once
+
+#include "core/machine/errors.hpp"
+#include "core/machine/evaluate.hpp"
+#include "core/machine/frame.hpp"
+#include "core/machine/machine.hpp"
+#include "core/machine/transitions.hpp"
+#include "core/random.hpp"
+
+namespace flowctl::machine {
+
+class Runner {
+  public:
+    Runner(const asl::Flow& flow, const RunContext& run, const Limits& limits, FrameData& frame,
+           const Now& now)
+        : flow_(flow), run_(run), limits_(limits), frame_(frame), now_(now.at), random_(now.seed) {}
+
+    void handle(const Event& event);
+    // Ends the run after an exception.
+    void crash(const std::string& reason);
+    // What the caller gets; the runner is used up.
+    Step finish();
+
+  private:
+    // advance.cpp: the run as a whole
+    bool resolve();
+    void start();
+    void stop(const Stopped& event);
+    void time_passed();
+    void answer(const Event& event);
+    void resume();
+    void run_on();
+    void succeed_run(BranchFrame& branch, Payload output);
+    void fail_run(BranchFrame& branch, const std::optional<std::string>& error,
+                  const std::optional<std::string>& cause);
+    void time_out_run();
+    void end_run(Status status);
+    bool ended() const { return frame_.status != Status::Running; }
+
+    // work.cpp: visits of states
+    void enter(BranchFrame& branch);
+    void work(BranchFrame& branch);
+    void work_pass(BranchFrame& branch, Evaluator& evaluator);
+    void work_task(BranchFrame& branch, Evaluator& evaluator);
+    void work_choice(BranchFrame& branch, Evaluator& evaluator);
+    void work_wait(BranchFrame& branch, Evaluator& evaluator);
+    void work_succeed(BranchFrame& branch, Evaluator& evaluator);
+    void work_fail(BranchFrame& branch, Evaluator& evaluator);
+    void wake(BranchFrame& branch);
+    // The work of a Pass or a task gave `result`: from ResultSelector to OutputPath.
+    void complete(BranchFrame& branch, Evaluator& evaluator, const json::Value& result,
+                  std::optional<Payload> known);
+    // The state passes `effective` on: OutputPath.
+    void pass_on(BranchFrame& branch, Evaluator& evaluator, const json::Value& effective,
+                 const std::optional<path::Template>& assign, asl::StateIndex next);
+    void leave(BranchFrame& branch, Payload output, const json::Value& assigned, asl::StateIndex next);
+    void fail_state(BranchFrame& branch, const Failure& failure,
+                    std::optional<Instant> not_before = std::nullopt);
+    bool catch_failure(BranchFrame& branch, const Failure& failure);
+    std::optional<Failure> too_large(const BranchFrame& branch, const json::Value& output) const;
+
+    // task.cpp: attempts
+    Call call_of(const BranchFrame& branch) const;
+    void record_started(BranchFrame& branch);
+    void record_task_failure(BranchFrame& branch, const Failure& failure, bool not_started);
+    void task_succeeded(BranchFrame& branch, const json::Value& output);
+    void task_failed(BranchFrame& branch, const TaskFailed& event);
+    void task_timed_out(BranchFrame& branch, std::string_view error);
+    void cancel(BranchFrame& branch);
+
+    // record.cpp
+    // Adds an event of `branch` to the history and returns its id; 0 when the history is full. `payload` gets
+    // the id of the event that holds it.
+    std::int64_t record(BranchFrame& branch, std::string_view type, json::Value details,
+                        const char* payload_key = nullptr, Payload* payload = nullptr,
+                        std::optional<Instant> at = std::nullopt);
+    void record_end(std::int64_t previous, std::string_view type, json::Value details,
+                    Payload* payload = nullptr);
+    HistoryEvent& append(std::int64_t previous, std::string_view type, json::Value details,
+                         const char* payload_key, Payload* payload, Instant at);
+
+    const asl::Flow& flow_;
+    const RunContext& run_;
+    const Limits& limits_;
+    FrameData& frame_;
+    const Instant now_;
+    Random random_;
+    Step step_;
+    BranchFrame* current_ = nullptr;  // whose state is being worked on, for crash()
+    bool history_full_ = false;
+};
+
+}  // namespace flowctl::machine

@@ -1,0 +1,202 @@
+// Attempts of tasks: their answers, timeouts and history events; see runner.hpp.
+//
+// TaskStarted is recorded with the answer, dated back to the call: only the answer tells whether the attempt
+// was begun at all (else TaskStartFailed stands in its place), and until then TaskScheduled is the durable
+// intent.
+#include <algorithm>
+
+#include "core/machine/runner.hpp"
+
+namespace flowctl::machine {
+
+namespace {
+
+const asl::TaskFields& task_of(const BranchFrame& branch) {
+    return std::get<asl::TaskFields>(branch.definition->fields);
+}
+
+// A Lambda function's own ARN as Resource has history events of its own.
+bool is_lambda_function(const asl::Resource& resource) {
+    return resource.kind == asl::Resource::Kind::Lambda && !resource.name.empty();
+}
+
+json::ObjectBuilder resource_details(const asl::Resource& resource) {
+    json::ObjectBuilder details;
+    details.add("resourceType", resource.resource_type());
+    details.add("resource", resource.resource_action());
+    return details;
+}
+
+// The value of TimeoutSeconds or HeartbeatSeconds, wherever it comes from.
+Evaluated<std::optional<std::int64_t>> seconds_of(const asl::Seconds& seconds, std::string_view field,
+                                                  Evaluator& evaluator, const json::Value& input) {
+    if (!seconds.path) return seconds.literal;
+    const auto value = evaluator.evaluate(*seconds.path, input);
+    if (!value.ok()) return Err{value.error()};
+    const auto number = value.value().is_number() ? value.value().as_integer() : std::nullopt;
+    if (!number || *number < 1 || *number > 99'999'999) {
+        return Err{evaluator.runtime("The " + std::string(field) + " field refers to value " +
+                                     json::dump(value.value()) + " which is not a valid " +
+                                     (number ? "positive " : "") + "integer: " + seconds.path->text())};
+    }
+    return number;
+}
+
+}  // namespace
+
+void Runner::work_task(BranchFrame& branch, Evaluator& evaluator) {
+    const asl::State& state = *branch.definition;
+    const asl::TaskFields& task = task_of(branch);
+    const auto selected = evaluator.select(state.input_path, branch.input.value);
+    if (!selected.ok()) return fail_state(branch, selected.error());
+    auto effective = evaluator.apply(state.parameters, selected.value());
+    if (!effective.ok()) return fail_state(branch, effective.error());
+    const auto timeout = seconds_of(task.timeout, "TimeoutSecondsPath", evaluator, selected.value());
+    if (!timeout.ok()) return fail_state(branch, timeout.error());
+    const auto heartbeat = seconds_of(task.heartbeat, "HeartbeatSecondsPath", evaluator, selected.value());
+    if (!heartbeat.ok()) return fail_state(branch, heartbeat.error());
+    PendingCall call;
+    if (task.credentials) {
+        auto credentials = evaluator.apply(task.credentials, selected.value());
+        if (!credentials.ok()) return fail_state(branch, credentials.error());
+        call.credentials = std::move(credentials).value();
+    }
+    call.input.value = std::move(effective).value();
+    if (call.input.value.same(branch.input.value)) {
+        call.input.event = branch.input.event;
+    } else if (json::dumped_size(call.input.value) > limits_.max_payload_bytes) {
+        return fail_state(branch,
+                          {std::string(kDataLimit),
+                           "The state/task '" + state.name +
+                               "' was given an input with a size exceeding the maximum number of bytes "
+                               "service limit.",
+                           false});
+    }
+    call.began_at = now_;
+    if (timeout.value()) call.deadline = now_ + *timeout.value() * 1'000'000;
+    const bool beats = task.resource.wait_for_token || task.resource.kind == asl::Resource::Kind::Activity;
+    if (heartbeat.value() && beats) {
+        call.heartbeat_seconds = *heartbeat.value();
+        call.heartbeat_due = now_ + call.heartbeat_seconds * 1'000'000;
+    }
+
+    json::ObjectBuilder details;
+    const bool lambda = is_lambda_function(task.resource);
+    if (lambda) {
+        details.add("resource", task.resource.text);
+    } else {
+        details = resource_details(task.resource);
+    }
+    if (timeout.value()) details.add("timeoutInSeconds", json::Value::integer(*timeout.value()));
+    if (heartbeat.value()) details.add("heartbeatInSeconds", json::Value::integer(*heartbeat.value()));
+    call.id = record(branch, lambda ? "LambdaFunctionScheduled" : "TaskScheduled", details.build(),
+                     lambda ? "input" : "parameters", &call.input);
+    if (history_full_) return;
+    branch.call = std::move(call);
+    move(branch, VisitEvent::Dispatch);
+    step_.effects.emplace_back(call_of(branch));
+}
+
+Call Runner::call_of(const BranchFrame& branch) const {
+    const PendingCall& pending = *branch.call;
+    Call call;
+    call.id = pending.id;
+    call.resource = task_of(branch).resource;
+    call.input = pending.input.value;
+    call.state = branch.state;
+    call.path = branch.path;
+    call.visit = branch.visit;
+    call.attempt = branch.attempt;
+    call.deadline = pending.deadline;
+    call.credentials = pending.credentials;
+    return call;
+}
+
+void Runner::record_started(BranchFrame& branch) {
+    const asl::Resource& resource = task_of(branch).resource;
+    if (is_lambda_function(resource)) {
+        record(branch, "LambdaFunctionStarted", json::Value(), nullptr, nullptr, branch.call->began_at);
+    } else {
+        record(branch, "TaskStarted", resource_details(resource).build(), nullptr, nullptr,
+               branch.call->began_at);
+    }
+}
+
+void Runner::record_task_failure(BranchFrame& branch, const Failure& failure, bool not_started) {
+    const asl::Resource& resource = task_of(branch).resource;
+    const bool lambda = is_lambda_function(resource);
+    const bool timed_out = failure.error == kTimeout || failure.error == kHeartbeatTimeout;
+    std::string_view type = lambda ? "LambdaFunctionFailed" : "TaskFailed";
+    if (not_started) {
+        type = lambda ? "LambdaFunctionStartFailed" : "TaskStartFailed";
+    } else {
+        record_started(branch);
+        if (timed_out) type = lambda ? "LambdaFunctionTimedOut" : "TaskTimedOut";
+    }
+    json::ObjectBuilder details;
+    if (!lambda) details = resource_details(resource);
+    details.add("error", failure.error);
+    if (failure.cause) details.add("cause", *failure.cause);
+    record(branch, type, details.build());
+}
+
+void Runner::task_succeeded(BranchFrame& branch, const json::Value& output) {
+    const asl::Resource& resource = task_of(branch).resource;
+    if (json::dumped_size(output) > limits_.max_payload_bytes) {
+        const Failure failure{
+            std::string(kDataLimit),
+            "The state/task '" + resource.text +
+                "' returned a result with a size exceeding the maximum number of bytes service "
+                "limit.",
+            true};
+        record_task_failure(branch, failure, false);
+        branch.call.reset();
+        return fail_state(branch, failure);
+    }
+    record_started(branch);
+    Payload result{output, kNoEvent};
+    if (output.same(branch.call->input.value)) result.event = branch.call->input.event;
+    if (is_lambda_function(resource)) {
+        record(branch, "LambdaFunctionSucceeded", json::Value(), "output", &result);
+    } else {
+        record(branch, "TaskSucceeded", resource_details(resource).build(), "output", &result);
+    }
+    branch.call.reset();
+    if (history_full_) return;
+    Evaluator evaluator(run_, branch, random_);
+    complete(branch, evaluator, output, std::move(result));
+}
+
+void Runner::task_failed(BranchFrame& branch, const TaskFailed& event) {
+    Failure failure;
+    failure.error = event.error.empty() ? std::string(kTaskFailed) : bounded(event.error, kMaxErrorBytes);
+    if (!event.cause.empty()) failure.cause = bounded(event.cause, kMaxCauseBytes);
+    failure.of_answer = true;
+    record_task_failure(branch, failure, event.not_started);
+    branch.call.reset();
+    fail_state(branch, failure, event.retry_not_before);
+}
+
+void Runner::task_timed_out(BranchFrame& branch, std::string_view error) {
+    const Failure failure{std::string(error), std::nullopt, true};
+    cancel(branch);
+    record_task_failure(branch, failure, false);
+    branch.call.reset();
+    fail_state(branch, failure);
+}
+
+// A call that was made in this very step is not made at all.
+void Runner::cancel(BranchFrame& branch) {
+    const std::int64_t id = branch.call->id;
+    const auto made = std::find_if(step_.effects.begin(), step_.effects.end(), [id](const Effect& effect) {
+        const Call* call = std::get_if<Call>(&effect);
+        return call != nullptr && call->id == id;
+    });
+    if (made != step_.effects.end()) {
+        step_.effects.erase(made);
+    } else {
+        step_.effects.emplace_back(CancelCall{id});
+    }
+}
+
+}  // namespace flowctl::machine

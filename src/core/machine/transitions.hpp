@@ -1,0 +1,68 @@
+// The one place where a visit changes its phase: a table of {from, event, to}. Internal to core/machine.
+#pragma once
+
+#include <array>
+#include <stdexcept>
+
+#include "core/machine/frame.hpp"
+
+namespace flowctl::machine {
+
+enum class VisitEvent : std::uint8_t {
+    Enter,     // the state is entered
+    Dispatch,  // an attempt goes out
+    Sleep,     // a Wait begins to wait
+    Backoff,   // the attempt failed, a retrier matched
+    Wake,      // the time for the next attempt has come
+    Leave,     // the state is left for another one: done, or its failure was caught
+    End,       // the branch is over: done, failed, stopped or out of time
+};
+
+struct Transition {
+    VisitPhase from;
+    VisitEvent event;
+    VisitPhase to;
+};
+
+inline constexpr std::array<Transition, 15> kTransitions = {{
+    {VisitPhase::Entering, VisitEvent::Enter, VisitPhase::Working},
+    {VisitPhase::Entering, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::Working, VisitEvent::Dispatch, VisitPhase::Calling},
+    {VisitPhase::Working, VisitEvent::Sleep, VisitPhase::Sleeping},
+    {VisitPhase::Working, VisitEvent::Backoff, VisitPhase::Retrying},
+    {VisitPhase::Working, VisitEvent::Leave, VisitPhase::Entering},
+    {VisitPhase::Working, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::Calling, VisitEvent::Backoff, VisitPhase::Retrying},
+    {VisitPhase::Calling, VisitEvent::Leave, VisitPhase::Entering},
+    {VisitPhase::Calling, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::Sleeping, VisitEvent::Leave, VisitPhase::Entering},
+    {VisitPhase::Sleeping, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::Retrying, VisitEvent::Wake, VisitPhase::Working},
+    {VisitPhase::Retrying, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::Ended, VisitEvent::End, VisitPhase::Ended},
+}};
+
+inline constexpr std::size_t kPhases = 6;
+inline constexpr std::size_t kEvents = 7;
+inline constexpr std::uint8_t kNoTransition = 0xff;
+
+// The same table, indexed.
+inline constexpr auto kNextPhase = [] {
+    std::array<std::array<std::uint8_t, kEvents>, kPhases> next{};
+    for (auto& row : next)
+        row.fill(kNoTransition);
+    for (const Transition& t : kTransitions)
+        next[static_cast<std::size_t>(t.from)][static_cast<std::size_t>(t.event)] =
+            static_cast<std::uint8_t>(t.to);
+    return next;
+}();
+
+// Moves the visit on. Throws for a transition that the table does not have: a bug, which fails the run.
+inline void move(BranchFrame& branch, VisitEvent event) {
+    const std::uint8_t to =
+        kNextPhase[static_cast<std::size_t>(branch.phase)][static_cast<std::size_t>(event)];
+    if (to == kNoTransition) throw std::logic_error("a state visit cannot make this transition");
+    branch.phase = static_cast<VisitPhase>(to);
+}
+
+}  // namespace flowctl::machine

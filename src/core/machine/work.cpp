@@ -1,0 +1,302 @@
+// What states do: entering, working, leaving, failing; see runner.hpp.
+//
+// Everything that a state evaluates is evaluated before anything of it is recorded or changed, so that a
+// failure finds the visit as it was, and so that Assign and OutputPath read the values from before the state.
+#include <array>
+
+#include "core/machine/choose.hpp"
+#include "core/machine/runner.hpp"
+
+namespace flowctl::machine {
+
+namespace {
+
+constexpr std::array<std::string_view, 8> kEntered = {
+    "PassStateEntered",    "TaskStateEntered", "ChoiceStateEntered",   "WaitStateEntered",
+    "SucceedStateEntered", "FailStateEntered", "ParallelStateEntered", "MapStateEntered"};
+constexpr std::array<std::string_view, 8> kExited = {"PassStateExited",     "TaskStateExited",
+                                                     "ChoiceStateExited",   "WaitStateExited",
+                                                     "SucceedStateExited",  "",
+                                                     "ParallelStateExited", "MapStateExited"};
+
+std::size_t index_of(const BranchFrame& branch) {
+    return branch.definition->fields.index();
+}
+
+// {"name": ..., "assignedVariables": {"v": "<JSON text>"}, ...}
+json::Value exited_details(const asl::State& state, const json::Value& assigned) {
+    if (assigned.size() == 0) return state.named;
+    json::ObjectBuilder variables;
+    for (const json::Member& member : assigned.members())
+        variables.add(member.key, json::dump(member.value));
+    return json::ObjectBuilder()
+        .add("name", state.name)
+        .add("assignedVariables", variables.build())
+        .add("assignedVariablesDetails",
+             json::ObjectBuilder().add("truncated", json::Value::boolean(false)).build())
+        .build();
+}
+
+std::string shown(const json::Value& value) {
+    return value.is_string() ? std::string(value.as_string()) : json::dump(value);
+}
+
+}  // namespace
+
+void Runner::enter(BranchFrame& branch) {
+    const asl::State& state = *branch.definition;
+    branch.entered_at = now_;
+    branch.visit = ++branch.visits[branch.state];
+    branch.attempt = 0;
+    branch.retries.assign(state.retry.size(), 0);
+    branch.entered_event = record(branch, kEntered[index_of(branch)], state.named, "input", &branch.input);
+    move(branch, VisitEvent::Enter);
+}
+
+void Runner::work(BranchFrame& branch) {
+    ++branch.attempt;
+    Evaluator evaluator(run_, branch, random_);
+    switch (branch.definition->type()) {
+        case asl::StateType::Pass:
+            return work_pass(branch, evaluator);
+        case asl::StateType::Task:
+            return work_task(branch, evaluator);
+        case asl::StateType::Choice:
+            return work_choice(branch, evaluator);
+        case asl::StateType::Wait:
+            return work_wait(branch, evaluator);
+        case asl::StateType::Succeed:
+            return work_succeed(branch, evaluator);
+        case asl::StateType::Fail:
+            return work_fail(branch, evaluator);
+        case asl::StateType::Parallel:
+        case asl::StateType::Map:
+            break;
+    }
+    throw std::logic_error("a state type that compile() does not let through");
+}
+
+void Runner::work_pass(BranchFrame& branch, Evaluator& evaluator) {
+    const asl::State& state = *branch.definition;
+    const auto selected = evaluator.select(state.input_path, branch.input.value);
+    if (!selected.ok()) return fail_state(branch, selected.error());
+    const auto effective = evaluator.apply(state.parameters, selected.value());
+    if (!effective.ok()) return fail_state(branch, effective.error());
+    const auto& result = std::get<asl::PassFields>(state.fields).result;
+    complete(branch, evaluator, result ? *result : effective.value(), std::nullopt);
+}
+
+void Runner::work_choice(BranchFrame& branch, Evaluator& evaluator) {
+    const asl::State& state = *branch.definition;
+    const auto& choice = std::get<asl::ChoiceFields>(state.fields);
+    const auto effective = evaluator.select(state.input_path, branch.input.value);
+    if (!effective.ok()) return fail_state(branch, effective.error());
+    const auto chosen = choose(choice, evaluator, effective.value());
+    if (!chosen.ok()) return fail_state(branch, chosen.error());
+    if (chosen.value()) {
+        const asl::ChoiceRule& rule = choice.rules[*chosen.value()];
+        return pass_on(branch, evaluator, effective.value(), rule.assign, rule.next);
+    }
+    if (!choice.default_next) {
+        return fail_state(branch,
+                          evaluator.runtime("Failed to transition out of the state. The state does not point "
+                                            "to a next state."));
+    }
+    pass_on(branch, evaluator, effective.value(), state.assign, *choice.default_next);
+}
+
+void Runner::work_wait(BranchFrame& branch, Evaluator& evaluator) {
+    const asl::State& state = *branch.definition;
+    const auto& wait = std::get<asl::WaitFields>(state.fields);
+    const auto effective = evaluator.select(state.input_path, branch.input.value);
+    if (!effective.ok()) return fail_state(branch, effective.error());
+    const auto value_at = [&](const path::Expression& path, const char* field) -> Evaluated<json::Value> {
+        if (!evaluator.present(path, effective.value())) {
+            return Err{evaluator.runtime(std::string("The ") + field +
+                                         " parameter does not reference an input value: " + path.text())};
+        }
+        return evaluator.evaluate(path, effective.value());
+    };
+
+    Instant due = now_;
+    if (wait.seconds.literal) {
+        due += *wait.seconds.literal * 1'000'000;
+    } else if (wait.seconds.path) {
+        const auto value = value_at(*wait.seconds.path, "SecondsPath");
+        if (!value.ok()) return fail_state(branch, value.error());
+        const std::string shown_value = wait.seconds.path->text() + " == " + shown(value.value());
+        const auto seconds = value.value().is_number() ? value.value().as_integer() : std::nullopt;
+        if (!seconds) {
+            return fail_state(
+                branch, evaluator.runtime("The SecondsPath parameter cannot be parsed as a long value: " +
+                                          shown_value));
+        }
+        if (*seconds < 0) {
+            return fail_state(
+                branch,
+                evaluator.runtime("The SecondsPath parameter references a negative value: " + shown_value));
+        }
+        if (*seconds > 99'999'999) {
+            return fail_state(
+                branch, evaluator.runtime("The SecondsPath parameter references a value over 99999999: " +
+                                          shown_value));
+        }
+        due += *seconds * 1'000'000;
+    } else if (wait.timestamp) {
+        due = wait.timestamp->micros();
+    } else {
+        const auto value = value_at(*wait.timestamp_path, "TimestampPath");
+        if (!value.ok()) return fail_state(branch, value.error());
+        const auto timestamp =
+            value.value().is_string() ? asl::parse_timestamp(value.value().as_string()) : std::nullopt;
+        if (!timestamp) {
+            return fail_state(
+                branch, evaluator.runtime("The TimestampPath parameter does not reference a valid ISO-8601 "
+                                          "extended offset date-time format string: " +
+                                          wait.timestamp_path->text() + " == " + shown(value.value())));
+        }
+        due = timestamp->micros();
+    }
+    branch.due = due;
+    move(branch, VisitEvent::Sleep);
+    if (due <= now_) wake(branch);
+}
+
+// The time of a Wait has come.
+void Runner::wake(BranchFrame& branch) {
+    const asl::State& state = *branch.definition;
+    branch.due.reset();
+    Evaluator evaluator(run_, branch, random_);
+    const auto effective = evaluator.select(state.input_path, branch.input.value);
+    if (!effective.ok()) return fail_state(branch, effective.error());
+    pass_on(branch, evaluator, effective.value(), state.assign, state.next);
+}
+
+void Runner::work_succeed(BranchFrame& branch, Evaluator& evaluator) {
+    const auto effective = evaluator.select(branch.definition->input_path, branch.input.value);
+    if (!effective.ok()) return fail_state(branch, effective.error());
+    pass_on(branch, evaluator, effective.value(), std::nullopt, asl::kEnd);
+}
+
+void Runner::work_fail(BranchFrame& branch, Evaluator& evaluator) {
+    const auto& fail = std::get<asl::FailFields>(branch.definition->fields);
+    std::optional<std::string> error = fail.error;
+    std::optional<std::string> cause = fail.cause;
+    if (fail.error_path) {
+        auto value = evaluator.string(*fail.error_path, "ErrorPath", branch.input.value);
+        if (!value.ok()) return fail_state(branch, value.error());
+        error = std::move(value).value();
+    }
+    if (fail.cause_path) {
+        auto value = evaluator.string(*fail.cause_path, "CausePath", branch.input.value);
+        if (!value.ok()) return fail_state(branch, value.error());
+        cause = std::move(value).value();
+    }
+    fail_run(branch, error, cause);
+}
+
+void Runner::complete(BranchFrame& branch, Evaluator& evaluator, const json::Value& result,
+                      std::optional<Payload> known) {
+    const asl::State& state = *branch.definition;
+    const auto selected = evaluator.apply(state.result_selector, result);
+    if (!selected.ok()) return fail_state(branch, selected.error());
+    const auto placed = evaluator.place(state.result_path, branch.input.value, selected.value());
+    if (!placed.ok()) return fail_state(branch, placed.error());
+    const auto assigned = evaluator.assign(state.assign, selected.value());
+    if (!assigned.ok()) return fail_state(branch, assigned.error());
+    auto output = evaluator.select(state.output_path, placed.value());
+    if (!output.ok()) return fail_state(branch, output.error());
+
+    Payload payload{std::move(output).value(), kNoEvent};
+    if (payload.value.same(branch.input.value)) {
+        payload.event = branch.input.event;
+    } else if (known && payload.value.same(known->value)) {
+        payload.event = known->event;
+    } else if (const auto failure = too_large(branch, payload.value)) {
+        return fail_state(branch, *failure);
+    }
+    leave(branch, std::move(payload), assigned.value(), state.next);
+}
+
+void Runner::pass_on(BranchFrame& branch, Evaluator& evaluator, const json::Value& effective,
+                     const std::optional<path::Template>& assign, asl::StateIndex next) {
+    const auto assigned = evaluator.assign(assign, effective);
+    if (!assigned.ok()) return fail_state(branch, assigned.error());
+    auto output = evaluator.select(branch.definition->output_path, effective);
+    if (!output.ok()) return fail_state(branch, output.error());
+    Payload payload{std::move(output).value(), kNoEvent};
+    if (payload.value.same(branch.input.value)) {
+        payload.event = branch.input.event;
+    } else if (const auto failure = too_large(branch, payload.value)) {
+        return fail_state(branch, *failure);
+    }
+    leave(branch, std::move(payload), assigned.value(), next);
+}
+
+std::optional<Failure> Runner::too_large(const BranchFrame& branch, const json::Value& output) const {
+    if (json::dumped_size(output) <= limits_.max_payload_bytes) return std::nullopt;
+    return Failure{std::string(kDataLimit),
+                   "The state/task '" + branch.state +
+                       "' returned a result with a size exceeding the maximum number of bytes service limit.",
+                   false};
+}
+
+void Runner::leave(BranchFrame& branch, Payload output, const json::Value& assigned, asl::StateIndex next) {
+    record(branch, kExited[index_of(branch)], exited_details(*branch.definition, assigned), "output",
+           &output);
+    if (history_full_) return;
+    for (const json::Member& member : assigned.members())
+        branch.variables[member.key] = member.value;
+    if (next == asl::kEnd) return succeed_run(branch, std::move(output));
+    move(branch, VisitEvent::Leave);
+    branch.definition = &flow_.top.states[static_cast<std::size_t>(next)];
+    branch.state = branch.definition->name;
+    branch.input = std::move(output);
+}
+
+void Runner::fail_state(BranchFrame& branch, const Failure& failure, std::optional<Instant> not_before) {
+    if (history_full_) return;
+    const asl::State& state = *branch.definition;
+    for (std::size_t i = 0; i < state.retry.size(); ++i) {
+        if (!matches(state.retry[i].error_equals, failure)) continue;
+        if (branch.retries[i] >= state.retry[i].max_attempts) break;
+        const Instant delay = retry_delay(state.retry[i], branch.retries[i], random_);
+        ++branch.retries[i];
+        branch.due = now_ + delay;
+        if (not_before && *not_before > *branch.due) branch.due = not_before;
+        return move(branch, VisitEvent::Backoff);
+    }
+    if (!catch_failure(branch, failure)) fail_run(branch, failure.error, failure.cause);
+}
+
+bool Runner::catch_failure(BranchFrame& branch, const Failure& failure) {
+    for (const asl::Catcher& catcher : branch.definition->catchers) {
+        if (!matches(catcher.error_equals, failure)) continue;
+        const json::Value error_output = json::ObjectBuilder()
+                                             .add("Error", failure.error)
+                                             .add("Cause", failure.cause.value_or(""))
+                                             .build();
+        Evaluator evaluator(run_, branch, random_);
+        auto output = evaluator.place(catcher.result_path, branch.input.value, error_output);
+        const auto assigned = evaluator.assign(catcher.assign, error_output);
+        std::optional<Failure> again;
+        if (!output.ok()) {
+            again = output.error();
+        } else if (!assigned.ok()) {
+            again = assigned.error();
+        } else {
+            again = too_large(branch, output.value());
+        }
+        if (again) {
+            fail_run(branch, again->error, again->cause);
+            return true;
+        }
+        Payload payload{std::move(output).value(), kNoEvent};
+        if (payload.value.same(branch.input.value)) payload.event = branch.input.event;
+        leave(branch, std::move(payload), assigned.value(), catcher.next);
+        return true;
+    }
+    return false;
+}
+
+}  // namespace flowctl::machine
