@@ -32,6 +32,8 @@ namespace {
 
 constexpr int kProbesAtOnce = 2;             // databases that are being looked at
 constexpr std::int64_t kSecond = 1'000'000;  // TimestampTz counts microseconds
+constexpr std::int64_t kProbeTime =
+    5 * kSecond;  // a look that takes longer (a lock is in its way) holds up no other
 constexpr std::int64_t kLongestDelay = 60 * kSecond;
 constexpr std::int64_t kProvenAfter = 60 * kSecond;   // a worker that lives so long ends a series of failures
 constexpr std::int64_t kRegisterAgain = 5 * kSecond;  // when all of max_worker_processes are taken
@@ -99,6 +101,7 @@ class Launcher {
     TimestampTz next_listing_ = 0;
     TimestampTz next_registration_ = 0;
     bool shortage_reported_ = false;
+    bool waiting_for_probes_ = false;
 };
 
 void Launcher::look_again(Database& database) {
@@ -212,12 +215,14 @@ void Launcher::judge(const shmem::View& worker) {
 void Launcher::start_missing() {
     std::unordered_map<Oid, std::vector<int>> present;  // shards, of databases with any worker
     int probes = 0;
+    waiting_for_probes_ = false;
     for (int slot = 0; slot < shmem::slots(); slot++) {
         const shmem::View worker = shmem::view(slot);
         if (worker.state == shmem::State::kFree) continue;
         std::vector<int>& shards = present[worker.database];
         auto found = databases_.find(worker.database);
-        if (shards.empty() && found != databases_.end() && found->second.extension == Extension::kUnknown)
+        if (shards.empty() && found != databases_.end() && found->second.extension == Extension::kUnknown &&
+            (worker.state == shmem::State::kReserved || now_ - worker.started_at < kProbeTime))
             probes++;
         shards.push_back(worker.shard);
     }
@@ -227,7 +232,11 @@ void Launcher::start_missing() {
             continue;
         const std::vector<int>& shards = present[oid];
         const bool unknown = database.extension == Extension::kUnknown;
-        if (unknown && (!shards.empty() || probes >= kProbesAtOnce)) continue;
+        if (unknown && !shards.empty()) continue;
+        if (unknown && probes >= kProbesAtOnce) {
+            waiting_for_probes_ = true;
+            continue;
+        }
         for (int shard = 0; shard < (unknown ? 1 : guc::workers); shard++) {
             if (std::find(shards.begin(), shards.end(), shard) != shards.end()) continue;
             if (!start(oid, database, shard, guc::workers)) break;
@@ -285,6 +294,7 @@ bool Launcher::start(Oid oid, Database& database, int shard, int shards) {
 // Milliseconds until something is due of its own accord.
 long Launcher::nap() const {
     TimestampTz due = next_listing_;
+    if (waiting_for_probes_) due = std::min(due, now_ + kSecond);
     if (next_registration_ > now_) due = std::min(due, next_registration_);
     for (const auto& [oid, database] : databases_)
         if (database.not_before > now_) due = std::min(due, database.not_before);
