@@ -4,7 +4,7 @@
 # view prints. A row that jsonb could not hold is refused in the writer's transaction.
 use strict;
 use warnings;
-use utf8;
+use Encode qw(encode_utf8);
 use Test::More;
 use FlowctlTest;
 use Parts;
@@ -29,7 +29,7 @@ sub travels
 	is($sent, $json, "$about: as the endpoint got it");
 	my $run = $node->safe_psql('postgres', "SELECT run_id FROM flowctl.runs ORDER BY started_at DESC LIMIT 1");
 	is(wait_for_run($node, $run), 'SUCCEEDED', "$about: the run succeeds");
-	is($node->safe_psql('postgres', "SELECT output->'v' = '$json'::jsonb, output = input->'after' FROM flowctl.runs WHERE run_id = '$run'"),
+	is($node->safe_psql('postgres', "SELECT output->'v' = '" . encode_utf8($json) . "'::jsonb, output = input->'after' FROM flowctl.runs WHERE run_id = '$run'"),
 		't|t', "$about: as it came back");
 }
 
