@@ -28,6 +28,7 @@ sub succeeds
 {
 	my ($sql, $what, $dbname) = @_;
 	my ($status, $out, $err) = $node->psql($dbname // 'postgres', $sql);
+	$err =~ s/^.*(NOTICE|DETAIL):.*\n?//mg;
 	is("$status $err", '0 ', $what);
 }
 
@@ -37,7 +38,7 @@ succeeds('ALTER DATABASE a RENAME TO b', 'ALTER DATABASE RENAME with a worker th
 wait_for_workers($node, 1, 'b');
 pass('its worker follows');
 
-my $tablespace = PostgreSQL::Test::Utils::tempdir();
+my $tablespace = PostgreSQL::Test::Utils::tempdir_short();
 $node->safe_psql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$tablespace'");
 succeeds('ALTER DATABASE b SET TABLESPACE elsewhere', 'ALTER DATABASE SET TABLESPACE');
 wait_for_workers($node, 1, 'b');
@@ -114,7 +115,7 @@ $node->reload;
 is(wait_for_run($node, $held, 'd'), 'SUCCEEDED', 'under the first they do');
 
 # pg_dump takes flows, not runs; the restored database works at once, because it is not a copy of runs.
-my $dump = PostgreSQL::Test::Utils::tempdir() . '/d.dump';
+my $dump = PostgreSQL::Test::Utils::tempdir_short() . '/d.dump';
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $node->connstr('d') ], 'pg_dump');
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('restored'), $dump ], 'pg_restore');
