@@ -184,6 +184,7 @@ void Launcher::collect(int slot) {
         handle = nullptr;
     }
     shmem::recycle(slot);
+    next_registration_ = 0;  // a process has gone, so there is room for one
     judge(worker);
 }
 

@@ -133,7 +133,7 @@ is($plain->safe_psql('postgres', 'SELECT count(*) FROM flowctl.workers'), '0', '
 is(define_flow($plain, 'greet', { StartAt => 'A', States => { A => { Type => 'Pass', End => true } } }), '1', 'flows can be defined');
 my ($status, $out, $err) = $plain->psql('postgres', q{\set VERBOSITY verbose
 SELECT flowctl.start('greet')});
-like($err, qr/ERROR:  55000: flowctl\.start\(\) needs pg_flowctl/, 'start() needs the library');
+like($err, qr/ERROR:  55000: starting a flow needs pg_flowctl/, 'start() needs the library');
 like($err, qr/HINT:  Add pg_flowctl to shared_preload_libraries and restart the server\./, 'and says how');
 ($status, $out, $err) = $plain->psql('postgres', q{SELECT flowctl.wait('018f0000-0000-7000-8000-000000000000', '1 s')});
 like($err, qr/flowctl\.wait\(\) needs pg_flowctl/, 'so does wait()');
