@@ -197,7 +197,9 @@ void define_settings(bool with_postmaster_settings) {
         "flowctl.drain_timeout", "Sets how long DROP DATABASE and its like wait for workers to leave.",
         nullptr, &drain_timeout, 10'000, 0, 600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 
-    MarkGUCPrefixReserved("flowctl");
+    // A misspelt setting is an error from now on. Not where flowctl.workers is unknown: it may stand in
+    // postgresql.conf.
+    if (with_postmaster_settings) MarkGUCPrefixReserved("flowctl");
 }
 
 }  // namespace

@@ -153,8 +153,18 @@ void clear_ring(Slot& slot) noexcept {
     slot.overflow = slot.poked = false;
 }
 
-void release_at_exit(int, Datum slot) {
-    release(DatumGetInt32(slot));
+// Ends the claim of this process, whatever made it exit.
+void release_at_exit(int, Datum index) {
+    Slot& slot = slot_array[DatumGetInt32(index)];
+    {
+        Locked lock(slot.mutex);
+        if (slot.state != State::kClaimed || slot.pid != MyProcPid) return;
+        slot.state = State::kEnded;
+        slot.pid = 0;
+        slot.process = kNobody;
+    }
+    ConditionVariableBroadcast(&shared->departed);
+    wake_launcher();
 }
 
 void launcher_leaves(int, Datum) {
@@ -314,19 +324,6 @@ std::optional<Claim> claim(int index) noexcept {
     slot.process = my_process_number();
     slot.started_at = now;
     return Claim{index, pg_atomic_read_u32(&slot.database), slot.shard, slot.shards};
-}
-
-void release(int index) noexcept {
-    Slot& slot = slot_array[index];
-    {
-        Locked lock(slot.mutex);
-        if (slot.state != State::kClaimed || slot.pid != MyProcPid) return;
-        slot.state = State::kEnded;
-        slot.pid = 0;
-        slot.process = kNobody;
-    }
-    ConditionVariableBroadcast(&shared->departed);
-    wake_launcher();
 }
 
 void take(int index, std::vector<Uuid>& runs, bool& overflow, bool& poked) {

@@ -84,8 +84,6 @@ struct Claim {
 // after FATAL; nullopt when it was cancelled meanwhile. To be called first of all, before the worker
 // connects: a connection is what DROP DATABASE waits for.
 std::optional<Claim> claim(int slot) noexcept;
-// Ends the claim; harmless when repeated. Not needed at exit.
-void release(int slot) noexcept;
 // Takes everything out of the ring; `overflow`: some did not fit; `poked`: poke_workers() was called.
 void take(int slot, std::vector<Uuid>& runs, bool& overflow, bool& poked);
 // A command needs the database, or the extension was dropped. Also the first thing to ask when a turn fails:

@@ -115,11 +115,6 @@ void note_started_run(const Uuid& run) {
     notes.runs.add(run);
 }
 
-bool started_in_this_transaction(const Uuid& run) noexcept {
-    const Uuid* end = notes.runs.items + notes.runs.count;
-    return std::find(notes.runs.items, const_cast<Uuid*>(end), run) != end;
-}
-
 void note_poke() noexcept {
     notes.poke = true;
 }

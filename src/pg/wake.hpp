@@ -13,8 +13,6 @@ void install_at_load();  // _PG_init
 
 // This transaction inserted the run: its worker is told at commit, unless the subtransaction aborts.
 void note_started_run(const Uuid& run);
-// True if the run was noted by this transaction. Exact for its first 16,384 runs; later ones are not kept.
-bool started_in_this_transaction(const Uuid& run) noexcept;
 // The database's workers are to look at flowctl.control and flowctl.installation after commit.
 void note_poke() noexcept;
 void note_extension_created() noexcept;  // in this database
