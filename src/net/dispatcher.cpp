@@ -91,7 +91,7 @@ Clock::duration whole(Seconds seconds) noexcept {
 }
 
 std::string seconds_text(Seconds seconds) {
-    std::string text = std::to_string(std::round(seconds.count() * 100) / 100);
+    std::string text = std::to_string(std::round(std::max(seconds.count(), 0.0) * 100) / 100);
     text.erase(text.find_last_not_of('0') + 1);
     if (text.ends_with('.')) text.pop_back();
     return text + " s";

@@ -58,9 +58,6 @@ Failure failure_of(CURLcode code) noexcept {
             return Failure::Tls;
         case CURLE_OPERATION_TIMEDOUT:
             return Failure::Timeout;
-        case CURLE_UNSUPPORTED_PROTOCOL:
-        case CURLE_URL_MALFORMAT:
-            return Failure::Refused;
         default:
             return Failure::Protocol;
     }
@@ -373,6 +370,8 @@ Transfer::Next Transfer::complete(CURLcode code) {
     }
     if (code != CURLE_OK)
         describe(code);
+    else if (!headers_complete_)
+        fail(Failure::Protocol, url_.host + ": the answer ends within its headers");
     else if (exchange_.follow_redirects && is_redirect(answer_.status) && follow_redirect())
         return Next::SendAgain;
     return Next::Done;

@@ -135,6 +135,8 @@ std::variant<Url, std::string> split_url(std::string_view text) {
         if (c >= 0x80) return "holds a character beyond ASCII";
         if (c == '\\') return "holds a backslash";
     }
+    const std::size_t slashes = text.find("://");
+    if (slashes == text.npos || text.substr(slashes + 3).starts_with('/')) return "is not a valid URL";
     std::unique_ptr<CURLU, FreeUrl> handle(curl_url());
     if (!handle) throw std::bad_alloc();
     const std::string terminated(text);

@@ -1,0 +1,101 @@
+// Redactor: an echoed token is found in the shapes that servers write it, and nothing else is touched.
+#include "net/redact.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "net/encoding.hpp"
+#include "net/url.hpp"
+
+namespace flowctl::net {
+namespace {
+
+constexpr std::string_view kToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.ab-c_d/e+f=~g";
+
+std::string redacted(std::string text, std::string_view secret = kToken) {
+    Redactor redactor;
+    redactor.add(secret);
+    const std::string before = text;
+    const bool replaced = redactor.apply(text);
+    EXPECT_EQ(replaced, text != before);
+    return text;
+}
+
+TEST(Redactor, Verbatim) {
+    const std::string token(kToken);
+    EXPECT_EQ(redacted(token), "[redacted]");
+    EXPECT_EQ(redacted("Bearer " + token + "!"), "Bearer [redacted]!");
+    EXPECT_EQ(redacted(token + token), "[redacted][redacted]");
+    EXPECT_EQ(redacted("a" + token + "b" + token + "c"), "a[redacted]b[redacted]c");
+}
+
+TEST(Redactor, Escaped) {
+    std::string json;
+    std::string slashes;
+    std::string all_percent;
+    std::string entities;
+    static constexpr char kHex[] = "0123456789abcdef";
+    for (unsigned char c : kToken) {
+        json += std::string("\\u00") + kHex[c >> 4] + kHex[c & 15];
+        all_percent += std::string("%") + kHex[c >> 4] + kHex[c & 15];
+        entities += c == '/' ? "&#x2F;" : c == '+' ? "&#43;" : std::string(1, static_cast<char>(c));
+        slashes += c == '/' ? "\\/" : std::string(1, static_cast<char>(c));
+    }
+    EXPECT_EQ(redacted("{\"a\":\"" + json + "\"}"), "{\"a\":\"[redacted]\"}");
+    EXPECT_EQ(redacted("{\"a\":\"" + slashes + "\"}"), "{\"a\":\"[redacted]\"}");
+    EXPECT_EQ(redacted("<p>" + entities + "</p>"), "<p>[redacted]</p>");
+    EXPECT_EQ(redacted("?t=" + percent_encode(kToken) + "&x=%41"), "?t=[redacted]&x=%41");
+    EXPECT_EQ(redacted("?t=" + all_percent), "?t=[redacted]");
+    EXPECT_EQ(redacted("?t=" + percent_encode(percent_encode(kToken))), "?t=[redacted]") << "two deep";
+    EXPECT_EQ(redacted("%" + std::string(kToken) + "\\u12"), "%[redacted]\\u12")
+        << "broken escapes around it";
+}
+
+TEST(Redactor, Base64AtEveryOffset) {
+    for (const std::string before : {"", "x", "xy", "Bearer ", "user:pw:"})
+        for (const std::string behind : {"", "z", "zz", "zzz"}) {
+            const std::string plain = before + std::string(kToken) + behind;
+            for (const std::string& encoded : {base64_encode(plain), base64url_encode(plain)}) {
+                const std::string out = redacted("<" + encoded + ">");
+                EXPECT_NE(out.find("[redacted]"), std::string::npos) << plain;
+                // What stays is what encodes the neighbours.
+                EXPECT_LE(out.size(), (before.size() + behind.size()) * 4 / 3 + 20) << out;
+            }
+        }
+}
+
+TEST(Redactor, LeavesTheRest) {
+    const std::string most(kToken.substr(0, kToken.size() - 1));
+    for (const std::string& text : {std::string(), std::string("hello %41 \\u0041 &#65; % \\"), most,
+                                    most + "x", std::string("eyJhbGciOiJSUzI1NiJ9"), std::string(3, '\0')})
+        EXPECT_EQ(redacted(text), text);
+    EXPECT_EQ(redacted("anything", ""), "anything");
+    EXPECT_EQ(redacted("a short xyz here", "xyz"), "a short [redacted] here");
+}
+
+TEST(Redactor, SeveralSecretsAndOverlaps) {
+    Redactor redactor;
+    redactor.add("first-token");
+    redactor.add("token-second");
+    std::string text = "first-token-second first-token token-second";
+    EXPECT_TRUE(redactor.apply(text));
+    EXPECT_EQ(text, "[redacted] [redacted] [redacted]");
+}
+
+// The other side knows the token and can write text made to slow a search down.
+TEST(Redactor, LinearInHostileText) {
+    const std::string token = std::string(20000, 'a') + "b";
+    std::string text(4 << 20, 'a');
+    std::string escapes;
+    while (escapes.size() < (2U << 20))
+        escapes += "%61";
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(redacted(text, token), text);
+    EXPECT_EQ(redacted(escapes, token), escapes);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10))
+        << "quadratic would be minutes";
+}
+
+}  // namespace
+}  // namespace flowctl::net
