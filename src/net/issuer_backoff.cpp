@@ -25,9 +25,11 @@ IssuerBackoff::Time IssuerBackoff::pause(const std::string& key, std::optional<S
         if (entries_.size() >= kMaxEntries) entries_.erase(entries_.begin());
     }
     Entry& entry = entries_[key];
-    const Seconds own = std::min(Seconds(1 << std::min(entry.failures, kMaxDoublings)), kMaxOwn);
+    const bool paused = entry.until > now;  // requests that were under way together are one failure
+    const Seconds own =
+        paused ? Seconds(0) : std::min(Seconds(1 << std::min(entry.failures, kMaxDoublings)), kMaxOwn);
     const Seconds length = asked ? std::clamp(*asked, Seconds(0), kMaxAsked) : own;
-    ++entry.failures;
+    if (!paused) ++entry.failures;
     entry.until = std::max(entry.until, now + std::chrono::duration_cast<Time::duration>(length));
     return entry.until;
 }

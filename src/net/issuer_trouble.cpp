@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
+#include <cstdint>
 
 #include "net/dispatcher.hpp"
 #include "net/json_reader.hpp"
@@ -90,6 +92,22 @@ Remedy remedy_of(int status, std::string_view code) {
     return Remedy::Later;
 }
 
+// How long to pause: Retry-After, or the time that Okta and others name in seconds since 1970.
+std::optional<Seconds> pause_asked(const Answer& answer) {
+    if (const auto pause = answer.retry_after()) return pause;
+    for (const std::string_view name : {"x-rate-limit-reset", "x-ratelimit-reset"}) {
+        const std::string* value = answer.header(name);
+        if (value == nullptr) continue;
+        std::int64_t reset = 0;
+        const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), reset);
+        if (error != std::errc() || end != value->data() + value->size()) continue;
+        const Seconds now = std::chrono::system_clock::now().time_since_epoch();
+        const Seconds pause = Seconds(static_cast<double>(reset)) - now;
+        if (pause > Seconds(0) && pause < Seconds(86400)) return pause;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::string quote_foreign(std::string_view text, const std::vector<std::string>& confidential,
@@ -152,7 +170,7 @@ Refusal refusal_trouble(const Issuer& issuer, std::string_view what, const Answe
         }
     }
     refusal.trouble.remedy = remedy_of(answer.status, refusal.code);
-    if (refusal.trouble.remedy == Remedy::BackOff) refusal.trouble.retry_after = answer.retry_after();
+    if (refusal.trouble.remedy == Remedy::BackOff) refusal.trouble.retry_after = pause_asked(answer);
     return refusal;
 }
 

@@ -125,6 +125,7 @@ struct TokenSource::Impl {
     std::uint64_t next_id = 1;
     std::uint64_t next_generation = 1;
     std::uint64_t sweep_timer = 0;
+    SteadyTime sweep_at;
 };
 
 TokenSource::Impl::~Impl() {
@@ -445,9 +446,10 @@ void TokenSource::Impl::end_run(const std::string& run, const Revoked& revoked) 
 // Tokens that ended leave memory also when nobody asks for another one.
 void TokenSource::Impl::arm_sweep() {
     const auto end = cache.next_end();
-    if (sweep_timer != 0 || !end) return;
-    const milliseconds length = std::max(timer_length(*end - clock.steady()), kShortestSweep);
-    sweep_timer = dispatcher.after(length, [this] {
+    if (!end || (sweep_timer != 0 && sweep_at <= *end)) return;
+    dispatcher.cancel_timer(sweep_timer);
+    sweep_at = *end;
+    sweep_timer = dispatcher.after(std::max(timer_length(*end - clock.steady()), kShortestSweep), [this] {
         sweep_timer = 0;
         cache.sweep(clock.steady());
         arm_sweep();

@@ -26,8 +26,8 @@ TEST(Base64Url, KnownSpellings) {
 }
 
 TEST(Base64Url, RefusesEverySpellingButOne) {
-    for (const char* text : {"Zg==", "Zg=", "Zh", "Zm9", "Zm8=", "Z", "Zm9vY", "+__-", "/w", "Zm 8", "Zm8\n", "Zm\xc3\xa9",
-                             "=", "Zm9v."}) {
+    for (const char* text : {"Zg==", "Zg=", "Zh", "Zm9", "Zm8=", "Z", "Zm9vY", "+__-", "/w", "Zm 8", "Zm8\n",
+                             "Zm\xc3\xa9", "=", "Zm9v."}) {
         if (std::string(text) == "Zm9") continue;
         EXPECT_FALSE(base64url_decode(text)) << text;
     }
@@ -55,7 +55,9 @@ TEST(FormEncoding, EscapesAllButUnreserved) {
     EXPECT_EQ(form, "a+b=c%26d&e=");
 }
 
-TEST(Hex, IsLowerCase) { EXPECT_EQ(hex_encode(std::string_view("\x00\xff\x1a", 3)), "00ff1a"); }
+TEST(Hex, IsLowerCase) {
+    EXPECT_EQ(hex_encode(std::string_view("\x00\xff\x1a", 3)), "00ff1a");
+}
 
 }  // namespace
 }  // namespace flowctl::net

@@ -55,13 +55,14 @@ TEST_P(JoseSign, AnotherKeyDoesNotVerify) {
     const auto loaded = SigningKey::from_pem(test::private_pem(key_for(GetParam())), GetParam());
     const auto token = std::get<SigningKey>(loaded).sign_jwt("JWT", "", {});
     ASSERT_TRUE(token);
-    const Key other = GetParam()[1] == 'S' && GetParam()[0] != 'E' ? test::rsa_key(2056) : key_for(GetParam());
+    const Key other =
+        GetParam()[1] == 'S' && GetParam()[0] != 'E' ? test::rsa_key(2056) : key_for(GetParam());
     EXPECT_FALSE(check_jwt(*token, other, GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, JoseSign,
-                         testing::Values("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
-                                         "ES512", "EdDSA"));
+                         testing::Values("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+                                         "ES384", "ES512", "EdDSA"));
 
 TEST(JoseKey, UsualAlgorithmFollowsTheKey) {
     const auto usual = [](const Key& key) {
@@ -119,7 +120,8 @@ TEST(JoseKey, EveryCutOrFlippedPemIsRefusedOrLoadsCleanly) {
 }
 
 TEST(JoseKey, PemAfterOtherBlocksIsFound) {
-    const std::string parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    const std::string parameters =
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
     const auto loaded = SigningKey::from_pem(parameters + test::private_pem(test::ec_key("P-256")));
     EXPECT_EQ(message_of(loaded), "");
 }

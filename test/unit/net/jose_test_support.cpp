@@ -58,9 +58,13 @@ Key rsa_key(int bits) {
     return key;
 }
 
-Key ec_key(const char* group) { return owned(EVP_EC_gen(group)); }
+Key ec_key(const char* group) {
+    return owned(EVP_EC_gen(group));
+}
 
-Key ed25519_key() { return owned(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")); }
+Key ed25519_key() {
+    return owned(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+}
 
 Key ed25519_key(std::string_view raw_private) {
     return owned(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr,
@@ -76,7 +80,8 @@ std::string private_pem(const Key& key) {
 
 std::string encrypted_pem(const Key& key) {
     return written([&](BIO* bio) {
-        return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), EVP_aes_256_cbc(), "hunter2", 7, nullptr, nullptr);
+        return PEM_write_bio_PKCS8PrivateKey(bio, key.get(), EVP_aes_256_cbc(), "hunter2", 7, nullptr,
+                                             nullptr);
     });
 }
 
@@ -113,8 +118,9 @@ std::optional<CheckedJwt> check_jwt(std::string_view token, const Key& key, std:
         EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, EVP_MD_get_size(digest_of(algorithm)));
     }
     const std::string_view input = token.substr(0, last);
-    if (EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature->data()), signature->size(),
-                         reinterpret_cast<const unsigned char*>(input.data()), input.size()) != 1) {
+    if (EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature->data()),
+                         signature->size(), reinterpret_cast<const unsigned char*>(input.data()),
+                         input.size()) != 1) {
         return std::nullopt;
     }
     return CheckedJwt{std::get<0>(header), std::get<0>(claims)};

@@ -1,6 +1,7 @@
 // Keys and an independent JWT check for tests of jose and of client authentication.
 //
-// check_jwt verifies with OpenSSL by its own path, so that it and the code under test cannot be wrong together.
+// check_jwt verifies with OpenSSL by its own path, so that it and the code under test cannot be wrong
+// together.
 #pragma once
 
 #include <openssl/evp.h>
@@ -16,8 +17,8 @@ namespace flowctl::net::test {
 
 using Key = std::shared_ptr<EVP_PKEY>;
 
-Key rsa_key(int bits = 2048);       // made once per size and shared
-Key ec_key(const char* group);      // "P-256", "P-384", "P-521", "secp256k1"
+Key rsa_key(int bits = 2048);   // made once per size and shared
+Key ec_key(const char* group);  // "P-256", "P-384", "P-521", "secp256k1"
 Key ed25519_key();
 Key ed25519_key(std::string_view raw_private);
 std::string private_pem(const Key& key);

@@ -58,10 +58,30 @@ TEST(JsonReader, ViewsOutliveTheFirstCopy) {
 }
 
 TEST(JsonReader, RefusesWhatIsNoObject) {
-    for (const char* text : {"", " ", "null", "1", "\"x\"", "[]", "[{}]", "{", "}", "{}{}", "{} x", "{\"a\":}", "{'a':1}",
-                             "{\"a\":1,}", "{\"a\":NaN}", "{\"a\":01}", "<html></html>", "\xef\xbb\xbf{}",
-                             "{\"a\":\"\n\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\xff\"}", "{\"a\":\"\xc0\xaf\"}",
-                             "{/**/}", "{\"a\":1e999}"}) {
+    for (const char* text : {"",
+                             " ",
+                             "null",
+                             "1",
+                             "\"x\"",
+                             "[]",
+                             "[{}]",
+                             "{",
+                             "}",
+                             "{}{}",
+                             "{} x",
+                             "{\"a\":}",
+                             "{'a':1}",
+                             "{\"a\":1,}",
+                             "{\"a\":NaN}",
+                             "{\"a\":01}",
+                             "<html></html>",
+                             "\xef\xbb\xbf{}",
+                             "{\"a\":\"\n\"}",
+                             "{\"a\":\"\\ud800\"}",
+                             "{\"a\":\"\xff\"}",
+                             "{\"a\":\"\xc0\xaf\"}",
+                             "{/**/}",
+                             "{\"a\":1e999}"}) {
         EXPECT_NE(fault(text), "") << text;
     }
     EXPECT_NE(fault(std::string_view("{}\0{}", 5)), "");
