@@ -1,10 +1,10 @@
 // SQL functions define_flow and validate: from the text of a definition to a version in the catalog.
 //
-// A version is immutable, and runs keep the one they started with, so defining is adding a row: the same definition (as
-// JSON, whatever its white space) with the same options as the newest version is that version. Everything that can be
-// known to be wrong is refused here, all findings at once. Two sessions that define one flow at the same time get two
-// successive versions: the row of the flow is the lock. The engine's tables are touched as the extension's owner, and nothing
-// else happens meanwhile.
+// A version is immutable, and runs keep the one they started with, so defining is adding a row: the same
+// definition (as JSON, whatever its white space) with the same options as the newest version is that version.
+// Everything that can be known to be wrong is refused here, all findings at once. Two sessions that define
+// one flow at the same time get two successive versions: the row of the flow is the lock. The engine's tables
+// are touched as the extension's owner, and nothing else happens meanwhile.
 //
 // Called from SQL (40_flows.sql).
 #include <array>
@@ -29,15 +29,19 @@ Statement insert_version(R"(
     INSERT INTO flowctl.flow_version (flow_id, version, definition, options, author)
     VALUES ($1, $2, $3, $4::pg_catalog.jsonb, $5::pg_catalog.regrole))",
                          {UUIDOID, INT4OID, TEXTOID, TEXTOID, OIDOID});
-Statement read_version("SELECT definition, options::pg_catalog.text FROM flowctl.flow_version WHERE flow_id = $1 AND version = $2",
-                       {UUIDOID, INT4OID});
+Statement read_version(
+    "SELECT definition, options::pg_catalog.text FROM flowctl.flow_version WHERE flow_id = $1 AND version = "
+    "$2",
+    {UUIDOID, INT4OID});
 Statement update_flow("UPDATE flowctl.flow SET latest_version = $2, comment = $3 WHERE flow_id = $1",
                       {UUIDOID, INT4OID, TEXTOID});
 
 constexpr std::size_t kMaxNameLength = 80;
 constexpr std::size_t kMaxCommentBytes = 8192;
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
 
 // ------------------------------------------------------------------------------------------ options
 
@@ -67,7 +71,8 @@ bool is_value(const OptionRule& rule, const json::Value& value) {
 
 [[noreturn]] void refuse_option(std::string_view name) {
     std::string names;
-    for (const OptionRule& rule : kOptionRules) names += (names.empty() ? "" : ", ") + std::string(rule.name);
+    for (const OptionRule& rule : kOptionRules)
+        names += (names.empty() ? "" : ", ") + std::string(rule.name);
     throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "unknown option " + quoted(name) + " of a flow",
                     "The options are: " + names + ".");
 }
@@ -79,7 +84,8 @@ json::Value complete_options(const json::Value& given) {
                         "For example '{\"run_as\": \"OWNER\"}'.");
     for (const json::Member& member : given.members()) {
         bool known = false;
-        for (const OptionRule& rule : kOptionRules) known = known || rule.name == member.key;
+        for (const OptionRule& rule : kOptionRules)
+            known = known || rule.name == member.key;
         if (!known) refuse_option(member.key);
     }
     json::ObjectBuilder complete;
@@ -90,7 +96,8 @@ json::Value complete_options(const json::Value& given) {
         } else if (is_value(rule, *value)) {
             complete.add(rule.name, *value);
         } else {
-            throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid value for option " + quoted(rule.name) + " of a flow",
+            throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                            "invalid value for option " + quoted(rule.name) + " of a flow",
                             "It is one of: " + values_of(rule) + ".");
         }
     }
@@ -117,7 +124,8 @@ std::string required_text(FunctionCallInfo fcinfo, int index, const char* name) 
 bool is_flow_name(std::string_view name) {
     if (name.empty() || name.size() > kMaxNameLength) return false;
     for (const char c : name)
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+              c == '-'))
             return false;
     return true;
 }
@@ -139,12 +147,14 @@ Request read_request(FunctionCallInfo fcinfo) {
     request.user = GetUserId();
     request.name = required_text(fcinfo, 0, "name");
     if (!is_flow_name(request.name))
-        throw UserError(ERRCODE_INVALID_NAME, quoted(request.name.substr(0, kMaxNameLength)) + " cannot be the name of a flow",
+        throw UserError(ERRCODE_INVALID_NAME,
+                        quoted(request.name.substr(0, kMaxNameLength)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
     request.definition = required_text(fcinfo, 1, "definition");
     request.type = required_text(fcinfo, 2, "type");
     if (request.type != "STANDARD" && request.type != "EXPRESS")
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "invalid type of flow: " + quoted(request.type.substr(0, 80)),
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "invalid type of flow: " + quoted(request.type.substr(0, 80)),
                         "The types are STANDARD and EXPRESS.");
     if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
     if (request.comment && request.comment->size() > kMaxCommentBytes)
@@ -160,7 +170,8 @@ const char* severity_of(const asl::Finding& finding) {
 }
 
 std::string line_of(const asl::Finding& finding) {
-    return (finding.location.empty() ? std::string("(definition)") : finding.location) + ": " + finding.message;
+    return (finding.location.empty() ? std::string("(definition)") : finding.location) + ": " +
+           finding.message;
 }
 
 std::string list_errors(const std::vector<asl::Finding>& findings) {
@@ -187,7 +198,8 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
                    const std::vector<asl::Finding>& in_catalog) {
     std::string errors = list_errors(in_definition);
     if (!errors.empty())
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "definition of flow " + quoted(request.name) + " is not valid",
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "definition of flow " + quoted(request.name) + " is not valid",
                         "flowctl.validate(definition) lists the findings as rows.", std::move(errors));
     errors = list_errors(in_catalog);
     if (errors.empty()) return;
@@ -195,10 +207,11 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     const int sqlstate = code == kNotPermitted ? ERRCODE_INSUFFICIENT_PRIVILEGE
                          : code == kNotFound   ? ERRCODE_UNDEFINED_OBJECT
                                                : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-    throw UserError(sqlstate, "definition of flow " + quoted(request.name) + " uses what it cannot have",
-                    "An endpoint is a foreign server of wrapper flowctl_http; the flow's role needs USAGE on it and a "
-                    "user mapping at its issuer.",
-                    std::move(errors));
+    throw UserError(
+        sqlstate, "definition of flow " + quoted(request.name) + " uses what it cannot have",
+        "An endpoint is a foreign server of wrapper flowctl_http; the flow's role needs USAGE on it and a "
+        "user mapping at its issuer.",
+        std::move(errors));
 }
 
 // The findings that need no lock, in the order in which they are useful: rights, definition, relations.
@@ -206,7 +219,8 @@ void check(const Request& request, Oid flow_owner) {
     const asl::Compiled compiled = asl::compile(request.definition);
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
-    refuse_errors(request, {}, check_resources(request.definition, as_owner ? std::optional(flow_owner) : std::nullopt));
+    refuse_errors(request, {},
+                  check_resources(request.definition, as_owner ? std::optional(flow_owner) : std::nullopt));
     report_warnings(request, compiled.findings);
 }
 
@@ -237,8 +251,9 @@ void add_version(Spi& spi, const Uuid& flow_id, std::int32_t version, const Requ
 
 void require_type(const FlowIdentity& flow, const Request& request) {
     if (flow.type == request.type) return;
-    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "flow " + quoted(flow.name) + " has type " + flow.type,
-                    "The type of a flow is fixed: pass type => '" + flow.type + "', or define a flow of another name.");
+    throw UserError(
+        ERRCODE_INVALID_PARAMETER_VALUE, "flow " + quoted(flow.name) + " has type " + flow.type,
+        "The type of a flow is fixed: pass type => '" + flow.type + "', or define a flow of another name.");
 }
 
 std::int32_t next_version(Spi& spi, const FlowIdentity& flow, const Request& request) {
@@ -247,8 +262,10 @@ std::int32_t next_version(Spi& spi, const FlowIdentity& flow, const Request& req
     if (!same) add_version(spi, flow.flow_id, version, request);
     const bool new_comment = request.comment && request.comment != flow.comment;
     if (!same || new_comment)
-        spi.run(update_flow, std::move(Params().uuid(flow.flow_id).int4(version).text(
-                                 request.comment ? request.comment : flow.comment)));
+        spi.run(update_flow, std::move(Params()
+                                           .uuid(flow.flow_id)
+                                           .int4(version)
+                                           .text(request.comment ? request.comment : flow.comment)));
     return version;
 }
 
@@ -269,11 +286,9 @@ std::optional<std::int32_t> store_version(const Request& request, Oid checked_ow
         return next_version(spi, *flow, request);
     }
     if (checked_owner != request.user) return std::nullopt;
-    Rows rows = spi.run(insert_flow, std::move(Params()
-                                                   .text(request.name)
-                                                   .oid(request.user)
-                                                   .text(request.type)
-                                                   .text(request.comment)));
+    Rows rows = spi.run(
+        insert_flow,
+        std::move(Params().text(request.name).oid(request.user).text(request.type).text(request.comment)));
     if (rows.size() == 0) return std::nullopt;  // another session was faster
     add_version(spi, rows.uuid(0, 0), 1, request);
     return 1;

@@ -59,7 +59,8 @@ class Walk {
 
     void visit(const json::Value& state, const std::string& pointer) {
         for (const char* processor : {"Iterator", "ItemProcessor"})
-            if (const json::Value* block = state.find(processor)) add_block(*block, below(pointer, processor));
+            if (const json::Value* block = state.find(processor))
+                add_block(*block, below(pointer, processor));
         if (const json::Value* branches = state.find("Branches"); branches != nullptr && branches->is_array())
             for (std::size_t i = branches->items().size(); i-- > 0;)
                 add_block(branches->items()[i], pointer + "/Branches/" + std::to_string(i));
@@ -80,7 +81,8 @@ class Walk {
                 return report(check_endpoint(resource->name, role_), location);
             case Kind::Lambda:
             case Kind::OtherArn:
-                if (resource->text.starts_with("arn:aws:states:::")) return;  // the state's arguments name the target
+                if (resource->text.starts_with("arn:aws:states:::"))
+                    return;  // the state's arguments name the target
                 return check_arn(resource->text, location);
             case Kind::AwsHttp:
             case Kind::Sql:

@@ -1,7 +1,8 @@
-// What a definition needs of the catalog: do the endpoints exist that it names, and may the flow's role use them?
+// What a definition needs of the catalog: do the endpoints exist that it names, and may the flow's role use
+// them?
 //
-// Findings like those of asl::compile(), which knows no catalog. They are taken at define_flow, so that a missing GRANT is
-// reported to the author and not by the first run; every call checks again.
+// Findings like those of asl::compile(), which knows no catalog. They are taken at define_flow, so that a
+// missing GRANT is reported to the author and not by the first run; every call checks again.
 //
 // Called by define_flow.
 #pragma once
@@ -19,7 +20,8 @@ inline constexpr const char* kNotPermitted = "PERMISSION_DENIED";
 inline constexpr const char* kNotFound = "RESOURCE_NOT_FOUND";
 inline constexpr const char* kNotUsable = "RESOURCE_NOT_USABLE";
 
-// `role` is whom the runs will act as; nullopt: their invokers, who are not known yet. The definition has compiled.
+// `role` is whom the runs will act as; nullopt: their invokers, who are not known yet. The definition has
+// compiled.
 std::vector<asl::Finding> check_resources(std::string_view definition, std::optional<Oid> role);
 
 }  // namespace flowctl::pg

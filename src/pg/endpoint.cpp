@@ -36,13 +36,23 @@ struct Chain {
     std::string mapping_of;  // who the mapping is for, as messages name it
 };
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
 
-std::string identifier(const std::string& name) { return guarded([&] { return quote_identifier(name.c_str()); }); }
+std::string identifier(const std::string& name) {
+    return guarded([&] { return quote_identifier(name.c_str()); });
+}
 
-Err<Failure> permission(std::string cause) { return Err{Failure{"States.Permissions", std::move(cause)}}; }
-Err<Failure> not_found(std::string cause) { return Err{Failure{kEndpointNotFound, std::move(cause)}}; }
-Err<Failure> unusable(std::string cause) { return Err{Failure{kEndpointConfiguration, std::move(cause)}}; }
+Err<Failure> permission(std::string cause) {
+    return Err{Failure{"States.Permissions", std::move(cause)}};
+}
+Err<Failure> not_found(std::string cause) {
+    return Err{Failure{kEndpointNotFound, std::move(cause)}};
+}
+Err<Failure> unusable(std::string cause) {
+    return Err{Failure{kEndpointConfiguration, std::move(cause)}};
+}
 
 // ------------------------------------------------------------------------------------------ catalog
 
@@ -82,10 +92,12 @@ std::optional<Options> find_mapping(Oid role, Oid server) {
         List* options;
     };
     const Found found = guarded([&]() -> Found {
-        HeapTuple tuple = SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(role), ObjectIdGetDatum(server));
+        HeapTuple tuple =
+            SearchSysCache2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(role), ObjectIdGetDatum(server));
         if (!HeapTupleIsValid(tuple)) return {false, NIL};
         bool is_null = false;
-        Datum options = SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple, Anum_pg_user_mapping_umoptions, &is_null);
+        Datum options =
+            SysCacheGetAttr(USERMAPPINGUSERSERVER, tuple, Anum_pg_user_mapping_umoptions, &is_null);
         List* list = is_null ? NIL : untransformRelOptions(PointerGetDatum(DatumGetArrayTypePCopy(options)));
         ReleaseSysCache(tuple);
         return {true, list};
@@ -105,9 +117,10 @@ std::string lacks_usage(const std::string& role, const Server& server) {
 std::optional<Failure> check_file_right(const Server& server, const Options& options, const std::string& of) {
     const auto name = file_option(options);
     if (!name || may_name_files(server.owner)) return std::nullopt;
-    return Failure{"States.Permissions", "option " + quoted(*name) + " of " + of + " is not honoured: foreign server " +
-                                             quoted(server.name) + " belongs to role " + quoted(role_name(server.owner)) +
-                                             ", which is neither superuser nor member of pg_read_server_files"};
+    return Failure{"States.Permissions",
+                   "option " + quoted(*name) + " of " + of + " is not honoured: foreign server " +
+                       quoted(server.name) + " belongs to role " + quoted(role_name(server.owner)) +
+                       ", which is neither superuser nor member of pg_read_server_files"};
 }
 
 // Catalog and rights; reads no file.
@@ -119,13 +132,15 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
         if (!role_exists(*role)) return permission("the run's role no longer exists");
         if (!may_use(chain.endpoint, *role)) return permission(lacks_usage(role_name(*role), chain.endpoint));
     }
-    if (auto failure = check_file_right(chain.endpoint, chain.endpoint.options, "foreign server " + quoted(name)))
+    if (auto failure =
+            check_file_right(chain.endpoint, chain.endpoint.options, "foreign server " + quoted(name)))
         return Err{*failure};
 
     const std::string_view issuer_name = option(chain.endpoint.options, "issuer");
     if (issuer_name.empty()) {
         if (option(chain.endpoint.options, "auth") != "none")
-            return unusable("foreign server " + quoted(name) + " names no issuer and does not say auth 'none'");
+            return unusable("foreign server " + quoted(name) +
+                            " names no issuer and does not say auth 'none'");
         return chain;
     }
     Server issuer;
@@ -133,8 +148,8 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
         return not_found("foreign server " + quoted(name) + " names as its issuer " + quoted(issuer_name) +
                          ", but there is no foreign server of that name of wrapper flowctl_oidc");
     if (!may_use(issuer, chain.endpoint.owner))
-        return permission("the owner of foreign server " + quoted(name) + " may not use its issuer: " +
-                          lacks_usage(role_name(chain.endpoint.owner), issuer));
+        return permission("the owner of foreign server " + quoted(name) +
+                          " may not use its issuer: " + lacks_usage(role_name(chain.endpoint.owner), issuer));
     if (auto failure = check_file_right(issuer, issuer.options, "foreign server " + quoted(issuer_name)))
         return Err{*failure};
 
@@ -146,10 +161,12 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
             chain.mapping = find_mapping(InvalidOid, issuer.oid);
         }
         if (!chain.mapping)
-            return permission("role " + quoted(role_name(*role)) + " has no user mapping for foreign server " +
-                              quoted(issuer_name) + ": CREATE USER MAPPING FOR " + identifier(role_name(*role)) +
-                              " SERVER " + identifier(issuer.name) + " OPTIONS (client_id '...', ...)");
-        if (auto failure = check_file_right(issuer, *chain.mapping, "the user mapping for " + quoted(chain.mapping_of)))
+            return permission("role " + quoted(role_name(*role)) +
+                              " has no user mapping for foreign server " + quoted(issuer_name) +
+                              ": CREATE USER MAPPING FOR " + identifier(role_name(*role)) + " SERVER " +
+                              identifier(issuer.name) + " OPTIONS (client_id '...', ...)");
+        if (auto failure =
+                check_file_right(issuer, *chain.mapping, "the user mapping for " + quoted(chain.mapping_of)))
             return Err{*failure};
     }
     chain.issuer = std::move(issuer);
@@ -158,7 +175,9 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
 
 // ------------------------------------------------------------------------------------------ files
 
-std::string secrets_dir() { return guc::secrets_dir == nullptr ? std::string() : std::string(guc::secrets_dir); }
+std::string secrets_dir() {
+    return guc::secrets_dir == nullptr ? std::string() : std::string(guc::secrets_dir);
+}
 
 std::string no_secrets_dir(std::string_view option_name) {
     return "option " + quoted(option_name) + " names a file, but flowctl.secrets_dir is not set";
@@ -185,7 +204,8 @@ Result<net::Secret, Failure> secret(const Options& options, std::string_view nam
     return std::get<net::Secret>(std::move(content));
 }
 
-// ------------------------------------------------------------------------------------------ options to settings
+// ------------------------------------------------------------------------------------------ options to
+// settings
 
 net::Seconds seconds_or(const Options& options, std::string_view name, net::Seconds fallback) {
     const auto value = read_seconds(option(options, name));
@@ -236,7 +256,8 @@ void append_part(std::string& text, std::string_view part) {
     text += part;
 }
 
-void append_options(std::string& text, std::string_view what, const std::string& name, const Options& options) {
+void append_options(std::string& text, std::string_view what, const std::string& name,
+                    const Options& options) {
     append_part(text, what);
     append_part(text, name);
     append_part(text, std::to_string(options.size()));
@@ -342,7 +363,8 @@ bool arn_covers(std::string_view pattern, std::string_view arn) noexcept {
             return false;
         }
     }
-    while (p < pattern.size() && pattern[p] == '*') p++;
+    while (p < pattern.size() && pattern[p] == '*')
+        p++;
     return p == pattern.size();
 }
 
@@ -373,8 +395,9 @@ Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
                 room *= 2;
                 all.candidates = static_cast<Candidate*>(repalloc(all.candidates, sizeof(Candidate) * room));
             }
-            all.candidates[all.count++] = {pstrdup(NameStr(row->srvname)),
-                                           untransformRelOptions(PointerGetDatum(DatumGetArrayTypePCopy(options)))};
+            all.candidates[all.count++] = {
+                pstrdup(NameStr(row->srvname)),
+                untransformRelOptions(PointerGetDatum(DatumGetArrayTypePCopy(options)))};
         }
         systable_endscan(scan);
         table_close(servers, AccessShareLock);
@@ -394,11 +417,12 @@ Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
     }
     std::vector<std::string>& chosen = exact.empty() ? covering : exact;
     if (chosen.empty())
-        return not_found("no foreign server of wrapper flowctl_http has an option \"arn\" that covers " + quoted(arn));
+        return not_found("no foreign server of wrapper flowctl_http has an option \"arn\" that covers " +
+                         quoted(arn));
     if (chosen.size() > 1) {
         std::sort(chosen.begin(), chosen.end());
-        return unusable("option \"arn\" of more than one foreign server covers " + quoted(arn) + ": " + quoted(chosen[0]) +
-                        " and " + quoted(chosen[1]));
+        return unusable("option \"arn\" of more than one foreign server covers " + quoted(arn) + ": " +
+                        quoted(chosen[0]) + " and " + quoted(chosen[1]));
     }
     return std::move(chosen.front());
 }

@@ -1,26 +1,33 @@
-// From the name of an endpoint and the role of a run to everything that a call needs: address, credential, limits.
+// From the name of an endpoint and the role of a run to everything that a call needs: address, credential,
+// limits.
 //
-// Nothing is cached: every call reads the catalog and the secret files as they are now, so that REVOKE, ALTER SERVER and
-// a rotated key act on the next call. The worker is a superuser, so every right is checked here by name:
+// Nothing is cached: every call reads the catalog and the secret files as they are now, so that REVOKE, ALTER
+// SERVER and a rotated key act on the next call. The worker is a superuser, so every right is checked here by
+// name:
 //
 //   - the run's role has USAGE on the endpoint;
-//   - the endpoint's owner has USAGE on its issuer, or its url could collect tokens that are meant for others;
+//   - the endpoint's owner has USAGE on its issuer, or its url could collect tokens that are meant for
+//   others;
 //   - the client registration is the user mapping of the run's role at the issuer, else that of PUBLIC;
-//   - a server that names a file in an option, and an issuer whose mapping in use does, belongs to a superuser or a member of
+//   - a server that names a file in an option, and an issuer whose mapping in use does, belongs to a
+//   superuser or a member of
 //     pg_read_server_files.
 //
-// Why the last rule is enough. Only holders of that right can set a file option on a mapping (validator), so nobody can
-// point his own mapping at somebody else's key. A mapping records no setter: one that was set by a role which lost the
-// right stays in use, by the mapped role alone, until it is dropped (as with grants, taking away the right to give does not
-// take back what was given). What a secret can be sent to is the issuer's to say (token_endpoint), hence its owner is asked at
-// each use: a server that came into other hands (ALTER SERVER OWNER) serves no secret any more.
+// Why the last rule is enough. Only holders of that right can set a file option on a mapping (validator), so
+// nobody can point his own mapping at somebody else's key. A mapping records no setter: one that was set by a
+// role which lost the right stays in use, by the mapped role alone, until it is dropped (as with grants,
+// taking away the right to give does not take back what was given). What a secret can be sent to is the
+// issuer's to say (token_endpoint), hence its owner is asked at each use: a server that came into other hands
+// (ALTER SERVER OWNER) serves no secret any more.
 //
-// Failures are values: an ASL error name and a cause that names the objects and the command that mends it. Error names:
+// Failures are values: an ASL error name and a cause that names the objects and the command that mends it.
+// Error names:
 //   States.Permissions             a right or a user mapping is missing
 //   Flowctl.EndpointNotFound       there is no such endpoint or issuer
 //   Flowctl.EndpointConfiguration  its options, flowctl.secrets_dir or a secret file are unusable
 //
-// Called by the worker before each call (resolve_endpoint), by define_flow (check_endpoint), within a transaction.
+// Called by the worker before each call (resolve_endpoint), by define_flow (check_endpoint), within a
+// transaction.
 #pragma once
 
 #include <chrono>
@@ -68,11 +75,12 @@ struct Endpoint {
 
 Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role);
 
-// The same relations without opening a file; without a role (run_as INVOKER) only those that don't depend on it.
+// The same relations without opening a file; without a role (run_as INVOKER) only those that don't depend on
+// it.
 std::optional<EndpointFailure> check_endpoint(std::string_view server, std::optional<Oid> run_role);
 
-// The flowctl_http server whose option `arn` covers the ARN: exactly, else with * for any characters but ':'. More than
-// one is a failure.
+// The flowctl_http server whose option `arn` covers the ARN: exactly, else with * for any characters but ':'.
+// More than one is a failure.
 Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn);
 
 // True when the pattern (an option `arn`) covers the ARN.

@@ -1,4 +1,5 @@
-// Validators of flowctl_http and flowctl_oidc: unknown, malformed and contradictory options are errors with a hint.
+// Validators of flowctl_http and flowctl_oidc: unknown, malformed and contradictory options are errors with a
+// hint.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -17,7 +18,21 @@ namespace {
 
 enum class Place { HttpServer, OidcServer, OidcMapping };
 
-enum class Kind { Text, Name, Url, Uri, Seconds, Bytes, Boolean, Choice, File, Scope, Arn, Algorithm, Audience };
+enum class Kind {
+    Text,
+    Name,
+    Url,
+    Uri,
+    Seconds,
+    Bytes,
+    Boolean,
+    Choice,
+    File,
+    Scope,
+    Arn,
+    Algorithm,
+    Audience
+};
 
 struct Spec {
     std::string_view name;
@@ -52,7 +67,8 @@ constexpr Spec kSpecs[] = {
     {"timeout", Place::OidcServer, Kind::Seconds},
 
     {"client_id", Place::OidcMapping, Kind::Text},
-    {"auth_method", Place::OidcMapping, Kind::Choice, "client_secret_basic, client_secret_post, private_key_jwt"},
+    {"auth_method", Place::OidcMapping, Kind::Choice,
+     "client_secret_basic, client_secret_post, private_key_jwt"},
     {"client_secret_file", Place::OidcMapping, Kind::File},
     {"private_key_file", Place::OidcMapping, Kind::File},
     {"signing_alg", Place::OidcMapping, Kind::Algorithm},
@@ -64,14 +80,17 @@ constexpr std::size_t kMaxBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxOptionLength = 2048;
 
 // Grants that other software offers and a user may try here.
-constexpr std::string_view kOtherGrants[] = {
-    "token_exchange", "jwt_bearer", "on_behalf_of", "refresh_token", "authorization_code", "password", "device_code"};
+constexpr std::string_view kOtherGrants[] = {"token_exchange", "jwt_bearer",         "on_behalf_of",
+                                             "refresh_token",  "authorization_code", "password",
+                                             "device_code"};
 
 // Names under which people try to hand a secret to the database.
 constexpr std::string_view kSecretNames[] = {"client_secret", "secret", "password",     "private_key",
                                              "key",           "token",  "access_token", "api_key"};
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
 
 const char* name_of(Place place) {
     switch (place) {
@@ -97,18 +116,19 @@ std::string valid_names(Place place) {
     return names;
 }
 
-// The valid name that a mistyped one most likely means: at most a third of it differs.
+// The valid name that a mistyped one most likely means: two letters or a third of it may differ.
 std::optional<std::string> closest_name(Place place, const std::string& given) {
     if (given.size() >= NAMEDATALEN) return std::nullopt;
     std::optional<std::string> best;
-    int best_distance = std::max(1, static_cast<int>(given.size()) / 3) + 1;
+    int best_distance = std::max(2, static_cast<int>(given.size()) / 3) + 1;
     for (const Spec& spec : kSpecs) {
         if (spec.place != place) continue;
         const char* given_text = given.data();
         const int given_length = static_cast<int>(given.size());
         int distance = guarded([&] {
             return varstr_levenshtein_less_equal(given_text, given_length, spec.name.data(),
-                                                 static_cast<int>(spec.name.size()), 1, 1, 1, best_distance, true);
+                                                 static_cast<int>(spec.name.size()), 1, 1, 1, best_distance,
+                                                 true);
         });
         if (distance < best_distance) {
             best_distance = distance;
@@ -121,11 +141,12 @@ std::optional<std::string> closest_name(Place place, const std::string& given) {
 [[noreturn]] void refuse_name(Place place, const std::string& name) {
     std::string hint;
     if (std::find(std::begin(kSecretNames), std::end(kSecretNames), name) != std::end(kSecretNames)) {
-        hint = place == Place::OidcMapping
-                   ? "Secrets are not kept in the database: put it into a file in flowctl.secrets_dir and name the file by "
-                     "client_secret_file or private_key_file."
-                   : "Secrets are not kept in the database: a user mapping of a flowctl_oidc server names a file that "
-                     "holds it.";
+        hint = place == Place::OidcMapping ? "Secrets are not kept in the database: put it into a file in "
+                                             "flowctl.secrets_dir and name the file by "
+                                             "client_secret_file or private_key_file."
+                                           : "Secrets are not kept in the database: a user mapping of a "
+                                             "flowctl_oidc server names a file that "
+                                             "holds it.";
     } else {
         if (auto closest = closest_name(place, name)) hint = "Perhaps you meant " + quoted(*closest) + ". ";
         hint += std::string("Valid options of ") + name_of(place) + " are: " + valid_names(place) + ".";
@@ -136,8 +157,8 @@ std::optional<std::string> closest_name(Place place, const std::string& given) {
 // ------------------------------------------------------------------------------------------ values
 
 [[noreturn]] void refuse_value(std::string_view name, const std::string& wrong, std::string hint = {}) {
-    throw UserError(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE, "invalid value for option " + quoted(name) + ": " + wrong,
-                    std::move(hint));
+    throw UserError(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE,
+                    "invalid value for option " + quoted(name) + ": " + wrong, std::move(hint));
 }
 
 bool is_choice(std::string_view value, std::string_view choices) {
@@ -161,13 +182,14 @@ void check_url(std::string_view name, std::string_view value) {
 // An absolute URI without fragment (RFC 8707 §2), whatever its scheme.
 void check_uri(std::string_view name, std::string_view value) {
     const std::size_t colon = value.find(':');
-    const bool scheme = colon != std::string_view::npos && colon > 0 && colon + 1 < value.size() &&
-                        std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(colon),
-                                    [](unsigned char c) {
-                                        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                               (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
-                                    });
-    const bool printable = std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+    const bool scheme =
+        colon != std::string_view::npos && colon > 0 && colon + 1 < value.size() &&
+        std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+                   c == '-' || c == '.';
+        });
+    const bool printable =
+        std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
     if (!scheme || !printable || value.find('#') != std::string_view::npos)
         refuse_value(name, "it must be an absolute URI without fragment");
 }
@@ -190,24 +212,27 @@ void check_choice(const Spec& spec, std::string_view value) {
 }
 
 void check_value(const Spec& spec, std::string_view value) {
-    if (value.empty()) refuse_value(spec.name, "it must not be empty", "Drop the option to use its default.");
+    if (value.empty()) refuse_value(spec.name, "it must not be empty");
     if (value.size() > kMaxOptionLength) refuse_value(spec.name, "it is longer than 2048 bytes");
     if (has_control_character(value)) refuse_value(spec.name, "it contains a control character");
     switch (spec.kind) {
         case Kind::Text:
             return;
         case Kind::Name:
-            if (value.size() >= NAMEDATALEN) refuse_value(spec.name, "it is too long for the name of a foreign server");
+            if (value.size() >= NAMEDATALEN)
+                refuse_value(spec.name, "it is too long for the name of a foreign server");
             return;
         case Kind::Url:
             return check_url(spec.name, value);
         case Kind::Uri:
             return check_uri(spec.name, value);
         case Kind::Seconds:
-            if (!read_seconds(value)) refuse_value(spec.name, "it must be a number of seconds from 0.001 to 86400");
+            if (!read_seconds(value))
+                refuse_value(spec.name, "it must be a number of seconds from 0.001 to 86400");
             return;
         case Kind::Bytes:
-            if (!read_bytes(value)) refuse_value(spec.name, "it must be a number of bytes from 1 to 67108864");
+            if (!read_bytes(value))
+                refuse_value(spec.name, "it must be a number of bytes from 1 to 67108864");
             return;
         case Kind::Boolean:
             if (!read_boolean(value)) refuse_value(spec.name, "it must be true or false");
@@ -220,7 +245,8 @@ void check_value(const Spec& spec, std::string_view value) {
                              "The file is looked for in the directory that flowctl.secrets_dir names.");
             return;
         case Kind::Scope:
-            if (!is_scope(value)) refuse_value(spec.name, "it must be a list of scope names separated by spaces");
+            if (!is_scope(value))
+                refuse_value(spec.name, "it must be a list of scope names separated by spaces");
             return;
         case Kind::Arn:
             if (!value.starts_with("arn:") || value.find(' ') != std::string_view::npos)
@@ -230,7 +256,8 @@ void check_value(const Spec& spec, std::string_view value) {
         case Kind::Algorithm:
             if (net::find_jose_algorithm(value) == nullptr)
                 refuse_value(spec.name, "it is not the name of a signature algorithm that can be used",
-                             "Valid values are: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA.");
+                             "Valid values are: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
+                             "ES512, EdDSA.");
             return;
         case Kind::Audience:
             if (value != "issuer" && value != "token_endpoint") {
@@ -246,8 +273,8 @@ void check_value(const Spec& spec, std::string_view value) {
 
 void require(const Options& options, std::string_view name, const char* where, std::string hint) {
     if (options.contains(name)) return;
-    throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED, "option " + quoted(name) + " is required for " + where,
-                    std::move(hint));
+    throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
+                    "option " + quoted(name) + " is required for " + where, std::move(hint));
 }
 
 [[noreturn]] void contradict(const std::string& message, std::string hint) {
@@ -262,8 +289,10 @@ void check_http_server(const Options& options) {
         contradict("options \"issuer\" and \"auth\" exclude each other",
                    "Name the issuer of the credential, or say auth 'none' for calls without one.");
     if (!issuer && !auth)
-        throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED, "option \"issuer\" or \"auth\" is required",
-                        "Name the flowctl_oidc server that issues the credential, or say auth 'none' for calls without one.");
+        throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
+                        "option \"issuer\" or \"auth\" is required",
+                        "Name the flowctl_oidc server that issues the credential, or say auth 'none' for "
+                        "calls without one.");
     if (!issuer)
         for (const char* name : {"grant", "scope", "audience", "resource"})
             if (options.contains(name))
@@ -272,11 +301,13 @@ void check_http_server(const Options& options) {
 }
 
 void check_oidc_server(const Options& options) {
-    require(options, "issuer", "servers of flowctl_oidc", "It is the URL that the identity provider calls itself by.");
+    require(options, "issuer", "servers of flowctl_oidc",
+            "It is the URL that the identity provider calls itself by.");
     if (option(options, "issuer").find('?') != std::string_view::npos)
         refuse_value("issuer", "it must not have a query");
     if (option(options, "discovery") == "none")
-        require(options, "token_endpoint", "servers with discovery 'none'", "Nothing else says where tokens come from.");
+        require(options, "token_endpoint", "servers with discovery 'none'",
+                "Nothing else says where tokens come from.");
 }
 
 void check_oidc_mapping(const Options& options) {
@@ -304,8 +335,10 @@ void check_oidc_mapping(const Options& options) {
 void check_files(const Options& options) {
     const auto name = file_option(options);
     if (!name || may_name_files(GetUserId())) return;
-    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to set options of an object that has " + quoted(*name),
-                    "Options ending in _file may be set only by superusers and members of pg_read_server_files.");
+    throw UserError(
+        ERRCODE_INSUFFICIENT_PRIVILEGE,
+        "permission denied to set options of an object that has " + quoted(*name),
+        "Options ending in _file may be set only by superusers and members of pg_read_server_files.");
 }
 
 void validate(Place place, const Options& options) {
@@ -328,7 +361,8 @@ void validate(Place place, const Options& options) {
 
 void refuse_any(const Options& options, const char* hint) {
     if (!options.empty())
-        throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + quoted(options.begin()->first), hint);
+        throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + quoted(options.begin()->first),
+                        hint);
 }
 
 Options argument(FunctionCallInfo fcinfo) {
@@ -355,7 +389,8 @@ std::string_view option(const Options& options, std::string_view name) {
 
 std::optional<double> read_seconds(std::string_view text) {
     double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     if (!std::isfinite(value) || value < 0.001 || value > kMaxSeconds) return std::nullopt;
     return value;
@@ -364,11 +399,13 @@ std::optional<double> read_seconds(std::string_view text) {
 std::optional<std::size_t> read_bytes(std::string_view text) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > kMaxBytes) return std::nullopt;
+    if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > kMaxBytes)
+        return std::nullopt;
     return static_cast<std::size_t>(value);
 }
 
 std::optional<bool> read_boolean(std::string_view text) {
+    if (text.empty()) return std::nullopt;  // the server's parser reads at least one byte
     bool value = false;
     if (!parse_bool_with_len(text.data(), text.size(), &value)) return std::nullopt;
     return value;
@@ -395,7 +432,8 @@ FLOWCTL_FUNCTION(flowctl_http_validator) {
             break;
         case UserMappingRelationId:
             refuse_any(options,
-                       "User mappings of flowctl_http servers have no options: the credential is that of a user mapping of "
+                       "User mappings of flowctl_http servers have no options: the credential is that of a "
+                       "user mapping of "
                        "the issuer.");
             break;
         default:

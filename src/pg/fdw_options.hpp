@@ -1,10 +1,11 @@
-// The options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: one table of names,
-// kinds and places, from which the validators check and endpoint.cpp reads.
+// The options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: one table
+// of names, kinds and places, from which the validators check and endpoint.cpp reads.
 //
-// A validator is given the whole new list of options at every CREATE and ALTER, and nothing else: it looks up no other
-// object and opens no file. Invariant: no option holds a secret. Options ending in `_file` are plain file names in
-// flowctl.secrets_dir; a list that holds one is accepted only from superusers and members of pg_read_server_files (a
-// validator cannot tell an old option from a new one, so this goes for every ALTER of such an object too).
+// A validator is given the whole new list of options at every CREATE and ALTER, and nothing else: it looks up
+// no other object and opens no file. Invariant: no option holds a secret. Options ending in `_file` are plain
+// file names in flowctl.secrets_dir; a list that holds one is accepted only from superusers and members of
+// pg_read_server_files (a validator cannot tell an old option from a new one, so this goes for every ALTER of
+// such an object too).
 //
 // Called by the server (validators) and by endpoint.cpp (readers).
 #pragma once
@@ -33,9 +34,9 @@ Options to_options(List* list);
 std::string_view option(const Options& options, std::string_view name);
 
 // What values may look like; nullopt: malformed.
-std::optional<double> read_seconds(std::string_view text);      // 0.001 to 86400
-std::optional<std::size_t> read_bytes(std::string_view text);   // 1 to 64 MB
-std::optional<bool> read_boolean(std::string_view text);        // as the server's booleans
+std::optional<double> read_seconds(std::string_view text);     // 0.001 to 86400
+std::optional<std::size_t> read_bytes(std::string_view text);  // 1 to 64 MB
+std::optional<bool> read_boolean(std::string_view text);       // as the server's booleans
 
 // True for superusers and members of pg_read_server_files: who may set an option that names a file.
 bool may_name_files(Oid role);

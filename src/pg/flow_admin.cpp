@@ -1,7 +1,8 @@
-// SQL functions that administer flows: drop_flow, alter_flow_owner, grant_start, revoke_start, grant_author, revoke_author.
+// SQL functions that administer flows: drop_flow, alter_flow_owner, grant_start, revoke_start, grant_author,
+// revoke_author.
 //
-// Each locks the flow's row, asks for the right, and changes it; so two of them, or one and define_flow, come one after the
-// other. A flow is not dropped while a trigger would start it or a run of it is open.
+// Each locks the flow's row, asks for the right, and changes it; so two of them, or one and define_flow, come
+// one after the other. A flow is not dropped while a trigger would start it or a run of it is open.
 //
 // Called from SQL (40_flows.sql).
 #include <string>
@@ -19,10 +20,12 @@ Statement triggers_of(R"(
       AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || '\x00'::bytea, $2 || '\x3a'::bytea)
     ORDER BY 2, 1 LIMIT 5)",
                       {OIDOID, BYTEAOID});
-Statement open_runs("SELECT pg_catalog.count(*) FROM flowctl.run WHERE flow_id = $1 AND status = 'RUNNING'", {UUIDOID});
+Statement open_runs("SELECT pg_catalog.count(*) FROM flowctl.run WHERE flow_id = $1 AND status = 'RUNNING'",
+                    {UUIDOID});
 Statement delete_names("DELETE FROM flowctl.run_name WHERE flow_id = $1", {UUIDOID});
 Statement delete_flow("DELETE FROM flowctl.flow WHERE flow_id = $1", {UUIDOID});
-Statement set_owner("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHERE flow_id = $1", {UUIDOID, OIDOID});
+Statement set_owner("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHERE flow_id = $1",
+                    {UUIDOID, OIDOID});
 Statement insert_grant(R"(
     INSERT INTO flowctl.flow_grant (flow_id, role, granted_by)
     VALUES ($1, $2::pg_catalog.regrole, $3::pg_catalog.regrole) ON CONFLICT (flow_id, role) DO NOTHING)",
@@ -35,7 +38,9 @@ Statement insert_author(R"(
                         {OIDOID, OIDOID});
 Statement delete_author("DELETE FROM flowctl.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(0)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null");
@@ -51,7 +56,8 @@ Oid role_argument(FunctionCallInfo fcinfo, int index) {
 Oid existing_role_argument(FunctionCallInfo fcinfo, int index) {
     const Oid role = role_argument(fcinfo, index);
     if (!guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); }))
-        throw UserError(ERRCODE_UNDEFINED_OBJECT, "role with OID " + std::to_string(role) + " does not exist");
+        throw UserError(ERRCODE_UNDEFINED_OBJECT,
+                        "role with OID " + std::to_string(role) + " does not exist");
     return role;
 }
 
@@ -70,10 +76,11 @@ void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
     if (rows.size() == 0) return;
     std::string list;
     for (std::size_t i = 0; i < rows.size(); i++)
-        list += (i == 0 ? "" : "\n") + ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
+        list += (i == 0 ? "" : "\n") +
+                ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
     throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-                    "cannot drop flow " + quoted(flow.name) + " because triggers start it", "Drop the triggers first.",
-                    std::move(list));
+                    "cannot drop flow " + quoted(flow.name) + " because triggers start it",
+                    "Drop the triggers first.", std::move(list));
 }
 
 void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
@@ -121,7 +128,8 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
     const FlowIdentity flow = get_flow(spi, name, FlowLock::Update);
     require_owner(flow, user, "change the owner of");
     if (!may_become)
-        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "must be able to SET ROLE " + quoted(role_name(new_owner)),
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "must be able to SET ROLE " + quoted(role_name(new_owner)),
                         "Runs act as the flow's owner: only who may act as that role can give it a flow.");
     spi.run(set_owner, std::move(Params().uuid(flow.flow_id).oid(new_owner)));
     PG_RETURN_VOID();

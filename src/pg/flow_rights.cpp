@@ -11,15 +11,19 @@ namespace {
 Statement authors("SELECT role::oid FROM flowctl.author", {});
 Statement starters("SELECT role::oid FROM flowctl.flow_grant WHERE flow_id = $1", {UUIDOID});
 
-#define FLOW_COLUMNS "SELECT flow_id, name, owner::oid, type, latest_version, comment FROM flowctl.flow WHERE name = $1"
+#define FLOW_COLUMNS \
+    "SELECT flow_id, name, owner::oid, type, latest_version, comment FROM flowctl.flow WHERE name = $1"
 Statement find_unlocked(FLOW_COLUMNS, {TEXTOID});
 Statement find_key_share(FLOW_COLUMNS " FOR KEY SHARE", {TEXTOID});
 Statement find_for_update(FLOW_COLUMNS " FOR UPDATE", {TEXTOID});
 #undef FLOW_COLUMNS
 
-Statement version_exists("SELECT FROM flowctl.flow_version WHERE flow_id = $1 AND version = $2", {UUIDOID, INT4OID});
+Statement version_exists("SELECT FROM flowctl.flow_version WHERE flow_id = $1 AND version = $2",
+                         {UUIDOID, INT4OID});
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
 
 // ------------------------------------------------------------------------------------------ triggers
 
@@ -29,8 +33,8 @@ struct NewTrigger {
     std::vector<std::string> arguments;
 };
 
-// The trigger as the catalog has it within this command; nullopt when it is not of start_flow, or a partition's copy of one
-// that has been checked.
+// The trigger as the catalog has it within this command; nullopt when it is not of start_flow, or a
+// partition's copy of one that has been checked.
 std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
     struct Found {
         bool ours;
@@ -55,7 +59,8 @@ std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
             row.count = form->tgnargs;
             row.name = pstrdup(NameStr(form->tgname));
             bool is_null = false;
-            Datum arguments = heap_getattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &is_null);
+            Datum arguments =
+                heap_getattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &is_null);
             if (!is_null) {
                 bytea* bytes = DatumGetByteaPCopy(arguments);
                 row.arguments = VARDATA(bytes);
@@ -78,7 +83,8 @@ std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
 }
 
 [[noreturn]] void refuse_trigger(const NewTrigger& trigger, const std::string& why, std::string hint) {
-    throw UserError(ERRCODE_INVALID_OBJECT_DEFINITION, "trigger " + quoted(trigger.name) + " " + why, std::move(hint));
+    throw UserError(ERRCODE_INVALID_OBJECT_DEFINITION, "trigger " + quoted(trigger.name) + " " + why,
+                    std::move(hint));
 }
 
 void check_shape(const NewTrigger& trigger) {
@@ -106,14 +112,17 @@ void check_target(Spi& spi, const NewTrigger& trigger, Oid creator) {
         std::int32_t version = 0;
         const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
         const bool number = error == std::errc{} && end == digits.data() + digits.size();
-        if (!number || spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(version))).size() == 0)
-            throw UserError(ERRCODE_UNDEFINED_OBJECT, "flow " + quoted(flow.name) + " has no version " + quoted(digits),
+        if (!number ||
+            spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(version))).size() == 0)
+            throw UserError(ERRCODE_UNDEFINED_OBJECT,
+                            "flow " + quoted(flow.name) + " has no version " + quoted(digits),
                             "The view flowctl.flow_versions lists them.");
     }
     if (!may_start(spi, flow.flow_id, flow.owner, creator))
-        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to start flow " + quoted(flow.name),
-                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', '" + role_name(creator) +
-                            "').",
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "permission denied to start flow " + quoted(flow.name),
+                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', '" +
+                            role_name(creator) + "').",
                         "The creator of a trigger that starts a flow must be allowed to start it himself.");
 }
 
@@ -121,8 +130,8 @@ void check_target(Spi& spi, const NewTrigger& trigger, Oid creator) {
 
 bool acts_for(Oid role, Oid other) {
     return guarded([&] {
-        return OidIsValid(role) && OidIsValid(other) && SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(other)) &&
-               has_privs_of_role(role, other);
+        return OidIsValid(role) && OidIsValid(other) &&
+               SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(other)) && has_privs_of_role(role, other);
     });
 }
 
@@ -164,13 +173,15 @@ std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name,
 
 FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock) {
     if (auto flow = find_flow_by_name(spi, name, lock)) return *flow;
-    throw UserError(ERRCODE_UNDEFINED_OBJECT, "flow " + quoted(name) + " does not exist",
-                    "Define it with flowctl.define_flow(); the view flowctl.flows lists those that you may see.");
+    throw UserError(
+        ERRCODE_UNDEFINED_OBJECT, "flow " + quoted(name) + " does not exist",
+        "Define it with flowctl.define_flow(); the view flowctl.flows lists those that you may see.");
 }
 
 void require_owner(const FlowIdentity& flow, Oid role, const char* what) {
     if (acts_for(role, flow.owner) || guarded([&] { return superuser_arg(role); })) return;
-    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what + " flow " + quoted(flow.name),
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                    std::string("permission denied to ") + what + " flow " + quoted(flow.name),
                     "Only members of its owner " + quoted(role_name(flow.owner)) + " and superusers may.");
 }
 

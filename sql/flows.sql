@@ -1,0 +1,165 @@
+-- Defining flows: versions, options, findings, endpoints, dropping; every error text.
+CREATE EXTENSION pg_flowctl;
+CREATE ROLE regress_flows_author;
+CREATE ROLE regress_flows_endpoint;
+CREATE SCHEMA regress_flows AUTHORIZATION regress_flows_author;
+SELECT flowctl.grant_author('regress_flows_author');
+GRANT USAGE ON FOREIGN DATA WRAPPER flowctl_http TO regress_flows_endpoint;
+\set hello '{"StartAt": "Hello", "States": {"Hello": {"Type": "Pass", "End": true}}}'
+\set other '{"StartAt": "Other", "States": {"Other": {"Type": "Pass", "End": true}}}'
+
+-- versions: the same definition and options as the newest are the same version
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('hello', :'hello');
+SELECT flowctl.define_flow('hello', :'hello');
+SELECT flowctl.define_flow('hello', replace(:'hello', ' ', E'\n  ')::json);
+SELECT flowctl.define_flow('hello', :'hello', options => '{"keep_data": "ALL", "run_as": "OWNER"}');
+SELECT flowctl.define_flow('hello', :'other');
+SELECT flowctl.define_flow('hello', :'hello', comment => 'says hello');
+SELECT flowctl.define_flow('hello', :'hello', options => '{"run_as": "INVOKER"}');
+SELECT flowctl.define_flow('hello', :'hello', options => '{"run_as": "INVOKER", "keep_data": "NONE"}');
+SELECT flowctl.define_flow('hello', :'hello', options => '{"run_as": "INVOKER", "keep_data": "NONE"}', comment => 'new words');
+SELECT name, type, owner, latest_version, comment, flow_id IS NOT NULL AS id, created_at <= now() AS dated FROM flowctl.flows;
+SELECT flow, version, definition, options, author FROM flowctl.flow_versions ORDER BY version;
+SELECT flowctl.define_flow('fast', :'hello', 'EXPRESS');
+SELECT flowctl.define_flow('fast', :'hello', type => 'EXPRESS');
+
+-- refused arguments
+SELECT flowctl.define_flow('fast', :'hello');
+SELECT flowctl.define_flow('hello', :'hello', 'EXPRESS');
+SELECT flowctl.define_flow('x', :'hello', 'TURBO');
+SELECT flowctl.define_flow('not a name', :'hello');
+SELECT flowctl.define_flow('', :'hello');
+SELECT flowctl.define_flow(repeat('a', 81), :'hello');
+SELECT flowctl.define_flow('umläut', :'hello');
+SELECT flowctl.define_flow(NULL, :'hello');
+SELECT flowctl.define_flow('x', NULL);
+SELECT flowctl.define_flow('x', :'hello', NULL);
+SELECT flowctl.define_flow('x', :'hello', options => NULL);
+SELECT flowctl.define_flow('x', :'hello', options => '[]');
+SELECT flowctl.define_flow('x', :'hello', options => '{"runas": "OWNER"}');
+SELECT flowctl.define_flow('x', :'hello', options => '{"run_as": "owner"}');
+SELECT flowctl.define_flow('x', :'hello', options => '{"run_as": ""}');
+SELECT flowctl.define_flow('x', :'hello', options => '{"keep_data": true}');
+SELECT flowctl.define_flow('x', :'hello', comment => repeat('x', 8193));
+
+-- refused definitions: all findings at once, each with its place
+SELECT flowctl.define_flow('bad', '{"StartAt": "Nowhere", "States": {"A": {"Type": "Pass", "Next": "B"}, "C": {"Type": "Wait", "End": true}}}');
+SELECT flowctl.define_flow('bad', '[]');
+SELECT severity, code, location, message FROM flowctl.validate(
+    '{"StartAt": "Nowhere", "States": {"A": {"Type": "Pass", "Next": "B"}, "C": {"Type": "Wait", "End": true}}}');
+SELECT severity, code, location, message FROM flowctl.validate('{}');
+SELECT count(*) FROM flowctl.validate(:'hello');
+SELECT flowctl.validate(NULL);
+SELECT count(*) FROM flowctl.flows WHERE name IN ('x', 'bad');
+SELECT location, code FROM flowctl.validate('{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:http:no_such_server", "End": true}}}');
+
+-- the codes, for programs
+\set VERBOSITY sqlstate
+SELECT flowctl.define_flow('not a name', :'hello');
+SELECT flowctl.define_flow(NULL, :'hello');
+SELECT flowctl.define_flow('x', :'hello', 'TURBO');
+SELECT flowctl.define_flow('x', '{}');
+SELECT flowctl.define_flow('x', :'hello', options => '{"runas": "OWNER"}');
+SELECT flowctl.drop_flow('nowhere');
+\set VERBOSITY default
+
+-- endpoints: what the flow's role needs is checked when the flow is defined
+RESET ROLE;
+CREATE SERVER corp FOREIGN DATA WRAPPER flowctl_oidc OPTIONS (issuer 'https://idp.example');
+CREATE SERVER open_door FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', auth 'none');
+CREATE SERVER "Bill-ing" FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://billing.example', issuer 'corp', arn 'arn:aws:lambda:*:*:function:charge');
+CREATE SERVER lost FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', issuer 'nobody');
+CREATE SERVER confused FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', issuer 'open_door');
+SET ROLE regress_flows_endpoint;
+CREATE SERVER borrower FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://evil.example', issuer 'corp');
+GRANT USAGE ON FOREIGN SERVER borrower TO regress_flows_author;
+RESET ROLE;
+\set task1 '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:http:'
+\set task2 '", "End": true}}}'
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('t', (:'task1' || 'no_such_server' || :'task2')::json);
+SELECT flowctl.define_flow('t', (:'task1' || 'corp' || :'task2')::json);
+SELECT flowctl.define_flow('t', (:'task1' || 'open_door' || :'task2')::json);
+SELECT flowctl.define_flow('t', (:'task1' || 'Bill-ing:invoke' || :'task2')::json);
+SELECT flowctl.define_flow('t', (:'task1' || 'borrower' || :'task2')::json);
+RESET ROLE;
+GRANT USAGE ON FOREIGN SERVER open_door, "Bill-ing", lost, confused TO regress_flows_author;
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('t', (:'task1' || 'Bill-ing' || :'task2')::json);
+SELECT flowctl.define_flow('t', (:'task1' || 'lost' || :'task2')::json);
+SELECT flowctl.define_flow('t', (:'task1' || 'confused' || :'task2')::json);
+\set VERBOSITY sqlstate
+SELECT flowctl.define_flow('t', (:'task1' || 'no_such_server' || :'task2')::json);
+SELECT flowctl.define_flow('t', (:'task1' || 'Bill-ing' || :'task2')::json);
+\set VERBOSITY default
+-- for INVOKER the role is not known yet: the rest is checked
+SELECT flowctl.define_flow('t_invoker', (:'task1' || 'Bill-ing' || :'task2')::json, options => '{"run_as": "INVOKER"}');
+SELECT flowctl.define_flow('t_invoker', (:'task1' || 'lost' || :'task2')::json, options => '{"run_as": "INVOKER"}');
+RESET ROLE;
+CREATE USER MAPPING FOR PUBLIC SERVER corp OPTIONS (client_id 'all', client_secret_file 'all.secret');
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('t', (:'task1' || 'open_door' || :'task2')::json);
+SELECT flowctl.define_flow('t', (:'task1' || 'Bill-ing' || :'task2')::json);
+RESET ROLE;
+-- the issuer must belong to one who may name files
+ALTER SERVER corp OWNER TO regress_flows_endpoint;
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('t', (:'task1' || 'Bill-ing' || :'task2')::json);
+RESET ROLE;
+ALTER SERVER corp OWNER TO CURRENT_USER;
+-- ARNs: the server whose option covers one
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}');
+SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:refund", "End": true}}}');
+RESET ROLE;
+CREATE SERVER second FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', auth 'none', arn 'arn:aws:lambda:eu-*:*:function:*');
+GRANT USAGE ON FOREIGN SERVER second TO regress_flows_author;
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}', comment => 'x');
+RESET ROLE;
+ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:eu-west-1:123456789012:function:charge');
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}', comment => 'x');
+
+-- triggers: checked when they are created
+CREATE TABLE regress_flows.orders (id int);
+CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow();
+CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('nowhere');
+CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('fast:2');
+CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('fast:newest');
+CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('fast', 'on_error=ignore');
+CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('fast', '');
+CREATE TRIGGER go BEFORE INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('fast');
+CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH STATEMENT EXECUTE FUNCTION flowctl.start_flow('fast');
+CREATE TRIGGER go AFTER INSERT OR UPDATE OR DELETE ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('fast', 'on_error=record');
+CREATE TRIGGER go_one AFTER INSERT ON regress_flows.orders FOR EACH ROW WHEN (NEW.id > 1) EXECUTE FUNCTION flowctl.start_flow('fast:1');
+-- a flow of which the name is only the beginning is another one
+SELECT flowctl.define_flow('fas', :'hello');
+SELECT flowctl.drop_flow('fas');
+
+-- dropping
+SELECT flowctl.drop_flow('nowhere');
+SELECT flowctl.drop_flow(NULL);
+SELECT flowctl.drop_flow('fast');
+DROP TRIGGER go ON regress_flows.orders;
+SELECT flowctl.drop_flow('fast');
+DROP TABLE regress_flows.orders;
+-- (the run is never committed: no worker sees it)
+RESET ROLE;
+BEGIN;
+INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, input, flow_owner, role, starter, session_user_name, start_xid)
+    SELECT gen_random_uuid(), flow_id, name, 1, type, '{}', owner, owner, owner, 'x', pg_current_xact_id() FROM flowctl.flow, generate_series(1, 2)
+    WHERE name = 'fast';
+SET ROLE regress_flows_author;
+SELECT flowctl.drop_flow('fast');
+ROLLBACK;
+SET ROLE regress_flows_author;
+SELECT flowctl.drop_flow('fast');
+SELECT flowctl.drop_flow('hello');
+SELECT count(*) FROM flowctl.flow_versions WHERE flow = 'hello';
+RESET ROLE;
+DROP SCHEMA regress_flows;
+SET client_min_messages = warning;
+DROP EXTENSION pg_flowctl CASCADE;
+DROP ROLE regress_flows_author, regress_flows_endpoint;

@@ -1,0 +1,254 @@
+
+-- What users look at. Every view is a security barrier, and its rows are those that the current role may see:
+--
+--   the members of the flow's present owner (of the one it had, when the flow is gone) and of the run's role, who has
+--   pg_read_all_data, superusers; the starter sees his run, but not its history, steps and calls.
+--
+-- A member here is who has the privileges of a role (pg_has_role ... USAGE). Membership is asked for once a statement: the
+-- sub-selects below do not depend on the row, so they become an init plan or a hash table. Conditions such as
+-- run_id = '...' are leakproof and reach the index below the barrier. Payloads become jsonb only in the columns asked for.
+
+CREATE VIEW flowctl.my_role AS
+    SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, 'USAGE');
+COMMENT ON VIEW flowctl.my_role IS 'internal: the roles whose privileges the current role has';
+COMMENT ON COLUMN flowctl.my_role.oid IS 'the role';
+
+CREATE VIEW flowctl.flows WITH (security_barrier) AS
+    SELECT f.flow_id, f.name, f.type, f.owner, f.latest_version, f.comment, f.created_at
+    FROM flowctl.flow f
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR f.owner::oid IN (SELECT m.oid FROM flowctl.my_role m)
+       OR f.flow_id IN (SELECT g.flow_id FROM flowctl.flow_grant g
+                        WHERE g.role::oid IN (SELECT m.oid FROM flowctl.my_role m));
+COMMENT ON VIEW flowctl.flows IS 'the flows that the current role owns, may start, or may read by pg_read_all_data';
+COMMENT ON COLUMN flowctl.flows.flow_id IS 'identifies the flow';
+COMMENT ON COLUMN flowctl.flows.name IS 'unique; 1 to 80 of A-Z a-z 0-9 _ -';
+COMMENT ON COLUMN flowctl.flows.type IS 'STANDARD | EXPRESS';
+COMMENT ON COLUMN flowctl.flows.owner IS 'the role that its runs act as, unless run_as is INVOKER';
+COMMENT ON COLUMN flowctl.flows.latest_version IS 'number of the version that a start without a version takes';
+COMMENT ON COLUMN flowctl.flows.comment IS 'as given to flowctl.define_flow';
+COMMENT ON COLUMN flowctl.flows.created_at IS 'when the first version was defined';
+
+CREATE VIEW flowctl.flow_versions WITH (security_barrier) AS
+    SELECT f.name AS flow, v.version, v.definition::pg_catalog.json AS definition, v.options, v.author, v.created_at
+    FROM flowctl.flow_version v JOIN flowctl.flow f ON f.flow_id = v.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR f.owner::oid IN (SELECT m.oid FROM flowctl.my_role m);
+COMMENT ON VIEW flowctl.flow_versions IS 'the versions of the flows that the current role owns';
+COMMENT ON COLUMN flowctl.flow_versions.flow IS 'name of the flow';
+COMMENT ON COLUMN flowctl.flow_versions.version IS 'from 1';
+COMMENT ON COLUMN flowctl.flow_versions.definition IS 'Amazon States Language, as it was given';
+COMMENT ON COLUMN flowctl.flow_versions.options IS '{run_as: OWNER | INVOKER, keep_data: ALL | ERROR | NONE}';
+COMMENT ON COLUMN flowctl.flow_versions.author IS 'the role that defined this version';
+COMMENT ON COLUMN flowctl.flow_versions.created_at IS 'when it was defined';
+
+CREATE VIEW flowctl.runs WITH (security_barrier) AS
+    SELECT r.run_id, r.flow, r.version, r.name, r.status,
+           CASE WHEN r.status = 'RUNNING' THEN coalesce(f.phase, 'QUEUED') END AS phase,
+           f.current_state,
+           CASE f.phase WHEN 'WAITING' THEN 'timer' WHEN 'RETRYING' THEN 'retry' END AS waiting_for,
+           f.due_at,
+           r.input::pg_catalog.jsonb AS input,
+           CASE WHEN r.output IS NOT NULL THEN r.output::pg_catalog.jsonb
+                WHEN r.output_ref = 0 THEN r.input::pg_catalog.jsonb
+                WHEN r.output_ref IS NOT NULL
+                THEN (SELECT h.payload::pg_catalog.jsonb FROM flowctl.history_event h
+                      WHERE h.run_id = r.run_id AND h.event_id = r.output_ref)
+           END AS output,
+           r.error, r.cause, r.started_at, r.ended_at, r.role, r.starter, r.session_user_name, r.system_user_name, r.subject,
+           r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
+           r.traceparent, r.parent_run_id, r.redrive_count
+    FROM flowctl.run r
+         LEFT JOIN flowctl.frame f ON f.run_id = r.run_id
+         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m)
+       OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
+COMMENT ON VIEW flowctl.runs IS 'runs: what was started by whom, where it is, and how it ended';
+COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7: ordered by time of start';
+COMMENT ON COLUMN flowctl.runs.flow IS 'name of the flow';
+COMMENT ON COLUMN flowctl.runs.version IS 'the version that the run keeps';
+COMMENT ON COLUMN flowctl.runs.name IS 'the name given at start, for idempotency; NULL: none';
+COMMENT ON COLUMN flowctl.runs.status IS 'RUNNING | SUCCEEDED | FAILED | TIMED_OUT | ABORTED | PENDING_REDRIVE';
+COMMENT ON COLUMN flowctl.runs.phase IS 'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; else NULL';
+COMMENT ON COLUMN flowctl.runs.current_state IS 'the state at the top level that an open run is in';
+COMMENT ON COLUMN flowctl.runs.waiting_for IS 'timer (a Wait state) | retry (the next attempt of a Task); NULL: nothing';
+COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
+COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';
+COMMENT ON COLUMN flowctl.runs.output IS 'the output of a run that has SUCCEEDED, any JSON';
+COMMENT ON COLUMN flowctl.runs.error IS 'name of the error that ended the run';
+COMMENT ON COLUMN flowctl.runs.cause IS 'what the error was';
+COMMENT ON COLUMN flowctl.runs.started_at IS 'when flowctl.start or the trigger inserted it';
+COMMENT ON COLUMN flowctl.runs.ended_at IS 'when it ended; NULL: open';
+COMMENT ON COLUMN flowctl.runs.role IS 'whom the run acts as: the flow''s owner or the invoker';
+COMMENT ON COLUMN flowctl.runs.starter IS 'current_user at the start';
+COMMENT ON COLUMN flowctl.runs.session_user_name IS 'session_user at the start';
+COMMENT ON COLUMN flowctl.runs.system_user_name IS 'system_user at the start (PostgreSQL 16 and later): method:identity';
+COMMENT ON COLUMN flowctl.runs.subject IS 'the end user, where a token of theirs was verified';
+COMMENT ON COLUMN flowctl.runs.asserted_subject IS 'the end user as the session claimed (request.jwt.claims); nobody verified it';
+COMMENT ON COLUMN flowctl.runs.client_addr IS 'address of the client that started it; NULL: local';
+COMMENT ON COLUMN flowctl.runs.application_name IS 'application_name at the start';
+COMMENT ON COLUMN flowctl.runs.xid IS 'the transaction that started it';
+COMMENT ON COLUMN flowctl.runs.event IS 'CloudEvents 1.0 envelope of the row or command that caused it; NULL: flowctl.start';
+COMMENT ON COLUMN flowctl.runs.traceparent IS 'W3C trace context at the start (flowctl.traceparent)';
+COMMENT ON COLUMN flowctl.runs.parent_run_id IS 'the run that started it; NULL: none';
+COMMENT ON COLUMN flowctl.runs.redrive_count IS 'how often it was redriven';
+
+CREATE VIEW flowctl.history WITH (security_barrier) AS
+    SELECT h.run_id, h.event_id, h.previous_event_id, h.at, h.type,
+           CASE WHEN h.payload_key IS NULL THEN h.details::pg_catalog.jsonb
+                ELSE coalesce(h.details::pg_catalog.jsonb, '{}')
+                     || pg_catalog.jsonb_build_object(
+                            h.payload_key,
+                            CASE WHEN h.payload_ref IS NULL THEN h.payload
+                                 WHEN h.payload_ref = 0 THEN r.input
+                                 ELSE (SELECT p.payload FROM flowctl.history_event p
+                                       WHERE p.run_id = h.run_id AND p.event_id = h.payload_ref)
+                            END::pg_catalog.jsonb)
+           END AS details
+    FROM flowctl.history_event h
+         JOIN flowctl.run r ON r.run_id = h.run_id
+         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m);
+COMMENT ON VIEW flowctl.history IS 'every transition of every run, as AWS Step Functions'' execution history tells it';
+COMMENT ON COLUMN flowctl.history.run_id IS 'the run';
+COMMENT ON COLUMN flowctl.history.event_id IS 'from 1, in the order in which it happened';
+COMMENT ON COLUMN flowctl.history.previous_event_id IS 'the event that led to this one; 0: none';
+COMMENT ON COLUMN flowctl.history.at IS 'when it happened';
+COMMENT ON COLUMN flowctl.history.type IS 'AWS''s event type: ExecutionStarted, TaskStateEntered, TaskScheduled, ...';
+COMMENT ON COLUMN flowctl.history.details IS
+    'content of AWS''s ...EventDetails object, input and output as JSON; NULL: the event has none';
+
+CREATE VIEW flowctl.steps WITH (security_barrier) AS
+    SELECT s.run_id, s.path, s.state, s.visit, s.type,
+           CASE WHEN s.exit_id IS NOT NULL AND coalesce(s.failure_id > s.success_id, s.failure_id IS NOT NULL)
+                THEN 'CAUGHT_ERROR'
+                WHEN s.exit_id IS NOT NULL THEN 'SUCCEEDED'
+                WHEN s.aborted_at IS NOT NULL OR r.status = 'ABORTED' THEN 'ABORTED'
+                WHEN r.status = 'RUNNING' THEN 'RUNNING'
+                WHEN r.status = 'TIMED_OUT' OR s.last_timed_out THEN 'TIMED_OUT'
+                ELSE 'FAILED'
+           END AS status,
+           s.attempts, s.entered_at,
+           coalesce(s.exited_at, s.aborted_at, r.ended_at) AS exited_at,
+           (SELECT CASE WHEN e.payload_ref IS NULL THEN e.payload
+                        WHEN e.payload_ref = 0 THEN r.input
+                        ELSE (SELECT p.payload FROM flowctl.history_event p
+                              WHERE p.run_id = e.run_id AND p.event_id = e.payload_ref)
+                   END::pg_catalog.jsonb
+            FROM flowctl.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.entry_id) AS input,
+           (SELECT CASE WHEN e.payload_ref IS NULL THEN e.payload
+                        WHEN e.payload_ref = 0 THEN r.input
+                        ELSE (SELECT p.payload FROM flowctl.history_event p
+                              WHERE p.run_id = e.run_id AND p.event_id = e.payload_ref)
+                   END::pg_catalog.jsonb
+            FROM flowctl.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.exit_id) AS output,
+           CASE WHEN s.failure_id IS NOT NULL
+                THEN (SELECT e.details::pg_catalog.jsonb ->> 'error' FROM flowctl.history_event e
+                      WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
+                WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.error
+           END AS error,
+           CASE WHEN s.failure_id IS NOT NULL
+                THEN (SELECT e.details::pg_catalog.jsonb ->> 'cause' FROM flowctl.history_event e
+                      WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
+                WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.cause
+           END AS cause
+    FROM (SELECT h.run_id, h.path, h.state, h.visit,
+                 pg_catalog.min(pg_catalog.replace(h.type, 'StateEntered', '')) FILTER (WHERE h.type LIKE '%StateEntered') AS type,
+                 pg_catalog.min(h.event_id) FILTER (WHERE h.type LIKE '%StateEntered') AS entry_id,
+                 pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%StateExited') AS exit_id,
+                 pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%Succeeded') AS success_id,
+                 pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%Failed' OR h.type LIKE '%TimedOut') AS failure_id,
+                 coalesce(pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%TimedOut')
+                          = pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%Failed' OR h.type LIKE '%TimedOut'),
+                          false) AS last_timed_out,
+                 pg_catalog.count(*) FILTER (WHERE h.type LIKE '%Scheduled') AS attempts,
+                 pg_catalog.min(h.at) FILTER (WHERE h.type LIKE '%StateEntered') AS entered_at,
+                 pg_catalog.max(h.at) FILTER (WHERE h.type LIKE '%StateExited') AS exited_at,
+                 pg_catalog.max(h.at) FILTER (WHERE h.type LIKE '%StateAborted') AS aborted_at
+          FROM flowctl.history_event h
+          WHERE h.state IS NOT NULL AND h.type NOT LIKE 'Execution%' AND h.type NOT LIKE 'MapIteration%'
+          GROUP BY h.run_id, h.path, h.state, h.visit) s
+         JOIN flowctl.run r ON r.run_id = s.run_id
+         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    WHERE s.entry_id IS NOT NULL
+      AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+           OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
+           OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m));
+COMMENT ON VIEW flowctl.steps IS 'one row for each time that a run entered a state';
+COMMENT ON COLUMN flowctl.steps.run_id IS 'the run';
+COMMENT ON COLUMN flowctl.steps.path IS 'branch and item that the state was in: /<state>/<number> for each level; empty at the top level';
+COMMENT ON COLUMN flowctl.steps.state IS 'name of the state';
+COMMENT ON COLUMN flowctl.steps.visit IS 'from 1: how often this path has entered this state';
+COMMENT ON COLUMN flowctl.steps.type IS 'Pass | Task | Choice | Wait | Succeed | Fail | Parallel | Map';
+COMMENT ON COLUMN flowctl.steps.status IS 'RUNNING | SUCCEEDED | CAUGHT_ERROR | FAILED | TIMED_OUT | ABORTED';
+COMMENT ON COLUMN flowctl.steps.attempts IS 'how often the task was scheduled: 1 and its retries; 0: the state is no task';
+COMMENT ON COLUMN flowctl.steps.entered_at IS 'when the state was entered';
+COMMENT ON COLUMN flowctl.steps.exited_at IS 'when it was left, by whatever way; NULL: it has not been';
+COMMENT ON COLUMN flowctl.steps.input IS 'what the state was entered with, any JSON';
+COMMENT ON COLUMN flowctl.steps.output IS 'what it was left with, any JSON; NULL: it was not exited';
+COMMENT ON COLUMN flowctl.steps.error IS 'name of its last error, also of one that a retry mended or a Catch took';
+COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
+
+CREATE VIEW flowctl.calls WITH (security_barrier) AS
+    SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.options_hash, c.method, c.host, c.url_path, o.address,
+           c.issuer, c.client_id, c.subject, c.actor, c.audience, c.scope, o.token_id, o.token_expires_at,
+           (SELECT pg_catalog.min(t.at) FROM flowctl.token_revocation t
+            WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
+           c.idempotency_key, c.started_at, o.duration, o.http_status, o.error, o.request_bytes, o.response_bytes,
+           c.request_hash, o.response_hash
+    FROM flowctl.call c
+         JOIN flowctl.run r ON r.run_id = c.run_id
+         LEFT JOIN flowctl.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
+         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m);
+COMMENT ON VIEW flowctl.calls IS 'one row for each attempt to call an endpoint: whose identity, which rights, where to, what came of it';
+COMMENT ON COLUMN flowctl.calls.run_id IS 'the run';
+COMMENT ON COLUMN flowctl.calls.path IS 'branch and item of the state, as in flowctl.steps';
+COMMENT ON COLUMN flowctl.calls.state IS 'the Task that called';
+COMMENT ON COLUMN flowctl.calls.visit IS 'from 1: how often the path had entered the state';
+COMMENT ON COLUMN flowctl.calls.attempt IS 'from 1, over the retries of this visit; repeated where a crash repeated the call';
+COMMENT ON COLUMN flowctl.calls.endpoint IS 'name of the foreign server';
+COMMENT ON COLUMN flowctl.calls.options_hash IS 'SHA-256 (hex) of the options of endpoint, issuer and user mapping at that time';
+COMMENT ON COLUMN flowctl.calls.method IS 'HTTP method';
+COMMENT ON COLUMN flowctl.calls.host IS 'host called, and port where it is not the scheme''s own';
+COMMENT ON COLUMN flowctl.calls.url_path IS 'path called, without query';
+COMMENT ON COLUMN flowctl.calls.address IS 'the address that the connection led to';
+COMMENT ON COLUMN flowctl.calls.issuer IS 'URL of the issuer of the credential; NULL: the call carried none';
+COMMENT ON COLUMN flowctl.calls.client_id IS 'the client that the credential was issued to';
+COMMENT ON COLUMN flowctl.calls.subject IS 'the end user for whom it was issued; NULL: none';
+COMMENT ON COLUMN flowctl.calls.actor IS 'who acts for the end user; NULL: none';
+COMMENT ON COLUMN flowctl.calls.audience IS 'the audience or resource that was asked for';
+COMMENT ON COLUMN flowctl.calls.scope IS 'the scope that was asked for';
+COMMENT ON COLUMN flowctl.calls.token_id IS 'jti of the token, or the beginning of its SHA-256 (hex): to find it in the issuer''s log';
+COMMENT ON COLUMN flowctl.calls.token_expires_at IS 'when the token ends by itself';
+COMMENT ON COLUMN flowctl.calls.revoked_at IS 'when the issuer confirmed its revocation; NULL: it did not';
+COMMENT ON COLUMN flowctl.calls.idempotency_key IS 'the Idempotency-Key that was sent';
+COMMENT ON COLUMN flowctl.calls.started_at IS 'when the intent was recorded, just before the call left';
+COMMENT ON COLUMN flowctl.calls.duration IS 'from there to the whole answer, token included; NULL: no outcome yet';
+COMMENT ON COLUMN flowctl.calls.http_status IS 'HTTP status of the answer; NULL: none came';
+COMMENT ON COLUMN flowctl.calls.error IS 'error name of the attempt; NULL: it succeeded, or has no outcome yet';
+COMMENT ON COLUMN flowctl.calls.request_bytes IS 'bytes of the request''s body';
+COMMENT ON COLUMN flowctl.calls.response_bytes IS 'bytes of the answer''s body';
+COMMENT ON COLUMN flowctl.calls.request_hash IS 'SHA-256 (hex) of the request''s body';
+COMMENT ON COLUMN flowctl.calls.response_hash IS 'SHA-256 (hex) of the answer''s body';
+
+CREATE VIEW flowctl.workers WITH (security_barrier) AS
+    SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at
+    FROM flowctl.worker_status() s;
+COMMENT ON VIEW flowctl.workers IS 'the background workers of this database';
+COMMENT ON COLUMN flowctl.workers.database IS 'the database';
+COMMENT ON COLUMN flowctl.workers.pid IS 'process id, as in pg_stat_activity';
+COMMENT ON COLUMN flowctl.workers.shard IS 'from 0: the share of the runs that it carries';
+COMMENT ON COLUMN flowctl.workers.shards IS 'how many workers the database has (flowctl.workers)';
+COMMENT ON COLUMN flowctl.workers.started_at IS 'when it began';
+COMMENT ON COLUMN flowctl.workers.runs_open IS 'open runs that it holds in memory';
+COMMENT ON COLUMN flowctl.workers.calls_open IS 'calls under way';
+COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
+COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
+COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';

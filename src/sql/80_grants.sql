@@ -1,0 +1,29 @@
+
+-- Privileges, said in full: what PUBLIC may have, and that nobody but the owner touches the engine's tables. Functions whose
+-- rights are checked inside are executable for all (flow_rights.hpp says by what).
+
+REVOKE ALL ON SCHEMA flowctl FROM PUBLIC;
+GRANT USAGE ON SCHEMA flowctl TO PUBLIC;
+
+COMMENT ON SCHEMA flowctl IS 'workflows in Amazon States Language: functions and views for users, tables of the engine';
+COMMENT ON SEQUENCE flowctl.control_control_id_seq IS 'numbers of the rows of flowctl.control';
+
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA flowctl FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA flowctl FROM PUBLIC;
+GRANT SELECT ON flowctl.flows, flowctl.flow_versions, flowctl.runs, flowctl.history, flowctl.steps, flowctl.calls,
+    flowctl.workers TO PUBLIC;
+
+REVOKE ALL ON FUNCTION
+    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json), flowctl.drop_flow(text),
+    flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
+    flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION
+    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json), flowctl.drop_flow(text),
+    flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
+    flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
+    TO PUBLIC;
+
+-- The view flowctl.workers calls it as the user who reads the view.
+REVOKE ALL ON FUNCTION flowctl.worker_status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl.worker_status() TO PUBLIC;
