@@ -21,10 +21,12 @@ namespace {
 
 constexpr std::size_t kMaxItems = 512;                  // of one turn
 constexpr std::int64_t kMaxTurnMicros = 50'000;         // of advancing; what is left waits for the next turn
-constexpr std::int64_t kHorizonMicros = 60'000'000;     // runs due within it are held in memory
 constexpr std::int64_t kMaxDueLoaded = 10'000;
 constexpr std::int64_t kPauseMicros = 1'000'000;        // after a failure of the server
 constexpr std::size_t kMaxVersions = 1'000;             // compiled and cached
+
+// Runs that are due within it are held in memory; sweeps, which load the others, come more often.
+std::int64_t horizon_micros() { return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000; }
 
 machine::Instant now_micros() { return to_unix_micros(GetCurrentTimestamp()); }
 
@@ -92,7 +94,7 @@ void Engine::sweep() {
             next.snapshot = store::current_snapshot(spi);
             fresh = store::find_fresh(spi, position_);
             if (!started_) parked = store::find_interrupted(spi);
-            const std::vector<Uuid> soon = store::find_due(spi, now + kHorizonMicros, kMaxDueLoaded);
+            const std::vector<Uuid> soon = store::find_due(spi, now + horizon_micros(), kMaxDueLoaded);
             parked.insert(parked.end(), soon.begin(), soon.end());
         }
         controls = store::find_controls(spi);
@@ -538,7 +540,7 @@ void Engine::carry_out(Batch& batch) {
 
 // Runs that nothing is expected of soon leave memory; an EXPRESS run has no stored frame to come back from.
 void Engine::park(const Batch& batch) {
-    const machine::Instant horizon = now_micros() + kHorizonMicros;
+    const machine::Instant horizon = now_micros() + horizon_micros();
     for (const auto& [id, working] : batch.working) {
         LiveRun* run = live_.find(id);
         if (run == nullptr || run->express || !run->calls.empty()) continue;

@@ -20,7 +20,7 @@ std::optional<std::string_view> view(const std::optional<std::string>& value) {
 static Statement append_history_sql(R"(
     INSERT INTO flowctl.history_event (run_id, event_id, previous_event_id, at, type, details, payload_key, payload,
                                        payload_ref, path, state, visit, attempt)
-    SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13))",
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13))",
                                     {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID,
                                      TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
                                      INT4ARRAYOID, INT4ARRAYOID});
@@ -73,7 +73,7 @@ static Statement append_calls_sql(R"(
     INSERT INTO flowctl.call (run_id, call_id, sending, path, state, visit, attempt, endpoint, options_hash, method, host,
                               url_path, issuer, client_id, subject, audience, scope, idempotency_key, request_hash,
                               started_at)
-    SELECT * FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
                                     $19, $20))",
                                   {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
                                    INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
@@ -130,7 +130,7 @@ static Statement append_outcomes_sql(R"(
     SELECT u.run_id, u.call_id, u.sending, u.ended_at, pg_catalog.make_interval(secs => u.micros / 1000000.0), u.sends,
            u.http_status, u.error, u.address, u.token_id, u.token_expires_at, u.request_bytes, u.response_bytes,
            u.response_hash
-    FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          AS u(run_id, call_id, sending, ended_at, micros, sends, http_status, error, address, token_id, token_expires_at,
               request_bytes, response_bytes, response_hash))",
                                      {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID,

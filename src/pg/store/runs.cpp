@@ -58,7 +58,7 @@ static Statement load_runs_sql(R"(
     SELECT r.run_id, r.flow_id, r.flow, r.version, r.type = 'EXPRESS', r.name, r.status = 'RUNNING', r.input, r.event,
            r.traceparent, r.started_at, r.flow_owner::oid, r.role::oid, r.subject, r.redrive_count, r.redriven_at,
            f.frame
-    FROM pg_catalog.unnest($1) AS wanted(id)
+    FROM unnest($1) AS wanted(id)
          JOIN flowctl.run r ON r.run_id = wanted.id
          LEFT JOIN flowctl.frame f ON f.run_id = r.run_id)",
                                {UUIDARRAYOID});
@@ -93,7 +93,7 @@ std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids) {
 static Statement save_frames_sql(R"(
     INSERT INTO flowctl.frame AS f (run_id, bucket, phase, current_state, due_at, frame)
     SELECT u.run_id, pg_catalog.get_byte(pg_catalog.uuid_send(u.run_id), 15) % 64, u.phase, u.state, u.due, u.frame
-    FROM pg_catalog.unnest($1, $2, $3, $4, $5) AS u(run_id, phase, state, due, frame)
+    FROM unnest($1, $2, $3, $4, $5) AS u(run_id, phase, state, due, frame)
     ON CONFLICT (run_id) DO UPDATE
     SET phase = excluded.phase, current_state = excluded.current_state, due_at = excluded.due_at, frame = excluded.frame)",
                                  {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID});
@@ -123,7 +123,7 @@ static Statement end_runs_sql(R"(
     UPDATE flowctl.run r
     SET status = u.status, output = u.output, output_ref = u.output_ref, error = u.error, cause = u.cause,
         ended_at = u.ended_at
-    FROM pg_catalog.unnest($1, $2, $3, $4, $5, $6, $7) AS u(run_id, status, output, output_ref, error, cause, ended_at)
+    FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u(run_id, status, output, output_ref, error, cause, ended_at)
     WHERE r.run_id = u.run_id)",
                               {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
                                TIMESTAMPTZARRAYOID});
