@@ -1,0 +1,32 @@
+// Evaluation of paths and calls within a scope, shared by Expression and Template. Private to src/core/path.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+
+#include "core/path/intrinsic.hpp"
+
+namespace flowctl::path {
+
+// A compiled expression: a path or an intrinsic function, and its text.
+struct Expression::Impl {
+    std::string text;
+    std::variant<Query, Call> what;
+
+    static Result<std::shared_ptr<const Impl>, SyntaxError> compile(std::string_view text, Allow allow);
+};
+
+// The value that the query's root stands for; nullptr when its variable is not set.
+const json::Value* root_of(const Query& query, const Scope& scope);
+
+// The value a whole expression gives. On failure of a bare path, the text for a state's own fields ("Invalid
+// path
+// ..."), or, given the name of a template's field, the text for that.
+EvalResult evaluate_expression(const Expression::Impl& expression, const Scope& scope,
+                               std::optional<std::string_view> field);
+
+void collect_variables(const Expression::Impl& expression, std::set<std::string>& names);
+
+}  // namespace flowctl::path
