@@ -14,7 +14,7 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch) {
     execution.add("Name", run.execution_name);
     execution.add("RoleArn", run.role_arn);
     execution.add("StartTime", asl::format_instant(run.started_at));
-    execution.add("RedriveCount", json::Value::integer(run.redrive_count));
+    if (!run.express) execution.add("RedriveCount", json::Value::integer(run.redrive_count));
     if (run.redriven_at) execution.add("RedriveTime", asl::format_instant(*run.redriven_at));
 
     json::ObjectBuilder state;

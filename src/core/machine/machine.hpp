@@ -43,6 +43,7 @@ struct RunContext {
     Instant started_at = 0;
     json::Value input;  // Execution.Input: the run's input as given
     json::Value event;  // the CloudEvents envelope of what started the run, or null
+    bool express = false;            // an EXPRESS flow: its Context Object has no RedriveCount
     int redrive_count = 0;
     std::optional<Instant> redriven_at;
 };

@@ -1,0 +1,225 @@
+// The conformance runner: recorded executions and definitions against asl::compile() and machine::advance().
+//
+//   conformance <directory with asl.jsonl, lambda.jsonl, definitions.jsonl>  [part of a case's name]
+//
+// Prints what passed, failed, and cannot run yet, by what the cases need, and every case that failed. Exits with 1
+// when a case failed that needs only what this version has. With part of a name it also shows both histories.
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <set>
+
+#include "core/asl/asl.hpp"
+#include "match.hpp"
+#include "simulate.hpp"
+
+using namespace flowctl;
+using conformance::Execution;
+using conformance::Rules;
+using json::Value;
+
+namespace {
+
+struct Count {
+    int passed = 0;
+    int failed = 0;
+    int not_yet = 0;
+};
+
+std::string text_of(const Value& object, std::string_view key) {
+    const Value* value = object.find(key);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+// What this version does not have, found anywhere in a definition.
+void collect_later(const Value& value, std::set<std::string>& later) {
+    if (value.is_array()) {
+        for (const Value& item : value.items()) collect_later(item, later);
+    }
+    if (!value.is_object()) return;
+    const std::string type = text_of(value, "Type");
+    if (type == "Map" || type == "Parallel") later.insert(type);
+    if (text_of(value, "QueryLanguage") == "JSONata") later.insert("JSONata");
+    for (const auto& member : value.members()) collect_later(member.value, later);
+}
+
+std::string check_events(const Value& test_case, const Execution& execution, const Rules& rules) {
+    const Value* history = test_case.find("history");
+    if (history == nullptr || !history->is_array()) return "";
+    if (history->size() != execution.events.size()) {
+        return "history has " + std::to_string(execution.events.size()) + " events, not " +
+               std::to_string(history->size());
+    }
+    for (std::size_t i = 0; i < history->size(); ++i) {
+        const Value& expected = history->items()[i];
+        const Value& actual = execution.events[i];
+        // The region of an AWS service is not known here.
+        std::vector<json::Member> members;
+        for (const auto& member : expected.members()) {
+            Value value = member.value;
+            if (value.is_object() && value.find("region") != nullptr) {
+                std::vector<json::Member> kept;
+                for (const auto& detail : value.members()) {
+                    if (detail.key != "region") kept.push_back(detail);
+                }
+                value = Value::object(std::move(kept));
+            }
+            members.push_back({member.key, value});
+        }
+        const Value comparable = Value::object(std::move(members));
+        if (!matches(comparable, actual, rules)) {
+            return "event " + std::to_string(i + 1) + "\n      expected " + json::dump(comparable).substr(0, 1500) +
+                   "\n      actual   " + json::dump(actual).substr(0, 1500);
+        }
+    }
+    return "";
+}
+
+std::string check(const Value& test_case, const Execution& execution) {
+    if (!execution.stuck.empty()) return execution.stuck;
+    const Value& expected = *test_case.find("expected");
+    const Rules rules = Rules::of(test_case);
+    constexpr const char* kStatus[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"};
+    const auto& outcome = execution.outcome;
+    const std::string status = kStatus[static_cast<std::size_t>(outcome.status)];
+    std::string said = outcome.error.value_or("") + ": " + outcome.cause.value_or("");
+    if (text_of(expected, "status") != status) return "status " + status + " (" + said.substr(0, 600) + ")";
+    if (const Value* output = expected.find("output")) {
+        if (!outcome.output) return "no output";
+        if (!matches(*output, *outcome.output, rules)) {
+            return "output\n      expected " + json::dump(*output).substr(0, 800) + "\n      actual   " +
+                   json::dump(*outcome.output).substr(0, 800);
+        }
+    }
+    for (const char* key : {"error", "cause"}) {
+        const auto& actual = std::string_view(key) == "error" ? outcome.error : outcome.cause;
+        const Value* wanted = expected.find(key);
+        if ((wanted != nullptr) != actual.has_value()) return std::string(key) + (actual ? " is there" : " is missing");
+        if (wanted != nullptr && !matches(*wanted, Value::string(*actual), rules)) {
+            return std::string(key) + "\n      expected " + json::dump(*wanted).substr(0, 800) + "\n      actual   " +
+                   actual->substr(0, 800);
+        }
+    }
+    return check_events(test_case, execution, rules);
+}
+
+std::vector<Value> read_cases(const std::string& path) {
+    std::vector<Value> cases;
+    std::ifstream file(path);
+    std::string line;
+    while (std::getline(file, line)) {
+        auto parsed = json::parse(line, {.max_bytes = 64 << 20, .storable = false});
+        if (!parsed.ok()) {
+            std::printf("FAILED  %s: a line is no JSON: %s\n", path.c_str(), parsed.error().message.c_str());
+            std::exit(2);
+        }
+        cases.push_back(std::move(parsed).value());
+    }
+    return cases;
+}
+
+void print(const char* title, const std::map<std::string, Count>& counts) {
+    std::printf("%s\n", title);
+    for (const auto& [what, count] : counts)
+        std::printf("  %-28s %4d passed %4d failed %4d not yet\n", what.c_str(), count.passed, count.failed,
+                    count.not_yet);
+}
+
+// Runs executions; returns the number of failures.
+int run_executions(const std::string& path, const std::string& filter) {
+    std::map<std::string, Count> counts;
+    Count total;
+    for (const Value& test_case : read_cases(path)) {
+        const std::string name = text_of(test_case, "name");
+        if (!filter.empty() && name.find(filter) == std::string::npos) continue;
+        const Value& definition = *test_case.find("definition");
+        std::set<std::string> later;
+        collect_later(definition, later);
+        std::map<std::string, std::string> lambdas;
+        if (const Value* list = test_case.find("lambdas"); list != nullptr && list->is_object()) {
+            for (const auto& member : list->members())
+                lambdas[member.key] = member.value.is_string() ? std::string(member.value.as_string()) : "";
+        }
+        // What lambda:invoke wraps an answer in is the server side's work.
+        const std::string text = definition.is_string() ? std::string(definition.as_string()) : json::dump(definition);
+        if (text.find("states:::lambda:invoke") != std::string::npos) later.insert("lambda:invoke");
+
+        std::string problem;
+        if (later.empty()) {
+            const asl::Compiled compiled = asl::compile(text);
+            if (compiled.flow == nullptr) {
+                problem = "refused: " + compiled.findings.front().message + " at " + compiled.findings.front().location;
+            } else {
+                const Value* input = test_case.find("input");
+                const Execution execution =
+                    conformance::simulate(*compiled.flow, text_of(test_case, "sm_type") == "EXPRESS",
+                                          input != nullptr ? *input : Value::object({}), lambdas);
+                problem = check(test_case, execution);
+                if (!filter.empty()) {
+                    for (const Value& event : execution.events) std::printf("    %s\n", json::dump(event).c_str());
+                }
+            }
+            if (!problem.empty()) std::printf("FAILED  %s\n    %s\n", name.c_str(), problem.c_str());
+        }
+        const auto add = [&](Count& count) {
+            ++(!later.empty() ? count.not_yet : problem.empty() ? count.passed : count.failed);
+        };
+        add(total);
+        for (const std::string& what : later) add(counts[what]);
+        if (const Value* features = test_case.find("features"); features != nullptr && features->is_array()) {
+            for (const Value& feature : features->items()) add(counts[std::string(feature.as_string())]);
+        }
+    }
+    print(path.c_str(), counts);
+    std::printf("  %-28s %4d passed %4d failed %4d not yet\n", "total", total.passed, total.failed, total.not_yet);
+    return total.failed;
+}
+
+int run_definitions(const std::string& path, const std::string& filter, bool binding) {
+    Count accepted;
+    Count refused;
+    for (const Value& test_case : read_cases(path)) {
+        const std::string name = text_of(test_case, "name");
+        if (!filter.empty() && name.find(filter) == std::string::npos) continue;
+        const std::string text = text_of(test_case, "definition");
+        const bool valid = test_case.find("valid")->as_bool();
+        std::set<std::string> later;
+        if (auto parsed = json::parse(text); parsed.ok()) collect_later(parsed.value(), later);
+        if (text_of(test_case, "sm_type") == "EXPRESS" && !valid) later.insert("EXPRESS");
+        const asl::Compiled compiled = asl::compile(text);
+        Count& count = valid ? accepted : refused;
+        if (!later.empty()) {
+            ++count.not_yet;
+        } else if ((compiled.flow != nullptr) == valid) {
+            ++count.passed;
+        } else {
+            ++count.failed;
+            std::printf("%s  %s (%s)\n", binding ? "FAILED" : "differs", name.c_str(),
+                        valid ? "should be accepted" : "should be refused");
+        }
+        if (!compiled.findings.empty() && (!filter.empty() || (valid && later.empty()))) {
+            for (const asl::Finding& finding : compiled.findings)
+                std::printf("    %s %s: %s\n", finding.code.c_str(), finding.location.c_str(), finding.message.c_str());
+        }
+    }
+    print(path.c_str(), {{"valid", accepted}, {"invalid", refused}});
+    return binding ? accepted.failed + refused.failed : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string directory = argc > 1 ? argv[1] : "../shared/conformance";
+    const std::string filter = argc > 2 ? argv[2] : "";
+    if (!std::ifstream(directory + "/asl.jsonl")) {
+        std::printf("conformance: skipped, there is no %s/asl.jsonl\n", directory.c_str());
+        return 0;
+    }
+    int failed = run_executions(directory + "/asl.jsonl", filter);
+    failed += run_executions(directory + "/lambda.jsonl", filter);
+    failed += run_definitions(directory + "/definitions.jsonl", filter, true);
+    // Written by several people who disagree with AWS and each other: shown, not required.
+    run_definitions(directory + "/validator.jsonl", filter, false);
+    std::printf("conformance: %d failed\n", failed);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,247 @@
+// Definitions: what is accepted, and every finding with its place.
+#include <algorithm>
+
+#include "machine_support.hpp"
+
+using namespace flowctl;
+using namespace flowctl::test;
+
+namespace {
+
+// "CODE location: message", one a finding.
+std::vector<std::string> findings(std::string_view definition) {
+    std::vector<std::string> out;
+    const asl::Compiled compiled = asl::compile(definition);
+    for (const asl::Finding& f : compiled.findings) out.push_back(f.code + " " + f.location + ": " + f.message);
+    const bool any_error = std::any_of(compiled.findings.begin(), compiled.findings.end(), [](const asl::Finding& f) {
+        return f.severity == asl::Finding::Severity::Error;
+    });
+    EXPECT_EQ(compiled.flow == nullptr, any_error);
+    return out;
+}
+
+using Strings = std::vector<std::string>;
+
+std::string pass(const std::string& fields) { return states("A", R"("A": {"Type": "Pass", )" + fields + "}"); }
+std::string task(const std::string& fields) {
+    return states("A", R"("A": {"Type": "Task", "Resource": "flowctl:http:s", "End": true, )" + fields + "}");
+}
+
+// The findings of a definition whose single state is A, without the common part of their places.
+std::string only(const std::string& definition) {
+    const Strings all = findings(definition);
+    EXPECT_EQ(all.size(), 1u) << (all.size() > 1 ? all[1] : "");
+    if (all.empty()) return "";
+    const std::string prefix = "SCHEMA_VALIDATION_FAILED /States/A";
+    EXPECT_EQ(all[0].substr(0, prefix.size()), prefix) << all[0];
+    return all[0].substr(std::min(prefix.size(), all[0].size()));
+}
+
+}  // namespace
+
+TEST(Compile, AcceptsTheSmallestFlow) {
+    EXPECT_EQ(findings(pass(R"("End": true)")), Strings{});
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Succeed"})")), Strings{});
+}
+
+TEST(Compile, RefusesWhatIsNoDefinition) {
+    EXPECT_EQ(findings(""), Strings{"SCHEMA_VALIDATION_FAILED : Definition must be a valid JSON object"});
+    EXPECT_EQ(findings(" \n"), Strings{"SCHEMA_VALIDATION_FAILED : Definition must be a valid JSON object"});
+    EXPECT_EQ(findings("[]"), Strings{"SCHEMA_VALIDATION_FAILED : Definition must be a valid JSON object"});
+    const Strings not_json = findings("{\n\"StartAt\" 1}");
+    ASSERT_EQ(not_json.size(), 1u);
+    EXPECT_EQ(not_json[0].substr(0, 26), "INVALID_JSON_DESCRIPTION :");
+    EXPECT_NE(not_json[0].find("line 2, column"), std::string::npos) << not_json[0];
+    EXPECT_EQ(findings(std::string(1'048'577, ' ')).size(), 1u);
+    EXPECT_EQ(findings("{}"), Strings{"SCHEMA_VALIDATION_FAILED : These fields are required: [StartAt, States]"});
+}
+
+TEST(Compile, FindsEverythingAtOnceInDocumentOrder) {
+    EXPECT_EQ(findings(R"({"Version": "2.0", "Extra": 1, "StartAt": "A", "States": {
+                  "A": {"Type": "Pass", "InputPath": "no path", "Next": "Nowhere"},
+                  "B": {"Type": "Nap"},
+                  "C/d": {"Type": "Wait", "Seconds": -1, "Timestamp": "soon", "End": true}}, "TimeoutSeconds": 0})"),
+              (Strings{
+                  "SCHEMA_VALIDATION_FAILED : Field 'Extra' is not supported",
+                  "SCHEMA_VALIDATION_FAILED /Version: Value should be one of the following: [1.0]",
+                  findings(pass(R"("InputPath": "no path", "End": true)")).at(0),
+                  "MISSING_TRANSITION_TARGET /States/A/Next: Missing 'Next' target: Nowhere",
+                  "MISSING_TRANSITION_TARGET /States/B: State \"B\" is not reachable.",
+                  "SCHEMA_VALIDATION_FAILED /States/B/Type: The field 'Type' should have one of these values: [Task, "
+                  "Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
+                  "SCHEMA_VALIDATION_FAILED /States/C~1d: There should only be one of the following fields: "
+                  "[SecondsPath, Seconds, TimestampPath, Timestamp]",
+                  "MISSING_TRANSITION_TARGET /States/C~1d: State \"C/d\" is not reachable.",
+                  "SCHEMA_VALIDATION_FAILED /States/C~1d/Seconds: Minimum value is 0",
+                  "SCHEMA_VALIDATION_FAILED /States/C~1d/Timestamp: String does not match RFC3339 timestamp",
+                  "SCHEMA_VALIDATION_FAILED /TimeoutSeconds: Minimum value is 1",
+              }));
+}
+
+TEST(Compile, ChecksTransitions) {
+    EXPECT_EQ(only(pass(R"("Comment": "c", "Next": "A", "End": true)")),
+              ": There should only be one of the following fields: [Next, End]");
+    EXPECT_EQ(findings(states("X", R"("A": {"Type": "Succeed"})")),
+              (Strings{"MISSING_TRANSITION_TARGET /StartAt: Missing 'Next' target: X",
+                       "MISSING_TRANSITION_TARGET /States/A: State \"A\" is not reachable."}));
+    // A loop without an end says only that.
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"},
+                                      "C": {"Type": "Pass", "Next": "A"})")),
+              Strings{"MISSING_END_STATE : Workflow has no terminal state"});
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Pass", "Next": "A"}, "C": {"Type": "Succeed"})")),
+              Strings{"MISSING_TRANSITION_TARGET /States/C: State \"C\" is not reachable."});
+    // Catch, Default and choice rules reach states.
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Task", "Resource": "flowctl:http:s", "Next": "B",
+                                           "Catch": [{"ErrorEquals": ["x"], "Next": "C"}]},
+                                      "B": {"Type": "Choice", "Default": "D", "Choices": [
+                                           {"Variable": "$.x", "IsNull": true, "Next": "E"}]},
+                                      "C": {"Type": "Fail"}, "D": {"Type": "Fail"}, "E": {"Type": "Fail"})")),
+              Strings{});
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Choice", "Default": "P", "Choices": [
+                                           {"Variable": "$.x", "IsNull": true, "Next": "Q"}]},
+                                      "B": {"Type": "Fail"})")),
+              (Strings{"MISSING_TRANSITION_TARGET /States/A/Default: Missing 'Next' target: P",
+                       "MISSING_TRANSITION_TARGET /States/A/Choices/0/Next: Missing 'Next' target: Q",
+                       "MISSING_TRANSITION_TARGET /States/B: State \"B\" is not reachable."}));
+}
+
+TEST(Compile, ChecksFieldsOfStates) {
+    EXPECT_EQ(only(pass(R"("End": true, "Retry": [])")), ": Field 'Retry' is not supported");
+    EXPECT_EQ(only(pass(R"("End": true, "TimeoutSeconds": 1)")), ": Field 'TimeoutSeconds' is not supported");
+    EXPECT_EQ(only(pass(R"("End": true, "Comment": 1)")), "/Comment: Expected value of type String");
+    EXPECT_EQ(only(pass(R"("End": "true")")), "/End: Expected value of type Boolean");
+    EXPECT_EQ(only(task(R"("ResultSelector": "$.x")")), "/ResultSelector: Expected value of type Object");
+    EXPECT_EQ(only(task(R"("TimeoutSeconds": 1.5)")), "/TimeoutSeconds: Expected value of type Integer");
+    EXPECT_EQ(only(task(R"("TimeoutSeconds": 100000000)")), "/TimeoutSeconds: Maximum value is 99999999");
+    EXPECT_EQ(only(task(R"("TimeoutSeconds": 1e30)")), "/TimeoutSeconds: Maximum value is 99999999");
+    EXPECT_EQ(only(task(R"("TimeoutSeconds": 5, "TimeoutSecondsPath": "$.t")")),
+              ": There should only be one of the following fields: [TimeoutSeconds, TimeoutSecondsPath]");
+    EXPECT_EQ(only(task(R"("TimeoutSeconds": 5, "HeartbeatSeconds": 5)")),
+              "/HeartbeatSeconds: HeartbeatSeconds must be less than TimeoutSeconds");
+    EXPECT_EQ(only(states("A", R"("A": {"Type": "Task", "End": true})")),
+              ": These fields are required: [Resource]");
+    EXPECT_EQ(only(states("A", R"("A": {"Type": "Task", "Resource": "foo:bar", "End": true})")),
+              "/Resource: Value is not a valid resource ARN");
+    EXPECT_EQ(only(states("A", R"("A": {"Type": "Wait", "End": true})")),
+              ": There should be one of the following fields: [SecondsPath, Seconds, TimestampPath, Timestamp]");
+    EXPECT_EQ(only(states("A", R"("A": {"Type": "Fail", "Error": "e", "ErrorPath": "$.e"})")),
+              ": There should only be one of the following fields: [Error, ErrorPath]");
+    EXPECT_EQ(only(states("A", R"("A": {"Type": "Fail", "Next": "A"})")), ": Field 'Next' is not supported");
+    EXPECT_EQ(findings(states("A", R"("A": 1, "B": {"Type": "Succeed"})")).at(0),
+              "SCHEMA_VALIDATION_FAILED /States/A: Expected value of type Object");
+    EXPECT_EQ(findings(task(R"("TimeoutSecondsPath": "$.t", "HeartbeatSecondsPath": "$$.Execution.Input.h",
+                              "Credentials": {"RoleArn.$": "$.r"})")),
+              Strings{});
+}
+
+TEST(Compile, ChecksRetryAndCatch) {
+    const auto retry = [](const std::string& one) { return only(task("\"Retry\": [" + one + "]")); };
+    EXPECT_EQ(retry("{}"), "/Retry/0: These fields are required: [ErrorEquals]");
+    EXPECT_EQ(retry(R"({"ErrorEquals": []})"), "/Retry/0/ErrorEquals: Value cannot be empty");
+    EXPECT_EQ(retry(R"({"ErrorEquals": [true]})"), "/Retry/0/ErrorEquals/0: Expected value of type String");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["States.ALL", "x"]})"),
+              "/Retry/0/ErrorEquals: States.ALL must appear alone and at end of list");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["x"]})"),
+              "/Retry/0/ErrorEquals: States.ALL must appear alone and at end of list");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "IntervalSeconds": 0})"), "/Retry/0/IntervalSeconds: Minimum value is 1");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "MaxAttempts": -1})"), "/Retry/0/MaxAttempts: Minimum value is 0");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "BackoffRate": 0.9})"), "/Retry/0/BackoffRate: Minimum value is 1.0");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "BackoffRate": 1e999})"), "/Retry/0/BackoffRate: The number is too large");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "JitterStrategy": "SOME"})"),
+              "/Retry/0/JitterStrategy: Value should be one of the following: [NONE, FULL]");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "MaxDelaySeconds": 3, "IntervalSeconds": 3})"),
+              "/Retry/0/MaxDelaySeconds: MaxDelaySeconds must be greater than IntervalSeconds");
+    EXPECT_EQ(retry("1"), "/Retry/0: Expected value of type Object");
+    EXPECT_EQ(only(task(R"("Catch": {})")), "/Catch: Expected value of type Array");
+    EXPECT_EQ(only(task(R"("Catch": [{"ErrorEquals": ["x"]}])")), "/Catch/0: These fields are required: [Next]");
+    EXPECT_EQ(only(task(R"("Catch": [{"ErrorEquals": ["x"], "Next": "A", "Output": 1}])")),
+              "/Catch/0: Field 'Output' is not supported");
+}
+
+TEST(Compile, ChecksChoiceRules) {
+    const auto rule = [](const std::string& one) {
+        return only(states("A", R"("A": {"Type": "Choice", "Choices": [)" + one + R"(], "Default": "B"},
+                                   "B": {"Type": "Succeed"})"));
+    };
+    EXPECT_EQ(rule(""), "/Choices: Value cannot be empty");
+    EXPECT_EQ(rule(R"({"Variable": "$.x", "IsNull": true})"), "/Choices/0: These fields are required: [Next]");
+    EXPECT_EQ(rule(R"({"IsNull": true, "Next": "B"})"), "/Choices/0: These fields are required: [Variable]");
+    EXPECT_EQ(rule(R"({"Variable": "$.x", "Next": "B"})"),
+              "/Choices/0: A choice rule needs a comparison operator, And, Or or Not");
+    EXPECT_EQ(rule(R"({"Variable": "$.x", "IsNull": true, "IsString": true, "Next": "B"})"),
+              "/Choices/0: There should only be one of the following fields: [IsNull, IsString]");
+    EXPECT_EQ(rule(R"({"Variable": "$.x", "NumericEquals": "1", "Next": "B"})"),
+              "/Choices/0/NumericEquals: Expected value of type Number");
+    EXPECT_EQ(rule(R"({"Variable": "$.x", "TimestampEquals": "now", "Next": "B"})"),
+              "/Choices/0/TimestampEquals: String does not match RFC3339 timestamp");
+    EXPECT_EQ(rule(R"({"Variable": "$.x", "Unknown": 1, "IsNull": true, "Next": "B"})"),
+              "/Choices/0: Field 'Unknown' is not supported");
+    EXPECT_EQ(rule(R"({"And": [], "Next": "B"})"), "/Choices/0/And: Value cannot be empty");
+    EXPECT_EQ(rule(R"({"Not": {"Variable": "$.x", "IsNull": true, "Next": "B"}, "Next": "B"})"),
+              "/Choices/0/Not: Field 'Next' is not supported");
+    EXPECT_EQ(rule(R"({"Or": [{"And": [1]}], "Next": "B"})"), "/Choices/0/Or/0/And/0: Expected value of type Object");
+    EXPECT_EQ(rule(R"({"Variable": "$.x", "IsNull": true, "And": [{"Variable": "$.x", "IsNull": true}], "Next": "B"})")
+                  .substr(0, 18),
+              "/Choices/0: Field ");
+}
+
+TEST(Compile, ChecksNames) {
+    const std::string name(81, 'x');
+    EXPECT_EQ(findings(states(name, "\"" + name + R"(": {"Type": "Succeed"})")),
+              Strings{"SCHEMA_VALIDATION_FAILED /States/" + name + ": State name must be at most 80 characters long"});
+    std::string wide;
+    for (int i = 0; i < 80; ++i) wide += "\xc3\xa9";
+    EXPECT_EQ(findings(states(wide, "\"" + wide + R"(": {"Type": "Succeed"})")), Strings{});
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Succeed"}, "A": {"Type": "Fail"})")),
+              Strings{"INVALID_JSON_DESCRIPTION /States: Duplicate field 'A'"});
+    EXPECT_EQ(only(pass(R"("End": true, "Assign": {"1a": 1})")),
+              "/Assign/1a: The variable name '1a' is not a valid identifier");
+    EXPECT_EQ(only(pass(R"("End": true, "Assign": {"a.b": 1})")),
+              "/Assign/a.b: The variable name 'a.b' is not a valid identifier");
+    EXPECT_EQ(only(pass(R"("End": true, "Assign": {"a": 1, "a.$": "$"})")),
+              "/Assign/a.$: The variable 'a' is assigned twice");
+}
+
+TEST(Compile, SaysWhatItDoesNotRunYet) {
+    EXPECT_EQ(findings(R"({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": 1,
+                          "End": true}}})"),
+              Strings{"SCHEMA_VALIDATION_FAILED /QueryLanguage: This version of flowctl does not run it yet: the query "
+                      "language JSONata"});
+    EXPECT_EQ(only(pass(R"("QueryLanguage": "JSONata", "End": true)")),
+              "/QueryLanguage: This version of flowctl does not run it yet: the query language JSONata");
+    // What is inside is checked all the same.
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Parallel", "End": true, "Branches": [
+                                        {"StartAt": "B", "States": {"B": {"Type": "Pass", "Next": "A"},
+                                                                    "C": {"Type": "Succeed"}}}]})")),
+              (Strings{
+                  "SCHEMA_VALIDATION_FAILED /States/A/Type: This version of flowctl does not run it yet: the state "
+                  "type Parallel",
+                  "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/B/Next: Missing 'Next' target: A",
+                  "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/C: State \"C\" is not reachable."}));
+    EXPECT_EQ(findings(states("M", R"("M": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "M",
+                                        "States": {"M": {"Type": "Succeed"}}}})")),
+              (Strings{"SCHEMA_VALIDATION_FAILED /States/M/Type: This version of flowctl does not run it yet: the state "
+                       "type Map",
+                       "DUPLICATE_STATE_NAME /States/M/ItemProcessor/States/M: Duplicate State name: M"}));
+}
+
+TEST(Compile, SurvivesHostileDefinitions) {
+    // Deep nesting of what recurses.
+    std::string deep;
+    for (int i = 0; i < 490; ++i) deep += "{\"Not\": ";
+    deep += R"({"Variable": "$.x", "IsNull": true})";
+    for (int i = 0; i < 490; ++i) deep += "}";
+    deep.back() = ',';
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Choice", "Choices": [)" + deep + R"("Next": "B"}], "Default": "B"},
+                                      "B": {"Type": "Succeed"})")),
+              Strings{});
+    std::string branches = R"({"StartAt": "x", "States": {}})";
+    for (int i = 0; i < 200; ++i)
+        branches = R"({"StartAt": "x", "States": {"x": {"Type": "Parallel", "Branches": [)" + branches + "]}}}";
+    EXPECT_EQ(findings(branches).size(), 100u);
+    EXPECT_EQ(findings(std::string(5'000, '[')).size(), 1u);
+    // A million mistakes give a hundred findings, and soon.
+    std::string many = R"({"StartAt": "s", "States": {)";
+    for (int i = 0; i < 20'000; ++i) many += (i > 0 ? ",\"s" : "\"s") + std::to_string(i) + R"(": {"Type":"Pass","Nxt":1})";
+    EXPECT_EQ(findings(many + "}}").size(), 100u);
+}

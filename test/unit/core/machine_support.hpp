@@ -1,0 +1,113 @@
+// A run for tests: a flow, a frame, a clock that the test moves, and everything that advance() gave so far.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "core/asl/asl.hpp"
+#include "core/json.hpp"
+#include "core/machine/machine.hpp"
+
+namespace flowctl::test {
+
+constexpr machine::Instant kSecond = 1'000'000;
+
+inline json::Value value(std::string_view text) {
+    auto parsed = json::parse(text);
+    EXPECT_TRUE(parsed.ok()) << text;
+    return parsed.ok() ? parsed.value() : json::Value();
+}
+
+inline std::shared_ptr<const asl::Flow> flow_of(std::string_view definition) {
+    asl::Compiled compiled = asl::compile(definition);
+    for (const asl::Finding& finding : compiled.findings)
+        ADD_FAILURE() << finding.location << ": " << finding.message;
+    return compiled.flow;
+}
+
+class TestRun {
+  public:
+    explicit TestRun(std::string_view definition, std::string_view input = "{}") : flow_(flow_of(definition)) {
+        run.execution_id = "arn:flowctl:db:execution:f:1";
+        run.execution_name = "one";
+        run.role_arn = "arn:flowctl:db:role/r";
+        run.state_machine_id = "arn:flowctl:db:stateMachine:f";
+        run.state_machine_name = "f";
+        run.started_at = now.at;
+        run.input = value(input);
+    }
+
+    const machine::Step& start() { return give(machine::Started{}); }
+    const machine::Step& give(const machine::Event& event) {
+        if (save_between_steps) {
+            auto text = json::parse(json::dump(frame.save()));
+            EXPECT_TRUE(text.ok());
+            auto loaded = machine::Frame::load(text.value());
+            EXPECT_TRUE(loaded.ok()) << (loaded.ok() ? "" : loaded.error());
+            frame = std::move(loaded).value();
+        }
+        ++now.seed;
+        step = machine::advance(*flow_, run, limits, frame, event, now);
+        for (const machine::HistoryEvent& each : step.history) history.push_back(each);
+        return step;
+    }
+    const machine::Step& succeed(std::string_view output) {
+        return give(machine::TaskSucceeded{last_call().id, value(output)});
+    }
+    const machine::Step& fail(const std::string& error, const std::string& cause = "") {
+        return give(machine::TaskFailed{last_call().id, error, cause});
+    }
+    // Lets the clock reach the next deadline.
+    const machine::Step& tick() {
+        EXPECT_TRUE(step.next_due.has_value());
+        now.at = std::max(now.at, step.next_due.value_or(now.at));
+        return give(machine::TimerFired{});
+    }
+    const machine::Step& after(machine::Instant delay) {
+        now.at += delay;
+        return give(machine::TimerFired{});
+    }
+
+    const machine::Call& last_call() {
+        for (const machine::Effect& effect : step.effects) {
+            if (const auto* call = std::get_if<machine::Call>(&effect)) call_ = *call;
+        }
+        return call_;
+    }
+    std::vector<std::string> types() const {
+        std::vector<std::string> out;
+        for (const auto& event : history) out.emplace_back(event.type);
+        return out;
+    }
+    // The payload of an event, wherever it is held.
+    json::Value payload(std::int64_t id) const {
+        if (id == 0) return run.input;
+        const machine::HistoryEvent& event = history.at(static_cast<std::size_t>(id - 1));
+        return event.payload ? *event.payload : payload(event.payload_ref.value());
+    }
+    std::string output() const { return step.outcome.output ? json::dump(*step.outcome.output) : "none"; }
+    std::string error() const { return step.outcome.error.value_or("none"); }
+    std::string cause() const { return step.outcome.cause.value_or("none"); }
+    machine::Status status() const { return step.outcome.status; }
+
+    machine::RunContext run;
+    machine::Limits limits;
+    machine::Now now{1'790'000'000 * kSecond, 7};
+    machine::Frame frame;
+    machine::Step step;
+    std::vector<machine::HistoryEvent> history;
+    bool save_between_steps = false;
+
+  private:
+    std::shared_ptr<const asl::Flow> flow_;
+    machine::Call call_;
+};
+
+// {"StartAt": <first>, "States": {...}}
+inline std::string states(const std::string& first, const std::string& body) {
+    return "{\"StartAt\": \"" + first + "\", \"States\": {" + body + "}}";
+}
+
+}  // namespace flowctl::test
