@@ -4,8 +4,8 @@
 // runs, its database is barred and its workers are sent away; the bar ends with the transaction, whether the
 // command worked or not (wake). These are:
 //   DROP DATABASE, ALTER DATABASE ... RENAME and SET TABLESPACE, and CREATE DATABASE for its template;
-//   for this database: DROP EXTENSION, DROP SCHEMA flowctl, DROP OWNED of the extension's owner, ALTER
-//   EXTENSION, because a worker in the middle of a turn could end in a deadlock with them.
+//   for this database: DROP EXTENSION, ALTER EXTENSION, DROP OWNED of the extension's owner, because a worker
+//   in the middle of a turn could end in a deadlock with them.
 // Who may not run the command anyway cannot use it to send workers away.
 //
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
@@ -25,7 +25,6 @@ namespace flowctl::pg::hooks {
 namespace {
 
 constexpr const char* kExtension = "pg_flowctl";
-constexpr const char* kSchema = "flowctl";
 constexpr int kPatience = 500;  // ms until a worker's turn is cancelled
 
 ProcessUtility_hook_type next_utility_hook = nullptr;
@@ -144,8 +143,7 @@ void before_command(Node* statement) {
         }
         case T_DropStmt: {
             auto* drop = reinterpret_cast<DropStmt*>(statement);
-            if ((drop->removeType == OBJECT_EXTENSION && names(drop->objects, kExtension)) ||
-                (drop->removeType == OBJECT_SCHEMA && names(drop->objects, kSchema)))
+            if (drop->removeType == OBJECT_EXTENSION && names(drop->objects, kExtension))
                 free_this_database();
             break;
         }

@@ -227,8 +227,8 @@ void Launcher::start_missing() {
             probes++;
         shards.push_back(worker.shard);
     }
+    if (now_ < next_registration_) return;
     for (auto& [oid, database] : databases_) {
-        if (now_ < next_registration_) return;
         if (database.extension == Extension::kLacking || database.not_before > now_ || shmem::barred(oid))
             continue;
         const std::vector<int>& shards = present[oid];
@@ -240,10 +240,14 @@ void Launcher::start_missing() {
         }
         for (int shard = 0; shard < (unknown ? 1 : guc::workers); shard++) {
             if (std::find(shards.begin(), shards.end(), shard) != shards.end()) continue;
-            if (!start(oid, database, shard, guc::workers)) break;
+            if (!start(oid, database, shard, guc::workers)) {
+                if (now_ < next_registration_) return;
+                break;
+            }
             if (unknown) probes++;
         }
     }
+    if (!waiting_for_probes_) shortage_reported_ = false;
 }
 
 bool Launcher::start(Oid oid, Database& database, int shard, int shards) {
@@ -288,7 +292,6 @@ bool Launcher::start(Oid oid, Database& database, int shard, int shards) {
     }
     handles_[static_cast<std::size_t>(slot)] = handle;
     database.poked = false;
-    shortage_reported_ = false;
     return true;
 }
 

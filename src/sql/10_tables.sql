@@ -1,5 +1,9 @@
 \echo Use "CREATE EXTENSION pg_flowctl" to load this file. \quit
 
+-- Created here, not by the control file's `schema`: so it is the extension's own, nobody can have made it before, and it
+-- goes with DROP EXTENSION.
+CREATE SCHEMA flowctl;
+
 -- The tables of the engine. Nobody but the extension's owner reads or writes them directly: users have the functions
 -- (40_functions.sql) and the views (60_views.sql). Payloads are JSON text, converted to jsonb by the views only.
 
