@@ -210,25 +210,28 @@ std::optional<std::int64_t> Rows::optional_timestamp(std::size_t row, int column
 
 // ---------------------------------------------------------------------------------------------- connection
 
-Spi::Spi() : exceptions_at_entry_(std::uncaught_exceptions()) {
+Spi::Spi() {
     guarded([] {
         if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
     });
 }
 
 Spi::~Spi() {
-    // When an error is passing, the abort of the (sub)transaction ends the connection.
-    if (std::uncaught_exceptions() == exceptions_at_entry_) SPI_finish();
+    // After an ERROR of the server's, the abort of the (sub)transaction ends the connection. An error of our own may be
+    // caught and the transaction go on, so the connection must end here.
+    if (!failed_) SPI_finish();
 }
 
 void Spi::prepare(Statement& statement) {
     if (statement.plan_ != nullptr) return;
+    failed_ = true;
     guarded([&] {
         SPIPlanPtr plan = SPI_prepare(statement.sql_, static_cast<int>(statement.count_), statement.types_);
         if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
         if (SPI_keepplan(plan) != 0) elog(ERROR, "SPI_keepplan failed");
         statement.plan_ = plan;
     });
+    failed_ = false;
 }
 
 Rows Spi::run(Statement& statement, Params params) {
@@ -236,10 +239,12 @@ Rows Spi::run(Statement& statement, Params params) {
     if (params.size() != statement.count_) throw std::logic_error("wrong number of parameters for a statement");
     Datum* values = params.values();
     const char* nulls = params.nulls();
+    failed_ = true;
     guarded([&] {
         int result = SPI_execute_plan(statement.plan_, values, nulls, false, 0);
         if (result < 0) elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
     });
+    failed_ = false;
     return Rows(SPI_tuptable, SPI_processed);
 }
 
@@ -248,11 +253,13 @@ Rows Spi::run_latest(Statement& statement, Params params) {
     if (params.size() != statement.count_) throw std::logic_error("wrong number of parameters for a statement");
     Datum* values = params.values();
     const char* nulls = params.nulls();
+    failed_ = true;
     guarded([&] {
         int result = SPI_execute_snapshot(statement.plan_, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true,
                                           false, 0);
         if (result < 0) elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result));
     });
+    failed_ = false;
     return Rows(SPI_tuptable, SPI_processed);
 }
 

@@ -122,7 +122,7 @@ class Spi {
 
   private:
     void prepare(Statement& statement);
-    int exceptions_at_entry_;
+    bool failed_ = false;  // a statement raised: what it left is the abort's to clean up
 };
 
 // Acts as the extension's owner while it lives: for the few statements that touch the engine's tables on behalf of a
