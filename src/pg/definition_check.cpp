@@ -75,6 +75,8 @@ class Walk {
         const auto resource = asl::Resource::parse(text);
         if (!resource) return;
         using Kind = asl::Resource::Kind;
+        if (resource->sync || resource->wait_for_token)
+            return refuse("the suffixes .sync and .waitForTaskToken", location);
         switch (resource->kind) {
             case Kind::Http:
             case Kind::HttpInvoke:
@@ -85,11 +87,21 @@ class Walk {
                     return;  // the state's arguments name the target
                 return check_arn(resource->text, location);
             case Kind::AwsHttp:
+                return;  // ConnectionArn, in the state's input, names the endpoint
             case Kind::Sql:
+                return refuse("flowctl:sql", location);
             case Kind::Flow:
+                return refuse("child flows", location);
             case Kind::Activity:
-                return;
+                return refuse("activities", location);
         }
+    }
+
+    // Valid in the language, but nothing here would carry it out.
+    void refuse(std::string_view what, const std::string& location) {
+        findings_.push_back({asl::Finding::Severity::Error, kNotUsable, location,
+                             "this version of pg_flowctl does not run " + std::string(what) +
+                                 "; use flowctl:http:<server>"});
     }
 
     void check_arn(std::string_view arn, const std::string& location) {
