@@ -44,15 +44,15 @@ main() {
     heading "What shop looks at"
     show runs "The runs: one for each order. 1003 was over the payment service's limit, and the transaction of 1004 was rolled back, so it has none."
     show steps "The steps of each run, with the attempts it took."
-    show calls "The calls that left the server: as whom, for which audience and scope, to which host, with what result, how long."
-    show history "The history of order 1002, which failed first and was retried; the Idempotency-Key stays the same."
+    show calls "The calls that left the server: as whom, for which audience and scope, to which host, with what result, how long. A repeated call keeps its Idempotency-Key."
+    show history "The history of order 1002, which failed first and was retried."
 
     heading "What the services saw"
     say "Each call came with a token of its own audience and scope; the repeated ones with the key of the first:"
     show_service payment
     show_service shipping
     say
-    say "They let nobody else in. Calls made directly to the payment service with tokens of every kind:"
+    say "They let nobody else in. Calls that were made directly to the payment service with tokens of every kind:"
     knock || die "the payment service did not refuse what it must refuse"
 
     heading "Checking"

@@ -74,7 +74,8 @@ sub wait_for_query
 	my ($status, $out, $err);
 	do
 	{
-		($status, $out, $err) = $node->psql($dbname // 'postgres', $sql);
+		# While a server restarts, psql may be gone before it has read the query: IPC::Run dies of that.
+		eval { ($status, $out, $err) = $node->psql($dbname // 'postgres', $sql); 1 } or ($status, $out, $err) = (-1, '', $@);
 		return 1 if $status == 0 && $out eq $expected;
 		sleep 0.05;
 	} while (time < $end);
