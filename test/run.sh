@@ -113,8 +113,9 @@ part_conformance() {
         say "  skipped: there are no cases in $(dirname "$ROOT")/shared/conformance"
         return
     fi
-    run_logged conformance ' passed, |: error: |FAILED' timeout 900 make -C "$ROOT" conformance WERROR=1 JOBS="$PARALLEL"
-    account conformance "$(count_summary "$LOGS/conformance.log" $?)"
+    run_logged conformance '^  (total|valid|invalid) |^/.*jsonl$|: error: |^FAILED' \
+        timeout 900 make -C "$ROOT" conformance WERROR=1 JOBS="$PARALLEL"
+    account conformance "$(count_conformance "$LOGS/conformance.log" $?)"
 }
 
 part_regress() {

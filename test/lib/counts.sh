@@ -40,3 +40,17 @@ count_summary() {
             print passed + 0, failed + 0
         }' "$1"
 }
+
+# The conformance runner: a table for each file of cases. Executions end with a line "total"; of the definitions those
+# recorded on AWS count, the validators' own are shown only. $2 is the exit status.
+count_conformance() {
+    awk -v status="$2" '
+        /^[^ ].*\.jsonl$/ { file = $0 }
+        /^  total / || (file ~ /definitions\.jsonl$/ && /^  (valid|invalid) /) {
+            passed += $2; failed += $4; tables++
+        }
+        END {
+            if (tables == 0 || (status != 0 && failed == 0)) failed++
+            print passed + 0, failed + 0
+        }' "$1"
+}
