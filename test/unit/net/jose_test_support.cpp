@@ -89,6 +89,72 @@ std::string public_pem(const Key& key) {
     return written([&](BIO* bio) { return PEM_write_bio_PUBKEY(bio, key.get()); });
 }
 
+std::string public_jwk(const Key& key, const std::string& more) {
+    const auto number = [&](const char* name) {
+        BIGNUM* raw = nullptr;
+        EVP_PKEY_get_bn_param(key.get(), name, &raw);
+        const std::unique_ptr<BIGNUM, decltype(&BN_free)> owner(raw, BN_free);
+        // As wide as the curve, or for RSA as short as the number.
+        const bool rsa = EVP_PKEY_is_a(key.get(), "RSA") == 1;
+        std::string bytes(rsa ? static_cast<std::size_t>(BN_num_bytes(raw))
+                              : static_cast<std::size_t>(EVP_PKEY_get_bits(key.get()) + 7) / 8,
+                          '\0');
+        BN_bn2binpad(raw, reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+        return base64url_encode(bytes);
+    };
+    if (EVP_PKEY_is_a(key.get(), "RSA") == 1) {
+        return R"({"kty":"RSA","n":")" + number("n") + R"(","e":")" + number("e") + "\"" + more + "}";
+    }
+    if (EVP_PKEY_is_a(key.get(), "EC") == 1) {
+        const int bits = EVP_PKEY_get_bits(key.get());
+        const std::string curve = bits == 256 ? "P-256" : bits == 384 ? "P-384" : "P-521";
+        return R"({"kty":"EC","crv":")" + curve + R"(","x":")" + number("qx") + R"(","y":")" + number("qy") +
+               "\"" + more + "}";
+    }
+    std::string raw(32, '\0');
+    std::size_t size = raw.size();
+    EVP_PKEY_get_raw_public_key(key.get(), reinterpret_cast<unsigned char*>(raw.data()), &size);
+    return R"({"kty":"OKP","crv":"Ed25519","x":")" + base64url_encode(raw) + "\"" + more + "}";
+}
+
+std::string jwks(const std::vector<std::string>& keys) {
+    std::string out = R"({"keys":[)";
+    for (std::size_t i = 0; i < keys.size(); ++i)
+        out += (i == 0 ? "" : ",") + keys[i];
+    return out + "]}";
+}
+
+std::string signed_token(const Key& key, const std::string& algorithm, const std::string& header,
+                         const std::string& claims) {
+    const std::string input = base64url_encode(header) + '.' + base64url_encode(claims);
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    EVP_PKEY_CTX* parameters = nullptr;
+    if (EVP_DigestSignInit(context.get(), &parameters, digest_of(algorithm), nullptr, key.get()) != 1) {
+        throw std::runtime_error("no signature");
+    }
+    if (algorithm.starts_with("PS")) {
+        EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING);
+        EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, EVP_MD_get_size(digest_of(algorithm)));
+    }
+    std::string signature(2048, '\0');
+    std::size_t size = signature.size();
+    EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
+                   reinterpret_cast<const unsigned char*>(input.data()), input.size());
+    signature.resize(size);
+    if (algorithm.starts_with("ES")) {
+        const std::size_t width = algorithm == "ES256" ? 32 : algorithm == "ES384" ? 48 : 66;
+        const auto* in = reinterpret_cast<const unsigned char*>(signature.data());
+        const std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)> pair(
+            d2i_ECDSA_SIG(nullptr, &in, static_cast<long>(signature.size())), ECDSA_SIG_free);
+        std::string raw(2 * width, '\0');
+        auto* out = reinterpret_cast<unsigned char*>(raw.data());
+        BN_bn2binpad(ECDSA_SIG_get0_r(pair.get()), out, static_cast<int>(width));
+        BN_bn2binpad(ECDSA_SIG_get0_s(pair.get()), out + width, static_cast<int>(width));
+        signature = raw;
+    }
+    return input + '.' + base64url_encode(signature);
+}
+
 std::optional<CheckedJwt> check_jwt(std::string_view token, const Key& key, std::string_view algorithm) {
     const std::size_t first = token.find('.');
     const std::size_t last = token.rfind('.');

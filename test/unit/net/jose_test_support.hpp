@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/json_reader.hpp"
 
@@ -24,6 +25,12 @@ Key ed25519_key(std::string_view raw_private);
 std::string private_pem(const Key& key);
 std::string encrypted_pem(const Key& key);
 std::string public_pem(const Key& key);
+std::string public_jwk(const Key& key,
+                       const std::string& more = "");  // `more`: members with a comma before each
+std::string jwks(const std::vector<std::string>& keys);
+// A token of these very texts, signed rightly.
+std::string signed_token(const Key& key, const std::string& algorithm, const std::string& header,
+                         const std::string& claims);
 
 struct CheckedJwt {
     JsonObject header;

@@ -1,0 +1,53 @@
+// Verifying a JWT that somebody hands us, against the keys of one issuer.
+//
+// The order is: size, form, header, key, signature, and only then the claims. alg must be on the caller's
+// list and fit the key's type and curve; none and HS* are on no list; jku, x5u and jwk are never looked at;
+// an unknown crit, or any, is refused. iss is compared exactly, aud must contain us, exp is required, a clock
+// may differ by a minute. An ID token is not an access token, also where typ does not tell them apart. A
+// message never quotes the token.
+//
+// Called for the subject tokens of end users. Pure: keys and time come in.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "net/json_reader.hpp"
+#include "net/jwks.hpp"
+
+namespace flowctl::net {
+
+struct JwtExpectation {
+    std::string issuer;
+    std::string audience;
+    std::vector<std::string> algorithms;  // allowed ones
+    std::vector<std::string> types = {"at+jwt",
+                                      "application/at+jwt"};  // of typ, in lower case; "" allows its absence
+    std::chrono::system_clock::time_point now;
+    std::chrono::seconds leeway{60};  // more counts as 60
+};
+
+enum class JwtFault {
+    Malformed,
+    Algorithm,
+    UnknownKey,  // no key fits: worth fetching the key set again, not too often
+    Signature,
+    Issuer,
+    Audience,
+    Time,  // ended, or not valid yet
+    Type,  // not an access token
+};
+
+struct JwtRefusal {
+    JwtFault fault;
+    std::string message;
+};
+
+// The claims, or why they must not be believed.
+std::variant<JsonObject, JwtRefusal> verify_jwt(std::string_view token, const KeySet& keys,
+                                                const JwtExpectation& expected);
+
+}  // namespace flowctl::net

@@ -1,0 +1,45 @@
+// KeySet: the public keys of an issuer, from its JWKS document (RFC 7517, 7518 §6, 8037).
+//
+// A key gets in only if it is whole: strict base64url, coordinates of exactly the curve's width, RSA of 2048
+// to 8192 bits, a point on the curve (EVP_PKEY_public_check), meant for signatures where it says what it is
+// meant for. What is not is left out, since issuers publish keys for other purposes too; a set of which
+// nothing is left is no error. Symmetric keys are never taken: who can read a JWKS must not be able to sign
+// with it.
+//
+// Called by jose_verify; whoever fetches the document parses it here.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+struct evp_pkey_st;
+
+namespace flowctl::net {
+
+struct JoseAlgorithm;
+
+class KeySet {
+  public:
+    // The set, or why the document is none.
+    static std::variant<KeySet, std::string> parse(std::string_view document);
+
+    // The keys that can have made a signature by this algorithm: those of this kid, or without a kid all that
+    // fit.
+    std::vector<std::shared_ptr<evp_pkey_st>> candidates(const JoseAlgorithm& algorithm,
+                                                         std::string_view kid) const;
+
+    std::size_t size() const noexcept { return keys_.size(); }
+
+  private:
+    struct Entry {
+        std::string kid;
+        std::string alg;  // empty: whatever fits
+        std::shared_ptr<evp_pkey_st> key;
+    };
+    std::vector<Entry> keys_;
+};
+
+}  // namespace flowctl::net
