@@ -31,7 +31,7 @@ EvalResult evaluate_path(const Query& query, const Scope& scope, std::optional<s
     if (field && miss.nothing_there) {
         return Err{EvalError{reason, "The JSONPath '" + query.text + "' specified for the field '" +
                                          std::string(*field) + "' could not be found in the input '" +
-                                         json::dump(searched(query, scope)) + "'"}};
+                                         shown(searched(query, scope)) + "'"}};
     }
     return Err{EvalError{reason, "Invalid path '" + query.text + "' : " + miss.message}};
 }
@@ -44,10 +44,10 @@ Result<json::Value, std::string> evaluate_argument(const Query& query, const Sco
     if (result.ok()) return std::move(result).value();
     if (!result.error().nothing_there) return Err{result.error().message};
     // AWS searches the context as an input of its own and shows the state's input all the same.
-    const std::string_view shown = query.text;
+    const std::string_view path = query.text;
     return Err{"The JsonPath argument for the field '" +
-               std::string(query.root == Query::Root::Context ? shown.substr(1) : shown) +
-               "' could not be found in the input '" + json::dump(scope.input) + "'"};
+               std::string(query.root == Query::Root::Context ? path.substr(1) : path) +
+               "' could not be found in the input '" + shown(scope.input) + "'"};
 }
 
 // Calls nest at most ten deep, which the parser sees to.

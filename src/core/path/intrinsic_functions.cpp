@@ -315,6 +315,7 @@ Outcome uuid(Arguments, const Surroundings& around) {
 // Containers print as Java's maps and lists do: {a=1, b=[x, null]}.
 void print_like_java(const Value& value, std::string& out, Budget& budget) {
     const Budget::Depth depth(budget);
+    budget.step();
     const std::size_t before = out.size();
     switch (value.kind()) {
         case Kind::String:

@@ -103,6 +103,9 @@ Result<Query, SyntaxError> parse_query(std::string_view text);
 // closing parenthesis or white space outside of brackets. `length` is what it took.
 Result<Query, SyntaxError> parse_query_argument(std::string_view text, std::size_t& length);
 
+// The value's JSON for an error text; only its size when it is far larger than any payload may be.
+std::string shown(const json::Value& value);
+
 // A failed walk: why, and whether it is that nothing is there.
 struct Miss {
     bool nothing_there = true;

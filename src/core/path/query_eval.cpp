@@ -21,7 +21,7 @@ std::string property_not_found(const Query& query, std::size_t step) {
 
 std::string not_an_array(const Query& query, std::size_t step, const json::Value& value) {
     return "Filter: " + query.steps[step].fragment() +
-           " can only be applied to arrays. Current context is: " + json::dump(value);
+           " can only be applied to arrays. Current context is: " + shown(value);
 }
 
 // What a missing value means when the step is the last, and when it is not.
@@ -228,7 +228,7 @@ class Walk {
             return true;
         }
         if (!firm) return true;
-        return miss("Filter: [?] can not be applied to primitives. Current context is: " + json::dump(value),
+        return miss("Filter: [?] can not be applied to primitives. Current context is: " + shown(value),
                     false);
     }
 
@@ -284,6 +284,12 @@ class Walk {
 };
 
 }  // namespace
+
+std::string shown(const json::Value& value) {
+    constexpr std::size_t kMost = 1024 * 1024;
+    const std::size_t size = json::dumped_size(value);
+    return size <= kMost ? json::dump(value) : "(" + std::to_string(size) + " bytes)";
+}
 
 Result<json::Value, Miss> evaluate_query(const Query& query, const json::Value& root, Budget& budget) {
     return Walk(query, root, false, budget).run();

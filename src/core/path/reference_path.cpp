@@ -22,7 +22,7 @@ json::Value with_item(const json::Value& array, std::size_t index, json::Value v
 
 Err<EvalError> cannot_apply(const std::string& path, const json::Value& root) {
     return Err{EvalError{EvalError::Reason::WrongType,
-                         "Unable to apply ReferencePath " + path + " to input " + json::dump(root)}};
+                         "Unable to apply ReferencePath " + path + " to input " + shown(root)}};
 }
 
 }  // namespace

@@ -167,12 +167,21 @@ class RegexCompiler {
             skip_comments();
             if (at_ >= text_.size() || peek() == '|' || peek() == ')') return all;
             if (take_if("\\Q")) {
-                while (at_ < text_.size() && !take_if("\\E"))
-                    all.children.push_back(repeated(character(decode(text_, at_))));
+                quoted(all);
                 continue;
             }
             all.children.push_back(repeated(atom()));
         }
+    }
+
+    // \Q...\E: characters as they are; what follows repeats the last of them.
+    void quoted(Tree& all) {
+        const std::size_t before = all.children.size();
+        while (at_ < text_.size() && !take_if("\\E"))
+            all.children.push_back(character(decode(text_, at_)));
+        if (all.children.size() == before) return;
+        Tree last = std::move(all.children.back());
+        all.children.back() = repeated(std::move(last));
     }
 
     Tree repeated(Tree what) {
