@@ -121,6 +121,22 @@ RESET ROLE;
 ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:eu-west-1:123456789012:function:charge');
 SET ROLE regress_flows_author;
 SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}', comment => 'x');
+-- * takes the place of what stands between colons, not of more
+RESET ROLE;
+ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:*:function:*');
+ALTER SERVER "Bill-ing" OPTIONS (SET arn 'arn:*');
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}', comment => 'y');
+-- every place in the definition is looked at, and all that is wrong is told
+SELECT flowctl.define_flow('many', '{"StartAt": "a/b", "States": {
+    "a/b": {"Type": "Task", "Resource": "flowctl:http:none_1", "Next": "M"},
+    "M": {"Type": "Task", "Resource": "flowctl:http:open_door", "Next": "Z~"},
+    "Z~": {"Type": "Task", "Resource": "flowctl:http:none_3", "End": true}}}');
+-- what the language has and this version does not carry out
+SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:sql:f", "End": true}}}');
+SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:activity:a", "End": true}}}');
+SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:flow:f", "End": true}}}');
+SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:http:open_door.waitForTaskToken", "End": true}}}');
 
 -- triggers: checked when they are created
 CREATE TABLE regress_flows.orders (id int);

@@ -193,6 +193,26 @@ void report_warnings(const Request& request, const std::vector<asl::Finding>& fi
     }
 }
 
+struct Reason {
+    int sqlstate;
+    const char* hint;
+};
+
+Reason reason_of(std::string_view code) {
+    if (code == kNotPermitted)
+        return {ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "The flow's role needs USAGE on the endpoint and a user mapping at its issuer; the "
+                "endpoint's owner needs "
+                "USAGE on the issuer."};
+    if (code == kNotFound)
+        return {ERRCODE_UNDEFINED_OBJECT,
+                "An endpoint is a foreign server of wrapper flowctl_http: CREATE SERVER."};
+    if (code == kNotSupported)
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "Tasks call endpoints: flowctl:http:<server>."};
+    return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "ALTER SERVER or ALTER USER MAPPING mends its options."};
+}
+
 // Raises an error that lists every ERROR finding.
 void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_definition,
                    const std::vector<asl::Finding>& in_catalog) {
@@ -203,15 +223,10 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
                         "flowctl.validate(definition) lists the findings as rows.", std::move(errors));
     errors = list_errors(in_catalog);
     if (errors.empty()) return;
-    const std::string& code = in_catalog.front().code;
-    const int sqlstate = code == kNotPermitted ? ERRCODE_INSUFFICIENT_PRIVILEGE
-                         : code == kNotFound   ? ERRCODE_UNDEFINED_OBJECT
-                                               : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
-    throw UserError(
-        sqlstate, "definition of flow " + quoted(request.name) + " uses what it cannot have",
-        "An endpoint is a foreign server of wrapper flowctl_http; the flow's role needs USAGE on it and a "
-        "user mapping at its issuer.",
-        std::move(errors));
+    const Reason reason = reason_of(in_catalog.front().code);
+    throw UserError(reason.sqlstate,
+                    "definition of flow " + quoted(request.name) + " uses what it cannot have", reason.hint,
+                    std::move(errors));
 }
 
 // The findings that need no lock, in the order in which they are useful: rights, definition, relations.

@@ -99,9 +99,8 @@ class Walk {
 
     // Valid in the language, but nothing here would carry it out.
     void refuse(std::string_view what, const std::string& location) {
-        findings_.push_back({asl::Finding::Severity::Error, kNotUsable, location,
-                             "this version of pg_flowctl does not run " + std::string(what) +
-                                 "; use flowctl:http:<server>"});
+        findings_.push_back({asl::Finding::Severity::Error, kNotSupported, location,
+                             "this version of pg_flowctl does not carry out " + std::string(what)});
     }
 
     void check_arn(std::string_view arn, const std::string& location) {

@@ -19,6 +19,7 @@ namespace flowctl::pg {
 inline constexpr const char* kNotPermitted = "PERMISSION_DENIED";
 inline constexpr const char* kNotFound = "RESOURCE_NOT_FOUND";
 inline constexpr const char* kNotUsable = "RESOURCE_NOT_USABLE";
+inline constexpr const char* kNotSupported = "RESOURCE_NOT_SUPPORTED";
 
 // `role` is whom the runs will act as; nullopt: their invokers, who are not known yet. The definition has
 // compiled.

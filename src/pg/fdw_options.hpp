@@ -1,5 +1,5 @@
-// The options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: one table
-// of names, kinds and places, from which the validators check and endpoint.cpp reads.
+// Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how they are read, and the
+// rule for those that name files.
 //
 // A validator is given the whole new list of options at every CREATE and ALTER, and nothing else: it looks up
 // no other object and opens no file. Invariant: no option holds a secret. Options ending in `_file` are plain
@@ -7,7 +7,7 @@
 // pg_read_server_files (a validator cannot tell an old option from a new one, so this goes for every ALTER of
 // such an object too).
 //
-// Called by the server (validators) and by endpoint.cpp (readers).
+// Called by fdw_validators and endpoint.
 #pragma once
 
 #include <cstddef>

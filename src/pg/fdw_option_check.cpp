@@ -1,0 +1,281 @@
+// The table of options, and what their values look like. See fdw_option_check.hpp.
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+#include "net/jose_algorithm.hpp"
+#include "net/secret.hpp"
+#include "net/url.hpp"
+#include "pg/fdw_option_check.hpp"
+#include "pg/fdw_options.hpp"
+
+#include "pg/bridge.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+enum class Kind {
+    Text,
+    Name,
+    Url,
+    Issuer,
+    Uri,
+    Seconds,
+    Bytes,
+    Boolean,
+    Choice,
+    File,
+    Scope,
+    Arn,
+    Algorithm,
+    Audience
+};
+
+struct Spec {
+    std::string_view name;
+    Place place;
+    Kind kind;
+    std::string_view choices = {};  // Kind::Choice: separated by ", "
+};
+
+constexpr Spec kSpecs[] = {
+    {"url", Place::HttpServer, Kind::Url},
+    {"issuer", Place::HttpServer, Kind::Name},
+    {"auth", Place::HttpServer, Kind::Choice, "none"},
+    {"grant", Place::HttpServer, Kind::Choice, "client_credentials"},
+    {"scope", Place::HttpServer, Kind::Scope},
+    {"audience", Place::HttpServer, Kind::Text},
+    {"resource", Place::HttpServer, Kind::Uri},
+    {"ca_file", Place::HttpServer, Kind::File},
+    {"connect_timeout", Place::HttpServer, Kind::Seconds},
+    {"timeout", Place::HttpServer, Kind::Seconds},
+    {"max_response_bytes", Place::HttpServer, Kind::Bytes},
+    {"follow_redirects", Place::HttpServer, Kind::Boolean},
+    {"idempotency", Place::HttpServer, Kind::Choice, "visit, attempt"},
+    {"arn", Place::HttpServer, Kind::Arn},
+
+    {"issuer", Place::OidcServer, Kind::Issuer},
+    {"discovery", Place::OidcServer, Kind::Choice, "oidc, oauth, none"},
+    {"token_endpoint", Place::OidcServer, Kind::Url},
+    {"jwks_uri", Place::OidcServer, Kind::Url},
+    {"revocation_endpoint", Place::OidcServer, Kind::Url},
+    {"assertion_audience", Place::OidcServer, Kind::Audience},
+    {"ca_file", Place::OidcServer, Kind::File},
+    {"timeout", Place::OidcServer, Kind::Seconds},
+
+    {"client_id", Place::OidcMapping, Kind::Text},
+    {"auth_method", Place::OidcMapping, Kind::Choice,
+     "client_secret_basic, client_secret_post, private_key_jwt"},
+    {"client_secret_file", Place::OidcMapping, Kind::File},
+    {"private_key_file", Place::OidcMapping, Kind::File},
+    {"signing_alg", Place::OidcMapping, Kind::Algorithm},
+    {"key_id", Place::OidcMapping, Kind::Text},
+};
+
+constexpr std::size_t kMaxOptionLength = 2048;
+
+// Grants that other software offers and a user may try here.
+constexpr std::string_view kOtherGrants[] = {"token_exchange", "jwt_bearer",         "on_behalf_of",
+                                             "refresh_token",  "authorization_code", "password",
+                                             "device_code"};
+
+// Names under which people try to hand a secret to the database.
+constexpr std::string_view kSecretNames[] = {"client_secret", "secret", "password",     "private_key",
+                                             "key",           "token",  "access_token", "api_key"};
+
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text) + "\"";
+}
+
+const char* name_of(Place place) {
+    switch (place) {
+        case Place::HttpServer:
+            return "servers of flowctl_http";
+        case Place::OidcServer:
+            return "servers of flowctl_oidc";
+        case Place::OidcMapping:
+            return "user mappings of flowctl_oidc servers";
+    }
+    return "";
+}
+
+// ------------------------------------------------------------------------------------------ names
+
+std::string valid_names(Place place) {
+    std::string names;
+    for (const Spec& spec : kSpecs) {
+        if (spec.place != place) continue;
+        if (!names.empty()) names += ", ";
+        names += spec.name;
+    }
+    return names;
+}
+
+// The valid name that a mistyped one most likely means: two letters or a third of it may differ.
+std::optional<std::string> closest_name(Place place, const std::string& given) {
+    if (given.size() >= NAMEDATALEN) return std::nullopt;
+    std::optional<std::string> best;
+    int best_distance = std::max(2, static_cast<int>(given.size()) / 3) + 1;
+    for (const Spec& spec : kSpecs) {
+        if (spec.place != place) continue;
+        const char* given_text = given.data();
+        const int given_length = static_cast<int>(given.size());
+        int distance = guarded([&] {
+            return varstr_levenshtein_less_equal(given_text, given_length, spec.name.data(),
+                                                 static_cast<int>(spec.name.size()), 1, 1, 1, best_distance,
+                                                 true);
+        });
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = std::string(spec.name);
+        }
+    }
+    return best;
+}
+
+[[noreturn]] void refuse_name(Place place, const std::string& name) {
+    std::string hint;
+    if (std::find(std::begin(kSecretNames), std::end(kSecretNames), name) != std::end(kSecretNames)) {
+        hint = place == Place::OidcMapping ? "Secrets are not kept in the database: put it into a file in "
+                                             "flowctl.secrets_dir and name the file by "
+                                             "client_secret_file or private_key_file."
+                                           : "Secrets are not kept in the database: a user mapping of a "
+                                             "flowctl_oidc server names a file that "
+                                             "holds it.";
+    } else {
+        if (auto closest = closest_name(place, name)) hint = "Perhaps you meant " + quoted(*closest) + ". ";
+        hint += std::string("Valid options of ") + name_of(place) + " are: " + valid_names(place) + ".";
+    }
+    throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + quoted(name), std::move(hint));
+}
+
+// ------------------------------------------------------------------------------------------ values
+
+[[noreturn]] void refuse_value(std::string_view name, const std::string& wrong, std::string hint = {}) {
+    throw UserError(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE,
+                    "invalid value for option " + quoted(name) + ": " + wrong, std::move(hint));
+}
+
+bool is_choice(std::string_view value, std::string_view choices) {
+    while (!choices.empty()) {
+        const std::size_t end = choices.find(", ");
+        if (value == choices.substr(0, end)) return true;
+        choices = end == std::string_view::npos ? std::string_view{} : choices.substr(end + 2);
+    }
+    return false;
+}
+
+bool has_control_character(std::string_view text) {
+    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+void check_url(std::string_view name, std::string_view value) {
+    const auto url = net::split_url(value);
+    if (const auto* wrong = std::get_if<std::string>(&url)) refuse_value(name, *wrong);
+}
+
+// An absolute URI without fragment (RFC 8707 §2), whatever its scheme.
+void check_uri(std::string_view name, std::string_view value) {
+    const std::size_t colon = value.find(':');
+    const bool scheme =
+        colon != std::string_view::npos && colon > 0 && colon + 1 < value.size() &&
+        std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+                   c == '-' || c == '.';
+        });
+    const bool printable =
+        std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+    if (!scheme || !printable || value.find('#') != std::string_view::npos)
+        refuse_value(name, "it must be an absolute URI without fragment");
+}
+
+// RFC 6749 §3.3.
+bool is_scope(std::string_view value) {
+    if (value.front() == ' ' || value.back() == ' ') return false;
+    return std::all_of(value.begin(), value.end(),
+                       [](unsigned char c) { return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\'; });
+}
+
+void check_choice(const Spec& spec, std::string_view value) {
+    if (is_choice(value, spec.choices)) return;
+    if (spec.name == "grant" &&
+        std::find(std::begin(kOtherGrants), std::end(kOtherGrants), value) != std::end(kOtherGrants))
+        throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "grant " + quoted(value) + " is not supported",
+                        "This version of pg_flowctl gets tokens by client_credentials only.");
+    refuse_value(spec.name, "it is not one of the values it may have",
+                 "Valid values are: " + std::string(spec.choices) + ".");
+}
+
+void check_value(const Spec& spec, std::string_view value) {
+    if (value.empty()) refuse_value(spec.name, "it must not be empty");
+    if (value.size() > kMaxOptionLength) refuse_value(spec.name, "it is longer than 2048 bytes");
+    if (has_control_character(value)) refuse_value(spec.name, "it contains a control character");
+    switch (spec.kind) {
+        case Kind::Text:
+            return;
+        case Kind::Name:
+            if (value.size() >= NAMEDATALEN)
+                refuse_value(spec.name, "it is too long for the name of a foreign server");
+            return;
+        case Kind::Url:
+            return check_url(spec.name, value);
+        case Kind::Issuer:
+            check_url(spec.name, value);
+            if (value.find('?') != std::string_view::npos)
+                refuse_value(spec.name, "it must not have a query");
+            return;
+        case Kind::Uri:
+            return check_uri(spec.name, value);
+        case Kind::Seconds:
+            if (!read_seconds(value))
+                refuse_value(spec.name, "it must be a number of seconds from 0.001 to 86400");
+            return;
+        case Kind::Bytes:
+            if (!read_bytes(value))
+                refuse_value(spec.name, "it must be a number of bytes from 1 to 67108864");
+            return;
+        case Kind::Boolean:
+            if (!read_boolean(value)) refuse_value(spec.name, "it must be true or false");
+            return;
+        case Kind::Choice:
+            return check_choice(spec, value);
+        case Kind::File:
+            if (!net::is_plain_file_name(value))
+                refuse_value(spec.name, "it must be a plain file name",
+                             "The file is looked for in the directory that flowctl.secrets_dir names.");
+            return;
+        case Kind::Scope:
+            if (!is_scope(value))
+                refuse_value(spec.name, "it must be a list of scope names separated by spaces");
+            return;
+        case Kind::Arn:
+            if (!value.starts_with("arn:") || value.find(' ') != std::string_view::npos)
+                refuse_value(spec.name, "it must be an ARN, in which * stands for any part",
+                             "For example: arn:aws:lambda:*:*:function:charge.");
+            return;
+        case Kind::Algorithm:
+            if (net::find_jose_algorithm(value) == nullptr)
+                refuse_value(spec.name, "it is not the name of a signature algorithm that can be used",
+                             "Valid values are: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
+                             "ES512, EdDSA.");
+            return;
+        case Kind::Audience:
+            if (value != "issuer" && value != "token_endpoint") {
+                if (value.find(':') == std::string_view::npos)
+                    refuse_value(spec.name, "it must be issuer, token_endpoint or a URI");
+                check_uri(spec.name, value);
+            }
+            return;
+    }
+}
+
+}  // namespace
+
+void check_option(Place place, const std::string& name, std::string_view value) {
+    for (const Spec& spec : kSpecs)
+        if (spec.place == place && spec.name == name) return check_value(spec, value);
+    refuse_name(place, name);
+}
+
+}  // namespace flowctl::pg
