@@ -48,10 +48,11 @@ succeeds('DROP DATABASE c', 'DROP DATABASE');
 succeeds('DROP DATABASE IF EXISTS c', 'DROP DATABASE IF EXISTS of none');
 $node->safe_psql('template1', 'CREATE EXTENSION pg_flowctl');
 wait_for_workers($node, 1, 'template1');
-succeeds('CREATE DATABASE d', 'CREATE DATABASE when template1 itself has a worker');
-wait_for_workers($node, 1, 'd');
+succeeds('CREATE DATABASE c', 'CREATE DATABASE when template1 itself has a worker');
+wait_for_workers($node, 1, 'c');
 $node->safe_psql('template1', 'DROP EXTENSION pg_flowctl');
 wait_for_workers($node, 0, 'template1');
+new_database('d');
 
 # A command that fails lets the workers come back.
 my $session = $node->background_psql('d');
@@ -142,7 +143,7 @@ succeeds('CREATE ROLE keeper SUPERUSER; SET ROLE keeper; CREATE EXTENSION pg_flo
 wait_for_workers($node, 1, 'restored');
 succeeds('DROP OWNED BY keeper CASCADE', 'DROP OWNED BY', 'restored');
 wait_for_workers($node, 0, 'restored');
-succeeds("DROP DATABASE $_", "DROP DATABASE $_") for qw(b d copied restored);
+succeeds("DROP DATABASE $_", "DROP DATABASE $_") for qw(b c d copied restored);
 
 $node->stop('fast');
 my $log = slurp_file($node->logfile);
