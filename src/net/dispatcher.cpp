@@ -10,14 +10,11 @@
 #include "net/dispatcher.hpp"
 
 #include <curl/curl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <cstdlib>
 #include <deque>
 #include <map>
@@ -27,6 +24,7 @@
 #include <utility>
 
 #include "net/egress.hpp"
+#include "net/signal_block.hpp"
 #include "net/transfer.hpp"
 
 namespace flowctl::net {
@@ -39,33 +37,6 @@ constexpr unsigned kMaxResolving = 128;
 constexpr int kMaxEvents = 256;
 // How long an abandoned resolver thread is counted on: two tries of five seconds are the C library's default.
 constexpr std::chrono::seconds kAbandonedResolver{10};
-
-// Keeps signals away from threads that curl starts, and SIGPIPE away from us.
-class SignalBlock {
-  public:
-    SignalBlock() noexcept {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~SignalBlock() {
-        sigset_t pending;
-        sigpending(&pending);
-        if (sigismember(&pending, SIGPIPE) == 1 && sigismember(&before_, SIGPIPE) == 0) {
-            sigset_t pipe;
-            sigemptyset(&pipe);
-            sigaddset(&pipe, SIGPIPE);
-            const timespec none{};
-            sigtimedwait(&pipe, nullptr, &none);
-        }
-        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    }
-    SignalBlock(const SignalBlock&) = delete;
-    SignalBlock& operator=(const SignalBlock&) = delete;
-
-  private:
-    sigset_t before_;
-};
 
 // Once per process. Curl writes TLS keys to the file that SSLKEYLOGFILE names; nothing here may.
 void init_curl() {
@@ -102,24 +73,6 @@ struct FreeMulti {
 };
 
 }  // namespace
-
-const std::string* Answer::header(std::string_view name) const noexcept {
-    const auto found = std::find_if(headers.begin(), headers.end(),
-                                    [name](const Header& header) { return header.first == name; });
-    return found == headers.end() ? nullptr : &found->second;
-}
-
-std::optional<Seconds> Answer::retry_after() const {
-    constexpr double kLongest = 86400.0 * 365;
-    const std::string* value = header("retry-after");
-    if (value == nullptr || value->empty() || value->size() > 64) return std::nullopt;
-    if (value->find_first_not_of("0123456789") == value->npos)
-        return Seconds(std::min(std::strtod(value->c_str(), nullptr), kLongest));
-    const std::time_t date = curl_getdate(value->c_str(), nullptr);
-    if (date == -1) return std::nullopt;
-    const double left = std::difftime(date, std::time(nullptr));
-    return Seconds(std::clamp(left, 0.0, kLongest));
-}
 
 struct Dispatcher::Impl {
     // The exchanges of one role that wait for their start.

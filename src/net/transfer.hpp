@@ -15,6 +15,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "net/dispatcher.hpp"
 #include "net/egress.hpp"
@@ -35,6 +36,8 @@ struct ResolverLane {
 
 // Why an exchange must not be sent, as far as it can be told without looking up its name; or nothing.
 std::optional<std::string> objection_to_exchange(const Exchange& exchange, const Egress& egress);
+
+std::string_view trim_line(std::string_view text) noexcept;  // without spaces, tabs and line ends around it
 
 class Transfer {
   public:
