@@ -132,6 +132,20 @@ $node->safe_psql('d', q{COMMIT PREPARED 'p'});
 my $prepared = $node->safe_psql('d', q{SELECT run_id FROM flowctl.runs WHERE input = '{"prepared": true}'});
 is($node->safe_psql('d', "SELECT flowctl.wait('$prepared', '30 s')"), 'SUCCEEDED', 'COMMIT PREPARED wakes the worker');
 
+# DROP EXTENSION while the workers are busy: no deadlock, no failed turn, and it can be created again.
+new_database('busy');
+for my $round (1 .. 3)
+{
+	define_flow($node, 'two_steps', { StartAt => 'A', States => { A => { Type => 'Pass', Next => 'B' }, B => { Type => 'Wait', Seconds => 1, End => true } } }, 'busy');
+	wait_for_workers($node, 1, 'busy');
+	my $one = start_run($node, 'two_steps', {}, 'busy');
+	$node->safe_psql('busy', q{SELECT count(flowctl.start('two_steps')) FROM generate_series(1, 2000)});
+	wait_for_query($node, "SELECT count(*) > 0 FROM flowctl.history WHERE run_id = '$one'", 't', 'busy');
+	succeeds('DROP EXTENSION pg_flowctl CASCADE', "DROP EXTENSION of a busy database, round $round", 'busy');
+	$node->safe_psql('busy', 'CREATE EXTENSION pg_flowctl');
+}
+succeeds('DROP DATABASE busy', 'and DROP DATABASE');
+
 # And away with it, open runs and all.
 succeeds('DROP EXTENSION pg_flowctl CASCADE', 'DROP EXTENSION CASCADE with open runs', 'd');
 wait_for_workers($node, 0, 'd');
@@ -148,6 +162,6 @@ succeeds("DROP DATABASE $_", "DROP DATABASE $_") for qw(b c d copied restored);
 $node->stop('fast');
 my $log = slurp_file($node->logfile);
 unlike($log, qr/PANIC|terminated by signal/, 'nothing crashed');
-unlike($log, qr/flowctl worker.*(ended unexpectedly|relation .* does not exist)/, 'no worker failed');
+unlike($log, qr/ended unexpectedly|deadlock detected|flowctl worker ERROR|flowctl worker LOG:  (relation|schema) .* does not exist/, 'no worker failed');
 
 done_testing();
