@@ -2,8 +2,9 @@
 //
 //   conformance <directory with asl.jsonl, lambda.jsonl, definitions.jsonl>  [part of a case's name]
 //
-// Prints what passed, failed, and cannot run yet, by what the cases need, and every case that failed. Exits with 1
-// when a case failed that needs only what this version has. With part of a name it also shows both histories.
+// Prints what passed, failed, and cannot run yet, by what the cases need, and every case that failed. Exits
+// with 1 when a case failed that needs only what this version has. With part of a name it also shows both
+// histories.
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -34,13 +35,15 @@ std::string text_of(const Value& object, std::string_view key) {
 // What this version does not have, found anywhere in a definition.
 void collect_later(const Value& value, std::set<std::string>& later) {
     if (value.is_array()) {
-        for (const Value& item : value.items()) collect_later(item, later);
+        for (const Value& item : value.items())
+            collect_later(item, later);
     }
     if (!value.is_object()) return;
     const std::string type = text_of(value, "Type");
     if (type == "Map" || type == "Parallel") later.insert(type);
     if (text_of(value, "QueryLanguage") == "JSONata") later.insert("JSONata");
-    for (const auto& member : value.members()) collect_later(member.value, later);
+    for (const auto& member : value.members())
+        collect_later(member.value, later);
 }
 
 std::string check_events(const Value& test_case, const Execution& execution, const Rules& rules) {
@@ -68,8 +71,9 @@ std::string check_events(const Value& test_case, const Execution& execution, con
         }
         const Value comparable = Value::object(std::move(members));
         if (!matches(comparable, actual, rules)) {
-            return "event " + std::to_string(i + 1) + "\n      expected " + json::dump(comparable).substr(0, 1500) +
-                   "\n      actual   " + json::dump(actual).substr(0, 1500);
+            return "event " + std::to_string(i + 1) + "\n      expected " +
+                   json::dump(comparable).substr(0, 1500) + "\n      actual   " +
+                   json::dump(actual).substr(0, 1500);
         }
     }
     return "";
@@ -94,10 +98,11 @@ std::string check(const Value& test_case, const Execution& execution) {
     for (const char* key : {"error", "cause"}) {
         const auto& actual = std::string_view(key) == "error" ? outcome.error : outcome.cause;
         const Value* wanted = expected.find(key);
-        if ((wanted != nullptr) != actual.has_value()) return std::string(key) + (actual ? " is there" : " is missing");
+        if ((wanted != nullptr) != actual.has_value())
+            return std::string(key) + (actual ? " is there" : " is missing");
         if (wanted != nullptr && !matches(*wanted, Value::string(*actual), rules)) {
-            return std::string(key) + "\n      expected " + json::dump(*wanted).substr(0, 800) + "\n      actual   " +
-                   actual->substr(0, 800);
+            return std::string(key) + "\n      expected " + json::dump(*wanted).substr(0, 800) +
+                   "\n      actual   " + actual->substr(0, 800);
         }
     }
     return check_events(test_case, execution, rules);
@@ -141,14 +146,16 @@ int run_executions(const std::string& path, const std::string& filter) {
                 lambdas[member.key] = member.value.is_string() ? std::string(member.value.as_string()) : "";
         }
         // What lambda:invoke wraps an answer in is the server side's work.
-        const std::string text = definition.is_string() ? std::string(definition.as_string()) : json::dump(definition);
+        const std::string text =
+            definition.is_string() ? std::string(definition.as_string()) : json::dump(definition);
         if (text.find("states:::lambda:invoke") != std::string::npos) later.insert("lambda:invoke");
 
         std::string problem;
         if (later.empty()) {
             const asl::Compiled compiled = asl::compile(text);
             if (compiled.flow == nullptr) {
-                problem = "refused: " + compiled.findings.front().message + " at " + compiled.findings.front().location;
+                problem = "refused: " + compiled.findings.front().message + " at " +
+                          compiled.findings.front().location;
             } else {
                 const Value* input = test_case.find("input");
                 const Execution execution =
@@ -156,7 +163,8 @@ int run_executions(const std::string& path, const std::string& filter) {
                                           input != nullptr ? *input : Value::object({}), lambdas);
                 problem = check(test_case, execution);
                 if (!filter.empty()) {
-                    for (const Value& event : execution.events) std::printf("    %s\n", json::dump(event).c_str());
+                    for (const Value& event : execution.events)
+                        std::printf("    %s\n", json::dump(event).c_str());
                 }
             }
             if (!problem.empty()) std::printf("FAILED  %s\n    %s\n", name.c_str(), problem.c_str());
@@ -165,13 +173,16 @@ int run_executions(const std::string& path, const std::string& filter) {
             ++(!later.empty() ? count.not_yet : problem.empty() ? count.passed : count.failed);
         };
         add(total);
-        for (const std::string& what : later) add(counts[what]);
+        for (const std::string& what : later)
+            add(counts[what]);
         if (const Value* features = test_case.find("features"); features != nullptr && features->is_array()) {
-            for (const Value& feature : features->items()) add(counts[std::string(feature.as_string())]);
+            for (const Value& feature : features->items())
+                add(counts[std::string(feature.as_string())]);
         }
     }
     print(path.c_str(), counts);
-    std::printf("  %-28s %4d passed %4d failed %4d not yet\n", "total", total.passed, total.failed, total.not_yet);
+    std::printf("  %-28s %4d passed %4d failed %4d not yet\n", "total", total.passed, total.failed,
+                total.not_yet);
     return total.failed;
 }
 
@@ -199,7 +210,8 @@ int run_definitions(const std::string& path, const std::string& filter, bool bin
         }
         if (!compiled.findings.empty() && (!filter.empty() || (valid && later.empty()))) {
             for (const asl::Finding& finding : compiled.findings)
-                std::printf("    %s %s: %s\n", finding.code.c_str(), finding.location.c_str(), finding.message.c_str());
+                std::printf("    %s %s: %s\n", finding.code.c_str(), finding.location.c_str(),
+                            finding.message.c_str());
         }
     }
     print(path.c_str(), {{"valid", accepted}, {"invalid", refused}});

@@ -12,9 +12,9 @@
 namespace conformance {
 
 struct Rules {
-    bool placeholders = false;              // "<...>" in an expected string matches any text
-    bool instants = false;                  // "date" and "timestamp" match any string
-    std::set<std::string, std::less<>> any; // members whose value matches anything
+    bool placeholders = false;               // "<...>" in an expected string matches any text
+    bool instants = false;                   // "date" and "timestamp" match any string
+    std::set<std::string, std::less<>> any;  // members whose value matches anything
 
     static Rules of(const flowctl::json::Value& test_case);
 };

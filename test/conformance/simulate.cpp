@@ -1,5 +1,5 @@
-// The simulation of simulate.hpp. Every step goes through save and load as well, so that each case also shows that a
-// restart at any point changes nothing.
+// The simulation of simulate.hpp. Every step goes through save and load as well, so that each case also shows
+// that a restart at any point changes nothing.
 #include "simulate.hpp"
 
 #include <algorithm>
@@ -23,18 +23,22 @@ machine::Event invoke(const machine::Call& call, const std::string& handler) {
                                       .build();
         return machine::TaskFailed{call.id, type, json::dump(cause)};
     };
-    if (handler == "id_function" || handler == "return_id") return machine::TaskSucceeded{call.id, call.input};
+    if (handler == "id_function" || handler == "return_id")
+        return machine::TaskSucceeded{call.id, call.input};
     if (handler == "echo_function")
         return machine::TaskSucceeded{call.id, json::ObjectBuilder().add("Return", "HelloWorld").build()};
-    if (handler == "return_bytes_str") return machine::TaskSucceeded{call.id, json::Value::string("HelloWorld!")};
+    if (handler == "return_bytes_str")
+        return machine::TaskSucceeded{call.id, json::Value::string("HelloWorld!")};
     if (handler == "large_output_string")
         return machine::TaskSucceeded{call.id, json::Value::string(std::string(257 * 1024, 'a'))};
     if (handler == "raise_custom_exception") {
-        return failed("CustomException", "", "  File \"/var/task/handler.py\", line 9, in handler\n    raise CustomException()\n");
+        return failed("CustomException", "",
+                      "  File \"/var/task/handler.py\", line 9, in handler\n    raise CustomException()\n");
     }
-    return failed("Exception", "Some exception was raised.",
-                  "  File \"/var/task/handler.py\", line 2, in handler\n    raise Exception(\"Some exception was "
-                  "raised.\")\n");
+    return failed(
+        "Exception", "Some exception was raised.",
+        "  File \"/var/task/handler.py\", line 2, in handler\n    raise Exception(\"Some exception was "
+        "raised.\")\n");
 }
 
 std::string details_key(std::string_view type) {
@@ -60,7 +64,8 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
         run.execution_name = "<SyncExecArn_Part1_0idx>";
         run.role_arn = "sfn_role_arn";
     } else {
-        run.execution_id = "arn:aws:states:us-east-1:111111111111:execution:<ArnPart_0idx>:<ExecArnPart_0idx>";
+        run.execution_id =
+            "arn:aws:states:us-east-1:111111111111:execution:<ArnPart_0idx>:<ExecArnPart_0idx>";
         run.execution_name = "<ExecArnPart_0idx>";
         run.role_arn = "snf_role_arn";
     }
@@ -86,8 +91,9 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
             std::vector<json::Member> details;
             if (recorded.details.is_object()) details = recorded.details.members();
             if (recorded.payload_key != nullptr) {
-                details.push_back(
-                    {recorded.payload_key, recorded.payload ? *recorded.payload : payloads.at(*recorded.payload_ref)});
+                details.push_back({recorded.payload_key, recorded.payload
+                                                             ? *recorded.payload
+                                                             : payloads.at(*recorded.payload_ref)});
             }
             if (!details.empty() || recorded.details.is_object())
                 shown.add(details_key(recorded.type), json::Value::object(std::move(details)));

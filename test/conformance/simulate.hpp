@@ -1,5 +1,5 @@
-// One execution without a server: advance() with a clock that jumps to the next deadline, and Lambda functions that are
-// a few lines here.
+// One execution without a server: advance() with a clock that jumps to the next deadline, and Lambda
+// functions that are a few lines here.
 #pragma once
 
 #include <map>
@@ -14,8 +14,9 @@ namespace conformance {
 
 struct Execution {
     flowctl::machine::Outcome outcome;
-    std::vector<flowctl::json::Value> events;  // in the shape of the data: {id, previousEventId, type, ...EventDetails}
-    std::string stuck;                         // why it did not end, if it did not
+    std::vector<flowctl::json::Value>
+        events;         // in the shape of the data: {id, previousEventId, type, ...EventDetails}
+    std::string stuck;  // why it did not end, if it did not
 };
 
 // `lambdas`: the handler of each function, by the function's name.

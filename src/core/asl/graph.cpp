@@ -83,7 +83,7 @@ class Graph {
             (type->as_string() == "Succeed" || type->as_string() == "Fail"))
             return true;
         const json::Value* end = state.find("End");
-        return end != nullptr && end->is_bool() && end->as_bool();
+        return end != nullptr && !(end->is_bool() && !end->as_bool());  // of another type: reported elsewhere
     }
 
     void check_inner(const json::Value& state, const Where& where) {

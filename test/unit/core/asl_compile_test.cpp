@@ -12,17 +12,20 @@ namespace {
 std::vector<std::string> findings(std::string_view definition) {
     std::vector<std::string> out;
     const asl::Compiled compiled = asl::compile(definition);
-    for (const asl::Finding& f : compiled.findings) out.push_back(f.code + " " + f.location + ": " + f.message);
-    const bool any_error = std::any_of(compiled.findings.begin(), compiled.findings.end(), [](const asl::Finding& f) {
-        return f.severity == asl::Finding::Severity::Error;
-    });
+    for (const asl::Finding& f : compiled.findings)
+        out.push_back(f.code + " " + f.location + ": " + f.message);
+    const bool any_error =
+        std::any_of(compiled.findings.begin(), compiled.findings.end(),
+                    [](const asl::Finding& f) { return f.severity == asl::Finding::Severity::Error; });
     EXPECT_EQ(compiled.flow == nullptr, any_error);
     return out;
 }
 
 using Strings = std::vector<std::string>;
 
-std::string pass(const std::string& fields) { return states("A", R"("A": {"Type": "Pass", )" + fields + "}"); }
+std::string pass(const std::string& fields) {
+    return states("A", R"("A": {"Type": "Pass", )" + fields + "}");
+}
 std::string task(const std::string& fields) {
     return states("A", R"("A": {"Type": "Task", "Resource": "flowctl:http:s", "End": true, )" + fields + "}");
 }
@@ -53,7 +56,8 @@ TEST(Compile, RefusesWhatIsNoDefinition) {
     EXPECT_EQ(not_json[0].substr(0, 26), "INVALID_JSON_DESCRIPTION :");
     EXPECT_NE(not_json[0].find("line 2, column"), std::string::npos) << not_json[0];
     EXPECT_EQ(findings(std::string(1'048'577, ' ')).size(), 1u);
-    EXPECT_EQ(findings("{}"), Strings{"SCHEMA_VALIDATION_FAILED : These fields are required: [StartAt, States]"});
+    EXPECT_EQ(findings("{}"),
+              Strings{"SCHEMA_VALIDATION_FAILED : These fields are required: [StartAt, States]"});
 }
 
 TEST(Compile, FindsEverythingAtOnceInDocumentOrder) {
@@ -67,7 +71,8 @@ TEST(Compile, FindsEverythingAtOnceInDocumentOrder) {
                   findings(pass(R"("InputPath": "no path", "End": true)")).at(0),
                   "MISSING_TRANSITION_TARGET /States/A/Next: Missing 'Next' target: Nowhere",
                   "MISSING_TRANSITION_TARGET /States/B: State \"B\" is not reachable.",
-                  "SCHEMA_VALIDATION_FAILED /States/B/Type: The field 'Type' should have one of these values: [Task, "
+                  "SCHEMA_VALIDATION_FAILED /States/B/Type: The field 'Type' should have one of these "
+                  "values: [Task, "
                   "Wait, Pass, Succeed, Fail, Choice, Parallel, Map]",
                   "SCHEMA_VALIDATION_FAILED /States/C~1d: There should only be one of the following fields: "
                   "[SecondsPath, Seconds, TimestampPath, Timestamp]",
@@ -122,8 +127,9 @@ TEST(Compile, ChecksFieldsOfStates) {
               ": These fields are required: [Resource]");
     EXPECT_EQ(only(states("A", R"("A": {"Type": "Task", "Resource": "foo:bar", "End": true})")),
               "/Resource: Value is not a valid resource ARN");
-    EXPECT_EQ(only(states("A", R"("A": {"Type": "Wait", "End": true})")),
-              ": There should be one of the following fields: [SecondsPath, Seconds, TimestampPath, Timestamp]");
+    EXPECT_EQ(
+        only(states("A", R"("A": {"Type": "Wait", "End": true})")),
+        ": There should be one of the following fields: [SecondsPath, Seconds, TimestampPath, Timestamp]");
     EXPECT_EQ(only(states("A", R"("A": {"Type": "Fail", "Error": "e", "ErrorPath": "$.e"})")),
               ": There should only be one of the following fields: [Error, ErrorPath]");
     EXPECT_EQ(only(states("A", R"("A": {"Type": "Fail", "Next": "A"})")), ": Field 'Next' is not supported");
@@ -143,17 +149,22 @@ TEST(Compile, ChecksRetryAndCatch) {
               "/Retry/0/ErrorEquals: States.ALL must appear alone and at end of list");
     EXPECT_EQ(retry(R"({"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["x"]})"),
               "/Retry/0/ErrorEquals: States.ALL must appear alone and at end of list");
-    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "IntervalSeconds": 0})"), "/Retry/0/IntervalSeconds: Minimum value is 1");
-    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "MaxAttempts": -1})"), "/Retry/0/MaxAttempts: Minimum value is 0");
-    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "BackoffRate": 0.9})"), "/Retry/0/BackoffRate: Minimum value is 1.0");
-    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "BackoffRate": 1e999})"), "/Retry/0/BackoffRate: The number is too large");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "IntervalSeconds": 0})"),
+              "/Retry/0/IntervalSeconds: Minimum value is 1");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "MaxAttempts": -1})"),
+              "/Retry/0/MaxAttempts: Minimum value is 0");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "BackoffRate": 0.9})"),
+              "/Retry/0/BackoffRate: Minimum value is 1.0");
+    EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "BackoffRate": 1e999})"),
+              "/Retry/0/BackoffRate: The number is too large");
     EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "JitterStrategy": "SOME"})"),
               "/Retry/0/JitterStrategy: Value should be one of the following: [NONE, FULL]");
     EXPECT_EQ(retry(R"({"ErrorEquals": ["x"], "MaxDelaySeconds": 3, "IntervalSeconds": 3})"),
               "/Retry/0/MaxDelaySeconds: MaxDelaySeconds must be greater than IntervalSeconds");
     EXPECT_EQ(retry("1"), "/Retry/0: Expected value of type Object");
     EXPECT_EQ(only(task(R"("Catch": {})")), "/Catch: Expected value of type Array");
-    EXPECT_EQ(only(task(R"("Catch": [{"ErrorEquals": ["x"]}])")), "/Catch/0: These fields are required: [Next]");
+    EXPECT_EQ(only(task(R"("Catch": [{"ErrorEquals": ["x"]}])")),
+              "/Catch/0: These fields are required: [Next]");
     EXPECT_EQ(only(task(R"("Catch": [{"ErrorEquals": ["x"], "Next": "A", "Output": 1}])")),
               "/Catch/0: Field 'Output' is not supported");
 }
@@ -164,7 +175,8 @@ TEST(Compile, ChecksChoiceRules) {
                                    "B": {"Type": "Succeed"})"));
     };
     EXPECT_EQ(rule(""), "/Choices: Value cannot be empty");
-    EXPECT_EQ(rule(R"({"Variable": "$.x", "IsNull": true})"), "/Choices/0: These fields are required: [Next]");
+    EXPECT_EQ(rule(R"({"Variable": "$.x", "IsNull": true})"),
+              "/Choices/0: These fields are required: [Next]");
     EXPECT_EQ(rule(R"({"IsNull": true, "Next": "B"})"), "/Choices/0: These fields are required: [Variable]");
     EXPECT_EQ(rule(R"({"Variable": "$.x", "Next": "B"})"),
               "/Choices/0: A choice rule needs a comparison operator, And, Or or Not");
@@ -179,18 +191,20 @@ TEST(Compile, ChecksChoiceRules) {
     EXPECT_EQ(rule(R"({"And": [], "Next": "B"})"), "/Choices/0/And: Value cannot be empty");
     EXPECT_EQ(rule(R"({"Not": {"Variable": "$.x", "IsNull": true, "Next": "B"}, "Next": "B"})"),
               "/Choices/0/Not: Field 'Next' is not supported");
-    EXPECT_EQ(rule(R"({"Or": [{"And": [1]}], "Next": "B"})"), "/Choices/0/Or/0/And/0: Expected value of type Object");
-    EXPECT_EQ(rule(R"({"Variable": "$.x", "IsNull": true, "And": [{"Variable": "$.x", "IsNull": true}], "Next": "B"})")
-                  .substr(0, 18),
-              "/Choices/0: Field ");
+    EXPECT_EQ(rule(R"({"Or": [{"And": [1]}], "Next": "B"})"),
+              "/Choices/0/Or/0/And/0: Expected value of type Object");
+    EXPECT_EQ(rule(R"({"And": [{"Variable": "$.x", "IsNull": true}], "IsNull": true, "Next": "B"})"),
+              "/Choices/0: Field 'IsNull' is not supported");
 }
 
 TEST(Compile, ChecksNames) {
     const std::string name(81, 'x');
     EXPECT_EQ(findings(states(name, "\"" + name + R"(": {"Type": "Succeed"})")),
-              Strings{"SCHEMA_VALIDATION_FAILED /States/" + name + ": State name must be at most 80 characters long"});
+              Strings{"SCHEMA_VALIDATION_FAILED /States/" + name +
+                      ": State name must be at most 80 characters long"});
     std::string wide;
-    for (int i = 0; i < 80; ++i) wide += "\xc3\xa9";
+    for (int i = 0; i < 80; ++i)
+        wide += "\xc3\xa9";
     EXPECT_EQ(findings(states(wide, "\"" + wide + R"(": {"Type": "Succeed"})")), Strings{});
     EXPECT_EQ(findings(states("A", R"("A": {"Type": "Succeed"}, "A": {"Type": "Fail"})")),
               Strings{"INVALID_JSON_DESCRIPTION /States: Duplicate field 'A'"});
@@ -203,45 +217,55 @@ TEST(Compile, ChecksNames) {
 }
 
 TEST(Compile, SaysWhatItDoesNotRunYet) {
-    EXPECT_EQ(findings(R"({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": 1,
+    EXPECT_EQ(
+        findings(R"({"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Output": 1,
                           "End": true}}})"),
-              Strings{"SCHEMA_VALIDATION_FAILED /QueryLanguage: This version of flowctl does not run it yet: the query "
-                      "language JSONata"});
+        Strings{
+            "SCHEMA_VALIDATION_FAILED /QueryLanguage: This version of flowctl does not run it yet: the query "
+            "language JSONata"});
     EXPECT_EQ(only(pass(R"("QueryLanguage": "JSONata", "End": true)")),
               "/QueryLanguage: This version of flowctl does not run it yet: the query language JSONata");
     // What is inside is checked all the same.
-    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Parallel", "End": true, "Branches": [
+    EXPECT_EQ(
+        findings(states("A", R"("A": {"Type": "Parallel", "End": true, "Branches": [
                                         {"StartAt": "B", "States": {"B": {"Type": "Pass", "Next": "A"},
                                                                     "C": {"Type": "Succeed"}}}]})")),
-              (Strings{
-                  "SCHEMA_VALIDATION_FAILED /States/A/Type: This version of flowctl does not run it yet: the state "
-                  "type Parallel",
-                  "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/B/Next: Missing 'Next' target: A",
-                  "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/C: State \"C\" is not reachable."}));
-    EXPECT_EQ(findings(states("M", R"("M": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "M",
+        (Strings{
+            "SCHEMA_VALIDATION_FAILED /States/A/Type: This version of flowctl does not run it yet: the state "
+            "type Parallel",
+            "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/B/Next: Missing 'Next' target: A",
+            "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/C: State \"C\" is not reachable."}));
+    EXPECT_EQ(
+        findings(states("M", R"("M": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "M",
                                         "States": {"M": {"Type": "Succeed"}}}})")),
-              (Strings{"SCHEMA_VALIDATION_FAILED /States/M/Type: This version of flowctl does not run it yet: the state "
-                       "type Map",
-                       "DUPLICATE_STATE_NAME /States/M/ItemProcessor/States/M: Duplicate State name: M"}));
+        (Strings{
+            "SCHEMA_VALIDATION_FAILED /States/M/Type: This version of flowctl does not run it yet: the state "
+            "type Map",
+            "DUPLICATE_STATE_NAME /States/M/ItemProcessor/States/M: Duplicate State name: M"}));
 }
 
 TEST(Compile, SurvivesHostileDefinitions) {
     // Deep nesting of what recurses.
     std::string deep;
-    for (int i = 0; i < 490; ++i) deep += "{\"Not\": ";
+    for (int i = 0; i < 490; ++i)
+        deep += "{\"Not\": ";
     deep += R"({"Variable": "$.x", "IsNull": true})";
-    for (int i = 0; i < 490; ++i) deep += "}";
+    for (int i = 0; i < 490; ++i)
+        deep += "}";
     deep.back() = ',';
-    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Choice", "Choices": [)" + deep + R"("Next": "B"}], "Default": "B"},
+    EXPECT_EQ(findings(states(
+                  "A", R"("A": {"Type": "Choice", "Choices": [)" + deep + R"("Next": "B"}], "Default": "B"},
                                       "B": {"Type": "Succeed"})")),
               Strings{});
     std::string branches = R"({"StartAt": "x", "States": {}})";
     for (int i = 0; i < 200; ++i)
-        branches = R"({"StartAt": "x", "States": {"x": {"Type": "Parallel", "Branches": [)" + branches + "]}}}";
+        branches =
+            R"({"StartAt": "x", "States": {"x": {"Type": "Parallel", "Branches": [)" + branches + "]}}}";
     EXPECT_EQ(findings(branches).size(), 100u);
     EXPECT_EQ(findings(std::string(5'000, '[')).size(), 1u);
     // A million mistakes give a hundred findings, and soon.
     std::string many = R"({"StartAt": "s", "States": {)";
-    for (int i = 0; i < 20'000; ++i) many += (i > 0 ? ",\"s" : "\"s") + std::to_string(i) + R"(": {"Type":"Pass","Nxt":1})";
+    for (int i = 0; i < 20'000; ++i)
+        many += (i > 0 ? ",\"s" : "\"s") + std::to_string(i) + R"(": {"Type":"Pass","Nxt":1})";
     EXPECT_EQ(findings(many + "}}").size(), 100u);
 }

@@ -20,13 +20,30 @@ TEST(Timestamp, ReadsZonesAndFractions) {
 }
 
 TEST(Timestamp, RefusesWhatIsNoTimestamp) {
-    for (const char* text :
-         {"", "2016", "2016-03-14", "2016-03-14 01:59:00Z", "2016-03-14T01:59:00", "2016-03-14t01:59:00Z",
-          "2016-03-14T01:59:00z", "2016-13-14T01:59:00Z", "2016-00-14T01:59:00Z", "2016-02-30T01:59:00Z",
-          "2023-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2016-03-14T24:00:00Z", "2016-03-14T01:60:00Z",
-          "2016-03-14T01:59:60Z", "2016-03-14T01:59Z", "2016-03-14T01:59:00.Z", "2016-03-14T01:59:00+2:00",
-          "2016-03-14T01:59:00+24:00", "2016-03-14T01:59:00Zx", " 2016-03-14T01:59:00Z", "+016-03-14T01:59:00Z",
-          "2016-03-14T01:59:00+02:00Z", "2016-03-14T01:59:0\xc3\xa9Z"})
+    for (const char* text : {"",
+                             "2016",
+                             "2016-03-14",
+                             "2016-03-14 01:59:00Z",
+                             "2016-03-14T01:59:00",
+                             "2016-03-14t01:59:00Z",
+                             "2016-03-14T01:59:00z",
+                             "2016-13-14T01:59:00Z",
+                             "2016-00-14T01:59:00Z",
+                             "2016-02-30T01:59:00Z",
+                             "2023-02-29T00:00:00Z",
+                             "1900-02-29T00:00:00Z",
+                             "2016-03-14T24:00:00Z",
+                             "2016-03-14T01:60:00Z",
+                             "2016-03-14T01:59:60Z",
+                             "2016-03-14T01:59Z",
+                             "2016-03-14T01:59:00.Z",
+                             "2016-03-14T01:59:00+2:00",
+                             "2016-03-14T01:59:00+24:00",
+                             "2016-03-14T01:59:00Zx",
+                             " 2016-03-14T01:59:00Z",
+                             "+016-03-14T01:59:00Z",
+                             "2016-03-14T01:59:00+02:00Z",
+                             "2016-03-14T01:59:0\xc3\xa9Z"})
         EXPECT_FALSE(parse_timestamp(text)) << text;
 }
 
@@ -34,10 +51,9 @@ TEST(Timestamp, WritesWhatItReads) {
     EXPECT_EQ(format_instant(0), "1970-01-01T00:00:00.000Z");
     EXPECT_EQ(format_instant(-1), "1969-12-31T23:59:59.999Z");
     EXPECT_EQ(format_instant(1457920740'123'456), "2016-03-14T01:59:00.123Z");
-    for (std::int64_t day = -800'000; day < 800'000; day += 97) {
+    for (std::int64_t day = -719'000; day < 2'932'000; day += 97) {
         const std::int64_t instant = day * 86'400'000'000 + 12'345'678'000;
         const std::string text = format_instant(instant);
-        if (text.size() != 24) continue;
         EXPECT_EQ(parse_timestamp(text).value().micros(), instant) << text;
     }
 }
@@ -62,7 +78,8 @@ TEST(Resource, TakesApartEveryForm) {
         const char* action;
     } cases[] = {
         {"flowctl:http:billing", Kind::Http, "billing", "flowctl:http", "billing"},
-        {"flowctl:http:billing.waitForTaskToken", Kind::Http, "billing", "flowctl:http", "billing.waitForTaskToken"},
+        {"flowctl:http:billing.waitForTaskToken", Kind::Http, "billing", "flowctl:http",
+         "billing.waitForTaskToken"},
         {"flowctl:http:billing:invoke", Kind::HttpInvoke, "billing", "flowctl:http", "billing:invoke"},
         {"flowctl:sql:jobs.sync", Kind::Sql, "jobs.sync", "flowctl:sql", "jobs.sync"},
         {"flowctl:flow:child:3.sync:2", Kind::Flow, "child:3", "flowctl:flow", "child:3.sync"},
@@ -70,7 +87,8 @@ TEST(Resource, TakesApartEveryForm) {
         {"arn:aws:states:::http:invoke", Kind::AwsHttp, "", "http", "invoke"},
         {"arn:aws:lambda:eu-west-1:1:function:f", Kind::Lambda, "f", "lambda", "f"},
         {"arn:aws:lambda:eu-west-1:1:function:f:$LATEST", Kind::Lambda, "f", "lambda", "f"},
-        {"arn:aws:states:::lambda:invoke.waitForTaskToken", Kind::Lambda, "", "lambda", "invoke.waitForTaskToken"},
+        {"arn:aws:states:::lambda:invoke.waitForTaskToken", Kind::Lambda, "", "lambda",
+         "invoke.waitForTaskToken"},
         {"arn:aws:states:::states:startExecution.sync", Kind::Flow, "", "states", "startExecution.sync"},
         {"arn:aws:states:::dynamodb:putItem", Kind::OtherArn, "arn:aws:states:::dynamodb:putItem", "dynamodb",
          "putItem"},
@@ -91,14 +109,34 @@ TEST(Resource, TakesApartEveryForm) {
 }
 
 TEST(Resource, RefusesWhatNamesNothing) {
-    for (const char* text :
-         {"", "foo:bar", "billing", "InvalidArn", "${variable}", "flowctl:", "flowctl:http", "flowctl:http:",
-          "flowctl:http:a:b", "flowctl:http::invoke", "flowctl:http:a.sync", "flowctl:sql:", "flowctl:flow:",
-          "flowctl:flow:a b", "flowctl:flow:a:", "flowctl:flow:a:b:c", "flowctl:activity:a.sync", "flowctl:nothing:a",
-          "arn:", "arn:aws", "arn:aws:lambda:r:1:function:", "arn:aws:lambda:r:1:function:f:",
-          "arn:aws:lambda:r:1:function:f:$*#", "arn:aws:lambda:r:1:layer:f", "arn:aws:states:::http",
-          "arn:aws:states:::http:invoke.sync", "arn:aws:lambda:r:1:function:f.waitForTaskToken",
-          "flowctl:http:a\nb"})
+    for (const char* text : {"",
+                             "foo:bar",
+                             "billing",
+                             "InvalidArn",
+                             "${variable}",
+                             "flowctl:",
+                             "flowctl:http",
+                             "flowctl:http:",
+                             "flowctl:http:a:b",
+                             "flowctl:http::invoke",
+                             "flowctl:http:a.sync",
+                             "flowctl:sql:",
+                             "flowctl:flow:",
+                             "flowctl:flow:a b",
+                             "flowctl:flow:a:",
+                             "flowctl:flow:a:b:c",
+                             "flowctl:activity:a.sync",
+                             "flowctl:nothing:a",
+                             "arn:",
+                             "arn:aws",
+                             "arn:aws:lambda:r:1:function:",
+                             "arn:aws:lambda:r:1:function:f:",
+                             "arn:aws:lambda:r:1:function:f:$*#",
+                             "arn:aws:lambda:r:1:layer:f",
+                             "arn:aws:states:::http",
+                             "arn:aws:states:::http:invoke.sync",
+                             "arn:aws:lambda:r:1:function:f.waitForTaskToken",
+                             "flowctl:http:a\nb"})
         EXPECT_FALSE(Resource::parse(text).ok()) << text;
     EXPECT_FALSE(Resource::parse(std::string("flowctl:http:") + std::string(3000, 'a')).ok());
 }

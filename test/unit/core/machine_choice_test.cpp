@@ -33,7 +33,8 @@ void expect_relations(const std::string& kind, const std::string& less, const st
                      {"GreaterThanEquals", false, true, true}};
     const auto check = [&](const char* relation, const std::string& v, const std::string& o, bool expected) {
         const std::string op = kind + relation;
-        EXPECT_EQ(chooses("\"" + op + "\": " + o, R"({"v": )" + v + "}"), expected) << v << " " << op << " " << o;
+        EXPECT_EQ(chooses("\"" + op + "\": " + o, R"({"v": )" + v + "}"), expected)
+            << v << " " << op << " " << o;
         EXPECT_EQ(chooses("\"" + op + R"(Path": "$.o")", R"({"v": )" + v + R"(, "o": )" + o + "}"), expected)
             << v << " " << op << "Path " << o;
     };
@@ -62,7 +63,8 @@ TEST(MachineChoice, EqualsByValue) {
     EXPECT_TRUE(chooses(R"("BooleanEquals": true)", R"({"v": true})"));
     EXPECT_FALSE(chooses(R"("BooleanEquals": true)", R"({"v": false})"));
     EXPECT_TRUE(chooses(R"("BooleanEqualsPath": "$.o")", R"({"v": false, "o": false})"));
-    EXPECT_TRUE(chooses(R"("TimestampEquals": "2016-03-14T02:59:00+01:00")", R"({"v": "2016-03-14T01:59:00.000Z"})"));
+    EXPECT_TRUE(
+        chooses(R"("TimestampEquals": "2016-03-14T02:59:00+01:00")", R"({"v": "2016-03-14T01:59:00.000Z"})"));
 }
 
 TEST(MachineChoice, OtherTypesDoNotMatch) {
@@ -72,7 +74,9 @@ TEST(MachineChoice, OtherTypesDoNotMatch) {
         const bool is_string = v[0] == '"';
         EXPECT_EQ(chooses(R"("StringGreaterThanEquals": "")", input), is_string) << v;
         EXPECT_EQ(chooses(R"("NumericLessThan": 5)", input), std::string(v) == "1") << v;
-        EXPECT_EQ(chooses(R"("TimestampLessThan": "2020-01-01T00:00:00Z")", input), std::string(v).size() > 20) << v;
+        EXPECT_EQ(chooses(R"("TimestampLessThan": "2020-01-01T00:00:00Z")", input),
+                  std::string(v).size() > 20)
+            << v;
         EXPECT_EQ(chooses(R"("StringMatches": "*")", input), is_string) << v;
         EXPECT_FALSE(chooses(R"("StringEqualsPath": "$.o")", input)) << v;
         EXPECT_FALSE(chooses(R"("NumericEqualsPath": "$.o")", input)) << v;
@@ -88,12 +92,15 @@ TEST(MachineChoice, Types) {
                  {"IsString", {R"("a")", R"("2016-03-14T01:59:00Z")"}},
                  {"IsBoolean", {"true", "false"}},
                  {"IsTimestamp", {R"("2016-03-14T01:59:00Z")"}}};
-    const std::string values[] = {"null", "1", "-1.5", R"("a")", R"("2016-03-14T01:59:00Z")", "true", "false", "[]", "{}"};
+    const std::string values[] = {"null", "1",     "-1.5", R"("a")", R"("2016-03-14T01:59:00Z")",
+                                  "true", "false", "[]",   "{}"};
     for (const auto& each : cases) {
         for (const std::string& v : values) {
             const bool is = std::find(each.yes.begin(), each.yes.end(), v) != each.yes.end();
-            EXPECT_EQ(chooses(std::string("\"") + each.op + R"(": true)", R"({"v": )" + v + "}"), is) << each.op << v;
-            EXPECT_EQ(chooses(std::string("\"") + each.op + R"(": false)", R"({"v": )" + v + "}"), !is) << each.op << v;
+            EXPECT_EQ(chooses(std::string("\"") + each.op + R"(": true)", R"({"v": )" + v + "}"), is)
+                << each.op << v;
+            EXPECT_EQ(chooses(std::string("\"") + each.op + R"(": false)", R"({"v": )" + v + "}"), !is)
+                << each.op << v;
         }
     }
     EXPECT_TRUE(chooses(R"("IsPresent": true)", R"({"v": null})"));
@@ -120,7 +127,8 @@ TEST(MachineChoice, StringMatchesPatterns) {
     EXPECT_FALSE(matches("aaa", "*b"));
     // Quadratic at worst, never exponential.
     std::string pattern;
-    for (int i = 0; i < 500; ++i) pattern += "a*";
+    for (int i = 0; i < 500; ++i)
+        pattern += "a*";
     EXPECT_FALSE(matches(std::string(5'000, 'a'), pattern + "b"));
 }
 
@@ -133,15 +141,20 @@ TEST(MachineChoice, CombinesConditions) {
         run.start();
         return run.status() == machine::Status::Succeeded ? run.output() : run.error();
     };
-    const std::string guarded = R"("And": [{"Variable": "$.v", "IsPresent": true}, {"Variable": "$.v", "NumericEquals": 1}])";
+    const std::string guarded =
+        R"("And": [{"Variable": "$.v", "IsPresent": true}, {"Variable": "$.v", "NumericEquals": 1}])";
     EXPECT_EQ(rule(guarded, R"({"v": 1})"), "1");
     EXPECT_EQ(rule(guarded, R"({"v": 2})"), "0");
     EXPECT_EQ(rule(guarded, "{}"), "0");
-    EXPECT_EQ(rule(R"("Or": [{"Variable": "$.v", "IsPresent": true}, {"Variable": "$.v", "NumericEquals": 1}])", "{}"),
-              "States.Runtime");
-    EXPECT_EQ(rule(R"("Not": {"Or": [{"Variable": "$.v", "IsNull": true}, {"Not": {"Variable": "$.v", "IsString": true}}]})",
-                   R"({"v": "s"})"),
-              "1");
+    EXPECT_EQ(
+        rule(R"("Or": [{"Variable": "$.v", "IsPresent": true}, {"Variable": "$.v", "NumericEquals": 1}])",
+             "{}"),
+        "States.Runtime");
+    EXPECT_EQ(
+        rule(
+            R"("Not": {"Or": [{"Variable": "$.v", "IsNull": true}, {"Not": {"Variable": "$.v", "IsString": true}}]})",
+            R"({"v": "s"})"),
+        "1");
 }
 
 TEST(MachineChoice, FailsWithoutAMatchOrAVariable) {
@@ -152,18 +165,20 @@ TEST(MachineChoice, FailsWithoutAMatchOrAVariable) {
     none.start();
     EXPECT_EQ(none.error(), "States.Runtime");
     EXPECT_EQ(none.cause(),
-              "An error occurred while executing the state 'A' (entered at the event id #2). Failed to transition out of "
+              "An error occurred while executing the state 'A' (entered at the event id #2). Failed to "
+              "transition out of "
               "the state. The state does not point to a next state.");
     TestRun missing(definition);
     missing.start();
     EXPECT_EQ(missing.cause(),
-              "An error occurred while executing the state 'A' (entered at the event id #2). Invalid path '$.v': The choice "
+              "An error occurred while executing the state 'A' (entered at the event id #2). Invalid path "
+              "'$.v': The choice "
               "state's condition path references an invalid value.");
 }
 
 TEST(MachineChoice, RuleAssignBeatsStateAssign) {
-    const std::string definition = states(
-        "A", R"("A": {"Type": "Choice", "Assign": {"who": "state"}, "Default": "B",
+    const std::string definition =
+        states("A", R"("A": {"Type": "Choice", "Assign": {"who": "state"}, "Default": "B",
                       "Choices": [{"Variable": "$.v", "IsPresent": true, "Assign": {"who": "rule"}, "Next": "B"}]},
                 "B": {"Type": "Pass", "Parameters": {"who.$": "$who"}, "End": true})");
     TestRun rule(definition, R"({"v": 1})");

@@ -51,7 +51,8 @@ std::string story(bool saved) {
         }
         out += std::to_string(run.step.next_due.value_or(0)) + " " + run.step.current_state + "\n";
     }
-    for (const auto& event : run.history) out += describe(event) + "\n";
+    for (const auto& event : run.history)
+        out += describe(event) + "\n";
     return out + run.output();
 }
 
@@ -60,7 +61,8 @@ std::string story(bool saved) {
 TEST(Frame, SavedAndLoadedAtEveryStepItTellsTheSameStory) {
     const std::string straight = story(false);
     EXPECT_EQ(straight, story(true));
-    EXPECT_NE(straight.find(R"({"v":123456789012345678901234567890,"w":{"x":[1,2.50]},"e":"F"})"), std::string::npos)
+    EXPECT_NE(straight.find(R"({"v":123456789012345678901234567890,"w":{"x":[1,2.50]},"e":"F"})"),
+              std::string::npos)
         << straight;
 }
 
@@ -79,7 +81,7 @@ TEST(Frame, CopiesAreIndependent) {
     EXPECT_EQ(run.status(), machine::Status::Succeeded);
     EXPECT_EQ(json::dump(before.save()), saved);
     run.frame = before;
-    run.tick();
+    run.give(machine::TimerFired{});
     EXPECT_EQ(run.status(), machine::Status::Succeeded);
 }
 
@@ -92,16 +94,30 @@ TEST(Frame, RefusesWhatIsNoFrame) {
         text.replace(text.find(from), from.size(), to);
         return text;
     };
-    for (const std::string& text :
-         {std::string("null"), std::string("[]"), std::string("{}"), with("\"format\":1", "\"format\":2"),
-          with("\"format\":1", "\"format\":\"1\""), with("RUNNING", "running"), with("\"RUNNING\"", "0"),
-          with("\"lastEvent\":2", "\"lastEvent\":-1"), with("\"lastEvent\":2", "\"lastEvent\":1e30"),
-          with("\"lastEvent\":2", "\"lastEvent\":1.5"), with("\"state\":\"A\",", ""), with("\"A\"", "1"),
-          with("Sleeping", "Dreaming"), with("{\"value\":1}", "1"), with("{\"value\":1}", "{}"),
-          with("\"due\":5", "\"due\":\"5\""), with("\"due\":5", "\"due\":9223372036854775807"),
-          with("\"due\":5", "\"call\":{}"), with("Sleeping", "Calling"), with("\"due\":5", "\"visits\":{\"A\":-1}"),
-          with("\"due\":5", "\"retries\":[null]"), with("\"due\":5", "\"variables\":[]"),
-          with("\"due\":5", "\"children\":[1]"), with("\"due\":5", "\"attempt\":5000000000")}) {
+    for (const std::string& text : {std::string("null"),
+                                    std::string("[]"),
+                                    std::string("{}"),
+                                    with("\"format\":1", "\"format\":2"),
+                                    with("\"format\":1", "\"format\":\"1\""),
+                                    with("RUNNING", "running"),
+                                    with("\"RUNNING\"", "0"),
+                                    with("\"lastEvent\":2", "\"lastEvent\":-1"),
+                                    with("\"lastEvent\":2", "\"lastEvent\":1e30"),
+                                    with("\"lastEvent\":2", "\"lastEvent\":1.5"),
+                                    with("\"state\":\"A\",", ""),
+                                    with("\"A\"", "1"),
+                                    with("Sleeping", "Dreaming"),
+                                    with("{\"value\":1}", "1"),
+                                    with("{\"value\":1}", "{}"),
+                                    with("\"due\":5", "\"due\":\"5\""),
+                                    with("\"due\":5", "\"due\":9223372036854775807"),
+                                    with("\"due\":5", "\"call\":{}"),
+                                    with("Sleeping", "Calling"),
+                                    with("\"due\":5", "\"visits\":{\"A\":-1}"),
+                                    with("\"due\":5", "\"retries\":[null]"),
+                                    with("\"due\":5", "\"variables\":[]"),
+                                    with("\"due\":5", "\"children\":[1]"),
+                                    with("\"due\":5", "\"attempt\":5000000000")}) {
         auto loaded = Frame::load(value(text));
         EXPECT_FALSE(loaded.ok()) << text;
         const std::string reason = loaded.ok() ? "" : loaded.error();
@@ -111,11 +127,15 @@ TEST(Frame, RefusesWhatIsNoFrame) {
 
 TEST(Frame, ThatDoesNotFitItsFlowFailsTheRun) {
     const std::string head = R"({"format":1,"status":"RUNNING","lastEvent":2,"top":{"input":{"value":1},)";
-    for (const std::string& rest :
-         {std::string(R"("state":"Gone","phase":"Sleeping","due":5}})"), std::string(R"("state":"A","phase":"Sleeping"}})"),
-          std::string(R"("state":"A","phase":"Calling","call":{"id":3}}})"),
-          std::string(R"("state":"T","phase":"Sleeping","due":5}})"), std::string(R"("state":"T","phase":"Retrying"}})"),
-          std::string(R"("state":"A","phase":"Entering","children":[{"state":"A","phase":"Ended","input":{"value":1}}]}})")}) {
+    for (
+        const std::string& rest :
+        {std::string(R"("state":"Gone","phase":"Sleeping","due":5}})"),
+         std::string(R"("state":"A","phase":"Sleeping"}})"),
+         std::string(R"("state":"A","phase":"Calling","call":{"id":3}}})"),
+         std::string(R"("state":"T","phase":"Sleeping","due":5}})"),
+         std::string(R"("state":"T","phase":"Retrying"}})"),
+         std::string(
+             R"("state":"A","phase":"Entering","children":[{"state":"A","phase":"Ended","input":{"value":1}}]}})")}) {
         TestRun run(states("A", R"("A": {"Type": "Wait", "Seconds": 5, "Next": "T"},
                                    "T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true})"));
         auto loaded = Frame::load(value(head + rest));
@@ -132,10 +152,10 @@ TEST(Frame, WithMoreOrFewerRetriersThanTheStateStillRuns) {
     for (const char* retries : {"[]", "[1]", "[1,2,3,4]"}) {
         TestRun run(states("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true, "Retry": [
                                    {"ErrorEquals": ["D"]}, {"ErrorEquals": ["E"], "MaxAttempts": 3}]})"));
-        auto loaded = Frame::load(
-            value(std::string(R"({"format":1,"status":"RUNNING","lastEvent":3,"top":{"state":"T","phase":"Calling",
+        auto loaded = Frame::load(value(
+            std::string(R"({"format":1,"status":"RUNNING","lastEvent":3,"top":{"state":"T","phase":"Calling",
                                  "input":{"value":1},"call":{"id":3},"retries":)") +
-                  retries + "}}"));
+            retries + "}}"));
         ASSERT_TRUE(loaded.ok()) << loaded.error();
         run.frame = std::move(loaded).value();
         run.give(machine::TaskFailed{3, "E", ""});

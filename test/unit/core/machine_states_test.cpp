@@ -7,17 +7,18 @@ using machine::Status;
 using Strings = std::vector<std::string>;
 
 TEST(MachinePass, GoesThroughThePipeline) {
-    TestRun run(states("A", R"("A": {"Type": "Pass", "InputPath": "$.in", "Parameters": {"x.$": "$.a", "y": 2},
+    TestRun run(
+        states("A", R"("A": {"Type": "Pass", "InputPath": "$.in", "Parameters": {"x.$": "$.a", "y": 2},
                                     "ResultPath": "$.out", "OutputPath": "$.out", "Next": "B"},
                                "B": {"Type": "Pass", "Result": [1], "ResultPath": "$.r", "Next": "C"},
                                "C": {"Type": "Pass", "Result": 5, "ResultPath": null, "End": true})"),
-                R"({"in": {"a": 1}})");
+        R"({"in": {"a": 1}})");
     run.start();
     EXPECT_EQ(run.status(), Status::Succeeded);
     EXPECT_EQ(run.output(), R"({"x":1,"y":2,"r":[1]})");
     EXPECT_EQ(run.types(),
-              (Strings{"ExecutionStarted", "PassStateEntered", "PassStateExited", "PassStateEntered", "PassStateExited",
-                       "PassStateEntered", "PassStateExited", "ExecutionSucceeded"}));
+              (Strings{"ExecutionStarted", "PassStateEntered", "PassStateExited", "PassStateEntered",
+                       "PassStateExited", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"}));
 }
 
 TEST(MachinePass, NullPathsGiveTheEmptyObject) {
@@ -57,7 +58,8 @@ TEST(MachineHistory, ChainsEventsAndStoresPayloadsOnce) {
 }
 
 TEST(MachineHistory, CountsVisits) {
-    TestRun run(states("A", R"("A": {"Type": "Choice", "Choices": [{"Variable": "$.n", "IsPresent": true, "Next": "B"}],
+    TestRun run(states(
+        "A", R"("A": {"Type": "Choice", "Choices": [{"Variable": "$.n", "IsPresent": true, "Next": "B"}],
                                     "Default": "P"},
                                "P": {"Type": "Pass", "Result": {"n": 1}, "Next": "A"},
                                "B": {"Type": "Succeed"})"));
@@ -68,8 +70,10 @@ TEST(MachineHistory, CountsVisits) {
 }
 
 TEST(MachineContext, SaysWhatTheRunIs) {
-    TestRun run(states("A", R"("A": {"Type": "Pass", "Parameters": {"c.$": "$$"}, "OutputPath": "$.c", "End": true})"),
-                R"({"i": 1})");
+    TestRun run(
+        states("A",
+               R"("A": {"Type": "Pass", "Parameters": {"c.$": "$$"}, "OutputPath": "$.c", "End": true})"),
+        R"({"i": 1})");
     run.run.event = value(R"({"type": "row"})");
     run.start();
     EXPECT_EQ(run.output(),
@@ -86,8 +90,9 @@ TEST(MachineAssign, ReadsTheValuesFromBeforeTheState) {
     run.save_between_steps = true;
     run.start();
     EXPECT_EQ(run.output(), R"({"a":2,"b":1})");
-    EXPECT_EQ(json::dump(run.history[2].details),
-              R"({"name":"A","assignedVariables":{"a":"1","b":"2"},"assignedVariablesDetails":{"truncated":false}})");
+    EXPECT_EQ(
+        json::dump(run.history[2].details),
+        R"({"name":"A","assignedVariables":{"a":"1","b":"2"},"assignedVariablesDetails":{"truncated":false}})");
 }
 
 TEST(MachineAssign, IsBounded) {
@@ -134,23 +139,29 @@ TEST(MachineWait, SaysWhatIsWrongWithItsPath) {
         const char* cause;
     } cases[] = {
         {"SecondsPath", R"({})", "The SecondsPath parameter does not reference an input value: $.x"},
-        {"SecondsPath", R"({"x": 1.5})", "The SecondsPath parameter cannot be parsed as a long value: $.x == 1.5"},
-        {"SecondsPath", R"({"x": "1"})", "The SecondsPath parameter cannot be parsed as a long value: $.x == 1"},
+        {"SecondsPath", R"({"x": 1.5})",
+         "The SecondsPath parameter cannot be parsed as a long value: $.x == 1.5"},
+        {"SecondsPath", R"({"x": "1"})",
+         "The SecondsPath parameter cannot be parsed as a long value: $.x == 1"},
         {"SecondsPath", R"({"x": -1})", "The SecondsPath parameter references a negative value: $.x == -1"},
-        {"SecondsPath", R"({"x": 1e15})", "The SecondsPath parameter references a value over 99999999: $.x == 1e15"},
+        {"SecondsPath", R"({"x": 1e15})",
+         "The SecondsPath parameter references a value over 99999999: $.x == 1e15"},
         {"TimestampPath", R"({})", "The TimestampPath parameter does not reference an input value: $.x"},
         {"TimestampPath", R"({"x": "2026-09-21"})",
-         "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: $.x "
+         "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format "
+         "string: $.x "
          "== 2026-09-21"},
     };
     for (const auto& each : cases) {
-        TestRun run(states("A", std::string(R"("A": {"Type": "Wait", ")") + each.field + R"(": "$.x", "End": true})"),
-                    each.input);
+        TestRun run(
+            states("A", std::string(R"("A": {"Type": "Wait", ")") + each.field + R"(": "$.x", "End": true})"),
+            each.input);
         run.start();
         EXPECT_EQ(run.error(), "States.Runtime");
-        EXPECT_EQ(run.cause(),
-                  std::string("An error occurred while executing the state 'A' (entered at the event id #2). ") +
-                      each.cause);
+        EXPECT_EQ(
+            run.cause(),
+            std::string("An error occurred while executing the state 'A' (entered at the event id #2). ") +
+                each.cause);
     }
 }
 
@@ -164,17 +175,20 @@ TEST(MachineFail, GivesItsOwnErrorAndCause) {
     empty.start();
     EXPECT_FALSE(empty.step.outcome.error || empty.step.outcome.cause);
     EXPECT_EQ(json::dump(empty.history[2].details), "{}");
-    TestRun path(states("A", R"("A": {"Type": "Fail", "ErrorPath": "$.e", "CausePath": "$.c"})"), R"({"e": "x", "c": 1})");
+    TestRun path(states("A", R"("A": {"Type": "Fail", "ErrorPath": "$.e", "CausePath": "$.c"})"),
+                 R"({"e": "x", "c": 1})");
     path.start();
     EXPECT_EQ(path.error(), "States.Runtime");
 }
 
 TEST(MachineLimits, RefusesPayloadsThatAreTooLarge) {
-    TestRun run(states("S", R"("S": {"Type": "Pass", "Result": {"x": ")" + std::string(300'000, 'x') + R"("}, "End": true})"));
+    TestRun run(states("S", R"("S": {"Type": "Pass", "Result": {"x": ")" + std::string(300'000, 'x') +
+                                R"("}, "End": true})"));
     run.start();
     EXPECT_EQ(run.error(), "States.DataLimitExceeded");
     EXPECT_EQ(run.cause(),
-              "The state/task 'S' returned a result with a size exceeding the maximum number of bytes service limit.");
+              "The state/task 'S' returned a result with a size exceeding the maximum number of bytes "
+              "service limit.");
     EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "PassStateEntered", "ExecutionFailed"}));
 }
 
@@ -197,7 +211,8 @@ TEST(MachineLimits, TheLastEventOfAFullHistoryIsTheFailure) {
         EXPECT_EQ(run.history.back().id, most);
         EXPECT_EQ(run.history.back().type, "ExecutionFailed");
         EXPECT_EQ(run.history.back().previous_id, most == 2 ? 0 : most - 1);
-        EXPECT_EQ(run.cause(), "The execution reached the maximum number of history events (" + std::to_string(most) + ").");
+        EXPECT_EQ(run.cause(), "The execution reached the maximum number of history events (" +
+                                   std::to_string(most) + ").");
         EXPECT_GE(calls, most / 5'000);
     }
 }
@@ -217,7 +232,8 @@ TEST(MachineLimits, ALoopHasToComeBackForMore) {
 }
 
 TEST(MachineTimeout, OfTheFlow) {
-    TestRun run(R"({"TimeoutSeconds": 60, "StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 100, "End": true}}})");
+    TestRun run(
+        R"({"TimeoutSeconds": 60, "StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 100, "End": true}}})");
     run.save_between_steps = true;
     run.start();
     EXPECT_EQ(run.step.next_due, run.run.started_at + 60 * kSecond);

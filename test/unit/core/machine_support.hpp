@@ -29,7 +29,8 @@ inline std::shared_ptr<const asl::Flow> flow_of(std::string_view definition) {
 
 class TestRun {
   public:
-    explicit TestRun(std::string_view definition, std::string_view input = "{}") : flow_(flow_of(definition)) {
+    explicit TestRun(std::string_view definition, std::string_view input = "{}")
+        : flow_(flow_of(definition)) {
         run.execution_id = "arn:flowctl:db:execution:f:1";
         run.execution_name = "one";
         run.role_arn = "arn:flowctl:db:role/r";
@@ -50,7 +51,11 @@ class TestRun {
         }
         ++now.seed;
         step = machine::advance(*flow_, run, limits, frame, event, now);
-        for (const machine::HistoryEvent& each : step.history) history.push_back(each);
+        for (const machine::HistoryEvent& each : step.history)
+            history.push_back(each);
+        for (const machine::Effect& effect : step.effects) {
+            if (const auto* call = std::get_if<machine::Call>(&effect)) call_ = *call;
+        }
         return step;
     }
     const machine::Step& succeed(std::string_view output) {
@@ -70,15 +75,11 @@ class TestRun {
         return give(machine::TimerFired{});
     }
 
-    const machine::Call& last_call() {
-        for (const machine::Effect& effect : step.effects) {
-            if (const auto* call = std::get_if<machine::Call>(&effect)) call_ = *call;
-        }
-        return call_;
-    }
+    const machine::Call& last_call() const { return call_; }
     std::vector<std::string> types() const {
         std::vector<std::string> out;
-        for (const auto& event : history) out.emplace_back(event.type);
+        for (const auto& event : history)
+            out.emplace_back(event.type);
         return out;
     }
     // The payload of an event, wherever it is held.

@@ -9,11 +9,14 @@ using Strings = std::vector<std::string>;
 namespace {
 
 std::string task(const std::string& fields, const std::string& more = "") {
-    return states("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true, )" + fields + "}" + more);
+    return states(
+        "T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true, )" + fields + "}" + more);
 }
 const char* const kPlain = R"("Comment": "plain")";
 
-std::int64_t seconds_to_due(const TestRun& run) { return (run.step.next_due.value() - run.now.at) / kSecond; }
+std::int64_t seconds_to_due(const TestRun& run) {
+    return (run.step.next_due.value() - run.now.at) / kSecond;
+}
 
 bool cancels(const machine::Step& step, std::int64_t id) {
     for (const machine::Effect& effect : step.effects) {
@@ -26,9 +29,10 @@ bool cancels(const machine::Step& step, std::int64_t id) {
 }  // namespace
 
 TEST(MachineTask, CallsAndContinuesWithTheAnswer) {
-    TestRun run(task(R"("Parameters": {"p.$": "$.a"}, "ResultSelector": {"r.$": "$.answer"}, "ResultPath": "$.out",
+    TestRun run(
+        task(R"("Parameters": {"p.$": "$.a"}, "ResultSelector": {"r.$": "$.answer"}, "ResultPath": "$.out",
                         "Credentials": {"RoleArn.$": "$.a"}, "TimeoutSeconds": 10)"),
-                R"({"a": 1})");
+        R"({"a": 1})");
     run.start();
     const machine::Call call = run.last_call();
     EXPECT_EQ(call.id, 3);
@@ -73,10 +77,10 @@ TEST(MachineTask, HasEventsOfItsOwnForLambdaFunctions) {
     run.fail("E", "C");
     run.tick();
     run.succeed("1");
-    EXPECT_EQ(run.types(),
-              (Strings{"ExecutionStarted", "TaskStateEntered", "LambdaFunctionScheduled", "LambdaFunctionStarted",
-                       "LambdaFunctionFailed", "LambdaFunctionScheduled", "LambdaFunctionStarted",
-                       "LambdaFunctionSucceeded", "TaskStateExited", "ExecutionSucceeded"}));
+    EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "TaskStateEntered", "LambdaFunctionScheduled",
+                                    "LambdaFunctionStarted", "LambdaFunctionFailed",
+                                    "LambdaFunctionScheduled", "LambdaFunctionStarted",
+                                    "LambdaFunctionSucceeded", "TaskStateExited", "ExecutionSucceeded"}));
     EXPECT_EQ(json::dump(run.history[2].details), R"({"resource":"arn:aws:lambda:r:1:function:f"})");
     EXPECT_STREQ(run.history[2].payload_key, "input");
     EXPECT_EQ(json::dump(run.history[4].details), R"({"error":"E","cause":"C"})");
@@ -84,7 +88,8 @@ TEST(MachineTask, HasEventsOfItsOwnForLambdaFunctions) {
 
 TEST(MachineRetry, BacksOffExponentially) {
     for (const bool saved : {false, true}) {
-        TestRun run(task(R"("Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3, "BackoffRate": 1.5,
+        TestRun run(
+            task(R"("Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3, "BackoffRate": 1.5,
                                        "MaxAttempts": 4, "MaxDelaySeconds": 8}])"));
         run.save_between_steps = saved;
         run.start();
@@ -147,7 +152,8 @@ TEST(MachineRetry, JitterStaysBelowTheDelay) {
     machine::Instant least = 100 * kSecond;
     machine::Instant most = 0;
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
-        TestRun run(task(R"("Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 10, "JitterStrategy": "FULL"}])"));
+        TestRun run(
+            task(R"("Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 10, "JitterStrategy": "FULL"}])"));
         run.now.seed = seed * 1'000;
         run.start();
         run.fail("E");
@@ -191,8 +197,9 @@ TEST(MachineErrors, MatchesNamesAndWildcards) {
         {"States.HeartbeatTimeout", "States.Timeout", false},
     };
     for (const auto& each : cases) {
-        TestRun run(task(std::string(R"("Catch": [{"ErrorEquals": [")") + each.equals + R"("], "Next": "C"}])",
-                         R"(, "C": {"Type": "Succeed"})"));
+        TestRun run(
+            task(std::string(R"("Catch": [{"ErrorEquals": [")") + each.equals + R"("], "Next": "C"}])",
+                 R"(, "C": {"Type": "Succeed"})"));
         run.start();
         run.fail(each.error);
         EXPECT_EQ(run.status() == Status::Succeeded, each.caught) << each.equals << " " << each.error;
@@ -200,37 +207,43 @@ TEST(MachineErrors, MatchesNamesAndWildcards) {
 }
 
 TEST(MachineErrors, TheFlowsOwnFaultsAreNotCaughtByWildcards) {
-    TestRun run(task(R"("Parameters": {"x.$": "$.missing"}, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}])",
-                     R"(, "C": {"Type": "Succeed"})"));
+    TestRun run(
+        task(R"("Parameters": {"x.$": "$.missing"}, "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}])",
+             R"(, "C": {"Type": "Succeed"})"));
     run.start();
     EXPECT_EQ(run.error(), "States.Runtime");
     EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "TaskStateEntered", "ExecutionFailed"}));
 }
 
 TEST(MachineErrors, AnAnswerThatIsTooLargeIsTheTasksFailure) {
-    TestRun run(task(R"("Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}])", R"(, "C": {"Type": "Succeed"})"));
+    TestRun run(
+        task(R"("Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}])", R"(, "C": {"Type": "Succeed"})"));
     run.start();
     run.give(machine::TaskSucceeded{3, json::Value::string(std::string(300'000, 'x'))});
-    EXPECT_EQ(run.output(), R"({"Error":"States.DataLimitExceeded","Cause":"The state/task 'flowctl:http:s' returned a )"
-                            R"(result with a size exceeding the maximum number of bytes service limit."})");
+    EXPECT_EQ(run.output(),
+              R"({"Error":"States.DataLimitExceeded","Cause":"The state/task 'flowctl:http:s' returned a )"
+              R"(result with a size exceeding the maximum number of bytes service limit."})");
     EXPECT_EQ(run.history[4].type, "TaskFailed");
 }
 
 TEST(MachineCatch, PutsTheErrorWhereItSays) {
-    TestRun run(task(R"("OutputPath": "$.nothing", "Assign": {"who": "state"}, "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 1}],
+    TestRun run(
+        task(
+            R"("OutputPath": "$.nothing", "Assign": {"who": "state"}, "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 1}],
                         "Catch": [{"ErrorEquals": ["F"], "Next": "D"},
                                   {"ErrorEquals": ["E", "G"], "ResultPath": "$.error", "Assign": {"what.$": "$.Error"}, "Next": "C"}])",
-                     R"(, "C": {"Type": "Pass", "Parameters": {"in.$": "$", "what.$": "$what"}, "End": true},
+            R"(, "C": {"Type": "Pass", "Parameters": {"in.$": "$", "what.$": "$what"}, "End": true},
                         "D": {"Type": "Fail"})"),
-                R"({"a": 1})");
+        R"({"a": 1})");
     run.save_between_steps = true;
     run.start();
     run.fail("E");
     run.tick();
     run.fail("E", "why");
     EXPECT_EQ(run.output(), R"({"in":{"a":1,"error":{"Error":"E","Cause":"why"}},"what":"E"})");
-    EXPECT_EQ(json::dump(run.history[8].details),
-              R"({"name":"T","assignedVariables":{"what":"\"E\""},"assignedVariablesDetails":{"truncated":false}})");
+    EXPECT_EQ(
+        json::dump(run.history[8].details),
+        R"({"name":"T","assignedVariables":{"what":"\"E\""},"assignedVariablesDetails":{"truncated":false}})");
 }
 
 TEST(MachineCatch, AMissingCauseIsEmpty) {
@@ -251,8 +264,8 @@ TEST(MachineTimeout, OfATaskCancelsItsCall) {
         EXPECT_TRUE(cancels(run.step, 3));
         EXPECT_EQ(run.status(), Status::Failed);
         EXPECT_EQ(run.error() + " " + run.cause(), "States.Timeout none");
-        EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted",
-                                        "TaskTimedOut", "ExecutionFailed"}));
+        EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "TaskStateEntered", "TaskScheduled",
+                                        "TaskStarted", "TaskTimedOut", "ExecutionFailed"}));
         EXPECT_EQ(json::dump(run.history[4].details),
                   R"({"resourceType":"flowctl:http","resource":"s","error":"States.Timeout"})");
     }
@@ -267,7 +280,8 @@ TEST(MachineTimeout, OfATaskNeedsAPositiveInteger) {
 }
 
 TEST(MachineTimeout, OfTheFlowCancelsCalls) {
-    TestRun run(R"({"TimeoutSeconds": 3, "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "flowctl:http:s",
+    TestRun run(
+        R"({"TimeoutSeconds": 3, "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "flowctl:http:s",
                    "TimeoutSeconds": 9, "End": true}}})");
     run.start();
     run.tick();
@@ -276,7 +290,8 @@ TEST(MachineTimeout, OfTheFlowCancelsCalls) {
 }
 
 TEST(MachineTimeout, OfHeartbeats) {
-    TestRun run(states("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "End": true,
+    TestRun run(
+        states("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "End": true,
                                "HeartbeatSeconds": 4, "TimeoutSeconds": 10})"));
     run.save_between_steps = true;
     run.start();
@@ -328,8 +343,8 @@ TEST(MachineAnswers, OfWhatWasNotBegun) {
     TestRun run(task(kPlain));
     run.start();
     run.give(machine::TaskFailed{3, "States.Permissions", "no", true});
-    EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStartFailed",
-                                    "ExecutionFailed"}));
+    EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "TaskStateEntered", "TaskScheduled",
+                                    "TaskStartFailed", "ExecutionFailed"}));
     EXPECT_EQ(run.error(), "States.Permissions");
 }
 
@@ -362,7 +377,8 @@ TEST(MachineStop, EndsARunAtAnyTime) {
 }
 
 TEST(MachineContext, CountsRetries) {
-    TestRun run(task(R"("Parameters": {"n.$": "$$.State.RetryCount"}, "Retry": [{"ErrorEquals": ["States.ALL"]}])"));
+    TestRun run(
+        task(R"("Parameters": {"n.$": "$$.State.RetryCount"}, "Retry": [{"ErrorEquals": ["States.ALL"]}])"));
     run.save_between_steps = true;
     run.start();
     EXPECT_EQ(json::dump(run.last_call().input), R"({"n":0})");
@@ -372,8 +388,9 @@ TEST(MachineContext, CountsRetries) {
 }
 
 TEST(MachineResume, GivesPendingCallsAgain) {
-    TestRun run(task(R"("Parameters": {"id.$": "$.a"}, "TimeoutSeconds": 10, "Retry": [{"ErrorEquals": ["E"]}])"),
-                R"({"a": 1})");
+    TestRun run(
+        task(R"("Parameters": {"id.$": "$.a"}, "TimeoutSeconds": 10, "Retry": [{"ErrorEquals": ["E"]}])"),
+        R"({"a": 1})");
     run.save_between_steps = true;
     run.start();
     const machine::Call first = run.last_call();

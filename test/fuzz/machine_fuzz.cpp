@@ -1,0 +1,111 @@
+// Any definition, input and series of events: advance() never throws, ids only grow, an ended run stays ended, a saved
+// frame is the same frame, and a frame from anywhere does no harm.
+//
+// The input is three parts, each ended by a zero byte: events (one byte each), the run's input, the definition; what
+// is left is a frame to begin with. Parts that do not parse are replaced by ones that do.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "core/asl/asl.hpp"
+#include "core/machine/machine.hpp"
+
+using namespace flowctl;
+
+namespace {
+
+constexpr const char* kFlow = R"({"TimeoutSeconds": 900, "StartAt": "A", "States": {
+  "A": {"Type": "Pass", "Assign": {"v.$": "$"}, "Next": "W"}, "W": {"Type": "Wait", "Seconds": 2, "Next": "T"},
+  "T": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "TimeoutSeconds": 30, "HeartbeatSeconds": 7,
+        "Parameters": {"i.$": "$", "c.$": "$$"}, "ResultPath": "$.out", "Next": "C",
+        "Retry": [{"ErrorEquals": ["E"], "JitterStrategy": "FULL"}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "C"}]},
+  "C": {"Type": "Choice", "Choices": [{"Variable": "$.error", "IsPresent": true, "Next": "Z"}], "Default": "T"},
+  "Z": {"Type": "Pass", "Parameters": {"e.$": "$.error"}, "End": true}}})";
+
+std::string_view take_part(std::string_view& rest) {
+    const std::size_t end = rest.find('\0');
+    const std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    return part;
+}
+
+void require(bool condition) {
+    if (!condition) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    std::string_view rest(reinterpret_cast<const char*>(data), size);
+    const std::string_view events = take_part(rest);
+    auto input = json::parse(take_part(rest));
+    asl::Compiled compiled = asl::compile(take_part(rest));
+    if (compiled.flow == nullptr) compiled = asl::compile(kFlow);
+
+    machine::RunContext run;
+    if (input.ok()) run.input = input.value();
+    run.started_at = 1'790'000'000'000'000;
+    machine::Limits limits;
+    limits.max_history_events = 200;
+    machine::Frame frame;
+    if (auto saved = json::parse(rest); saved.ok()) {
+        auto loaded = machine::Frame::load(saved.value());
+        if (loaded.ok()) frame = std::move(loaded).value();
+    }
+
+    machine::Now now{run.started_at, 0};
+    std::int64_t last_id = 0;
+    std::int64_t call = 3;
+    bool ended = false;
+    for (std::size_t i = 0; i < events.size() && i < 60; ++i) {
+        const auto code = static_cast<std::uint8_t>(events[i]);
+        const std::int64_t id = (code & 0x40) != 0 ? call : code & 7;
+        now.seed += code;
+        machine::Event event = machine::TimerFired{};
+        switch (code >> 3 & 7) {
+            case 0:
+                event = machine::Started{};
+                break;
+            case 1:
+                event = machine::TaskSucceeded{id, run.input};
+                break;
+            case 2:
+                event = machine::TaskFailed{id, (code & 1) != 0 ? "E" : "States.Timeout", "c", (code & 2) != 0, now.at};
+                break;
+            case 3:
+                event = machine::Heartbeat{id};
+                break;
+            case 4:
+                event = machine::Resumed{};
+                break;
+            case 5:
+                if ((code & 0x80) != 0) event = machine::Stopped{"E", std::nullopt};
+                break;
+            default:
+                now.at += std::int64_t{code} * 100'000;
+        }
+        const machine::Step step = machine::advance(*compiled.flow, run, limits, frame, event, now);
+        for (const machine::HistoryEvent& each : step.history) {
+            require(last_id == 0 || each.id == last_id + 1);
+            require(each.previous_id < each.id || each.previous_id == 0 || last_id == 0);
+            last_id = each.id;
+        }
+        for (const machine::Effect& effect : step.effects) {
+            if (const auto* made = std::get_if<machine::Call>(&effect)) call = made->id;
+        }
+        require(step.accepted || (step.history.empty() && step.effects.empty()));
+        require(!ended || !step.accepted);
+        ended = step.outcome.status != machine::Status::Running;
+        require(!ended || !step.next_due);
+
+        const std::string saved = json::dump(frame.save());
+        auto text = json::parse(saved, {.max_bytes = 64 << 20});
+        if (!text.ok()) continue;  // deeper than what is read back
+        auto loaded = machine::Frame::load(text.value());
+        require(loaded.ok() && json::dump(loaded.value().save()) == saved);
+        if ((code & 0x80) != 0) frame = std::move(loaded).value();
+    }
+    return 0;
+}
