@@ -56,7 +56,7 @@ class Walk {
         }
         if (closing) return apply_function();
         if (!query_.definite) return json::Value::array(std::move(found_));
-        return std::move(found_.front());
+        return std::move(single_);
     }
 
   private:
@@ -67,7 +67,7 @@ class Walk {
 
     Result<json::Value, Miss> apply_function() {
         const Step& step = query_.steps.back();
-        if (query_.definite) return call_function(step, found_.front(), root_, budget_);
+        if (query_.definite) return call_function(step, single_, root_, budget_);
         if (query_.steps.front().kind == Step::Kind::Descend) {
             return call_function(step, json::Value::array(std::move(found_)), root_, budget_);
         }
@@ -97,11 +97,11 @@ class Walk {
                 value = &kNull;
             } else {  // Members, last
                 if (!value->is_object()) return miss(property_not_found(query_, i));
-                found_.push_back(merged(step, *value));
+                single_ = merged(step, *value);
                 return true;
             }
         }
-        found_.push_back(*value);
+        single_ = *value;
         return true;
     }
 
@@ -279,7 +279,8 @@ class Walk {
     bool strict_;
     Budget& budget_;
     std::size_t end_ = 0;
-    std::vector<json::Value> found_;
+    json::Value single_;              // of a definite query
+    std::vector<json::Value> found_;  // of the others
     Miss miss_;
 };
 

@@ -22,25 +22,6 @@ constexpr std::uint32_t kUnbounded = 0xffffffff;
 constexpr std::uint32_t kMaxRepeat = 1'000;
 constexpr char32_t kLast = 0x10ffff;
 
-// The character at `at`, which moves past it. The text is valid UTF-8.
-char32_t decode(std::string_view text, std::size_t& at) {
-    const auto lead = static_cast<unsigned char>(text[at++]);
-    if (lead < 0x80) return lead;
-    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    char32_t c = lead & (0x3f >> more);
-    for (int i = 0; i < more && at < text.size(); ++i)
-        c = c << 6 | (static_cast<unsigned char>(text[at++]) & 0x3f);
-    return c;
-}
-
-bool is_line_end(char32_t c) {
-    return c == '\n' || c == '\r' || c == 0x85 || c == 0x2028 || c == 0x2029;
-}
-
-bool is_word(char32_t c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 using Ranges = std::vector<Range>;
 
 Ranges complement(Ranges set) {
@@ -178,7 +159,7 @@ class RegexCompiler {
     void quoted(Tree& all) {
         const std::size_t before = all.children.size();
         while (at_ < text_.size() && !take_if("\\E"))
-            all.children.push_back(character(decode(text_, at_)));
+            all.children.push_back(character(decode_utf8(text_, at_)));
         if (all.children.size() == before) return;
         Tree last = std::move(all.children.back());
         all.children.back() = repeated(std::move(last));
@@ -260,7 +241,7 @@ class RegexCompiler {
                 ++at_;
                 return escape();
             default:
-                return character(decode(text_, at_));
+                return character(decode_utf8(text_, at_));
         }
     }
 
@@ -306,7 +287,7 @@ class RegexCompiler {
     // What a backslash and the characters after it stand for, inside and outside of brackets.
     Ranges escaped_set() {
         const std::size_t from = at_;
-        const char32_t c = at_ < text_.size() ? decode(text_, at_) : 0;
+        const char32_t c = at_ < text_.size() ? decode_utf8(text_, at_) : 0;
         switch (c) {
             case 'd':
                 return kDigits;
@@ -415,7 +396,7 @@ class RegexCompiler {
     Ranges class_member() {
         if (take_if("\\")) return escaped_set();
         if (at_ >= text_.size()) fail("a bracket is not closed");
-        const char32_t c = decode(text_, at_);
+        const char32_t c = decode_utf8(text_, at_);
         return {{c, c}};
     }
 
@@ -504,132 +485,6 @@ class RegexCompiler {
 
 Result<Regex, std::string> Regex::compile(std::string_view pattern, std::string_view flags) {
     return RegexCompiler::run(pattern, flags);
-}
-
-namespace {
-
-// The threads alive before a character, each instruction at most once.
-class Threads {
-  public:
-    explicit Threads(std::size_t program) : marks_(program, 0) {}
-    void clear() {
-        alive_.clear();
-        ++generation_;
-    }
-    bool add(std::uint32_t at) {
-        if (marks_[at] == generation_) return false;
-        marks_[at] = generation_;
-        return true;
-    }
-    void keep(std::uint32_t at) { alive_.push_back(at); }
-    const std::vector<std::uint32_t>& alive() const { return alive_; }
-
-  private:
-    std::vector<std::uint64_t> marks_;
-    std::uint64_t generation_ = 1;
-    std::vector<std::uint32_t> alive_;
-};
-
-// The characters around a position.
-struct Neighbours {
-    bool at_start, at_end, at_last_line_end;
-    char32_t before, after;
-};
-
-bool holds(Op op, const Neighbours& n, bool multiline) {
-    switch (op) {
-        case Op::TextStart:
-            return n.at_start;
-        case Op::TextEnd:
-            return n.at_end;
-        case Op::LineStart:
-            return n.at_start || (is_line_end(n.before) && !n.at_end);
-        case Op::LineEnd:
-            return n.at_end || n.at_last_line_end || (multiline && is_line_end(n.after));
-        case Op::WordEdge:
-        case Op::NotWordEdge: {
-            const bool before = !n.at_start && is_word(n.before);
-            const bool after = !n.at_end && is_word(n.after);
-            return (before != after) == (op == Op::WordEdge);
-        }
-        default:
-            return false;
-    }
-}
-
-}  // namespace
-
-bool Regex::matches(std::string_view text, Budget& budget) const {
-    Threads now(program_.size()), next(program_.size());
-    std::vector<std::uint32_t> pending;
-    // Follows jumps, splits and edges from `start`, and keeps the threads that wait for a character.
-    const auto follow = [&](Threads& threads, std::uint32_t start, const Neighbours& around) {
-        pending.push_back(start);
-        while (!pending.empty()) {
-            const std::uint32_t at = pending.back();
-            pending.pop_back();
-            if (!threads.add(at)) continue;
-            const Instruction& instruction = program_[at];
-            switch (instruction.op) {
-                case Op::Set:
-                case Op::Match:
-                    threads.keep(at);
-                    break;
-                case Op::Jump:
-                    pending.push_back(instruction.first);
-                    break;
-                case Op::Split:
-                    pending.push_back(instruction.count);
-                    pending.push_back(instruction.first);
-                    break;
-                default:
-                    if (holds(instruction.op, around, multiline_)) pending.push_back(at + 1);
-            }
-        }
-    };
-    const auto in_set = [&](const Instruction& set, char32_t c) {
-        for (std::uint32_t i = set.first; i < set.first + set.count; ++i) {
-            if (c >= ranges_[i].first && c <= ranges_[i].last) return true;
-        }
-        return false;
-    };
-    const auto accepts = [&](const Instruction& set, char32_t c) {
-        bool found = in_set(set, c);
-        if (!found && ignore_case_) {
-            if (c >= 'a' && c <= 'z')
-                found = in_set(set, c - 32);
-            else if (c >= 'A' && c <= 'Z')
-                found = in_set(set, c + 32);
-        }
-        return found != set.negated;
-    };
-    const auto around = [&](std::size_t at, char32_t before) {
-        Neighbours n{at == 0, at == text.size(), false, before, 0};
-        if (n.at_end) return n;
-        std::size_t end = at;
-        n.after = decode(text, end);
-        n.at_last_line_end = is_line_end(n.after) && (end == text.size() || text.substr(at) == "\r\n");
-        return n;
-    };
-
-    budget.bytes(program_.size() * 2 * sizeof(std::uint64_t));
-    follow(now, 0, around(0, 0));
-    for (std::size_t at = 0; at < text.size();) {
-        const char32_t c = decode(text, at);
-        budget.step(now.alive().size() + 1);
-        if (now.alive().empty()) return false;
-        const Neighbours n = around(at, c);
-        next.clear();
-        for (const std::uint32_t thread : now.alive()) {
-            const Instruction& instruction = program_[thread];
-            if (instruction.op != Op::Set) continue;
-            budget.step(instruction.count / 8);
-            if (accepts(instruction, c)) follow(next, thread + 1, n);
-        }
-        std::swap(now, next);
-    }
-    return std::any_of(now.alive().begin(), now.alive().end(),
-                       [&](std::uint32_t thread) { return program_[thread].op == Op::Match; });
 }
 
 }  // namespace flowctl::path

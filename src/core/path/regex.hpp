@@ -17,6 +17,9 @@
 
 namespace flowctl::path {
 
+// The character at `at` in valid UTF-8; moves past it.
+char32_t decode_utf8(std::string_view text, std::size_t& at);
+
 class Regex {
   public:
     // Flags as in /pattern/flags: i (ASCII case), s (dot matches line ends), m (^ and $ at lines), x
