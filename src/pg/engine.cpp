@@ -64,6 +64,7 @@ const char* phase_text(machine::Phase phase) {
 // ---------------------------------------------------------------------------------------------- what is ready
 
 void Engine::note_fresh(const std::vector<Uuid>& runs) {
+    if (!active_) return;  // the sweep at activation finds them
     for (const Uuid& id : runs)
         if (live_.find(id) == nullptr && fresh_known_.insert(id).second) fresh_.push_back(id);
 }
@@ -74,7 +75,9 @@ bool Engine::check_active() {
     Transaction transaction("pg_flowctl: looking at flowctl.installation");
     {
         Spi spi;
-        active_ = installation_matches();
+        const bool matches = installation_matches();
+        if (matches && !active_) sweep_at_ = 0;
+        active_ = matches;
     }
     transaction.commit();
     return active_;

@@ -123,7 +123,10 @@ class Worker {
             client_.run_ready();
             more = engine_.turn();
             shmem::publish(claim_.slot, engine_.figures());
-            if (!extension_is_there()) return;
+            if (!extension_is_there()) {
+                shmem::no_extension(claim_.database);
+                return;
+            }
         }
     }
 
