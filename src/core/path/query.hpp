@@ -25,6 +25,9 @@ struct Query;
 // The functions that a path may end in.
 enum class Function { Length, Min, Max, Avg, Sum, Stddev, Keys, Concat, Append, First, Last, Index };
 
+// The function of that name, if there is one.
+std::optional<Function> function_named(std::string_view name) noexcept;
+
 // An argument of such a function: a query over the root, or a JSON literal.
 struct FunctionArgument {
     std::shared_ptr<const Query> query;

@@ -6,24 +6,12 @@
 #include <charconv>
 
 #include "core/path/query.hpp"
+#include "core/path/query_scan.hpp"
 
 namespace flowctl::path {
 namespace {
 
-constexpr unsigned kMaxNesting = 32;
 constexpr std::size_t kMaxSteps = 1'000;
-
-struct FunctionName {
-    std::string_view name;
-    Function function;
-};
-constexpr FunctionName kFunctions[] = {
-    {"length", Function::Length}, {"size", Function::Length}, {"min", Function::Min},
-    {"max", Function::Max},       {"avg", Function::Avg},     {"sum", Function::Sum},
-    {"stddev", Function::Stddev}, {"keys", Function::Keys},   {"concat", Function::Concat},
-    {"append", Function::Append}, {"first", Function::First}, {"last", Function::Last},
-    {"index", Function::Index},
-};
 
 struct OperatorName {
     std::string_view name;
@@ -49,34 +37,12 @@ constexpr OperatorName kWords[] = {
     {"empty", Filter::Operator::Empty},
 };
 
-bool is_blank(char c) noexcept {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
-bool is_letter(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-// Thrown and caught inside this file: a syntax error ends the whole parse from any depth.
-struct Malformed {
-    SyntaxError error;
-};
-
 // Where the path stands decides which characters end a name in dot notation.
 enum class Place { Whole, Argument, Filter };
 
-class Parser {
+class Parser : public Scanner {
   public:
-    explicit Parser(std::string_view text) : text_(text) {}
-
-    std::size_t position() const noexcept { return at_; }
-    bool at_end() const noexcept { return at_ >= text_.size(); }
-    void skip_blanks() {
-        while (!at_end() && is_blank(text_[at_]))
-            ++at_;
-    }
+    using Scanner::Scanner;
 
     Query query(Place place) {
         Query query;
@@ -104,30 +70,7 @@ class Parser {
         return query;
     }
 
-    [[noreturn]] void fail(std::string message) const { fail_at(at_, std::move(message)); }
-    [[noreturn]] void fail_at(std::size_t at, std::string message) const {
-        throw Malformed{SyntaxError{at, std::move(message)}};
-    }
-
   private:
-    char peek(std::size_t ahead = 0) const noexcept {
-        return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-    }
-    char take() {
-        if (at_end()) fail("the path ends too early");
-        return text_[at_++];
-    }
-    bool take_if(char c) noexcept {
-        if (at_end() || text_[at_] != c) return false;
-        ++at_;
-        return true;
-    }
-    bool take_if(std::string_view word) noexcept {
-        if (text_.substr(at_, word.size()) != word) return false;
-        at_ += word.size();
-        return true;
-    }
-
     // Variable names are Unicode identifiers; every character beyond ASCII is taken for one of them.
     static bool is_name_character(char c, bool first) noexcept {
         return is_letter(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80 || (!first && is_digit(c));
@@ -196,14 +139,13 @@ class Parser {
     }
 
     Step function(std::string_view name, std::size_t from) {
-        const auto* known = std::find_if(std::begin(kFunctions), std::end(kFunctions),
-                                         [&](const auto& f) { return f.name == name; });
-        if (known == std::end(kFunctions)) fail_at(from, "there is no function " + std::string(name) + "()");
+        const std::optional<Function> known = function_named(name);
+        if (!known) fail_at(from, "there is no function " + std::string(name) + "()");
         const Nesting nesting(*this);
         ++at_;  // the parenthesis
         Step step;
         step.kind = Step::Kind::Function;
-        step.function = known->function;
+        step.function = *known;
         skip_blanks();
         while (!take_if(')')) {
             FunctionArgument argument;
@@ -221,7 +163,7 @@ class Parser {
                 fail("a function's arguments are not closed");
             }
         }
-        if (known->function == Function::Index && step.arguments.size() != 1) {
+        if (*known == Function::Index && step.arguments.size() != 1) {
             fail_at(from, "index() takes one argument");
         }
         return step;
@@ -316,135 +258,7 @@ class Parser {
         return step;
     }
 
-    // A string in either quotes; a backslash keeps the next character, or escapes as JSON does.
-    std::string quoted() {
-        const std::size_t from = at_;
-        const char quote = take();
-        std::string out;
-        for (;;) {
-            if (at_end()) fail_at(from, "a quote is not closed");
-            const char c = take();
-            if (c == quote) return out;
-            if (c != '\\') {
-                out.push_back(c);
-                continue;
-            }
-            const char escaped = take();
-            switch (escaped) {
-                case 'b':
-                    out.push_back('\b');
-                    break;
-                case 'f':
-                    out.push_back('\f');
-                    break;
-                case 'n':
-                    out.push_back('\n');
-                    break;
-                case 'r':
-                    out.push_back('\r');
-                    break;
-                case 't':
-                    out.push_back('\t');
-                    break;
-                case 'u':
-                    out += unicode_escape();
-                    break;
-                default:
-                    out.push_back(escaped);
-            }
-        }
-    }
-
-    // \uXXXX, read by the JSON parser together with a following low surrogate.
-    std::string unicode_escape() {
-        const std::size_t from = at_;
-        std::string escape = "\"\\u" + std::string(text_.substr(at_, 4)) + "\"";
-        auto read = json::parse(escape);
-        if (read.ok()) {
-            at_ += 4;
-        } else {
-            escape = "\"\\u" + std::string(text_.substr(at_, 10)) + "\"";
-            read = json::parse(escape);
-            if (text_.substr(at_ + 4, 2) != "\\u" || !read.ok()) fail_at(from, "wrong \\u escape");
-            at_ += 10;
-        }
-        return std::string(read->as_string());
-    }
-
-    // A literal of a filter: a string, a number, true, false, null, a JSON array or object.
-    json::Value literal() {
-        const char c = peek();
-        if (c == '\'' || c == '"') return json::Value::string(quoted());
-        const std::size_t from = at_;
-        if (c == '[' || c == '{') {
-            skip_json();
-            return read_json(from, text_.substr(from, at_ - from));
-        }
-        while (!at_end() &&
-               (is_letter(peek()) || is_digit(peek()) || peek() == '-' || peek() == '+' || peek() == '.')) {
-            ++at_;
-        }
-        if (at_ == from) fail("a value is missing");
-        return read_json(from, text_.substr(from, at_ - from));
-    }
-
-    // Past the bracket that closes the one here. Jayway also takes strings in single quotes inside.
-    void skip_json() {
-        const std::size_t from = at_;
-        unsigned open = 0;
-        do {
-            if (at_end()) fail_at(from, "a literal is not closed");
-            const char c = peek();
-            if (c == '"' || c == '\'') {
-                (void)quoted();
-                continue;
-            }
-            if (c == '[' || c == '{') ++open;
-            if (c == ']' || c == '}') --open;
-            ++at_;
-        } while (open > 0);
-    }
-
-    json::Value read_json(std::size_t from, std::string_view written) {
-        std::string text;
-        bool in_double = false;
-        for (std::size_t i = 0; i < written.size(); ++i) {
-            const char c = written[i];
-            if (c == '"') in_double = !in_double;
-            if (c == '\\' && in_double && i + 1 < written.size()) {
-                text.push_back(c);
-                text.push_back(written[++i]);
-            } else if (c == '\'' && !in_double) {
-                Parser inner(written.substr(i));
-                json::dump(json::Value::string(inner.quoted()), text);
-                i += inner.position() - 1;
-            } else {
-                text.push_back(c);
-            }
-        }
-        auto value = json::parse(text);
-        if (!value.ok()) fail_at(from, "not a value: " + value.error().message);
-        return *value;
-    }
-
     // ------------------------------------------------------------------------------------------ filters
-
-    // One level of nesting, for as long as it lives.
-    class Nesting {
-      public:
-        explicit Nesting(Parser& parser) : parser_(parser) {
-            if (++parser_.nesting_ > kMaxNesting) {
-                --parser_.nesting_;
-                parser_.fail("the filter is nested too deeply");
-            }
-        }
-        ~Nesting() { --parser_.nesting_; }
-        Nesting(const Nesting&) = delete;
-        Nesting& operator=(const Nesting&) = delete;
-
-      private:
-        Parser& parser_;
-    };
 
     Filter disjunction() {
         const Nesting nesting(*this);
@@ -559,65 +373,9 @@ class Parser {
         if (!compiled.ok()) fail_at(from, compiled.error());
         return std::make_shared<Regex>(std::move(compiled).value());
     }
-
-    std::string_view text_;
-    std::size_t at_ = 0;
-    unsigned nesting_ = 0;
 };
 
 }  // namespace
-
-bool Step::is_definite() const noexcept {
-    switch (kind) {
-        case Kind::Member:
-        case Kind::Members:
-        case Kind::Index:
-        case Kind::Function:
-            return true;
-        default:
-            return false;
-    }
-}
-
-std::string Step::fragment() const {
-    switch (kind) {
-        case Kind::Member:
-        case Kind::Members: {
-            std::string text = "[";
-            for (const std::string& name : names)
-                text += (text.size() > 1 ? ", '" : "'") + name + "'";
-            return text + "]";
-        }
-        case Kind::Index:
-        case Kind::Indexes: {
-            std::string text = "[";
-            for (const std::int64_t index : indexes)
-                text += (text.size() > 1 ? "," : "") + std::to_string(index);
-            return text + "]";
-        }
-        case Kind::Slice:
-            return "[" + (from ? std::to_string(*from) : "") + ":" + (to ? std::to_string(*to) : "") +
-                   (stride != 1 ? ":" + std::to_string(stride) : "") + "]";
-        case Kind::Wildcard:
-            return "[*]";
-        case Kind::Descend:
-            return "..";
-        case Kind::Filter:
-            return "[?]";
-        case Kind::Function:
-            for (const FunctionName& known : kFunctions) {
-                if (known.function == function) return "." + std::string(known.name) + "()";
-            }
-    }
-    return "";
-}
-
-std::string Query::fragments(std::size_t count) const {
-    std::string out = "$";
-    for (std::size_t i = 0; i < count && i < steps.size(); ++i)
-        out += steps[i].fragment();
-    return out;
-}
 
 Result<Query, SyntaxError> parse_query(std::string_view text) {
     try {
