@@ -43,7 +43,8 @@ INSERT INTO flowctl.history_event VALUES
     ('01900000-0000-7000-8000-000000000001', 14, 13, '2026-01-01 12:00:05', 'SucceedStateEntered', '{"name":"D"}', 'input', '{"done":true}', NULL, '', 'D', 1, NULL),
     ('01900000-0000-7000-8000-000000000001', 15, 14, '2026-01-01 12:00:05', 'SucceedStateExited', '{"name":"D"}', 'output', NULL, 14, '', 'D', 1, NULL),
     ('01900000-0000-7000-8000-000000000001', 16, 15, '2026-01-01 12:00:05', 'ExecutionSucceeded', NULL, 'output', NULL, 14, NULL, NULL, NULL, NULL),
-    ('01900000-0000-7000-8000-000000000001', 17, 16, '2026-01-01 12:00:05', 'WaitStateAborted', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    ('01900000-0000-7000-8000-000000000001', 17, 16, '2026-01-01 12:00:05', 'WaitStateAborted', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+    ('01900000-0000-7000-8000-000000000001', 18, 17, '2026-01-01 12:00:05', 'PassStateExited', '{"name":"not kept"}', 'output', NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO flowctl.call VALUES
     ('01900000-0000-7000-8000-000000000001', 5, 1, '', 'B', 1, 1, 'billing', 'aa', 'POST', 'billing.example', '/charges', 'https://idp.example',
      'orders', NULL, NULL, 'https://billing.example', 'charge:write', 'key-1', 'bb', '2026-01-01 12:00:01'),

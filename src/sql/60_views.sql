@@ -97,7 +97,7 @@ COMMENT ON COLUMN flowctl.runs.redrive_count IS 'how often it was redriven';
 
 CREATE VIEW flowctl.history WITH (security_barrier) AS
     SELECT h.run_id, h.event_id, h.previous_event_id, h.at, h.type,
-           CASE WHEN h.payload_key IS NULL THEN h.details::pg_catalog.jsonb
+           CASE WHEN h.payload_key IS NULL OR (h.payload IS NULL AND h.payload_ref IS NULL) THEN h.details::pg_catalog.jsonb
                 ELSE coalesce(h.details::pg_catalog.jsonb, '{}')
                      || pg_catalog.jsonb_build_object(
                             h.payload_key,
@@ -120,7 +120,7 @@ COMMENT ON COLUMN flowctl.history.previous_event_id IS 'the event that led to th
 COMMENT ON COLUMN flowctl.history.at IS 'when it happened';
 COMMENT ON COLUMN flowctl.history.type IS 'AWS''s event type: ExecutionStarted, TaskStateEntered, TaskScheduled, ...';
 COMMENT ON COLUMN flowctl.history.details IS
-    'content of AWS''s ...EventDetails object, input and output as JSON; NULL: the event has none';
+    'content of AWS''s ...EventDetails object, input and output as JSON where they are kept; NULL: the event has none';
 
 CREATE VIEW flowctl.steps WITH (security_barrier) AS
     SELECT s.run_id, s.path, s.state, s.visit, s.type,
