@@ -1,5 +1,5 @@
-// Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how they are read, and the
-// rule for those that name files.
+// Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how they are
+// read, and the rule for those that name files.
 //
 // A validator is given the whole new list of options at every CREATE and ALTER, and nothing else: it looks up
 // no other object and opens no file. Invariant: no option holds a secret. Options ending in `_file` are plain
