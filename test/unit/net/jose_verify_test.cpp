@@ -328,6 +328,7 @@ TEST(KeySetParse, PointsAndNumbersThatAreNone) {
             .size();
     };
     EXPECT_EQ(rsa("", "\x03"), 0u);
+    EXPECT_EQ(rsa(std::string(255, '\xff') + '\xfe', "\x03"), 0u) << "an even modulus";
     EXPECT_EQ(rsa(std::string(256, '\xff'), "\x01"), 0u);
     EXPECT_EQ(rsa(std::string(256, '\xff'), "\x04"), 0u);
     EXPECT_EQ(rsa(std::string(256, '\xff'), ""), 0u);
