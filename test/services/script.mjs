@@ -109,23 +109,24 @@ export function describeBody(bytes) {
     return Buffer.from(text, 'utf8').equals(bytes) ? { body: text } : { body_base64: bytes.toString('base64') };
 }
 
-// Records a request with its body; the outcome becomes 'answered', or 'aborted' when the caller hangs up first.
+// Records a request once its body is there; the outcome becomes 'answered', or 'aborted' when the caller hangs up first.
 export async function receive(script, request, response, extra = {}) {
+    let bytes = Buffer.alloc(0);
+    let hungUp = false;
+    try {
+        bytes = await readBody(request);
+    } catch {
+        hungUp = true;
+    }
     const call = script.record({
         method: request.method, url: request.url, path: request.url.split('?')[0],
         headers: request.headers, raw_headers: request.rawHeaders, http_version: request.httpVersion,
-        peer_port: request.socket.remotePort, ...extra,
+        peer_port: request.socket.remotePort, ...describeBody(bytes), ...extra,
     });
     response.on('finish', () => script.finish(call, 'answered', { status: response.statusCode }));
     response.on('close', () => script.finish(call, 'aborted'));
-    try {
-        const bytes = await readBody(request);
-        Object.assign(call, describeBody(bytes));
-        return { call, bytes };
-    } catch {
-        script.finish(call, 'aborted');
-        return { call, bytes: Buffer.alloc(0) };
-    }
+    if (hungUp || response.destroyed) script.finish(call, 'aborted');
+    return { call, bytes };
 }
 
 // Carries out a scripted answer.
