@@ -273,7 +273,7 @@ int Dispatcher::Impl::timeout_ms() const noexcept {
         next = timers_.begin()->first.first;
     if (!next) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
-    return static_cast<int>(std::clamp<decltype(left)>(left, 0, 3600 * 1000));
+    return static_cast<int>(std::clamp<decltype(left)>(left, 0, 3600000));
 }
 
 void Dispatcher::Impl::run_ready() {

@@ -7,7 +7,7 @@ namespace flowctl::net {
 namespace {
 
 constexpr std::size_t kMaxHeaders = 200;
-constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
+constexpr std::size_t kMaxHeaderBytes = 65536;
 constexpr std::size_t kMaxMethodBytes = 32;
 
 // Framing, routing and hop-by-hop headers.

@@ -18,7 +18,7 @@
 namespace flowctl::net {
 namespace {
 
-constexpr std::size_t kMaxSecretBytes = 64 * 1024;
+constexpr std::size_t kMaxSecretBytes = 65536;
 
 class Descriptor {
   public:

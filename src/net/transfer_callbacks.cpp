@@ -10,7 +10,7 @@ namespace flowctl::net {
 namespace {
 
 constexpr std::size_t kMaxAnswerHeaders = 256;
-constexpr std::size_t kMaxAnswerHeaderBytes = 128 * 1024;
+constexpr std::size_t kMaxAnswerHeaderBytes = 131072;
 
 }  // namespace
 

@@ -16,6 +16,7 @@ namespace flowctl::net {
 namespace {
 
 constexpr std::size_t kMaxUrlBytes = 8192;
+constexpr std::size_t kMaxHostBytes = 253;
 constexpr int kMaxEncodingLevels = 5;
 
 struct FreeUrl {
@@ -97,6 +98,15 @@ std::optional<std::string> objection_to_path(std::string_view path) {
     return "is percent-encoded too many times";
 }
 
+// A name in ASCII or an address. Curl undoes percent-encoding in hosts; what that can bring to light ends
+// here.
+bool is_host(std::string_view host) noexcept {
+    if (host.empty() || host.size() > kMaxHostBytes) return false;
+    if (host.front() == '[')
+        return host.back() == ']' && host.find_first_not_of("0123456789abcdef:.", 1) == host.size() - 1;
+    return host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._") == host.npos;
+}
+
 std::string part(CURLU* handle, CURLUPart which, unsigned flags = 0) {
     char* text = nullptr;
     if (curl_url_get(handle, which, &text, flags) != CURLUE_OK) return {};
@@ -152,7 +162,7 @@ std::variant<Url, std::string> split_url(std::string_view text) {
     if (url.scheme != "https" && url.scheme != "http") return "has a scheme other than https and http";
     url.host = part(handle.get(), CURLUPART_HOST);
     lower(url.host);
-    if (url.host.empty()) return "has no host";
+    if (!is_host(url.host)) return "has no valid host";
     if (!part(handle.get(), CURLUPART_ZONEID).empty()) return "has an address with a zone";
     if (!part(handle.get(), CURLUPART_FRAGMENT).empty() || text.find('#') != text.npos)
         return "holds a fragment";

@@ -47,7 +47,9 @@ TEST(Url, Refuses) {
                              "ftp://a.example/",
                              "file:///etc/passwd",
                              "https://",
-                             "https:///x", "https:/a.example/", "https:a.example",
+                             "https:///x",
+                             "https:/a.example/",
+                             "https:a.example",
                              "https://user@a.example/",
                              "https://user:pw@a.example/",
                              "https://a.example/#x",
@@ -64,7 +66,11 @@ TEST(Url, Refuses) {
                              "https://[::1/",
                              "https://a b/",
                              "https://a%00b.example/",
-                             "javascript:alert(1)"})
+                             "javascript:alert(1)",
+                             "https://%ec/",
+                             "https://a%2fb/",
+                             "https://a%40b.example/",
+                             "https://[::1%5d/"})
         EXPECT_TRUE(std::holds_alternative<std::string>(split_url(text))) << text;
     EXPECT_TRUE(
         std::holds_alternative<std::string>(split_url("https://a.example/" + std::string(9000, 'x'))));
