@@ -57,7 +57,7 @@ void free_nodes(Node* list) noexcept {
     }
 }
 
-void release(Node* node) noexcept {
+void release_node(Node* node) noexcept {
     if (--node->handles != 0) return;
     node->next_to_free = nullptr;
     free_nodes(node);
@@ -98,17 +98,12 @@ bool equal_scalars(const Value& a, const Value& b) {
 
 }  // namespace
 
-Value::Value() noexcept : kind_(Kind::Null), form_(kInline), integer_(0) {}
-
-Value::Value(const Value& other) noexcept : kind_(other.kind_), form_(other.form_), integer_(0) {
-    node_ = other.node_;
-    if (Access::counted(*this)) ++node_->handles;
+void Value::retain() const noexcept {
+    ++node_->handles;
 }
 
-Value::Value(Value&& other) noexcept : kind_(other.kind_), form_(other.form_), integer_(0) {
-    node_ = other.node_;
-    other.kind_ = Kind::Null;
-    other.form_ = kInline;
+void Value::release() noexcept {
+    release_node(node_);
 }
 
 Value& Value::operator=(const Value& other) noexcept {
@@ -124,12 +119,8 @@ Value& Value::operator=(Value&& other) noexcept {
     node_ = other.node_;
     other.kind_ = Kind::Null;
     other.form_ = kInline;
-    if (old != nullptr) release(old);
+    if (old != nullptr) release_node(old);
     return *this;
-}
-
-Value::~Value() {
-    if (Access::counted(*this)) release(node_);
 }
 
 Value make_text(Kind kind, std::string_view text) {
@@ -173,10 +164,6 @@ Value Value::array(std::vector<Value> items) {
 Value Value::object(std::vector<Member> members) {
     if (members.empty()) return Access::inline_value(Kind::Object);
     return Access::node_value(Kind::Object, new ObjectNode(std::move(members)));
-}
-
-Kind Value::kind() const noexcept {
-    return kind_;
 }
 
 bool Value::as_bool() const {

@@ -28,12 +28,20 @@ struct Node;
 
 class Value {
   public:
-    Value() noexcept;  // null
-    Value(const Value& other) noexcept;
-    Value(Value&& other) noexcept;
+    Value() noexcept : kind_(Kind::Null), form_(0), integer_(0) {}
+    Value(const Value& other) noexcept : kind_(other.kind_), form_(other.form_), integer_(other.integer_) {
+        if (is_counted()) retain();
+    }
+    Value(Value&& other) noexcept : kind_(other.kind_), form_(other.form_), integer_(other.integer_) {
+        other.kind_ = Kind::Null;
+        other.form_ = 0;
+    }
     Value& operator=(const Value& other) noexcept;
     Value& operator=(Value&& other) noexcept;
-    ~Value();  // releases nested nodes iteratively: depth costs no stack
+    // Releases nested nodes iteratively: depth costs no stack.
+    ~Value() {
+        if (is_counted()) release();
+    }
 
     static Value boolean(bool b) noexcept;
     static Value number(double d) noexcept;  // NaN and infinities are a bug of the caller
@@ -43,7 +51,7 @@ class Value {
     static Value array(std::vector<Value> items);
     static Value object(std::vector<Member> members);  // keys must be unique
 
-    Kind kind() const noexcept;
+    Kind kind() const noexcept { return kind_; }
     bool is_null() const noexcept { return kind() == Kind::Null; }
     bool is_bool() const noexcept { return kind() == Kind::Bool; }
     bool is_number() const noexcept { return kind() == Kind::Number; }
@@ -69,7 +77,12 @@ class Value {
 
   private:
     friend struct Access;
-    // Implementation: a tag, and a scalar or a pointer to a counted node.
+    static constexpr std::uint8_t kFirstCounted = 3;  // json_node.hpp has the forms
+    bool is_counted() const noexcept { return form_ >= kFirstCounted; }
+    void retain() const noexcept;
+    void release() noexcept;
+
+    // A tag, and a scalar or a pointer to a counted node.
     Kind kind_;
     std::uint8_t form_;
     union {

@@ -61,6 +61,8 @@ struct ObjectNode : Node {
 };
 
 struct Access {
+    static_assert(kStringNode == Value::kFirstCounted && kInline == 0);
+
     static Form form(const Value& v) noexcept { return static_cast<Form>(v.form_); }
     static bool counted(const Value& v) noexcept { return v.form_ >= kStringNode; }
     static Node* node(const Value& v) noexcept { return v.node_; }

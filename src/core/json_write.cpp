@@ -3,6 +3,8 @@
 // Size and depth are remembered in the nodes, so a payload that passes through many states is measured once.
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstring>
 #include <limits>
 
 #include "core/json.hpp"
@@ -30,15 +32,29 @@ char escape_of(char c) noexcept {
     return kEscapes[static_cast<unsigned char>(c)];
 }
 
+// Where the next byte to be escaped is, from `at` on; looks at eight bytes at a time.
+std::size_t next_escape(std::string_view text, std::size_t at) noexcept {
+    constexpr std::uint64_t kOnes = 0x0101010101010101ULL, kHighs = 0x8080808080808080ULL;
+    const auto has_zero = [](std::uint64_t v) { return (v - kOnes) & ~v & kHighs; };
+    for (; at + 8 <= text.size(); at += 8) {
+        std::uint64_t bytes = 0;
+        std::memcpy(&bytes, text.data() + at, 8);
+        const std::uint64_t below_space = (bytes - kOnes * 0x20) & ~bytes & kHighs;
+        if ((below_space | has_zero(bytes ^ kOnes * '"') | has_zero(bytes ^ kOnes * '\\')) != 0) break;
+    }
+    while (at < text.size() && escape_of(text[at]) == 0)
+        ++at;
+    return at;
+}
+
 void write_string(std::string_view text, std::string& out) {
     static constexpr char kHex[] = "0123456789abcdef";
     out.push_back('"');
-    std::size_t from = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        const char escape = escape_of(text[at]);
-        if (escape == 0) continue;
+    for (std::size_t from = 0;;) {
+        const std::size_t at = next_escape(text, from);
         out.append(text, from, at - from);
-        from = at + 1;
+        if (at == text.size()) break;
+        const char escape = escape_of(text[at]);
         out.push_back('\\');
         out.push_back(escape);
         if (escape == 'u') {
@@ -47,16 +63,15 @@ void write_string(std::string_view text, std::string& out) {
             out.push_back(kHex[byte >> 4]);
             out.push_back(kHex[byte & 0xf]);
         }
+        from = at + 1;
     }
-    out.append(text, from, text.size() - from);
     out.push_back('"');
 }
 
 std::size_t string_size(std::string_view text) noexcept {
     std::size_t size = text.size() + 2;
-    for (const char c : text) {
-        const char escape = escape_of(c);
-        if (escape != 0) size += escape == 'u' ? 5 : 1;
+    for (std::size_t at = next_escape(text, 0); at < text.size(); at = next_escape(text, at + 1)) {
+        size += escape_of(text[at]) == 'u' ? 5 : 1;
     }
     return size;
 }
@@ -72,6 +87,10 @@ void write_scalar(const Value& value, std::string& out) {
         case Kind::Number:
             if (Access::form(value) == kStringNode) {
                 out.append(Access::string(value).text());
+            } else if (Access::form(value) == kInteger) {
+                char digits[24];
+                const auto end = std::to_chars(digits, digits + sizeof digits, Access::integer(value)).ptr;
+                out.append(digits, static_cast<std::size_t>(end - digits));
             } else {
                 out.append(value.number_as_text());
             }
@@ -125,9 +144,13 @@ struct Visit {
 };
 
 const Value* next_child(Visit& visit) {
-    if (visit.next >= visit.value->size()) return nullptr;
     const std::size_t at = visit.next++;
-    return visit.value->is_array() ? &visit.value->items()[at] : &visit.value->members()[at].value;
+    if (visit.value->is_array()) {
+        const std::vector<Value>& items = Access::array(*visit.value).items;
+        return at < items.size() ? &items[at] : nullptr;
+    }
+    const std::vector<Member>& members = Access::object(*visit.value).members;
+    return at < members.size() ? &members[at].value : nullptr;
 }
 
 // Fills in size and depth of every container below `root` that is not measured yet.
@@ -178,7 +201,7 @@ void dump(const Value& value, std::string& out) {
         }
         if (!first) out.push_back(',');
         if (visit.value->is_object()) {
-            write_string(visit.value->members()[visit.next - 1].key, out);
+            write_string(Access::object(*visit.value).members[visit.next - 1].key, out);
             out.push_back(':');
         }
         if (is_container(*child)) {

@@ -181,6 +181,42 @@ TEST(JsonValue, SizeAndDepthMatchTheText) {
     EXPECT_EQ(depth(*parse(R"([{"a":[]},1])")), 3u);
 }
 
+TEST(JsonValue, EscapesAtEveryPlaceOfAString) {
+    for (std::size_t length = 1; length < 20; ++length) {
+        for (std::size_t at = 0; at < length; ++at) {
+            for (int byte = 1; byte < 256; ++byte) {
+                std::string text(length, 'x');
+                text[at] = static_cast<char>(byte);
+                std::string expected = "\"";
+                for (const char c : text) {
+                    if (c == '"' || c == '\\')
+                        expected += std::string("\\") + c;
+                    else if (c == '\b')
+                        expected += "\\b";
+                    else if (c == '\f')
+                        expected += "\\f";
+                    else if (c == '\n')
+                        expected += "\\n";
+                    else if (c == '\r')
+                        expected += "\\r";
+                    else if (c == '\t')
+                        expected += "\\t";
+                    else if (c > 0 && c < 0x10)
+                        expected += std::string("\\u000") + "0123456789abcdef"[static_cast<int>(c)];
+                    else if (c >= 0x10 && c < 0x20)
+                        expected += std::string("\\u001") + "0123456789abcdef"[c - 0x10];
+                    else
+                        expected += c;
+                }
+                expected += '"';
+                const Value value = Value::string(text);
+                ASSERT_EQ(dump(value), expected) << length << " " << at << " " << byte;
+                ASSERT_EQ(dumped_size(value), expected.size()) << length << " " << at << " " << byte;
+            }
+        }
+    }
+}
+
 TEST(JsonValue, SharedNodesAreMeasuredOnce) {
     // 2^200 characters when written out.
     Value value = Value::array({Value::string("x")});
