@@ -185,7 +185,7 @@ needs_build() {
 run_logged() {
     local part=$1 pattern=$2
     shift 2
-    "$@" 2>&1 | tee "$LOGS/$part.log" | { grep --line-buffered -E "$pattern" || true; } | sed -u 's/^ */  /'
+    "$@" 2>&1 | tee "$LOGS/$part.log" | show_lines "$pattern"
     return "${PIPESTATUS[0]}"
 }
 

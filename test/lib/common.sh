@@ -28,6 +28,12 @@ die() {
     exit 1
 }
 
+# show_lines PATTERN: of a long output those lines that match, as they come, and what is being compiled.
+show_lines() {
+    sed -u -e 's|.* -c -o [^ ]* \([^ ]*\.cpp\)$|  compiling \1|' -e "s|compiling $ROOT/|compiling |" |
+        { grep --line-buffered -E "^  compiling ${1:+|$1}" || true; } | sed -u 's/^ */  /'
+}
+
 # wait_until SECONDS COMMAND...: polls until the command succeeds.
 wait_until() {
     local end=$((SECONDS + $1))

@@ -111,7 +111,7 @@ need_node() {
 # build [VARIABLE=value...]: make and make install, as for any extension.
 build() {
     say "Building with $("$PG_CONFIG" --version), $(g++ --version | head -n 1)"
-    make -C "$ROOT" -j"$PARALLEL" PG_CONFIG="$PG_CONFIG" "$@" 2>&1 | tee "$WORK/log/build.log" | show_compiling || {
+    make -C "$ROOT" -j"$PARALLEL" PG_CONFIG="$PG_CONFIG" "$@" 2>&1 | tee "$WORK/log/build.log" | show_lines '' || {
         tail -n 40 "$WORK/log/build.log"
         return 1
     }
@@ -120,8 +120,4 @@ build() {
         tail -n 40 "$WORK/log/install.log"
         return 1
     }
-}
-
-show_compiling() {
-    sed -u -n 's|.* -c -o [^ ]* \([^ ]*\.cpp\)$|  compiling \1|p' | sed -u "s|$ROOT/||"
 }
