@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <string>
+#include <vector>
+
 namespace flowctl::net {
 namespace {
 
@@ -200,6 +204,45 @@ TEST(Query, Encodes) {
     EXPECT_EQ(target.text(), "https://a.example/x?k=1&a=2");
     add_query(target, "");
     EXPECT_EQ(target.query, "k=1&a=2");
+}
+
+// Random changes of sound and unsound texts: what is let in is stable and stays below its base.
+TEST(Url, RandomChanges) {
+    std::mt19937 random(20240501);
+    const std::vector<std::string> seeds = {"https://a.example:8443/b/../c%2e%2e?d=e",
+                                            "http://[::ffff:1.2.3.4]/x;y",
+                                            "https://%61.example/%252e%252e/@\\//#?",
+                                            "x/%2e%2e/y",
+                                            "a;b/..;c/%5c%2f",
+                                            "https://0x7f.1/\xc3\xbc \r\n"};
+    const std::string spice = "%2eE5cCfF/\\.;@?#: \r\n[]0";
+    const Url base = url("https://a.example/v1?k=1");
+    int accepted = 0;
+    for (int round = 0; round < 50000; ++round) {
+        std::string text = seeds[random() % seeds.size()];
+        for (unsigned changes = random() % 6; changes > 0; --changes) {
+            const std::size_t at = random() % (text.size() + 1);
+            if (random() % 3 == 0)
+                text.erase(at, 1 + random() % 4);
+            else
+                text.insert(at, 1,
+                            random() % 8 == 0 ? static_cast<char>(random()) : spice[random() % spice.size()]);
+        }
+        if (const auto parsed = split_url(text); std::holds_alternative<Url>(parsed)) {
+            const Url& once = std::get<Url>(parsed);
+            const Url twice = url(once.text());
+            ASSERT_TRUE(once.same_origin(twice) && once.path == twice.path && once.query == twice.query)
+                << text;
+            ++accepted;
+        }
+        if (const auto joined = join_path(base, text); std::holds_alternative<Url>(joined)) {
+            const Url& below = std::get<Url>(joined);
+            ASSERT_TRUE(lies_under(base, below)) << text;
+            ASSERT_EQ(url(below.text()).path, below.path) << text;
+            ++accepted;
+        }
+    }
+    EXPECT_GT(accepted, 1000) << "changes that are never sound test nothing";
 }
 
 }  // namespace
