@@ -110,7 +110,7 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
         execution.outcome = step.outcome;
         if (step.outcome.status != machine::Status::Running) return execution;
 
-        auto text = json::parse(json::dump(frame.save()), {.max_bytes = 64 << 20});
+        auto text = json::parse(json::dump(frame.save()), {.max_bytes = 64 << 20, .max_depth = machine::kMaxFrameDepth});
         auto loaded = text.ok() ? machine::Frame::load(text.value()) : Err{std::string("unreadable frame")};
         if (!loaded.ok()) {
             execution.stuck = loaded.error();

@@ -1,5 +1,5 @@
-// Any text as a definition: compile() gives findings or a flow, never both an error and a flow, and every finding
-// points into the document.
+// Any text as a definition: compile() gives findings or a flow, never both an error and a flow, and every
+// finding points into the document.
 #include <cstdint>
 #include <cstdlib>
 

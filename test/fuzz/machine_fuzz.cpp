@@ -1,8 +1,8 @@
-// Any definition, input and series of events: advance() never throws, ids only grow, an ended run stays ended, a saved
-// frame is the same frame, and a frame from anywhere does no harm.
+// Any definition, input and series of events: advance() never throws, ids only grow, an ended run stays
+// ended, a saved frame is the same frame, and a frame from anywhere does no harm.
 //
-// The input is three parts, each ended by a zero byte: events (one byte each), the run's input, the definition; what
-// is left is a frame to begin with. Parts that do not parse are replaced by ones that do.
+// The input is three parts, each ended by a zero byte: events (one byte each), the run's input, the
+// definition; what is left is a frame to begin with. Parts that do not parse are replaced by ones that do.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -41,8 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string_view rest(reinterpret_cast<const char*>(data), size);
     const std::string_view events = take_part(rest);
     auto input = json::parse(take_part(rest));
+    static const asl::Compiled fallback = asl::compile(kFlow);
     asl::Compiled compiled = asl::compile(take_part(rest));
-    if (compiled.flow == nullptr) compiled = asl::compile(kFlow);
+    if (compiled.flow == nullptr) compiled = fallback;
 
     machine::RunContext run;
     if (input.ok()) run.input = input.value();
@@ -72,7 +73,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 event = machine::TaskSucceeded{id, run.input};
                 break;
             case 2:
-                event = machine::TaskFailed{id, (code & 1) != 0 ? "E" : "States.Timeout", "c", (code & 2) != 0, now.at};
+                event = machine::TaskFailed{id, (code & 1) != 0 ? "E" : "States.Timeout", "c",
+                                            (code & 2) != 0, now.at};
                 break;
             case 3:
                 event = machine::Heartbeat{id};
@@ -101,8 +103,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(!ended || !step.next_due);
 
         const std::string saved = json::dump(frame.save());
-        auto text = json::parse(saved, {.max_bytes = 64 << 20});
-        if (!text.ok()) continue;  // deeper than what is read back
+        auto text = json::parse(saved, {.max_bytes = 64 << 20, .max_depth = machine::kMaxFrameDepth});
+        require(text.ok());
         auto loaded = machine::Frame::load(text.value());
         require(loaded.ok() && json::dump(loaded.value().save()) == saved);
         if ((code & 0x80) != 0) frame = std::move(loaded).value();

@@ -7,6 +7,13 @@
 
 namespace flowctl::machine {
 
+namespace {
+
+// What one visit may use: a fraction of a second, and a multiple of what its payloads can be.
+constexpr Budget::Limits kVisitBudget{.steps = 10'000'000, .bytes = 64 * 1024 * 1024, .depth = 1'000};
+
+}  // namespace
+
 json::Value make_context(const RunContext& run, const BranchFrame& branch) {
     json::ObjectBuilder execution;
     execution.add("Id", run.execution_id);
@@ -35,7 +42,7 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch) {
 }
 
 Evaluator::Evaluator(const RunContext& run, const BranchFrame& branch, Random& random)
-    : branch_(branch), random_(random) {
+    : branch_(branch), random_(random), budget_(kVisitBudget) {
     if (branch.definition->reads_context) context_ = make_context(run, branch);
 }
 
@@ -104,12 +111,13 @@ Evaluated<json::Value> Evaluator::assign(const std::optional<path::Template>& as
     std::size_t bytes = 0;
     for (const json::Member& member : assigned.members()) {
         bytes += json::dumped_size(member.value);
-        if (bytes > kMaxVariableBytes) {
-            return Err{Failure{std::string(kDataLimit),
-                               "The variables that the state '" + branch_.state +
-                                   "' assigns exceed the maximum number of bytes service limit.",
-                               false}};
-        }
+        const bool too_deep = json::depth(member.value) > kMaxPayloadDepth;
+        if (bytes <= kMaxVariableBytes && !too_deep) continue;
+        return Err{Failure{std::string(kDataLimit),
+                           "The variables that the state '" + branch_.state + "' assigns " +
+                               (too_deep ? "are nested more than 1000 levels deep."
+                                         : "exceed the maximum number of bytes service limit."),
+                           false}};
     }
     if (bytes == 0) return assigned;
     for (const auto& [name, value] : branch_.variables) {

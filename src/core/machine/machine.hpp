@@ -41,9 +41,9 @@ struct RunContext {
     std::string state_machine_id;  // arn:flowctl:<db>:stateMachine:<flow>
     std::string state_machine_name;
     Instant started_at = 0;
-    json::Value input;  // Execution.Input: the run's input as given
-    json::Value event;  // the CloudEvents envelope of what started the run, or null
-    bool express = false;            // an EXPRESS flow: its Context Object has no RedriveCount
+    json::Value input;     // Execution.Input: the run's input as given
+    json::Value event;     // the CloudEvents envelope of what started the run, or null
+    bool express = false;  // an EXPRESS flow: its Context Object has no RedriveCount
     int redrive_count = 0;
     std::optional<Instant> redriven_at;
 };
@@ -166,6 +166,11 @@ struct Step {
 // ---------------------------------------------------------------------------------------------- frame
 
 struct FrameData;
+
+// How deep the JSON of a saved frame can be: deeper than any payload in it. Whoever parses one allows this
+// much.
+inline constexpr std::size_t kMaxPayloadDepth = 1'000;
+inline constexpr std::size_t kMaxFrameDepth = kMaxPayloadDepth + 500;
 
 // A value type: copying gives an independent frame (payloads are shared), so a caller can advance a copy and
 // keep it only when its transaction has committed.

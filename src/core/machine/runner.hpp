@@ -61,7 +61,8 @@ class Runner {
     void fail_state(BranchFrame& branch, const Failure& failure,
                     std::optional<Instant> not_before = std::nullopt);
     bool catch_failure(BranchFrame& branch, const Failure& failure);
-    std::optional<Failure> too_large(const BranchFrame& branch, const json::Value& output) const;
+    // What is wrong with a payload that is too large or too deep to be kept.
+    std::optional<Failure> unkeepable(const BranchFrame& branch, const json::Value& output) const;
 
     // task.cpp: attempts
     Call call_of(const BranchFrame& branch) const;

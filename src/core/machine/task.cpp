@@ -64,13 +64,8 @@ void Runner::work_task(BranchFrame& branch, Evaluator& evaluator) {
     call.input.value = std::move(effective).value();
     if (call.input.value.same(branch.input.value)) {
         call.input.event = branch.input.event;
-    } else if (json::dumped_size(call.input.value) > limits_.max_payload_bytes) {
-        return fail_state(branch,
-                          {std::string(kDataLimit),
-                           "The state/task '" + state.name +
-                               "' was given an input with a size exceeding the maximum number of bytes "
-                               "service limit.",
-                           false});
+    } else if (auto failure = unkeepable(branch, call.input.value)) {
+        return fail_state(branch, *failure);
     }
     call.began_at = now_;
     if (timeout.value()) call.deadline = now_ + *timeout.value() * 1'000'000;

@@ -212,7 +212,7 @@ void Runner::complete(BranchFrame& branch, Evaluator& evaluator, const json::Val
         payload.event = branch.input.event;
     } else if (known && payload.value.same(known->value)) {
         payload.event = known->event;
-    } else if (const auto failure = too_large(branch, payload.value)) {
+    } else if (const auto failure = unkeepable(branch, payload.value)) {
         return fail_state(branch, *failure);
     }
     leave(branch, std::move(payload), assigned.value(), state.next);
@@ -227,18 +227,23 @@ void Runner::pass_on(BranchFrame& branch, Evaluator& evaluator, const json::Valu
     Payload payload{std::move(output).value(), kNoEvent};
     if (payload.value.same(branch.input.value)) {
         payload.event = branch.input.event;
-    } else if (const auto failure = too_large(branch, payload.value)) {
+    } else if (const auto failure = unkeepable(branch, payload.value)) {
         return fail_state(branch, *failure);
     }
     leave(branch, std::move(payload), assigned.value(), next);
 }
 
-std::optional<Failure> Runner::too_large(const BranchFrame& branch, const json::Value& output) const {
-    if (json::dumped_size(output) <= limits_.max_payload_bytes) return std::nullopt;
+std::optional<Failure> Runner::unkeepable(const BranchFrame& branch, const json::Value& output) const {
+    std::string_view problem;
+    if (json::dumped_size(output) > limits_.max_payload_bytes) {
+        problem = "with a size exceeding the maximum number of bytes service limit.";
+    } else if (json::depth(output) > kMaxPayloadDepth) {
+        problem = "that is nested more than 1000 levels deep.";
+    } else {
+        return std::nullopt;
+    }
     return Failure{std::string(kDataLimit),
-                   "The state/task '" + branch.state +
-                       "' returned a result with a size exceeding the maximum number of bytes service limit.",
-                   false};
+                   "The state/task '" + branch.state + "' returned a result " + std::string(problem), false};
 }
 
 void Runner::leave(BranchFrame& branch, Payload output, const json::Value& assigned, asl::StateIndex next) {
@@ -285,7 +290,7 @@ bool Runner::catch_failure(BranchFrame& branch, const Failure& failure) {
         } else if (!assigned.ok()) {
             again = assigned.error();
         } else {
-            again = too_large(branch, output.value());
+            again = unkeepable(branch, output.value());
         }
         if (again) {
             fail_run(branch, again->error, again->cause);

@@ -217,6 +217,24 @@ TEST(MachineLimits, TheLastEventOfAFullHistoryIsTheFailure) {
     }
 }
 
+TEST(MachineLimits, RefusesPayloadsThatGrowTooDeep) {
+    for (const char* field :
+         {R"("Parameters": {"a.$": "$"})",
+          R"("Parameters": {"b": 1}, "ResultPath": "$.a", "Assign": {"v": {"v.$": "$v"}})"}) {
+        TestRun run(states("S", R"("S": {"Type": "Pass", "Assign": {"v": 1}, "Next": "A"},
+                                   "A": {"Type": "Pass", )" +
+                                    std::string(field) + R"(, "Next": "B"},
+                                   "B": {"Type": "Choice", "Default": "A", "Choices": [
+                                       {"Variable": "$.x", "IsPresent": true, "Next": "C"}]}, "C": {"Type": "Succeed"})"));
+        run.save_between_steps = true;
+        run.start();
+        for (int i = 0; i < 20 && run.status() == Status::Running; ++i)
+            run.tick();
+        EXPECT_EQ(run.error(), "States.DataLimitExceeded");
+        EXPECT_NE(run.cause().find("nested more than 1000 levels"), std::string::npos) << run.cause();
+    }
+}
+
 TEST(MachineLimits, ALoopHasToComeBackForMore) {
     TestRun run(states("A", R"("A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Choice", "Default": "A",
                                "Choices": [{"Variable": "$.x", "IsPresent": true, "Next": "C"}]},
