@@ -14,15 +14,15 @@ Settings loopback() {
     return settings;
 }
 
-TokenClock shifted(const std::shared_ptr<Seconds>& offset) {
+TokenClock shifted(const std::shared_ptr<ClockShift>& shift) {
     TokenClock clock;
-    clock.steady = [offset] {
-        return std::chrono::steady_clock::now() +
-               std::chrono::duration_cast<std::chrono::steady_clock::duration>(*offset);
+    clock.steady = [shift] {
+        return shift->stopped.value_or(std::chrono::steady_clock::now()) +
+               std::chrono::duration_cast<std::chrono::steady_clock::duration>(shift->offset);
     };
-    clock.system = [offset] {
+    clock.system = [shift] {
         return std::chrono::system_clock::now() +
-               std::chrono::duration_cast<std::chrono::system_clock::duration>(*offset);
+               std::chrono::duration_cast<std::chrono::system_clock::duration>(shift->offset);
     };
     return clock;
 }
@@ -147,13 +147,13 @@ Reply FakeIssuer::handle(const Seen& seen) {
     return {404, "nothing here", {}, "Not Found"};
 }
 
-TokenLoop::TokenLoop() : TokenLoop(std::make_shared<Seconds>(0)) {}
+TokenLoop::TokenLoop() : TokenLoop(std::make_shared<ClockShift>()) {}
 
-TokenLoop::TokenLoop(std::shared_ptr<Seconds> offset)
-    : dispatcher(loopback()), source(dispatcher, shifted(offset)), offset_(std::move(offset)) {}
+TokenLoop::TokenLoop(std::shared_ptr<ClockShift> shift)
+    : dispatcher(loopback()), source(dispatcher, shifted(shift)), shift_(std::move(shift)) {}
 
 std::chrono::steady_clock::time_point TokenLoop::now() const {
-    return shifted(offset_).steady();
+    return shifted(shift_).steady();
 }
 
 std::uint64_t TokenLoop::ask(const Credential& credential, const std::string& run, Seconds patience,

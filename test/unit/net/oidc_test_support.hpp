@@ -63,6 +63,12 @@ class FakeIssuer {
     std::unique_ptr<TestServer> server_;
 };
 
+// How a test's clocks differ from the real ones.
+struct ClockShift {
+    Seconds offset{0};
+    std::optional<std::chrono::steady_clock::time_point> stopped;  // the steady clock stands still at this
+};
+
 class TokenLoop {
   public:
     TokenLoop();
@@ -75,7 +81,8 @@ class TokenLoop {
     TokenResult wait(std::uint64_t id);
     void end_run(const std::string& run);
     std::vector<Revocation> revocations(std::size_t count);  // waits until there are so many
-    void pass(Seconds length) { *offset_ += length; }        // puts the clocks forward
+    void pass(Seconds length) { shift_->offset += length; }  // puts the clocks forward
+    void stop_clock() { shift_->stopped = now(); }           // only pass() moves it; no deadline is reached
     void settle();  // runs the loop until a timer set now has gone off
     std::chrono::steady_clock::time_point now() const;
 
@@ -85,8 +92,8 @@ class TokenLoop {
     TokenSource source;
 
   private:
-    explicit TokenLoop(std::shared_ptr<Seconds> offset);
-    std::shared_ptr<Seconds> offset_;
+    explicit TokenLoop(std::shared_ptr<ClockShift> shift);
+    std::shared_ptr<ClockShift> shift_;
 };
 
 std::string text_of(const TokenResult& result);  // the token, or "" where there is none

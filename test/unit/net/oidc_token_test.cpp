@@ -114,6 +114,7 @@ TEST(TokenSource, MarginIsAFifthOfAShortLife) {
     FakeIssuer idp;
     idp.on_token([&](const Seen&) { return idp.mint(R"(,"expires_in":2)"); });
     TokenLoop loop;
+    loop.stop_clock();
     EXPECT_EQ(text_of(loop.get(idp.credential())), "token-1-visible");
     EXPECT_EQ(text_of(loop.get(idp.credential())), "token-1-visible");
     loop.pass(Seconds(1.6));
@@ -341,7 +342,7 @@ TEST(TokenSource, ATokenThatEndedLeavesMemoryByItself) {
     FakeIssuer idp;
     TokenLoop loop;
     EXPECT_TRUE(loop.get(idp.credential("long")).token);
-    idp.on_token([&](const Seen&) { return idp.mint(R"(,"expires_in":1)"); });
+    idp.on_token([&](const Seen&) { return idp.mint(R"(,"expires_in":3)"); });
     std::weak_ptr<const Secret> secret;
     {
         const auto id = loop.ask(idp.credential("short"));
