@@ -338,7 +338,9 @@ std::unique_ptr<LiveRun> Engine::make_live(Spi& spi, const store::StoredRun& row
     if (row.event)
         if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();
     if (!row.frame) return run;
-    auto saved = json::parse(*row.frame, limits);
+    json::ParseLimits frame_limits = limits;
+    frame_limits.max_depth = machine::kMaxFrameDepth;
+    auto saved = json::parse(*row.frame, frame_limits);
     if (!saved) {
         problem = "its frame is not JSON: " + saved.error().message;
         return run;
