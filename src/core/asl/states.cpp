@@ -206,7 +206,8 @@ struct Reader {
         }
         fields.at_most_one({"ItemSelector", "Parameters"});
         map.item_selector = read_template(fields, "ItemSelector", false);
-        if (!map.item_selector) map.item_selector = read_template(fields, "Parameters", false);
+        auto parameters = read_template(fields, "Parameters", false);
+        if (!map.item_selector) map.item_selector = std::move(parameters);
         map.items_path = read_path(fields, "ItemsPath", PathRule::Reference);
         // Of distributed maps only; the Mode has a finding.
         for (const std::string_view name : {"ItemReader", "ItemBatcher", "ResultWriter"}) {
