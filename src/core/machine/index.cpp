@@ -69,7 +69,7 @@ BranchFrame* BranchIndex::calling(std::int64_t call) const {
 }
 
 bool is_runnable(const BranchFrame& branch) {
-    if (branch.phase == VisitPhase::Forked) return branch.fork->may_begin();
+    if (branch.phase == VisitPhase::Forked) return branch.fork && branch.fork->may_begin();
     return branch.phase == VisitPhase::Entering || branch.phase == VisitPhase::Working;
 }
 
