@@ -66,7 +66,8 @@ void passes(const json::Value& input) {
 }
 
 void tasks(const char* name, const json::Value& input, std::int64_t concurrency, const char* fields) {
-    Run run(map_of(fields, R"({"Type": "Task", "Resource": "flowctl:http:s", "TimeoutSeconds": 60, "End": true})"),
+    Run run(map_of(fields,
+                   R"({"Type": "Task", "Resource": "flowctl:http:s", "TimeoutSeconds": 60, "End": true})"),
             input);
     run.limits.max_map_concurrency = concurrency;
     std::deque<std::int64_t> calls;
@@ -74,7 +75,8 @@ void tasks(const char* name, const json::Value& input, std::int64_t concurrency,
         for (const machine::Effect& effect : step.effects)
             calls.push_back(std::get<machine::Call>(effect).id);
     };
-    const json::Value answer = json::ObjectBuilder().add("status", "shipped").add("id", json::Value::integer(7)).build();
+    const json::Value answer =
+        json::ObjectBuilder().add("status", "shipped").add("id", json::Value::integer(7)).build();
     const std::size_t half = input.size() / 2;
     std::size_t answers = 0;
     double advancing = 0;
@@ -96,11 +98,13 @@ void tasks(const char* name, const json::Value& input, std::int64_t concurrency,
             const std::string text = json::dump(run.frame.save());
             const double saving = seconds_since(start);
             start = Clock::now();
-            const auto parsed = json::parse(text, {.max_bytes = 1 << 30, .max_depth = machine::kMaxFrameDepth});
+            const auto parsed =
+                json::parse(text, {.max_bytes = 1 << 30, .max_depth = machine::kMaxFrameDepth});
             const auto loaded = machine::Frame::load(parsed.value());
             const double loading = seconds_since(start);
             std::printf("%-34s frame at half %9zu bytes: copy %.3f ms, save %.3f ms, load %.3f ms%s\n", name,
-                        text.size(), copying * 1e3, saving * 1e3, loading * 1e3, loaded.ok() ? "" : " FAILED");
+                        text.size(), copying * 1e3, saving * 1e3, loading * 1e3,
+                        loaded.ok() ? "" : " FAILED");
             start = Clock::now();
         }
         const machine::TaskSucceeded event{calls.front(), answer};
@@ -119,7 +123,8 @@ int main(int argc, char** argv) {
     const int items = argc > 1 ? std::atoi(argv[1]) : 100'000;
     std::vector<json::Value> list;
     for (int i = 0; i < items; ++i)
-        list.push_back(json::ObjectBuilder().add("order", json::Value::integer(i)).add("by", "somebody").build());
+        list.push_back(
+            json::ObjectBuilder().add("order", json::Value::integer(i)).add("by", "somebody").build());
     const json::Value input = json::Value::array(std::move(list));
     std::printf("Map over %d items\n", items);
     passes(input);

@@ -39,7 +39,9 @@ constexpr const char* kForks = R"({"TimeoutSeconds": 900, "StartAt": "A", "State
         "F": {"Type": "Choice", "Choices": [{"Variable": "$.bad", "IsPresent": true, "Next": "X"}], "Default": "Y"},
         "X": {"Type": "Fail"}, "Y": {"Type": "Pass", "Assign": {"w.$": "$v"}, "End": true}}}}}},
     {"StartAt": "Q", "States": {"Q": {"Type": "Task", "Resource": "flowctl:http:s", "End": true}}}]},
-  "M": {"Type": "Map", "ItemsPath": "$.n", "Next": "P", "ResultPath": null, "ItemProcessor": {"StartAt": "B", "States": {
+  "D": {"Type": "Choice", "Choices": [{"Variable": "$.e", "IsPresent": true, "Next": "Z"}], "Default": "P"},
+  "Z": {"Type": "Succeed"},
+  "M": {"Type": "Map", "ItemsPath": "$.n", "Next": "D", "ResultPath": null, "ItemProcessor": {"StartAt": "B", "States": {
     "B": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "C", "States": {"C": {"Type": "Pass", "Parameters":
       {"c.$": "$$"}, "End": true}}}]}}}}}})";
 
@@ -84,7 +86,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bool ended = false;
     for (std::size_t i = 0; i < events.size() && i < 100; ++i) {
         const auto code = static_cast<std::uint8_t>(events[i]);
-        const std::int64_t id = (code & 0x40) != 0 ? calls[calls.size() - 1 - (code & 7) % calls.size()] : code & 7;
+        const std::int64_t id =
+            (code & 0x40) != 0 ? calls[calls.size() - 1 - (code & 7) % calls.size()] : code & 7;
         now.seed += code;
         machine::Event event = machine::TimerFired{};
         switch (code >> 3 & 7) {

@@ -168,8 +168,8 @@ struct Percentage {
 
 struct MapFields {
     std::shared_ptr<const Block> processor;
-    std::optional<path::Expression> items_path;    // absent: the effective input itself
-    std::optional<path::Template> item_selector;   // also Parameters, its old name
+    std::optional<path::Expression> items_path;   // absent: the effective input itself
+    std::optional<path::Template> item_selector;  // also Parameters, its old name
     Count max_concurrency;
     Count tolerated_failure_count;
     Percentage tolerated_failure_percentage;

@@ -79,7 +79,8 @@ class Scopes {
         }
         for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
             const json::Value* inner = state.find(name);
-            if (inner != nullptr) check(*inner, Where(where, name), is_distributed(*inner) ? Names{} : visible);
+            if (inner != nullptr)
+                check(*inner, Where(where, name), is_distributed(*inner) ? Names{} : visible);
         }
     }
 

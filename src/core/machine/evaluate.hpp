@@ -44,7 +44,8 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch, const
 // The visit of one state, seen by its expressions.
 class Evaluator {
   public:
-    Evaluator(const RunContext& run, const BranchFrame& branch, Random& random, const MapItem* item = nullptr);
+    Evaluator(const RunContext& run, const BranchFrame& branch, Random& random,
+              const MapItem* item = nullptr);
 
     Evaluated<json::Value> select(const asl::Selection& selection, const json::Value& input);
     // The template's value, or `input` itself when there is no template.

@@ -170,7 +170,10 @@ void Runner::abort_children(BranchFrame& parent, std::int64_t previous) {
         const std::string_view type = aborted_event(child.definition->type());
         if (child.phase != VisitPhase::Entering && !type.empty())
             record_aside(child, previous, type, json::Value());
-        if (child.fork) abort_children(child, previous);
+        if (child.fork) {
+            abort_children(child, previous);
+            bury_fork(child);
+        }
         stop_branch(child);
     }
 }

@@ -23,8 +23,8 @@ constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr std::int64_t kMaxEvent = 1'000'000'000'000;
 constexpr std::int64_t kMaxInstant = std::numeric_limits<std::int64_t>::max() / 4;
 
-constexpr std::string_view kPhaseNames[] = {"Entering", "Working",  "Calling",
-                                            "Sleeping", "Retrying", "Forked",  "Ended"};
+constexpr std::string_view kPhaseNames[] = {"Entering", "Working", "Calling", "Sleeping",
+                                            "Retrying", "Forked",  "Ended"};
 constexpr std::string_view kStatusNames[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"};
 
 // ---------------------------------------------------------------------------------------------- save
@@ -235,8 +235,9 @@ Fork load_fork(const json::Value& saved, const BranchFrame& branch, Loader& load
         for (const json::Value& child : children->items()) {
             if (!loader.ok()) break;
             const auto index = static_cast<std::size_t>(loader.integer(child, "index", 0, 0, kMaxCount));
-            const bool is_new = index < fork.begun && !fork.outputs.has(index) &&
-                                fork.children.emplace(index, load_branch(child, loader, &branch, depth)).second;
+            const bool is_new =
+                index < fork.begun && !fork.outputs.has(index) &&
+                fork.children.emplace(index, load_branch(child, loader, &branch, depth)).second;
             if (!is_new) loader.fail("children");
         }
     }

@@ -98,9 +98,9 @@ struct BranchFrame {
     std::optional<Instant> due;                      // Sleeping, Retrying
     std::optional<PendingCall> call;                 // Calling
     std::map<std::string, int, std::less<>> visits;  // how often each state has been entered
-    path::Variables variables;     // all that it sees: its own, and those of the branches around it
-    std::optional<MapItem> item;   // of a branch that a Map began
-    ForkPointer fork;              // Forked
+    path::Variables variables;    // all that it sees: its own, and those of the branches around it
+    std::optional<MapItem> item;  // of a branch that a Map began
+    ForkPointer fork;             // Forked
 
     // Derived; see resolve.cpp.
     const asl::State* definition = nullptr;  // of `state`
@@ -116,14 +116,12 @@ struct Fork {
     std::size_t length = 0;
     std::size_t begun = 0;
     std::size_t most = 0;  // how many may run at a time; 0: any number
-    Payload input;         // Parallel: what its branches get, until all have begun
+    Payload input;         // Parallel: what its branches get; kept until all have begun
     bool keeps_outputs = true;
     Outputs outputs;
     std::map<std::size_t, BranchFrame> children;  // those that run
 
-    bool may_begin() const noexcept {
-        return begun < length && (most == 0 || children.size() < most);
-    }
+    bool may_begin() const noexcept { return begun < length && (most == 0 || children.size() < most); }
 };
 
 // Whether the branch has something to do now.

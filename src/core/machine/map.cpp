@@ -77,6 +77,7 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     if (!most.ok()) return fail_state(branch, most.error());
 
     Fork fork;
+    fork.input = branch.input;
     fork.length = items.value().size();
     const std::int64_t allowed = limits_.max_map_concurrency;
     fork.most = static_cast<std::size_t>(most.value() == 0 || allowed == 0 ? most.value() + allowed
@@ -93,8 +94,7 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     const auto tolerated =
         count_of(map.tolerated_failure_count, "ToleratedFailureCount", evaluator, selected.value());
     if (!tolerated.ok()) return fail_state(branch, tolerated.error());
-    if (const auto failure =
-            check_percentage(map.tolerated_failure_percentage, evaluator, selected.value()))
+    if (const auto failure = check_percentage(map.tolerated_failure_percentage, evaluator, selected.value()))
         return fail_state(branch, *failure);
     begin_fork(branch, std::move(fork));
 }
@@ -118,8 +118,7 @@ std::optional<Failure> Runner::take_item(BranchFrame& parent, BranchFrame& child
         const json::Member& member = items.value().members()[child.index];
         item.key = member.key;
         item.value = member.value;
-        child.input.value =
-            json::ObjectBuilder().add("Key", member.key).add("Value", member.value).build();
+        child.input.value = json::ObjectBuilder().add("Key", member.key).add("Value", member.value).build();
     }
     if (map.item_selector) {
         Evaluator of_item(run_, parent, random_, &item);

@@ -1,9 +1,9 @@
 // Runner: one call of advance(), carried out on a frame. Internal to core/machine.
 //
-// advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do, with task.cpp
-// for attempts, fork.cpp for branches and map.cpp for items; resolve.cpp ties a loaded frame to its flow. All
-// record what happens through record(), which gives ids and remembers payloads, and change phases through
-// move(). Whoever lets a branch do something files it in the index afterwards.
+// advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do, with
+// task.cpp for attempts, fork.cpp for branches and map.cpp for items; resolve.cpp ties a loaded frame to its
+// flow. All record what happens through record(), which gives ids and remembers payloads, and change phases
+// through move(). Whoever lets a branch do something files it in the index afterwards.
 #pragma once
 
 #include "core/machine/errors.hpp"

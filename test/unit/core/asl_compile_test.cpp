@@ -228,13 +228,15 @@ TEST(Compile, SaysWhatItDoesNotRunYet) {
     const auto map = [](const std::string& fields) {
         return findings(states("M", R"("M": {"Type": "Map", "End": true, )" + fields + "}"));
     };
-    EXPECT_EQ(map(R"("ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+    EXPECT_EQ(
+        map(R"("ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
                      "StartAt": "S", "States": {"S": {"Type": "Succeed"}}})"),
-              Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemProcessor/ProcessorConfig/Mode: This version does "
-                      "not run distributed maps yet"});
-    EXPECT_EQ(map(R"("ItemProcessor": {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}, "ItemBatcher": {})"),
-              Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemBatcher: This version does not run distributed "
-                      "maps yet"});
+        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemProcessor/ProcessorConfig/Mode: This version does "
+                "not run distributed maps yet"});
+    EXPECT_EQ(
+        map(R"("ItemProcessor": {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}, "ItemBatcher": {})"),
+        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemBatcher: This version does not run distributed "
+                "maps yet"});
 }
 
 TEST(Compile, ChecksWhatIsInside) {
@@ -248,10 +250,11 @@ TEST(Compile, ChecksWhatIsInside) {
                                         "States": {"M": {"Type": "Succeed"}}}})")),
               Strings{"DUPLICATE_STATE_NAME /States/M/ItemProcessor/States/M: Duplicate State name: M"});
     // Only a processor has a ProcessorConfig.
-    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Parallel", "End": true, "Branches": [
+    EXPECT_EQ(
+        findings(states("A", R"("A": {"Type": "Parallel", "End": true, "Branches": [
                                         {"StartAt": "B", "States": {"B": {"Type": "Succeed"}},
                                          "ProcessorConfig": {}}]})")),
-              Strings{"SCHEMA_VALIDATION_FAILED /States/A/Branches/0: Field 'ProcessorConfig' is not supported"});
+        Strings{"SCHEMA_VALIDATION_FAILED /States/A/Branches/0: Field 'ProcessorConfig' is not supported"});
     const auto map = [](const std::string& fields) {
         return findings(states("M", R"("M": {"Type": "Map", "End": true, )" + fields +
                                         R"(, "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"},
@@ -259,8 +262,9 @@ TEST(Compile, ChecksWhatIsInside) {
     };
     EXPECT_EQ(map(R"("MaxConcurrency": -1)"),
               Strings{"SCHEMA_VALIDATION_FAILED /States/M/MaxConcurrency: Minimum value is 0"});
-    EXPECT_EQ(map(R"("ToleratedFailurePercentage": 100.5)"),
-              Strings{"SCHEMA_VALIDATION_FAILED /States/M/ToleratedFailurePercentage: Maximum value is 100.0"});
+    EXPECT_EQ(
+        map(R"("ToleratedFailurePercentage": 100.5)"),
+        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ToleratedFailurePercentage: Maximum value is 100.0"});
     EXPECT_EQ(map(R"("MaxConcurrency": 1, "MaxConcurrencyPath": "$.n")"),
               Strings{"SCHEMA_VALIDATION_FAILED /States/M: There should only be one of the following fields: "
                       "[MaxConcurrency, MaxConcurrencyPath]"});
@@ -275,15 +279,17 @@ TEST(Compile, InnerScopesDoNotAssignOuterNames) {
     const auto nested = [](const std::string& inner, const std::string& config = "") {
         return findings(states("A", R"("A": {"Type": "Pass", "Assign": {"x.$": "$"}, "Next": "M"},
             "M": {"Type": "Map", "Next": "Z", "Catch": [{"ErrorEquals": ["E"], "Next": "Z", "Assign": {"y": 1}}],
-                  "ItemProcessor": {)" + config + R"("StartAt": "S", "States": {
-                      "S": {"Type": "Pass", "End": true, "Assign": {)" + inner + R"(}}}}},
+                  "ItemProcessor": {)" + config +
+                                        R"("StartAt": "S", "States": {
+                      "S": {"Type": "Pass", "End": true, "Assign": {)" +
+                                        inner + R"(}}}}},
             "Z": {"Type": "Pass", "End": true, "Assign": {"z": 1}})"));
     };
     EXPECT_EQ(nested(R"("own": 1)"), Strings{});
     for (const char* name : {"x", "y", "z"}) {
         EXPECT_EQ(nested("\"" + std::string(name) + ".$\": \"$\""),
-                  Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemProcessor/States/S/Assign/" + std::string(name) +
-                          ".$: The variable '" + name +
+                  Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemProcessor/States/S/Assign/" +
+                          std::string(name) + ".$: The variable '" + name +
                           "' belongs to an outer scope and cannot be assigned in an inner one"});
     }
     EXPECT_EQ(nested(R"("x": 1)", R"("ProcessorConfig": {"Mode": "DISTRIBUTED"}, )").size(), 1u);

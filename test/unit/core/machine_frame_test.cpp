@@ -129,17 +129,15 @@ TEST(Frame, RefusesWhatIsNoFrame) {
 
 TEST(Frame, ThatDoesNotFitItsFlowFailsTheRun) {
     const std::string head = R"({"format":1,"status":"RUNNING","lastEvent":2,"top":{"input":{"value":1},)";
-    for (
-        const std::string& rest :
-        {std::string(R"("state":"Gone","phase":"Sleeping","due":5}})"),
-         std::string(R"("state":"A","phase":"Sleeping"}})"),
-         std::string(R"("state":"A","phase":"Calling","call":{"id":3}}})"),
-         std::string(R"("state":"T","phase":"Sleeping","due":5}})"),
-         std::string(R"("state":"T","phase":"Retrying"}})"),
-         std::string(
-             R"("state":"A","phase":"Forked","fork":{"length":1,"begun":0,"outputs":[]}}})"),
-         std::string(R"("state":"A","phase":"Ended"}})"),
-         std::string(R"("state":"A","phase":"Entering","item":{"value":1}}})")}) {
+    for (const std::string& rest :
+         {std::string(R"("state":"Gone","phase":"Sleeping","due":5}})"),
+          std::string(R"("state":"A","phase":"Sleeping"}})"),
+          std::string(R"("state":"A","phase":"Calling","call":{"id":3}}})"),
+          std::string(R"("state":"T","phase":"Sleeping","due":5}})"),
+          std::string(R"("state":"T","phase":"Retrying"}})"),
+          std::string(R"("state":"A","phase":"Forked","fork":{"length":1,"begun":0,"outputs":[]}}})"),
+          std::string(R"("state":"A","phase":"Ended"}})"),
+          std::string(R"("state":"A","phase":"Entering","item":{"value":1}}})")}) {
         TestRun run(states("A", R"("A": {"Type": "Wait", "Seconds": 5, "Next": "T"},
                                    "T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true})"));
         auto loaded = Frame::load(value(head + rest));

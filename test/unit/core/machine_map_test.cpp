@@ -11,14 +11,16 @@ using Strings = std::vector<std::string>;
 
 std::string map(const std::string& processor, const std::string& fields = R"("End": true)",
                 const std::string& others = "") {
-    return states("M", R"("M": {"Type": "Map", )" + fields + R"(, "ItemProcessor": )" + processor + "}" + others);
+    return states("M",
+                  R"("M": {"Type": "Map", )" + fields + R"(, "ItemProcessor": )" + processor + "}" + others);
 }
 
 std::string processor(const std::string& first, const std::string& body) {
     return R"({"StartAt": ")" + first + R"(", "States": {)" + body + "}}";
 }
 
-const std::string kTask = processor("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true})");
+const std::string kTask =
+    processor("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true})");
 const std::string kPass = processor("A", R"("A": {"Type": "Pass", "End": true})");
 
 std::string numbers(int n) {
@@ -41,9 +43,9 @@ TEST(Map, AnEmptyArrayHasAnEmptyResult) {
     TestRun run(map(kTask), "[]");
     run.start();
     EXPECT_EQ(run.output(), "[]");
-    EXPECT_EQ(run.story(), (Strings{"1<0 ExecutionStarted", "2<0 MapStateEntered :M", "3<2 MapStateStarted :M",
-                                    "4<3 MapStateSucceeded :M", "5<3 MapStateExited :M",
-                                    "6<5 ExecutionSucceeded"}));
+    EXPECT_EQ(run.story(),
+              (Strings{"1<0 ExecutionStarted", "2<0 MapStateEntered :M", "3<2 MapStateStarted :M",
+                       "4<3 MapStateSucceeded :M", "5<3 MapStateExited :M", "6<5 ExecutionSucceeded"}));
 }
 
 TEST(Map, ItemsSelectorsAndContext) {
@@ -51,7 +53,8 @@ TEST(Map, ItemsSelectorsAndContext) {
                               "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value", "all.$": "$.k"})"),
                 R"({"in": {"list": ["a", {"b": 1}], "k": "c"}})");
     run.start();
-    EXPECT_EQ(inputs_of(run), (Strings{R"(/M/0={"i":0,"v":"a","all":"c"})", R"(/M/1={"i":1,"v":{"b":1},"all":"c"})"}));
+    EXPECT_EQ(inputs_of(run),
+              (Strings{R"(/M/0={"i":0,"v":"a","all":"c"})", R"(/M/1={"i":1,"v":{"b":1},"all":"c"})"}));
     run.give(machine::TaskSucceeded{run.calls[1].id, value("1")});
     run.give(machine::TaskSucceeded{run.calls[0].id, value("0")});
     EXPECT_EQ(run.output(), "[0,1]");
@@ -59,7 +62,9 @@ TEST(Map, ItemsSelectorsAndContext) {
 
 TEST(Map, TheOldNamesMeanTheSame) {
     TestRun run(states("M", R"("M": {"Type": "Map", "End": true, "Parameters": {"v.$": "$$.Map.Item.Value"},
-                                     "Iterator": )" + kTask + "}"), "[7]");
+                                     "Iterator": )" +
+                                kTask + "}"),
+                "[7]");
     run.start();
     EXPECT_EQ(inputs_of(run), Strings{R"(/M/0={"v":7})"});
 }
@@ -67,9 +72,11 @@ TEST(Map, TheOldNamesMeanTheSame) {
 TEST(Map, MembersOfAnObjectAreItems) {
     TestRun plain(map(kTask), R"({"a": 1, "b": [2]})");
     plain.start();
-    EXPECT_EQ(inputs_of(plain), (Strings{R"(/M/0={"Key":"a","Value":1})", R"(/M/1={"Key":"b","Value":[2]})"}));
-    TestRun selected(map(kTask, R"("End": true, "ItemSelector": {"k.$": "$$.Map.Item.Key", "v.$": "$$.Map.Item.Value"})"),
-                     R"({"a": 1})");
+    EXPECT_EQ(inputs_of(plain),
+              (Strings{R"(/M/0={"Key":"a","Value":1})", R"(/M/1={"Key":"b","Value":[2]})"}));
+    TestRun selected(
+        map(kTask, R"("End": true, "ItemSelector": {"k.$": "$$.Map.Item.Key", "v.$": "$$.Map.Item.Value"})"),
+        R"({"a": 1})");
     selected.start();
     EXPECT_EQ(inputs_of(selected), Strings{R"(/M/0={"k":"a","v":1})"});
 }
@@ -94,32 +101,39 @@ TEST(Map, WhatIsNoArrayFails) {
         TestRun run(map(kTask, fields), input);
         run.start();
         EXPECT_EQ(run.error(), "States.Runtime");
-        EXPECT_EQ(run.cause(),
-                  std::string("An error occurred while executing the state 'M' (entered at the event id #2). ") +
-                      cause);
+        EXPECT_EQ(
+            run.cause(),
+            std::string("An error occurred while executing the state 'M' (entered at the event id #2). ") +
+                cause);
         EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "MapStateEntered", "ExecutionFailed"}));
     }
 }
 
 TEST(Map, NumbersFromPathsAreChecked) {
-    const std::string prefix = "An error occurred while executing the state 'M' (entered at the event id #2). ";
+    const std::string prefix =
+        "An error occurred while executing the state 'M' (entered at the event id #2). ";
     for (const auto& [field, given, cause] :
          {std::tuple{"MaxConcurrency", "\"x\"",
                      R"(The MaxConcurrencyPath field refers to value "x" which is not a valid integer: $.n)"},
           std::tuple{"MaxConcurrency", "-1", "MaxConcurrency cannot be negative."},
-          std::tuple{"ToleratedFailureCount", "1.5",
-                     "The ToleratedFailureCountPath field refers to value 1.5 which is not a valid integer: $.n"},
+          std::tuple{
+              "ToleratedFailureCount", "1.5",
+              "The ToleratedFailureCountPath field refers to value 1.5 which is not a valid integer: $.n"},
           std::tuple{"ToleratedFailureCount", "-1", "ToleratedFailureCount cannot be negative."},
-          std::tuple{"ToleratedFailurePercentage", "100.1", "ToleratedFailurePercentage must be between 0 and 100."},
+          std::tuple{"ToleratedFailurePercentage", "100.1",
+                     "ToleratedFailurePercentage must be between 0 and 100."},
           std::tuple{"ToleratedFailurePercentage", "[]",
-                     "The ToleratedFailurePercentagePath field refers to value [] which is not a valid float: $.n"}}) {
-        TestRun run(map(kPass, std::string(R"("ItemsPath": "$.v", "End": true, ")") + field + R"(Path": "$.n")"),
-                    std::string(R"({"v": [1], "n": )") + given + "}");
+                     "The ToleratedFailurePercentagePath field refers to value [] which is not a valid "
+                     "float: $.n"}}) {
+        TestRun run(
+            map(kPass, std::string(R"("ItemsPath": "$.v", "End": true, ")") + field + R"(Path": "$.n")"),
+            std::string(R"({"v": [1], "n": )") + given + "}");
         run.start();
         EXPECT_EQ(run.error(), "States.Runtime");
         EXPECT_EQ(run.cause(), prefix + cause);
     }
-    TestRun run(map(kPass, R"("ItemsPath": "$.v", "End": true, "MaxConcurrencyPath": "$.n")"), R"({"v": [1], "n": "2"})");
+    TestRun run(map(kPass, R"("ItemsPath": "$.v", "End": true, "MaxConcurrencyPath": "$.n")"),
+                R"({"v": [1], "n": "2"})");
     run.start();
     EXPECT_EQ(run.output(), "[1]");
 }
@@ -157,7 +171,8 @@ TEST(Map, AFailedItemCutsTheOthers) {
                         "Choices": [{"Variable": "$", "StringEquals": "fail", "Next": "Pause"}]},
                         "Long": {"Type": "Wait", "Seconds": 15, "End": true},
                         "Pause": {"Type": "Wait", "Seconds": 1, "Next": "Boom"},
-                        "Boom": {"Type": "Fail", "Error": "Boom", "Cause": "c"})")), R"(["long", "fail"])");
+                        "Boom": {"Type": "Fail", "Error": "Boom", "Cause": "c"})")),
+                R"(["long", "fail"])");
     run.save_between_steps = true;
     run.start();
     run.tick();
@@ -172,7 +187,8 @@ TEST(Map, AFailedItemCutsTheOthers) {
 }
 
 TEST(Map, RetryGoesOverAllItemsAgain) {
-    TestRun run(map(kTask, R"("End": true, "Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 3}])"), "[1,2]");
+    TestRun run(map(kTask, R"("End": true, "Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 3}])"),
+                "[1,2]");
     run.save_between_steps = true;
     run.start();
     run.answer("10");
@@ -190,8 +206,11 @@ TEST(Map, RetryGoesOverAllItemsAgain) {
 }
 
 TEST(Map, CatchSeesTheItemsError) {
-    TestRun run(map(kTask, R"("Next": "Z", "Catch": [{"ErrorEquals": ["E"], "Next": "Z", "ResultPath": "$.e"}],
-                              "ItemsPath": "$.v")", R"(, "Z": {"Type": "Succeed"})"), R"({"v": [1, 2, 3]})");
+    TestRun run(
+        map(kTask, R"("Next": "Z", "Catch": [{"ErrorEquals": ["E"], "Next": "Z", "ResultPath": "$.e"}],
+                              "ItemsPath": "$.v")",
+            R"(, "Z": {"Type": "Succeed"})"),
+        R"({"v": [1, 2, 3]})");
     run.start();
     run.answer("0");
     run.refuse("E");
@@ -202,7 +221,8 @@ TEST(Map, CatchSeesTheItemsError) {
 }
 
 TEST(Map, ASelectorThatFailsEndsWhatRuns) {
-    TestRun run(map(kTask, R"("End": true, "ItemSelector": {"v.$": "$$.Map.Item.Value.x"})"), R"([{"x": 1}, {}])");
+    TestRun run(map(kTask, R"("End": true, "ItemSelector": {"v.$": "$$.Map.Item.Value.x"})"),
+                R"([{"x": 1}, {}])");
     run.start();
     EXPECT_EQ(run.error(), "States.Runtime");
     EXPECT_EQ(run.count("MapIterationAborted"), 1);
@@ -210,9 +230,11 @@ TEST(Map, ASelectorThatFailsEndsWhatRuns) {
 }
 
 TEST(Map, NestedMapsKeepTheirItemsApart) {
-    const std::string inner = R"("N": {"Type": "Map", "End": true, "MaxConcurrency": 2, "ItemProcessor": )" +
-                              processor("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true,
-                                 "Parameters": {"v.$": "$", "i.$": "$$.Map.Item.Index"}})") + "}";
+    const std::string inner =
+        R"("N": {"Type": "Map", "End": true, "MaxConcurrency": 2, "ItemProcessor": )" +
+        processor("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true,
+                                 "Parameters": {"v.$": "$", "i.$": "$$.Map.Item.Index"}})") +
+        "}";
     TestRun run(map(processor("N", inner), R"("End": true, "MaxConcurrency": 2)"), "[[1,2,3],[],[4]]");
     run.save_between_steps = true;
     run.start();
@@ -233,8 +255,8 @@ TEST(Map, AnyCrashIsSurvived) {
             "P": {"Type": "Parallel", "End": true, "Branches": [
                {"StartAt": "X", "States": {"X": {"Type": "Pass", "Parameters": {"v.$": "$v", "u.$": "States.UUID()"}, "End": true}}},
                {"StartAt": "Y", "States": {"Y": {"Type": "Wait", "Seconds": 1, "End": true}}}]})j"),
-            R"("End": true, "MaxConcurrency": 3, "Retry": [{"ErrorEquals": ["F"]}])"),
-            R"([{"s": 3}, {"s": 1}, {"s": 2}, {"s": 1}, {"s": 0}])");
+                        R"("End": true, "MaxConcurrency": 3, "Retry": [{"ErrorEquals": ["F"]}])"),
+                    R"([{"s": 3}, {"s": 1}, {"s": 2}, {"s": 1}, {"s": 0}])");
         run.save_between_steps = saved;
         run.start();
         Strings out;
@@ -280,14 +302,16 @@ TEST(Map, AFrameThatLiesFailsTheRun) {
                fork + "}}";
     };
     const auto with = [&](const std::string& begun, const std::string& outputs, const std::string& children) {
-        return frame(R"({"length":2,"begun":)" + begun + R"(,"outputs":)" + outputs + R"(,"children":[)" + children + "]}");
+        return frame(R"({"length":2,"begun":)" + begun + R"(,"outputs":)" + outputs + R"(,"children":[)" +
+                     children + "]}");
     };
     ASSERT_TRUE(machine::Frame::load(value(with("1", "[]", child))).ok());
     for (const std::string& bad :
-         {with("2", "[]", child), with("0", "[]", child), with("1", "[]", child + "," + child), with("1", "[[1,2]]", child),
-          with("2", "[[1,2]]", ""), with("1", R"([{"open":[[0,1]]}])", child), with("1", R"([{"open":[[2,1]]}])", child),
-          with("1", R"([{"open":[[-1,1]]}])", child), with("1", "[null,null]", child), with("1", "[7]", child),
-          with("3", "[]", child), with("1", R"([{"open":[[1,1],[1,1]]}])", "")})
+         {with("2", "[]", child), with("0", "[]", child), with("1", "[]", child + "," + child),
+          with("1", "[[1,2]]", child), with("2", "[[1,2]]", ""), with("1", R"([{"open":[[0,1]]}])", child),
+          with("1", R"([{"open":[[2,1]]}])", child), with("1", R"([{"open":[[-1,1]]}])", child),
+          with("1", "[null,null]", child), with("1", "[7]", child), with("3", "[]", child),
+          with("1", R"([{"open":[[1,1],[1,1]]}])", "")})
         EXPECT_FALSE(machine::Frame::load(value(bad)).ok()) << bad;
     // Fits itself, but neither the input nor the flow.
     for (const std::string& bad :
@@ -323,7 +347,8 @@ TEST(Map, ManyItemsTakeTurns) {
 }
 
 TEST(Map, ItemsThatAreOverLeaveOnlyTheirOutput) {
-    TestRun run(map(kTask, R"("End": true, "MaxConcurrency": 2, "ItemsPath": "$$.Execution.Input")"), numbers(2'000));
+    TestRun run(map(kTask, R"("End": true, "MaxConcurrency": 2, "ItemsPath": "$$.Execution.Input")"),
+                numbers(2'000));
     run.limits.max_history_events = 1'000'000;
     run.start();
     const std::size_t before = json::dump(run.frame.save()).size();

@@ -11,8 +11,8 @@ using Strings = std::vector<std::string>;
 
 std::string parallel(const std::string& branches, const std::string& fields = R"("End": true)",
                      const std::string& others = "") {
-    return states("P", R"("P": {"Type": "Parallel", )" + fields + R"(, "Branches": [)" + branches + "]}" +
-                           others);
+    return states("P",
+                  R"("P": {"Type": "Parallel", )" + fields + R"(, "Branches": [)" + branches + "]}" + others);
 }
 
 std::string branch(const std::string& first, const std::string& body) {
@@ -43,33 +43,34 @@ TEST(Parallel, OutputsAreInTheOrderOfTheBranches) {
     EXPECT_EQ(run.status(), Status::Running);
     run.give(machine::TaskSucceeded{run.calls[0].id, value("\"first\"")});
     EXPECT_EQ(run.output(), R"(["first","second"])");
-    EXPECT_EQ(run.story(), (Strings{"1<0 ExecutionStarted", "2<0 ParallelStateEntered :P",
-                                    "3<2 ParallelStateStarted :P", "4<3 TaskStateEntered /P/0:A",
-                                    "5<3 TaskStateEntered /P/1:B", "6<4 TaskScheduled /P/0:A",
-                                    "7<5 TaskScheduled /P/1:B", "8<7 TaskStarted /P/1:B",
-                                    "9<8 TaskSucceeded /P/1:B", "10<9 TaskStateExited /P/1:B",
-                                    "11<6 TaskStarted /P/0:A", "12<11 TaskSucceeded /P/0:A",
-                                    "13<12 TaskStateExited /P/0:A", "14<13 ParallelStateSucceeded :P",
-                                    "15<13 ParallelStateExited :P", "16<15 ExecutionSucceeded"}));
+    EXPECT_EQ(
+        run.story(),
+        (Strings{"1<0 ExecutionStarted", "2<0 ParallelStateEntered :P", "3<2 ParallelStateStarted :P",
+                 "4<3 TaskStateEntered /P/0:A", "5<3 TaskStateEntered /P/1:B", "6<4 TaskScheduled /P/0:A",
+                 "7<5 TaskScheduled /P/1:B", "8<7 TaskStarted /P/1:B", "9<8 TaskSucceeded /P/1:B",
+                 "10<9 TaskStateExited /P/1:B", "11<6 TaskStarted /P/0:A", "12<11 TaskSucceeded /P/0:A",
+                 "13<12 TaskStateExited /P/0:A", "14<13 ParallelStateSucceeded :P",
+                 "15<13 ParallelStateExited :P", "16<15 ExecutionSucceeded"}));
 }
 
 TEST(Parallel, InputAndOutputPassThroughAllFields) {
-    TestRun run(parallel(branch("A", R"("A": {"Type": "Pass", "End": true})") + "," +
-                             branch("B", R"("B": {"Type": "Pass", "Result": 2, "End": true})"),
-                         R"j("InputPath": "$.in", "Parameters": {"x.$": "$.v"},
+    TestRun run(
+        parallel(branch("A", R"("A": {"Type": "Pass", "End": true})") + "," +
+                     branch("B", R"("B": {"Type": "Pass", "Result": 2, "End": true})"),
+                 R"j("InputPath": "$.in", "Parameters": {"x.$": "$.v"},
                             "ResultSelector": {"a.$": "$[0].x", "b.$": "$[1]"},
                             "Assign": {"sum.$": "States.MathAdd($.a, $.b)"},
                             "ResultPath": "$.out", "OutputPath": "$.out", "Next": "Z")j",
-                         R"(, "Z": {"Type": "Pass", "Parameters": {"in.$": "$", "sum.$": "$sum"}, "End": true})"),
-                R"({"in": {"v": 5}})");
+                 R"(, "Z": {"Type": "Pass", "Parameters": {"in.$": "$", "sum.$": "$sum"}, "End": true})"),
+        R"({"in": {"v": 5}})");
     run.start();
     EXPECT_EQ(run.output(), R"({"in":{"a":5,"b":2},"sum":7})");
 }
 
 TEST(Parallel, TheFirstFailureEndsTheOthers) {
-    TestRun run(parallel(task("A") + "," + kWait + "," + task("C") + "," +
-                         branch("Q", R"("Q": {"Type": "Parallel", "End": true, "Branches": [)" + task("D") +
-                                         "]}")));
+    TestRun run(
+        parallel(task("A") + "," + kWait + "," + task("C") + "," +
+                 branch("Q", R"("Q": {"Type": "Parallel", "End": true, "Branches": [)" + task("D") + "]}")));
     run.save_between_steps = true;
     run.start();
     ASSERT_EQ(run.calls.size(), 3u);
@@ -82,12 +83,11 @@ TEST(Parallel, TheFirstFailureEndsTheOthers) {
     EXPECT_EQ(run.cause(), "why");
     EXPECT_EQ(run.cancelled, (std::vector<std::int64_t>{a, d}));
     EXPECT_EQ(first, 13);
-    EXPECT_EQ(run.story(first),
-              (Strings{"13<9 TaskStarted /P/2:C", "14<13 TaskFailed /P/2:C", "15<8 TaskStarted /P/0:A",
-                       "16<14 TaskStateAborted /P/0:A", "17<14 WaitStateAborted /P/1:W",
-                       "18<14 ParallelStateAborted /P/3:Q", "19<12 TaskStarted /P/3/Q/0:D",
-                       "20<14 TaskStateAborted /P/3/Q/0:D", "21<14 ParallelStateFailed :P",
-                       "22<21 ExecutionFailed"}));
+    EXPECT_EQ(run.story(first), (Strings{"13<9 TaskStarted /P/2:C", "14<13 TaskFailed /P/2:C",
+                                         "15<8 TaskStarted /P/0:A", "16<14 TaskStateAborted /P/0:A",
+                                         "17<14 WaitStateAborted /P/1:W", "18<14 ParallelStateAborted /P/3:Q",
+                                         "19<12 TaskStarted /P/3/Q/0:D", "20<14 TaskStateAborted /P/3/Q/0:D",
+                                         "21<14 ParallelStateFailed :P", "22<21 ExecutionFailed"}));
 }
 
 TEST(Parallel, AnAnswerAfterTheEndIsStale) {
@@ -122,11 +122,48 @@ TEST(Parallel, RetryBeginsAllBranchesAgain) {
     EXPECT_EQ(run.count("ParallelStateFailed"), 1);
 }
 
+TEST(Parallel, VisitsWithinBranchesCountOnToo) {
+    const std::string inner =
+        branch("I", R"("I": {"Type": "Parallel", "End": true, "Branches": [)" + task("T") + "]}");
+    TestRun run(parallel(inner + "," + task("F"), R"("Retry": [{"ErrorEquals": ["E"]}], "End": true)"));
+    run.save_between_steps = true;
+    run.start();
+    for (int attempt = 1; attempt <= 3; ++attempt) {
+        ASSERT_EQ(run.calls.size(), 2u);
+        for (const machine::Call& call : run.calls)
+            EXPECT_EQ(call.visit, attempt) << call.path;
+        const bool inner_first = run.calls[0].path == "/P/0/I/0";
+        run.give(machine::TaskFailed{run.calls[inner_first ? 1 : 0].id, "E", ""});
+        run.calls.clear();
+        run.tick();
+    }
+}
+
+TEST(Parallel, NestsDeeply) {
+    for (const bool fails : {false, true}) {
+        std::string text = fails ? failing("S") : task("S");
+        constexpr int kLevels = 200;
+        for (int i = 0; i < kLevels; ++i) {
+            const std::string name = "L" + std::to_string(i);
+            text = branch(
+                name, "\"" + name + R"(": {"Type": "Parallel", "End": true, "Branches": [)" + text + "]}");
+        }
+        TestRun run(text, "5");
+        run.save_between_steps = true;
+        run.start();
+        if (!fails) run.answer("7");
+        EXPECT_EQ(run.status(), fails ? Status::Failed : Status::Succeeded);
+        EXPECT_EQ(run.count("ParallelStateEntered"), kLevels);
+        EXPECT_EQ(run.count(fails ? "ParallelStateFailed" : "ParallelStateSucceeded"), kLevels);
+    }
+}
+
 TEST(Parallel, CatchTakesWhatABranchFailedWith) {
-    TestRun run(parallel(failing("F") + "," + kWait,
-                         R"("Next": "Z", "Catch": [{"ErrorEquals": ["Boom"], "ResultPath": "$.e", "Next": "Z",
+    TestRun run(
+        parallel(failing("F") + "," + kWait,
+                 R"("Next": "Z", "Catch": [{"ErrorEquals": ["Boom"], "ResultPath": "$.e", "Next": "Z",
                                                     "Assign": {"v.$": "$.Cause"}}])",
-                         R"(, "Z": {"Type": "Pass", "Parameters": {"e.$": "$.e", "v.$": "$v"}, "End": true})"));
+                 R"(, "Z": {"Type": "Pass", "Parameters": {"e.$": "$.e", "v.$": "$v"}, "End": true})"));
     run.start();
     EXPECT_EQ(run.output(), R"({"e":{"Error":"Boom","Cause":"why"},"v":"why"})");
     EXPECT_EQ(run.count("ParallelStateFailed"), 1);
@@ -197,8 +234,8 @@ TEST(Parallel, ATimeoutOfOneTaskIsAFailureLikeAnyOther) {
 }
 
 TEST(Parallel, StopAndTimeOutEndAllBranches) {
-    const std::string inner = branch("I", R"("I": {"Type": "Parallel", "End": true, "Branches": [)" +
-                                              task("A") + "," + kWait + "]}");
+    const std::string inner = branch(
+        "I", R"("I": {"Type": "Parallel", "End": true, "Branches": [)" + task("A") + "," + kWait + "]}");
     TestRun stopped(parallel(inner + "," + task("B")));
     stopped.save_between_steps = true;
     stopped.start();
@@ -246,7 +283,8 @@ TEST(Parallel, VariablesAreSeenInsideAndDieThere) {
 
 TEST(Parallel, TheLastEventOfAFullHistoryIsTheFailure) {
     for (std::int64_t most = 3; most < 20; ++most) {
-        TestRun run(parallel(branch("A", R"("A": {"Type": "Pass", "End": true})") + "," + failing("F") + "," + kWait));
+        TestRun run(parallel(branch("A", R"("A": {"Type": "Pass", "End": true})") + "," + failing("F") + "," +
+                             kWait));
         run.limits.max_history_events = most;
         run.start();
         EXPECT_EQ(run.status(), Status::Failed) << most;
