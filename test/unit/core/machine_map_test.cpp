@@ -1,4 +1,6 @@
 // Inline Map: its items, how many run at a time, and maps that are large or deep.
+#include <algorithm>
+
 #include "machine_support.hpp"
 
 using namespace flowctl;
@@ -364,4 +366,20 @@ TEST(Map, ItemsThatAreOverLeaveOnlyTheirOutput) {
     for (int i = 0; i < 1'000; ++i)
         mute.answer("\"long long long\"");
     EXPECT_LT(json::dump(mute.frame.save()).size(), begun + 100);
+}
+
+TEST(Map, OutputsArriveInAnyOrderAndAreStoredInBlocks) {
+    constexpr int kItems = 600;
+    TestRun run(map(kTask), numbers(kItems));
+    run.limits.max_map_concurrency = 0;
+    run.save_between_steps = true;
+    run.start();
+    ASSERT_EQ(run.calls.size(), 600u);
+    // The last first, then every seventh, so that blocks fill up out of order and with holes.
+    std::reverse(run.calls.begin(), run.calls.end());
+    std::stable_partition(run.calls.begin() + 300, run.calls.end(),
+                          [](const machine::Call& call) { return call.id % 7 == 0; });
+    while (run.status() == Status::Running)
+        run.answer(json::dump(run.calls.front().input));
+    EXPECT_EQ(run.output(), numbers(kItems));
 }
