@@ -39,7 +39,7 @@ Statement update_flow("UPDATE flowctl.flow SET latest_version = $2, comment = $3
 constexpr std::size_t kMaxNameLength = 80;
 constexpr std::size_t kMaxCommentBytes = 8192;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -73,7 +73,7 @@ bool is_value(const OptionRule& rule, const json::Value& value) {
     std::string names;
     for (const OptionRule& rule : kOptionRules)
         names += (names.empty() ? "" : ", ") + std::string(rule.name);
-    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "unknown option " + quoted(name) + " of a flow",
+    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "unknown option " + in_quotes(name) + " of a flow",
                     "The options are: " + names + ".");
 }
 
@@ -97,7 +97,7 @@ json::Value complete_options(const json::Value& given) {
             complete.add(rule.name, *value);
         } else {
             throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                            "invalid value for option " + quoted(rule.name) + " of a flow",
+                            "invalid value for option " + in_quotes(rule.name) + " of a flow",
                             "It is one of: " + values_of(rule) + ".");
         }
     }
@@ -148,13 +148,13 @@ Request read_request(FunctionCallInfo fcinfo) {
     request.name = required_text(fcinfo, 0, "name");
     if (!is_flow_name(request.name))
         throw UserError(ERRCODE_INVALID_NAME,
-                        quoted(request.name.substr(0, kMaxNameLength)) + " cannot be the name of a flow",
+                        in_quotes(request.name.substr(0, kMaxNameLength)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
     request.definition = required_text(fcinfo, 1, "definition");
     request.type = required_text(fcinfo, 2, "type");
     if (request.type != "STANDARD" && request.type != "EXPRESS")
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                        "invalid type of flow: " + quoted(request.type.substr(0, 80)),
+                        "invalid type of flow: " + in_quotes(request.type.substr(0, 80)),
                         "The types are STANDARD and EXPRESS.");
     if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
     if (request.comment && request.comment->size() > kMaxCommentBytes)
@@ -187,7 +187,7 @@ std::string list_errors(const std::vector<asl::Finding>& findings) {
 void report_warnings(const Request& request, const std::vector<asl::Finding>& findings) {
     for (const asl::Finding& finding : findings) {
         if (finding.severity != asl::Finding::Severity::Warning) continue;
-        const std::string message = "definition of flow " + quoted(request.name) + ": " + line_of(finding);
+        const std::string message = "definition of flow " + in_quotes(request.name) + ": " + line_of(finding);
         const char* text = message.c_str();
         guarded([&] { ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", text))); });
     }
@@ -219,13 +219,13 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     std::string errors = list_errors(in_definition);
     if (!errors.empty())
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                        "definition of flow " + quoted(request.name) + " is not valid",
+                        "definition of flow " + in_quotes(request.name) + " is not valid",
                         "flowctl.validate(definition) lists the findings as rows.", std::move(errors));
     errors = list_errors(in_catalog);
     if (errors.empty()) return;
     const Reason reason = reason_of(in_catalog.front().code);
     throw UserError(reason.sqlstate,
-                    "definition of flow " + quoted(request.name) + " uses what it cannot have", reason.hint,
+                    "definition of flow " + in_quotes(request.name) + " uses what it cannot have", reason.hint,
                     std::move(errors));
 }
 
@@ -267,7 +267,7 @@ void add_version(Spi& spi, const Uuid& flow_id, std::int32_t version, const Requ
 void require_type(const FlowIdentity& flow, const Request& request) {
     if (flow.type == request.type) return;
     throw UserError(
-        ERRCODE_INVALID_PARAMETER_VALUE, "flow " + quoted(flow.name) + " has type " + flow.type,
+        ERRCODE_INVALID_PARAMETER_VALUE, "flow " + in_quotes(flow.name) + " has type " + flow.type,
         "The type of a flow is fixed: pass type => '" + flow.type + "', or define a flow of another name.");
 }
 

@@ -38,7 +38,7 @@ Statement insert_author(R"(
                         {OIDOID, OIDOID});
 Statement delete_author("DELETE FROM flowctl.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -79,7 +79,7 @@ void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
         list += (i == 0 ? "" : "\n") +
                 ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
     throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-                    "cannot drop flow " + quoted(flow.name) + " because triggers start it",
+                    "cannot drop flow " + in_quotes(flow.name) + " because triggers start it",
                     "Drop the triggers first.", std::move(list));
 }
 
@@ -87,7 +87,7 @@ void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
     const std::int64_t open = spi.run(open_runs, std::move(Params().uuid(flow.flow_id))).int8(0, 0);
     if (open == 0) return;
     throw UserError(ERRCODE_OBJECT_IN_USE,
-                    "cannot drop flow " + quoted(flow.name) + " because it has " + std::to_string(open) +
+                    "cannot drop flow " + in_quotes(flow.name) + " because it has " + std::to_string(open) +
                         (open == 1 ? " open run" : " open runs"),
                     "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
 }
@@ -129,7 +129,7 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
     require_owner(flow, user, "change the owner of");
     if (!may_become)
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "must be able to SET ROLE " + quoted(role_name(new_owner)),
+                        "must be able to SET ROLE " + in_quotes(role_name(new_owner)),
                         "Runs act as the flow's owner: only who may act as that role can give it a flow.");
     spi.run(set_owner, std::move(Params().uuid(flow.flow_id).oid(new_owner)));
     PG_RETURN_VOID();

@@ -21,7 +21,7 @@ Statement find_for_update(FLOW_COLUMNS " FOR UPDATE", {TEXTOID});
 Statement version_exists("SELECT FROM flowctl.flow_version WHERE flow_id = $1 AND version = $2",
                          {UUIDOID, INT4OID});
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -83,7 +83,7 @@ std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
 }
 
 [[noreturn]] void refuse_trigger(const NewTrigger& trigger, const std::string& why, std::string hint) {
-    throw UserError(ERRCODE_INVALID_OBJECT_DEFINITION, "trigger " + quoted(trigger.name) + " " + why,
+    throw UserError(ERRCODE_INVALID_OBJECT_DEFINITION, "trigger " + in_quotes(trigger.name) + " " + why,
                     std::move(hint));
 }
 
@@ -98,7 +98,7 @@ void check_shape(const NewTrigger& trigger) {
         refuse_trigger(trigger, "names no flow", "Name it: EXECUTE FUNCTION flowctl.start_flow('flow').");
     for (std::size_t i = 1; i < trigger.arguments.size(); i++)
         if (trigger.arguments[i] != "on_error=raise" && trigger.arguments[i] != "on_error=record")
-            refuse_trigger(trigger, "has the unknown option " + quoted(trigger.arguments[i]),
+            refuse_trigger(trigger, "has the unknown option " + in_quotes(trigger.arguments[i]),
                            "The options are 'on_error=raise' and 'on_error=record'.");
 }
 
@@ -115,12 +115,12 @@ void check_target(Spi& spi, const NewTrigger& trigger, Oid creator) {
         if (!number ||
             spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(version))).size() == 0)
             throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                            "flow " + quoted(flow.name) + " has no version " + quoted(digits),
+                            "flow " + in_quotes(flow.name) + " has no version " + in_quotes(digits),
                             "The view flowctl.flow_versions lists them.");
     }
     if (!may_start(spi, flow.flow_id, flow.owner, creator))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "permission denied to start flow " + quoted(flow.name),
+                        "permission denied to start flow " + in_quotes(flow.name),
                         "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', '" +
                             role_name(creator) + "').",
                         "The creator of a trigger that starts a flow must be allowed to start it himself.");
@@ -174,15 +174,15 @@ std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name,
 FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock) {
     if (auto flow = find_flow_by_name(spi, name, lock)) return *flow;
     throw UserError(
-        ERRCODE_UNDEFINED_OBJECT, "flow " + quoted(name) + " does not exist",
+        ERRCODE_UNDEFINED_OBJECT, "flow " + in_quotes(name) + " does not exist",
         "Define it with flowctl.define_flow(); the view flowctl.flows lists those that you may see.");
 }
 
 void require_owner(const FlowIdentity& flow, Oid role, const char* what) {
     if (acts_for(role, flow.owner) || guarded([&] { return superuser_arg(role); })) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                    std::string("permission denied to ") + what + " flow " + quoted(flow.name),
-                    "Only members of its owner " + quoted(role_name(flow.owner)) + " and superusers may.");
+                    std::string("permission denied to ") + what + " flow " + in_quotes(flow.name),
+                    "Only members of its owner " + in_quotes(role_name(flow.owner)) + " and superusers may.");
 }
 
 Oid start_flow_function() {

@@ -74,7 +74,7 @@ std::string row_json(HeapTuple tuple, TupleDesc shape) {
     return from_text(json);
 }
 
-std::string quoted(std::string_view text) { return json::dump(json::Value::string(text)); }
+std::string in_quotes(std::string_view text) { return json::dump(json::Value::string(text)); }
 
 // RFC 3339 in UTC with microseconds.
 std::string instant_text(TimestampTz at) {
@@ -122,13 +122,13 @@ void start_for(const TriggerData& data, const Options& options, StartRequest& re
     }
     request.flow = options.flow;
     request.input = std::string("{\"op\":\"") + change.op + "\",\"before\":" + before + ",\"after\":" + after +
-                    ",\"source\":{\"db\":" + quoted(database) + ",\"schema\":" + quoted(schema) +
-                    ",\"table\":" + quoted(relation) + ",\"txId\":" + xid + ",\"ts\":\"" + at + "\"}}";
+                    ",\"source\":{\"db\":" + in_quotes(database) + ",\"schema\":" + in_quotes(schema) +
+                    ",\"table\":" + in_quotes(relation) + ",\"txId\":" + xid + ",\"ts\":\"" + at + "\"}}";
     // The id of the event is the run's own: one event, one run.
     request.event = std::string("{\"specversion\":\"1.0\",\"type\":\"") + change.event_type +
-                    "\",\"source\":" + quoted("/" + database + "/" + schema + "/" + relation) +
-                    ",\"id\":" + quoted(xid + "/" + to_string(new_run_id())) + ",\"time\":\"" + at +
-                    "\",\"trigger\":" + quoted(data.tg_trigger->tgname) + "}";
+                    "\",\"source\":" + in_quotes("/" + database + "/" + schema + "/" + relation) +
+                    ",\"id\":" + in_quotes(xid + "/" + to_string(new_run_id())) + ",\"time\":\"" + at +
+                    "\",\"trigger\":" + in_quotes(data.tg_trigger->tgname) + "}";
     request.starter = GetUserId();
     request.must_may_start = table->rd_rel->relowner;
     request.right_holder = "owner of table \"" + relation + "\",";
