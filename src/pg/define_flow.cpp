@@ -27,7 +27,7 @@ Statement insert_flow(R"(
                       {TEXTOID, OIDOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
     INSERT INTO flowctl.flow_version (flow_id, version, definition, options, author)
-    VALUES ($1, $2, $3, $4::pg_catalog.jsonb, $5::pg_catalog.regrole))",
+    VALUES ($1, $2, $3, $4::pg_catalog.jsonb, pg_catalog.pg_get_userbyid($5)))",
                          {UUIDOID, INT4OID, TEXTOID, TEXTOID, OIDOID});
 Statement read_version(
     "SELECT definition, options::pg_catalog.text FROM flowctl.flow_version WHERE flow_id = $1 AND version = "

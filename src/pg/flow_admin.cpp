@@ -7,7 +7,7 @@
 // Called from SQL (40_flows.sql).
 #include <string>
 
-#include "pg/flow_rights.hpp"
+#include "pg/flow_admin.hpp"
 
 namespace flowctl::pg {
 
@@ -28,13 +28,13 @@ Statement set_owner("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHER
                     {UUIDOID, OIDOID});
 Statement insert_grant(R"(
     INSERT INTO flowctl.flow_grant (flow_id, role, granted_by)
-    VALUES ($1, $2::pg_catalog.regrole, $3::pg_catalog.regrole) ON CONFLICT (flow_id, role) DO NOTHING)",
+    VALUES ($1, $2::pg_catalog.regrole, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, role) DO NOTHING)",
                        {UUIDOID, OIDOID, OIDOID});
 Statement delete_grant("DELETE FROM flowctl.flow_grant WHERE flow_id = $1 AND role = $2::pg_catalog.regrole",
                        {UUIDOID, OIDOID});
 Statement insert_author(R"(
     INSERT INTO flowctl.author (role, granted_by)
-    VALUES ($1::pg_catalog.regrole, $2::pg_catalog.regrole) ON CONFLICT (role) DO NOTHING)",
+    VALUES ($1::pg_catalog.regrole, pg_catalog.pg_get_userbyid($2)) ON CONFLICT (role) DO NOTHING)",
                         {OIDOID, OIDOID});
 Statement delete_author("DELETE FROM flowctl.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
 
@@ -102,6 +102,13 @@ void require_administrator(const char* what) {
 
 }  // namespace
 
+void remove_flow(Spi& spi, const FlowIdentity& flow) {
+    require_no_triggers(spi, flow);
+    require_no_open_runs(spi, flow);
+    spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
+}
+
 FLOWCTL_FUNCTION(flowctl_drop_flow) {
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
@@ -110,10 +117,7 @@ FLOWCTL_FUNCTION(flowctl_drop_flow) {
     require_owner(get_flow(spi, name, FlowLock::None), user, "drop");
     const FlowIdentity flow = get_flow(spi, name, FlowLock::Update);
     require_owner(flow, user, "drop");
-    require_no_triggers(spi, flow);
-    require_no_open_runs(spi, flow);
-    spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
-    spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
+    remove_flow(spi, flow);
     PG_RETURN_VOID();
 }
 

@@ -21,6 +21,7 @@
 #include "net/client.hpp"
 #include "pg/engine.hpp"
 #include "pg/guc.hpp"
+#include "pg/role_dependency.hpp"
 #include "pg/shmem.hpp"
 #include "pg/transaction.hpp"
 
@@ -117,7 +118,11 @@ class Worker {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
             sleep(more ? 0 : engine_.sleep_ms());
-            guarded([] { CHECK_FOR_INTERRUPTS(); });
+            // A cancel means a statement, and none is under way; it must not end the worker.
+            guarded([] {
+                QueryCancelPending = false;
+                CHECK_FOR_INTERRUPTS();
+            });
             if (ConfigReloadPending) reload();
             take_hints();
             client_.run_ready();
@@ -184,6 +189,19 @@ bool extension_is_installed() {
     return installed;
 }
 
+// After pg_upgrade the tables have rows that no trigger saw.
+void record_missing_roles() {
+    try {
+        Transaction transaction("pg_flowctl: recording dependencies on roles");
+        role_dependency::record_missing();
+        transaction.commit();
+    } catch (PgError& error) {
+        error.report();
+    } catch (const UserError&) {
+        // A role went meanwhile: nothing is left to depend on.
+    }
+}
+
 void run(int slot) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
@@ -207,6 +225,7 @@ void run(int slot) {
         });
         return;
     }
+    if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
     // Never destroyed: the process ends by proc_exit, from whatever depth.
     auto* worker = new Worker(*claim);

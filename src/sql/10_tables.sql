@@ -23,7 +23,7 @@ CREATE TABLE flowctl.flow_version (
     version         int         NOT NULL,
     definition      text        NOT NULL,
     options         jsonb       NOT NULL DEFAULT '{}',
-    author          regrole     NOT NULL,
+    author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (flow_id, version)
 );
@@ -32,7 +32,7 @@ COMMENT ON TABLE flowctl.flow_version IS 'immutable versions of flows; a run kee
 CREATE TABLE flowctl.flow_grant (
     flow_id         uuid        NOT NULL REFERENCES flowctl.flow ON DELETE CASCADE,
     role            regrole     NOT NULL,
-    granted_by      regrole     NOT NULL,
+    granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (flow_id, role)
 );
@@ -40,10 +40,31 @@ COMMENT ON TABLE flowctl.flow_grant IS 'who besides the owner may start a flow (
 
 CREATE TABLE flowctl.author (
     role            regrole     PRIMARY KEY,
-    granted_by      regrole     NOT NULL,
+    granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE flowctl.author IS 'who may define flows (flowctl.grant_author)';
+
+-- The three columns above that hold a role give it a right. Each role is recorded as a shared dependency of the column, so
+-- that it cannot be dropped from under them (role_dependency.hpp). ALWAYS: also where a restore or a replica writes.
+CREATE FUNCTION flowctl.depend_on_role() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_depend_on_role';
+COMMENT ON FUNCTION flowctl.depend_on_role() IS 'internal: trigger function of the tables that give roles rights';
+REVOKE ALL ON FUNCTION flowctl.depend_on_role() FROM PUBLIC;
+
+CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF owner OR DELETE ON flowctl.flow
+    FOR EACH ROW EXECUTE FUNCTION flowctl.depend_on_role();
+CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl.flow_grant
+    FOR EACH ROW EXECUTE FUNCTION flowctl.depend_on_role();
+CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl.author
+    FOR EACH ROW EXECUTE FUNCTION flowctl.depend_on_role();
+ALTER TABLE flowctl.flow ENABLE ALWAYS TRIGGER depend_on_role;
+ALTER TABLE flowctl.flow_grant ENABLE ALWAYS TRIGGER depend_on_role;
+ALTER TABLE flowctl.author ENABLE ALWAYS TRIGGER depend_on_role;
+COMMENT ON TRIGGER depend_on_role ON flowctl.flow IS 'keeps the owner from being dropped';
+COMMENT ON TRIGGER depend_on_role ON flowctl.flow_grant IS 'keeps who may start a flow from being dropped';
+COMMENT ON TRIGGER depend_on_role ON flowctl.author IS 'keeps authors from being dropped';
 
 -- One row per run: inserted in the transaction that starts it, updated once, when it ends.
 CREATE TABLE flowctl.run (
