@@ -159,10 +159,14 @@ ORDER BY c.relname COLLATE "C";
 SELECT p.oid::regprocedure::text COLLATE "C" AS for_all FROM pg_proc p
 WHERE p.pronamespace = 'flowctl'::regnamespace AND has_function_privilege('regress_author', p.oid, 'EXECUTE')
 ORDER BY 1;
--- nothing but what is listed, and each of these looks for nothing in a schema that users can write to
+-- no function looks for anything in a schema that users can write to, and each says who may call it
 SELECT p.oid::regprocedure FROM pg_proc p
-WHERE p.pronamespace = 'flowctl'::regnamespace AND has_function_privilege('regress_author', p.oid, 'EXECUTE')
-  AND p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}' AND p.proname <> 'worker_status';
+WHERE p.pronamespace = 'flowctl'::regnamespace
+  AND (p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}' OR p.proacl IS NULL OR p.prosecdef);
+-- no type but those of views can be used in a table, where it would be in the way of an upgrade
+SELECT t.oid::regtype::text COLLATE "C" AS for_all FROM pg_type t
+WHERE t.typnamespace = 'flowctl'::regnamespace AND t.typelem = 0 AND has_type_privilege('regress_author', t.oid, 'USAGE')
+ORDER BY 1;
 -- everything that the extension has carries a comment
 SELECT pg_describe_object(d.classid, d.objid, 0) AS uncommented FROM pg_depend d
 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
