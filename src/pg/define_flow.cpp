@@ -73,7 +73,7 @@ bool is_value(const OptionRule& rule, const json::Value& value) {
     std::string names;
     for (const OptionRule& rule : kOptionRules)
         names += (names.empty() ? "" : ", ") + std::string(rule.name);
-    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "unknown option " + in_quotes(name) + " of a flow",
+    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "unknown option " + in_quotes(shortened_name(name)) + " of a flow",
                     "The options are: " + names + ".");
 }
 
@@ -148,13 +148,13 @@ Request read_request(FunctionCallInfo fcinfo) {
     request.name = required_text(fcinfo, 0, "name");
     if (!is_flow_name(request.name))
         throw UserError(ERRCODE_INVALID_NAME,
-                        in_quotes(request.name.substr(0, kMaxNameLength)) + " cannot be the name of a flow",
+                        in_quotes(shortened_name(request.name)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
     request.definition = required_text(fcinfo, 1, "definition");
     request.type = required_text(fcinfo, 2, "type");
     if (request.type != "STANDARD" && request.type != "EXPRESS")
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                        "invalid type of flow: " + in_quotes(request.type.substr(0, 80)),
+                        "invalid type of flow: " + in_quotes(shortened_name(request.type)),
                         "The types are STANDARD and EXPRESS.");
     if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
     if (request.comment && request.comment->size() > kMaxCommentBytes)

@@ -98,7 +98,7 @@ void check_shape(const NewTrigger& trigger) {
         refuse_trigger(trigger, "names no flow", "Name it: EXECUTE FUNCTION flowctl.start_flow('flow').");
     for (std::size_t i = 1; i < trigger.arguments.size(); i++)
         if (trigger.arguments[i] != "on_error=raise" && trigger.arguments[i] != "on_error=record")
-            refuse_trigger(trigger, "has the unknown option " + in_quotes(trigger.arguments[i]),
+            refuse_trigger(trigger, "has the unknown option " + in_quotes(shortened_name(trigger.arguments[i])),
                            "The options are 'on_error=raise' and 'on_error=record'.");
 }
 
@@ -115,14 +115,14 @@ void check_target(Spi& spi, const NewTrigger& trigger, Oid creator) {
         if (!number ||
             spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(version))).size() == 0)
             throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                            "flow " + in_quotes(flow.name) + " has no version " + in_quotes(digits),
+                            "flow " + in_quotes(flow.name) + " has no version " + in_quotes(shortened_name(digits)),
                             "The view flowctl.flow_versions lists them.");
     }
     if (!may_start(spi, flow.flow_id, flow.owner, creator))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to start flow " + in_quotes(flow.name),
-                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', '" +
-                            role_name(creator) + "').",
+                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
+                            role_literal(creator) + ").",
                         "The creator of a trigger that starts a flow must be allowed to start it himself.");
 }
 
@@ -149,7 +149,7 @@ void require_author(const char* what) {
     const Oid user = GetUserId();
     if (may_author(user)) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
-                    "A superuser can allow it: SELECT flowctl.grant_author('" + role_name(user) + "').");
+                    "A superuser can allow it: SELECT flowctl.grant_author(" + role_literal(user) + ").");
 }
 
 bool may_start(Spi& spi, const Uuid& flow_id, Oid owner, Oid role) {
@@ -174,7 +174,7 @@ std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name,
 FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock) {
     if (auto flow = find_flow_by_name(spi, name, lock)) return *flow;
     throw UserError(
-        ERRCODE_UNDEFINED_OBJECT, "flow " + in_quotes(name) + " does not exist",
+        ERRCODE_UNDEFINED_OBJECT, "flow " + in_quotes(shortened_name(name)) + " does not exist",
         "Define it with flowctl.define_flow(); the view flowctl.flows lists those that you may see.");
 }
 

@@ -39,7 +39,7 @@ Options read_options(const Trigger& trigger) {
         else if (option != "on_error=raise")
             throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
                             "trigger \"" + std::string(trigger.tgname) + "\" has the unknown option \"" +
-                                std::string(option) + "\"",
+                                shortened_name(option) + "\"",
                             "The options are 'on_error=raise' and 'on_error=record'.");
     }
     return options;
@@ -159,8 +159,10 @@ FLOWCTL_FUNCTION(flowctl_start_flow) {
     try {
         start_for(data, options, request);
     } catch (const UserError& error) {
-        // Nothing has been written yet: what a UserError reports is found before the insert.
-        const bool recorded = !request.flow.empty() && record_failed_start(request, "States.Runtime", error.message);
+        // Nothing has been written yet: what a UserError reports is found before the insert. Who may not start the flow
+        // leaves nothing in its owner's runs.
+        const bool may_record = !request.flow.empty() && error.sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE;
+        const bool recorded = may_record && record_failed_start(request, "States.Runtime", error.message);
         if (!recorded) {
             const char* message = error.what();
             const char* trigger = data.tg_trigger->tgname;
