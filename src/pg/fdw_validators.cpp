@@ -83,10 +83,20 @@ void check_files(const Options& options) {
         "Options ending in _file may be set only by superusers and members of pg_read_server_files.");
 }
 
+// An ARN in a flow is a name that its author did not choose among servers, and whoever claims it gets what the flow sends:
+// that is not for everyone who may create a server.
+void check_arn(const Options& options) {
+    if (!options.contains("arn") || guarded([] { return superuser(); })) return;
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                    "permission denied to set options of an object that has \"arn\"",
+                    "Only superusers may say which ARNs a server covers.");
+}
+
 void validate(Place place, const Options& options) {
     for (const auto& [name, value] : options)
         check_option(place, name, value);
     check_files(options);
+    check_arn(options);
     switch (place) {
         case Place::HttpServer:
             return check_http_server(options);
