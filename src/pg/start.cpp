@@ -155,6 +155,9 @@ Uuid start_run(const StartRequest& request) {
     if (guarded([] { return RecoveryInProgress(); }))
         throw UserError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot start a flow during recovery",
                         "Connect to the primary server.");
+    if (XactReadOnly)
+        throw UserError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot start a flow in a read-only transaction",
+                        "A run is a row: start it in a transaction that may write.");
     const std::string what = "input of flow \"" + shortened_name(request.flow.substr(0, request.flow.find(':'))) + "\"";
     check_payload(request.input, what);
 
