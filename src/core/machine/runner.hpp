@@ -44,6 +44,7 @@ class Runner {
     // work.cpp: visits of states
     void enter(BranchFrame& branch);
     void work(BranchFrame& branch);
+    void work_as(asl::StateType type, BranchFrame& branch, Evaluator& evaluator);
     void work_pass(BranchFrame& branch, Evaluator& evaluator);
     void work_task(BranchFrame& branch, Evaluator& evaluator);
     void work_choice(BranchFrame& branch, Evaluator& evaluator);
@@ -93,6 +94,9 @@ class Runner {
     Step step_;
     BranchFrame* current_ = nullptr;  // whose state is being worked on, for crash()
     bool history_full_ = false;
+    // What this call has used, to bound it.
+    std::uint64_t steps_ = 0;
+    std::size_t bytes_ = 0;
 };
 
 }  // namespace flowctl::machine
