@@ -156,6 +156,20 @@ SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = 'flowctl'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'S')
   AND has_table_privilege('regress_author', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
 ORDER BY c.relname COLLATE "C";
+-- not even theirs who may write to all tables: a flow of a superuser's would be one's own
+CREATE ROLE regress_all_data IN ROLE pg_write_all_data, pg_read_all_data;
+SET ROLE regress_all_data;
+UPDATE flowctl.flow SET owner = 'postgres';
+UPDATE flowctl.flow_version SET definition = '{}';
+DELETE FROM flowctl.flow_grant;
+INSERT INTO flowctl.author VALUES ('regress_all_data', 'me');
+INSERT INTO flowctl.control (run_id, kind, requested_by) VALUES (gen_random_uuid(), 'stop', 'postgres');
+UPDATE flowctl.run SET role = 'postgres';
+RESET ROLE;
+SELECT c.relname FROM pg_class c
+WHERE c.relnamespace = 'flowctl'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
+  AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'only_engine_writes' AND t.tgenabled = 'A');
+DROP ROLE regress_all_data;
 SELECT p.oid::regprocedure::text COLLATE "C" AS for_all FROM pg_proc p
 WHERE p.pronamespace = 'flowctl'::regnamespace AND has_function_privilege('regress_author', p.oid, 'EXECUTE')
 ORDER BY 1;

@@ -66,6 +66,30 @@ COMMENT ON TRIGGER depend_on_role ON flowctl.flow IS 'keeps the owner from being
 COMMENT ON TRIGGER depend_on_role ON flowctl.flow_grant IS 'keeps who may start a flow from being dropped';
 COMMENT ON TRIGGER depend_on_role ON flowctl.author IS 'keeps authors from being dropped';
 
+-- These four say who may do what, and members of pg_write_all_data could write to them.
+CREATE FUNCTION flowctl.only_engine_writes() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_only_engine_writes';
+COMMENT ON FUNCTION flowctl.only_engine_writes() IS 'internal: trigger function of the tables that hold flows and rights';
+REVOKE ALL ON FUNCTION flowctl.only_engine_writes() FROM PUBLIC;
+
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.flow
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.flow ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.flow IS 'refuses whoever has not the privileges of the table''s owner';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.flow_version
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.flow_version ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.flow_version IS 'refuses whoever has not the privileges of the table''s owner';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.flow_grant
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.flow_grant ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.flow_grant IS 'refuses whoever has not the privileges of the table''s owner';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.author
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.author ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.author IS 'refuses whoever has not the privileges of the table''s owner';
+
 -- One row per run: inserted in the transaction that starts it, updated once, when it ends.
 CREATE TABLE flowctl.run (
     run_id            uuid        NOT NULL,
