@@ -36,6 +36,28 @@ SELECT flowctl.grant_start('hello', '"regress_It''s ""me"""'), flowctl.revoke_st
 SELECT flowctl.start('hello', ('[' || repeat('1,', 400000) || '1]')::jsonb);
 SELECT flowctl.start('hello', to_jsonb(repeat('x', 300000)));
 
+-- another reading of string literals changes nothing
+SET standard_conforming_strings = off;
+SELECT flowctl.define_flow('gone', :'hello');
+SELECT flowctl.drop_flow('gone');
+RESET standard_conforming_strings;
+
+-- a trigger's function starts no flow in the name of whoever writes
+SELECT flowctl.define_flow('as_invoker', :'hello', options => '{"run_as": "INVOKER"}'), flowctl.grant_start('as_invoker', 'regress_hostile');
+CREATE TABLE regress_hostile.bait (id int);
+CREATE FUNCTION regress_hostile.start() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN PERFORM flowctl.start(''as_invoker''); RETURN NEW; END';
+CREATE TRIGGER go BEFORE INSERT ON regress_hostile.bait FOR EACH ROW EXECUTE FUNCTION regress_hostile.start();
+GRANT INSERT ON regress_hostile.bait TO regress_hostile;
+SET ROLE regress_hostile;
+\set VERBOSITY terse
+INSERT INTO regress_hostile.bait VALUES (1);
+\set VERBOSITY default
+BEGIN;
+SELECT flowctl.start('as_invoker') IS NOT NULL AS by_himself;
+ROLLBACK;
+RESET ROLE;
+
 -- who has lost the right to start a flow leaves nothing in its runs, and is told
 SET ROLE regress_hostile;
 CREATE TABLE regress_hostile.orders (id int);

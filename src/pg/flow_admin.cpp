@@ -17,7 +17,7 @@ Statement triggers_of(R"(
     SELECT t.tgname::text, t.tgrelid::pg_catalog.regclass::text
     FROM pg_catalog.pg_trigger t
     WHERE t.tgfoid = $1 AND t.tgparentid = 0
-      AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || '\x00'::bytea, $2 || '\x3a'::bytea)
+      AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || E'\\x00'::bytea, $2 || E'\\x3a'::bytea)
     ORDER BY 2, 1 LIMIT 5)",
                       {OIDOID, BYTEAOID});
 Statement open_runs("SELECT pg_catalog.count(*) FROM flowctl.run WHERE flow_id = $1 AND status = 'RUNNING'",
