@@ -177,10 +177,6 @@ ORDER BY 1;
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'flowctl'::regnamespace
   AND (p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}' OR p.proacl IS NULL OR p.prosecdef);
--- no type but those of views can be used in a table, where it would be in the way of an upgrade
-SELECT t.oid::regtype::text COLLATE "C" AS for_all FROM pg_type t
-WHERE t.typnamespace = 'flowctl'::regnamespace AND t.typelem = 0 AND has_type_privilege('regress_author', t.oid, 'USAGE')
-ORDER BY 1;
 -- everything that the extension has carries a comment
 SELECT pg_describe_object(d.classid, d.objid, 0) AS uncommented FROM pg_depend d
 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'

@@ -28,19 +28,6 @@ BEGIN
     END LOOP;
 END $$;
 
--- A column of a table's row type would keep an upgrade from altering the table.
-DO $$
-DECLARE
-    row_type regtype;
-BEGIN
-    FOR row_type IN
-        SELECT c.reltype FROM pg_catalog.pg_class c
-        WHERE c.relnamespace = 'flowctl'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')
-    LOOP
-        EXECUTE pg_catalog.format('REVOKE ALL ON TYPE %s FROM PUBLIC', row_type);
-    END LOOP;
-END $$;
-
 REVOKE ALL ON FUNCTION
     flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json), flowctl.drop_flow(text),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),

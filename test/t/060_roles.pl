@@ -38,6 +38,14 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('resto
 refuses('postgres', 'keeper', qr/privileges for column owner of table flowctl\.flow\n.*objects in database restored/s, 'a restored dump');
 $node->safe_psql('restored', 'REASSIGN OWNED BY keeper TO heir; DROP OWNED BY keeper');
 
+# So does the dump of a role that may read everything and nothing else, without a word on stderr.
+$node->safe_psql('postgres', 'CREATE ROLE backup LOGIN IN ROLE pg_read_all_data');
+my ($plain, $complaints) = ('', '');
+my $done = IPC::Run::run([ 'pg_dump', '-U', 'backup', '-d', $node->connstr('postgres') ], '>', \$plain, '2>', \$complaints);
+ok($done, 'pg_dump as a member of pg_read_all_data');
+is($complaints, '', 'has nothing to complain of');
+like($plain, qr/^keeper\tpostgres\t/m, 'and dumps the authors');
+
 # Two sessions: the first takes away the last row, the second adds one meanwhile and waits.
 my ($one, $two) = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 2;
 $node->safe_psql('postgres', q{SELECT flowctl.grant_start('patient', 'other')});
