@@ -138,8 +138,12 @@ void Engine::collect_responses() {
 void Engine::collect_revocations() {
     while (auto receipt = client_.next_revocation()) {
         store::RevocationRow& row = revocations_.emplace_back();
-        row.run_id = from_pg(DatumGetUUIDP(guarded(
-            [&] { return DirectFunctionCall1(uuid_in, CStringGetDatum(receipt->run.c_str())); })));
+        // No transaction is open, so what is palloc'd here stays.
+        pg_uuid_t* run = guarded([&] {
+            return DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(receipt->run.c_str())));
+        });
+        row.run_id = from_pg(run);
+        pfree(run);
         row.token_id = receipt->fingerprint;
         row.at = std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch()).count();
         row.revoked = receipt->revoked;
@@ -231,8 +235,11 @@ std::optional<Engine::Failure> Engine::try_items(const std::vector<Item>& items,
             const std::int64_t until = now_micros() + kMaxTurnMicros;
             std::size_t done = 0;
             for (; done < items.size() && (done == 0 || (now_micros() < until && !batch.full())); done++)
-                apply(spi, items[done], batch);
-            batch.left_over.assign(items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
+                if (batch.later.contains(items[done].run))
+                    batch.left_over.push_back(items[done]);
+                else
+                    apply(spi, items[done], batch);
+            batch.left_over.insert(batch.left_over.end(), items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
             write(spi, batch);
         }
         transaction.commit();
@@ -327,7 +334,9 @@ void Engine::load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch
     if (missing.empty()) return;
     std::sort(missing.begin(), missing.end());
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-    for (const store::StoredRun& row : store::load_runs(spi, missing)) {
+    const store::LoadedRuns stored = store::load_runs(spi, missing, Batch::kMaxBytes);
+    batch.later.insert(stored.later.begin(), stored.later.end());
+    for (const store::StoredRun& row : stored.runs) {
         if (!row.open) continue;
         std::string problem;
         std::unique_ptr<LiveRun> run = make_live(spi, row, problem);

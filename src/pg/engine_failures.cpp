@@ -42,7 +42,7 @@ bool storage_works() {
     try {
         const Transaction rolled_back("pg_flowctl: looking whether the tables can be written");
         Spi spi;
-        (void)store::load_runs(spi, {kNobody});
+        (void)store::load_runs(spi, {kNobody}, 1);
         store::HistoryRow event{kNobody, {}};
         event.event.id = 1;
         event.event.type = "ExecutionStarted";

@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use FlowctlTest;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_node('main', 'flowctl.sweep_interval' => '1h', 'fsync' => 'off');
@@ -38,6 +39,26 @@ is(wait_for_run($node, $run), 'SUCCEEDED', 'a run beside flows that never rest e
 cmp_ok($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE flow = 'loop' AND status = 'RUNNING'}), '>', 0, 'before they do');
 wait_for_query($node, q{SELECT DISTINCT status || ' ' || cause FROM flowctl.runs WHERE flow = 'loop'},
 	'FAILED The execution reached the maximum number of history events (25000).');
+
+# Large inputs, many at once: a turn loads no more than it can hold. The runs are copies of one, found at the next start.
+$node->safe_psql('postgres', q{ALTER SYSTEM SET flowctl.max_payload_bytes = '8MB'});
+$node->restart;
+$run = $node->safe_psql('postgres', q{SELECT flowctl.start('pass', jsonb_build_object('large', repeat('y', 5000000)))});
+is(wait_for_run($node, $run), 'SUCCEEDED', 'a run with a large input');
+$node->safe_psql('postgres', qq{
+	CREATE TEMP TABLE copy AS SELECT * FROM flowctl.run WHERE run_id = '$run';
+	UPDATE copy SET status = 'RUNNING', ended_at = NULL, output_ref = NULL;
+	DO 'BEGIN FOR i IN 1 .. 150 LOOP UPDATE copy SET run_id = gen_random_uuid(); INSERT INTO flowctl.run SELECT * FROM copy; END LOOP; END'});
+$node->restart;
+wait_for_query($node, q{SELECT count(*) FROM flowctl.run WHERE status = 'RUNNING'}, '0');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.run WHERE flow = 'pass' AND status = 'SUCCEEDED'}), '152', 'all of them end');
+SKIP:
+{
+	my ($worker) = worker_pids($node);
+	skip 'no /proc', 1 unless -r "/proc/$worker/status";
+	my ($peak) = slurp_file("/proc/$worker/status") =~ /VmHWM:\s+(\d+) kB/;
+	cmp_ok($peak, '<', 500_000, 'the worker never held them all');
+}
 
 $node->stop;
 done_testing();

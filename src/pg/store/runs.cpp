@@ -63,12 +63,18 @@ static Statement load_runs_sql(R"(
          LEFT JOIN flowctl.frame f ON f.run_id = r.run_id)",
                                {UUIDARRAYOID});
 
-std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids) {
+LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes) {
     Rows rows = spi.run(load_runs_sql, std::move(Params().uuids(ids)));
-    std::vector<StoredRun> runs;
-    runs.reserve(rows.size());
+    LoadedRuns loaded;
+    loaded.runs.reserve(rows.size());
+    std::size_t bytes = 0;
     for (std::size_t i = 0; i < rows.size(); i++) {
-        StoredRun& run = runs.emplace_back();
+        // Large values of the result are still references; they are fetched here.
+        if (bytes >= max_bytes) {
+            loaded.later.push_back(rows.uuid(i, 0));
+            continue;
+        }
+        StoredRun& run = loaded.runs.emplace_back();
         run.run_id = rows.uuid(i, 0);
         run.flow_id = rows.uuid(i, 1);
         run.flow = rows.text(i, 2);
@@ -86,8 +92,9 @@ std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids) {
         run.redrive_count = rows.int4(i, 14);
         run.redriven_at = rows.optional_timestamp(i, 15);
         run.frame = rows.optional_text(i, 16);
+        bytes += run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
     }
-    return runs;
+    return loaded;
 }
 
 static Statement save_frames_sql(R"(

@@ -71,8 +71,13 @@ struct StoredRun {
     std::optional<std::int64_t> redriven_at;
     std::optional<std::string> frame;  // absent: not begun
 };
-// The runs that are there; ids whose row is not visible are left out.
-std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids);
+// The runs that are there; ids whose row is not visible are left out. What is over max_bytes, but for the first, is not
+// read: those ids are in `later`.
+struct LoadedRuns {
+    std::vector<StoredRun> runs;
+    std::vector<Uuid> later;
+};
+LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes);
 
 struct FrameRow {
     Uuid run_id{};
