@@ -38,6 +38,7 @@ Statement update_flow("UPDATE flowctl.flow SET latest_version = $2, comment = $3
 
 constexpr std::size_t kMaxNameLength = 80;
 constexpr std::size_t kMaxCommentBytes = 8192;
+constexpr const char* kDefinitionHint = "Pass a definition in Amazon States Language, as JSON.";
 
 std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
@@ -115,9 +116,9 @@ struct Request {
     Oid user = InvalidOid;
 };
 
-std::string required_text(FunctionCallInfo fcinfo, int index, const char* name) {
+std::string required_text(FunctionCallInfo fcinfo, int index, const char* name, const char* hint) {
     if (PG_ARGISNULL(index))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null");
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null", hint);
     return from_text(PG_GETARG_DATUM(index));
 }
 
@@ -131,34 +132,36 @@ bool is_flow_name(std::string_view name) {
 }
 
 json::Value options_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null");
+    if (PG_ARGISNULL(index)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
+                        "Leave them out for the defaults.");
     const char* text = guarded([&] {
         Jsonb* value = PG_GETARG_JSONB_P(index);
         return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
     });
     const auto parsed = json::parse(text);
     if (!parsed)
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options cannot be read: " + parsed.error().message);
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options cannot be read: " + parsed.error().message,
+                        "Pass a JSON object, for example '{\"run_as\": \"OWNER\"}'.");
     return complete_options(*parsed);
 }
 
 Request read_request(FunctionCallInfo fcinfo) {
     Request request;
     request.user = GetUserId();
-    request.name = required_text(fcinfo, 0, "name");
+    request.name = required_text(fcinfo, 0, "name", "Name the flow.");
     if (!is_flow_name(request.name))
         throw UserError(ERRCODE_INVALID_NAME,
                         in_quotes(shortened_name(request.name)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
-    request.definition = required_text(fcinfo, 1, "definition");
-    request.type = required_text(fcinfo, 2, "type");
+    request.definition = required_text(fcinfo, 1, "definition", kDefinitionHint);
+    request.type = required_text(fcinfo, 2, "type", "The types are STANDARD and EXPRESS.");
     if (request.type != "STANDARD" && request.type != "EXPRESS")
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
                         "invalid type of flow: " + in_quotes(shortened_name(request.type)),
                         "The types are STANDARD and EXPRESS.");
     if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
     if (request.comment && request.comment->size() > kMaxCommentBytes)
-        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes");
+        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes", "Shorten it.");
     request.options = options_argument(fcinfo, 4);
     return request;
 }
@@ -329,7 +332,7 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
 
 FLOWCTL_FUNCTION(flowctl_validate) {
     require_author("validate definitions");
-    const std::string definition = required_text(fcinfo, 0, "definition");
+    const std::string definition = required_text(fcinfo, 0, "definition", kDefinitionHint);
     guarded([&] { InitMaterializedSRF(fcinfo, 0); });
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     for (const asl::Finding& finding : asl::compile(definition).findings) {

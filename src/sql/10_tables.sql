@@ -127,6 +127,7 @@ COMMENT ON TABLE flowctl.run IS 'runs: who started what, when, with which input,
 CREATE INDEX run_open ON flowctl.run (start_xid) WHERE status = 'RUNNING';
 COMMENT ON INDEX flowctl.run_open IS 'finds the open runs of recent transactions for the worker''s sweep';
 CREATE INDEX run_flow ON flowctl.run (flow_id, started_at);
+COMMENT ON INDEX flowctl.run_flow IS 'finds the runs of a flow, latest last';
 
 CREATE TABLE flowctl.run_all PARTITION OF flowctl.run FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
 COMMENT ON TABLE flowctl.run_all IS 'the leaf that takes every run';
@@ -150,6 +151,7 @@ CREATE TABLE flowctl.frame (
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE flowctl.frame IS 'the state of each open run, as the machine saves it';
 CREATE INDEX frame_due ON flowctl.frame (due_at) WHERE due_at IS NOT NULL;
+COMMENT ON INDEX flowctl.frame_due IS 'finds the runs whose timers fire next';
 
 -- Append-only. A payload is stored once: an event whose payload stands in an earlier event names that event.
 CREATE TABLE flowctl.history_event (
@@ -227,6 +229,7 @@ CREATE TABLE flowctl.token_revocation (
     message         text
 );
 CREATE INDEX token_revocation_run ON flowctl.token_revocation (run_id);
+COMMENT ON INDEX flowctl.token_revocation_run IS 'finds the receipts of a run';
 COMMENT ON TABLE flowctl.token_revocation IS 'receipts of revocation (RFC 7009) at the end of runs';
 
 -- What others want of a run; its worker carries it out and deletes the row.
