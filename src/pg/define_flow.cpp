@@ -297,7 +297,7 @@ std::optional<FlowIdentity> existing_flow(const std::string& name) {
 std::optional<std::int32_t> store_version(const Request& request, Oid checked_owner) {
     const AsExtensionOwner owner;
     Spi spi;
-    if (auto flow = find_flow_by_name(spi, request.name, FlowLock::Update)) {
+    if (auto flow = find_flow_by_name(spi, request.name, FlowLock::Change)) {
         require_owner(*flow, request.user, "redefine");
         require_type(*flow, request);
         if (flow->owner != checked_owner) return std::nullopt;

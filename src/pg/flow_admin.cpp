@@ -130,7 +130,7 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
     const AsExtensionOwner owner;
     Spi spi;
     require_owner(get_flow(spi, name, FlowLock::None), user, "change the owner of");
-    const FlowIdentity flow = get_flow(spi, name, FlowLock::Update);
+    const FlowIdentity flow = get_flow(spi, name, FlowLock::Change);
     require_owner(flow, user, "change the owner of");
     if (!may_become)
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,

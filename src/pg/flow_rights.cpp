@@ -15,6 +15,7 @@ Statement starters("SELECT role::oid FROM flowctl.flow_grant WHERE flow_id = $1"
     "SELECT flow_id, name, owner::oid, type, latest_version, comment FROM flowctl.flow WHERE name = $1"
 Statement find_unlocked(FLOW_COLUMNS, {TEXTOID});
 Statement find_key_share(FLOW_COLUMNS " FOR KEY SHARE", {TEXTOID});
+Statement find_for_change(FLOW_COLUMNS " FOR NO KEY UPDATE", {TEXTOID});
 Statement find_for_update(FLOW_COLUMNS " FOR UPDATE", {TEXTOID});
 #undef FLOW_COLUMNS
 
@@ -164,6 +165,7 @@ bool may_start(Spi& spi, const Uuid& flow_id, Oid owner, Oid role) {
 std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name, FlowLock lock) {
     Statement& statement = lock == FlowLock::None       ? find_unlocked
                            : lock == FlowLock::KeyShare ? find_key_share
+                           : lock == FlowLock::Change   ? find_for_change
                                                         : find_for_update;
     Rows rows = spi.run(statement, std::move(Params().text(name)));
     if (rows.size() == 0) return std::nullopt;
