@@ -42,6 +42,30 @@ SELECT flowctl.define_flow('gone', :'hello');
 SELECT flowctl.drop_flow('gone');
 RESET standard_conforming_strings;
 
+-- a read-only transaction changes nothing, and says what to do
+BEGIN READ ONLY;
+\set VERBOSITY terse
+SAVEPOINT here;
+SELECT flowctl.define_flow('new', :'hello');
+ROLLBACK TO here;
+SELECT flowctl.drop_flow('hello');
+ROLLBACK TO here;
+SELECT flowctl.alter_flow_owner('hello', 'regress_hostile');
+ROLLBACK TO here;
+SELECT flowctl.grant_start('hello', 'regress_hostile');
+ROLLBACK TO here;
+SELECT flowctl.revoke_start('hello', 'regress_hostile');
+ROLLBACK TO here;
+SELECT flowctl.grant_author('regress_hostile');
+ROLLBACK TO here;
+SELECT flowctl.revoke_author('regress_hostile');
+ROLLBACK TO here;
+SELECT flowctl.stop('00000000-0000-0000-0000-000000000000');
+ROLLBACK TO here;
+\set VERBOSITY default
+SELECT flowctl.activate();
+ROLLBACK;
+
 -- a trigger's function starts no flow in the name of whoever writes
 SELECT flowctl.define_flow('as_invoker', :'hello', options => '{"run_as": "INVOKER"}'), flowctl.grant_start('as_invoker', 'regress_hostile');
 CREATE TABLE regress_hostile.bait (id int);

@@ -113,6 +113,15 @@ std::string shortened_name(std::string_view text) {
     return std::string(begin) + (begin.size() < text.size() ? "..." : "");
 }
 
+void require_writable(const std::string& what) {
+    if (guarded([] { return RecoveryInProgress(); }))
+        throw UserError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot " + what + " during recovery",
+                        "Connect to the primary server.");
+    if (XactReadOnly)
+        throw UserError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot " + what + " in a read-only transaction",
+                        "Begin one that may write: BEGIN READ WRITE.");
+}
+
 std::string role_literal(Oid role) {
     const std::string name = role_name(role);
     const char* text = name.c_str();

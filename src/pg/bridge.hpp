@@ -117,6 +117,9 @@ std::string shortened_name(std::string_view text);
 // At most so many bytes of valid UTF-8, cut at a character's end.
 std::string_view first_bytes(std::string_view text, std::size_t limit);
 
+// Raises 25006 on a standby and in a read-only transaction. `what`: "cannot ... in a read-only transaction".
+void require_writable(const std::string& what);
+
 // A role as SQL takes it for a regrole: 'name' or '"Na me"'.
 std::string role_literal(Oid role);
 std::string role_name(Oid role);  // quoted as an identifier is not: the bare name, or "role 123" when it is gone

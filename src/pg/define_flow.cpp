@@ -315,6 +315,7 @@ std::optional<std::int32_t> store_version(const Request& request, Oid checked_ow
 }  // namespace
 
 FLOWCTL_FUNCTION(flowctl_define_flow) {
+    require_writable("define a flow");
     require_author("define flows");
     const Request request = read_request(fcinfo);
     for (;;) {

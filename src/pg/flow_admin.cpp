@@ -111,6 +111,7 @@ void remove_flow(Spi& spi, const FlowIdentity& flow) {
 }
 
 FLOWCTL_FUNCTION(flowctl_drop_flow) {
+    require_writable("drop a flow");
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
     const AsExtensionOwner owner;
@@ -123,6 +124,7 @@ FLOWCTL_FUNCTION(flowctl_drop_flow) {
 }
 
 FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
+    require_writable("change the owner of a flow");
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
     const Oid new_owner = existing_role_argument(fcinfo, 1);
@@ -141,6 +143,7 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
 }
 
 FLOWCTL_FUNCTION(flowctl_grant_start) {
+    require_writable("grant rights on a flow");
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
     const Oid role = existing_role_argument(fcinfo, 1);
@@ -153,6 +156,7 @@ FLOWCTL_FUNCTION(flowctl_grant_start) {
 }
 
 FLOWCTL_FUNCTION(flowctl_revoke_start) {
+    require_writable("revoke rights on a flow");
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
     const Oid role = role_argument(fcinfo, 1);
@@ -165,6 +169,7 @@ FLOWCTL_FUNCTION(flowctl_revoke_start) {
 }
 
 FLOWCTL_FUNCTION(flowctl_grant_author) {
+    require_writable("grant the right to define flows");
     const Oid user = GetUserId();
     require_administrator("grant the right to define flows");
     const Oid role = existing_role_argument(fcinfo, 0);
@@ -175,6 +180,7 @@ FLOWCTL_FUNCTION(flowctl_grant_author) {
 }
 
 FLOWCTL_FUNCTION(flowctl_revoke_author) {
+    require_writable("revoke the right to define flows");
     require_administrator("revoke the right to define flows");
     const Oid role = role_argument(fcinfo, 0);
     const AsExtensionOwner owner;

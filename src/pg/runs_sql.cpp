@@ -133,6 +133,7 @@ FLOWCTL_FUNCTION(flowctl_wait) {
 
 FLOWCTL_FUNCTION(flowctl_stop) {
     shmem::require("flowctl.stop()");
+    require_writable("stop a run");
     const Uuid id = run_id_argument(fcinfo);
     const Oid user = GetUserId();
     const std::optional<std::string> error = text_argument(fcinfo, 1);

@@ -157,12 +157,7 @@ Uuid start_run(const StartRequest& request) {
     if (request.name && !is_name(*request.name))
         throw UserError(ERRCODE_INVALID_NAME, "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
                         "Names of runs have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
-    if (guarded([] { return RecoveryInProgress(); }))
-        throw UserError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot start a flow during recovery",
-                        "Connect to the primary server.");
-    if (XactReadOnly)
-        throw UserError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot start a flow in a read-only transaction",
-                        "A run is a row: start it in a transaction that may write.");
+    require_writable("start a flow");
     const std::string what = "input of flow \"" + shortened_name(request.flow.substr(0, request.flow.find(':'))) + "\"";
     check_payload(request.input, what);
 
