@@ -1,5 +1,17 @@
 -- What a user may try: names and claims that are too long or cut a character in two, roles whose names need quotes, a huge
 -- input, a table whose owner has lost the right.
+
+-- without the extension its names are anybody's, and CREATE EXTENSION does not take them over
+CREATE SCHEMA flowctl;
+CREATE FUNCTION flowctl.start_flow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TEMP TABLE elsewhere (id int);
+CREATE TRIGGER go AFTER INSERT ON elsewhere FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('nothing');
+INSERT INTO elsewhere VALUES (1);
+CREATE EXTENSION pg_flowctl;
+DROP TABLE elsewhere;
+DROP FUNCTION flowctl.start_flow();
+DROP SCHEMA flowctl;
+
 CREATE EXTENSION pg_flowctl;
 CREATE ROLE "regress_It's ""me""";
 CREATE ROLE regress_hostile;

@@ -190,7 +190,8 @@ void require_owner(const FlowIdentity& flow, Oid role, const char* what) {
 Oid start_flow_function() {
     return guarded([] {
         const Oid schema = get_namespace_oid("flowctl", true);
-        if (!OidIsValid(schema)) return InvalidOid;
+        // Without the extension, anybody may have a schema of this name.
+        if (!OidIsValid(schema) || !OidIsValid(get_extension_oid("pg_flowctl", true))) return InvalidOid;
         oidvector* no_arguments = buildoidvector(nullptr, 0);
         return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("start_flow"),
                                PointerGetDatum(no_arguments), ObjectIdGetDatum(schema));
