@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "core/asl/asl.hpp"
+#include "pg/call_limit.hpp"
 #include "pg/engine_batch.hpp"
 #include "pg/guc.hpp"
 #include "pg/installation.hpp"
@@ -164,7 +165,7 @@ void Engine::collect_timers() {
 // other; new work waits while all calls are taken.
 std::vector<Engine::Item> Engine::take_items() {
     std::vector<Item> items;
-    const std::size_t room = static_cast<std::size_t>(guc::max_calls);
+    const std::size_t room = call_limit();
     const auto may_begin = [&] {
         return !fresh_.empty() && pending_.size() < room && pending_.size() + items.size() < room + kMaxItems / 2;
     };
@@ -205,7 +206,7 @@ bool Engine::turn() {
     turns_++;
     events_ += static_cast<std::int64_t>(items.size());
     last_turn_at_ = now_micros();
-    return !queue_.empty() || poked_ || (!fresh_.empty() && pending_.size() < static_cast<std::size_t>(guc::max_calls));
+    return !queue_.empty() || poked_ || (!fresh_.empty() && pending_.size() < call_limit());
 }
 
 long Engine::sleep_ms() {

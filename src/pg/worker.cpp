@@ -16,9 +16,9 @@
 #include <vector>
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "net/client.hpp"
+#include "pg/call_limit.hpp"
 #include "pg/engine.hpp"
 #include "pg/guc.hpp"
 #include "pg/role_dependency.hpp"
@@ -85,20 +85,12 @@ bool lock_shard(int shard) {
     });
 }
 
-// An open connection is a descriptor.
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 net::Settings client_settings() {
     net::Settings settings;
     settings.egress_allow = guc::egress_allow != nullptr ? guc::egress_allow : "";
     settings.proxy = guc::proxy != nullptr ? guc::proxy : "";
-    settings.max_connections = static_cast<std::size_t>(guc::max_calls);
-    settings.max_connections_per_host = static_cast<std::size_t>(guc::max_calls);
+    settings.max_connections = call_limit();
+    settings.max_connections_per_host = call_limit();
     return settings;
 }
 
