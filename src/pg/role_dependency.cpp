@@ -127,15 +127,21 @@ void add(Column column, Oid role) {
     if (!is_pinned(role) && !find_entries(column, role, false)) insert_entry(column, role);
 }
 
+// Waits for those who add rows with the role, and keeps them out.
+void lock_against_add(Oid role) {
+    guarded([&] { LockSharedObject(AuthIdRelationId, role, 0, ExclusiveLock); });
+}
+
+bool has_rows(Spi& spi, Place& place, Oid role) {
+    guarded([] { CommandCounterIncrement(); });  // this statement's own changes count
+    return spi.run_latest(place.remaining, std::move(Params().oid(role))).size() != 0;
+}
+
 void remove_if_last(Place& place, Column column, Oid role) {
     if (is_pinned(role)) return;
-    guarded([&] {
-        LockSharedObject(AuthIdRelationId, role, 0, ExclusiveLock);
-        CommandCounterIncrement();  // this statement's own changes count
-    });
+    lock_against_add(role);
     Spi spi;
-    if (spi.run_latest(place.remaining, std::move(Params().oid(role))).size() == 0)
-        find_entries(column, role, true);
+    if (!has_rows(spi, place, role)) find_entries(column, role, true);
 }
 
 // ------------------------------------------------------------------------------------------ DROP OWNED
@@ -157,6 +163,9 @@ void drop_owned_by(Oid role) {
     }
     for (const std::string& name : names)
         if (const auto flow = find_flow_by_name(spi, name, FlowLock::Update)) remove_flow(spi, *flow);
+    // Rows that this transaction's snapshot is too old to see.
+    for (Place& place : places)
+        if (has_rows(spi, place, role)) add(column_of(place), role);
 }
 
 }  // namespace
@@ -169,6 +178,7 @@ void release(List* roles) {
     foreach (cell, roles) {
         const Oid role = role_of(lfirst(cell));
         if (!acts_for(user, role)) continue;
+        lock_against_add(role);
         for (const Place& place : places)
             find_entries(column_of(place), role, true);
     }
