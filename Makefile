@@ -12,7 +12,6 @@ MODULE_big  = pg_flowctl
 DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
 DOCS        = README.md
 REGRESS     = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
-REGRESS_OPTS = --load-extension=plpgsql
 
 PURE_SRCS   = $(wildcard src/core/*.cpp src/core/*/*.cpp src/net/*.cpp)
 PG_SRCS     = $(wildcard src/pg/*.cpp src/pg/*/*.cpp)
@@ -22,7 +21,8 @@ SQL_PIECES  = $(sort $(wildcard src/sql/*.sql))
 WARNINGS    = -Wall -Wextra -Wshadow $(if $(WERROR),-Werror)
 OUR_FLAGS   = -std=c++20 $(WARNINGS) -fvisibility=hidden -fvisibility-inlines-hidden -Isrc -MMD -MP
 
-SHLIB_LINK  = -lcurl -lssl -lcrypto -lstdc++
+EXPORTS     = src/pg/exports.map
+SHLIB_LINK  = -Wl,--version-script=$(EXPORTS) -lcurl -lssl -lcrypto -lstdc++
 EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d)
 
 PG_CONFIG  ?= pg_config
@@ -42,6 +42,8 @@ $(PG_SRCS:.cpp=.o): %.o: %.cpp
 
 $(DATA_built): $(SQL_PIECES) $(EXTENSION).control
 	cat $(SQL_PIECES) > $@
+
+$(MODULE_big).so: $(EXPORTS)
 
 -include $(OBJS:.o=.d)
 

@@ -134,6 +134,19 @@ CREATE SERVER readers FOREIGN DATA WRAPPER flowctl_oidc OPTIONS (issuer 'https:/
 CREATE USER MAPPING FOR regress_fdw_reader SERVER readers OPTIONS (client_id 'a', client_secret_file 'orders.secret');
 RESET ROLE;
 
+-- an ARN may be claimed by superusers only: flows that name it would send their data to whoever does
+SET ROLE regress_fdw_owner;
+CREATE SERVER claims FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', auth 'none', arn 'arn:aws:lambda:*:*:function:*');
+CREATE SERVER claims FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', auth 'none');
+ALTER SERVER claims OPTIONS (ADD arn 'arn:aws:lambda:*:*:function:*');
+RESET ROLE;
+ALTER SERVER claims OPTIONS (ADD arn 'arn:aws:lambda:*:*:function:*');
+SET ROLE regress_fdw_owner;
+ALTER SERVER claims OPTIONS (SET url 'https://b.example');
+ALTER SERVER claims OPTIONS (DROP arn, SET url 'https://b.example');
+RESET ROLE;
+DROP SERVER claims;
+
 SELECT srvname, srvoptions FROM pg_foreign_server ORDER BY srvname COLLATE "C";
 SELECT srvname, usename, umoptions FROM pg_user_mappings ORDER BY srvname COLLATE "C", usename COLLATE "C";
 

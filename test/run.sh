@@ -66,6 +66,7 @@ part_checks() {
     check "core does not know net or pg" ! grep -rnE '#include "(net|pg)/' "$ROOT/src/core"
     check "net does not know core or pg" ! grep -rnE '#include "(core|pg)/' "$ROOT/src/net"
     check "every regression test has its expected output" every_test_has_output
+    [ -z "$BUILT" ] || check "the library exports nothing but its entries" ! foreign_symbols
     check "no download address in a lock file" ! grep -rn --include=package-lock.json --exclude-dir=node_modules '"resolved"' "$ROOT"
 }
 
@@ -88,6 +89,10 @@ check() {
         FAILED=$((FAILED + 1))
         FAILED_PARTS+=("checks")
     fi
+}
+
+foreign_symbols() {
+    nm -D --defined-only "$ROOT/pg_flowctl.so" | awk '{ print $3 }' | grep -vE '^(Pg_magic_func|_PG_init|(pg_finfo_)?flowctl_[a-z_]+)(@.*)?$'
 }
 
 every_test_has_output() {

@@ -38,6 +38,9 @@ class Budget {
         if (bytes_ > limits_.bytes) throw BudgetExceeded("the evaluation takes too much memory");
     }
 
+    std::uint64_t steps_used() const noexcept { return steps_; }
+    std::size_t bytes_used() const noexcept { return bytes_; }
+
     // One level of recursion, for the lifetime of the object.
     class Depth {
       public:

@@ -23,6 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kUnauthorized = 401;
+constexpr std::size_t kMostRedacted = 16;
 constexpr double kLongestTimeout = 86400.0 * 365;
 
 struct Call {
@@ -32,7 +33,7 @@ struct Call {
     std::uint64_t wait = 0;      // at the TokenSource
     std::uint64_t exchange = 0;  // at the Dispatcher
     std::optional<Token> token;
-    Redactor sent_tokens;
+    Redactor sent_tokens;  // and, at the end, others of the run
     int sends = 0;
     bool token_replaced = false;
 };
@@ -176,6 +177,10 @@ void Client::Impl::finish(Call& call, Response response) {
     response.sends = call.sends;
     if (call.token && call.sends > 0) response.token = call.token->info;
 
+    // One endpoint may have kept what another call of the run brought it.
+    for (const Token& token : tokens.newest_of(call.request.run, kMostRedacted))
+        if (!call.token || token.generation != call.token->generation)
+            call.sent_tokens.add(token.access_token->reveal());
     call.sent_tokens.apply(response.message);
     call.sent_tokens.apply(response.status_text);
     call.sent_tokens.apply(response.body);

@@ -202,6 +202,10 @@ void TokenSource::drop(const Credential&, const std::string& run, std::uint64_t 
     impl_->cache.drop(run, generation);
 }
 
+std::vector<Token> TokenSource::newest_of(const std::string& run, std::size_t most) const {
+    return impl_->cache.newest_of(run, most);
+}
+
 void TokenSource::end_run(const std::string& run, Revoked revoked) {
     impl_->end_run(run, revoked);
 }

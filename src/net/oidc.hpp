@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "net/client.hpp"
 #include "net/secret.hpp"
@@ -63,6 +64,9 @@ class TokenSource {
 
     // The resource refused this token (401): it is not given out again. A newer one stays.
     void drop(const Credential& credential, const std::string& run, std::uint64_t generation);
+
+    // Tokens of the run that are still alive, the newest ones: what an answer to any of its calls may echo.
+    std::vector<Token> newest_of(const std::string& run, std::size_t most) const;
 
     // Ends every wait of the run without an answer. `revoked` is called once for each token that was still
     // alive, also for one that arrives later, from Dispatcher::run_ready().

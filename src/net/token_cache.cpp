@@ -174,6 +174,16 @@ std::vector<LiveToken> TokenCache::take_run(const std::string& run, SteadyTime n
     return taken;
 }
 
+std::vector<Token> TokenCache::newest_of(const std::string& run, std::size_t most) const {
+    std::vector<Token> tokens;
+    const auto found = by_run_.find(run);
+    if (found == by_run_.end()) return tokens;
+    const std::set<std::uint64_t>& generations = found->second;
+    for (auto at = generations.rbegin(); at != generations.rend() && tokens.size() < most; ++at)
+        tokens.push_back(by_generation_.at(*at).live.token);
+    return tokens;
+}
+
 void TokenCache::remember_refusal(const std::string& registration, std::string message, SteadyTime until,
                                   SteadyTime now) {
     if (refusals_.size() >= kMaxRefusals) {

@@ -66,6 +66,8 @@ class TokenCache {
     void keep_for_revocation(LiveToken live, SteadyTime now);  // never given out
     void drop(const std::string& run, std::uint64_t generation);
     std::vector<LiveToken> take_run(const std::string& run, SteadyTime now);
+    // The newest tokens of a run, at most so many, whether they are still given out or not.
+    std::vector<Token> newest_of(const std::string& run, std::size_t most) const;
 
     void remember_refusal(const std::string& registration, std::string message, SteadyTime until,
                           SteadyTime now);

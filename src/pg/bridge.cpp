@@ -101,6 +101,33 @@ std::string from_text(Datum datum) {
     return copy;
 }
 
+std::string_view first_bytes(std::string_view text, std::size_t limit) {
+    if (text.size() <= limit) return text;
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) limit--;
+    return text.substr(0, limit);
+}
+
+std::string shortened_name(std::string_view text) {
+    constexpr std::size_t kLongest = 80;
+    const std::string_view begin = first_bytes(text, kLongest);
+    return std::string(begin) + (begin.size() < text.size() ? "..." : "");
+}
+
+void require_writable(const std::string& what) {
+    if (guarded([] { return RecoveryInProgress(); }))
+        throw UserError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot " + what + " during recovery",
+                        "Connect to the primary server.");
+    if (XactReadOnly)
+        throw UserError(ERRCODE_READ_ONLY_SQL_TRANSACTION, "cannot " + what + " in a read-only transaction",
+                        "Begin one that may write: BEGIN READ WRITE.");
+}
+
+std::string role_literal(Oid role) {
+    const std::string name = role_name(role);
+    const char* text = name.c_str();
+    return guarded([&]() -> const char* { return quote_literal_cstr(quote_identifier(text)); });
+}
+
 std::string role_name(Oid role) {
     char* name = guarded([&] { return GetUserNameFromId(role, true); });
     if (name == nullptr) return "role " + std::to_string(role);

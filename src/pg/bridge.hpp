@@ -112,6 +112,16 @@ Datum to_text(std::string_view text);
 // The text of a (possibly toasted) text, json or varchar datum.
 std::string from_text(Datum text);
 
+// For messages: what a user gave as a name, its beginning where it is longer than names are. Cuts at a character's end.
+std::string shortened_name(std::string_view text);
+// At most so many bytes of valid UTF-8, cut at a character's end.
+std::string_view first_bytes(std::string_view text, std::size_t limit);
+
+// Raises 25006 on a standby and in a read-only transaction. `what`: "cannot ... in a read-only transaction".
+void require_writable(const std::string& what);
+
+// A role as SQL takes it for a regrole: 'name' or '"Na me"'.
+std::string role_literal(Oid role);
 std::string role_name(Oid role);  // quoted as an identifier is not: the bare name, or "role 123" when it is gone
 
 }  // namespace flowctl::pg

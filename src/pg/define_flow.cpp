@@ -27,7 +27,7 @@ Statement insert_flow(R"(
                       {TEXTOID, OIDOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
     INSERT INTO flowctl.flow_version (flow_id, version, definition, options, author)
-    VALUES ($1, $2, $3, $4::pg_catalog.jsonb, $5::pg_catalog.regrole))",
+    VALUES ($1, $2, $3, $4::pg_catalog.jsonb, pg_catalog.pg_get_userbyid($5)))",
                          {UUIDOID, INT4OID, TEXTOID, TEXTOID, OIDOID});
 Statement read_version(
     "SELECT definition, options::pg_catalog.text FROM flowctl.flow_version WHERE flow_id = $1 AND version = "
@@ -38,8 +38,9 @@ Statement update_flow("UPDATE flowctl.flow SET latest_version = $2, comment = $3
 
 constexpr std::size_t kMaxNameLength = 80;
 constexpr std::size_t kMaxCommentBytes = 8192;
+constexpr const char* kDefinitionHint = "Pass a definition in Amazon States Language, as JSON.";
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -73,7 +74,7 @@ bool is_value(const OptionRule& rule, const json::Value& value) {
     std::string names;
     for (const OptionRule& rule : kOptionRules)
         names += (names.empty() ? "" : ", ") + std::string(rule.name);
-    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "unknown option " + quoted(name) + " of a flow",
+    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "unknown option " + in_quotes(shortened_name(name)) + " of a flow",
                     "The options are: " + names + ".");
 }
 
@@ -97,7 +98,7 @@ json::Value complete_options(const json::Value& given) {
             complete.add(rule.name, *value);
         } else {
             throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                            "invalid value for option " + quoted(rule.name) + " of a flow",
+                            "invalid value for option " + in_quotes(rule.name) + " of a flow",
                             "It is one of: " + values_of(rule) + ".");
         }
     }
@@ -115,9 +116,9 @@ struct Request {
     Oid user = InvalidOid;
 };
 
-std::string required_text(FunctionCallInfo fcinfo, int index, const char* name) {
+std::string required_text(FunctionCallInfo fcinfo, int index, const char* name, const char* hint) {
     if (PG_ARGISNULL(index))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null");
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null", hint);
     return from_text(PG_GETARG_DATUM(index));
 }
 
@@ -131,34 +132,36 @@ bool is_flow_name(std::string_view name) {
 }
 
 json::Value options_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null");
+    if (PG_ARGISNULL(index)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
+                        "Leave them out for the defaults.");
     const char* text = guarded([&] {
         Jsonb* value = PG_GETARG_JSONB_P(index);
         return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
     });
     const auto parsed = json::parse(text);
     if (!parsed)
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options cannot be read: " + parsed.error().message);
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options cannot be read: " + parsed.error().message,
+                        "Pass a JSON object, for example '{\"run_as\": \"OWNER\"}'.");
     return complete_options(*parsed);
 }
 
 Request read_request(FunctionCallInfo fcinfo) {
     Request request;
     request.user = GetUserId();
-    request.name = required_text(fcinfo, 0, "name");
+    request.name = required_text(fcinfo, 0, "name", "Name the flow.");
     if (!is_flow_name(request.name))
         throw UserError(ERRCODE_INVALID_NAME,
-                        quoted(request.name.substr(0, kMaxNameLength)) + " cannot be the name of a flow",
+                        in_quotes(shortened_name(request.name)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
-    request.definition = required_text(fcinfo, 1, "definition");
-    request.type = required_text(fcinfo, 2, "type");
+    request.definition = required_text(fcinfo, 1, "definition", kDefinitionHint);
+    request.type = required_text(fcinfo, 2, "type", "The types are STANDARD and EXPRESS.");
     if (request.type != "STANDARD" && request.type != "EXPRESS")
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                        "invalid type of flow: " + quoted(request.type.substr(0, 80)),
+                        "invalid type of flow: " + in_quotes(shortened_name(request.type)),
                         "The types are STANDARD and EXPRESS.");
     if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
     if (request.comment && request.comment->size() > kMaxCommentBytes)
-        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes");
+        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes", "Shorten it.");
     request.options = options_argument(fcinfo, 4);
     return request;
 }
@@ -187,7 +190,7 @@ std::string list_errors(const std::vector<asl::Finding>& findings) {
 void report_warnings(const Request& request, const std::vector<asl::Finding>& findings) {
     for (const asl::Finding& finding : findings) {
         if (finding.severity != asl::Finding::Severity::Warning) continue;
-        const std::string message = "definition of flow " + quoted(request.name) + ": " + line_of(finding);
+        const std::string message = "definition of flow " + in_quotes(request.name) + ": " + line_of(finding);
         const char* text = message.c_str();
         guarded([&] { ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", text))); });
     }
@@ -219,13 +222,13 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     std::string errors = list_errors(in_definition);
     if (!errors.empty())
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                        "definition of flow " + quoted(request.name) + " is not valid",
+                        "definition of flow " + in_quotes(request.name) + " is not valid",
                         "flowctl.validate(definition) lists the findings as rows.", std::move(errors));
     errors = list_errors(in_catalog);
     if (errors.empty()) return;
     const Reason reason = reason_of(in_catalog.front().code);
     throw UserError(reason.sqlstate,
-                    "definition of flow " + quoted(request.name) + " uses what it cannot have", reason.hint,
+                    "definition of flow " + in_quotes(request.name) + " uses what it cannot have", reason.hint,
                     std::move(errors));
 }
 
@@ -267,7 +270,7 @@ void add_version(Spi& spi, const Uuid& flow_id, std::int32_t version, const Requ
 void require_type(const FlowIdentity& flow, const Request& request) {
     if (flow.type == request.type) return;
     throw UserError(
-        ERRCODE_INVALID_PARAMETER_VALUE, "flow " + quoted(flow.name) + " has type " + flow.type,
+        ERRCODE_INVALID_PARAMETER_VALUE, "flow " + in_quotes(flow.name) + " has type " + flow.type,
         "The type of a flow is fixed: pass type => '" + flow.type + "', or define a flow of another name.");
 }
 
@@ -294,7 +297,7 @@ std::optional<FlowIdentity> existing_flow(const std::string& name) {
 std::optional<std::int32_t> store_version(const Request& request, Oid checked_owner) {
     const AsExtensionOwner owner;
     Spi spi;
-    if (auto flow = find_flow_by_name(spi, request.name, FlowLock::Update)) {
+    if (auto flow = find_flow_by_name(spi, request.name, FlowLock::Change)) {
         require_owner(*flow, request.user, "redefine");
         require_type(*flow, request);
         if (flow->owner != checked_owner) return std::nullopt;
@@ -312,6 +315,7 @@ std::optional<std::int32_t> store_version(const Request& request, Oid checked_ow
 }  // namespace
 
 FLOWCTL_FUNCTION(flowctl_define_flow) {
+    require_writable("define a flow");
     require_author("define flows");
     const Request request = read_request(fcinfo);
     for (;;) {
@@ -329,7 +333,7 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
 
 FLOWCTL_FUNCTION(flowctl_validate) {
     require_author("validate definitions");
-    const std::string definition = required_text(fcinfo, 0, "definition");
+    const std::string definition = required_text(fcinfo, 0, "definition", kDefinitionHint);
     guarded([&] { InitMaterializedSRF(fcinfo, 0); });
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     for (const asl::Finding& finding : asl::compile(definition).findings) {

@@ -34,7 +34,7 @@ struct Chain {
     std::string mapping_of;  // who the mapping is for, as messages name it
 };
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -107,7 +107,7 @@ std::optional<Options> find_mapping(Oid role, Oid server) {
 // ------------------------------------------------------------------------------------------ rights
 
 std::string lacks_usage(const std::string& role, const Server& server) {
-    return "role " + quoted(role) + " lacks USAGE on foreign server " + quoted(server.name) +
+    return "role " + in_quotes(role) + " lacks USAGE on foreign server " + in_quotes(server.name) +
            ": GRANT USAGE ON FOREIGN SERVER " + identifier(server.name) + " TO " + identifier(role);
 }
 
@@ -116,8 +116,8 @@ std::optional<Failure> check_file_right(const Server& server, const Options& opt
     const auto name = file_option(options);
     if (!name || may_name_files(server.owner)) return std::nullopt;
     return Failure{"States.Permissions",
-                   "option " + quoted(*name) + " of " + of + " is not honoured: foreign server " +
-                       quoted(server.name) + " belongs to role " + quoted(role_name(server.owner)) +
+                   "option " + in_quotes(*name) + " of " + of + " is not honoured: foreign server " +
+                       in_quotes(server.name) + " belongs to role " + in_quotes(role_name(server.owner)) +
                        ", which is neither superuser nor member of pg_read_server_files"};
 }
 
@@ -125,30 +125,30 @@ std::optional<Failure> check_file_right(const Server& server, const Options& opt
 Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
     Chain chain;
     if (!find_server(name, kHttpWrapper, chain.endpoint))
-        return not_found("there is no foreign server " + quoted(name) + " of wrapper flowctl_http");
+        return not_found("there is no foreign server " + in_quotes(name) + " of wrapper flowctl_http");
     if (role) {
         if (!role_exists(*role)) return permission("the run's role no longer exists");
         if (!may_use(chain.endpoint, *role)) return permission(lacks_usage(role_name(*role), chain.endpoint));
     }
     if (auto failure =
-            check_file_right(chain.endpoint, chain.endpoint.options, "foreign server " + quoted(name)))
+            check_file_right(chain.endpoint, chain.endpoint.options, "foreign server " + in_quotes(name)))
         return Err{*failure};
 
     const std::string_view issuer_name = option(chain.endpoint.options, "issuer");
     if (issuer_name.empty()) {
         if (option(chain.endpoint.options, "auth") != "none")
-            return unusable("foreign server " + quoted(name) +
+            return unusable("foreign server " + in_quotes(name) +
                             " names no issuer and does not say auth 'none'");
         return chain;
     }
     Server issuer;
     if (!find_server(issuer_name, kOidcWrapper, issuer))
-        return not_found("foreign server " + quoted(name) + " names as its issuer " + quoted(issuer_name) +
+        return not_found("foreign server " + in_quotes(name) + " names as its issuer " + in_quotes(issuer_name) +
                          ", but there is no foreign server of that name of wrapper flowctl_oidc");
     if (!may_use(issuer, chain.endpoint.owner))
-        return permission("the owner of foreign server " + quoted(name) +
+        return permission("the owner of foreign server " + in_quotes(name) +
                           " may not use its issuer: " + lacks_usage(role_name(chain.endpoint.owner), issuer));
-    if (auto failure = check_file_right(issuer, issuer.options, "foreign server " + quoted(issuer_name)))
+    if (auto failure = check_file_right(issuer, issuer.options, "foreign server " + in_quotes(issuer_name)))
         return Err{*failure};
 
     if (role) {
@@ -159,12 +159,12 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
             chain.mapping = find_mapping(InvalidOid, issuer.oid);
         }
         if (!chain.mapping)
-            return permission("role " + quoted(role_name(*role)) +
-                              " has no user mapping for foreign server " + quoted(issuer_name) +
+            return permission("role " + in_quotes(role_name(*role)) +
+                              " has no user mapping for foreign server " + in_quotes(issuer_name) +
                               ": CREATE USER MAPPING FOR " + identifier(role_name(*role)) + " SERVER " +
                               identifier(issuer.name) + " OPTIONS (client_id '...', ...)");
         if (auto failure =
-                check_file_right(issuer, *chain.mapping, "the user mapping for " + quoted(chain.mapping_of)))
+                check_file_right(issuer, *chain.mapping, "the user mapping for " + in_quotes(chain.mapping_of)))
             return Err{*failure};
     }
     chain.issuer = std::move(issuer);
@@ -178,7 +178,7 @@ std::string secrets_dir() {
 }
 
 std::string no_secrets_dir(std::string_view option_name) {
-    return "option " + quoted(option_name) + " names a file, but flowctl.secrets_dir is not set";
+    return "option " + in_quotes(option_name) + " names a file, but flowctl.secrets_dir is not set";
 }
 
 // The path of a CA file, which is public: it need only be readable.
@@ -187,11 +187,11 @@ Result<std::string, Failure> ca_path(const Server& server) {
     if (name.empty()) return std::string();
     if (secrets_dir().empty()) return unusable(no_secrets_dir("ca_file"));
     if (!net::is_plain_file_name(name))
-        return unusable("ca_file of foreign server " + quoted(server.name) + " is not a plain file name");
+        return unusable("ca_file of foreign server " + in_quotes(server.name) + " is not a plain file name");
     std::string path = secrets_dir() + "/" + name;
     if (access(path.c_str(), R_OK) != 0)
-        return unusable("file " + quoted(name) + " in flowctl.secrets_dir, the ca_file of foreign server " +
-                        quoted(server.name) + ", cannot be read");
+        return unusable("file " + in_quotes(name) + " in flowctl.secrets_dir, the ca_file of foreign server " +
+                        in_quotes(server.name) + ", cannot be read");
     return path;
 }
 
@@ -285,8 +285,8 @@ std::optional<Failure> add_credential(const Chain& chain, Endpoint& endpoint) {
     auto client = client_of(*chain.mapping);
     if (!client) {
         Failure failure = std::move(client).error();
-        failure.cause = "user mapping for " + quoted(chain.mapping_of) + " at foreign server " +
-                        quoted(chain.issuer->name) + ": " + failure.cause;
+        failure.cause = "user mapping for " + in_quotes(chain.mapping_of) + " at foreign server " +
+                        in_quotes(chain.issuer->name) + ": " + failure.cause;
         return failure;
     }
     net::Credential credential;
@@ -317,7 +317,7 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
     endpoint.url = option(options, "url");
     const auto url = net::split_url(endpoint.url);
     if (const auto* wrong = std::get_if<std::string>(&url))
-        return unusable("foreign server " + quoted(server) + ": url: " + *wrong);
+        return unusable("foreign server " + in_quotes(server) + ": url: " + *wrong);
     auto path = ca_path(chain.endpoint);
     if (!path) return Err{std::move(path).error()};
     endpoint.ca_file = *path;

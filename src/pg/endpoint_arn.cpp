@@ -11,7 +11,7 @@ namespace flowctl::pg {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -96,12 +96,12 @@ Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
     if (chosen.empty())
         return failure(
             kEndpointNotFound,
-            "no foreign server of wrapper flowctl_http has an option \"arn\" that covers " + quoted(arn));
+            "no foreign server of wrapper flowctl_http has an option \"arn\" that covers " + in_quotes(arn));
     if (chosen.size() > 1) {
         std::sort(chosen.begin(), chosen.end());
         return failure(kEndpointConfiguration, "option \"arn\" of more than one foreign server covers " +
-                                                   quoted(arn) + ": " + quoted(chosen[0]) + " and " +
-                                                   quoted(chosen[1]));
+                                                   in_quotes(arn) + ": " + in_quotes(chosen[0]) + " and " +
+                                                   in_quotes(chosen[1]));
     }
     return std::move(chosen.front());
 }

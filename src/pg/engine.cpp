@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "core/asl/asl.hpp"
+#include "pg/call_limit.hpp"
 #include "pg/engine_batch.hpp"
 #include "pg/guc.hpp"
 #include "pg/installation.hpp"
@@ -21,25 +22,15 @@ namespace {
 
 constexpr std::size_t kMaxItems = 512;                  // of one turn
 constexpr std::int64_t kMaxTurnMicros = 50'000;         // of advancing; what is left waits for the next turn
-constexpr std::int64_t kMaxDueLoaded = 10'000;
-constexpr std::int64_t kPauseMicros = 1'000'000;        // after a failure of the server
+constexpr std::size_t kMaxDueLoaded = 10'000;           // parked runs, at once
+constexpr std::size_t kMaxControls = 500;               // fewer than a turn takes
+constexpr std::int64_t kNever = INT64_MAX;
 constexpr std::size_t kMaxVersions = 1'000;             // compiled and cached
 
 // Runs that are due within it are held in memory; sweeps, which load the others, come more often.
 std::int64_t horizon_micros() { return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000; }
 
 machine::Instant now_micros() { return to_unix_micros(GetCurrentTimestamp()); }
-
-// Failures that say nothing about the run: the server is short of something, shutting down, or two transactions collided.
-bool is_transient(int sqlstate) {
-    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
-        case MAKE_SQLSTATE('5', '3', '0', '0', '0'):
-        case MAKE_SQLSTATE('5', '7', '0', '0', '0'):
-        case MAKE_SQLSTATE('5', '8', '0', '0', '0'):
-        case MAKE_SQLSTATE('4', '0', '0', '0', '0'): return true;
-        default: return sqlstate == ERRCODE_READ_ONLY_SQL_TRANSACTION || sqlstate == ERRCODE_LOCK_NOT_AVAILABLE;
-    }
-}
 
 const char* status_text(machine::Status status) {
     switch (status) {
@@ -85,22 +76,32 @@ bool Engine::check_active() {
 
 void Engine::sweep() {
     const std::int64_t now = now_micros();
+    const std::int64_t interval = static_cast<std::int64_t>(guc::sweep_interval) * 1000;
+    sweep_at_ = std::min(sweep_at_, now + interval);  // the setting has changed, or the clock was set back
     const bool due = now >= sweep_at_;
-    if (!due && !poked_) return;
+    const bool load = due || (now >= load_at_ && fresh_.empty());
+    const bool look = poked_ && queue_.size() < kMaxItems;
+    if (!load && !look) return;
     Transaction transaction("pg_flowctl: looking for runs");
     std::vector<Uuid> fresh, parked;
     std::vector<store::Control> controls;
     store::SweepPosition next;
+    std::int64_t load_at = load_at_;
     {
         Spi spi;
         if (due) {
             next.snapshot = store::current_snapshot(spi);
             fresh = store::find_fresh(spi, position_);
             if (!started_) parked = store::find_interrupted(spi);
-            const std::vector<Uuid> soon = store::find_due(spi, now + horizon_micros(), kMaxDueLoaded);
-            parked.insert(parked.end(), soon.begin(), soon.end());
         }
-        controls = store::find_controls(spi);
+        if (load) {
+            const std::vector<store::DueRun> soon =
+                store::find_due(spi, claim_.shard, claim_.shards, now + horizon_micros(), kMaxDueLoaded);
+            for (const store::DueRun& run : soon) parked.push_back(run.run_id);
+            // Those that are due after them are looked for when they are.
+            load_at = soon.size() < kMaxDueLoaded ? kNever : soon.back().due_at;
+        }
+        if (due || look) controls = store::find_controls(spi, claim_.shard, claim_.shards, kMaxControls);
     }
     transaction.commit();
 
@@ -110,16 +111,18 @@ void Engine::sweep() {
     if (due) {
         position_ = next;
         started_ = true;
-        sweep_at_ = now + static_cast<std::int64_t>(guc::sweep_interval) * 1000;
-        std::erase_if(fresh, [&](const Uuid& id) { return !is_ours(id); });
-        std::erase_if(parked, [&](const Uuid& id) { return !is_ours(id); });
-        note_fresh(fresh);
-        note_fresh(parked);
+        sweep_at_ = now + interval;
     }
+    load_at_ = load_at;
+    std::erase_if(fresh, [&](const Uuid& id) { return !is_ours(id); });
+    std::erase_if(parked, [&](const Uuid& id) { return !is_ours(id); });
+    note_fresh(fresh);
+    note_fresh(parked);
     for (store::Control& control : controls)
-        if (is_ours(control.run_id))
-            queue_.push_back({control.run_id, machine::Stopped{std::move(control.error), std::move(control.cause)},
-                              std::nullopt, control.control_id});
+        queue_.push_back({control.run_id, machine::Stopped{std::move(control.error), std::move(control.cause)},
+                          std::nullopt, control.control_id});
+    // Those found are deleted by this turn or the next ones; then the others are found.
+    if (due || look) poked_ = controls.size() == kMaxControls;
 }
 
 void Engine::collect_responses() {
@@ -128,7 +131,6 @@ void Engine::collect_responses() {
         if (found == pending_.end()) continue;
         const http_task::Pending pending = std::move(found->second);
         pending_.erase(found);
-        if (LiveRun* run = live_.find(pending.run_id)) run->calls.erase(pending.call_id);
         http_task::Interpreted result = http_task::interpret(pending, std::move(*response), now_micros());
         queue_.push_back({pending.run_id, std::move(result.event), std::move(result.outcome), 0});
     }
@@ -137,8 +139,12 @@ void Engine::collect_responses() {
 void Engine::collect_revocations() {
     while (auto receipt = client_.next_revocation()) {
         store::RevocationRow& row = revocations_.emplace_back();
-        row.run_id = from_pg(DatumGetUUIDP(guarded(
-            [&] { return DirectFunctionCall1(uuid_in, CStringGetDatum(receipt->run.c_str())); })));
+        // No transaction is open, so what is palloc'd here stays.
+        pg_uuid_t* run = guarded([&] {
+            return DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(receipt->run.c_str())));
+        });
+        row.run_id = from_pg(run);
+        pfree(run);
         row.token_id = receipt->fingerprint;
         row.at = std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch()).count();
         row.revoked = receipt->revoked;
@@ -155,40 +161,44 @@ void Engine::collect_timers() {
     }
 }
 
-// Answers, timers and stops come before new work; new work waits while all calls are taken.
+// What open runs wait for and new work take turns, so that neither a flood of starts nor runs that never rest hold up the
+// other; new work waits while all calls are taken.
 std::vector<Engine::Item> Engine::take_items() {
     std::vector<Item> items;
-    while (!queue_.empty() && items.size() < kMaxItems) {
-        items.push_back(std::move(queue_.front()));
-        queue_.pop_front();
-    }
-    const std::size_t room = static_cast<std::size_t>(guc::max_calls);
-    while (!fresh_.empty() && items.size() < kMaxItems && pending_.size() + items.size() < room + kMaxItems / 2 &&
-           pending_.size() < room) {
-        items.push_back({fresh_.front(), std::nullopt, std::nullopt, 0});
-        fresh_known_.erase(fresh_.front());
-        fresh_.pop_front();
+    const std::size_t room = call_limit();
+    const auto may_begin = [&] {
+        return !fresh_.empty() && pending_.size() < room && pending_.size() + items.size() < room + kMaxItems / 2;
+    };
+    while (items.size() < kMaxItems && (!queue_.empty() || may_begin())) {
+        if (!queue_.empty()) {
+            items.push_back(std::move(queue_.front()));
+            queue_.pop_front();
+        }
+        if (may_begin()) {
+            items.push_back({fresh_.front(), std::nullopt, std::nullopt, 0});
+            fresh_known_.erase(fresh_.front());
+            fresh_.pop_front();
+        }
     }
     return items;
 }
 
 bool Engine::turn() {
-    if (now_micros() < pause_until_) return false;
+    // Also while it pauses: what has come in would keep the loop from sleeping.
+    collect_responses();
+    collect_revocations();
+    if (paused()) return false;
     try {
         if (!check_active()) {
             poked_ = false;
             return false;
         }
         sweep();
-        poked_ = false;
     } catch (PgError& error) {
         error.report();
-        trouble_ = true;
-        pause_until_ = now_micros() + kPauseMicros;
+        pause();
         return false;
     }
-    collect_responses();
-    collect_revocations();
     collect_timers();
     std::vector<Item> items = take_items();
     if (items.empty() && revocations_.empty()) return false;
@@ -196,12 +206,12 @@ bool Engine::turn() {
     turns_++;
     events_ += static_cast<std::int64_t>(items.size());
     last_turn_at_ = now_micros();
-    return !queue_.empty() || (!fresh_.empty() && pending_.size() < static_cast<std::size_t>(guc::max_calls));
+    return !queue_.empty() || poked_ || (!fresh_.empty() && pending_.size() < call_limit());
 }
 
 long Engine::sleep_ms() {
     const machine::Instant now = now_micros();
-    machine::Instant until = active_ ? sweep_at_ : now + 60'000'000;
+    machine::Instant until = !active_ ? now + 60'000'000 : fresh_.empty() ? std::min(sweep_at_, load_at_) : sweep_at_;
     if (pause_until_ > now) return static_cast<long>((pause_until_ - now) / 1000 + 1);
     if (const auto due = live_.next_due()) until = std::min(until, *due);
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));
@@ -214,27 +224,10 @@ shmem::Figures Engine::figures() const {
 
 // ---------------------------------------------------------------------------------------------- one turn
 
-// All items in one transaction; if it fails, each in its own, and the one that fails alone fails its run.
-void Engine::run_items(std::vector<Item>& items) {
-    bool transient = false;
-    if (try_items(items, transient)) return;
-    if (!transient && items.size() > 1) {
-        for (std::size_t i = 0; i < items.size() && !transient; i++) {
-            const std::vector<Item> one{items[i]};
-            if (try_items(one, transient)) continue;
-            if (transient) items.erase(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(i));
-        }
-    }
-    if (!transient) return;
-    // The server cannot do it now: all of it comes again after a pause.
-    for (auto item = items.rbegin(); item != items.rend(); ++item) queue_.push_front(std::move(*item));
-    trouble_ = true;
-    pause_until_ = now_micros() + kPauseMicros;
-}
-
-bool Engine::try_items(const std::vector<Item>& items, bool& transient) {
+std::optional<Engine::Failure> Engine::try_items(const std::vector<Item>& items, bool alone) {
     Batch batch;
-    std::string reason;
+    batch.with_revocations = !alone;
+    std::optional<Failure> failure;
     try {
         Transaction transaction("pg_flowctl: advancing runs");
         {
@@ -242,43 +235,23 @@ bool Engine::try_items(const std::vector<Item>& items, bool& transient) {
             load_missing(spi, items, batch);
             const std::int64_t until = now_micros() + kMaxTurnMicros;
             std::size_t done = 0;
-            for (; done < items.size() && (done == 0 || now_micros() < until); done++) apply(spi, items[done], batch);
-            batch.left_over.assign(items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
+            for (; done < items.size() && (done == 0 || (now_micros() < until && !batch.full())); done++)
+                if (batch.later.contains(items[done].run))
+                    batch.left_over.push_back(items[done]);
+                else
+                    apply(spi, items[done], batch);
+            batch.left_over.insert(batch.left_over.end(), items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
             write(spi, batch);
         }
         transaction.commit();
     } catch (PgError& error) {
-        transient = is_transient(error.sqlstate());
-        reason = error.what();
-        if (transient || items.size() == 1) error.report();
+        failure = Failure{error.what(), error.sqlstate()};
+        if (alone) error.report();
     } catch (const std::exception& error) {
-        reason = error.what();
+        failure = Failure{error.what(), ERRCODE_INTERNAL_ERROR};
     }
-    if (reason.empty()) {
-        carry_out(batch);
-        return true;
-    }
-    if (!transient && items.size() == 1) fail_run(items[0], reason);
-    return false;
-}
-
-void Engine::fail_run(const Item& item, const std::string& reason) {
-    try {
-        Transaction transaction("pg_flowctl: failing a run");
-        {
-            Spi spi;
-            const LiveRun* run = live_.find(item.run);
-            store::fail_run(spi, item.run, "States.Runtime", "the engine cannot carry this run on: " + reason,
-                            run == nullptr || !run->express);
-            if (item.control_id != 0) store::delete_controls(spi, {item.control_id});
-        }
-        transaction.commit();
-    } catch (PgError& error) {
-        error.report();
-    }
-    Batch batch;
-    batch.ended.push_back(item.run);
-    carry_out(batch);
+    if (!failure) carry_out(batch);
+    return failure;
 }
 
 std::shared_ptr<const CompiledVersion> Engine::version(Spi& spi, const store::StoredRun& row) {
@@ -362,7 +335,9 @@ void Engine::load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch
     if (missing.empty()) return;
     std::sort(missing.begin(), missing.end());
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-    for (const store::StoredRun& row : store::load_runs(spi, missing)) {
+    const store::LoadedRuns stored = store::load_runs(spi, missing, Batch::kMaxBytes);
+    batch.later.insert(stored.later.begin(), stored.later.end());
+    for (const store::StoredRun& row : stored.runs) {
         if (!row.open) continue;
         std::string problem;
         std::unique_ptr<LiveRun> run = make_live(spi, row, problem);
@@ -419,11 +394,13 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
         const machine::Now now{now_micros(), pg_prng_uint64(&pg_global_prng_state)};
         machine::Step step = machine::advance(*run.version->flow, run.context, limits, working.frame, events.front(), now);
         events.pop_front();
+        working.next_due = step.next_due;
         if (!step.accepted) continue;
         working.changed = true;
         if (!run.express)
             for (machine::HistoryEvent& event : step.history) {
                 if (run.version->keep_data == KeepData::None) event.payload.reset();
+                if (event.payload) batch.bytes += json::dumped_size(*event.payload);
                 batch.history.push_back({run.id, std::move(event)});
             }
         for (machine::Effect& effect : step.effects) {
@@ -441,7 +418,6 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
                 batch.calls.push_back(std::get<http_task::Prepared>(std::move(prepared)));
         }
         working.outcome = std::move(step.outcome);
-        working.next_due = step.next_due;
         working.phase = step.phase;
         working.current_state = std::move(step.current_state);
     }
@@ -489,8 +465,10 @@ void Engine::write(Spi& spi, Batch& batch) {
     store::end_runs(spi, ends);
     store::forget_payloads(spi, forget_payloads);
     store::delete_controls(spi, batch.controls_done);
-    store::append_revocations(spi, revocations_);
-    batch.revocations_written = revocations_.size();
+    if (batch.with_revocations) {
+        store::append_revocations(spi, revocations_);
+        batch.revocations_written = revocations_.size();
+    }
 }
 
 // After the commit: memory follows the tables, and the effects leave.
@@ -512,6 +490,9 @@ void Engine::carry_out(Batch& batch) {
         working.run->frame = std::move(working.frame);
         if (!working.ended()) live_.set_due(*working.run, working.next_due);
     }
+    // A run keeps its call until the answer is written, so that it is not parked meanwhile.
+    for (const store::CallOutcome& outcome : batch.outcomes)
+        if (LiveRun* run = live_.find(outcome.run_id)) run->calls.erase(outcome.call_id);
     for (const auto& [run_id, call_id] : batch.dropped_calls) {
         LiveRun* run = live_.find(run_id);
         if (run == nullptr) continue;

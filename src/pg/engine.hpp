@@ -6,7 +6,8 @@
 //   - nothing leaves the server before the intent is durable, and no transaction is open while the network is waited for;
 //   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has committed;
 //   - a turn is bounded in items and time, so that a flood cannot starve timers or answers;
-//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the worker.
+//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the worker; when it
+//     is the server that fails, nobody's run does: the worker pauses and comes back to it (engine_failures.cpp).
 //
 // Called by worker. Knows core (machine), net (Client) and store; transactions are begun and ended in here only.
 #pragma once
@@ -65,9 +66,19 @@ class Engine {
     void collect_revocations();
     void collect_timers();
     std::vector<Item> take_items();
+    // In engine_failures.cpp.
+    struct Failure {
+        std::string reason;
+        int sqlstate;
+    };
     void run_items(std::vector<Item>& items);
-    bool try_items(const std::vector<Item>& items, bool& transient);
-    void fail_run(const Item& item, const std::string& reason);
+    bool try_alone(const Item& item);
+    bool fail_run(const Item& item, const std::string& reason);
+    void write_revocations();
+    void pause();
+    bool paused();
+
+    std::optional<Failure> try_items(const std::vector<Item>& items, bool alone);
     void load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch);
     void apply(Spi& spi, const Item& item, Batch& batch);
     void advance(Spi& spi, LiveRun& run, const machine::Event& event, Batch& batch);
@@ -89,6 +100,7 @@ class Engine {
     store::SweepPosition position_;
     std::uint64_t next_request_ = 1;
     std::int64_t sweep_at_ = 0;
+    std::int64_t load_at_ = 0;       // when parked runs are to be loaded, between sweeps
     std::int64_t pause_until_ = 0;   // after a failure of the server, not of a run
     bool started_ = false;
     bool active_ = false;

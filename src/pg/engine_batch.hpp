@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,8 +40,15 @@ struct Engine::Batch {
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;
     std::vector<std::int64_t> controls_done;
     std::vector<Uuid> ended;
-    std::vector<Item> left_over;  // for want of time
+    std::set<Uuid> later;         // runs that are too much to load in this turn
+    std::vector<Item> left_over;  // for want of time, or because the batch is full
+    std::size_t bytes = 0;        // of payloads in history
+    bool with_revocations = true;
     std::size_t revocations_written = 0;
+
+    // Writing takes time and memory, too: a turn is bounded in rows and bytes.
+    static constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
+    bool full() const { return history.size() >= 4'000 || bytes >= kMaxBytes; }
 
     // A call that nobody waits for any more: one of this turn never leaves, an earlier one is cancelled.
     void drop_call(const Uuid& run, std::int64_t call_id) {

@@ -84,7 +84,7 @@ constexpr std::string_view kOtherGrants[] = {"token_exchange", "jwt_bearer",    
 constexpr std::string_view kSecretNames[] = {"client_secret", "secret", "password",     "private_key",
                                              "key",           "token",  "access_token", "api_key"};
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -144,17 +144,17 @@ std::optional<std::string> closest_name(Place place, const std::string& given) {
                                              "flowctl_oidc server names a file that "
                                              "holds it.";
     } else {
-        if (auto closest = closest_name(place, name)) hint = "Perhaps you meant " + quoted(*closest) + ". ";
+        if (auto closest = closest_name(place, name)) hint = "Perhaps you meant " + in_quotes(*closest) + ". ";
         hint += std::string("Valid options of ") + name_of(place) + " are: " + valid_names(place) + ".";
     }
-    throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + quoted(name), std::move(hint));
+    throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + in_quotes(name), std::move(hint));
 }
 
 // ------------------------------------------------------------------------------------------ values
 
 [[noreturn]] void refuse_value(std::string_view name, const std::string& wrong, std::string hint = {}) {
     throw UserError(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE,
-                    "invalid value for option " + quoted(name) + ": " + wrong, std::move(hint));
+                    "invalid value for option " + in_quotes(name) + ": " + wrong, std::move(hint));
 }
 
 bool is_choice(std::string_view value, std::string_view choices) {
@@ -201,7 +201,7 @@ void check_choice(const Spec& spec, std::string_view value) {
     if (is_choice(value, spec.choices)) return;
     if (spec.name == "grant" &&
         std::find(std::begin(kOtherGrants), std::end(kOtherGrants), value) != std::end(kOtherGrants))
-        throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "grant " + quoted(value) + " is not supported",
+        throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "grant " + in_quotes(value) + " is not supported",
                         "This version of pg_flowctl gets tokens by client_credentials only.");
     refuse_value(spec.name, "it is not one of the values it may have",
                  "Valid values are: " + std::string(spec.choices) + ".");

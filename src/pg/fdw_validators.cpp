@@ -11,14 +11,14 @@ namespace flowctl::pg {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
 void require(const Options& options, std::string_view name, const char* where, std::string hint) {
     if (options.contains(name)) return;
     throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
-                    "option " + quoted(name) + " is required for " + where, std::move(hint));
+                    "option " + in_quotes(name) + " is required for " + where, std::move(hint));
 }
 
 [[noreturn]] void contradict(const std::string& message, std::string hint) {
@@ -40,7 +40,7 @@ void check_http_server(const Options& options) {
     if (!issuer)
         for (const char* name : {"grant", "scope", "audience", "resource"})
             if (options.contains(name))
-                contradict("option " + quoted(name) + " needs option \"issuer\"",
+                contradict("option " + in_quotes(name) + " needs option \"issuer\"",
                            "Calls with auth 'none' carry no credential.");
 }
 
@@ -66,7 +66,7 @@ void check_oidc_mapping(const Options& options) {
     }
     for (const char* name : {"private_key_file", "signing_alg", "key_id"})
         if (options.contains(name))
-            contradict("option " + quoted(name) + " needs auth_method 'private_key_jwt'",
+            contradict("option " + in_quotes(name) + " needs auth_method 'private_key_jwt'",
                        "Without auth_method, client_secret_basic is used.");
     require(options, "client_secret_file",
             options.contains("auth_method") ? "client_secret_basic and client_secret_post"
@@ -79,14 +79,24 @@ void check_files(const Options& options) {
     if (!name || may_name_files(GetUserId())) return;
     throw UserError(
         ERRCODE_INSUFFICIENT_PRIVILEGE,
-        "permission denied to set options of an object that has " + quoted(*name),
+        "permission denied to set options of an object that has " + in_quotes(*name),
         "Options ending in _file may be set only by superusers and members of pg_read_server_files.");
+}
+
+// An ARN in a flow is a name that its author did not choose among servers, and whoever claims it gets what the flow sends:
+// that is not for everyone who may create a server.
+void check_arn(const Options& options) {
+    if (!options.contains("arn") || guarded([] { return superuser(); })) return;
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                    "permission denied to set options of an object that has \"arn\"",
+                    "Only superusers may say which ARNs a server covers.");
 }
 
 void validate(Place place, const Options& options) {
     for (const auto& [name, value] : options)
         check_option(place, name, value);
     check_files(options);
+    check_arn(options);
     switch (place) {
         case Place::HttpServer:
             return check_http_server(options);
@@ -99,7 +109,7 @@ void validate(Place place, const Options& options) {
 
 void refuse_any(const Options& options, const char* hint) {
     if (!options.empty())
-        throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + quoted(options.begin()->first),
+        throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + in_quotes(options.begin()->first),
                         hint);
 }
 

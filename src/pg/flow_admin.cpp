@@ -7,7 +7,7 @@
 // Called from SQL (40_flows.sql).
 #include <string>
 
-#include "pg/flow_rights.hpp"
+#include "pg/flow_admin.hpp"
 
 namespace flowctl::pg {
 
@@ -17,7 +17,7 @@ Statement triggers_of(R"(
     SELECT t.tgname::text, t.tgrelid::pg_catalog.regclass::text
     FROM pg_catalog.pg_trigger t
     WHERE t.tgfoid = $1 AND t.tgparentid = 0
-      AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || '\x00'::bytea, $2 || '\x3a'::bytea)
+      AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || E'\\x00'::bytea, $2 || E'\\x3a'::bytea)
     ORDER BY 2, 1 LIMIT 5)",
                       {OIDOID, BYTEAOID});
 Statement open_runs("SELECT pg_catalog.count(*) FROM flowctl.run WHERE flow_id = $1 AND status = 'RUNNING'",
@@ -28,27 +28,27 @@ Statement set_owner("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHER
                     {UUIDOID, OIDOID});
 Statement insert_grant(R"(
     INSERT INTO flowctl.flow_grant (flow_id, role, granted_by)
-    VALUES ($1, $2::pg_catalog.regrole, $3::pg_catalog.regrole) ON CONFLICT (flow_id, role) DO NOTHING)",
+    VALUES ($1, $2::pg_catalog.regrole, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, role) DO NOTHING)",
                        {UUIDOID, OIDOID, OIDOID});
 Statement delete_grant("DELETE FROM flowctl.flow_grant WHERE flow_id = $1 AND role = $2::pg_catalog.regrole",
                        {UUIDOID, OIDOID});
 Statement insert_author(R"(
     INSERT INTO flowctl.author (role, granted_by)
-    VALUES ($1::pg_catalog.regrole, $2::pg_catalog.regrole) ON CONFLICT (role) DO NOTHING)",
+    VALUES ($1::pg_catalog.regrole, pg_catalog.pg_get_userbyid($2)) ON CONFLICT (role) DO NOTHING)",
                         {OIDOID, OIDOID});
 Statement delete_author("DELETE FROM flowctl.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(0)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null");
+    if (PG_ARGISNULL(0)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null", "Name the flow.");
     return from_text(PG_GETARG_DATUM(0));
 }
 
 Oid role_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null");
+    if (PG_ARGISNULL(index)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", "Name the role.");
     return PG_GETARG_OID(index);
 }
 
@@ -57,7 +57,8 @@ Oid existing_role_argument(FunctionCallInfo fcinfo, int index) {
     const Oid role = role_argument(fcinfo, index);
     if (!guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); }))
         throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                        "role with OID " + std::to_string(role) + " does not exist");
+                        "role with OID " + std::to_string(role) + " does not exist",
+                        "Name a role instead of giving a number.");
     return role;
 }
 
@@ -79,7 +80,7 @@ void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
         list += (i == 0 ? "" : "\n") +
                 ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
     throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
-                    "cannot drop flow " + quoted(flow.name) + " because triggers start it",
+                    "cannot drop flow " + in_quotes(flow.name) + " because triggers start it",
                     "Drop the triggers first.", std::move(list));
 }
 
@@ -87,7 +88,7 @@ void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
     const std::int64_t open = spi.run(open_runs, std::move(Params().uuid(flow.flow_id))).int8(0, 0);
     if (open == 0) return;
     throw UserError(ERRCODE_OBJECT_IN_USE,
-                    "cannot drop flow " + quoted(flow.name) + " because it has " + std::to_string(open) +
+                    "cannot drop flow " + in_quotes(flow.name) + " because it has " + std::to_string(open) +
                         (open == 1 ? " open run" : " open runs"),
                     "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
 }
@@ -102,7 +103,15 @@ void require_administrator(const char* what) {
 
 }  // namespace
 
+void remove_flow(Spi& spi, const FlowIdentity& flow) {
+    require_no_triggers(spi, flow);
+    require_no_open_runs(spi, flow);
+    spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
+}
+
 FLOWCTL_FUNCTION(flowctl_drop_flow) {
+    require_writable("drop a flow");
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
     const AsExtensionOwner owner;
@@ -110,14 +119,12 @@ FLOWCTL_FUNCTION(flowctl_drop_flow) {
     require_owner(get_flow(spi, name, FlowLock::None), user, "drop");
     const FlowIdentity flow = get_flow(spi, name, FlowLock::Update);
     require_owner(flow, user, "drop");
-    require_no_triggers(spi, flow);
-    require_no_open_runs(spi, flow);
-    spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
-    spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
+    remove_flow(spi, flow);
     PG_RETURN_VOID();
 }
 
 FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
+    require_writable("change the owner of a flow");
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
     const Oid new_owner = existing_role_argument(fcinfo, 1);
@@ -125,17 +132,18 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
     const AsExtensionOwner owner;
     Spi spi;
     require_owner(get_flow(spi, name, FlowLock::None), user, "change the owner of");
-    const FlowIdentity flow = get_flow(spi, name, FlowLock::Update);
+    const FlowIdentity flow = get_flow(spi, name, FlowLock::Change);
     require_owner(flow, user, "change the owner of");
     if (!may_become)
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "must be able to SET ROLE " + quoted(role_name(new_owner)),
+                        "must be able to SET ROLE " + in_quotes(role_name(new_owner)),
                         "Runs act as the flow's owner: only who may act as that role can give it a flow.");
     spi.run(set_owner, std::move(Params().uuid(flow.flow_id).oid(new_owner)));
     PG_RETURN_VOID();
 }
 
 FLOWCTL_FUNCTION(flowctl_grant_start) {
+    require_writable("grant rights on a flow");
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
     const Oid role = existing_role_argument(fcinfo, 1);
@@ -148,6 +156,7 @@ FLOWCTL_FUNCTION(flowctl_grant_start) {
 }
 
 FLOWCTL_FUNCTION(flowctl_revoke_start) {
+    require_writable("revoke rights on a flow");
     const Oid user = GetUserId();
     const std::string name = flow_argument(fcinfo);
     const Oid role = role_argument(fcinfo, 1);
@@ -160,6 +169,7 @@ FLOWCTL_FUNCTION(flowctl_revoke_start) {
 }
 
 FLOWCTL_FUNCTION(flowctl_grant_author) {
+    require_writable("grant the right to define flows");
     const Oid user = GetUserId();
     require_administrator("grant the right to define flows");
     const Oid role = existing_role_argument(fcinfo, 0);
@@ -170,6 +180,7 @@ FLOWCTL_FUNCTION(flowctl_grant_author) {
 }
 
 FLOWCTL_FUNCTION(flowctl_revoke_author) {
+    require_writable("revoke the right to define flows");
     require_administrator("revoke the right to define flows");
     const Oid role = role_argument(fcinfo, 0);
     const AsExtensionOwner owner;

@@ -15,13 +15,14 @@ Statement starters("SELECT role::oid FROM flowctl.flow_grant WHERE flow_id = $1"
     "SELECT flow_id, name, owner::oid, type, latest_version, comment FROM flowctl.flow WHERE name = $1"
 Statement find_unlocked(FLOW_COLUMNS, {TEXTOID});
 Statement find_key_share(FLOW_COLUMNS " FOR KEY SHARE", {TEXTOID});
+Statement find_for_change(FLOW_COLUMNS " FOR NO KEY UPDATE", {TEXTOID});
 Statement find_for_update(FLOW_COLUMNS " FOR UPDATE", {TEXTOID});
 #undef FLOW_COLUMNS
 
 Statement version_exists("SELECT FROM flowctl.flow_version WHERE flow_id = $1 AND version = $2",
                          {UUIDOID, INT4OID});
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -83,7 +84,7 @@ std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
 }
 
 [[noreturn]] void refuse_trigger(const NewTrigger& trigger, const std::string& why, std::string hint) {
-    throw UserError(ERRCODE_INVALID_OBJECT_DEFINITION, "trigger " + quoted(trigger.name) + " " + why,
+    throw UserError(ERRCODE_INVALID_OBJECT_DEFINITION, "trigger " + in_quotes(trigger.name) + " " + why,
                     std::move(hint));
 }
 
@@ -98,7 +99,7 @@ void check_shape(const NewTrigger& trigger) {
         refuse_trigger(trigger, "names no flow", "Name it: EXECUTE FUNCTION flowctl.start_flow('flow').");
     for (std::size_t i = 1; i < trigger.arguments.size(); i++)
         if (trigger.arguments[i] != "on_error=raise" && trigger.arguments[i] != "on_error=record")
-            refuse_trigger(trigger, "has the unknown option " + quoted(trigger.arguments[i]),
+            refuse_trigger(trigger, "has the unknown option " + in_quotes(shortened_name(trigger.arguments[i])),
                            "The options are 'on_error=raise' and 'on_error=record'.");
 }
 
@@ -115,14 +116,14 @@ void check_target(Spi& spi, const NewTrigger& trigger, Oid creator) {
         if (!number ||
             spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(version))).size() == 0)
             throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                            "flow " + quoted(flow.name) + " has no version " + quoted(digits),
+                            "flow " + in_quotes(flow.name) + " has no version " + in_quotes(shortened_name(digits)),
                             "The view flowctl.flow_versions lists them.");
     }
     if (!may_start(spi, flow.flow_id, flow.owner, creator))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "permission denied to start flow " + quoted(flow.name),
-                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', '" +
-                            role_name(creator) + "').",
+                        "permission denied to start flow " + in_quotes(flow.name),
+                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
+                            role_literal(creator) + ").",
                         "The creator of a trigger that starts a flow must be allowed to start it himself.");
 }
 
@@ -149,7 +150,7 @@ void require_author(const char* what) {
     const Oid user = GetUserId();
     if (may_author(user)) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
-                    "A superuser can allow it: SELECT flowctl.grant_author('" + role_name(user) + "').");
+                    "A superuser can allow it: SELECT flowctl.grant_author(" + role_literal(user) + ").");
 }
 
 bool may_start(Spi& spi, const Uuid& flow_id, Oid owner, Oid role) {
@@ -164,6 +165,7 @@ bool may_start(Spi& spi, const Uuid& flow_id, Oid owner, Oid role) {
 std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name, FlowLock lock) {
     Statement& statement = lock == FlowLock::None       ? find_unlocked
                            : lock == FlowLock::KeyShare ? find_key_share
+                           : lock == FlowLock::Change   ? find_for_change
                                                         : find_for_update;
     Rows rows = spi.run(statement, std::move(Params().text(name)));
     if (rows.size() == 0) return std::nullopt;
@@ -174,21 +176,22 @@ std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name,
 FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock) {
     if (auto flow = find_flow_by_name(spi, name, lock)) return *flow;
     throw UserError(
-        ERRCODE_UNDEFINED_OBJECT, "flow " + quoted(name) + " does not exist",
+        ERRCODE_UNDEFINED_OBJECT, "flow " + in_quotes(shortened_name(name)) + " does not exist",
         "Define it with flowctl.define_flow(); the view flowctl.flows lists those that you may see.");
 }
 
 void require_owner(const FlowIdentity& flow, Oid role, const char* what) {
     if (acts_for(role, flow.owner) || guarded([&] { return superuser_arg(role); })) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                    std::string("permission denied to ") + what + " flow " + quoted(flow.name),
-                    "Only members of its owner " + quoted(role_name(flow.owner)) + " and superusers may.");
+                    std::string("permission denied to ") + what + " flow " + in_quotes(flow.name),
+                    "Only members of its owner " + in_quotes(role_name(flow.owner)) + " and superusers may.");
 }
 
 Oid start_flow_function() {
     return guarded([] {
         const Oid schema = get_namespace_oid("flowctl", true);
-        if (!OidIsValid(schema)) return InvalidOid;
+        // Without the extension, anybody may have a schema of this name.
+        if (!OidIsValid(schema) || !OidIsValid(get_extension_oid("pg_flowctl", true))) return InvalidOid;
         oidvector* no_arguments = buildoidvector(nullptr, 0);
         return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("start_flow"),
                                PointerGetDatum(no_arguments), ObjectIdGetDatum(schema));

@@ -42,9 +42,9 @@ struct FlowIdentity {
     std::optional<std::string> comment;
 };
 
-// Finds a flow by its bare name. KeyShare: it cannot be dropped before this transaction ends; Update: nor
-// changed. The caller is AsExtensionOwner, or a superuser.
-enum class FlowLock { None, KeyShare, Update };
+// Finds a flow by its bare name. KeyShare: it cannot be dropped before this transaction ends; Change: nor
+// changed by another, while a KeyShare stays possible; Update: nothing of all this. The caller is AsExtensionOwner, or a superuser.
+enum class FlowLock { None, KeyShare, Change, Update };
 std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name, FlowLock lock);
 
 // As above; raises 42704 when there is none.

@@ -8,6 +8,8 @@
 //   in the middle of a turn could end in a deadlock with them.
 // Who may not run the command anyway cannot use it to send workers away.
 //
+// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency).
+//
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
@@ -17,6 +19,7 @@
 
 #include "pg/flow_rights.hpp"
 #include "pg/guc.hpp"
+#include "pg/role_dependency.hpp"
 #include "pg/shmem.hpp"
 #include "pg/wake.hpp"
 
@@ -113,6 +116,7 @@ bool names(List* objects, const char* name) {
 
 void before_drop_owned(DropOwnedStmt* statement) {
     if (!OidIsValid(extension_oid())) return;
+    role_dependency::release(statement->roles);
     const Oid owner = extension_owner();
     if (!has_privs_of_role(GetUserId(), owner)) return;
     ListCell* cell;
@@ -159,6 +163,17 @@ void before_command(Node* statement) {
     }
 }
 
+// The command has worked, and so has checked that the user may.
+void after_command(Node* statement) {
+    if (!OidIsValid(extension_oid())) return;
+    if (IsA(statement, DropOwnedStmt)) {
+        role_dependency::drop_owned(reinterpret_cast<DropOwnedStmt*>(statement)->roles);
+    } else {
+        auto* reassign = reinterpret_cast<ReassignOwnedStmt*>(statement);
+        role_dependency::reassign_owned(reassign->roles, reassign->newrole);
+    }
+}
+
 void utility(PlannedStmt* planned, const char* text, bool read_only_tree, ProcessUtilityContext context,
              ParamListInfo params, QueryEnvironment* environment, DestReceiver* receiver,
              QueryCompletion* completion) {
@@ -174,6 +189,8 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
     else
         standard_ProcessUtility(planned, text, read_only_tree, context, params, environment, receiver,
                                 completion);
+    if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
+        entry([statement] { after_command(statement); });
     if (commits_prepared) {
         shmem::announce_unknown_runs(MyDatabaseId);
         shmem::poke_workers(MyDatabaseId);

@@ -69,6 +69,7 @@ FLOWCTL_FUNCTION(flowctl_register_installation) {
 }
 
 FLOWCTL_FUNCTION(flowctl_activate) {
+    require_writable("activate a copy");
     {
         AsExtensionOwner owner;
         record();

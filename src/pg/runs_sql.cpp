@@ -63,9 +63,10 @@ FLOWCTL_FUNCTION(flowctl_start) {
             Jsonb* input = PG_GETARG_JSONB_P(1);
             return JsonbToCString(nullptr, &input->root, static_cast<int>(VARSIZE(input)));
         });
-        // jsonb prints a blank after colons and commas; payloads are kept compact.
+        // jsonb prints a blank after colons and commas; payloads are kept compact. That takes less than half of the bytes
+        // away, so what is more than twice too large is refused (start_run) without being read.
         json::ParseLimits limits;
-        limits.max_bytes = static_cast<std::size_t>(MaxAllocSize);
+        limits.max_bytes = 2 * static_cast<std::size_t>(guc::max_payload_bytes);
         const std::string text = printed;
         const auto parsed = json::parse(text, limits);
         request.input = parsed ? json::dump(*parsed) : text;
@@ -132,6 +133,7 @@ FLOWCTL_FUNCTION(flowctl_wait) {
 
 FLOWCTL_FUNCTION(flowctl_stop) {
     shmem::require("flowctl.stop()");
+    require_writable("stop a run");
     const Uuid id = run_id_argument(fcinfo);
     const Oid user = GetUserId();
     const std::optional<std::string> error = text_argument(fcinfo, 1);

@@ -39,7 +39,7 @@ Options read_options(const Trigger& trigger) {
         else if (option != "on_error=raise")
             throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
                             "trigger \"" + std::string(trigger.tgname) + "\" has the unknown option \"" +
-                                std::string(option) + "\"",
+                                shortened_name(option) + "\"",
                             "The options are 'on_error=raise' and 'on_error=record'.");
     }
     return options;
@@ -74,7 +74,7 @@ std::string row_json(HeapTuple tuple, TupleDesc shape) {
     return from_text(json);
 }
 
-std::string quoted(std::string_view text) { return json::dump(json::Value::string(text)); }
+std::string in_quotes(std::string_view text) { return json::dump(json::Value::string(text)); }
 
 // RFC 3339 in UTC with microseconds.
 std::string instant_text(TimestampTz at) {
@@ -122,13 +122,13 @@ void start_for(const TriggerData& data, const Options& options, StartRequest& re
     }
     request.flow = options.flow;
     request.input = std::string("{\"op\":\"") + change.op + "\",\"before\":" + before + ",\"after\":" + after +
-                    ",\"source\":{\"db\":" + quoted(database) + ",\"schema\":" + quoted(schema) +
-                    ",\"table\":" + quoted(relation) + ",\"txId\":" + xid + ",\"ts\":\"" + at + "\"}}";
+                    ",\"source\":{\"db\":" + in_quotes(database) + ",\"schema\":" + in_quotes(schema) +
+                    ",\"table\":" + in_quotes(relation) + ",\"txId\":" + xid + ",\"ts\":\"" + at + "\"}}";
     // The id of the event is the run's own: one event, one run.
     request.event = std::string("{\"specversion\":\"1.0\",\"type\":\"") + change.event_type +
-                    "\",\"source\":" + quoted("/" + database + "/" + schema + "/" + relation) +
-                    ",\"id\":" + quoted(xid + "/" + to_string(new_run_id())) + ",\"time\":\"" + at +
-                    "\",\"trigger\":" + quoted(data.tg_trigger->tgname) + "}";
+                    "\",\"source\":" + in_quotes("/" + database + "/" + schema + "/" + relation) +
+                    ",\"id\":" + in_quotes(xid + "/" + to_string(new_run_id())) + ",\"time\":\"" + at +
+                    "\",\"trigger\":" + in_quotes(data.tg_trigger->tgname) + "}";
     request.starter = GetUserId();
     request.must_may_start = table->rd_rel->relowner;
     request.right_holder = "owner of table \"" + relation + "\",";
@@ -159,8 +159,10 @@ FLOWCTL_FUNCTION(flowctl_start_flow) {
     try {
         start_for(data, options, request);
     } catch (const UserError& error) {
-        // Nothing has been written yet: what a UserError reports is found before the insert.
-        const bool recorded = !request.flow.empty() && record_failed_start(request, "States.Runtime", error.message);
+        // Nothing has been written yet: what a UserError reports is found before the insert. Who may not start the flow
+        // leaves nothing in its owner's runs.
+        const bool may_record = !request.flow.empty() && error.sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE;
+        const bool recorded = may_record && record_failed_start(request, "States.Runtime", error.message);
         if (!recorded) {
             const char* message = error.what();
             const char* trigger = data.tg_trigger->tgname;

@@ -16,11 +16,12 @@
 #include <vector>
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "net/client.hpp"
+#include "pg/call_limit.hpp"
 #include "pg/engine.hpp"
 #include "pg/guc.hpp"
+#include "pg/role_dependency.hpp"
 #include "pg/shmem.hpp"
 #include "pg/transaction.hpp"
 
@@ -38,6 +39,7 @@ constexpr std::uint16_t kShardLockField = 0xF10C;
 
 void pin_settings() {
     static constexpr const char* kPinned[][2] = {
+        {"role", "none"},
         {"search_path", "pg_catalog, pg_temp"},
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
@@ -60,6 +62,7 @@ void pin_settings() {
         {"enable_mergejoin", "off"},
     };
     guarded([] {
+        SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
         for (const auto& [name, value] : kPinned) SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
     });
 }
@@ -84,20 +87,12 @@ bool lock_shard(int shard) {
     });
 }
 
-// An open connection is a descriptor.
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 net::Settings client_settings() {
     net::Settings settings;
     settings.egress_allow = guc::egress_allow != nullptr ? guc::egress_allow : "";
     settings.proxy = guc::proxy != nullptr ? guc::proxy : "";
-    settings.max_connections = static_cast<std::size_t>(guc::max_calls);
-    settings.max_connections_per_host = static_cast<std::size_t>(guc::max_calls);
+    settings.max_connections = call_limit();
+    settings.max_connections_per_host = call_limit();
     return settings;
 }
 
@@ -117,7 +112,11 @@ class Worker {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
             sleep(more ? 0 : engine_.sleep_ms());
-            guarded([] { CHECK_FOR_INTERRUPTS(); });
+            // A cancel means a statement, and none is under way; it must not end the worker.
+            guarded([] {
+                QueryCancelPending = false;
+                CHECK_FOR_INTERRUPTS();
+            });
             if (ConfigReloadPending) reload();
             take_hints();
             client_.run_ready();
@@ -184,6 +183,19 @@ bool extension_is_installed() {
     return installed;
 }
 
+// After pg_upgrade the tables have rows that no trigger saw.
+void record_missing_roles() {
+    try {
+        Transaction transaction("pg_flowctl: recording dependencies on roles");
+        role_dependency::record_missing();
+        transaction.commit();
+    } catch (PgError& error) {
+        error.report();
+    } catch (const UserError&) {
+        // A role went meanwhile: nothing is left to depend on.
+    }
+}
+
 void run(int slot) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
@@ -207,6 +219,7 @@ void run(int slot) {
         });
         return;
     }
+    if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
     // Never destroyed: the process ends by proc_exit, from whatever depth.
     auto* worker = new Worker(*claim);

@@ -23,7 +23,7 @@ CREATE TABLE flowctl.flow_version (
     version         int         NOT NULL,
     definition      text        NOT NULL,
     options         jsonb       NOT NULL DEFAULT '{}',
-    author          regrole     NOT NULL,
+    author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (flow_id, version)
 );
@@ -32,7 +32,7 @@ COMMENT ON TABLE flowctl.flow_version IS 'immutable versions of flows; a run kee
 CREATE TABLE flowctl.flow_grant (
     flow_id         uuid        NOT NULL REFERENCES flowctl.flow ON DELETE CASCADE,
     role            regrole     NOT NULL,
-    granted_by      regrole     NOT NULL,
+    granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (flow_id, role)
 );
@@ -40,10 +40,55 @@ COMMENT ON TABLE flowctl.flow_grant IS 'who besides the owner may start a flow (
 
 CREATE TABLE flowctl.author (
     role            regrole     PRIMARY KEY,
-    granted_by      regrole     NOT NULL,
+    granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE flowctl.author IS 'who may define flows (flowctl.grant_author)';
+
+-- The three columns above that hold a role give it a right. Each role is recorded as a shared dependency of the column, so
+-- that it cannot be dropped from under them (role_dependency.hpp). ALWAYS: also where a restore or a replica writes.
+CREATE FUNCTION flowctl.depend_on_role() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_depend_on_role';
+COMMENT ON FUNCTION flowctl.depend_on_role() IS 'internal: trigger function of the tables that give roles rights';
+REVOKE ALL ON FUNCTION flowctl.depend_on_role() FROM PUBLIC;
+
+CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF owner OR DELETE ON flowctl.flow
+    FOR EACH ROW EXECUTE FUNCTION flowctl.depend_on_role();
+CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl.flow_grant
+    FOR EACH ROW EXECUTE FUNCTION flowctl.depend_on_role();
+CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl.author
+    FOR EACH ROW EXECUTE FUNCTION flowctl.depend_on_role();
+ALTER TABLE flowctl.flow ENABLE ALWAYS TRIGGER depend_on_role;
+ALTER TABLE flowctl.flow_grant ENABLE ALWAYS TRIGGER depend_on_role;
+ALTER TABLE flowctl.author ENABLE ALWAYS TRIGGER depend_on_role;
+COMMENT ON TRIGGER depend_on_role ON flowctl.flow IS 'keeps the owner from being dropped';
+COMMENT ON TRIGGER depend_on_role ON flowctl.flow_grant IS 'keeps who may start a flow from being dropped';
+COMMENT ON TRIGGER depend_on_role ON flowctl.author IS 'keeps authors from being dropped';
+
+-- These four say who may do what, and members of pg_write_all_data could write to them.
+CREATE FUNCTION flowctl.only_engine_writes() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_only_engine_writes';
+COMMENT ON FUNCTION flowctl.only_engine_writes() IS 'internal: trigger function of the tables that hold flows and rights';
+REVOKE ALL ON FUNCTION flowctl.only_engine_writes() FROM PUBLIC;
+
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.flow
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.flow ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.flow IS 'refuses whoever has not the privileges of the table''s owner';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.flow_version
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.flow_version ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.flow_version IS 'refuses whoever has not the privileges of the table''s owner';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.flow_grant
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.flow_grant ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.flow_grant IS 'refuses whoever has not the privileges of the table''s owner';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.author
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.author ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.author IS 'refuses whoever has not the privileges of the table''s owner';
 
 -- One row per run: inserted in the transaction that starts it, updated once, when it ends.
 CREATE TABLE flowctl.run (
@@ -82,6 +127,7 @@ COMMENT ON TABLE flowctl.run IS 'runs: who started what, when, with which input,
 CREATE INDEX run_open ON flowctl.run (start_xid) WHERE status = 'RUNNING';
 COMMENT ON INDEX flowctl.run_open IS 'finds the open runs of recent transactions for the worker''s sweep';
 CREATE INDEX run_flow ON flowctl.run (flow_id, started_at);
+COMMENT ON INDEX flowctl.run_flow IS 'finds the runs of a flow, latest last';
 
 CREATE TABLE flowctl.run_all PARTITION OF flowctl.run FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
 COMMENT ON TABLE flowctl.run_all IS 'the leaf that takes every run';
@@ -105,6 +151,7 @@ CREATE TABLE flowctl.frame (
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE flowctl.frame IS 'the state of each open run, as the machine saves it';
 CREATE INDEX frame_due ON flowctl.frame (due_at) WHERE due_at IS NOT NULL;
+COMMENT ON INDEX flowctl.frame_due IS 'finds the runs whose timers fire next';
 
 -- Append-only. A payload is stored once: an event whose payload stands in an earlier event names that event.
 CREATE TABLE flowctl.history_event (
@@ -182,6 +229,7 @@ CREATE TABLE flowctl.token_revocation (
     message         text
 );
 CREATE INDEX token_revocation_run ON flowctl.token_revocation (run_id);
+COMMENT ON INDEX flowctl.token_revocation_run IS 'finds the receipts of a run';
 COMMENT ON TABLE flowctl.token_revocation IS 'receipts of revocation (RFC 7009) at the end of runs';
 
 -- What others want of a run; its worker carries it out and deletes the row.

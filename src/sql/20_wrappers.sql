@@ -4,13 +4,13 @@
 -- creates servers, or grants USAGE on the wrapper to who may.
 
 CREATE FUNCTION flowctl.flowctl_http_validator(options text[], catalog oid) RETURNS void
-    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'flowctl_http_validator';
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'flowctl_http_validator';
 REVOKE ALL ON FUNCTION flowctl.flowctl_http_validator(text[], oid) FROM PUBLIC;
 COMMENT ON FUNCTION flowctl.flowctl_http_validator(text[], oid) IS
     'checks the options of flowctl_http servers; called by CREATE SERVER and ALTER SERVER';
 
 CREATE FUNCTION flowctl.flowctl_oidc_validator(options text[], catalog oid) RETURNS void
-    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'flowctl_oidc_validator';
+    LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'flowctl_oidc_validator';
 REVOKE ALL ON FUNCTION flowctl.flowctl_oidc_validator(text[], oid) FROM PUBLIC;
 COMMENT ON FUNCTION flowctl.flowctl_oidc_validator(text[], oid) IS
     'checks the options of flowctl_oidc servers and of their user mappings; called by CREATE and ALTER of these';

@@ -71,6 +71,12 @@ $two->query("SELECT 1");
 like($two->{stderr}, qr/cannot drop flow "both" because triggers start it/, 'a flow is not dropped under a new trigger');
 $two->{stderr} = '';
 
+# A definition does not wait for a trigger that is being created: who may only start a flow holds nobody up.
+$one->query_safe("BEGIN; CREATE TRIGGER again AFTER INSERT ON app.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('both')");
+is($node->safe_psql('postgres', "SET lock_timeout = '30s'; SELECT flowctl.define_flow('both', " . definition('three') . ')'),
+	'3', 'a flow is redefined under a new trigger');
+$one->query_safe('ROLLBACK');
+
 # And the other way round: the trigger waits and finds no flow.
 $one->query_safe("BEGIN; SELECT flowctl.drop_flow('undone')");
 $two->query_until(qr/asked/, "\\echo asked\nCREATE TRIGGER undone AFTER INSERT ON app.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('undone');\n");

@@ -1,9 +1,9 @@
 // advance(): an event comes in, time passes, states run until every branch waits for something; see
 // runner.hpp.
 //
-// One call does a bounded number of transitions, then hands back with next_due = now, so that a flow that
-// loops without waiting does not hold up other runs; the history limit ends it. An exception in here ends the
-// run with its reason.
+// One call does a bounded number of transitions, and fewer when they evaluate or record much; then it hands
+// back with next_due = now, so that a flow that loops without waiting neither holds up other runs nor piles
+// up what is to be written; the history limit ends it. An exception in here ends the run with its reason.
 #include <algorithm>
 #include <utility>
 
@@ -14,7 +14,9 @@ namespace flowctl::machine {
 namespace {
 
 // Entering a state and doing its work are two.
-constexpr int kTransitionsPerCall = 2'000;
+constexpr int kTransitionsPerCall = 1'000;
+constexpr std::uint64_t kStepsPerCall = 1'000'000;      // of evaluation, tens of milliseconds
+constexpr std::size_t kBytesPerCall = 4 * 1024 * 1024;  // evaluated and recorded
 
 }  // namespace
 
@@ -75,7 +77,7 @@ void Runner::resume() {
 void Runner::time_passed() {
     if (frame_.deadline && *frame_.deadline <= now_) return time_out_run();
     bool fired = false;
-    for (int i = 0; i < kTransitionsPerCall && !ended() && !history_full_; ++i) {
+    for (int i = 0; i < kTransitionsPerCall && may_go_on(); ++i) {
         BranchFrame* branch = next_due();
         if (branch == nullptr) break;
         fired = true;
@@ -133,8 +135,17 @@ BranchFrame* Runner::next_due() {
     return due && *due <= now_ ? &frame_.top : nullptr;
 }
 
+bool Runner::may_go_on() const {
+    return steps_ < kStepsPerCall && bytes_ < kBytesPerCall && !ended() && !history_full_;
+}
+
+void Runner::spend(Evaluator& evaluator) {
+    steps_ += evaluator.budget().steps_used();
+    bytes_ += evaluator.budget().bytes_used();
+}
+
 void Runner::run_on() {
-    for (int i = 0; i < kTransitionsPerCall && !ended() && !history_full_; ++i) {
+    for (int i = 0; i < kTransitionsPerCall && may_go_on(); ++i) {
         BranchFrame* branch = next_runnable();
         if (branch == nullptr) return;
         if (frame_.deadline && *frame_.deadline <= now_) return time_out_run();

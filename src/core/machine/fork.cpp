@@ -131,6 +131,7 @@ void Runner::join(BranchFrame& parent) {
     bury_fork(parent);
     Evaluator evaluator(run_, parent, random_);
     complete(parent, evaluator, result, std::nullopt);
+    spend(evaluator);
 }
 
 void Runner::fail_branch(BranchFrame& branch, const Failure& failure) {

@@ -123,6 +123,7 @@ std::optional<Failure> Runner::take_item(BranchFrame& parent, BranchFrame& child
     if (map.item_selector) {
         Evaluator of_item(run_, parent, random_, &item);
         auto input = of_item.apply(map.item_selector, selected.value());
+        spend(of_item);
         if (!input.ok()) return input.error();
         child.input.value = std::move(input).value();
     }

@@ -22,6 +22,7 @@ HistoryEvent& Runner::append(std::int64_t previous, std::string_view type, json:
         if (payload->event == kNoEvent) {
             event.payload = payload->value;
             payload->event = event.id;
+            bytes_ += json::dumped_size(payload->value);
         } else {
             event.payload_ref = payload->event;
         }

@@ -48,6 +48,9 @@ class Runner {
     void end_run(Status status);
     BranchFrame* next_runnable();
     BranchFrame* next_due();
+    // Whether this call may do another transition.
+    bool may_go_on() const;
+    void spend(Evaluator& evaluator);
     bool ended() const { return frame_.status != Status::Running; }
 
     // resolve.cpp
@@ -57,6 +60,7 @@ class Runner {
     // work.cpp: visits of states
     void enter(BranchFrame& branch);
     void work(BranchFrame& branch);
+    void work_as(asl::StateType type, BranchFrame& branch, Evaluator& evaluator);
     void work_pass(BranchFrame& branch, Evaluator& evaluator);
     void work_task(BranchFrame& branch, Evaluator& evaluator);
     void work_choice(BranchFrame& branch, Evaluator& evaluator);
@@ -131,6 +135,9 @@ class Runner {
     Step step_;
     BranchFrame* current_ = nullptr;  // whose state is being worked on, for crash()
     bool history_full_ = false;
+    // What this call has used, to bound it.
+    std::uint64_t steps_ = 0;
+    std::size_t bytes_ = 0;
     // What is over, until this call ends.
     std::vector<std::map<std::size_t, BranchFrame>::node_type> dead_branches_;
     std::vector<ForkPointer> dead_forks_;

@@ -56,7 +56,12 @@ void Runner::enter(BranchFrame& branch) {
 void Runner::work(BranchFrame& branch) {
     ++branch.attempt;
     Evaluator evaluator(run_, branch, random_);
-    switch (branch.definition->type()) {
+    work_as(branch.definition->type(), branch, evaluator);
+    spend(evaluator);
+}
+
+void Runner::work_as(asl::StateType type, BranchFrame& branch, Evaluator& evaluator) {
+    switch (type) {
         case asl::StateType::Pass:
             return work_pass(branch, evaluator);
         case asl::StateType::Task:

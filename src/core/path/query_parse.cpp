@@ -205,7 +205,7 @@ class Parser : public Scanner {
         do {
             skip_blanks();
             if (peek() != '\'' && peek() != '"') fail("a quoted name is missing");
-            step.names.push_back(quoted());
+            step.names.push_back(in_quotes());
             skip_blanks();
         } while (take_if(','));
         step.kind = step.names.size() == 1 ? Step::Kind::Member : Step::Kind::Members;

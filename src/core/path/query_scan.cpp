@@ -3,7 +3,7 @@
 
 namespace flowctl::path {
 
-std::string Scanner::quoted() {
+std::string Scanner::in_quotes() {
     const std::size_t from = at_;
     const char quote = take();
     std::string out;
@@ -59,7 +59,7 @@ std::string Scanner::unicode_escape() {
 
 json::Value Scanner::literal() {
     const char c = peek();
-    if (c == '\'' || c == '"') return json::Value::string(quoted());
+    if (c == '\'' || c == '"') return json::Value::string(in_quotes());
     const std::size_t from = at_;
     if (c == '[' || c == '{') {
         skip_json();
@@ -81,7 +81,7 @@ void Scanner::skip_json() {
         if (at_end()) fail_at(from, "a literal is not closed");
         const char c = peek();
         if (c == '"' || c == '\'') {
-            (void)quoted();
+            (void)in_quotes();
             continue;
         }
         if (c == '[' || c == '{') ++open;
@@ -101,7 +101,7 @@ json::Value Scanner::read_json(std::size_t from, std::string_view written) const
             text.push_back(written[++i]);
         } else if (c == '\'' && !in_double) {
             Scanner inner(written.substr(i));
-            json::dump(json::Value::string(inner.quoted()), text);
+            json::dump(json::Value::string(inner.in_quotes()), text);
             i += inner.position() - 1;
         } else {
             text.push_back(c);

@@ -64,7 +64,7 @@ class Scanner {
     }
 
     // A string in either quotes; a backslash keeps the next character, or escapes as JSON does.
-    std::string quoted();
+    std::string in_quotes();
     // A literal of a filter: a string, a number, true, false, null, a JSON array or object.
     json::Value literal();
 

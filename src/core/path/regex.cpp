@@ -148,7 +148,7 @@ class RegexCompiler {
             skip_comments();
             if (at_ >= text_.size() || peek() == '|' || peek() == ')') return all;
             if (take_if("\\Q")) {
-                quoted(all);
+                in_quotes(all);
                 continue;
             }
             all.children.push_back(repeated(atom()));
@@ -156,7 +156,7 @@ class RegexCompiler {
     }
 
     // \Q...\E: characters as they are; what follows repeats the last of them.
-    void quoted(Tree& all) {
+    void in_quotes(Tree& all) {
         const std::size_t before = all.children.size();
         while (at_ < text_.size() && !take_if("\\E"))
             all.children.push_back(character(decode_utf8(text_, at_)));

@@ -63,12 +63,18 @@ static Statement load_runs_sql(R"(
          LEFT JOIN flowctl.frame f ON f.run_id = r.run_id)",
                                {UUIDARRAYOID});
 
-std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids) {
+LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes) {
     Rows rows = spi.run(load_runs_sql, std::move(Params().uuids(ids)));
-    std::vector<StoredRun> runs;
-    runs.reserve(rows.size());
+    LoadedRuns loaded;
+    loaded.runs.reserve(rows.size());
+    std::size_t bytes = 0;
     for (std::size_t i = 0; i < rows.size(); i++) {
-        StoredRun& run = runs.emplace_back();
+        // Large values of the result are still references; they are fetched here.
+        if (bytes >= max_bytes) {
+            loaded.later.push_back(rows.uuid(i, 0));
+            continue;
+        }
+        StoredRun& run = loaded.runs.emplace_back();
         run.run_id = rows.uuid(i, 0);
         run.flow_id = rows.uuid(i, 1);
         run.flow = rows.text(i, 2);
@@ -86,8 +92,9 @@ std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids) {
         run.redrive_count = rows.int4(i, 14);
         run.redriven_at = rows.optional_timestamp(i, 15);
         run.frame = rows.optional_text(i, 16);
+        bytes += run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
     }
-    return runs;
+    return loaded;
 }
 
 static Statement save_frames_sql(R"(
@@ -197,8 +204,8 @@ static Statement find_fresh_since_sql(R"(
                                       {TEXTOID});
 static Statement find_interrupted_sql("SELECT run_id FROM flowctl.frame WHERE phase = 'RUNNING' ORDER BY run_id", {});
 static Statement find_due_sql(R"(
-    SELECT run_id FROM flowctl.frame WHERE due_at <= $1 ORDER BY due_at LIMIT $2)",
-                              {TIMESTAMPTZOID, INT8OID});
+    SELECT run_id, due_at FROM flowctl.frame WHERE due_at <= $1 AND bucket % $2 = $3 ORDER BY due_at LIMIT $4)",
+                              {TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID});
 
 namespace {
 std::vector<Uuid> first_column(const Rows& rows) {
@@ -216,20 +223,29 @@ std::vector<Uuid> find_fresh(Spi& spi, const SweepPosition& position) {
 
 std::vector<Uuid> find_interrupted(Spi& spi) { return first_column(spi.run(find_interrupted_sql)); }
 
-std::vector<Uuid> find_due(Spi& spi, std::int64_t horizon, std::int64_t limit) {
-    return first_column(spi.run(find_due_sql, std::move(Params().timestamp(horizon).int8(limit))));
+std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit) {
+    Params params;
+    params.timestamp(horizon).int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit));
+    Rows rows = spi.run(find_due_sql, std::move(params));
+    std::vector<DueRun> runs;
+    runs.reserve(rows.size());
+    for (std::size_t i = 0; i < rows.size(); i++) runs.push_back({rows.uuid(i, 0), rows.timestamp(i, 1)});
+    return runs;
 }
 
 static Statement find_controls_sql(R"(
-    SELECT control_id, run_id, error, cause FROM flowctl.control ORDER BY control_id LIMIT 1000)",
-                                   {});
+    SELECT control_id, run_id, error, cause FROM flowctl.control
+    WHERE pg_catalog.get_byte(pg_catalog.uuid_send(run_id), 15) % 64 % $1 = $2
+    ORDER BY control_id LIMIT $3)",
+                                   {INT4OID, INT4OID, INT8OID});
 static Statement delete_controls_sql("DELETE FROM flowctl.control WHERE control_id = ANY ($1)", {INT8ARRAYOID});
 static Statement insert_stop_sql(R"(
     INSERT INTO flowctl.control (run_id, kind, error, cause, requested_by) VALUES ($1, 'stop', $2, $3, $4::regrole))",
                                  {UUIDOID, TEXTOID, TEXTOID, OIDOID});
 
-std::vector<Control> find_controls(Spi& spi) {
-    Rows rows = spi.run(find_controls_sql);
+std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t limit) {
+    Rows rows = spi.run(find_controls_sql,
+                        std::move(Params().int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit))));
     std::vector<Control> controls;
     for (std::size_t i = 0; i < rows.size(); i++)
         controls.push_back({rows.int8(i, 0), rows.uuid(i, 1), rows.optional_text(i, 2), rows.optional_text(i, 3)});

@@ -71,8 +71,13 @@ struct StoredRun {
     std::optional<std::int64_t> redriven_at;
     std::optional<std::string> frame;  // absent: not begun
 };
-// The runs that are there; ids whose row is not visible are left out.
-std::vector<StoredRun> load_runs(Spi& spi, const std::vector<Uuid>& ids);
+// The runs that are there; ids whose row is not visible are left out. What is over max_bytes, but for the first, is not
+// read: those ids are in `later`.
+struct LoadedRuns {
+    std::vector<StoredRun> runs;
+    std::vector<Uuid> later;
+};
+LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes);
 
 struct FrameRow {
     Uuid run_id{};
@@ -101,7 +106,7 @@ void forget_payloads(Spi& spi, const std::vector<Uuid>& ids);
 // Ends a run that the machine cannot carry on: history closes with ExecutionFailed, the frame goes.
 void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause, bool with_history);
 
-// What a sweep finds, each at most `limit` ids.
+// What a sweep finds.
 struct SweepPosition {
     std::optional<std::string> snapshot;  // pg_snapshot text; absent: look at every open run
 };
@@ -110,8 +115,12 @@ std::string current_snapshot(Spi& spi);
 std::vector<Uuid> find_fresh(Spi& spi, const SweepPosition& position);
 // Runs whose frame is in phase RUNNING: calls are to be repeated. For the start of a worker.
 std::vector<Uuid> find_interrupted(Spi& spi);
-// Parked runs that are due before `horizon`.
-std::vector<Uuid> find_due(Spi& spi, std::int64_t horizon, std::int64_t limit);
+// Runs of a shard that are due before `horizon`, the earliest first.
+struct DueRun {
+    Uuid run_id{};
+    std::int64_t due_at = 0;
+};
+std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit);
 
 struct Control {
     std::int64_t control_id = 0;
@@ -119,7 +128,8 @@ struct Control {
     std::optional<std::string> error;
     std::optional<std::string> cause;
 };
-std::vector<Control> find_controls(Spi& spi);
+// Requests about the runs of a shard, the oldest first.
+std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t limit);
 void delete_controls(Spi& spi, const std::vector<std::int64_t>& ids);
 void insert_stop(Spi& spi, const Uuid& run_id, const std::optional<std::string>& error,
                  const std::optional<std::string>& cause, Oid requested_by);

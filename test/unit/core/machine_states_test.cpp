@@ -249,6 +249,38 @@ TEST(MachineLimits, ALoopHasToComeBackForMore) {
     EXPECT_EQ(run.status(), Status::Aborted);
 }
 
+TEST(MachineLimits, ALoopThatRecordsMuchComesBackSooner) {
+    TestRun run(states("A", R"("A": {"Type": "Pass", "Parameters": {"b.$": "$.b"}, "Next": "B"},
+                               "B": {"Type": "Choice", "Default": "A", "Choices": [
+                                   {"Variable": "$.x", "IsPresent": true, "Next": "C"}]}, "C": {"Type": "Succeed"})"),
+                R"({"b": ")" + std::string(200'000, 'y') + R"("})");
+    run.start();
+    for (int i = 0; i < 5; ++i) {
+        std::size_t bytes = 0;
+        for (const auto& event : run.step.history)
+            bytes += event.payload ? json::dumped_size(*event.payload) : 0;
+        EXPECT_LE(bytes, 5'000'000u);
+        EXPECT_GT(bytes, 0u);
+        EXPECT_EQ(run.step.next_due, run.now.at);
+        run.tick();
+    }
+}
+
+TEST(MachineLimits, ALoopThatEvaluatesMuchComesBackSooner) {
+    std::string items = "[0";
+    for (int i = 1; i < 20'000; ++i)
+        items += "," + std::to_string(i % 10);
+    TestRun run(states("A", R"("A": {"Type": "Pass", "Parameters": {"n.$": "$.items[?(@ == 77)]"},
+                                     "ResultPath": "$.n", "Next": "B"},
+                               "B": {"Type": "Choice", "Default": "A", "Choices": [
+                                   {"Variable": "$.x", "IsPresent": true, "Next": "C"}]}, "C": {"Type": "Succeed"})"),
+                R"({"items": )" + items + "]}");
+    run.start();
+    EXPECT_EQ(run.status(), Status::Running);
+    EXPECT_EQ(run.step.next_due, run.now.at);
+    EXPECT_LT(run.step.history.size(), 200u);
+}
+
 TEST(MachineTimeout, OfTheFlow) {
     TestRun run(
         R"({"TimeoutSeconds": 60, "StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 100, "End": true}}})");

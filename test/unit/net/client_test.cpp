@@ -272,6 +272,18 @@ TEST_F(Calls, EchoOfTheTokenBeforeTheFreshOne) {
     EXPECT_EQ(run(request(server.url("/x"))).body, "old [redacted] new [redacted] other " + token(3));
 }
 
+// One endpoint of a run tells what it got to another, which has no credential; other runs' tokens are not looked for.
+TEST_F(Calls, EchoOfAnotherCallsToken) {
+    TestServer server([](const Seen&) { return Reply{200, "kept " + token(1), {{"X-Kept", token(1)}}, "OK"}; });
+    EXPECT_EQ(run(request(server.url("/x"))).body, "kept [redacted]");
+    Request plain = request(server.url("/y"));
+    plain.credential.reset();
+    const Response response = run(std::move(plain));
+    EXPECT_EQ(response.body, "kept [redacted]");
+    for (const auto& [name, value] : response.headers)
+        EXPECT_EQ(value.find(token(1)), value.npos) << name;
+}
+
 TEST_F(Calls, RetryAfter) {
     TestServer server([](const Seen&) { return Reply{503, "", {{"Retry-After", "7"}}, "Busy"}; });
     const Response response = run(request(server.url("/x")));

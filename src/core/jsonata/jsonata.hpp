@@ -1,0 +1,61 @@
+// JSONata: the query and transformation language of jsonata.org, as the reference implementation 2.2.2 evaluates it.
+//
+// An expression is compiled once into an immutable program that any number of evaluations share; an evaluation
+// keeps everything it builds in one arena that dies with it. Time, randomness and limits come in as arguments, so
+// the same call gives the same answer.
+// Invariant: whatever an expression and its input are, compile() and evaluate() end in a value, an Error or
+// BudgetExceeded; the stack they use is bounded by the depth of the budget.
+//
+// Called by src/core/asl and src/core/machine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/budget.hpp"
+#include "core/json.hpp"
+#include "core/random.hpp"
+#include "core/result.hpp"
+
+namespace flowctl::jsonata {
+
+struct Program;
+
+// What the reference implementation throws: a code, where, at which token, and the sentence for it.
+struct Error {
+    std::string code;          // "T2001"
+    std::size_t position = 0;  // in UTF-16 code units, after the token; 0 when there is none
+    std::string token;
+    std::string message;
+};
+
+// What an evaluation takes from outside.
+struct Environment {
+    std::int64_t now_milliseconds = 0;  // since 1970, for $now() and $millis()
+    Random& random;
+    Budget& budget;
+    bool allow_eval = true;  // false: $eval() is no function
+};
+
+class Expression {
+  public:
+    // Nesting of an expression, and the length of its text.
+    static constexpr unsigned kMaxDepth = 1000;
+    static constexpr std::size_t kMaxBytes = 1024 * 1024;
+
+    static Result<Expression, Error> compile(std::string_view text);
+
+    // `input` nullptr is undefined. `bindings` is an object: its members are variables. The result nullopt is undefined;
+    // a function becomes the empty string, as the reference's serialisation does.
+    Result<std::optional<json::Value>, Error> evaluate(const json::Value* input, const json::Value& bindings,
+                                                       const Environment& environment) const;
+
+  private:
+    explicit Expression(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+    std::shared_ptr<const Program> program_;
+};
+
+}  // namespace flowctl::jsonata

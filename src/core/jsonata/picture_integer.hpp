@@ -1,0 +1,43 @@
+// Pictures of integers: 1,234 as "#,##0", MMXVIII as "I", "twenty-third" as "w;o".
+//
+// Used by $formatInteger and $parseInteger, and by the components of dates.
+// Private to src/core/jsonata.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/budget.hpp"
+
+namespace flowctl::jsonata {
+
+struct IntegerPicture {
+    enum class Primary : std::uint8_t { Decimal, Letters, Roman, Words, Sequence };
+    enum class Case : std::uint8_t { Upper, Lower, Title };
+    struct Separator {
+        std::size_t position;  // in digits from the right
+        char32_t character;
+    };
+    Primary primary = Primary::Decimal;
+    Case letters = Case::Lower;
+    bool ordinal = false;
+    char32_t zero = '0';
+    std::size_t mandatory = 0;
+    std::size_t optional = 0;
+    bool has_digits = false;    // a decimal pattern: mandatory and optional mean something
+    std::size_t regular = 0;    // every so many digits there is a separator
+    std::vector<Separator> separators;
+    std::size_t parse_width = 0;  // exactly so many digits
+    std::string token;            // of a sequence
+};
+
+// Throws Raised.
+IntegerPicture analyse_integer_picture(std::string_view picture);
+std::string format_integer(double value, const IntegerPicture& picture, Budget& budget);
+// The pattern of texts that it can be, and what such a text is worth; NaN when it is nothing.
+std::string integer_pattern(const IntegerPicture& picture);
+double parse_integer(std::string_view text, const IntegerPicture& picture);
+
+}  // namespace flowctl::jsonata

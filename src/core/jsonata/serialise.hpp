@@ -1,0 +1,33 @@
+// Values to JSON and to text, and comparing them.
+//
+// Private to src/core/jsonata.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/jsonata/value.hpp"
+
+namespace flowctl::jsonata {
+
+// The result as the caller gets it: functions are "", undefined inside of arrays is null and inside of objects absent,
+// numbers that JSON does not have are null.
+json::Value to_json(const Value& value, Budget& budget);
+
+// As $string() does; not for undefined.
+std::string to_string(const Value& value, bool pretty, Budget& budget);
+
+// For messages: never throws, and long values are cut.
+std::string brief_json(const Value& value);
+
+std::string number_to_string(double number);
+
+// $boolean() of anything but undefined, which is false here.
+bool to_boolean(const Value& value, Budget& budget);
+
+bool deep_equal(const Value& a, const Value& b, Budget& budget);
+
+// The number, if it is one; throws Raised D1001 when it is infinite.
+bool is_numeric(const Value& value);
+
+}  // namespace flowctl::jsonata

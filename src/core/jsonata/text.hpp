@@ -1,0 +1,32 @@
+// Text as the reference sees it: code points for functions, UTF-16 units for positions.
+//
+// Texts are UTF-8 in which, inside of an evaluation only, a lone surrogate may stand as three bytes, because
+// escapes and slices can make one.
+//
+// Private to src/core/jsonata.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace flowctl::jsonata {
+
+// Bytes of the character that begins with `lead`.
+inline std::size_t width_of(char lead) noexcept {
+    const auto c = static_cast<unsigned char>(lead);
+    return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+void append_utf8(char32_t c, std::string& out);
+std::size_t count_characters(std::string_view text) noexcept;
+std::size_t utf16_length(std::string_view text) noexcept;
+// Byte offset of the n-th character; the text's size beyond the last.
+std::size_t offset_of_character(std::string_view text, std::size_t n) noexcept;
+bool has_lone_surrogate(std::string_view text) noexcept;
+// Lone surrogates replaced by U+FFFD.
+std::string well_formed(std::string_view text);
+// As JSON.stringify writes it.
+void append_quoted(std::string_view text, std::string& out);
+
+}  // namespace flowctl::jsonata

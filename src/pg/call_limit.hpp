@@ -1,0 +1,19 @@
+// How many calls a worker has under way at once: flowctl.max_calls, or what its file descriptors allow.
+//
+// An open connection is a descriptor. A worker that took all of them would fail calls that it could make
+// later, and the server could not open its own files in it. So a part of the limit stays free for tables, WAL
+// and name resolution.
+//
+// Called by worker and engine.
+#pragma once
+
+#include <cstddef>
+
+namespace flowctl::pg {
+
+// Raises the process's limit as far as the system lets it. Before the first call_limit().
+void raise_descriptor_limit() noexcept;
+
+std::size_t call_limit() noexcept;  // at least 1; follows SIGHUP
+
+}  // namespace flowctl::pg
