@@ -374,6 +374,8 @@ TEST(Map, OutputsArriveInAnyOrderAndAreStoredInBlocks) {
     run.limits.max_map_concurrency = 0;
     run.save_between_steps = true;
     run.start();
+    while (run.step.next_due && *run.step.next_due <= run.now.at)
+        run.give(machine::TimerFired{});
     ASSERT_EQ(run.calls.size(), 600u);
     // The last first, then every seventh, so that blocks fill up out of order and with holes.
     std::reverse(run.calls.begin(), run.calls.end());
