@@ -25,6 +25,8 @@ constexpr std::int64_t kMaxTurnMicros = 50'000;         // of advancing; what is
 constexpr std::size_t kMaxDueLoaded = 10'000;           // parked runs, at once
 constexpr std::size_t kMaxControls = 500;               // fewer than a turn takes
 constexpr std::int64_t kNever = INT64_MAX;
+constexpr std::size_t kMaxInLineLive = 1'000;           // runs whose call waits for room; more are parked
+constexpr std::size_t kMaxBegunInCongestion = 16;       // in a turn: most would only join the line, others must go on
 constexpr std::size_t kMaxVersions = 1'000;             // compiled and cached
 
 // Runs that are due within it are held in memory; sweeps, which load the others, come more often.
@@ -125,14 +127,19 @@ void Engine::sweep() {
     if (due || look) poked_ = controls.size() == kMaxControls;
 }
 
+std::optional<http_task::Pending> Engine::forget_request(std::uint64_t request_id) {
+    auto request = pending_.extract(request_id);
+    if (request.empty()) return std::nullopt;
+    lanes_.end(request.mapped().lane);
+    return std::move(request.mapped());
+}
+
 void Engine::collect_responses() {
     while (auto response = client_.next_completed()) {
-        const auto found = pending_.find(response->id);
-        if (found == pending_.end()) continue;
-        const http_task::Pending pending = std::move(found->second);
-        pending_.erase(found);
-        http_task::Interpreted result = http_task::interpret(pending, std::move(*response), now_micros());
-        queue_.push_back({pending.run_id, std::move(result.event), std::move(result.outcome), 0});
+        const std::optional<http_task::Pending> pending = forget_request(response->id);
+        if (!pending) continue;
+        http_task::Interpreted result = http_task::interpret(*pending, std::move(*response), now_micros());
+        queue_.push_back({pending->run_id, std::move(result.event), std::move(result.outcome), 0});
     }
 }
 
@@ -165,16 +172,21 @@ void Engine::collect_timers() {
 // other; new work waits while all calls are taken.
 std::vector<Engine::Item> Engine::take_items() {
     std::vector<Item> items;
-    const std::size_t room = call_limit();
-    const auto may_begin = [&] {
-        return !fresh_.empty() && pending_.size() < room && pending_.size() + items.size() < room + kMaxItems / 2;
-    };
-    while (items.size() < kMaxItems && (!queue_.empty() || may_begin())) {
+    for (const Uuid& id : lanes_.take_ready()) {
+        if (live_.find(id) != nullptr)
+            items.push_back({id, machine::Resumed{}, std::nullopt, 0});
+        else
+            items.push_back({id, std::nullopt, std::nullopt, 0});
+    }
+    const std::size_t most = items.size() + kMaxItems;
+    std::size_t may_begin = lanes_.waiting() < kMaxInLineLive ? kMaxItems : kMaxBegunInCongestion;
+    while (items.size() < most && (!queue_.empty() || (!fresh_.empty() && may_begin > 0))) {
         if (!queue_.empty()) {
             items.push_back(std::move(queue_.front()));
             queue_.pop_front();
         }
-        if (may_begin()) {
+        if (!fresh_.empty() && may_begin > 0) {
+            may_begin--;
             items.push_back({fresh_.front(), std::nullopt, std::nullopt, 0});
             fresh_known_.erase(fresh_.front());
             fresh_.pop_front();
@@ -206,7 +218,7 @@ bool Engine::turn() {
     turns_++;
     events_ += static_cast<std::int64_t>(items.size());
     last_turn_at_ = now_micros();
-    return !queue_.empty() || poked_ || (!fresh_.empty() && pending_.size() < call_limit());
+    return !queue_.empty() || poked_ || !fresh_.empty() || lanes_.has_ready();
 }
 
 long Engine::sleep_ms() {
@@ -393,10 +405,12 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
     while (!events.empty() && !working.ended()) {
         const machine::Now now{now_micros(), pg_prng_uint64(&pg_global_prng_state)};
         machine::Step step = machine::advance(*run.version->flow, run.context, limits, working.frame, events.front(), now);
+        const bool resumed = std::holds_alternative<machine::Resumed>(events.front());
         events.pop_front();
         working.next_due = step.next_due;
         if (!step.accepted) continue;
-        working.changed = true;
+        // Giving calls again changes nothing that is stored.
+        working.changed = working.changed || !resumed || !step.history.empty();
         if (!run.express)
             for (machine::HistoryEvent& event : step.history) {
                 if (run.version->keep_data == KeepData::None) event.payload.reset();
@@ -408,19 +422,33 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
                 batch.drop_call(run.id, cancel->id);
                 continue;
             }
-            machine::Call& call = std::get<machine::Call>(effect);
-            const std::int32_t sending =
-                run.resumed ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id)) : 1;
-            auto prepared = http_task::prepare(run, call, now.at, sending);
-            if (auto* refusal = std::get_if<http_task::Refusal>(&prepared))
-                events.push_back(machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
-            else
-                batch.calls.push_back(std::get<http_task::Prepared>(std::move(prepared)));
+            call(spi, run, std::move(std::get<machine::Call>(effect)), events, batch);
         }
         working.outcome = std::move(step.outcome);
         working.phase = step.phase;
         working.current_state = std::move(step.current_state);
     }
+}
+
+// Prepares a call, puts its run in line, or fails its task; a call that is under way is given again after Resumed.
+void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machine::Event>& events, Batch& batch) {
+    if (run.calls.contains(call.id) || batch.begun_calls.contains({run.id, call.id})) return;
+    const std::string lane = http_task::lane_of(call);
+    std::size_t& planned = batch.planned[lane];
+    if (!lanes_.has_room(lane, planned, batch.calls.size())) {
+        batch.in_line.emplace_back(lane, run.id);
+        return;
+    }
+    const std::int32_t sending =
+        run.resumed ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id)) : 1;
+    auto prepared = http_task::prepare(run, call, now_micros(), sending);
+    if (auto* refusal = std::get_if<http_task::Refusal>(&prepared)) {
+        events.push_back(machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
+        return;
+    }
+    planned++;
+    batch.begun_calls.emplace(run.id, call.id);
+    batch.calls.push_back(std::get<http_task::Prepared>(std::move(prepared)));
 }
 
 void Engine::write(Spi& spi, Batch& batch) {
@@ -498,7 +526,7 @@ void Engine::carry_out(Batch& batch) {
         if (run == nullptr) continue;
         if (const auto call = run->calls.find(call_id); call != run->calls.end()) {
             client_.cancel(call->second);
-            pending_.erase(call->second);
+            forget_request(call->second);
             run->calls.erase(call);
         }
     }
@@ -508,14 +536,22 @@ void Engine::carry_out(Batch& batch) {
         const std::uint64_t request_id = next_request_++;
         call.request.id = request_id;
         run->calls[call.pending.call_id] = request_id;
+        run->in_line = false;
+        lanes_.begin(call.pending.lane);
         pending_.emplace(request_id, std::move(call.pending));
         client_.start(std::move(call.request));
+    }
+    for (const auto& [lane, run_id] : batch.in_line) {
+        LiveRun* run = live_.find(run_id);
+        if (run == nullptr) continue;
+        run->in_line = true;
+        lanes_.wait(lane, run_id);
     }
     for (const Uuid& id : batch.ended) {
         if (LiveRun* run = live_.find(id)) {
             for (const auto& [call_id, request_id] : run->calls) {
                 client_.cancel(request_id);
-                pending_.erase(request_id);
+                forget_request(request_id);
             }
             live_.remove(id);
         }
@@ -531,6 +567,7 @@ void Engine::park(const Batch& batch) {
     for (const auto& [id, working] : batch.working) {
         LiveRun* run = live_.find(id);
         if (run == nullptr || run->express || !run->calls.empty()) continue;
+        if (run->in_line && lanes_.waiting() <= kMaxInLineLive) continue;
         if (!run->due || *run->due > horizon) live_.remove(id);
     }
 }

@@ -25,6 +25,7 @@
 
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
+#include "pg/call_lanes.hpp"
 #include "pg/http_task.hpp"
 #include "pg/live_runs.hpp"
 #include "pg/shmem.hpp"
@@ -81,6 +82,8 @@ class Engine {
     std::optional<Failure> try_items(const std::vector<Item>& items, bool alone);
     void load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch);
     void apply(Spi& spi, const Item& item, Batch& batch);
+    void call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machine::Event>& events, Batch& batch);
+    std::optional<http_task::Pending> forget_request(std::uint64_t request_id);
     void advance(Spi& spi, LiveRun& run, const machine::Event& event, Batch& batch);
     void write(Spi& spi, Batch& batch);
     void carry_out(Batch& batch);
@@ -95,6 +98,7 @@ class Engine {
     std::deque<Uuid> fresh_;
     std::unordered_set<Uuid, UuidHash> fresh_known_;
     std::unordered_map<std::uint64_t, http_task::Pending> pending_;  // by request id
+    CallLanes lanes_;
     std::vector<store::RevocationRow> revocations_;
     std::map<std::pair<Uuid, std::int32_t>, std::shared_ptr<const CompiledVersion>> versions_;
     store::SweepPosition position_;

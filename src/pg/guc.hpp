@@ -12,6 +12,7 @@ extern char* traceparent;           // of the session, recorded with the runs it
 extern int max_payload_bytes;
 extern int max_history_events;
 extern int max_calls;               // under way at once, per worker
+extern int max_calls_per_endpoint;
 extern int synchronous_commit;      // enum of the server's
 extern int sweep_interval;          // ms
 extern int discovery_interval;      // ms, of the launcher

@@ -19,6 +19,13 @@ std::string hash(std::string_view bytes) { return net::hex_encode(net::sha256(by
 
 // ---------------------------------------------------------------------------------------------- preparing
 
+// AWS's HTTP Task names its endpoint in the input.
+const json::Value* connection_of(const machine::Call& call) {
+    const json::Value* connection = call.input.find("Authentication");
+    if (connection == nullptr) connection = call.input.find("InvocationConfig");
+    return connection != nullptr ? connection->find("ConnectionArn") : nullptr;
+}
+
 // The server that a Task names, directly, by an ARN that its option `arn` covers, or as AWS's ConnectionArn.
 std::variant<std::string, Refusal> server_of(const machine::Call& call) {
     std::string arn;
@@ -26,9 +33,7 @@ std::variant<std::string, Refusal> server_of(const machine::Call& call) {
         case Kind::Http:
         case Kind::HttpInvoke: return call.resource.name;
         case Kind::AwsHttp: {
-            const json::Value* connection = call.input.find("Authentication");
-            if (connection == nullptr) connection = call.input.find("InvocationConfig");
-            const json::Value* name = connection != nullptr ? connection->find("ConnectionArn") : nullptr;
+            const json::Value* name = connection_of(call);
             if (name == nullptr || !name->is_string())
                 return Refusal{"States.Runtime", "Authentication.ConnectionArn must name an endpoint"};
             if (!name->as_string().starts_with("arn:")) return std::string(name->as_string());
@@ -62,6 +67,14 @@ std::string traceparent(const LiveRun& run, const std::string& call_hash) {
 }
 
 }  // namespace
+
+std::string lane_of(const machine::Call& call) {
+    if (call.resource.kind == Kind::AwsHttp) {
+        const json::Value* name = connection_of(call);
+        return name != nullptr && name->is_string() ? std::string(name->as_string()) : std::string();
+    }
+    return call.resource.name.empty() ? call.resource.text : call.resource.name;
+}
 
 std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count,
                             bool per_attempt) {
@@ -115,7 +128,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     intent.request_hash = hash(parts.body);
     intent.started_at = now;
 
-    prepared.pending = {run.id, call.id, sending, call.resource.kind, endpoint.server};
+    prepared.pending = {run.id, call.id, sending, call.resource.kind, endpoint.server, lane_of(call)};
 
     net::Request& request = prepared.request;
     request.run = run.id_text;
@@ -137,6 +150,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
 
 namespace {
 
+constexpr std::int64_t kLongestRetryAfterMicros = 86'400'000'000;  // an endpoint parks no run for longer than a day
 constexpr std::size_t kMaxCauseBytes = 32'768;  // AWS's limit of a cause
 
 bool is_utf8(std::string_view text) {
@@ -298,7 +312,8 @@ Interpreted interpret(const Pending& pending, net::Response&& response, std::int
     failed.call = pending.call_id;
     failed.error = std::move(refusal.error);
     failed.cause = std::move(refusal.cause);
-    if (response.retry_after) failed.retry_not_before = now + micros(*response.retry_after);
+    if (response.retry_after)
+        failed.retry_not_before = now + std::min(micros(*response.retry_after), kLongestRetryAfterMicros);
     interpreted.event = std::move(failed);
     return interpreted;
 }

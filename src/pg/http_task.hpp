@@ -31,7 +31,11 @@ struct Pending {
     std::int32_t sending = 1;
     asl::Resource::Kind kind = asl::Resource::Kind::Http;
     std::string endpoint;
+    std::string lane;  // as lane_of() says
 };
+
+// What a call shares its limit with: the endpoint as the Task names it. Needs no transaction.
+std::string lane_of(const machine::Call& call);
 
 struct Prepared {
     net::Request request;  // without an id

@@ -46,6 +46,7 @@ struct LiveRun {
     machine::RunContext context;
     machine::Frame frame;
     bool express = false;
+    bool in_line = false;             // a call of it waits for room in its lane
     bool resumed = false;             // loaded after a restart: its calls may have been sent before
     Oid role = InvalidOid;
     std::optional<std::string> subject;
