@@ -1,9 +1,9 @@
 // Fair shares of the calls that a worker may have under way.
 //
-// Each endpoint has a lane. A lane takes so many calls and no more (flowctl.max_calls_per_endpoint), and all lanes together
-// so many (call_limit), so that an endpoint that never answers holds up its own calls only. A run whose call finds its lane
-// full waits in line by its id; it is given its call again (machine::Resumed) when there is room. Ids are hints: a run that
-// has ended meanwhile is passed over.
+// Each endpoint has a lane. A lane takes so many calls and no more (flowctl.max_calls_per_endpoint), and all
+// lanes together so many (call_limit), so that an endpoint that never answers holds up its own calls only. A
+// run whose call finds its lane full waits in line by its id; it is given its call again (machine::Resumed)
+// when there is room. Ids are hints: a run that has ended meanwhile is passed over.
 //
 // Called by engine; memory: 16 bytes for each run in line.
 #pragma once
@@ -22,7 +22,8 @@ namespace flowctl::pg {
 
 class CallLanes {
   public:
-    // Whether a call may begin in a lane in which `planned` more are about to, of `planned_total` in all lanes.
+    // Whether a call may begin in a lane in which `planned` more are about to, of `planned_total` in all
+    // lanes.
     bool has_room(const std::string& lane, std::size_t planned, std::size_t planned_total) const {
         const auto found = lanes_.find(lane);
         const std::size_t taken = found == lanes_.end() ? 0 : found->second.under_way;
@@ -59,7 +60,8 @@ class CallLanes {
         for (std::size_t left = lanes_.size(); left > 0 && room > 0 && waiting_ > 0; left--) {
             if (lane == lanes_.end()) lane = lanes_.begin();
             Lane& here = lane->second;
-            std::size_t share = here.under_way < call_limit_per_endpoint() ? call_limit_per_endpoint() - here.under_way : 0;
+            std::size_t share =
+                here.under_way < call_limit_per_endpoint() ? call_limit_per_endpoint() - here.under_way : 0;
             for (share = std::min(share, room); share > 0 && !here.waiting.empty(); share--, room--) {
                 ready.push_back(here.waiting.front());
                 here.waiting.pop_front();

@@ -20,41 +20,55 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr std::size_t kMaxItems = 512;                  // of one turn
-constexpr std::int64_t kMaxTurnMicros = 50'000;         // of advancing; what is left waits for the next turn
-constexpr std::size_t kMaxDueLoaded = 10'000;           // parked runs, at once
-constexpr std::size_t kMaxControls = 500;               // fewer than a turn takes
+constexpr std::size_t kMaxItems = 512;           // of one turn
+constexpr std::int64_t kMaxTurnMicros = 50'000;  // of advancing; what is left waits for the next turn
+constexpr std::size_t kMaxDueLoaded = 10'000;    // parked runs, at once
+constexpr std::size_t kMaxControls = 500;        // fewer than a turn takes
 constexpr std::int64_t kNever = INT64_MAX;
-constexpr std::size_t kMaxInLineLive = 1'000;           // runs whose call waits for room; more are parked
-constexpr std::size_t kMaxBegunInCongestion = 16;       // in a turn: most would only join the line, others must go on
-constexpr std::size_t kMaxVersions = 1'000;             // compiled and cached
+constexpr std::size_t kMaxInLineLive = 1'000;  // runs whose call waits for room; more are parked
+constexpr std::size_t kMaxBegunInCongestion =
+    16;                                      // in a turn: most would only join the line, others must go on
+constexpr std::size_t kMaxVersions = 1'000;  // compiled and cached
 
 // Runs that are due within it are held in memory; sweeps, which load the others, come more often.
-std::int64_t horizon_micros() { return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000; }
+std::int64_t horizon_micros() {
+    return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000;
+}
 
-machine::Instant now_micros() { return to_unix_micros(GetCurrentTimestamp()); }
+machine::Instant now_micros() {
+    return to_unix_micros(GetCurrentTimestamp());
+}
 
 const char* status_text(machine::Status status) {
     switch (status) {
-        case machine::Status::Succeeded: return "SUCCEEDED";
-        case machine::Status::Failed: return "FAILED";
-        case machine::Status::TimedOut: return "TIMED_OUT";
-        case machine::Status::Aborted: return "ABORTED";
-        default: return "RUNNING";
+        case machine::Status::Succeeded:
+            return "SUCCEEDED";
+        case machine::Status::Failed:
+            return "FAILED";
+        case machine::Status::TimedOut:
+            return "TIMED_OUT";
+        case machine::Status::Aborted:
+            return "ABORTED";
+        default:
+            return "RUNNING";
     }
 }
 
 const char* phase_text(machine::Phase phase) {
     switch (phase) {
-        case machine::Phase::Waiting: return "WAITING";
-        case machine::Phase::Retrying: return "RETRYING";
-        default: return "RUNNING";
+        case machine::Phase::Waiting:
+            return "WAITING";
+        case machine::Phase::Retrying:
+            return "RETRYING";
+        default:
+            return "RUNNING";
     }
 }
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------- what is ready
+// ---------------------------------------------------------------------------------------------- what is
+// ready
 
 void Engine::note_fresh(const std::vector<Uuid>& runs) {
     if (!active_) return;  // the sweep at activation finds them
@@ -99,7 +113,8 @@ void Engine::sweep() {
         if (load) {
             const std::vector<store::DueRun> soon =
                 store::find_due(spi, claim_.shard, claim_.shards, now + horizon_micros(), kMaxDueLoaded);
-            for (const store::DueRun& run : soon) parked.push_back(run.run_id);
+            for (const store::DueRun& run : soon)
+                parked.push_back(run.run_id);
             // Those that are due after them are looked for when they are.
             load_at = soon.size() < kMaxDueLoaded ? kNever : soon.back().due_at;
         }
@@ -121,8 +136,9 @@ void Engine::sweep() {
     note_fresh(fresh);
     note_fresh(parked);
     for (store::Control& control : controls)
-        queue_.push_back({control.run_id, machine::Stopped{std::move(control.error), std::move(control.cause)},
-                          std::nullopt, control.control_id});
+        queue_.push_back({control.run_id,
+                          machine::Stopped{std::move(control.error), std::move(control.cause)}, std::nullopt,
+                          control.control_id});
     // Those found are deleted by this turn or the next ones; then the others are found.
     if (due || look) poked_ = controls.size() == kMaxControls;
 }
@@ -153,7 +169,8 @@ void Engine::collect_revocations() {
         row.run_id = from_pg(run);
         pfree(run);
         row.token_id = receipt->fingerprint;
-        row.at = std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch()).count();
+        row.at =
+            std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch()).count();
         row.revoked = receipt->revoked;
         if (!receipt->message.empty()) row.message = receipt->message;
     }
@@ -168,8 +185,8 @@ void Engine::collect_timers() {
     }
 }
 
-// What open runs wait for and new work take turns, so that neither a flood of starts nor runs that never rest hold up the
-// other; new work waits while all calls are taken.
+// What open runs wait for and new work take turns, so that neither a flood of starts nor runs that never rest
+// hold up the other; new work waits while all calls are taken.
 std::vector<Engine::Item> Engine::take_items() {
     std::vector<Item> items;
     for (const Uuid& id : lanes_.take_ready()) {
@@ -223,15 +240,17 @@ bool Engine::turn() {
 
 long Engine::sleep_ms() {
     const machine::Instant now = now_micros();
-    machine::Instant until = !active_ ? now + 60'000'000 : fresh_.empty() ? std::min(sweep_at_, load_at_) : sweep_at_;
+    machine::Instant until = !active_         ? now + 60'000'000
+                             : fresh_.empty() ? std::min(sweep_at_, load_at_)
+                                              : sweep_at_;
     if (pause_until_ > now) return static_cast<long>((pause_until_ - now) / 1000 + 1);
     if (const auto due = live_.next_due()) until = std::min(until, *due);
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));
 }
 
 shmem::Figures Engine::figures() const {
-    return {static_cast<std::int64_t>(live_.size()), static_cast<std::int64_t>(pending_.size()), turns_, events_,
-            last_turn_at_};
+    return {static_cast<std::int64_t>(live_.size()), static_cast<std::int64_t>(pending_.size()), turns_,
+            events_, last_turn_at_};
 }
 
 // ---------------------------------------------------------------------------------------------- one turn
@@ -252,7 +271,8 @@ std::optional<Engine::Failure> Engine::try_items(const std::vector<Item>& items,
                     batch.left_over.push_back(items[done]);
                 else
                     apply(spi, items[done], batch);
-            batch.left_over.insert(batch.left_over.end(), items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
+            batch.left_over.insert(batch.left_over.end(), items.begin() + static_cast<std::ptrdiff_t>(done),
+                                   items.end());
             write(spi, batch);
         }
         transaction.commit();
@@ -279,7 +299,8 @@ std::shared_ptr<const CompiledVersion> Engine::version(Spi& spi, const store::St
         if (stored->keep_data == "ERROR") compiled->keep_data = KeepData::Error;
         if (stored->keep_data == "NONE") compiled->keep_data = KeepData::None;
     } else {
-        compiled->problem = "version " + std::to_string(row.version) + " of flow \"" + row.flow + "\" is gone";
+        compiled->problem =
+            "version " + std::to_string(row.version) + " of flow \"" + row.flow + "\" is gone";
         return compiled;
     }
     if (versions_.size() >= kMaxVersions) versions_.clear();
@@ -343,7 +364,8 @@ std::unique_ptr<LiveRun> Engine::make_live(Spi& spi, const store::StoredRun& row
 void Engine::load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch) {
     std::vector<Uuid> missing;
     for (const Item& item : items)
-        if (live_.find(item.run) == nullptr && (!item.event || item.control_id != 0)) missing.push_back(item.run);
+        if (live_.find(item.run) == nullptr && (!item.event || item.control_id != 0))
+            missing.push_back(item.run);
     if (missing.empty()) return;
     std::sort(missing.begin(), missing.end());
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
@@ -354,8 +376,8 @@ void Engine::load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch
         std::string problem;
         std::unique_ptr<LiveRun> run = make_live(spi, row, problem);
         if (!problem.empty()) {
-            store::fail_run(spi, row.run_id, "States.Runtime", "the engine cannot carry this run on: " + problem,
-                            !row.express);
+            store::fail_run(spi, row.run_id, "States.Runtime",
+                            "the engine cannot carry this run on: " + problem, !row.express);
             batch.ended.push_back(row.run_id);
             continue;
         }
@@ -395,7 +417,8 @@ void Engine::apply(Spi& spi, const Item& item, Batch& batch) {
     if (item.event && !run.ended()) advance(spi, *run.run, *item.event, batch);
 }
 
-// Advances by one event, and by those that follow at once: a call that cannot even be prepared fails its task here.
+// Advances by one event, and by those that follow at once: a call that cannot even be prepared fails its task
+// here.
 void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch& batch) {
     Batch::Working& working = batch.working.at(run.id);
     machine::Limits limits;
@@ -404,7 +427,8 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
     std::deque<machine::Event> events{first};
     while (!events.empty() && !working.ended()) {
         const machine::Now now{now_micros(), pg_prng_uint64(&pg_global_prng_state)};
-        machine::Step step = machine::advance(*run.version->flow, run.context, limits, working.frame, events.front(), now);
+        machine::Step step =
+            machine::advance(*run.version->flow, run.context, limits, working.frame, events.front(), now);
         const bool resumed = std::holds_alternative<machine::Resumed>(events.front());
         events.pop_front();
         working.next_due = step.next_due;
@@ -430,8 +454,10 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
     }
 }
 
-// Prepares a call, puts its run in line, or fails its task; a call that is under way is given again after Resumed.
-void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machine::Event>& events, Batch& batch) {
+// Prepares a call, puts its run in line, or fails its task; a call that is under way is given again after
+// Resumed.
+void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machine::Event>& events,
+                  Batch& batch) {
     if (run.calls.contains(call.id) || batch.begun_calls.contains({run.id, call.id})) return;
     const std::string lane = http_task::lane_of(call);
     std::size_t& planned = batch.planned[lane];
@@ -443,7 +469,8 @@ void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machi
         run.resumed ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id)) : 1;
     auto prepared = http_task::prepare(run, call, now_micros(), sending);
     if (auto* refusal = std::get_if<http_task::Refusal>(&prepared)) {
-        events.push_back(machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
+        events.push_back(
+            machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
         return;
     }
     planned++;
@@ -486,7 +513,8 @@ void Engine::write(Spi& spi, Batch& batch) {
     store::append_history(spi, batch.history);
     store::append_outcomes(spi, batch.outcomes);
     std::vector<store::CallIntent> intents;
-    for (const http_task::Prepared& call : batch.calls) intents.push_back(call.intent);
+    for (const http_task::Prepared& call : batch.calls)
+        intents.push_back(call.intent);
     store::append_calls(spi, intents);
     store::save_frames(spi, frames);
     store::delete_frames(spi, frames_gone);

@@ -1,15 +1,20 @@
 // The engine: what a worker does in one turn of its loop.
 //
-// A turn takes what is ready (fresh runs, finished calls, due timers, requests to stop), advances the runs, writes
-// everything in one transaction, and only after its commit carries out the effects. While a commit is flushed more
-// becomes ready, so batches grow with load by themselves. Invariants:
-//   - nothing leaves the server before the intent is durable, and no transaction is open while the network is waited for;
-//   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has committed;
+// A turn takes what is ready (fresh runs, finished calls, due timers, requests to stop), advances the runs,
+// writes everything in one transaction, and only after its commit carries out the effects. While a commit is
+// flushed more becomes ready, so batches grow with load by themselves. Invariants:
+//   - nothing leaves the server before the intent is durable, and no transaction is open while the network is
+//   waited for;
+//   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has
+//   committed;
 //   - a turn is bounded in items and time, so that a flood cannot starve timers or answers;
-//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the worker; when it
-//     is the server that fails, nobody's run does: the worker pauses and comes back to it (engine_failures.cpp).
+//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the
+//   worker; when it
+//     is the server that fails, nobody's run does: the worker pauses and comes back to it
+//     (engine_failures.cpp).
 //
-// Called by worker. Knows core (machine), net (Client) and store; transactions are begun and ended in here only.
+// Called by worker. Knows core (machine), net (Client) and store; transactions are begun and ended in here
+// only.
 #pragma once
 
 #include <cstdint>
@@ -104,8 +109,8 @@ class Engine {
     store::SweepPosition position_;
     std::uint64_t next_request_ = 1;
     std::int64_t sweep_at_ = 0;
-    std::int64_t load_at_ = 0;       // when parked runs are to be loaded, between sweeps
-    std::int64_t pause_until_ = 0;   // after a failure of the server, not of a run
+    std::int64_t load_at_ = 0;      // when parked runs are to be loaded, between sweeps
+    std::int64_t pause_until_ = 0;  // after a failure of the server, not of a run
     bool started_ = false;
     bool active_ = false;
     bool poked_ = true;

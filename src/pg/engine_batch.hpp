@@ -1,7 +1,7 @@
 // What one turn of the engine collects between reading its items and carrying out the effects.
 //
-// Everything in here is a copy or new: when the transaction fails, dropping the batch is all that undoing takes.
-// Called by engine only.
+// Everything in here is a copy or new: when the transaction fails, dropping the batch is all that undoing
+// takes. Called by engine only.
 #pragma once
 
 #include <map>

@@ -172,11 +172,12 @@ void define_settings(bool with_postmaster_settings) {
                             "Sets the number of calls that one worker has under way at once.", nullptr,
                             &max_calls, 500, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
-    // How many of these may go to one endpoint. Without it, an endpoint that never answers would take them all, and
-    // every other flow of the database would stand still.
+    // How many of these may go to one endpoint. Without it, an endpoint that never answers would take them
+    // all, and every other flow of the database would stand still.
     DefineCustomIntVariable("flowctl.max_calls_per_endpoint",
-                            "Sets the number of calls that one worker has under way at once to one endpoint.", nullptr,
-                            &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+                            "Sets the number of calls that one worker has under way at once to one endpoint.",
+                            nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
+                            nullptr, nullptr);
 
     // synchronous_commit of the worker's own transactions. "off" gives up the promise that an intent is
     // durable before its call leaves: after a crash of the server a call may be repeated under a history that
