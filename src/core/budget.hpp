@@ -1,10 +1,10 @@
-// Budget: what one evaluation may use. Depth, steps and bytes are counted; nothing is timed, so the same inputs
-// give the same outcome.
+// Budget: what one evaluation may use. Depth, steps and bytes are counted; nothing is timed, so the same
+// inputs give the same outcome.
 //
-// Every loop and every recursion of the core whose length a definition, a row or an answer can choose calls step(),
-// enters a Depth, and accounts for what it builds with bytes(). A budget that runs out throws BudgetExceeded: an
-// exceptional end that the machine turns into a failure of that run (core has no other way out of deep recursion, and
-// PostgreSQL's check_stack_depth is not available here).
+// Every loop and every recursion of the core whose length a definition, a row or an answer can choose calls
+// step(), enters a Depth, and accounts for what it builds with bytes(). A budget that runs out throws
+// BudgetExceeded: an exceptional end that the machine turns into a failure of that run (core has no other way
+// out of deep recursion, and PostgreSQL's check_stack_depth is not available here).
 #pragma once
 
 #include <cstddef>

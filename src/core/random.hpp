@@ -1,6 +1,7 @@
 // Random numbers that come in as an argument: a seed of the caller's, expanded by SplitMix64 (Steele, Lea and
-// Flood, 2014). The same seed gives the same jitter, UUIDs and States.MathRandom, which is what makes advance() a
-// function. Not for keys or tokens: those are made in src/net and src/pg by the operating system's generator.
+// Flood, 2014). The same seed gives the same jitter, UUIDs and States.MathRandom, which is what makes
+// advance() a function. Not for keys or tokens: those are made in src/net and src/pg by the operating
+// system's generator.
 #pragma once
 
 #include <cstdint>

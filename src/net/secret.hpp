@@ -1,9 +1,10 @@
 // Secrets in memory and the files they come from.
 //
-// A Secret cannot be copied by accident, printed or compared in variable time, and its bytes are wiped when it goes
-// (OPENSSL_cleanse). A secret file is a plain name inside one directory; it is opened without following links and must
-// pass the checks that PostgreSQL makes of ssl_key_file: a regular file, owned by the server's user or by root, without
-// access for others (0600, or 0640 when root owns it). An error names the file and never its content.
+// A Secret cannot be copied by accident, printed or compared in variable time, and its bytes are wiped when
+// it goes (OPENSSL_cleanse). A secret file is a plain name inside one directory; it is opened without
+// following links and must pass the checks that PostgreSQL makes of ssl_key_file: a regular file, owned by
+// the server's user or by root, without access for others (0600, or 0640 when root owns it). An error names
+// the file and never its content.
 //
 // Callers: src/pg/endpoint reads; oidc and jose use.
 #pragma once

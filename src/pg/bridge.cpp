@@ -5,7 +5,8 @@ namespace flowctl::pg {
 
 namespace {
 
-// Error data must survive the abort of the transaction that failed; one small context of the process holds it.
+// Error data must survive the abort of the transaction that failed; one small context of the process holds
+// it.
 MemoryContext error_context() {
     static MemoryContext context = nullptr;
     if (context == nullptr)
@@ -76,10 +77,10 @@ void capture_current(Failure& failure) noexcept {
 
 void raise(const Failure& failure) {
     if (failure.server != nullptr) ReThrowError(failure.server);
-    ereport(ERROR,
-            (errcode(failure.sqlstate), errmsg_internal("%s", failure.message ? failure.message : "pg_flowctl: failed"),
-             failure.detail ? errdetail_internal("%s", failure.detail) : 0,
-             failure.hint ? errhint("%s", failure.hint) : 0));
+    ereport(ERROR, (errcode(failure.sqlstate),
+                    errmsg_internal("%s", failure.message ? failure.message : "pg_flowctl: failed"),
+                    failure.detail ? errdetail_internal("%s", failure.detail) : 0,
+                    failure.hint ? errhint("%s", failure.hint) : 0));
     pg_unreachable();
 }
 
@@ -90,8 +91,9 @@ char* to_cstring(std::string_view text) {
 }
 
 Datum to_text(std::string_view text) {
-    return guarded(
-        [&] { return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size()))); });
+    return guarded([&] {
+        return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+    });
 }
 
 std::string from_text(Datum datum) {
@@ -103,7 +105,8 @@ std::string from_text(Datum datum) {
 
 std::string_view first_bytes(std::string_view text, std::size_t limit) {
     if (text.size() <= limit) return text;
-    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) limit--;
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80)
+        limit--;
     return text.substr(0, limit);
 }
 

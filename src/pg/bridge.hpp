@@ -1,11 +1,13 @@
 // The bridge between two kinds of failure: C++ exceptions, and PostgreSQL's ERROR, which is a longjmp.
 //
-// A longjmp over a live C++ object skips its destructor; an exception that leaves extern "C" ends the server. So every
-// call into the server that can raise goes through guarded(), which turns an ERROR into a PgError exception with
-// all of its ErrorData; and every entry from the server runs in entry(), which turns any exception into an ERROR after
-// all C++ objects are gone. A body given to guarded() holds no object with a destructor.
+// A longjmp over a live C++ object skips its destructor; an exception that leaves extern "C" ends the server.
+// So every call into the server that can raise goes through guarded(), which turns an ERROR into a PgError
+// exception with all of its ErrorData; and every entry from the server runs in entry(), which turns any
+// exception into an ERROR after all C++ objects are gone. A body given to guarded() holds no object with a
+// destructor.
 //
-//   PG_FUNCTION_INFO_V1 ... Datum f(PG_FUNCTION_ARGS) { return entry([&]() -> Datum { ... guarded([&] { SPI... }); ... }); }
+//   PG_FUNCTION_INFO_V1 ... Datum f(PG_FUNCTION_ARGS) { return entry([&]() -> Datum { ... guarded([&] {
+//   SPI... }); ... }); }
 //
 // Catching a PgError does not undo what the transaction did: let it pass, or abort the (sub)transaction.
 #pragma once
@@ -40,10 +42,14 @@ class PgError : public std::exception {
     mutable ErrorData* data_;  // in a context of its own that outlives the transaction
 };
 
-// An error for the user: becomes ereport(ERROR) at the edge. message: lower case, no full stop; detail and hint: sentences.
+// An error for the user: becomes ereport(ERROR) at the edge. message: lower case, no full stop; detail and
+// hint: sentences.
 struct UserError : std::exception {
     UserError(int code, std::string message_text, std::string hint_text = {}, std::string detail_text = {})
-        : sqlstate(code), message(std::move(message_text)), hint(std::move(hint_text)), detail(std::move(detail_text)) {}
+        : sqlstate(code),
+          message(std::move(message_text)),
+          hint(std::move(hint_text)),
+          detail(std::move(detail_text)) {}
     const char* what() const noexcept override { return message.c_str(); }
     int sqlstate;
     std::string message;
@@ -67,7 +73,8 @@ void capture_current(Failure& failure) noexcept;  // called within a catch block
 [[noreturn]] void raise(const Failure& failure);
 }  // namespace bridge_detail
 
-// Runs `body`, which calls the server and holds no C++ object with a destructor; an ERROR comes out as PgError.
+// Runs `body`, which calls the server and holds no C++ object with a destructor; an ERROR comes out as
+// PgError.
 template <class Body>
 auto guarded(Body&& body) -> std::invoke_result_t<Body> {
     using Value = std::invoke_result_t<Body>;
@@ -94,7 +101,8 @@ auto guarded(Body&& body) -> std::invoke_result_t<Body> {
     }
 }
 
-// Runs the body of a function that the server calls; whatever it throws becomes an ERROR once it has been unwound.
+// Runs the body of a function that the server calls; whatever it throws becomes an ERROR once it has been
+// unwound.
 template <class Body>
 auto entry(Body&& body) -> std::invoke_result_t<Body> {
     bridge_detail::Failure failure;
@@ -112,7 +120,8 @@ Datum to_text(std::string_view text);
 // The text of a (possibly toasted) text, json or varchar datum.
 std::string from_text(Datum text);
 
-// For messages: what a user gave as a name, its beginning where it is longer than names are. Cuts at a character's end.
+// For messages: what a user gave as a name, its beginning where it is longer than names are. Cuts at a
+// character's end.
 std::string shortened_name(std::string_view text);
 // At most so many bytes of valid UTF-8, cut at a character's end.
 std::string_view first_bytes(std::string_view text, std::size_t limit);
@@ -122,18 +131,19 @@ void require_writable(const std::string& what);
 
 // A role as SQL takes it for a regrole: 'name' or '"Na me"'.
 std::string role_literal(Oid role);
-std::string role_name(Oid role);  // quoted as an identifier is not: the bare name, or "role 123" when it is gone
+std::string role_name(
+    Oid role);  // quoted as an identifier is not: the bare name, or "role 123" when it is gone
 
 }  // namespace flowctl::pg
 
 // Declares an SQL-callable function with C linkage and default visibility (the project hides all else).
-#define FLOWCTL_FUNCTION(name)                                                                    \
-    extern "C" {                                                                                  \
-    _Pragma("GCC visibility push(default)") PG_FUNCTION_INFO_V1(name);                            \
-    _Pragma("GCC visibility pop")                                                                 \
-    }                                                                                             \
-    static Datum name##_body(FunctionCallInfo fcinfo);                                            \
-    extern "C" __attribute__((visibility("default"))) Datum name(PG_FUNCTION_ARGS) {              \
-        return ::flowctl::pg::entry([fcinfo]() -> Datum { return name##_body(fcinfo); });         \
-    }                                                                                             \
+#define FLOWCTL_FUNCTION(name)                                                            \
+    extern "C" {                                                                          \
+    _Pragma("GCC visibility push(default)") PG_FUNCTION_INFO_V1(name);                    \
+    _Pragma("GCC visibility pop")                                                         \
+    }                                                                                     \
+    static Datum name##_body(FunctionCallInfo fcinfo);                                    \
+    extern "C" __attribute__((visibility("default"))) Datum name(PG_FUNCTION_ARGS) {      \
+        return ::flowctl::pg::entry([fcinfo]() -> Datum { return name##_body(fcinfo); }); \
+    }                                                                                     \
     static Datum name##_body([[maybe_unused]] FunctionCallInfo fcinfo)

@@ -28,4 +28,8 @@ std::size_t call_limit() noexcept {
     return connections == 0 ? wanted : std::min(wanted, connections);
 }
 
+std::size_t call_limit_per_endpoint() noexcept {
+    return std::min(call_limit(), static_cast<std::size_t>(guc::max_calls_per_endpoint));
+}
+
 }  // namespace flowctl::pg

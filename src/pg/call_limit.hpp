@@ -14,6 +14,7 @@ namespace flowctl::pg {
 // Raises the process's limit as far as the system lets it. Before the first call_limit().
 void raise_descriptor_limit() noexcept;
 
-std::size_t call_limit() noexcept;  // at least 1; follows SIGHUP
+std::size_t call_limit() noexcept;               // at least 1; follows SIGHUP
+std::size_t call_limit_per_endpoint() noexcept;  // at least 1, at most call_limit()
 
 }  // namespace flowctl::pg

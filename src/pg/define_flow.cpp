@@ -74,7 +74,8 @@ bool is_value(const OptionRule& rule, const json::Value& value) {
     std::string names;
     for (const OptionRule& rule : kOptionRules)
         names += (names.empty() ? "" : ", ") + std::string(rule.name);
-    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "unknown option " + in_quotes(shortened_name(name)) + " of a flow",
+    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                    "unknown option " + in_quotes(shortened_name(name)) + " of a flow",
                     "The options are: " + names + ".");
 }
 
@@ -132,7 +133,8 @@ bool is_flow_name(std::string_view name) {
 }
 
 json::Value options_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
+    if (PG_ARGISNULL(index))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
                         "Leave them out for the defaults.");
     const char* text = guarded([&] {
         Jsonb* value = PG_GETARG_JSONB_P(index);
@@ -161,7 +163,8 @@ Request read_request(FunctionCallInfo fcinfo) {
                         "The types are STANDARD and EXPRESS.");
     if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
     if (request.comment && request.comment->size() > kMaxCommentBytes)
-        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes", "Shorten it.");
+        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes",
+                        "Shorten it.");
     request.options = options_argument(fcinfo, 4);
     return request;
 }
@@ -228,8 +231,8 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     if (errors.empty()) return;
     const Reason reason = reason_of(in_catalog.front().code);
     throw UserError(reason.sqlstate,
-                    "definition of flow " + in_quotes(request.name) + " uses what it cannot have", reason.hint,
-                    std::move(errors));
+                    "definition of flow " + in_quotes(request.name) + " uses what it cannot have",
+                    reason.hint, std::move(errors));
 }
 
 // The findings that need no lock, in the order in which they are useful: rights, definition, relations.

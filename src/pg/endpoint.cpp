@@ -143,7 +143,8 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
     }
     Server issuer;
     if (!find_server(issuer_name, kOidcWrapper, issuer))
-        return not_found("foreign server " + in_quotes(name) + " names as its issuer " + in_quotes(issuer_name) +
+        return not_found("foreign server " + in_quotes(name) + " names as its issuer " +
+                         in_quotes(issuer_name) +
                          ", but there is no foreign server of that name of wrapper flowctl_oidc");
     if (!may_use(issuer, chain.endpoint.owner))
         return permission("the owner of foreign server " + in_quotes(name) +
@@ -163,8 +164,8 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
                               " has no user mapping for foreign server " + in_quotes(issuer_name) +
                               ": CREATE USER MAPPING FOR " + identifier(role_name(*role)) + " SERVER " +
                               identifier(issuer.name) + " OPTIONS (client_id '...', ...)");
-        if (auto failure =
-                check_file_right(issuer, *chain.mapping, "the user mapping for " + in_quotes(chain.mapping_of)))
+        if (auto failure = check_file_right(issuer, *chain.mapping,
+                                            "the user mapping for " + in_quotes(chain.mapping_of)))
             return Err{*failure};
     }
     chain.issuer = std::move(issuer);
@@ -190,8 +191,9 @@ Result<std::string, Failure> ca_path(const Server& server) {
         return unusable("ca_file of foreign server " + in_quotes(server.name) + " is not a plain file name");
     std::string path = secrets_dir() + "/" + name;
     if (access(path.c_str(), R_OK) != 0)
-        return unusable("file " + in_quotes(name) + " in flowctl.secrets_dir, the ca_file of foreign server " +
-                        in_quotes(server.name) + ", cannot be read");
+        return unusable("file " + in_quotes(name) +
+                        " in flowctl.secrets_dir, the ca_file of foreign server " + in_quotes(server.name) +
+                        ", cannot be read");
     return path;
 }
 

@@ -20,39 +20,55 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr std::size_t kMaxItems = 512;                  // of one turn
-constexpr std::int64_t kMaxTurnMicros = 50'000;         // of advancing; what is left waits for the next turn
-constexpr std::size_t kMaxDueLoaded = 10'000;           // parked runs, at once
-constexpr std::size_t kMaxControls = 500;               // fewer than a turn takes
+constexpr std::size_t kMaxItems = 512;           // of one turn
+constexpr std::int64_t kMaxTurnMicros = 50'000;  // of advancing; what is left waits for the next turn
+constexpr std::size_t kMaxDueLoaded = 10'000;    // parked runs, at once
+constexpr std::size_t kMaxControls = 500;        // fewer than a turn takes
 constexpr std::int64_t kNever = INT64_MAX;
-constexpr std::size_t kMaxVersions = 1'000;             // compiled and cached
+constexpr std::size_t kMaxInLineLive = 1'000;  // runs whose call waits for room; more are parked
+constexpr std::size_t kMaxBegunInCongestion =
+    16;                                      // in a turn: most would only join the line, others must go on
+constexpr std::size_t kMaxVersions = 1'000;  // compiled and cached
 
 // Runs that are due within it are held in memory; sweeps, which load the others, come more often.
-std::int64_t horizon_micros() { return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000; }
+std::int64_t horizon_micros() {
+    return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000;
+}
 
-machine::Instant now_micros() { return to_unix_micros(GetCurrentTimestamp()); }
+machine::Instant now_micros() {
+    return to_unix_micros(GetCurrentTimestamp());
+}
 
 const char* status_text(machine::Status status) {
     switch (status) {
-        case machine::Status::Succeeded: return "SUCCEEDED";
-        case machine::Status::Failed: return "FAILED";
-        case machine::Status::TimedOut: return "TIMED_OUT";
-        case machine::Status::Aborted: return "ABORTED";
-        default: return "RUNNING";
+        case machine::Status::Succeeded:
+            return "SUCCEEDED";
+        case machine::Status::Failed:
+            return "FAILED";
+        case machine::Status::TimedOut:
+            return "TIMED_OUT";
+        case machine::Status::Aborted:
+            return "ABORTED";
+        default:
+            return "RUNNING";
     }
 }
 
 const char* phase_text(machine::Phase phase) {
     switch (phase) {
-        case machine::Phase::Waiting: return "WAITING";
-        case machine::Phase::Retrying: return "RETRYING";
-        default: return "RUNNING";
+        case machine::Phase::Waiting:
+            return "WAITING";
+        case machine::Phase::Retrying:
+            return "RETRYING";
+        default:
+            return "RUNNING";
     }
 }
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------- what is ready
+// ---------------------------------------------------------------------------------------------- what is
+// ready
 
 void Engine::note_fresh(const std::vector<Uuid>& runs) {
     if (!active_) return;  // the sweep at activation finds them
@@ -97,7 +113,8 @@ void Engine::sweep() {
         if (load) {
             const std::vector<store::DueRun> soon =
                 store::find_due(spi, claim_.shard, claim_.shards, now + horizon_micros(), kMaxDueLoaded);
-            for (const store::DueRun& run : soon) parked.push_back(run.run_id);
+            for (const store::DueRun& run : soon)
+                parked.push_back(run.run_id);
             // Those that are due after them are looked for when they are.
             load_at = soon.size() < kMaxDueLoaded ? kNever : soon.back().due_at;
         }
@@ -119,20 +136,26 @@ void Engine::sweep() {
     note_fresh(fresh);
     note_fresh(parked);
     for (store::Control& control : controls)
-        queue_.push_back({control.run_id, machine::Stopped{std::move(control.error), std::move(control.cause)},
-                          std::nullopt, control.control_id});
+        queue_.push_back({control.run_id,
+                          machine::Stopped{std::move(control.error), std::move(control.cause)}, std::nullopt,
+                          control.control_id});
     // Those found are deleted by this turn or the next ones; then the others are found.
     if (due || look) poked_ = controls.size() == kMaxControls;
 }
 
+std::optional<http_task::Pending> Engine::forget_request(std::uint64_t request_id) {
+    auto request = pending_.extract(request_id);
+    if (request.empty()) return std::nullopt;
+    lanes_.end(request.mapped().lane);
+    return std::move(request.mapped());
+}
+
 void Engine::collect_responses() {
     while (auto response = client_.next_completed()) {
-        const auto found = pending_.find(response->id);
-        if (found == pending_.end()) continue;
-        const http_task::Pending pending = std::move(found->second);
-        pending_.erase(found);
-        http_task::Interpreted result = http_task::interpret(pending, std::move(*response), now_micros());
-        queue_.push_back({pending.run_id, std::move(result.event), std::move(result.outcome), 0});
+        const std::optional<http_task::Pending> pending = forget_request(response->id);
+        if (!pending) continue;
+        http_task::Interpreted result = http_task::interpret(*pending, std::move(*response), now_micros());
+        queue_.push_back({pending->run_id, std::move(result.event), std::move(result.outcome), 0});
     }
 }
 
@@ -146,7 +169,8 @@ void Engine::collect_revocations() {
         row.run_id = from_pg(run);
         pfree(run);
         row.token_id = receipt->fingerprint;
-        row.at = std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch()).count();
+        row.at =
+            std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch()).count();
         row.revoked = receipt->revoked;
         if (!receipt->message.empty()) row.message = receipt->message;
     }
@@ -161,20 +185,25 @@ void Engine::collect_timers() {
     }
 }
 
-// What open runs wait for and new work take turns, so that neither a flood of starts nor runs that never rest hold up the
-// other; new work waits while all calls are taken.
+// What open runs wait for and new work take turns, so that neither a flood of starts nor runs that never rest
+// hold up the other; new work waits while all calls are taken.
 std::vector<Engine::Item> Engine::take_items() {
     std::vector<Item> items;
-    const std::size_t room = call_limit();
-    const auto may_begin = [&] {
-        return !fresh_.empty() && pending_.size() < room && pending_.size() + items.size() < room + kMaxItems / 2;
-    };
-    while (items.size() < kMaxItems && (!queue_.empty() || may_begin())) {
+    for (const Uuid& id : lanes_.take_ready()) {
+        if (live_.find(id) != nullptr)
+            items.push_back({id, machine::Resumed{}, std::nullopt, 0});
+        else
+            items.push_back({id, std::nullopt, std::nullopt, 0});
+    }
+    const std::size_t most = items.size() + kMaxItems;
+    std::size_t may_begin = lanes_.waiting() < kMaxInLineLive ? kMaxItems : kMaxBegunInCongestion;
+    while (items.size() < most && (!queue_.empty() || (!fresh_.empty() && may_begin > 0))) {
         if (!queue_.empty()) {
             items.push_back(std::move(queue_.front()));
             queue_.pop_front();
         }
-        if (may_begin()) {
+        if (!fresh_.empty() && may_begin > 0) {
+            may_begin--;
             items.push_back({fresh_.front(), std::nullopt, std::nullopt, 0});
             fresh_known_.erase(fresh_.front());
             fresh_.pop_front();
@@ -206,20 +235,22 @@ bool Engine::turn() {
     turns_++;
     events_ += static_cast<std::int64_t>(items.size());
     last_turn_at_ = now_micros();
-    return !queue_.empty() || poked_ || (!fresh_.empty() && pending_.size() < call_limit());
+    return !queue_.empty() || poked_ || !fresh_.empty() || lanes_.has_ready();
 }
 
 long Engine::sleep_ms() {
     const machine::Instant now = now_micros();
-    machine::Instant until = !active_ ? now + 60'000'000 : fresh_.empty() ? std::min(sweep_at_, load_at_) : sweep_at_;
+    machine::Instant until = !active_         ? now + 60'000'000
+                             : fresh_.empty() ? std::min(sweep_at_, load_at_)
+                                              : sweep_at_;
     if (pause_until_ > now) return static_cast<long>((pause_until_ - now) / 1000 + 1);
     if (const auto due = live_.next_due()) until = std::min(until, *due);
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));
 }
 
 shmem::Figures Engine::figures() const {
-    return {static_cast<std::int64_t>(live_.size()), static_cast<std::int64_t>(pending_.size()), turns_, events_,
-            last_turn_at_};
+    return {static_cast<std::int64_t>(live_.size()), static_cast<std::int64_t>(pending_.size()), turns_,
+            events_, last_turn_at_};
 }
 
 // ---------------------------------------------------------------------------------------------- one turn
@@ -240,7 +271,8 @@ std::optional<Engine::Failure> Engine::try_items(const std::vector<Item>& items,
                     batch.left_over.push_back(items[done]);
                 else
                     apply(spi, items[done], batch);
-            batch.left_over.insert(batch.left_over.end(), items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
+            batch.left_over.insert(batch.left_over.end(), items.begin() + static_cast<std::ptrdiff_t>(done),
+                                   items.end());
             write(spi, batch);
         }
         transaction.commit();
@@ -267,7 +299,8 @@ std::shared_ptr<const CompiledVersion> Engine::version(Spi& spi, const store::St
         if (stored->keep_data == "ERROR") compiled->keep_data = KeepData::Error;
         if (stored->keep_data == "NONE") compiled->keep_data = KeepData::None;
     } else {
-        compiled->problem = "version " + std::to_string(row.version) + " of flow \"" + row.flow + "\" is gone";
+        compiled->problem =
+            "version " + std::to_string(row.version) + " of flow \"" + row.flow + "\" is gone";
         return compiled;
     }
     if (versions_.size() >= kMaxVersions) versions_.clear();
@@ -331,7 +364,8 @@ std::unique_ptr<LiveRun> Engine::make_live(Spi& spi, const store::StoredRun& row
 void Engine::load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch) {
     std::vector<Uuid> missing;
     for (const Item& item : items)
-        if (live_.find(item.run) == nullptr && (!item.event || item.control_id != 0)) missing.push_back(item.run);
+        if (live_.find(item.run) == nullptr && (!item.event || item.control_id != 0))
+            missing.push_back(item.run);
     if (missing.empty()) return;
     std::sort(missing.begin(), missing.end());
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
@@ -342,8 +376,8 @@ void Engine::load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch
         std::string problem;
         std::unique_ptr<LiveRun> run = make_live(spi, row, problem);
         if (!problem.empty()) {
-            store::fail_run(spi, row.run_id, "States.Runtime", "the engine cannot carry this run on: " + problem,
-                            !row.express);
+            store::fail_run(spi, row.run_id, "States.Runtime",
+                            "the engine cannot carry this run on: " + problem, !row.express);
             batch.ended.push_back(row.run_id);
             continue;
         }
@@ -383,7 +417,8 @@ void Engine::apply(Spi& spi, const Item& item, Batch& batch) {
     if (item.event && !run.ended()) advance(spi, *run.run, *item.event, batch);
 }
 
-// Advances by one event, and by those that follow at once: a call that cannot even be prepared fails its task here.
+// Advances by one event, and by those that follow at once: a call that cannot even be prepared fails its task
+// here.
 void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch& batch) {
     Batch::Working& working = batch.working.at(run.id);
     machine::Limits limits;
@@ -392,11 +427,14 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
     std::deque<machine::Event> events{first};
     while (!events.empty() && !working.ended()) {
         const machine::Now now{now_micros(), pg_prng_uint64(&pg_global_prng_state)};
-        machine::Step step = machine::advance(*run.version->flow, run.context, limits, working.frame, events.front(), now);
+        machine::Step step =
+            machine::advance(*run.version->flow, run.context, limits, working.frame, events.front(), now);
+        const bool resumed = std::holds_alternative<machine::Resumed>(events.front());
         events.pop_front();
         working.next_due = step.next_due;
         if (!step.accepted) continue;
-        working.changed = true;
+        // Giving calls again changes nothing that is stored.
+        working.changed = working.changed || !resumed || !step.history.empty();
         if (!run.express)
             for (machine::HistoryEvent& event : step.history) {
                 if (run.version->keep_data == KeepData::None) event.payload.reset();
@@ -408,19 +446,36 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
                 batch.drop_call(run.id, cancel->id);
                 continue;
             }
-            machine::Call& call = std::get<machine::Call>(effect);
-            const std::int32_t sending =
-                run.resumed ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id)) : 1;
-            auto prepared = http_task::prepare(run, call, now.at, sending);
-            if (auto* refusal = std::get_if<http_task::Refusal>(&prepared))
-                events.push_back(machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
-            else
-                batch.calls.push_back(std::get<http_task::Prepared>(std::move(prepared)));
+            call(spi, run, std::move(std::get<machine::Call>(effect)), events, batch);
         }
         working.outcome = std::move(step.outcome);
         working.phase = step.phase;
         working.current_state = std::move(step.current_state);
     }
+}
+
+// Prepares a call, puts its run in line, or fails its task; a call that is under way is given again after
+// Resumed.
+void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machine::Event>& events,
+                  Batch& batch) {
+    if (run.calls.contains(call.id) || batch.begun_calls.contains({run.id, call.id})) return;
+    const std::string lane = http_task::lane_of(call);
+    std::size_t& planned = batch.planned[lane];
+    if (!lanes_.has_room(lane, planned, batch.calls.size())) {
+        batch.in_line.emplace_back(lane, run.id);
+        return;
+    }
+    const std::int32_t sending =
+        run.resumed ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id)) : 1;
+    auto prepared = http_task::prepare(run, call, now_micros(), sending);
+    if (auto* refusal = std::get_if<http_task::Refusal>(&prepared)) {
+        events.push_back(
+            machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
+        return;
+    }
+    planned++;
+    batch.begun_calls.emplace(run.id, call.id);
+    batch.calls.push_back(std::get<http_task::Prepared>(std::move(prepared)));
 }
 
 void Engine::write(Spi& spi, Batch& batch) {
@@ -458,7 +513,8 @@ void Engine::write(Spi& spi, Batch& batch) {
     store::append_history(spi, batch.history);
     store::append_outcomes(spi, batch.outcomes);
     std::vector<store::CallIntent> intents;
-    for (const http_task::Prepared& call : batch.calls) intents.push_back(call.intent);
+    for (const http_task::Prepared& call : batch.calls)
+        intents.push_back(call.intent);
     store::append_calls(spi, intents);
     store::save_frames(spi, frames);
     store::delete_frames(spi, frames_gone);
@@ -498,7 +554,7 @@ void Engine::carry_out(Batch& batch) {
         if (run == nullptr) continue;
         if (const auto call = run->calls.find(call_id); call != run->calls.end()) {
             client_.cancel(call->second);
-            pending_.erase(call->second);
+            forget_request(call->second);
             run->calls.erase(call);
         }
     }
@@ -508,14 +564,22 @@ void Engine::carry_out(Batch& batch) {
         const std::uint64_t request_id = next_request_++;
         call.request.id = request_id;
         run->calls[call.pending.call_id] = request_id;
+        run->in_line = false;
+        lanes_.begin(call.pending.lane);
         pending_.emplace(request_id, std::move(call.pending));
         client_.start(std::move(call.request));
+    }
+    for (const auto& [lane, run_id] : batch.in_line) {
+        LiveRun* run = live_.find(run_id);
+        if (run == nullptr) continue;
+        run->in_line = true;
+        lanes_.wait(lane, run_id);
     }
     for (const Uuid& id : batch.ended) {
         if (LiveRun* run = live_.find(id)) {
             for (const auto& [call_id, request_id] : run->calls) {
                 client_.cancel(request_id);
-                pending_.erase(request_id);
+                forget_request(request_id);
             }
             live_.remove(id);
         }
@@ -531,6 +595,7 @@ void Engine::park(const Batch& batch) {
     for (const auto& [id, working] : batch.working) {
         LiveRun* run = live_.find(id);
         if (run == nullptr || run->express || !run->calls.empty()) continue;
+        if (run->in_line && lanes_.waiting() <= kMaxInLineLive) continue;
         if (!run->due || *run->due > horizon) live_.remove(id);
     }
 }

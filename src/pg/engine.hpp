@@ -1,15 +1,20 @@
 // The engine: what a worker does in one turn of its loop.
 //
-// A turn takes what is ready (fresh runs, finished calls, due timers, requests to stop), advances the runs, writes
-// everything in one transaction, and only after its commit carries out the effects. While a commit is flushed more
-// becomes ready, so batches grow with load by themselves. Invariants:
-//   - nothing leaves the server before the intent is durable, and no transaction is open while the network is waited for;
-//   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has committed;
+// A turn takes what is ready (fresh runs, finished calls, due timers, requests to stop), advances the runs,
+// writes everything in one transaction, and only after its commit carries out the effects. While a commit is
+// flushed more becomes ready, so batches grow with load by themselves. Invariants:
+//   - nothing leaves the server before the intent is durable, and no transaction is open while the network is
+//   waited for;
+//   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has
+//   committed;
 //   - a turn is bounded in items and time, so that a flood cannot starve timers or answers;
-//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the worker; when it
-//     is the server that fails, nobody's run does: the worker pauses and comes back to it (engine_failures.cpp).
+//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the
+//   worker; when it
+//     is the server that fails, nobody's run does: the worker pauses and comes back to it
+//     (engine_failures.cpp).
 //
-// Called by worker. Knows core (machine), net (Client) and store; transactions are begun and ended in here only.
+// Called by worker. Knows core (machine), net (Client) and store; transactions are begun and ended in here
+// only.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +30,7 @@
 
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
+#include "pg/call_lanes.hpp"
 #include "pg/http_task.hpp"
 #include "pg/live_runs.hpp"
 #include "pg/shmem.hpp"
@@ -81,6 +87,8 @@ class Engine {
     std::optional<Failure> try_items(const std::vector<Item>& items, bool alone);
     void load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch);
     void apply(Spi& spi, const Item& item, Batch& batch);
+    void call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machine::Event>& events, Batch& batch);
+    std::optional<http_task::Pending> forget_request(std::uint64_t request_id);
     void advance(Spi& spi, LiveRun& run, const machine::Event& event, Batch& batch);
     void write(Spi& spi, Batch& batch);
     void carry_out(Batch& batch);
@@ -95,13 +103,14 @@ class Engine {
     std::deque<Uuid> fresh_;
     std::unordered_set<Uuid, UuidHash> fresh_known_;
     std::unordered_map<std::uint64_t, http_task::Pending> pending_;  // by request id
+    CallLanes lanes_;
     std::vector<store::RevocationRow> revocations_;
     std::map<std::pair<Uuid, std::int32_t>, std::shared_ptr<const CompiledVersion>> versions_;
     store::SweepPosition position_;
     std::uint64_t next_request_ = 1;
     std::int64_t sweep_at_ = 0;
-    std::int64_t load_at_ = 0;       // when parked runs are to be loaded, between sweeps
-    std::int64_t pause_until_ = 0;   // after a failure of the server, not of a run
+    std::int64_t load_at_ = 0;      // when parked runs are to be loaded, between sweeps
+    std::int64_t pause_until_ = 0;  // after a failure of the server, not of a run
     bool started_ = false;
     bool active_ = false;
     bool poked_ = true;

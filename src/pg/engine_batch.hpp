@@ -1,7 +1,7 @@
 // What one turn of the engine collects between reading its items and carrying out the effects.
 //
-// Everything in here is a copy or new: when the transaction fails, dropping the batch is all that undoing takes.
-// Called by engine only.
+// Everything in here is a copy or new: when the transaction fails, dropping the batch is all that undoing
+// takes. Called by engine only.
 #pragma once
 
 #include <map>
@@ -37,6 +37,9 @@ struct Engine::Batch {
     std::vector<store::HistoryRow> history;
     std::vector<store::CallOutcome> outcomes;
     std::vector<http_task::Prepared> calls;
+    std::set<std::pair<Uuid, std::int64_t>> begun_calls;  // those in `calls`
+    std::map<std::string, std::size_t> planned;           // how many of them in each lane
+    std::vector<std::pair<std::string, Uuid>> in_line;    // lane and run of calls that find no room
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;
     std::vector<std::int64_t> controls_done;
     std::vector<Uuid> ended;
@@ -53,7 +56,9 @@ struct Engine::Batch {
     // A call that nobody waits for any more: one of this turn never leaves, an earlier one is cancelled.
     void drop_call(const Uuid& run, std::int64_t call_id) {
         std::erase_if(calls, [&](const http_task::Prepared& call) {
-            return call.pending.run_id == run && call.pending.call_id == call_id;
+            if (call.pending.run_id != run || call.pending.call_id != call_id) return false;
+            planned[call.pending.lane]--;
+            return true;
         });
         dropped_calls.emplace_back(run, call_id);
     }

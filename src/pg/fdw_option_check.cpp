@@ -144,7 +144,8 @@ std::optional<std::string> closest_name(Place place, const std::string& given) {
                                              "flowctl_oidc server names a file that "
                                              "holds it.";
     } else {
-        if (auto closest = closest_name(place, name)) hint = "Perhaps you meant " + in_quotes(*closest) + ". ";
+        if (auto closest = closest_name(place, name))
+            hint = "Perhaps you meant " + in_quotes(*closest) + ". ";
         hint += std::string("Valid options of ") + name_of(place) + " are: " + valid_names(place) + ".";
     }
     throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + in_quotes(name), std::move(hint));

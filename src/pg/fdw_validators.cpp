@@ -83,8 +83,8 @@ void check_files(const Options& options) {
         "Options ending in _file may be set only by superusers and members of pg_read_server_files.");
 }
 
-// An ARN in a flow is a name that its author did not choose among servers, and whoever claims it gets what the flow sends:
-// that is not for everyone who may create a server.
+// An ARN in a flow is a name that its author did not choose among servers, and whoever claims it gets what
+// the flow sends: that is not for everyone who may create a server.
 void check_arn(const Options& options) {
     if (!options.contains("arn") || guarded([] { return superuser(); })) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -109,8 +109,8 @@ void validate(Place place, const Options& options) {
 
 void refuse_any(const Options& options, const char* hint) {
     if (!options.empty())
-        throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, "invalid option " + in_quotes(options.begin()->first),
-                        hint);
+        throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME,
+                        "invalid option " + in_quotes(options.begin()->first), hint);
 }
 
 Options argument(FunctionCallInfo fcinfo) {

@@ -43,12 +43,15 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(0)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null", "Name the flow.");
+    if (PG_ARGISNULL(0))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null",
+                        "Name the flow.");
     return from_text(PG_GETARG_DATUM(0));
 }
 
 Oid role_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", "Name the role.");
+    if (PG_ARGISNULL(index))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", "Name the role.");
     return PG_GETARG_OID(index);
 }
 
@@ -56,8 +59,7 @@ Oid role_argument(FunctionCallInfo fcinfo, int index) {
 Oid existing_role_argument(FunctionCallInfo fcinfo, int index) {
     const Oid role = role_argument(fcinfo, index);
     if (!guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); }))
-        throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                        "role with OID " + std::to_string(role) + " does not exist",
+        throw UserError(ERRCODE_UNDEFINED_OBJECT, "role with OID " + std::to_string(role) + " does not exist",
                         "Name a role instead of giving a number.");
     return role;
 }

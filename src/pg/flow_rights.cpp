@@ -99,7 +99,8 @@ void check_shape(const NewTrigger& trigger) {
         refuse_trigger(trigger, "names no flow", "Name it: EXECUTE FUNCTION flowctl.start_flow('flow').");
     for (std::size_t i = 1; i < trigger.arguments.size(); i++)
         if (trigger.arguments[i] != "on_error=raise" && trigger.arguments[i] != "on_error=record")
-            refuse_trigger(trigger, "has the unknown option " + in_quotes(shortened_name(trigger.arguments[i])),
+            refuse_trigger(trigger,
+                           "has the unknown option " + in_quotes(shortened_name(trigger.arguments[i])),
                            "The options are 'on_error=raise' and 'on_error=record'.");
 }
 
@@ -115,9 +116,10 @@ void check_target(Spi& spi, const NewTrigger& trigger, Oid creator) {
         const bool number = error == std::errc{} && end == digits.data() + digits.size();
         if (!number ||
             spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(version))).size() == 0)
-            throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                            "flow " + in_quotes(flow.name) + " has no version " + in_quotes(shortened_name(digits)),
-                            "The view flowctl.flow_versions lists them.");
+            throw UserError(
+                ERRCODE_UNDEFINED_OBJECT,
+                "flow " + in_quotes(flow.name) + " has no version " + in_quotes(shortened_name(digits)),
+                "The view flowctl.flow_versions lists them.");
     }
     if (!may_start(spi, flow.flow_id, flow.owner, creator))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,

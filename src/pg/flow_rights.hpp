@@ -43,7 +43,8 @@ struct FlowIdentity {
 };
 
 // Finds a flow by its bare name. KeyShare: it cannot be dropped before this transaction ends; Change: nor
-// changed by another, while a KeyShare stays possible; Update: nothing of all this. The caller is AsExtensionOwner, or a superuser.
+// changed by another, while a KeyShare stays possible; Update: nothing of all this. The caller is
+// AsExtensionOwner, or a superuser.
 enum class FlowLock { None, KeyShare, Change, Update };
 std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name, FlowLock lock);
 

@@ -25,6 +25,7 @@ char* traceparent = nullptr;
 int max_payload_bytes = 262'144;
 int max_history_events = 25'000;
 int max_calls = 500;
+int max_calls_per_endpoint = 125;
 int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
 int sweep_interval = 60'000;
 int discovery_interval = 60'000;
@@ -170,6 +171,13 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomIntVariable("flowctl.max_calls",
                             "Sets the number of calls that one worker has under way at once.", nullptr,
                             &max_calls, 500, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How many of these may go to one endpoint. Without it, an endpoint that never answers would take them
+    // all, and every other flow of the database would stand still.
+    DefineCustomIntVariable("flowctl.max_calls_per_endpoint",
+                            "Sets the number of calls that one worker has under way at once to one endpoint.",
+                            nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
+                            nullptr, nullptr);
 
     // synchronous_commit of the worker's own transactions. "off" gives up the promise that an intent is
     // durable before its call leaves: after a crash of the server a call may be repeated under a history that

@@ -3,19 +3,20 @@
 
 namespace flowctl::pg::guc {
 
-extern int workers;                 // per database
-extern char* secrets_dir;           // empty: none
+extern int workers;        // per database
+extern char* secrets_dir;  // empty: none
 extern char* egress_allow;
 extern char* proxy;
 extern char* installation;
-extern char* traceparent;           // of the session, recorded with the runs it starts
+extern char* traceparent;  // of the session, recorded with the runs it starts
 extern int max_payload_bytes;
 extern int max_history_events;
-extern int max_calls;               // under way at once, per worker
-extern int synchronous_commit;      // enum of the server's
-extern int sweep_interval;          // ms
-extern int discovery_interval;      // ms, of the launcher
-extern int drain_timeout;           // ms: how long DROP DATABASE and its like wait for workers
+extern int max_calls;  // under way at once, per worker
+extern int max_calls_per_endpoint;
+extern int synchronous_commit;  // enum of the server's
+extern int sweep_interval;      // ms
+extern int discovery_interval;  // ms, of the launcher
+extern int drain_timeout;       // ms: how long DROP DATABASE and its like wait for workers
 
 void define();  // called by _PG_init
 

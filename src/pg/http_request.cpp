@@ -11,20 +11,57 @@ namespace flowctl::pg::http_task {
 
 namespace {
 
-Refusal runtime_error(std::string cause) { return {"States.Runtime", std::move(cause)}; }
-Refusal not_permitted(std::string cause) { return {"States.Permissions", std::move(cause)}; }
+Refusal runtime_error(std::string cause) {
+    return {"States.Runtime", std::move(cause)};
+}
+Refusal not_permitted(std::string cause) {
+    return {"States.Permissions", std::move(cause)};
+}
 
-constexpr std::array<std::string_view, 7> kMethods = {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"};
+constexpr std::array<std::string_view, 7> kMethods = {"GET",   "POST",    "PUT", "DELETE",
+                                                      "PATCH", "OPTIONS", "HEAD"};
 
-// AWS, "Call HTTPS APIs in Step Functions workflows", the headers that a definition may not set; then those that this
-// engine sets itself or that carry credentials.
-constexpr std::array<std::string_view, 37> kForbiddenHeaders = {
-    "a-im", "accept-charset", "accept-datetime", "accept-encoding", "cache-control", "connection", "content-encoding",
-    "content-md5", "date", "expect", "forwarded", "from", "host", "http2-settings", "if-match", "if-modified-since",
-    "if-none-match", "if-range", "if-unmodified-since", "max-forwards", "origin", "pragma", "referer", "server", "te",
-    "trailer", "transfer-encoding", "upgrade", "via", "warning",
-    "authorization", "cookie", "idempotency-key", "content-length", "traceparent", "keep-alive", "dpop"};
-constexpr std::array<std::string_view, 4> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-"};
+// AWS, "Call HTTPS APIs in Step Functions workflows", the headers that a definition may not set; then those
+// that this engine sets itself or that carry credentials.
+constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
+                                                                "accept-charset",
+                                                                "accept-datetime",
+                                                                "accept-encoding",
+                                                                "cache-control",
+                                                                "connection",
+                                                                "content-encoding",
+                                                                "content-md5",
+                                                                "date",
+                                                                "expect",
+                                                                "forwarded",
+                                                                "from",
+                                                                "host",
+                                                                "http2-settings",
+                                                                "if-match",
+                                                                "if-modified-since",
+                                                                "if-none-match",
+                                                                "if-range",
+                                                                "if-unmodified-since",
+                                                                "max-forwards",
+                                                                "origin",
+                                                                "pragma",
+                                                                "referer",
+                                                                "server",
+                                                                "te",
+                                                                "trailer",
+                                                                "transfer-encoding",
+                                                                "upgrade",
+                                                                "via",
+                                                                "warning",
+                                                                "authorization",
+                                                                "cookie",
+                                                                "idempotency-key",
+                                                                "content-length",
+                                                                "traceparent",
+                                                                "keep-alive",
+                                                                "dpop"};
+constexpr std::array<std::string_view, 4> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-",
+                                                                "x-amzn-"};
 
 std::string lower(std::string_view text) {
     std::string result(text);
@@ -34,7 +71,8 @@ std::string lower(std::string_view text) {
 }
 
 bool is_forbidden(const std::string& name) {
-    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), name) != kForbiddenHeaders.end()) return true;
+    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), name) != kForbiddenHeaders.end())
+        return true;
     return std::any_of(kForbiddenPrefixes.begin(), kForbiddenPrefixes.end(),
                        [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
@@ -42,11 +80,16 @@ bool is_forbidden(const std::string& name) {
 // A scalar as it stands in a query, header or form; nullopt for arrays and objects.
 std::optional<std::string> scalar_text(const json::Value& value) {
     switch (value.kind()) {
-        case json::Kind::Null: return "null";
-        case json::Kind::Bool: return value.as_bool() ? "true" : "false";
-        case json::Kind::Number: return value.number_as_text();
-        case json::Kind::String: return std::string(value.as_string());
-        default: return std::nullopt;
+        case json::Kind::Null:
+            return "null";
+        case json::Kind::Bool:
+            return value.as_bool() ? "true" : "false";
+        case json::Kind::Number:
+            return value.number_as_text();
+        case json::Kind::String:
+            return std::string(value.as_string());
+        default:
+            return std::nullopt;
     }
 }
 
@@ -61,10 +104,12 @@ std::optional<Refusal> read_query(const json::Value& query, Parameters& out) {
             continue;
         }
         if (!member.value.is_array())
-            return runtime_error("the query parameter '" + member.key + "' must be a string or an array of strings");
+            return runtime_error("the query parameter '" + member.key +
+                                 "' must be a string or an array of strings");
         for (const json::Value& item : member.value.items()) {
             const auto text = scalar_text(item);
-            if (!text) return runtime_error("the query parameter '" + member.key + "' must hold strings only");
+            if (!text)
+                return runtime_error("the query parameter '" + member.key + "' must hold strings only");
             out.emplace_back(member.key, *text);
         }
     }
@@ -108,7 +153,8 @@ enum class ArrayFormat { Indices, Repeat, Commas, Brackets, None };
 
 constexpr int kMaxFormDepth = 32;
 
-bool append_form(Parameters& out, const std::string& name, const json::Value& value, ArrayFormat format, int depth) {
+bool append_form(Parameters& out, const std::string& name, const json::Value& value, ArrayFormat format,
+                 int depth) {
     if (depth > kMaxFormDepth) return false;
     if (value.is_object()) {
         for (const json::Member& member : value.members()) {
@@ -177,12 +223,15 @@ std::optional<Refusal> set_body(RequestParts& parts, const json::Value& input) {
     if (form) {
         if (!body->is_object()) return runtime_error("a URL_ENCODED RequestBody must be an object");
         Parameters fields;
-        if (!append_form(fields, "", *body, *form, 0)) return runtime_error("the RequestBody is nested too deeply");
+        if (!append_form(fields, "", *body, *form, 0))
+            return runtime_error("the RequestBody is nested too deeply");
         parts.body = net::encode_query(fields);
-        if (content_type == nullptr) parts.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+        if (content_type == nullptr)
+            parts.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
         return std::nullopt;
     }
-    if (body->is_string() && content_type != nullptr && lower(*content_type).find("json") == std::string::npos) {
+    if (body->is_string() && content_type != nullptr &&
+        lower(*content_type).find("json") == std::string::npos) {
         parts.body = body->as_string();
         return std::nullopt;
     }
@@ -225,7 +274,8 @@ RequestResult post_request(const std::string& base_url, const json::Value& input
 
 RequestResult invoke_request(const std::string& base_url, const json::Value& input) {
     if (!input.is_object())
-        return runtime_error("the input of an :invoke must be an object {Method, Path, Headers, RequestBody, ...}");
+        return runtime_error(
+            "the input of an :invoke must be an object {Method, Path, Headers, RequestBody, ...}");
     auto url = base(base_url);
     if (auto* refusal = std::get_if<Refusal>(&url)) return *refusal;
     const json::Value* path = input.find("Path");
@@ -247,7 +297,8 @@ RequestResult aws_request(const std::string& base_url, const json::Value& input)
     if (auto* problem = std::get_if<std::string>(&wanted))
         return runtime_error("ApiEndpoint is not a valid URL: " + *problem);
     if (!net::lies_under(std::get<net::Url>(url), std::get<net::Url>(wanted)))
-        return not_permitted("the ApiEndpoint does not lie under the url of the endpoint that ConnectionArn names");
+        return not_permitted(
+            "the ApiEndpoint does not lie under the url of the endpoint that ConnectionArn names");
     return build(std::get<net::Url>(std::move(wanted)), input);
 }
 

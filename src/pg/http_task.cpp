@@ -15,27 +15,37 @@ namespace {
 
 using Kind = asl::Resource::Kind;
 
-std::string hash(std::string_view bytes) { return net::hex_encode(net::sha256(bytes)); }
+std::string hash(std::string_view bytes) {
+    return net::hex_encode(net::sha256(bytes));
+}
 
 // ---------------------------------------------------------------------------------------------- preparing
+
+// AWS's HTTP Task names its endpoint in the input.
+const json::Value* connection_of(const machine::Call& call) {
+    const json::Value* connection = call.input.find("Authentication");
+    if (connection == nullptr) connection = call.input.find("InvocationConfig");
+    return connection != nullptr ? connection->find("ConnectionArn") : nullptr;
+}
 
 // The server that a Task names, directly, by an ARN that its option `arn` covers, or as AWS's ConnectionArn.
 std::variant<std::string, Refusal> server_of(const machine::Call& call) {
     std::string arn;
     switch (call.resource.kind) {
         case Kind::Http:
-        case Kind::HttpInvoke: return call.resource.name;
+        case Kind::HttpInvoke:
+            return call.resource.name;
         case Kind::AwsHttp: {
-            const json::Value* connection = call.input.find("Authentication");
-            if (connection == nullptr) connection = call.input.find("InvocationConfig");
-            const json::Value* name = connection != nullptr ? connection->find("ConnectionArn") : nullptr;
+            const json::Value* name = connection_of(call);
             if (name == nullptr || !name->is_string())
                 return Refusal{"States.Runtime", "Authentication.ConnectionArn must name an endpoint"};
             if (!name->as_string().starts_with("arn:")) return std::string(name->as_string());
             arn = name->as_string();
             break;
         }
-        default: arn = call.resource.text; break;
+        default:
+            arn = call.resource.text;
+            break;
     }
     auto server = endpoint_for_arn(arn);
     if (!server) return Refusal{server.error().error, server.error().cause};
@@ -44,9 +54,12 @@ std::variant<std::string, Refusal> server_of(const machine::Call& call) {
 
 RequestResult request_parts(const machine::Call& call, const std::string& url) {
     switch (call.resource.kind) {
-        case Kind::HttpInvoke: return invoke_request(url, call.input);
-        case Kind::AwsHttp: return aws_request(url, call.input);
-        default: return post_request(url, call.input);
+        case Kind::HttpInvoke:
+            return invoke_request(url, call.input);
+        case Kind::AwsHttp:
+            return aws_request(url, call.input);
+        default:
+            return post_request(url, call.input);
     }
 }
 
@@ -62,6 +75,14 @@ std::string traceparent(const LiveRun& run, const std::string& call_hash) {
 }
 
 }  // namespace
+
+std::string lane_of(const machine::Call& call) {
+    if (call.resource.kind == Kind::AwsHttp) {
+        const json::Value* name = connection_of(call);
+        return name != nullptr && name->is_string() ? std::string(name->as_string()) : std::string();
+    }
+    return call.resource.name.empty() ? call.resource.text : call.resource.name;
+}
 
 std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count,
                             bool per_attempt) {
@@ -87,8 +108,8 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     const std::string key = idempotency_key(run.id_text, call, run.context.redrive_count,
                                             endpoint.idempotency == Idempotency::Attempt);
     parts.headers.emplace_back("Idempotency-Key", key);
-    parts.headers.emplace_back("traceparent",
-                               traceparent(run, hash(key + '\n' + std::to_string(call.id) + '\n' + std::to_string(sending))));
+    parts.headers.emplace_back("traceparent", traceparent(run, hash(key + '\n' + std::to_string(call.id) +
+                                                                    '\n' + std::to_string(sending))));
 
     store::CallIntent& intent = prepared.intent;
     intent.run_id = run.id;
@@ -115,7 +136,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     intent.request_hash = hash(parts.body);
     intent.started_at = now;
 
-    prepared.pending = {run.id, call.id, sending, call.resource.kind, endpoint.server};
+    prepared.pending = {run.id, call.id, sending, call.resource.kind, endpoint.server, lane_of(call)};
 
     net::Request& request = prepared.request;
     request.run = run.id_text;
@@ -137,6 +158,8 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
 
 namespace {
 
+constexpr std::int64_t kLongestRetryAfterMicros =
+    86'400'000'000;                             // an endpoint parks no run for longer than a day
 constexpr std::size_t kMaxCauseBytes = 32'768;  // AWS's limit of a cause
 
 bool is_utf8(std::string_view text) {
@@ -156,7 +179,8 @@ std::string storable(std::string_view text) {
 std::string shortened(std::string text, std::size_t limit) {
     if (text.size() <= limit) return text;
     std::size_t end = limit;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) end--;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+        end--;
     text.resize(end);
     return text + "...";
 }
@@ -180,15 +204,15 @@ struct Body {
 Body read_body(const net::Response& response) {
     const std::string& text = response.body;
     if (text.empty()) return {};
-    if (!is_utf8(text))
-        return {{}, "the answer is not valid UTF-8"};
+    if (!is_utf8(text)) return {{}, "the answer is not valid UTF-8"};
     if (says_json(response)) {
         json::ParseLimits limits;
         limits.max_bytes = text.size() + 1;
         auto parsed = json::parse(text, limits);
         if (parsed) return {std::move(parsed).value(), {}};
-        return {{}, "the answer is not usable JSON: " + parsed.error().message + " at byte " +
-                        std::to_string(parsed.error().offset + 1) + " of " + std::to_string(text.size())};
+        return {{},
+                "the answer is not usable JSON: " + parsed.error().message + " at byte " +
+                    std::to_string(parsed.error().offset + 1) + " of " + std::to_string(text.size())};
     }
     return {json::Value::string(text), {}};
 }
@@ -218,18 +242,24 @@ json::Value status_object(const net::Response& response, json::Value body) {
 
 const char* failure_name(net::Failure failure) {
     switch (failure) {
-        case net::Failure::Refused: return "States.Permissions";
-        case net::Failure::TooLarge: return kInvalidResponse;
-        case net::Failure::Credential: return kCredentialFailed;
-        default: return "States.Http.Socket";
+        case net::Failure::Refused:
+            return "States.Permissions";
+        case net::Failure::TooLarge:
+            return kInvalidResponse;
+        case net::Failure::Credential:
+            return kCredentialFailed;
+        default:
+            return "States.Http.Socket";
     }
 }
 
-// Lambda's convention: an answer {errorType, errorMessage, stackTrace} with the header x-amz-function-error is a failure.
+// Lambda's convention: an answer {errorType, errorMessage, stackTrace} with the header x-amz-function-error
+// is a failure.
 std::optional<Refusal> lambda_error(const net::Response& response, const json::Value& body) {
     if (header(response, "x-amz-function-error") == nullptr) return std::nullopt;
     const json::Value* type = body.find("errorType");
-    return Refusal{type != nullptr && type->is_string() ? std::string(type->as_string()) : "Error", json::dump(body)};
+    return Refusal{type != nullptr && type->is_string() ? std::string(type->as_string()) : "Error",
+                   json::dump(body)};
 }
 
 std::variant<json::Value, Refusal> result_of(const Pending& pending, const net::Response& response) {
@@ -237,7 +267,8 @@ std::variant<json::Value, Refusal> result_of(const Pending& pending, const net::
         return Refusal{failure_name(response.failure), storable(response.message)};
     Body body = read_body(response);
     if (response.status < 200 || response.status > 299) {
-        json::Value shown = body.problem.empty() ? body.value : json::Value::string(shortened(storable(response.body), 4096));
+        json::Value shown =
+            body.problem.empty() ? body.value : json::Value::string(shortened(storable(response.body), 4096));
         std::string cause = json::dump(json::ObjectBuilder()
                                            .add("StatusCode", json::Value::integer(response.status))
                                            .add("StatusText", storable(response.status_text))
@@ -250,15 +281,19 @@ std::variant<json::Value, Refusal> result_of(const Pending& pending, const net::
         return Refusal{kInvalidResponse, "endpoint \"" + pending.endpoint + "\": " + body.problem};
     switch (pending.kind) {
         case Kind::HttpInvoke:
-        case Kind::AwsHttp: return status_object(response, std::move(body.value));
+        case Kind::AwsHttp:
+            return status_object(response, std::move(body.value));
         case Kind::Lambda:
             if (auto error = lambda_error(response, body.value)) return *error;
             return std::move(body.value);
-        default: return std::move(body.value);
+        default:
+            return std::move(body.value);
     }
 }
 
-std::int64_t micros(net::Seconds seconds) { return static_cast<std::int64_t>(seconds.count() * 1e6); }
+std::int64_t micros(net::Seconds seconds) {
+    return static_cast<std::int64_t>(seconds.count() * 1e6);
+}
 
 store::CallOutcome outcome_of(const Pending& pending, const net::Response& response, std::int64_t now) {
     store::CallOutcome outcome;
@@ -298,7 +333,8 @@ Interpreted interpret(const Pending& pending, net::Response&& response, std::int
     failed.call = pending.call_id;
     failed.error = std::move(refusal.error);
     failed.cause = std::move(refusal.cause);
-    if (response.retry_after) failed.retry_not_before = now + micros(*response.retry_after);
+    if (response.retry_after)
+        failed.retry_not_before = now + std::min(micros(*response.retry_after), kLongestRetryAfterMicros);
     interpreted.event = std::move(failed);
     return interpreted;
 }

@@ -1,8 +1,10 @@
-// A Task's HTTP call: from the machine's Call to a request of net::Client, and from its response back to an event.
+// A Task's HTTP call: from the machine's Call to a request of net::Client, and from its response back to an
+// event.
 //
-// prepare() runs inside the turn's transaction, because endpoints, rights and mappings are catalog objects; what it finds
-// wrong is an ASL error of the task. interpret() needs no transaction. Both follow DESIGN.md §7: the request carries
-// Idempotency-Key and traceparent, a flow never sets a credential header, failures have the names of AWS's HTTP Task.
+// prepare() runs inside the turn's transaction, because endpoints, rights and mappings are catalog objects;
+// what it finds wrong is an ASL error of the task. interpret() needs no transaction. Both follow DESIGN.md
+// §7: the request carries Idempotency-Key and traceparent, a flow never sets a credential header, failures
+// have the names of AWS's HTTP Task.
 //
 // Called by engine.
 #pragma once
@@ -31,7 +33,11 @@ struct Pending {
     std::int32_t sending = 1;
     asl::Resource::Kind kind = asl::Resource::Kind::Http;
     std::string endpoint;
+    std::string lane;  // as lane_of() says
 };
+
+// What a call shares its limit with: the endpoint as the Task names it. Needs no transaction.
+std::string lane_of(const machine::Call& call);
 
 struct Prepared {
     net::Request request;  // without an id
@@ -49,6 +55,7 @@ struct Interpreted {
 Interpreted interpret(const Pending& pending, net::Response&& response, std::int64_t now);
 
 // The same over retries and crashes, another for another visit of the state (DESIGN.md §7).
-std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count, bool per_attempt);
+std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count,
+                            bool per_attempt);
 
 }  // namespace flowctl::pg::http_task

@@ -1,8 +1,9 @@
 // The runs that a worker holds in memory, and when each is due.
 //
-// Live are runs that something is expected of soon: a call is under way, or a timer fires within the horizon. All
-// others are parked: they cost their row and nothing here, and are loaded again when they are due (promise 7). A live run's
-// frame equals the stored one, since it is replaced only after the commit of the turn that changed it.
+// Live are runs that something is expected of soon: a call is under way, or a timer fires within the horizon.
+// All others are parked: they cost their row and nothing here, and are loaded again when they are due
+// (promise 7). A live run's frame equals the stored one, since it is replaced only after the commit of the
+// turn that changed it.
 //
 // Called by engine. Memory: owned by the worker, for its life.
 #pragma once
@@ -46,7 +47,8 @@ struct LiveRun {
     machine::RunContext context;
     machine::Frame frame;
     bool express = false;
-    bool resumed = false;             // loaded after a restart: its calls may have been sent before
+    bool in_line = false;  // a call of it waits for room in its lane
+    bool resumed = false;  // loaded after a restart: its calls may have been sent before
     Oid role = InvalidOid;
     std::optional<std::string> subject;
     std::optional<std::string> traceparent;

@@ -1,5 +1,6 @@
-// The server's headers, included in the one order that works from C++: the standard library and our pure layers
-// first, then this file. postgres.h defines macros (Min, Max, Abs, _, snprintf) that break headers read after it, and it is C.
+// The server's headers, included in the one order that works from C++: the standard library and our pure
+// layers first, then this file. postgres.h defines macros (Min, Max, Abs, _, snprintf) that break headers
+// read after it, and it is C.
 //
 // compat.hpp, included at the end, is the only place where server versions differ.
 // Included last by every .cpp in src/pg, and by no header outside src/pg.

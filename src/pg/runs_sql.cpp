@@ -1,8 +1,8 @@
 // SQL functions about runs: start, wait, stop.
 //
-// Rights: start asks for the right on the flow (start.cpp). Who may see a run may wait for it; who may start the
-// flow's runs as a member of its owner or of the run's role may stop it. A run that someone may not see does not exist
-// for him: both cases read the same.
+// Rights: start asks for the right on the flow (start.cpp). Who may see a run may wait for it; who may start
+// the flow's runs as a member of its owner or of the run's role may stop it. A run that someone may not see
+// does not exist for him: both cases read the same.
 #include <algorithm>
 
 #include "core/json.hpp"
@@ -63,8 +63,8 @@ FLOWCTL_FUNCTION(flowctl_start) {
             Jsonb* input = PG_GETARG_JSONB_P(1);
             return JsonbToCString(nullptr, &input->root, static_cast<int>(VARSIZE(input)));
         });
-        // jsonb prints a blank after colons and commas; payloads are kept compact. That takes less than half of the bytes
-        // away, so what is more than twice too large is refused (start_run) without being read.
+        // jsonb prints a blank after colons and commas; payloads are kept compact. That takes less than half
+        // of the bytes away, so what is more than twice too large is refused (start_run) without being read.
         json::ParseLimits limits;
         limits.max_bytes = 2 * static_cast<std::size_t>(guc::max_payload_bytes);
         const std::string text = printed;
@@ -89,7 +89,9 @@ FLOWCTL_FUNCTION(flowctl_wait) {
         constexpr std::int64_t kLongest = 366LL * 24 * 3600 * 1'000'000;
         const double micros = static_cast<double>(timeout->time) +
                               (static_cast<double>(timeout->day) + 30.0 * timeout->month) * 86'400e6;
-        budget = micros < 0 ? 0 : micros > static_cast<double>(kLongest) ? kLongest : static_cast<std::int64_t>(micros);
+        budget = micros < 0                               ? 0
+                 : micros > static_cast<double>(kLongest) ? kLongest
+                                                          : static_cast<std::int64_t>(micros);
     }
     const TimestampTz deadline = GetCurrentTimestamp() + budget;
     const auto own_xid = static_cast<std::int64_t>(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
@@ -104,22 +106,25 @@ FLOWCTL_FUNCTION(flowctl_wait) {
         }
         if (run->start_xid == own_xid) {
             if (signal != nullptr) ConditionVariableCancelSleep();
-            throw UserError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                            "run " + to_string(id) + " was started by this very transaction and begins when it commits",
-                            "Commit first, then call flowctl.wait().");
+            throw UserError(
+                ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "run " + to_string(id) + " was started by this very transaction and begins when it commits",
+                "Commit first, then call flowctl.wait().");
         }
         const TimestampTz now = GetCurrentTimestamp();
         if (run->status != "RUNNING" || now >= deadline) {
             if (signal != nullptr) ConditionVariableCancelSleep();
             return to_text(run->status);
         }
-        // The signal may be missing (no worker yet) or belong to a worker that has gone: look again now and then.
+        // The signal may be missing (no worker yet) or belong to a worker that has gone: look again now and
+        // then.
         const long left = static_cast<long>(std::min<std::int64_t>((deadline - now) / 1000 + 1, 1000));
         guarded([&] {
             if (signal != nullptr) {
                 (void)ConditionVariableTimedSleep(signal, left, event);
             } else {
-                (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, std::min(left, 100L), event);
+                (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+                                std::min(left, 100L), event);
                 ResetLatch(MyLatch);
             }
             CHECK_FOR_INTERRUPTS();
@@ -140,9 +145,11 @@ FLOWCTL_FUNCTION(flowctl_stop) {
     const std::optional<std::string> cause = text_argument(fcinfo, 2);
     // AWS's StopExecution has the same limits.
     if (error && error->size() > 256)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION, "error is longer than 256 bytes", "Say it in cause.");
+        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION, "error is longer than 256 bytes",
+                        "Say it in cause.");
     if (cause && cause->size() > 32768)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION, "cause is longer than 32768 bytes", "Shorten it.");
+        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION, "cause is longer than 32768 bytes",
+                        "Shorten it.");
     const std::optional<store::RunStatus> run = status_of(id);
     if (!run || !may_see(user, *run)) no_such_run(id);
     if (!acts_for(user, run->flow_owner) && !acts_for(user, run->role))

@@ -82,9 +82,9 @@ void Params::add_array(Datum* values, bool* nulls, std::size_t count, Oid type) 
         get_typlenbyvalalign(type, &length, &by_value, &align);
         int dims[1] = {static_cast<int>(count)};
         int bounds[1] = {1};
-        ArrayType* made = count == 0
-                              ? construct_empty_array(type)
-                              : construct_md_array(values, nulls, 1, dims, bounds, type, length, by_value, align);
+        ArrayType* made =
+            count == 0 ? construct_empty_array(type)
+                       : construct_md_array(values, nulls, 1, dims, bounds, type, length, by_value, align);
         return PointerGetDatum(made);
     });
     add(array);
@@ -106,19 +106,22 @@ struct Column {
 
 Params& Params::uuids(const std::vector<Uuid>& values) {
     Column column(values.size());
-    for (std::size_t i = 0; i < values.size(); i++) column.values[i] = UUIDPGetDatum(to_pg(values[i]));
+    for (std::size_t i = 0; i < values.size(); i++)
+        column.values[i] = UUIDPGetDatum(to_pg(values[i]));
     add_array(column.values, column.nulls, values.size(), UUIDOID);
     return *this;
 }
 Params& Params::int4s(const std::vector<std::int32_t>& values) {
     Column column(values.size());
-    for (std::size_t i = 0; i < values.size(); i++) column.values[i] = Int32GetDatum(values[i]);
+    for (std::size_t i = 0; i < values.size(); i++)
+        column.values[i] = Int32GetDatum(values[i]);
     add_array(column.values, column.nulls, values.size(), INT4OID);
     return *this;
 }
 Params& Params::int8s(const std::vector<std::int64_t>& values) {
     Column column(values.size());
-    for (std::size_t i = 0; i < values.size(); i++) column.values[i] = Int64GetDatum(values[i]);
+    for (std::size_t i = 0; i < values.size(); i++)
+        column.values[i] = Int64GetDatum(values[i]);
     add_array(column.values, column.nulls, values.size(), INT8OID);
     return *this;
 }
@@ -217,8 +220,8 @@ Spi::Spi() {
 }
 
 Spi::~Spi() {
-    // After an ERROR of the server's, the abort of the (sub)transaction ends the connection. An error of our own may be
-    // caught and the transaction go on, so the connection must end here.
+    // After an ERROR of the server's, the abort of the (sub)transaction ends the connection. An error of our
+    // own may be caught and the transaction go on, so the connection must end here.
     if (!failed_) SPI_finish();
 }
 
@@ -236,7 +239,8 @@ void Spi::prepare(Statement& statement) {
 
 Rows Spi::run(Statement& statement, Params params) {
     prepare(statement);
-    if (params.size() != statement.count_) throw std::logic_error("wrong number of parameters for a statement");
+    if (params.size() != statement.count_)
+        throw std::logic_error("wrong number of parameters for a statement");
     Datum* values = params.values();
     const char* nulls = params.nulls();
     failed_ = true;
@@ -250,13 +254,14 @@ Rows Spi::run(Statement& statement, Params params) {
 
 Rows Spi::run_latest(Statement& statement, Params params) {
     prepare(statement);
-    if (params.size() != statement.count_) throw std::logic_error("wrong number of parameters for a statement");
+    if (params.size() != statement.count_)
+        throw std::logic_error("wrong number of parameters for a statement");
     Datum* values = params.values();
     const char* nulls = params.nulls();
     failed_ = true;
     guarded([&] {
-        int result = SPI_execute_snapshot(statement.plan_, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true,
-                                          false, 0);
+        int result = SPI_execute_snapshot(statement.plan_, values, nulls, GetLatestSnapshot(),
+                                          InvalidSnapshot, true, false, 0);
         if (result < 0) elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result));
     });
     failed_ = false;
@@ -274,7 +279,8 @@ Oid extension_owner() {
         Oid owner = InvalidOid;
         Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
         ScanKeyData key;
-        ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("pg_flowctl"));
+        ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+                    CStringGetDatum("pg_flowctl"));
         SysScanDesc scan = systable_beginscan(extensions, ExtensionNameIndexId, true, nullptr, 1, &key);
         HeapTuple tuple = systable_getnext(scan);
         if (HeapTupleIsValid(tuple)) owner = reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extowner;
@@ -291,8 +297,8 @@ AsExtensionOwner::AsExtensionOwner() {
     nest_level_ = guarded([] { return NewGUCNestLevel(); });
     SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     guarded([] {
-        (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-                                0, false);
+        (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                                GUC_ACTION_SAVE, true, 0, false);
     });
 }
 

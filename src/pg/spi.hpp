@@ -1,15 +1,17 @@
 // SQL from C++: statements that are planned once per process, parameters and rows with C++ types.
 //
-// Every SQL statement of the project is a Statement object at namespace scope of the file that uses it (constexpr
-// construction, no work before first use). Parameters are collected as plain Datums in the current memory context, so
-// that nothing with a destructor is alive while the server runs. Rows belong to the SPI connection: copy what you keep.
+// Every SQL statement of the project is a Statement object at namespace scope of the file that uses it
+// (constexpr construction, no work before first use). Parameters are collected as plain Datums in the current
+// memory context, so that nothing with a destructor is alive while the server runs. Rows belong to the SPI
+// connection: copy what you keep.
 //
 //   static Statement find_flow("SELECT name FROM flowctl.flow WHERE flow_id = $1", {UUIDOID});
 //   Spi spi;                                  // connects; finishes when it goes, unless an error is passing
 //   Rows rows = spi.run(find_flow, Params().uuid(id));
 //   if (rows.size() == 1) name = rows.text(0, 0);
 //
-// A snapshot must be active or SPI's own is taken (read-write statements). Called by store/ and the SQL functions.
+// A snapshot must be active or SPI's own is taken (read-write statements). Called by store/ and the SQL
+// functions.
 #pragma once
 
 #include <array>
@@ -27,12 +29,16 @@ namespace flowctl::pg {
 using Uuid = std::array<std::uint8_t, 16>;
 std::string to_string(const Uuid& uuid);  // 8-4-4-4-12, lower case
 Uuid from_pg(const pg_uuid_t* uuid);
-pg_uuid_t* to_pg(const Uuid& uuid);       // palloc'd
+pg_uuid_t* to_pg(const Uuid& uuid);  // palloc'd
 
 // Microseconds since 1970 UTC, as core counts, and PostgreSQL's since 2000.
 constexpr std::int64_t kPostgresEpochMicros = 946'684'800'000'000;
-inline TimestampTz to_timestamp(std::int64_t unix_micros) { return unix_micros - kPostgresEpochMicros; }
-inline std::int64_t to_unix_micros(TimestampTz at) { return at + kPostgresEpochMicros; }
+inline TimestampTz to_timestamp(std::int64_t unix_micros) {
+    return unix_micros - kPostgresEpochMicros;
+}
+inline std::int64_t to_unix_micros(TimestampTz at) {
+    return at + kPostgresEpochMicros;
+}
 
 class Params {
   public:
@@ -74,7 +80,8 @@ class Statement {
     static constexpr std::size_t kMaxParams = 32;
     constexpr Statement(const char* sql, std::initializer_list<Oid> types) : sql_(sql), count_(types.size()) {
         std::size_t i = 0;
-        for (Oid type : types) types_[i++] = type;
+        for (Oid type : types)
+            types_[i++] = type;
     }
     const char* sql() const { return sql_; }
 
@@ -125,8 +132,8 @@ class Spi {
     bool failed_ = false;  // a statement raised: what it left is the abort's to clean up
 };
 
-// Acts as the extension's owner while it lives: for the few statements that touch the engine's tables on behalf of a
-// user who has no right to. Nothing user-made may run inside.
+// Acts as the extension's owner while it lives: for the few statements that touch the engine's tables on
+// behalf of a user who has no right to. Nothing user-made may run inside.
 class AsExtensionOwner {
   public:
     AsExtensionOwner();

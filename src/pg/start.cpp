@@ -20,8 +20,8 @@ constexpr std::size_t kMaxNameLength = 80;
 bool is_name(std::string_view name) {
     if (name.empty() || name.size() > kMaxNameLength) return false;
     for (char c : name) {
-        const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                             c == '-';
+        const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                             c == '_' || c == '-';
         if (!allowed) return false;
     }
     return true;
@@ -37,17 +37,19 @@ Target parse_target(const std::string& text) {
     const std::size_t colon = text.find(':');
     Target target{text.substr(0, colon), std::nullopt};
     if (!is_name(target.name))
-        throw UserError(ERRCODE_INVALID_NAME, "\"" + shortened_name(text) + "\" is not the name of a flow",
-                        "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -; a version follows after "
-                        "a colon, as in 'fulfil:3'.");
+        throw UserError(
+            ERRCODE_INVALID_NAME, "\"" + shortened_name(text) + "\" is not the name of a flow",
+            "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -; a version follows after "
+            "a colon, as in 'fulfil:3'.");
     if (colon == std::string::npos) return target;
     const std::string_view digits = std::string_view(text).substr(colon + 1);
     std::int32_t version = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
     if (error != std::errc() || end != digits.data() + digits.size() || version < 1)
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                        "\"" + shortened_name(digits) + "\" is not a version of flow \"" + target.name + "\"",
-                        "Versions are whole numbers from 1, as in 'fulfil:3'; without one, the newest is started.");
+        throw UserError(
+            ERRCODE_INVALID_PARAMETER_VALUE,
+            "\"" + shortened_name(digits) + "\" is not a version of flow \"" + target.name + "\"",
+            "Versions are whole numbers from 1, as in 'fulfil:3'; without one, the newest is started.");
     target.version = version;
     return target;
 }
@@ -98,7 +100,8 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     return run;
 }
 
-// Whoever writes to a table has not chosen what its triggers start in his name, be it by a function of their own.
+// Whoever writes to a table has not chosen what its triggers start in his name, be it by a function of their
+// own.
 bool within_trigger() {
     return guarded([] { return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH)) > 0; });
 }
@@ -110,9 +113,10 @@ Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
                         "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a trigger",
                         "Define the flow with the option run_as = OWNER.");
     if (guarded([&] { return superuser_arg(request.starter); }))
-        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a superuser",
-                        "Start it as an ordinary role (SET ROLE), or define the flow with the option run_as = OWNER.");
+        throw UserError(
+            ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a superuser",
+            "Start it as an ordinary role (SET ROLE), or define the flow with the option run_as = OWNER.");
     return request.starter;
 }
 
@@ -129,7 +133,8 @@ Uuid new_run_id() {
     Uuid id;
     if (!pg_strong_random(id.data() + 8, 8))
         throw UserError(ERRCODE_INTERNAL_ERROR, "could not generate a random run id");
-    for (int i = 0; i < 6; i++) id[i] = static_cast<std::uint8_t>(millis >> (40 - 8 * i));
+    for (int i = 0; i < 6; i++)
+        id[i] = static_cast<std::uint8_t>(millis >> (40 - 8 * i));
     id[6] = static_cast<std::uint8_t>(0x70 | (fraction >> 8));
     id[7] = static_cast<std::uint8_t>(fraction);
     id[8] = static_cast<std::uint8_t>(0x80 | (id[8] & 0x3f));
@@ -155,10 +160,12 @@ void check_payload(const std::string& text, const std::string& what) {
 Uuid start_run(const StartRequest& request) {
     shmem::require("starting a flow");
     if (request.name && !is_name(*request.name))
-        throw UserError(ERRCODE_INVALID_NAME, "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
+        throw UserError(ERRCODE_INVALID_NAME,
+                        "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
                         "Names of runs have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
     require_writable("start a flow");
-    const std::string what = "input of flow \"" + shortened_name(request.flow.substr(0, request.flow.find(':'))) + "\"";
+    const std::string what =
+        "input of flow \"" + shortened_name(request.flow.substr(0, request.flow.find(':'))) + "\"";
     check_payload(request.input, what);
 
     const AsExtensionOwner owner;
@@ -177,9 +184,10 @@ Uuid start_run(const StartRequest& request) {
         const store::NamedRun named = store::find_named(spi, flow.flow_id, *request.name, request.input);
         if (named.found && named.same_input) return named.run_id;
         if (named.found)
-            throw UserError(ERRCODE_DUPLICATE_OBJECT,
-                            "flow \"" + flow.name + "\" has a run named \"" + *request.name + "\" with another input",
-                            "Choose another name: a name stands for one input as long as its run is kept.");
+            throw UserError(
+                ERRCODE_DUPLICATE_OBJECT,
+                "flow \"" + flow.name + "\" has a run named \"" + *request.name + "\" with another input",
+                "Choose another name: a name stands for one input as long as its run is kept.");
         store::replace_name(spi, flow.flow_id, *request.name, run.run_id);
     }
     store::insert_run(spi, run);

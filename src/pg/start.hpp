@@ -1,8 +1,8 @@
 // Starting a run, in the transaction that causes it.
 //
-// Both ways in, flowctl.start() and the trigger function, end here: check the right and the input, insert one row, and
-// note the id so that the commit wakes a worker. Nothing else happens before the commit, so a run exists if and only if
-// its transaction commits.
+// Both ways in, flowctl.start() and the trigger function, end here: check the right and the input, insert one
+// row, and note the id so that the commit wakes a worker. Nothing else happens before the commit, so a run
+// exists if and only if its transaction commits.
 //
 // Called by runs_sql and trigger.
 #pragma once
@@ -15,13 +15,14 @@
 namespace flowctl::pg {
 
 struct StartRequest {
-    std::string flow;                 // 'name' or 'name:version'
-    std::string input;                // JSON text
-    std::optional<std::string> name;  // idempotency
-    std::optional<std::string> event; // CloudEvents envelope, JSON text
-    Oid starter = InvalidOid;         // who does it
-    Oid must_may_start = InvalidOid;  // whose right is asked for: the starter's, or that of a trigger's table's owner
-    std::string right_holder;         // what that role is, for the message: "role", "owner of table \"x\""
+    std::string flow;                  // 'name' or 'name:version'
+    std::string input;                 // JSON text
+    std::optional<std::string> name;   // idempotency
+    std::optional<std::string> event;  // CloudEvents envelope, JSON text
+    Oid starter = InvalidOid;          // who does it
+    Oid must_may_start =
+        InvalidOid;  // whose right is asked for: the starter's, or that of a trigger's table's owner
+    std::string right_holder;  // what that role is, for the message: "role", "owner of table \"x\""
     bool by_trigger = false;
 };
 

@@ -1,7 +1,8 @@
-// A transaction of the worker: begun by the constructor, committed by commit(), aborted by the destructor otherwise.
+// A transaction of the worker: begun by the constructor, committed by commit(), aborted by the destructor
+// otherwise.
 //
-// Worker code has no transaction around it, so a turn begins and ends its own. Everything palloc'd in it goes with it.
-// Called by engine and worker.
+// Worker code has no transaction around it, so a turn begins and ends its own. Everything palloc'd in it goes
+// with it. Called by engine and worker.
 #pragma once
 
 #include "pg/bridge.hpp"

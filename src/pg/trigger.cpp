@@ -1,9 +1,9 @@
 // The trigger function flowctl.start_flow('flow' [, 'option=value' ...]): a changed row starts a flow.
 //
-// The row's JSON is built as the writer, because row_to_json runs casts that users made; only the insert of the run
-// happens as the extension's owner (start.cpp). The input has Debezium's shape and the event is a CloudEvents 1.0
-// envelope (DESIGN.md §7). The writer needs no right on the flow: the table's owner does, checked here, and the
-// trigger's creator did, checked when it was created (flow_rights.cpp).
+// The row's JSON is built as the writer, because row_to_json runs casts that users made; only the insert of
+// the run happens as the extension's owner (start.cpp). The input has Debezium's shape and the event is a
+// CloudEvents 1.0 envelope (DESIGN.md §7). The writer needs no right on the flow: the table's owner does,
+// checked here, and the trigger's creator did, checked when it was created (flow_rights.cpp).
 #include <optional>
 #include <string>
 
@@ -74,7 +74,9 @@ std::string row_json(HeapTuple tuple, TupleDesc shape) {
     return from_text(json);
 }
 
-std::string in_quotes(std::string_view text) { return json::dump(json::Value::string(text)); }
+std::string in_quotes(std::string_view text) {
+    return json::dump(json::Value::string(text));
+}
 
 // RFC 3339 in UTC with microseconds.
 std::string instant_text(TimestampTz at) {
@@ -91,16 +93,18 @@ std::string instant_text(TimestampTz at) {
 }
 
 struct Change {
-    char op;                  // c, u, d, t
+    char op;  // c, u, d, t
     const char* event_type;
     HeapTuple before, after;
 };
 
 Change read_change(const TriggerData& data) {
-    if (TRIGGER_FIRED_BY_INSERT(data.tg_event)) return {'c', "flowctl.row.insert", nullptr, data.tg_trigtuple};
+    if (TRIGGER_FIRED_BY_INSERT(data.tg_event))
+        return {'c', "flowctl.row.insert", nullptr, data.tg_trigtuple};
     if (TRIGGER_FIRED_BY_UPDATE(data.tg_event))
         return {'u', "flowctl.row.update", data.tg_trigtuple, data.tg_newtuple};
-    if (TRIGGER_FIRED_BY_DELETE(data.tg_event)) return {'d', "flowctl.row.delete", data.tg_trigtuple, nullptr};
+    if (TRIGGER_FIRED_BY_DELETE(data.tg_event))
+        return {'d', "flowctl.row.delete", data.tg_trigtuple, nullptr};
     return {'t', "flowctl.table.truncate", nullptr, nullptr};
 }
 
@@ -121,9 +125,10 @@ void start_for(const TriggerData& data, const Options& options, StartRequest& re
         after = row_json(change.after, RelationGetDescr(table));
     }
     request.flow = options.flow;
-    request.input = std::string("{\"op\":\"") + change.op + "\",\"before\":" + before + ",\"after\":" + after +
-                    ",\"source\":{\"db\":" + in_quotes(database) + ",\"schema\":" + in_quotes(schema) +
-                    ",\"table\":" + in_quotes(relation) + ",\"txId\":" + xid + ",\"ts\":\"" + at + "\"}}";
+    request.input = std::string("{\"op\":\"") + change.op + "\",\"before\":" + before +
+                    ",\"after\":" + after + ",\"source\":{\"db\":" + in_quotes(database) +
+                    ",\"schema\":" + in_quotes(schema) + ",\"table\":" + in_quotes(relation) +
+                    ",\"txId\":" + xid + ",\"ts\":\"" + at + "\"}}";
     // The id of the event is the run's own: one event, one run.
     request.event = std::string("{\"specversion\":\"1.0\",\"type\":\"") + change.event_type +
                     "\",\"source\":" + in_quotes("/" + database + "/" + schema + "/" + relation) +
@@ -140,15 +145,17 @@ void start_for(const TriggerData& data, const Options& options, StartRequest& re
 
 FLOWCTL_FUNCTION(flowctl_start_flow) {
     if (!CALLED_AS_TRIGGER(fcinfo))
-        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                        "flowctl.start_flow() can only be called by a trigger",
-                        "Use CREATE TRIGGER ... EXECUTE FUNCTION flowctl.start_flow('flow'), or call flowctl.start().");
+        throw UserError(
+            ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "flowctl.start_flow() can only be called by a trigger",
+            "Use CREATE TRIGGER ... EXECUTE FUNCTION flowctl.start_flow('flow'), or call flowctl.start().");
     const auto& data = *reinterpret_cast<const TriggerData*>(fcinfo->context);
     if (!TRIGGER_FIRED_AFTER(data.tg_event))
-        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "flowctl.start_flow() must be fired AFTER the change",
-                        "Create the trigger with AFTER: what happens before the row is final must not start a run.");
+        throw UserError(
+            ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "flowctl.start_flow() must be fired AFTER the change",
+            "Create the trigger with AFTER: what happens before the row is final must not start a run.");
     if (!TRIGGER_FIRED_FOR_ROW(data.tg_event) && !TRIGGER_FIRED_BY_TRUNCATE(data.tg_event))
-        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED, "flowctl.start_flow() must be fired FOR EACH ROW",
+        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                        "flowctl.start_flow() must be fired FOR EACH ROW",
                         "Add FOR EACH ROW to the trigger.");
     const Options options = read_options(*data.tg_trigger);
     StartRequest request;
@@ -159,15 +166,16 @@ FLOWCTL_FUNCTION(flowctl_start_flow) {
     try {
         start_for(data, options, request);
     } catch (const UserError& error) {
-        // Nothing has been written yet: what a UserError reports is found before the insert. Who may not start the flow
-        // leaves nothing in its owner's runs.
+        // Nothing has been written yet: what a UserError reports is found before the insert. Who may not
+        // start the flow leaves nothing in its owner's runs.
         const bool may_record = !request.flow.empty() && error.sqlstate != ERRCODE_INSUFFICIENT_PRIVILEGE;
         const bool recorded = may_record && record_failed_start(request, "States.Runtime", error.message);
         if (!recorded) {
             const char* message = error.what();
             const char* trigger = data.tg_trigger->tgname;
             guarded([&] {
-                ereport(WARNING, (errcode(error.sqlstate), errmsg("trigger \"%s\" started no flow: %s", trigger, message)));
+                ereport(WARNING, (errcode(error.sqlstate),
+                                  errmsg("trigger \"%s\" started no flow: %s", trigger, message)));
             });
         }
     }

@@ -1,13 +1,14 @@
 // A worker: one process, one database, one shard of its runs, one event loop.
 //
-// It claims the slot that the launcher prepared, connects as the bootstrap superuser, pins what ALTER DATABASE or
-// ALTER ROLE could change, and loops: take hints from shared memory, let the network client work, run a turn of the
-// engine, sleep in one WaitEventSet over latch, the client's epoll fd and postmaster death. Invariants: no transaction is
-// open while it sleeps; SIGTERM ends it from every wait (die); a second worker of the same shard cannot work, because
-// each holds an advisory lock that no SQL user can take; the process is not dumpable, since tokens live in its memory.
+// It claims the slot that the launcher prepared, connects as the bootstrap superuser, pins what ALTER
+// DATABASE or ALTER ROLE could change, and loops: take hints from shared memory, let the network client work,
+// run a turn of the engine, sleep in one WaitEventSet over latch, the client's epoll fd and postmaster death.
+// Invariants: no transaction is open while it sleeps; SIGTERM ends it from every wait (die); a second worker
+// of the same shard cannot work, because each holds an advisory lock that no SQL user can take; the process
+// is not dumpable, since tokens live in its memory.
 //
-// It leaves when its slot is asked to (DROP DATABASE and its like), when the extension is gone, and on SIGTERM.
-// Started by launcher; owns Engine and net::Client for the life of the process.
+// It leaves when its slot is asked to (DROP DATABASE and its like), when the extension is gone, and on
+// SIGTERM. Started by launcher; owns Engine and net::Client for the life of the process.
 #include "pg/worker.hpp"
 
 #include <algorithm>
@@ -56,22 +57,25 @@ void pin_settings() {
         {"extra_float_digits", "1"},
         {"client_min_messages", "warning"},
         {"jit", "off"},
-        // The engine's statements find rows by key. A plan that was right for an empty table must not outlive it.
+        // The engine's statements find rows by key. A plan that was right for an empty table must not outlive
+        // it.
         {"enable_seqscan", "off"},
         {"enable_hashjoin", "off"},
         {"enable_mergejoin", "off"},
     };
     guarded([] {
         SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
-        for (const auto& [name, value] : kPinned) SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+        for (const auto& [name, value] : kPinned)
+            SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
     });
 }
 
 void pin_synchronous_commit() {
-    static constexpr std::pair<int, const char*> kNames[] = {{SYNCHRONOUS_COMMIT_OFF, "off"},
-                                                             {SYNCHRONOUS_COMMIT_LOCAL_FLUSH, "local"},
-                                                             {SYNCHRONOUS_COMMIT_REMOTE_WRITE, "remote_write"},
-                                                             {SYNCHRONOUS_COMMIT_REMOTE_APPLY, "remote_apply"}};
+    static constexpr std::pair<int, const char*> kNames[] = {
+        {SYNCHRONOUS_COMMIT_OFF, "off"},
+        {SYNCHRONOUS_COMMIT_LOCAL_FLUSH, "local"},
+        {SYNCHRONOUS_COMMIT_REMOTE_WRITE, "remote_write"},
+        {SYNCHRONOUS_COMMIT_REMOTE_APPLY, "remote_apply"}};
     const char* value = "on";
     for (const auto& [level, name] : kNames)
         if (level == guc::synchronous_commit) value = name;
@@ -99,7 +103,10 @@ net::Settings client_settings() {
 class Worker {
   public:
     explicit Worker(const shmem::Claim& claim)
-        : claim_(claim), client_(client_settings()), engine_(claim, client_), event_(wait_event("FlowctlWorker")) {
+        : claim_(claim),
+          client_(client_settings()),
+          engine_(claim, client_),
+          event_(wait_event("FlowctlWorker")) {
         guarded([&] {
             set_ = create_wait_event_set(3);
             AddWaitEventToSet(set_, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);

@@ -29,7 +29,8 @@ std::string text_of(const Value& object, std::string_view key) {
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
-// UTF-8 has no lone surrogates: one in a string literal of an expression is written as JSONata's escape instead.
+// UTF-8 has no lone surrogates: one in a string literal of an expression is written as JSONata's escape
+// instead.
 std::string with_escaped_surrogates(const std::string& line) {
     std::string out = line;
     for (std::size_t at = out.find("\\ud8"); at != std::string::npos; at = out.find("\\ud8", at + 7)) {
@@ -80,7 +81,8 @@ std::string check_error(const Value& expected, const jsonata::Error& error) {
     for (const char* field : {"token", "message"}) {
         const std::string wanted = text_of(expected, field);
         const std::string& given = std::string_view(field) == "token" ? error.token : error.message;
-        if (!wanted.empty() && wanted != given) return std::string(field) + " \"" + given + "\", not \"" + wanted + "\"";
+        if (!wanted.empty() && wanted != given)
+            return std::string(field) + " \"" + given + "\", not \"" + wanted + "\"";
     }
     return "";
 }
@@ -98,7 +100,8 @@ std::string check(const Value& test_case) {
     Budget budget({.steps = 200'000'000, .bytes = std::size_t{1} << 30, .depth = 2000});
     try {
         const auto result = expression.value().evaluate(
-            test_case.find("data"), bindings != nullptr && bindings->is_object() ? *bindings : Value::object({}),
+            test_case.find("data"),
+            bindings != nullptr && bindings->is_object() ? *bindings : Value::object({}),
             {.now_milliseconds = 1'790'000'000'000, .random = random, .budget = budget});
         if (!result.ok()) {
             if (wanted_error != nullptr) return check_error(*wanted_error, result.error());
@@ -133,7 +136,8 @@ int main(int argc, char** argv) {
     std::map<std::string, Count> counts;
     Count total;
     while (std::getline(file, line)) {
-        const auto parsed = json::parse(with_escaped_surrogates(line), {.max_bytes = 64 << 20, .storable = false});
+        const auto parsed =
+            json::parse(with_escaped_surrogates(line), {.max_bytes = 64 << 20, .storable = false});
         if (!parsed.ok()) {
             std::printf("FAILED  %s: a line is no JSON: %s\n", argv[1], parsed.error().message.c_str());
             return 2;
@@ -143,8 +147,8 @@ int main(int argc, char** argv) {
         if (!filter.empty() && name.find(filter) == std::string::npos) continue;
         const std::string problem = check(test_case);
         if (!problem.empty()) {
-            std::printf("FAILED  %s  %s\n    %s\n", name.c_str(), text_of(test_case, "expr").substr(0, 300).c_str(),
-                        problem.c_str());
+            std::printf("FAILED  %s  %s\n    %s\n", name.c_str(),
+                        text_of(test_case, "expr").substr(0, 300).c_str(), problem.c_str());
         }
         Count& count = counts[text_of(test_case, "group")];
         ++(problem.empty() ? count.passed : count.failed);
@@ -152,7 +156,8 @@ int main(int argc, char** argv) {
     }
     std::printf("%s\n", argv[1]);
     for (const auto& [group, count] : counts) {
-        if (count.failed > 0) std::printf("  %-28s %4d passed %4d failed\n", group.c_str(), count.passed, count.failed);
+        if (count.failed > 0)
+            std::printf("  %-28s %4d passed %4d failed\n", group.c_str(), count.passed, count.failed);
     }
     std::printf("  %-28s %4d passed %4d failed %4d not yet\n", "total", total.passed, total.failed, 0);
     return total.passed + total.failed == 0 || total.failed > 0 ? 1 : 0;

@@ -1,4 +1,5 @@
-// Functions: calling, tail calls, partial application, the apply operator, and what operators make functions of.
+// Functions: calling, tail calls, partial application, the apply operator, and what operators make functions
+// of.
 #include <algorithm>
 
 #include "core/jsonata/error.hpp"
@@ -161,7 +162,8 @@ Value Evaluation::call_with_as_many(Function* function, const Value& first, cons
     return call_back(function, {first});
 }
 
-// ------------------------------------------------------------------------------------------- partial application
+// ------------------------------------------------------------------------------------------- partial
+// application
 
 Value Evaluation::partial(const Node* node, const Value& input, Frame* frame) {
     const std::size_t given = node->items.size();
@@ -244,14 +246,17 @@ Value Evaluation::apply_operator(const Node* node, const Value& input, Frame* fr
     return apply(target.function, arguments, Value::null(), frame);
 }
 
-// ------------------------------------------------------------------------------------- functions of operators
+// ------------------------------------------------------------------------------------- functions of
+// operators
 
 // What a regular expression returns when it is called: the match, and the function that finds the next one.
 Value Evaluation::match_regex(const Function* function, const Value& subject, std::size_t from) {
     const std::string_view text_of = subject.string();
     Match match;
     if (!function->node->more->regex->find(text_of, from, budget, match)) return {};
-    const auto part = [&](std::size_t start, std::size_t end) { return text(text_of.substr(start, end - start)); };
+    const auto part = [&](std::size_t start, std::size_t end) {
+        return text(text_of.substr(start, end - start));
+    };
     List* groups = list();
     for (std::size_t i = 1; i <= match.groups(); ++i) {
         const std::size_t start = match.bounds[2 * i];
@@ -321,8 +326,7 @@ Value Evaluation::transform(const Function* function, const Value& object) {
         const Value update = evaluate(node->right, match, function->frame);
         if (!update.is_undefined()) {
             if (!update.is_object()) {
-                throw Raised{
-                    .code = "T2011", .position = node->right->position, .value = brief_json(update)};
+                throw Raised{.code = "T2011", .position = node->right->position, .value = brief_json(update)};
             }
             const Members members(update);
             budget.step(members.size());
@@ -346,7 +350,8 @@ Value Evaluation::transform(const Function* function, const Value& object) {
     return result;
 }
 
-// ---------------------------------------------------------------------------------------------------------- $eval
+// ----------------------------------------------------------------------------------------------------------
+// $eval
 
 Value Evaluation::evaluate_text(std::string_view expression, const Value& input, Frame* frame) {
     std::shared_ptr<const Program> program;

@@ -1,8 +1,8 @@
 // The program of an expression: nodes of the syntax tree, first as parsed, then with paths resolved.
 //
-// The parser makes binary operators of '.', '[', '^' and so on; resolve.cpp turns them into paths of steps with
-// stages, binds each '%' to the step whose context it means, and marks tail calls. Nodes belong to the Program and
-// never change after that.
+// The parser makes binary operators of '.', '[', '^' and so on; resolve.cpp turns them into paths of steps
+// with stages, binds each '%' to the step whose context it means, and marks tail calls. Nodes belong to the
+// Program and never change after that.
 //
 // Private to src/core/jsonata.
 #pragma once
@@ -86,23 +86,23 @@ struct Pair {
 };
 
 struct Stage {
-    Node* filter = nullptr;   // a predicate, or
+    Node* filter = nullptr;    // a predicate, or
     std::string_view index{};  // the variable that takes the position
 };
 
 // What few nodes have.
 struct Details {
-    std::vector<Stage> stages;         // of a step
-    std::vector<Node*> predicates;     // of another node
-    std::vector<Pair> pairs;           // ObjectOf, GroupBy
-    std::vector<bool> descending;      // Sort: by term
+    std::vector<Stage> stages;      // of a step
+    std::vector<Node*> predicates;  // of another node
+    std::vector<Pair> pairs;        // ObjectOf, GroupBy
+    std::vector<bool> descending;   // Sort: by term
     const std::vector<Pair>* group = nullptr;
     std::uint32_t group_position = 0;
     std::string_view focus;
     std::string_view index;
-    Slot* ancestor = nullptr;       // Name, Wildcard: binds its input to this label
-    Slot* slot = nullptr;           // Parent
-    std::vector<Slot*> seeking;     // '%' inside that no step has claimed yet
+    Slot* ancestor = nullptr;    // Name, Wildcard: binds its input to this label
+    Slot* slot = nullptr;        // Parent
+    std::vector<Slot*> seeking;  // '%' inside that no step has claimed yet
     std::unique_ptr<Signature> signature;
     std::unique_ptr<Regex> regex;
 };
@@ -124,8 +124,8 @@ struct Node {
     Value literal;
     Node* left = nullptr;
     Node* right = nullptr;
-    Node* other = nullptr;     // else; delete clause
-    std::vector<Node*> items;  // steps, expressions, arguments, terms
+    Node* other = nullptr;             // else; delete clause
+    std::vector<Node*> items;          // steps, expressions, arguments, terms
     const Builtin* builtin = nullptr;  // Variable of that name in the library
     std::unique_ptr<Details> more;
 
@@ -153,7 +153,7 @@ struct Program {
     std::string_view keep(std::string text) { return strings.emplace_back(std::move(text)); }
     Value text_value(std::string text) {
         const std::string_view kept = keep(std::move(text));
-        return Value::of_text(&texts.emplace_back(Text{kept.data(), kept.size()}));
+        return Value::of_text(&texts.emplace_back(Text{kept.data(), kept.size(), nullptr}));
     }
 };
 

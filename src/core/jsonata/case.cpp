@@ -1,6 +1,7 @@
 // Case tables of Unicode 15, as ranges of characters that are equally far from their other case.
 //
-// A character that becomes several has an entry of its own. Final sigma is the one rule that looks at its neighbours.
+// A character that becomes several has an entry of its own. Final sigma is the one rule that looks at its
+// neighbours.
 #include "core/jsonata/case.hpp"
 
 #include <algorithm>

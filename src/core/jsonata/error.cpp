@@ -21,7 +21,8 @@ constexpr Sentence kSentences[] = {
     {"D1004", "Regular expression matches zero length string"},
     {"D1009", "Multiple key definitions evaluate to same key: {{value}}"},
     {"D2014",
-     "The size of the sequence allocated by the range operator (..) must not exceed 1e6.  Attempted to allocate "
+     "The size of the sequence allocated by the range operator (..) must not exceed 1e6.  Attempted to "
+     "allocate "
      "{{value}}."},
     {"D3001", "Attempting to invoke string function on Infinity or NaN"},
     {"D3010", "Second argument of replace function cannot be an empty string"},
@@ -33,10 +34,12 @@ constexpr Sentence kSentences[] = {
     {"D3050", "The second argument of reduce function must be a function with at least two arguments"},
     {"D3060", "The sqrt function cannot be applied to a negative number: {{value}}"},
     {"D3061",
-     "The power function has resulted in a value that cannot be represented as a JSON number: base={{value}}, "
+     "The power function has resulted in a value that cannot be represented as a JSON number: "
+     "base={{value}}, "
      "exponent={{value2}}"},
     {"D3070",
-     "The single argument form of the sort function can only be applied to an array of strings or an array of "
+     "The single argument form of the sort function can only be applied to an array of strings or an array "
+     "of "
      "numbers.  Use the second argument to specify a comparison function"},
     {"D3080", "The picture string must only contain a maximum of two sub-pictures"},
     {"D3081", "The sub-picture must not contain more than one instance of the 'decimal-separator' character"},
@@ -44,29 +47,33 @@ constexpr Sentence kSentences[] = {
     {"D3083", "The sub-picture must not contain more than one instance of the 'per-mille' character"},
     {"D3084", "The sub-picture must not contain both a 'percent' and a 'per-mille' character"},
     {"D3085",
-     "The mantissa part of a sub-picture must contain at least one character that is either an 'optional digit "
+     "The mantissa part of a sub-picture must contain at least one character that is either an 'optional "
+     "digit "
      "character' or a member of the 'decimal digit family'"},
     {"D3086",
-     "The sub-picture must not contain a passive character that is preceded by an active character and that is "
+     "The sub-picture must not contain a passive character that is preceded by an active character and that "
+     "is "
      "followed by another active character"},
     {"D3087",
      "The sub-picture must not contain a 'grouping-separator' character that appears adjacent to a "
      "'decimal-separator' character"},
-    {"D3088",
-     "The sub-picture must not contain a 'grouping-separator' at the end of the integer part"},
+    {"D3088", "The sub-picture must not contain a 'grouping-separator' at the end of the integer part"},
     {"D3089",
      "The sub-picture must not contain two adjacent instances of the 'grouping-separator' character"},
     {"D3090",
      "The integer part of the sub-picture must not contain a member of the 'decimal digit family' that is "
      "followed by an instance of the 'optional digit character'"},
     {"D3091",
-     "The fractional part of the sub-picture must not contain an instance of the 'optional digit character' that "
+     "The fractional part of the sub-picture must not contain an instance of the 'optional digit character' "
+     "that "
      "is followed by a member of the 'decimal digit family'"},
     {"D3092",
-     "A sub-picture that contains a 'percent' or 'per-mille' character must not contain a character treated as "
+     "A sub-picture that contains a 'percent' or 'per-mille' character must not contain a character treated "
+     "as "
      "an 'exponent-separator'"},
     {"D3093",
-     "The exponent part of the sub-picture must comprise only of one or more characters that are members of the "
+     "The exponent part of the sub-picture must comprise only of one or more characters that are members of "
+     "the "
      "'decimal digit family'"},
     {"D3100", "The radix of the formatBase function must be between 2 and 36.  It was given {{value}}"},
     {"D3110",
@@ -114,14 +121,15 @@ constexpr Sentence kSentences[] = {
     {"S0402", "Choice groups containing parameterized types are not supported"},
     {"T0410", "Argument {{index}} of function {{token}} does not match function signature"},
     {"T0411", "Context value is not a compatible type with argument {{index}} of function {{token}}"},
-    {"T0412", "Argument {{index}} of function {{token}} must be an array of {{{value2}}}"},
+    {"T0412", "Argument {{index}} of function {{token}} must be an array of {{value2}}"},
     {"T1003", "Key in object structure must evaluate to a string; got: {{value}}"},
     {"T1005", "Attempted to invoke a non-function. Did you mean ${{{token}}}?"},
     {"T1006", "Attempted to invoke a non-function"},
     {"T1007", "Attempted to partially apply a non-function. Did you mean ${{{token}}}?"},
     {"T1008", "Attempted to partially apply a non-function"},
     {"T1010",
-     "The matcher function argument passed to function {{token}} does not return the correct object structure"},
+     "The matcher function argument passed to function {{token}} does not return the correct object "
+     "structure"},
     {"T2001", "The left side of the {{token}} operator must evaluate to a number"},
     {"T2002", "The right side of the {{token}} operator must evaluate to a number"},
     {"T2003", "The left side of the range operator (..) must evaluate to an integer"},
@@ -134,9 +142,11 @@ constexpr Sentence kSentences[] = {
     {"T2010", "The expressions either side of operator {{token}} must evaluate to numeric or string values"},
     {"T2011", "The insert/update clause of the transform expression must evaluate to an object: {{value}}"},
     {"T2012",
-     "The delete clause of the transform expression must evaluate to a string or array of strings: {{value}}"},
+     "The delete clause of the transform expression must evaluate to a string or array of strings: "
+     "{{value}}"},
     {"T2013",
-     "The transform expression clones the input object using the $clone() function.  This has been overridden in "
+     "The transform expression clones the input object using the $clone() function.  This has been "
+     "overridden in "
      "the current scope by a non-function."},
     {"U1001", "The expression is nested too deeply"},
 };
@@ -161,9 +171,9 @@ std::string quoted(std::string_view text) {
 
 std::string message_of(const Raised& raised) {
     if (!raised.message.empty()) return raised.message;
-    const auto* found =
-        std::lower_bound(std::begin(kSentences), std::end(kSentences), std::string_view(raised.code),
-                         [](const Sentence& sentence, std::string_view code) { return sentence.code < code; });
+    const auto* found = std::lower_bound(
+        std::begin(kSentences), std::end(kSentences), std::string_view(raised.code),
+        [](const Sentence& sentence, std::string_view code) { return sentence.code < code; });
     if (found == std::end(kSentences) || found->code != raised.code) return raised.code;
     std::string text(found->text);
     const std::string token = raised.token.value_or("");

@@ -1,7 +1,7 @@
 // Errors inside of jsonata: thrown where they are found, turned into a result by compile() and evaluate().
 //
-// An error crosses many levels of evaluation, and operators and calls on the way add position and token, as the
-// reference does; so it travels as an exception that never leaves this folder.
+// An error crosses many levels of evaluation, and operators and calls on the way add position and token, as
+// the reference does; so it travels as an exception that never leaves this folder.
 //
 // Private to src/core/jsonata.
 #pragma once
@@ -18,9 +18,9 @@ struct Raised {
     const char* code;
     std::optional<std::size_t> position{};  // in bytes of the expression
     std::optional<std::string> token{};
-    std::string value{};   // as JSON
-    std::string value2{};  // as JSON; what the message calls exp, type or functionName, too
-    std::string message{}; // instead of the code's
+    std::string value{};    // as JSON
+    std::string value2{};   // as JSON; what the message calls exp, type or functionName, too
+    std::string message{};  // instead of the code's
     std::size_t index = 0;
 };
 

@@ -9,7 +9,8 @@
 
 namespace flowctl::jsonata {
 
-// ------------------------------------------------------------------------------------------------- making values
+// ------------------------------------------------------------------------------------------------- making
+// values
 
 Value Evaluation::text(std::string_view content) {
     auto* node = static_cast<Text*>(arena.allocate(sizeof(Text) + content.size()));
@@ -17,6 +18,7 @@ Value Evaluation::text(std::string_view content) {
     if (!content.empty()) std::memcpy(characters, content.data(), content.size());
     node->data = characters;
     node->size = content.size();
+    node->room = nullptr;
     return Value::of_text(node);
 }
 
@@ -49,11 +51,22 @@ Value Evaluation::append(const Value& first, const Value& second) {
     if (second.is_undefined()) return first;
     const Items left(first);
     const Items right(second);
-    budget.step(left.size() + right.size());
+    budget.step(right.size());
     List* result = list();
-    result->reserve(arena, left.size() + right.size());
-    for (std::size_t i = 0; i < left.size(); ++i)
-        result->push(arena, left[i]);
+    if (first.is_array() && !first.foreign && first.list->room != nullptr) {
+        result->items = first.list->items;
+        result->room = first.list->room;
+        result->size = first.list->size;
+        if (result->room->used != result->size || result->room->capacity < left.size() + right.size()) {
+            budget.step(left.size());
+        }
+        result->reserve(arena, left.size() + right.size());
+    } else {
+        budget.step(left.size());
+        result->reserve(arena, left.size() + right.size());
+        for (std::size_t i = 0; i < left.size(); ++i)
+            result->push(arena, left[i]);
+    }
     for (std::size_t i = 0; i < right.size(); ++i)
         result->push(arena, right[i]);
     return Value::of_list(result);
@@ -92,7 +105,8 @@ bool Evaluation::truthy(const Value& value) {
     return to_boolean(value, budget);
 }
 
-// ------------------------------------------------------------------------------------------------------ the walk
+// ------------------------------------------------------------------------------------------------------ the
+// walk
 
 Value Evaluation::run(const Program& program, const json::Value* input) {
     Frame* top = arena.make<Frame>();
@@ -231,8 +245,10 @@ Value Evaluation::negate(const Node* node, const Value& input, Frame* frame) {
     const Value value = evaluate(node->left, input, frame);
     if (value.is_undefined()) return {};
     if (!is_numeric(value)) {
-        throw Raised{
-            .code = "D1002", .position = node->position, .token = std::string("-"), .value = brief_json(value)};
+        throw Raised{.code = "D1002",
+                     .position = node->position,
+                     .token = std::string("-"),
+                     .value = brief_json(value)};
     }
     return Value::of_number(-value.number());
 }
@@ -325,7 +341,8 @@ void Evaluation::collect_descendants(const Value& value, List* out) {
         collect_descendants(members.value(i), out);
 }
 
-// --------------------------------------------------------------------------------------------- binary operators
+// --------------------------------------------------------------------------------------------- binary
+// operators
 
 Value Evaluation::binary(const Node* node, const Value& input, Frame* frame) {
     const Value left = evaluate(node->left, input, frame);
@@ -372,7 +389,8 @@ Value Evaluation::binary(const Node* node, const Value& input, Frame* frame) {
 
 Value Evaluation::compute(Operator op, const Value& left, const Value& right) {
     if (!left.is_undefined() && !is_numeric(left)) throw Raised{.code = "T2001", .value = brief_json(left)};
-    if (!right.is_undefined() && !is_numeric(right)) throw Raised{.code = "T2002", .value = brief_json(right)};
+    if (!right.is_undefined() && !is_numeric(right))
+        throw Raised{.code = "T2002", .value = brief_json(right)};
     if (left.is_undefined() || right.is_undefined()) return {};
     const double a = left.number();
     const double b = right.number();
@@ -420,6 +438,27 @@ Value Evaluation::compare(Operator op, const Value& left, const Value& right) {
 }
 
 Value Evaluation::concatenate(const Value& left, const Value& right) {
+    constexpr std::size_t kLong = 256;
+    if (left.is_string() && right.is_string()) {
+        const std::string_view head = left.string();
+        const std::string_view tail = right.string();
+        const std::size_t size = head.size() + tail.size();
+        budget.step(tail.size() / kLong);
+        if (size >= kLong) {
+            Room* room = left.foreign ? nullptr : left.text->room;
+            const char* data = head.data();
+            if (room == nullptr || room->used != head.size() || room->capacity < size) {
+                room = static_cast<Room*>(arena.allocate(sizeof(Room) + 2 * size));
+                *room = {head.size(), 2 * size};
+                std::memcpy(room + 1, head.data(), head.size());
+                data = reinterpret_cast<const char*>(room + 1);
+                budget.step(head.size() / kLong);
+            }
+            std::memcpy(reinterpret_cast<char*>(room + 1) + head.size(), tail.data(), tail.size());
+            room->used = size;
+            return Value::of_text(arena.make<Text>(data, size, room));
+        }
+    }
     std::string joined;
     const auto add = [&](const Value& value) {
         if (value.is_undefined()) return;
@@ -456,7 +495,8 @@ Value Evaluation::range(const Value& left, const Value& right) {
         return v.is_number() && std::isfinite(v.number()) && std::trunc(v.number()) == v.number();
     };
     if (!left.is_undefined() && !is_integer(left)) throw Raised{.code = "T2003", .value = brief_json(left)};
-    if (!right.is_undefined() && !is_integer(right)) throw Raised{.code = "T2004", .value = brief_json(right)};
+    if (!right.is_undefined() && !is_integer(right))
+        throw Raised{.code = "T2004", .value = brief_json(right)};
     if (left.is_undefined() || right.is_undefined()) return {};
     const double first = left.number();
     const double last = right.number();

@@ -1,12 +1,12 @@
 // One evaluation of one program: its arena, its scopes, and the walk down the tree.
 //
-// Values follow the reference's rules: paths map over arrays and flatten, sequences of one item unwrap where an
-// expression ends, undefined is no error. A call in tail position is returned to apply() as a thunk, so loops written
-// as recursion use no stack. Every node is a step of the budget and every level of recursion enters a Depth.
+// Values follow the reference's rules: paths map over arrays and flatten, sequences of one item unwrap where
+// an expression ends, undefined is no error. A call in tail position is returned to apply() as a thunk, so
+// loops written as recursion use no stack. Every node is a step of the budget and every level of recursion
+// enters a Depth.
 //
-// evaluate.cpp has the walk and the operators, paths.cpp what paths do, group.cpp grouping and sorting, apply.cpp
-// functions.
-// Private to src/core/jsonata.
+// evaluate.cpp has the walk and the operators, paths.cpp what paths do, group.cpp grouping and sorting,
+// apply.cpp functions. Private to src/core/jsonata.
 #pragma once
 
 #include <memory>
@@ -130,7 +130,8 @@ List* Evaluation::merge_sort(const Items& items, const Swap& swap) {
                 to[at] = from[right++];
             }
         }
-        std::copy(to.begin() + static_cast<std::ptrdiff_t>(begin), to.begin() + static_cast<std::ptrdiff_t>(end),
+        std::copy(to.begin() + static_cast<std::ptrdiff_t>(begin),
+                  to.begin() + static_cast<std::ptrdiff_t>(end),
                   from.begin() + static_cast<std::ptrdiff_t>(begin));
     };
     sort_range(sort_range, 0, size);

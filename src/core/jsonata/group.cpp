@@ -58,7 +58,8 @@ Value Evaluation::reduce_tuples(const Value& tuples) {
     return Value::of_object(merged);
 }
 
-Value Evaluation::group(const std::vector<Pair>& pairs, std::size_t position, const Value& input, Frame* frame) {
+Value Evaluation::group(const std::vector<Pair>& pairs, std::size_t position, const Value& input,
+                        Frame* frame) {
     struct Group {
         std::string_view key;
         Value data;
@@ -149,9 +150,8 @@ List* Evaluation::sort(const Node* node, const Value& input, Frame* frame) {
             }
             const auto sortable = [](const Value& v) { return v.is_string() || v.is_number(); };
             if (!sortable(x) || !sortable(y)) {
-                throw Raised{.code = "T2008",
-                             .position = node->position,
-                             .value = brief_json(sortable(x) ? y : x)};
+                throw Raised{
+                    .code = "T2008", .position = node->position, .value = brief_json(sortable(x) ? y : x)};
             }
             if (x.type != y.type) {
                 throw Raised{.code = "T2007",

@@ -1,10 +1,11 @@
-// JSONata: the query and transformation language of jsonata.org, as the reference implementation 2.2.2 evaluates it.
+// JSONata: the query and transformation language of jsonata.org, as the reference implementation 2.2.2
+// evaluates it.
 //
-// An expression is compiled once into an immutable program that any number of evaluations share; an evaluation
-// keeps everything it builds in one arena that dies with it. Time, randomness and limits come in as arguments, so
-// the same call gives the same answer.
-// Invariant: whatever an expression and its input are, compile() and evaluate() end in a value, an Error or
-// BudgetExceeded; the stack they use is bounded by the depth of the budget.
+// An expression is compiled once into an immutable program that any number of evaluations share; an
+// evaluation keeps everything it builds in one arena that dies with it. Time, randomness and limits come in
+// as arguments, so the same call gives the same answer. Invariant: whatever an expression and its input are,
+// compile() and evaluate() end in a value, an Error or BudgetExceeded; the stack they use is bounded by the
+// depth of the budget.
 //
 // Called by src/core/asl and src/core/machine.
 #pragma once
@@ -48,8 +49,8 @@ class Expression {
 
     static Result<Expression, Error> compile(std::string_view text);
 
-    // `input` nullptr is undefined. `bindings` is an object: its members are variables. The result nullopt is undefined;
-    // a function becomes the empty string, as the reference's serialisation does.
+    // `input` nullptr is undefined. `bindings` is an object: its members are variables. The result nullopt is
+    // undefined; a function becomes the empty string, as the reference's serialisation does.
     Result<std::optional<json::Value>, Error> evaluate(const json::Value* input, const json::Value& bindings,
                                                        const Environment& environment) const;
 

@@ -128,9 +128,9 @@ Value zip(const Call& call) {
 }
 
 constexpr LibraryRow kRows[] = {
-    {"count", "<a:n>", 1, 1, count},       {"append", "<xx:a>", 2, 2, append},
-    {"reverse", "<a:a>", 1, 1, reverse},   {"shuffle", "<a:a>", 1, 1, shuffle},
-    {"sort", "<af?:a>", 2, 2, sort},       {"distinct", "<x:x>", 1, 1, distinct},
+    {"count", "<a:n>", 1, 1, count},     {"append", "<xx:a>", 2, 2, append},
+    {"reverse", "<a:a>", 1, 1, reverse}, {"shuffle", "<a:a>", 1, 1, shuffle},
+    {"sort", "<af?:a>", 2, 2, sort},     {"distinct", "<x:x>", 1, 1, distinct},
     {"zip", "<a+>", 0, 0, zip},
 };
 

@@ -46,9 +46,8 @@ Value single(const Call& call) {
     for (std::size_t i = 0; i < items.size(); ++i) {
         const Value item = items[i];
         evaluation.budget.step();
-        const bool wanted =
-            !call.has(1) || evaluation.truthy(evaluation.call_with_as_many(call.function(1), item,
-                                                                           index_value(i), call.at(0)));
+        const bool wanted = !call.has(1) || evaluation.truthy(evaluation.call_with_as_many(
+                                                call.function(1), item, index_value(i), call.at(0)));
         if (!wanted) continue;
         if (found) throw Raised{.code = "D3138", .index = i};
         found = true;
@@ -107,9 +106,8 @@ Value sift(const Call& call) {
 }
 
 constexpr LibraryRow kRows[] = {
-    {"map", "<af>", 2, 2, map},          {"filter", "<af>", 2, 2, filter},
-    {"single", "<af?>", 2, 2, single},   {"reduce", "<afj?:j>", 3, 3, reduce},
-    {"each", "<o-f:a>", 2, 2, each},     {"sift", "<o-f?:o>", 2, 2, sift},
+    {"map", "<af>", 2, 2, map},           {"filter", "<af>", 2, 2, filter}, {"single", "<af?>", 2, 2, single},
+    {"reduce", "<afj?:j>", 3, 3, reduce}, {"each", "<o-f:a>", 2, 2, each},  {"sift", "<o-f?:o>", 2, 2, sift},
 };
 
 }  // namespace

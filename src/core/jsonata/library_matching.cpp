@@ -1,7 +1,7 @@
 // Functions that look for something in a text: a string, a regular expression, or a matcher of the user's.
 //
-// A matcher is any function that returns {match, start, end, groups, next}. A regular expression is called directly
-// where nobody can see the difference, so that going through all matches is linear in the text.
+// A matcher is any function that returns {match, start, end, groups, next}. A regular expression is called
+// directly where nobody can see the difference, so that going through all matches is linear in the text.
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -51,9 +51,8 @@ class Matches {
         Match match;
         if (!regex.find(text_, at_, evaluation_.budget, match)) return false;
         if (!first_ && match.start() == match.end()) {
-            throw Raised{.code = "D1004",
-                         .position = matcher_->node->position,
-                         .value = quoted(regex.pattern())};
+            throw Raised{
+                .code = "D1004", .position = matcher_->node->position, .value = quoted(regex.pattern())};
         }
         first_ = false;
         const auto part = [&](std::size_t from, std::size_t to) {

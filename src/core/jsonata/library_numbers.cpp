@@ -119,14 +119,11 @@ Value sqrt_of(const Call& call) {
 
 Value power(const Call& call) {
     if (!call.has(0)) return {};
-    const double exponent =
-        call.has(1) ? call.at(1).number() : std::numeric_limits<double>::quiet_NaN();
+    const double exponent = call.has(1) ? call.at(1).number() : std::numeric_limits<double>::quiet_NaN();
     const double result = std::pow(call.at(0).number(), exponent);
     if (!std::isfinite(result)) {
-        throw Raised{.code = "D3061",
-                     .value = brief_json(call.at(0)),
-                     .value2 = brief_json(call.at(1)),
-                     .index = 1};
+        throw Raised{
+            .code = "D3061", .value = brief_json(call.at(0)), .value2 = brief_json(call.at(1)), .index = 1};
     }
     return Value::of_number(result);
 }
@@ -140,13 +137,17 @@ Value format_base(const Call& call) {
     double value = round_half_even(call.at(0).number(), 0);
     const double radix = call.has(1) ? round_half_even(call.at(1).number(), 0) : 10;
     if (!(radix >= 2 && radix <= 36)) throw Raised{.code = "D3100", .value = number_to_string(radix)};
-    if (radix == 10) return call.evaluation.text(number_to_string(value));
+    if (radix == 10 && std::isfinite(value)) return call.evaluation.text(number_to_string(value));
     const bool negative = value < 0;
     value = std::abs(value);
+    if (!std::isfinite(value)) {
+        return call.evaluation.text(std::isnan(value) ? "NaN" : negative ? "-Infinity" : "Infinity");
+    }
     std::string digits;
     do {
-        digits.insert(digits.begin(),
-                      "0123456789abcdefghijklmnopqrstuvwxyz"[static_cast<std::size_t>(std::fmod(value, radix))]);
+        digits.insert(
+            digits.begin(),
+            "0123456789abcdefghijklmnopqrstuvwxyz"[static_cast<std::size_t>(std::fmod(value, radix))]);
         value = std::floor(value / radix);
     } while (value >= 1 && digits.size() < 1100);
     if (negative) digits.insert(digits.begin(), '-');
@@ -178,7 +179,8 @@ Value parse_integer_of(const Call& call) {
     return Value::of_number(parse_integer(text, analyse_integer_picture(picture)));
 }
 
-// ---------------------------------------------------------------------------------------------------- aggregates
+// ----------------------------------------------------------------------------------------------------
+// aggregates
 
 template <class F>
 void for_each_number(const Call& call, const F& f) {

@@ -133,11 +133,11 @@ Value clone_of(const Call& call) {
 }
 
 constexpr LibraryRow kRows[] = {
-    {"keys", "<x-:a<s>>", 1, 1, keys},       {"lookup", "<x-s:x>", 2, 2, lookup},
-    {"spread", "<x-:a<o>>", 1, 1, spread},   {"merge", "<a<o>:o>", 1, 1, merge},
-    {"boolean", "<x-:b>", 1, 1, boolean},    {"not", "<x-:b>", 1, 1, negation},
-    {"exists", "<x:b>", 1, 1, exists},       {"type", "<x:s>", 1, 1, type},
-    {"error", "<s?:x>", 1, 1, error},        {"assert", "<bs?:x>", 2, 2, assertion},
+    {"keys", "<x-:a<s>>", 1, 1, keys},      {"lookup", "<x-s:x>", 2, 2, lookup},
+    {"spread", "<x-:a<o>>", 1, 1, spread},  {"merge", "<a<o>:o>", 1, 1, merge},
+    {"boolean", "<x-:b>", 1, 1, boolean},   {"not", "<x-:b>", 1, 1, negation},
+    {"exists", "<x:b>", 1, 1, exists},      {"type", "<x:s>", 1, 1, type},
+    {"error", "<s?:x>", 1, 1, error},       {"assert", "<bs?:x>", 2, 2, assertion},
     {"clone", "<(oa)-:o>", 1, 1, clone_of},
 };
 

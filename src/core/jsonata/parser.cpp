@@ -1,7 +1,7 @@
 // The parser: Pratt's top-down operator precedence, as the reference is built.
 //
-// Recursion and the depth of the tree that operators build to the left are both bounded by Expression::kMaxDepth,
-// because resolving and evaluating go down the tree.
+// Recursion and the depth of the tree that operators build to the left are both bounded by
+// Expression::kMaxDepth, because resolving and evaluating go down the tree.
 #include <algorithm>
 
 #include "core/jsonata/error.hpp"
@@ -62,20 +62,31 @@ class Parser {
     }
 
   private:
-    [[noreturn]] static void raise(const char* code, const Token& token, std::string value = {}) {
+    // Kept out of the functions that recurse, whose frames stay small that way.
+    [[noreturn, gnu::noinline]] static void raise_at(const char* code, std::size_t position,
+                                                     std::string_view token, std::string_view value = {},
+                                                     std::string_view message = {}) {
         throw Raised{.code = code,
-                     .position = token.position,
-                     .token = std::string(token.text),
-                     .value = std::move(value)};
+                     .position = position,
+                     .token = std::string(token),
+                     .value = std::string(value),
+                     .message = std::string(message)};
+    }
+    [[noreturn]] static void raise(const char* code, const Token& token) {
+        raise_at(code, token.position, token.text);
     }
 
     void advance(bool after_operand = false) {
         token_ = lexer_.next(after_operand);
         if (token_.is("!") || token_.is("~")) raise("S0204", token_);
     }
+    [[noreturn, gnu::noinline]] void raise_unexpected(std::string_view wanted) const {
+        const char* code = token_.type == Token::Type::End ? "S0203" : "S0202";
+        raise_at(code, token_.position, token_.text, quoted(wanted));
+    }
     void expect(std::string_view op, bool after_operand = false) {
         if (!token_.is(op)) {
-            raise(token_.type == Token::Type::End ? "S0203" : "S0202", token_, quoted(op));
+            raise_unexpected(op);
         }
         advance(after_operand);
     }
@@ -88,13 +99,11 @@ class Parser {
     void deepen(Node* node, const Node* child) {
         if (child == nullptr || child->depth < node->depth) return;
         node->depth = child->depth + 1;
-        if (node->depth > Expression::kMaxDepth) {
-            throw Raised{.code = "U1001", .position = node->position};
-        }
+        if (node->depth > Expression::kMaxDepth) raise_at("U1001", node->position, "");
     }
 
     Node* expression(unsigned power) {
-        if (++depth_ > Expression::kMaxDepth) throw Raised{.code = "U1001", .position = token_.position};
+        if (++depth_ > Expression::kMaxDepth) raise_at("U1001", token_.position, "");
         Token token = token_;
         advance(true);
         Node* left = prefix(token);
@@ -115,7 +124,7 @@ class Parser {
         return found != std::end(kInfix) ? found : nullptr;
     }
 
-    Node* prefix(const Token& token) {
+    [[gnu::noinline]] Node* prefix(const Token& token) {
         switch (token.type) {
             case Token::Type::Name:
                 return make(Kind::Name, token);
@@ -157,20 +166,18 @@ class Parser {
         raise("S0211", token);
     }
 
-    Node* regex(const Token& token) {
+    [[gnu::noinline]] Node* regex(const Token& token) {
         auto compiled = Regex::compile(token.text, token.flags);
         if (!compiled.ok()) {
-            throw Raised{.code = "S0303",
-                         .position = token.position,
-                         .token = std::string(token.text),
-                         .message = "Invalid or unsupported regular expression: " + compiled.error()};
+            raise_at("S0303", token.position, token.text, "",
+                     "Invalid or unsupported regular expression: " + compiled.error());
         }
         Node* node = make(Kind::Regex, token);
         node->details().regex = std::move(compiled).value();
         return node;
     }
 
-    Node* block(const Token& token) {
+    [[gnu::noinline]] Node* block(const Token& token) {
         Node* node = make(Kind::Block, token);
         while (!token_.is(")")) {
             add_item(node, expression(0));
@@ -186,7 +193,7 @@ class Parser {
         deepen(node, item);
     }
 
-    Node* array(const Token& token) {
+    [[gnu::noinline]] Node* array(const Token& token) {
         Node* node = make(Kind::Array, token);
         if (!token_.is("]")) {
             for (;;) {
@@ -210,7 +217,7 @@ class Parser {
         return node;
     }
 
-    Node* pairs(Node* node) {
+    [[gnu::noinline]] Node* pairs(Node* node) {
         std::vector<Pair>& list = node->details().pairs;
         if (!token_.is("}")) {
             for (;;) {
@@ -228,7 +235,7 @@ class Parser {
         return node;
     }
 
-    Node* transform(const Token& token) {
+    [[gnu::noinline]] Node* transform(const Token& token) {
         Node* node = make(Kind::Transform, token);
         node->left = expression(0);
         expect("|");
@@ -244,7 +251,7 @@ class Parser {
         return node;
     }
 
-    Node* led(const Infix& infix, const Token& token, Node* left) {
+    [[gnu::noinline]] Node* led(const Infix& infix, const Token& token, Node* left) {
         if (infix.kind == Kind::Predicate && token_.is("]")) {
             // Nothing in brackets: the step keeps its array.
             Node* step = left;
@@ -255,7 +262,7 @@ class Parser {
             return left;
         }
         if (infix.kind == Kind::Bind && left->kind != Kind::Variable) {
-            throw Raised{.code = "S0212", .position = left->position, .token = std::string(left->text)};
+            raise_at("S0212", left->position, left->text);
         }
         Node* node = make(infix.kind, token);
         node->op = infix.op;
@@ -279,9 +286,7 @@ class Parser {
             case Kind::Index:
                 node->right = expression(infix.power);
                 if (node->right->kind != Kind::Variable) {
-                    throw Raised{.code = "S0214",
-                                 .position = node->right->position,
-                                 .token = infix.kind == Kind::Focus ? "@" : "#"};
+                    raise_at("S0214", node->right->position, infix.kind == Kind::Focus ? "@" : "#");
                 }
                 break;
             case Kind::Condition:
@@ -303,7 +308,7 @@ class Parser {
         return node;
     }
 
-    Node* order_by(Node* node) {
+    [[gnu::noinline]] Node* order_by(Node* node) {
         expect("(");
         for (;;) {
             const bool descending = token_.is(">");
@@ -317,7 +322,7 @@ class Parser {
         return node;
     }
 
-    Node* call(Node* node) {
+    [[gnu::noinline]] Node* call(Node* node) {
         if (!token_.is(")")) {
             for (;;) {
                 if (token_.is("?")) {
@@ -339,14 +344,11 @@ class Parser {
         return node;
     }
 
-    Node* lambda(Node* node) {
+    [[gnu::noinline]] Node* lambda(Node* node) {
         for (std::size_t i = 0; i < node->items.size(); ++i) {
             const Node* parameter = node->items[i];
             if (parameter->kind == Kind::Variable) continue;
-            throw Raised{.code = "S0208",
-                         .position = parameter->position,
-                         .token = std::string(parameter->text),
-                         .value = std::to_string(i + 1)};
+            raise_at("S0208", parameter->position, parameter->text, std::to_string(i + 1));
         }
         node->kind = Kind::Lambda;
         node->left = nullptr;

@@ -1,8 +1,8 @@
 // Paths: steps over sequences, predicates, and tuples.
 //
-// Most paths look up names in objects, one value at a time; so the sequence between two steps is a single value as
-// long as there is only one, and a list only from then on.
-// A tuple stream carries for each context item the variables that '@', '#' and '%' bound on the way.
+// Most paths look up names in objects, one value at a time; so the sequence between two steps is a single
+// value as long as there is only one, and a list only from then on. A tuple stream carries for each context
+// item the variables that '@', '#' and '%' bound on the way.
 #include <cmath>
 
 #include "core/jsonata/evaluation.hpp"
@@ -135,7 +135,8 @@ Evaluation::StepResult Evaluation::step(const Node* step, const StepResult& inpu
     return {Value::of_list(copy), false};
 }
 
-// ---------------------------------------------------------------------------------------------------- predicates
+// ----------------------------------------------------------------------------------------------------
+// predicates
 
 Value Evaluation::filter(const Node* predicate, const Value& input, Frame* frame) {
     if (input.is_undefined()) return {};
@@ -199,7 +200,8 @@ Value Evaluation::stages(const Node* step, Value result, Frame* frame) {
     return result;
 }
 
-// -------------------------------------------------------------------------------------------------------- tuples
+// --------------------------------------------------------------------------------------------------------
+// tuples
 
 Frame* Evaluation::frame_of_tuple(Frame* frame, const Value& tuple) {
     Frame* inner = arena.make<Frame>();

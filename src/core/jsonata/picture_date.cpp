@@ -1,5 +1,5 @@
-// Dates by picture, in the proleptic Gregorian calendar. A picture is cut into literals and markers; a marker has a
-// component, a presentation (digits, letters, words, names) and perhaps a width.
+// Dates by picture, in the proleptic Gregorian calendar. A picture is cut into literals and markers; a marker
+// has a component, a presentation (digits, letters, words, names) and perhaps a width.
 #include "core/jsonata/picture_date.hpp"
 
 #include <array>
@@ -17,14 +17,17 @@ namespace {
 
 constexpr double kDay = 86400000;
 constexpr double kMaxMilliseconds = 8.64e15;
-constexpr std::string_view kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
-                                        "July",    "August",   "September", "October", "November", "December"};
-constexpr std::string_view kDays[] = {"",         "Monday", "Tuesday", "Wednesday", "Thursday",
-                                      "Friday", "Saturday", "Sunday"};
+constexpr std::string_view kMonths[] = {"January",   "February", "March",    "April",
+                                        "May",       "June",     "July",     "August",
+                                        "September", "October",  "November", "December"};
+constexpr std::string_view kDays[] = {"",         "Monday", "Tuesday",  "Wednesday",
+                                      "Thursday", "Friday", "Saturday", "Sunday"};
 
-// ------------------------------------------------------------------------------------------------- the calendar
+// ------------------------------------------------------------------------------------------------- the
+// calendar
 
-// Days since 1970 of a day of the proleptic Gregorian calendar (Hinnant's algorithm); months beyond a year carry.
+// Days since 1970 of a day of the proleptic Gregorian calendar (Hinnant's algorithm); months beyond a year
+// carry.
 double days_from_civil(double year, double month, double day) {
     year += std::floor(month / 12);
     month -= 12 * std::floor(month / 12);
@@ -52,9 +55,9 @@ struct Moment {
         const double z = days + 719468;
         const double era = std::floor(z / 146097);
         const double of_era = z - era * 146097;
-        const double year_of_era = std::floor((of_era - std::floor(of_era / 1460) + std::floor(of_era / 36524) -
-                                               std::floor(of_era / 146096)) /
-                                              365);
+        const double year_of_era = std::floor(
+            (of_era - std::floor(of_era / 1460) + std::floor(of_era / 36524) - std::floor(of_era / 146096)) /
+            365);
         const double of_year =
             of_era - (365 * year_of_era + std::floor(year_of_era / 4) - std::floor(year_of_era / 100));
         const double shifted = std::floor((5 * of_year + 2) / 153);
@@ -143,7 +146,8 @@ double component_value(const Moment& m, char component) {
     }
 }
 
-// ----------------------------------------------------------------------------------------------------- pictures
+// -----------------------------------------------------------------------------------------------------
+// pictures
 
 struct Part {
     enum class Names : std::uint8_t { None, Upper, Lower, Title };
@@ -212,7 +216,8 @@ Part marker(std::string_view given, std::vector<Part>& before) {
         if (dash != std::string::npos) part.most = width_of_text(std::string_view(width).substr(dash + 1));
         presentation = text.substr(1, comma - 1);
     }
-    if (presentation.size() > 1 && std::string_view("atco").find(presentation.back()) != std::string_view::npos) {
+    if (presentation.size() > 1 &&
+        std::string_view("atco").find(presentation.back()) != std::string_view::npos) {
         part.modifier = presentation.back();
         presentation.pop_back();
     }
@@ -224,7 +229,8 @@ Part marker(std::string_view given, std::vector<Part>& before) {
     if (presentation[0] == 'n') {
         part.names = Part::Names::Lower;
     } else if (presentation[0] == 'N') {
-        part.names = presentation.size() > 1 && presentation[1] == 'n' ? Part::Names::Title : Part::Names::Upper;
+        part.names =
+            presentation.size() > 1 && presentation[1] == 'n' ? Part::Names::Title : Part::Names::Upper;
     } else if (std::string_view("YMDdFWwXxHhmsf").find(part.component) != std::string_view::npos) {
         if (part.modifier != 0) presentation += std::string(";") + part.modifier;
         part.integer = analyse_integer_picture(presentation);
@@ -289,7 +295,8 @@ std::vector<Part> analyse(std::string_view picture) {
     throw Raised{.code = "D3133", .value = quoted(std::string_view(&component, 1))};
 }
 
-// --------------------------------------------------------------------------------------------------- formatting
+// ---------------------------------------------------------------------------------------------------
+// formatting
 
 std::string format_zone(const Part& part, double hours, double minutes, Budget& budget) {
     const double offset = hours * 100 + minutes;
@@ -337,7 +344,8 @@ std::string format_component(const Moment& moment, const Part& part, Budget& bud
         }
         return name;
     }
-    if (part.component == 'Y' && part.year_digits >= 0) value = std::fmod(value, std::pow(10, part.year_digits));
+    if (part.component == 'Y' && part.year_digits >= 0)
+        value = std::fmod(value, std::pow(10, part.year_digits));
     return format_integer(value, *part.integer, budget);
 }
 
@@ -356,13 +364,15 @@ double leading_integer(std::string_view text) {
     return negative ? -value : value;
 }
 
-// ------------------------------------------------------------------------------------------------------ parsing
+// ------------------------------------------------------------------------------------------------------
+// parsing
 
 std::string pattern_of(const Part& part) {
     if (part.literal) {
         std::string pattern;
         for (const char c : part.text) {
-            if (std::string_view(".*+?^${}()|[]\\").find(c) != std::string_view::npos) pattern.push_back('\\');
+            if (std::string_view(".*+?^${}()|[]\\").find(c) != std::string_view::npos)
+                pattern.push_back('\\');
             pattern.push_back(c);
         }
         return pattern;
@@ -373,7 +383,8 @@ std::string pattern_of(const Part& part) {
         return pattern;
     }
     if (part.integer) return integer_pattern(*part.integer);
-    if (std::string_view("MxFP").find(part.component) == std::string_view::npos) raise_no_names(part.component);
+    if (std::string_view("MxFP").find(part.component) == std::string_view::npos)
+        raise_no_names(part.component);
     return "[a-zA-Z]+";
 }
 
@@ -450,7 +461,8 @@ std::string format_date(double milliseconds, std::optional<std::string_view> pic
     return out;
 }
 
-std::optional<double> parse_date(std::string_view text, std::string_view picture, double now, Budget& budget) {
+std::optional<double> parse_date(std::string_view text, std::string_view picture, double now,
+                                 Budget& budget) {
     budget.step(picture.size() * 64);
     budget.bytes(picture.size() * 256);
     const std::vector<Part> parts = analyse(picture);
@@ -553,7 +565,8 @@ std::optional<double> parse_iso_date(std::string_view text) {
     double zone = 0;
     if (take('T')) {
         hour = digits(2);
-        if (!hour || !take(':') || !(minute = digits(2)) || !take(':') || !(second = digits(2))) return std::nullopt;
+        if (!hour || !take(':') || !(minute = digits(2)) || !take(':') || !(second = digits(2)))
+            return std::nullopt;
         if (take('.')) {
             double scale = 100;
             const std::size_t from = at;

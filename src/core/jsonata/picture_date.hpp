@@ -1,4 +1,5 @@
-// Pictures of dates: "[D1o] [MNn] [Y]", after format-dateTime() of XPath Functions 3.1, and reading dates by them.
+// Pictures of dates: "[D1o] [MNn] [Y]", after format-dateTime() of XPath Functions 3.1, and reading dates by
+// them.
 //
 // Private to src/core/jsonata.
 #pragma once
@@ -15,8 +16,8 @@ namespace flowctl::jsonata {
 std::string format_date(double milliseconds, std::optional<std::string_view> picture,
                         std::optional<std::string_view> zone, Budget& budget);
 
-// Milliseconds since 1970; nullopt when the text does not match. What the picture leaves open above what it gives is
-// taken from `now`. Throws Raised.
+// Milliseconds since 1970; nullopt when the text does not match. What the picture leaves open above what it
+// gives is taken from `now`. Throws Raised.
 std::optional<double> parse_date(std::string_view text, std::string_view picture, double now, Budget& budget);
 
 // ISO 8601 in the forms that ECMAScript reads; without a zone it is UTC.

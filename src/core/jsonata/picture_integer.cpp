@@ -28,19 +28,20 @@ constexpr std::string_view kFew[] = {"Zero",    "One",     "Two",       "Three",
                                      "Ten",     "Eleven",  "Twelve",    "Thirteen", "Fourteen",
                                      "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen"};
 constexpr std::string_view kOrdinals[] = {
-    "Zeroth",     "First",      "Second",     "Third",      "Fourth",      "Fifth",      "Sixth",
-    "Seventh",    "Eighth",     "Ninth",      "Tenth",      "Eleventh",    "Twelfth",    "Thirteenth",
-    "Fourteenth", "Fifteenth",  "Sixteenth",  "Seventeenth", "Eighteenth", "Nineteenth"};
-constexpr std::string_view kDecades[] = {"Twenty", "Thirty",  "Forty",  "Fifty", "Sixty",
-                                         "Seventy", "Eighty", "Ninety"};
+    "Zeroth",     "First",     "Second",    "Third",       "Fourth",     "Fifth",     "Sixth",
+    "Seventh",    "Eighth",    "Ninth",     "Tenth",       "Eleventh",   "Twelfth",   "Thirteenth",
+    "Fourteenth", "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth"};
+constexpr std::string_view kDecades[] = {"Twenty", "Thirty",  "Forty",  "Fifty",
+                                         "Sixty",  "Seventy", "Eighty", "Ninety"};
 constexpr std::string_view kMagnitudes[] = {"Thousand", "Million", "Billion", "Trillion"};
 
 struct Roman {
     int value;
     std::string_view letters;
 };
-constexpr Roman kRoman[] = {{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"}, {90, "xc"}, {50, "l"},
-                            {40, "xl"},  {10, "x"},   {9, "ix"},  {5, "v"},    {4, "iv"},  {1, "i"}};
+constexpr Roman kRoman[] = {{1000, "m"}, {900, "cm"}, {500, "d"}, {400, "cd"}, {100, "c"},
+                            {90, "xc"},  {50, "l"},   {40, "xl"}, {10, "x"},   {9, "ix"},
+                            {5, "v"},    {4, "iv"},   {1, "i"}};
 
 void words(double number, bool after, bool ordinal, std::string& out, Budget& budget) {
     const Budget::Depth depth(budget);
@@ -125,7 +126,8 @@ double words_to_number(std::string_view text) {
     };
     std::size_t start = 0;
     for (std::size_t at = 0; at <= text.size(); ++at) {
-        if (at < text.size() && std::string_view(" ,-\\\t\n\r").find(text[at]) == std::string_view::npos) continue;
+        if (at < text.size() && std::string_view(" ,-\\\t\n\r").find(text[at]) == std::string_view::npos)
+            continue;
         take(text.substr(start, at - start));
         start = at + 1;
     }
@@ -186,8 +188,9 @@ std::string decimal(double value, const IntegerPicture& picture, Budget& budget)
             }
         }
         const char c = digits[at];
-        append_utf8(c >= '0' && c <= '9' ? picture.zero + static_cast<char32_t>(c - '0') : static_cast<char32_t>(c),
-                    out);
+        append_utf8(
+            c >= '0' && c <= '9' ? picture.zero + static_cast<char32_t>(c - '0') : static_cast<char32_t>(c),
+            out);
     }
     if (picture.ordinal) {
         const char last = digits.back();
@@ -214,7 +217,7 @@ IntegerPicture analyse_integer_picture(std::string_view picture) {
         result.primary = Primary::Words;
     }
     if (result.primary != Primary::Decimal) {
-        result.letters = primary == "Ww"                                ? Case::Title
+        result.letters = primary == "Ww"                          ? Case::Title
                          : primary[0] >= 'A' && primary[0] <= 'Z' ? Case::Upper
                                                                   : Case::Lower;
         return result;
@@ -251,8 +254,10 @@ IntegerPicture analyse_integer_picture(std::string_view picture) {
 }
 
 std::string format_integer(double value, const IntegerPicture& picture, Budget& budget) {
+    if (std::isnan(value)) return "NaN";
     const bool negative = value < 0;
     value = std::abs(value);
+    if (std::isinf(value)) return negative ? "-Infinity" : "Infinity";
     std::string out;
     switch (picture.primary) {
         case Primary::Decimal:
@@ -349,9 +354,9 @@ double parse_integer(std::string_view text, const IntegerPicture& picture) {
     for (std::size_t at = 0; at < text.size();) {
         const bool first = at == 0;
         const char32_t c = path::decode_utf8(text, at);
-        const bool separator =
-            std::any_of(picture.separators.begin(), picture.separators.end(),
-                        [c, &picture](const auto& s) { return c == (picture.regular > 0 ? ',' : s.character); });
+        const bool separator = std::any_of(
+            picture.separators.begin(), picture.separators.end(),
+            [c, &picture](const auto& s) { return c == (picture.regular > 0 ? ',' : s.character); });
         if (separator) continue;
         if (c >= picture.zero && c <= picture.zero + 9) {
             digits.push_back(static_cast<char>('0' + (c - picture.zero)));

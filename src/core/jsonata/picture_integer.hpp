@@ -26,8 +26,8 @@ struct IntegerPicture {
     char32_t zero = '0';
     std::size_t mandatory = 0;
     std::size_t optional = 0;
-    bool has_digits = false;    // a decimal pattern: mandatory and optional mean something
-    std::size_t regular = 0;    // every so many digits there is a separator
+    bool has_digits = false;  // a decimal pattern: mandatory and optional mean something
+    std::size_t regular = 0;  // every so many digits there is a separator
     std::vector<Separator> separators;
     std::size_t parse_width = 0;  // exactly so many digits
     std::string token;            // of a sequence

@@ -1,5 +1,5 @@
-// Numbers by picture. A picture has one or two sub-pictures (the second for negative numbers), each a prefix, an
-// active part with integer, fraction and exponent, and a suffix. Characters are code points.
+// Numbers by picture. A picture has one or two sub-pictures (the second for negative numbers), each a prefix,
+// an active part with integer, fraction and exponent, and a suffix. Characters are code points.
 #include "core/jsonata/picture_number.hpp"
 
 #include <algorithm>
@@ -117,15 +117,14 @@ void validate(const Parts& p, const Format& f) {
     }
     if (has(f.grouping + f.grouping)) error = "D3089";
     const std::size_t optional = p.integer.find(f.digit);
-    if (optional != kNone && std::any_of(p.integer.begin(),
-                                         p.integer.begin() + static_cast<std::ptrdiff_t>(optional),
-                                         decimal_digit)) {
+    if (optional != kNone &&
+        std::any_of(p.integer.begin(), p.integer.begin() + static_cast<std::ptrdiff_t>(optional),
+                    decimal_digit)) {
         error = "D3090";
     }
     const std::size_t last_optional = p.fraction.rfind(f.digit);
-    if (last_optional != kNone &&
-        std::any_of(p.fraction.begin() + static_cast<std::ptrdiff_t>(last_optional), p.fraction.end(),
-                    decimal_digit)) {
+    if (last_optional != kNone && std::any_of(p.fraction.begin() + static_cast<std::ptrdiff_t>(last_optional),
+                                              p.fraction.end(), decimal_digit)) {
         error = "D3091";
     }
     if (p.has_exponent && !p.exponent.empty() && (has(f.percent) || has(f.per_mille))) error = "D3092";
@@ -193,18 +192,14 @@ Rules analyse(const Parts& p, const Format& f) {
 // Digits of the absolute value with so many after the point, in the picture's digits.
 std::u32string digits_of(double value, std::size_t fraction, const Format& f) {
     value = std::abs(value);
-    std::string text;
-    if (value < 1e21) {
-        char buffer[140];
-        const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed,
-                                       static_cast<int>(fraction));
-        text.assign(buffer, end.ptr);
-    } else {
-        text = number_to_string(value);
-    }
+    if (!std::isfinite(value)) return U"Infinity";
+    char buffer[450];  // the largest double has 309 digits before the point
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed,
+                                   static_cast<int>(fraction));
     std::u32string out;
-    for (const char c : text)
-        out.push_back(c >= '0' && c <= '9' ? f.zero[0] + static_cast<char32_t>(c - '0') : static_cast<char32_t>(c));
+    for (const char c : std::string_view(buffer, end.ptr))
+        out.push_back(c >= '0' && c <= '9' ? f.zero[0] + static_cast<char32_t>(c - '0')
+                                           : static_cast<char32_t>(c));
     return out;
 }
 
@@ -232,7 +227,8 @@ std::u32string group_and_pad(std::u32string text, const Rules& r, const Format& 
     if (fraction.empty() || r.picture.find(f.decimal) == kNone) return out;
     out += f.decimal;
     for (std::size_t i = 0; i < fraction.size(); ++i) {
-        if (i > 0 && std::find(r.fraction_groups.begin(), r.fraction_groups.end(), i) != r.fraction_groups.end()) {
+        if (i > 0 &&
+            std::find(r.fraction_groups.begin(), r.fraction_groups.end(), i) != r.fraction_groups.end()) {
             out += f.grouping;
         }
         out.push_back(fraction[i]);
@@ -291,6 +287,7 @@ std::string format_number(double value, std::string_view picture, const Value& o
     }
     const Rules& r = value >= 0 ? rules[0] : rules[1];
 
+    if (std::isnan(value)) return "NaN";
     double mantissa = value;
     if (r.picture.find(f.percent) != kNone) {
         mantissa *= 100;

@@ -1,9 +1,10 @@
 // Regular expressions as ECMAScript means them, found in time linear in the text.
 //
-// core/path/regex.hpp answers whether a whole text matches, in Java's dialect; JSONata needs where, with groups and
-// by ECMAScript's priorities. So this is the same idea (threads in step, Thompson and Pike) with the captures that
-// each thread carries: at most size of program times length of text steps, each counted by the budget. What no such
-// machine can match is refused when the expression is compiled: back references and look-around.
+// core/path/regex.hpp answers whether a whole text matches, in Java's dialect; JSONata needs where, with
+// groups and by ECMAScript's priorities. So this is the same idea (threads in step, Thompson and Pike) with
+// the captures that each thread carries: at most size of program times length of text steps, each counted by
+// the budget. What no such machine can match is refused when the expression is compiled: back references and
+// look-around.
 //
 // Private to src/core/jsonata.
 #pragma once

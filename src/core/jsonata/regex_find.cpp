@@ -19,7 +19,8 @@ bool is_word(char32_t c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-// Threads before one character, in order of preference, each instruction once. Captures lie one after another.
+// Threads before one character, in order of preference, each instruction once. Captures lie one after
+// another.
 struct Threads {
     std::vector<std::uint32_t> at;
     std::vector<std::size_t> bounds;
@@ -76,7 +77,8 @@ bool Regex::find(std::string_view text, std::size_t from, Budget& budget, Match&
             case Op::LineEnd:
                 return at_end || (multiline_ && is_line_end(after));
             default:
-                return ((!at_start && is_word(before)) != (!at_end && is_word(after))) == (op == Op::WordEdge);
+                return ((!at_start && is_word(before)) != (!at_end && is_word(after))) ==
+                       (op == Op::WordEdge);
         }
     };
     // Adds the threads that come of `start` with the captures in `current`.
@@ -139,12 +141,12 @@ bool Regex::find(std::string_view text, std::size_t from, Budget& budget, Match&
             std::fill(current.begin(), current.end(), Match::kNone);
             follow(now, 0, at, before);
         }
-        if (now.at.empty()) break;
+        if (found && now.at.empty()) break;
         const bool at_end = at == text.size();
         std::size_t after = at;
         const char32_t c = at_end ? 0 : path::decode_utf8(text, after);
         next.clear();
-        budget.step(now.at.size());
+        budget.step(now.at.size() + 1);
         for (std::size_t i = 0; i < now.at.size(); ++i) {
             const Instruction& instruction = program_[now.at[i]];
             const std::size_t* captures = now.bounds.data() + i * slots_;

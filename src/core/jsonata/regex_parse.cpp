@@ -1,5 +1,5 @@
-// Patterns to programs. Recursive descent with a bounded depth; repetitions are written out, so the size of the
-// program is bounded too.
+// Patterns to programs. Recursive descent with a bounded depth; repetitions are written out, so the size of
+// the program is bounded too.
 #include <algorithm>
 
 #include "core/jsonata/case.hpp"
@@ -21,8 +21,9 @@ constexpr unsigned kMaxDepth = 100;
 
 const Ranges kDigits = {{'0', '9'}};
 const Ranges kWords = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-const Ranges kSpaces = {{9, 13},           {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680}, {0x2000, 0x200a},
-                        {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}};
+const Ranges kSpaces = {{9, 13},          {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680},
+                        {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f},
+                        {0x3000, 0x3000}, {0xfeff, 0xfeff}};
 
 Ranges complement(const Ranges& set) {
     Ranges result;
@@ -49,8 +50,8 @@ struct Tree {
     std::vector<Tree> children;
     std::uint32_t least = 0;
     std::uint32_t most = 0;
-    std::uint32_t group = 0;         // Group: its number
-    std::uint32_t first_group = 0;   // Repeat: groups inside, to forget
+    std::uint32_t group = 0;        // Group: its number
+    std::uint32_t first_group = 0;  // Repeat: groups inside, to forget
     std::uint32_t after_groups = 0;
 };
 
@@ -282,7 +283,9 @@ class RegexParser {
         for (std::size_t i = 0; i < digits; ++i) {
             const char c = peek(i);
             const char lower = static_cast<char>(c | 0x20);
-            const int digit = c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+            const int digit = c >= '0' && c <= '9'           ? c - '0'
+                              : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
+                                                             : -1;
             if (digit < 0) return {{letter, letter}};
             value = value << 4 | static_cast<char32_t>(digit);
         }

@@ -1,8 +1,8 @@
 // From the parsed tree to the program that is evaluated: paths, stages, parents, tail calls.
 //
-// A path is a list of steps; what filters, sorts, groups or binds belongs to a step. Each '%' is a slot that seeks,
-// from right to left through the steps and out of blocks, the step whose input it means; that step then binds its
-// input to the slot's label, and everything on the way carries tuples.
+// A path is a list of steps; what filters, sorts, groups or binds belongs to a step. Each '%' is a slot that
+// seeks, from right to left through the steps and out of blocks, the step whose input it means; that step
+// then binds its input to the slot's label, and everything on the way carries tuples.
 #include <algorithm>
 
 #include "core/jsonata/ast.hpp"
@@ -55,8 +55,9 @@ class Resolver {
         const bool keep_array = node->keep_array;
         Node* result = resolve_kind(node);
         if (keep_array) result->keep_array = true;
-        result->has_suffix = result->keep_array || (result->more && (!result->more->predicates.empty() ||
-                                                                     result->more->group != nullptr));
+        result->has_suffix =
+            result->keep_array ||
+            (result->more && (!result->more->predicates.empty() || result->more->group != nullptr));
         return result;
     }
 
@@ -231,7 +232,8 @@ class Resolver {
         Node* result = resolve(node->left);
         Node* step = result->kind == Kind::Path ? result->items.back() : result;
         // A path's own group is on the path.
-        if ((step->more && step->more->group != nullptr) || (result->more && result->more->group != nullptr)) {
+        if ((step->more && step->more->group != nullptr) ||
+            (result->more && result->more->group != nullptr)) {
             throw Raised{.code = "S0209", .position = node->position};
         }
         Node* filter = resolve(node->right);
@@ -360,9 +362,8 @@ class Resolver {
                 break;
             }
             default:
-                throw Raised{.code = "S0217",
-                             .position = node->position,
-                             .token = std::string(name_of(node->kind))};
+                throw Raised{
+                    .code = "S0217", .position = node->position, .token = std::string(name_of(node->kind))};
         }
     }
 

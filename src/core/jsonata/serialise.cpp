@@ -11,7 +11,10 @@ namespace flowctl::jsonata {
 namespace {
 
 [[noreturn]] void raise_out_of_range(double number) {
-    throw Raised{.code = "D1001", .value = std::isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity"};
+    throw Raised{.code = "D1001",
+                 .value = std::isnan(number) ? "NaN"
+                          : number < 0       ? "-Infinity"
+                                             : "Infinity"};
 }
 
 // To 15 significant digits, as the reference shows numbers that are no integers.
@@ -132,7 +135,8 @@ json::Value to_json(const Value& value, Budget& budget) {
         case Type::Bool:
             return json::Value::boolean(value.boolean);
         case Type::Number:
-            if (!std::isfinite(value.real)) return {};
+            if (std::isinf(value.real)) raise_out_of_range(value.real);
+            if (std::isnan(value.real)) return {};
             return json::Value::number(value.real == 0 ? 0 : value.real);
         case Type::String: {
             const std::string_view text = value.string();
@@ -293,7 +297,8 @@ bool deep_equal(const Value& a, const Value& b, Budget& budget) {
                 const std::string_view key = left.key(i);
                 if (b.foreign) {
                     const json::Value* other = b.json->find(key);
-                    if (other == nullptr || !deep_equal(left.value(i), Value::of_json(*other), budget)) return false;
+                    if (other == nullptr || !deep_equal(left.value(i), Value::of_json(*other), budget))
+                        return false;
                 } else {
                     const Value* other = b.object->find(key);
                     if (other == nullptr || !deep_equal(left.value(i), *other, budget)) return false;

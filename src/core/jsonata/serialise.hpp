@@ -10,8 +10,8 @@
 
 namespace flowctl::jsonata {
 
-// The result as the caller gets it: functions are "", undefined inside of arrays is null and inside of objects absent,
-// numbers that JSON does not have are null.
+// The result as the caller gets it: functions are "", undefined inside of arrays is null and inside of
+// objects absent, NaN is null. Throws Raised D1001 for infinity.
 json::Value to_json(const Value& value, Budget& budget);
 
 // As $string() does; not for undefined.

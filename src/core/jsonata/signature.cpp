@@ -51,12 +51,13 @@ bool accepts(const Parameter& parameter, char letter) {
     return parameter.accepts.find(letter) != std::string::npos;
 }
 
-// How many letters each parameter takes, by the priorities of a backtracking matcher; what cannot lead to a match is
-// remembered, so the work is parameters times letters.
+// How many letters each parameter takes, by the priorities of a backtracking matcher; what cannot lead to a
+// match is remembered, so the work is parameters times letters.
 class Matcher {
   public:
     Matcher(const Signature& signature, std::string_view letters)
-        : parameters_(signature.parameters), letters_(letters),
+        : parameters_(signature.parameters),
+          letters_(letters),
           dead_((parameters_.size() + 1) * (letters.size() + 1), false) {
         taken_.resize(parameters_.size());
     }
@@ -268,7 +269,7 @@ void validate(const Signature& signature, Arguments& arguments, const Value& con
                 if (!fits) {
                     throw Raised{.code = "T0412",
                                  .value = brief_json(argument),
-                                 .value2 = std::string(plural(parameter.subtype)),
+                                 .value2 = quoted(plural(parameter.subtype)),
                                  .index = at + 1};
                 }
             }

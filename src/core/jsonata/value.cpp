@@ -34,12 +34,13 @@ void* Arena::allocate_chunk(std::size_t size) {
 
 void List::grow(Arena& arena, std::size_t wanted) {
     if (wanted > 0x7fffffff) throw BudgetExceeded("the evaluation takes too much memory");
-    const std::size_t room = std::max<std::size_t>({wanted, static_cast<std::size_t>(capacity) * 2, 4});
-    auto* larger = arena.array<Value>(room);
+    const std::size_t capacity = std::max<std::size_t>({wanted, std::size_t{size} * 2, 4});
+    room = static_cast<Room*>(arena.allocate(sizeof(Room) + capacity * sizeof(Value)));
+    auto* larger = reinterpret_cast<Value*>(room + 1);
     for (std::uint32_t i = 0; i < size; ++i)
         larger[i] = at(i);
+    *room = {size, capacity};
     items = larger;
-    capacity = static_cast<std::uint32_t>(room);
     is_range = false;
 }
 

@@ -1,9 +1,9 @@
 // The values of an evaluation: JSON of the caller seen in place, and what the expression builds, in an arena.
 //
-// Evaluation makes many small short-lived things, and closures make cycles. So nothing here is counted: a Value is
-// 16 bytes that are copied freely, and all nodes die with the arena. A value of the caller is pointed to and never
-// copied; a number of it keeps its text that way.
-// Words: a sequence is a list that unwraps to its only item; a constructed list ("cons") is not flattened by a path.
+// Evaluation makes many small short-lived things, and closures make cycles. So nothing here is counted: a
+// Value is 16 bytes that are copied freely, and all nodes die with the arena. A value of the caller is
+// pointed to and never copied; a number of it keeps its text that way. Words: a sequence is a list that
+// unwraps to its only item; a constructed list ("cons") is not flattened by a path.
 //
 // Private to src/core/jsonata.
 #pragma once
@@ -64,9 +64,17 @@ struct List;
 struct Object;
 struct Function;
 
+// Room behind a text or the items of a list. Accumulating in a loop makes ever longer ones that begin alike;
+// the next takes the room behind the last, if nobody else has, and shares what is in front of it.
+struct Room {
+    std::size_t used;  // in characters or items, by the longest that shares it
+    std::size_t capacity;
+};
+
 struct Text {
     const char* data;
     std::size_t size;
+    Room* room = nullptr;  // of what `data` begins
 };
 
 // Of which type, and whether the content is the caller's JSON or our own node.
@@ -166,8 +174,8 @@ struct Value {
 // An array of our own; without items and with a size it is the integers from `first` on.
 struct List {
     Value* items = nullptr;
+    Room* room = nullptr;  // of items
     std::uint32_t size = 0;
-    std::uint32_t capacity = 0;
     double first = 0;
     bool is_range = false;
     bool sequence = false;
@@ -180,11 +188,13 @@ struct List {
         return is_range ? Value::of_number(first + static_cast<double>(i)) : items[i];
     }
     void push(Arena& arena, const Value& value) {
-        if (size == capacity || is_range) grow(arena, size + 1);
+        reserve(arena, std::size_t{size} + 1);
         items[size++] = value;
+        room->used = size;
     }
+    // Room for so many items, behind which nobody else's are.
     void reserve(Arena& arena, std::size_t wanted) {
-        if (wanted > capacity) grow(arena, wanted);
+        if (room == nullptr || wanted > room->capacity || room->used != size) grow(arena, wanted);
     }
 
   private:
@@ -231,8 +241,8 @@ class Items {
     std::size_t size_ = 0;
 };
 
-// An object of our own: members in order, with a hash table once there are many. A tuple of a tuple stream is one
-// too, whose first member "@" is the context item.
+// An object of our own: members in order, with a hash table once there are many. A tuple of a tuple stream is
+// one too, whose first member "@" is the context item.
 struct Object {
     struct Entry {
         std::string_view key;
@@ -245,7 +255,8 @@ struct Object {
     std::uint32_t table_size = 0;
 
     Value* find(std::string_view key) const noexcept;
-    void set(Arena& arena, std::string_view key, const Value& value);  // the key's characters must live as long
+    void set(Arena& arena, std::string_view key,
+             const Value& value);  // the key's characters must live as long
     void remove(std::string_view key) noexcept;
 
   private:
@@ -289,7 +300,8 @@ struct Node;
 struct Builtin;
 struct Match;
 
-// A lambda, a function of the library (perhaps partially applied), a chain of two, or one that an operator made.
+// A lambda, a function of the library (perhaps partially applied), a chain of two, or one that an operator
+// made.
 struct Function {
     enum class Kind : std::uint8_t { Lambda, Builtin, Partial, Chain, Regex, NextMatch, Transform, Thunk };
     Kind kind = Kind::Lambda;
@@ -305,7 +317,7 @@ struct Function {
     std::uint32_t argument_count = 0;
     Function* first = nullptr;  // Chain
     Function* second = nullptr;
-    Value subject{};                // NextMatch: the text, and where to go on
+    Value subject{};  // NextMatch: the text, and where to go on
     std::size_t offset = 0;
 };
 

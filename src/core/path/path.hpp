@@ -1,9 +1,10 @@
 // The JSONPath query language of ASL: paths, reference paths, intrinsic functions and payload templates, each
 // compiled once per flow version and evaluated many times.
 //
-// Semantics are those of AWS Step Functions, whose engine is Jayway JsonPath: a definite path gives the bare value
-// and fails when nothing is there; an indefinite one (wildcard, slice, filter, `..`, several names) gives an array,
-// empty when nothing matches. Texts of errors follow recorded answers. Evaluation is bounded by a Budget.
+// Semantics are those of AWS Step Functions, whose engine is Jayway JsonPath: a definite path gives the bare
+// value and fails when nothing is there; an indefinite one (wildcard, slice, filter, `..`, several names)
+// gives an array, empty when nothing matches. Texts of errors follow recorded answers. Evaluation is bounded
+// by a Budget.
 //
 // Compiled objects are immutable. Called by asl (compile) and machine (evaluate); knows only json and budget.
 #pragma once
@@ -38,8 +39,8 @@ struct SyntaxError {
     std::string message;
 };
 
-// A failed evaluation. `message` is AWS's text without the "An error occurred while executing the state" prefix, as far
-// as it is known, e.g. "Invalid path '$.x' : No results for path: $['x']" for a bare path.
+// A failed evaluation. `message` is AWS's text without the "An error occurred while executing the state"
+// prefix, as far as it is known, e.g. "Invalid path '$.x' : No results for path: $['x']" for a bare path.
 struct EvalError {
     enum class Reason { NoResult, WrongType, Intrinsic };
     Reason reason = Reason::NoResult;
@@ -48,8 +49,8 @@ struct EvalError {
 
 using EvalResult = Result<json::Value, EvalError>;
 
-// `$...` over the input, `$$...` over the context object, `$name...` over a variable; or, in payload templates and
-// Fail's ErrorPath and CausePath, an intrinsic function `States.X(...)`.
+// `$...` over the input, `$$...` over the context object, `$name...` over a variable; or, in payload
+// templates and Fail's ErrorPath and CausePath, an intrinsic function `States.X(...)`.
 class Expression {
   public:
     enum class Allow { Paths, PathsAndIntrinsics };
@@ -62,7 +63,8 @@ class Expression {
     const std::string& text() const noexcept;
     bool is_definite() const noexcept;   // false for wildcards, filters, slices, `..`
     bool is_reference() const noexcept;  // a reference path: member names and single indexes only
-    std::vector<std::string> variables() const;  // names of the variables it reads (without `$`), for validation
+    std::vector<std::string> variables()
+        const;  // names of the variables it reads (without `$`), for validation
 
     struct Impl;
 
@@ -75,8 +77,8 @@ class Expression {
 class ReferencePath {
   public:
     static Result<ReferencePath, SyntaxError> compile(std::string_view text);
-    // `root` with `value` at this path; an error where the path runs through a value that is neither object nor array,
-    // or past the end of an array.
+    // `root` with `value` at this path; an error where the path runs through a value that is neither object
+    // nor array, or past the end of an array.
     EvalResult insert(const json::Value& root, const json::Value& value) const;
     const std::string& text() const noexcept;
 
@@ -87,8 +89,9 @@ class ReferencePath {
     std::shared_ptr<const Impl> impl_;
 };
 
-// A payload template (Parameters, ResultSelector, ItemSelector, Assign, Credentials): members whose key ends in `.$`
-// hold an Expression, everything else is literal. A template without expressions evaluates to the very same Value.
+// A payload template (Parameters, ResultSelector, ItemSelector, Assign, Credentials): members whose key ends
+// in `.$` hold an Expression, everything else is literal. A template without expressions evaluates to the
+// very same Value.
 class Template {
   public:
     struct Problem {
@@ -96,8 +99,8 @@ class Template {
         std::string message;
     };
     static Result<Template, std::vector<Problem>> compile(const json::Value& value);
-    // On failure the message says which member: "The JSONPath '$.x' specified for the field 'value.$' could not be
-    // found in the input '...'", as AWS does.
+    // On failure the message says which member: "The JSONPath '$.x' specified for the field 'value.$' could
+    // not be found in the input '...'", as AWS does.
     EvalResult evaluate(const Scope& scope) const;
     std::vector<std::string> variables() const;
 

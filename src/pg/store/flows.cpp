@@ -18,8 +18,8 @@ std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optiona
         params.null();
     Rows rows = spi.run(find_flow_sql, std::move(params));
     if (rows.size() == 0) return std::nullopt;
-    return FlowRow{rows.uuid(0, 0), rows.text(0, 1), rows.oid(0, 2), rows.text(0, 3), rows.int4(0, 4),
-                   rows.boolean(0, 5)};
+    return FlowRow{rows.uuid(0, 0), rows.text(0, 1), rows.oid(0, 2),
+                   rows.text(0, 3), rows.int4(0, 4), rows.boolean(0, 5)};
 }
 
 static Statement flow_exists_sql("SELECT FROM flowctl.flow WHERE name = $1", {TEXTOID});

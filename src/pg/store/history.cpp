@@ -21,9 +21,9 @@ static Statement append_history_sql(R"(
     INSERT INTO flowctl.history_event (run_id, event_id, previous_event_id, at, type, details, payload_key, payload,
                                        payload_ref, path, state, visit, attempt)
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13))",
-                                    {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID,
-                                     TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-                                     INT4ARRAYOID, INT4ARRAYOID});
+                                    {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID,
+                                     TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
+                                     TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID});
 
 void append_history(Spi& spi, const std::vector<HistoryRow>& rows) {
     if (rows.empty()) return;
@@ -63,7 +63,13 @@ void append_history(Spi& spi, const std::vector<HistoryRow>& rows) {
         attempts.push_back(event.attempt > 0 ? std::optional<std::int32_t>(event.attempt) : std::nullopt);
     }
     Params params;
-    params.uuids(ids).int4s(event_ids).int4s(previous_ids).timestamps(at).texts(types).texts(details).texts(keys);
+    params.uuids(ids)
+        .int4s(event_ids)
+        .int4s(previous_ids)
+        .timestamps(at)
+        .texts(types)
+        .texts(details)
+        .texts(keys);
     params.texts(payloads).optional_int4s(refs).texts(paths).texts(states).optional_int4s(visits);
     params.optional_int4s(attempts);
     spi.run(append_history_sql, std::move(params));
@@ -75,17 +81,18 @@ static Statement append_calls_sql(R"(
                               started_at)
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
                                     $19, $20))",
-                                  {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID,
-                                   INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-                                   TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-                                   TEXTARRAYOID, TIMESTAMPTZARRAYOID});
+                                  {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID,
+                                   TEXTARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID,
+                                   TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+                                   TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+                                   TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID});
 
 void append_calls(Spi& spi, const std::vector<CallIntent>& calls) {
     if (calls.empty()) return;
     std::vector<Uuid> ids;
     std::vector<std::int32_t> call_ids, sendings, visits, attempts;
-    Texts paths, states, endpoints, hashes, methods, hosts, url_paths, issuers, clients, subjects, audiences, scopes,
-        keys, request_hashes;
+    Texts paths, states, endpoints, hashes, methods, hosts, url_paths, issuers, clients, subjects, audiences,
+        scopes, keys, request_hashes;
     std::vector<std::optional<std::int64_t>> at;
     for (const CallIntent& call : calls) {
         ids.push_back(call.run_id);
@@ -110,8 +117,10 @@ void append_calls(Spi& spi, const std::vector<CallIntent>& calls) {
         at.emplace_back(call.started_at);
     }
     Params params;
-    params.uuids(ids).int4s(call_ids).int4s(sendings).texts(paths).texts(states).int4s(visits).int4s(attempts);
-    params.texts(endpoints).texts(hashes).texts(methods).texts(hosts).texts(url_paths).texts(issuers).texts(clients);
+    params.uuids(ids).int4s(call_ids).int4s(sendings).texts(paths).texts(states).int4s(visits).int4s(
+        attempts);
+    params.texts(endpoints).texts(hashes).texts(methods).texts(hosts).texts(url_paths).texts(issuers).texts(
+        clients);
     params.texts(subjects).texts(audiences).texts(scopes).texts(keys).texts(request_hashes).timestamps(at);
     spi.run(append_calls_sql, std::move(params));
 }
@@ -133,9 +142,10 @@ static Statement append_outcomes_sql(R"(
     FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          AS u(run_id, call_id, sending, ended_at, micros, sends, http_status, error, address, token_id, token_expires_at,
               request_bytes, response_bytes, response_hash))",
-                                     {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID,
-                                      INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-                                      TIMESTAMPTZARRAYOID, INT8ARRAYOID, INT8ARRAYOID, TEXTARRAYOID});
+                                     {UUIDARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TIMESTAMPTZARRAYOID,
+                                      INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+                                      TEXTARRAYOID, TIMESTAMPTZARRAYOID, INT8ARRAYOID, INT8ARRAYOID,
+                                      TEXTARRAYOID});
 
 void append_outcomes(Spi& spi, const std::vector<CallOutcome>& outcomes) {
     if (outcomes.empty()) return;

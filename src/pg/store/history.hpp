@@ -1,7 +1,7 @@
 // The store of history: transitions, the intents and outcomes of calls, and revocations. Append-only.
 //
-// Everything of one turn goes in by one statement a table. Every function runs inside the caller's transaction and
-// raises PgError. Called by engine.
+// Everything of one turn goes in by one statement a table. Every function runs inside the caller's
+// transaction and raises PgError. Called by engine.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ struct CallIntent {
     std::string path, state;
     std::int32_t visit = 0, attempt = 0;
     std::string endpoint;
-    std::optional<std::string> options_hash, method, host, url_path, issuer, client_id, subject, audience, scope;
+    std::optional<std::string> options_hash, method, host, url_path, issuer, client_id, subject, audience,
+        scope;
     std::optional<std::string> idempotency_key, request_hash;
     std::int64_t started_at = 0;
 };

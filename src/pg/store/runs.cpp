@@ -14,8 +14,9 @@ static Statement insert_run_sql(R"(
             nullif(pg_catalog.current_setting('application_name'), ''), pg_catalog.pg_current_xact_id(),
             CASE WHEN $16 IS NULL THEN 'RUNNING' ELSE 'FAILED' END, $16, $17,
             CASE WHEN $16 IS NOT NULL THEN pg_catalog.clock_timestamp() END))",
-                                {UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, OIDOID, OIDOID,
-                                 OIDOID, OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID});
+                                {UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+                                 OIDOID, OIDOID, OIDOID, OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+                                 TEXTOID});
 
 void insert_run(Spi& spi, const NewRun& run) {
     Params params;
@@ -103,7 +104,8 @@ static Statement save_frames_sql(R"(
     FROM unnest($1, $2, $3, $4, $5) AS u(run_id, phase, state, due, frame)
     ON CONFLICT (run_id) DO UPDATE
     SET phase = excluded.phase, current_state = excluded.current_state, due_at = excluded.due_at, frame = excluded.frame)",
-                                 {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID});
+                                 {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
+                                  TEXTARRAYOID});
 
 void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
     if (frames.empty()) return;
@@ -117,7 +119,8 @@ void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
         due.push_back(row.due_at);
         texts.emplace_back(row.frame);
     }
-    spi.run(save_frames_sql, std::move(Params().uuids(ids).texts(phases).texts(states).timestamps(due).texts(texts)));
+    spi.run(save_frames_sql,
+            std::move(Params().uuids(ids).texts(phases).texts(states).timestamps(due).texts(texts)));
 }
 
 static Statement delete_frames_sql("DELETE FROM flowctl.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID});
@@ -132,8 +135,8 @@ static Statement end_runs_sql(R"(
         ended_at = u.ended_at
     FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u(run_id, status, output, output_ref, error, cause, ended_at)
     WHERE r.run_id = u.run_id)",
-                              {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-                               TIMESTAMPTZARRAYOID});
+                              {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID,
+                               TEXTARRAYOID, TIMESTAMPTZARRAYOID});
 
 void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
     if (ends.empty()) return;
@@ -151,11 +154,18 @@ void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
         at.emplace_back(end.ended_at);
     }
     Params params;
-    params.uuids(ids).texts(statuses).texts(outputs).optional_int4s(refs).texts(errors).texts(causes).timestamps(at);
+    params.uuids(ids)
+        .texts(statuses)
+        .texts(outputs)
+        .optional_int4s(refs)
+        .texts(errors)
+        .texts(causes)
+        .timestamps(at);
     spi.run(end_runs_sql, std::move(params));
 }
 
-static Statement forget_input_sql("UPDATE flowctl.run SET input = 'null' WHERE run_id = ANY ($1)", {UUIDARRAYOID});
+static Statement forget_input_sql("UPDATE flowctl.run SET input = 'null' WHERE run_id = ANY ($1)",
+                                  {UUIDARRAYOID});
 static Statement forget_payloads_sql(R"(
     UPDATE flowctl.history_event SET payload = NULL, payload_ref = NULL
     WHERE run_id = ANY ($1) AND payload_key IS NOT NULL)",
@@ -178,7 +188,8 @@ static Statement fail_run_sql(R"(
     WHERE run_id = $1 AND status = 'RUNNING')",
                               {UUIDOID, TEXTOID, TEXTOID});
 
-void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause, bool with_history) {
+void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
+              bool with_history) {
     if (spi.run(fail_run_sql, std::move(Params().uuid(id).text(error).text(cause))).processed() == 0) return;
     if (with_history) spi.run(fail_history_sql, std::move(Params().uuid(id).text(error).text(cause)));
     delete_frames(spi, {id});
@@ -186,7 +197,9 @@ void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::str
 
 static Statement snapshot_sql("SELECT pg_catalog.pg_current_snapshot()::text", {});
 
-std::string current_snapshot(Spi& spi) { return spi.run(snapshot_sql).text(0, 0); }
+std::string current_snapshot(Spi& spi) {
+    return spi.run(snapshot_sql).text(0, 0);
+}
 
 static Statement find_fresh_all_sql(R"(
     SELECT r.run_id FROM flowctl.run r
@@ -202,7 +215,8 @@ static Statement find_fresh_since_sql(R"(
            JOIN flowctl.run r ON r.start_xid = xip AND r.status = 'RUNNING'
     WHERE NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id))",
                                       {TEXTOID});
-static Statement find_interrupted_sql("SELECT run_id FROM flowctl.frame WHERE phase = 'RUNNING' ORDER BY run_id", {});
+static Statement find_interrupted_sql(
+    "SELECT run_id FROM flowctl.frame WHERE phase = 'RUNNING' ORDER BY run_id", {});
 static Statement find_due_sql(R"(
     SELECT run_id, due_at FROM flowctl.frame WHERE due_at <= $1 AND bucket % $2 = $3 ORDER BY due_at LIMIT $4)",
                               {TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID});
@@ -211,7 +225,8 @@ namespace {
 std::vector<Uuid> first_column(const Rows& rows) {
     std::vector<Uuid> ids;
     ids.reserve(rows.size());
-    for (std::size_t i = 0; i < rows.size(); i++) ids.push_back(rows.uuid(i, 0));
+    for (std::size_t i = 0; i < rows.size(); i++)
+        ids.push_back(rows.uuid(i, 0));
     return ids;
 }
 }  // namespace
@@ -221,7 +236,9 @@ std::vector<Uuid> find_fresh(Spi& spi, const SweepPosition& position) {
     return first_column(spi.run(find_fresh_since_sql, std::move(Params().text(*position.snapshot))));
 }
 
-std::vector<Uuid> find_interrupted(Spi& spi) { return first_column(spi.run(find_interrupted_sql)); }
+std::vector<Uuid> find_interrupted(Spi& spi) {
+    return first_column(spi.run(find_interrupted_sql));
+}
 
 std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit) {
     Params params;
@@ -229,7 +246,8 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horiz
     Rows rows = spi.run(find_due_sql, std::move(params));
     std::vector<DueRun> runs;
     runs.reserve(rows.size());
-    for (std::size_t i = 0; i < rows.size(); i++) runs.push_back({rows.uuid(i, 0), rows.timestamp(i, 1)});
+    for (std::size_t i = 0; i < rows.size(); i++)
+        runs.push_back({rows.uuid(i, 0), rows.timestamp(i, 1)});
     return runs;
 }
 
@@ -238,7 +256,8 @@ static Statement find_controls_sql(R"(
     WHERE pg_catalog.get_byte(pg_catalog.uuid_send(run_id), 15) % 64 % $1 = $2
     ORDER BY control_id LIMIT $3)",
                                    {INT4OID, INT4OID, INT8OID});
-static Statement delete_controls_sql("DELETE FROM flowctl.control WHERE control_id = ANY ($1)", {INT8ARRAYOID});
+static Statement delete_controls_sql("DELETE FROM flowctl.control WHERE control_id = ANY ($1)",
+                                     {INT8ARRAYOID});
 static Statement insert_stop_sql(R"(
     INSERT INTO flowctl.control (run_id, kind, error, cause, requested_by) VALUES ($1, 'stop', $2, $3, $4::regrole))",
                                  {UUIDOID, TEXTOID, TEXTOID, OIDOID});
@@ -248,7 +267,8 @@ std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t 
                         std::move(Params().int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit))));
     std::vector<Control> controls;
     for (std::size_t i = 0; i < rows.size(); i++)
-        controls.push_back({rows.int8(i, 0), rows.uuid(i, 1), rows.optional_text(i, 2), rows.optional_text(i, 3)});
+        controls.push_back(
+            {rows.int8(i, 0), rows.uuid(i, 1), rows.optional_text(i, 2), rows.optional_text(i, 3)});
     return controls;
 }
 

@@ -1,8 +1,8 @@
 // The store of runs: rows of flowctl.run, run_name and control, and the frames of open runs.
 //
-// A run row is inserted once, by the transaction that starts it, and updated once, when it ends; a frame row lives as long as
-// the run is open. Only the worker that owns a run's bucket writes its frame and its end, so nothing is locked.
-// Every function runs inside the caller's transaction and raises PgError.
+// A run row is inserted once, by the transaction that starts it, and updated once, when it ends; a frame row
+// lives as long as the run is open. Only the worker that owns a run's bucket writes its frame and its end, so
+// nothing is locked. Every function runs inside the caller's transaction and raises PgError.
 //
 // Called by start (insert), engine (all the rest), runs_sql (status, control).
 #pragma once
@@ -40,11 +40,12 @@ struct NewRun {
 };
 void insert_run(Spi& spi, const NewRun& run);
 
-// Takes (flow, name) for `run_id`; false when the name is taken. Waits for a concurrent transaction that takes it.
+// Takes (flow, name) for `run_id`; false when the name is taken. Waits for a concurrent transaction that
+// takes it.
 bool take_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id);
 struct NamedRun {
     Uuid run_id{};
-    bool found = false;       // the run is still kept
+    bool found = false;  // the run is still kept
     bool same_input = false;
 };
 NamedRun find_named(Spi& spi, const Uuid& flow_id, const std::string& name, const std::string& input);
@@ -71,8 +72,8 @@ struct StoredRun {
     std::optional<std::int64_t> redriven_at;
     std::optional<std::string> frame;  // absent: not begun
 };
-// The runs that are there; ids whose row is not visible are left out. What is over max_bytes, but for the first, is not
-// read: those ids are in `later`.
+// The runs that are there; ids whose row is not visible are left out. What is over max_bytes, but for the
+// first, is not read: those ids are in `later`.
 struct LoadedRuns {
     std::vector<StoredRun> runs;
     std::vector<Uuid> later;
@@ -104,7 +105,8 @@ void end_runs(Spi& spi, const std::vector<RunEnd>& ends);
 void forget_payloads(Spi& spi, const std::vector<Uuid>& ids);
 
 // Ends a run that the machine cannot carry on: history closes with ExecutionFailed, the frame goes.
-void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause, bool with_history);
+void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
+              bool with_history);
 
 // What a sweep finds.
 struct SweepPosition {
