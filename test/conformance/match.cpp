@@ -87,4 +87,27 @@ bool matches(const Value& expected, const Value& actual, const Rules& rules) {
     return flowctl::json::equal(expected, actual);
 }
 
+void normalise_parallel(std::vector<Value>& events) {
+    std::vector<Value> inside;
+    bool is_inside = false;
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        const std::string_view type = events[i].find("type")->as_string();
+        if (type == "ParallelStateStarted") {
+            is_inside = true;
+            inside.clear();
+            start = i + 1;
+        } else if (type == "ParallelStateSucceeded") {
+            is_inside = false;
+            const auto at = events.begin() + static_cast<std::ptrdiff_t>(start);
+            events.erase(at, events.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+            events.insert(events.begin() + static_cast<std::ptrdiff_t>(start), inside.begin(), inside.end());
+        } else if (is_inside) {
+            events[i] = flowctl::json::with_member(events[i], "id", Value::array({Value::integer(0)}));
+            events[i] = flowctl::json::with_member(events[i], "previousEventId", Value::integer(0));
+            inside.push_back(events[i]);
+        }
+    }
+}
+
 }  // namespace conformance

@@ -21,4 +21,9 @@ struct Rules {
 
 bool matches(const flowctl::json::Value& expected, const flowctl::json::Value& actual, const Rules& rules);
 
+// Does to a history what the recordings went through: events between a ParallelStateStarted and the next
+// ParallelStateSucceeded lose their ids, those after the last one replace all up to there, and the latter
+// goes.
+void normalise_parallel(std::vector<flowctl::json::Value>& events);
+
 }  // namespace conformance

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/asl/asl.hpp"
 #include "core/machine/machine.hpp"
@@ -23,6 +24,26 @@ constexpr const char* kFlow = R"({"TimeoutSeconds": 900, "StartAt": "A", "States
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "C"}]},
   "C": {"Type": "Choice", "Choices": [{"Variable": "$.error", "IsPresent": true, "Next": "Z"}], "Default": "T"},
   "Z": {"Type": "Pass", "Parameters": {"e.$": "$.error"}, "End": true}}})";
+
+// Branches within items within branches.
+constexpr const char* kForks = R"({"TimeoutSeconds": 900, "StartAt": "A", "States": {
+  "A": {"Type": "Pass", "Assign": {"v.$": "$"}, "Next": "P"},
+  "P": {"Type": "Parallel", "Next": "M", "ResultPath": "$.p", "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 2}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Next": "M"}], "Branches": [
+    {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 2, "End": true}}},
+    {"StartAt": "N", "States": {"N": {"Type": "Map", "ItemsPath": "$$.Execution.Input.n", "MaxConcurrency": 2, "End": true,
+      "Retry": [{"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}],
+      "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"}, "ItemProcessor": {"StartAt": "T", "States": {
+        "T": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "TimeoutSeconds": 30, "HeartbeatSeconds": 7, "Next": "F",
+              "Catch": [{"ErrorEquals": ["States.Timeout"], "Next": "F"}]},
+        "F": {"Type": "Choice", "Choices": [{"Variable": "$.bad", "IsPresent": true, "Next": "X"}], "Default": "Y"},
+        "X": {"Type": "Fail"}, "Y": {"Type": "Pass", "Assign": {"w.$": "$v"}, "End": true}}}}}},
+    {"StartAt": "Q", "States": {"Q": {"Type": "Task", "Resource": "flowctl:http:s", "End": true}}}]},
+  "D": {"Type": "Choice", "Choices": [{"Variable": "$.e", "IsPresent": true, "Next": "Z"}], "Default": "P"},
+  "Z": {"Type": "Succeed"},
+  "M": {"Type": "Map", "ItemsPath": "$.n", "Next": "D", "ResultPath": null, "ItemProcessor": {"StartAt": "B", "States": {
+    "B": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "C", "States": {"C": {"Type": "Pass", "Parameters":
+      {"c.$": "$$"}, "End": true}}}]}}}}}})";
 
 std::string_view take_part(std::string_view& rest) {
     const std::size_t end = rest.find('\0');
@@ -43,13 +64,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto input = json::parse(take_part(rest));
     static const asl::Compiled fallback = asl::compile(kFlow);
     asl::Compiled compiled = asl::compile(take_part(rest));
-    if (compiled.flow == nullptr) compiled = fallback;
+    static const asl::Compiled forks = asl::compile(kForks);
+    require(fallback.flow != nullptr && forks.flow != nullptr);
+    if (compiled.flow == nullptr) compiled = (size & 1) != 0 ? forks : fallback;
 
     machine::RunContext run;
     if (input.ok()) run.input = input.value();
     run.started_at = 1'790'000'000'000'000;
     machine::Limits limits;
-    limits.max_history_events = 200;
+    limits.max_history_events = 400;
+    limits.max_map_concurrency = static_cast<std::int64_t>(size & 3);
     machine::Frame frame;
     if (auto saved = json::parse(rest); saved.ok()) {
         auto loaded = machine::Frame::load(saved.value());
@@ -58,11 +82,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     machine::Now now{run.started_at, 0};
     std::int64_t last_id = 0;
-    std::int64_t call = 3;
+    std::vector<std::int64_t> calls{3};
     bool ended = false;
-    for (std::size_t i = 0; i < events.size() && i < 60; ++i) {
+    for (std::size_t i = 0; i < events.size() && i < 100; ++i) {
         const auto code = static_cast<std::uint8_t>(events[i]);
-        const std::int64_t id = (code & 0x40) != 0 ? call : code & 7;
+        const std::int64_t id =
+            (code & 0x40) != 0 ? calls[calls.size() - 1 - (code & 7) % calls.size()] : code & 7;
         now.seed += code;
         machine::Event event = machine::TimerFired{};
         switch (code >> 3 & 7) {
@@ -95,7 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             last_id = each.id;
         }
         for (const machine::Effect& effect : step.effects) {
-            if (const auto* made = std::get_if<machine::Call>(&effect)) call = made->id;
+            if (const auto* made = std::get_if<machine::Call>(&effect)) calls.push_back(made->id);
         }
         require(step.accepted || (step.history.empty() && step.effects.empty()));
         require(!ended || !step.accepted);
@@ -108,6 +133,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         auto loaded = machine::Frame::load(text.value());
         require(loaded.ok() && json::dump(loaded.value().save()) == saved);
         if ((code & 0x80) != 0) frame = std::move(loaded).value();
+        if ((code & 0x20) != 0) {
+            const machine::Frame copy = frame;
+            frame = copy;
+        }
     }
     return 0;
 }

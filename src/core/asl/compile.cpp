@@ -1,8 +1,8 @@
 // compile(): text to model, or to findings; see asl.hpp.
 //
-// The order is that of what can be trusted: size, JSON, repeated names, then the states (states.cpp) and the
-// graph between them (graph.cpp). All findings of a stage are given; a stage runs when the one before left it
-// something to look at.
+// The order is that of what can be trusted: size, JSON, repeated names, then the states (states.cpp), the
+// graph between them (graph.cpp) and the scopes of variables (scopes.cpp). All findings of a stage are given;
+// a stage runs when the one before left it something to look at.
 #include "core/asl/asl.hpp"
 
 #include "core/asl/duplicates.hpp"
@@ -70,6 +70,7 @@ Compiled compile(std::string_view definition) {
     auto flow = std::make_shared<Flow>();
     read_flow(document, *flow, findings);
     check_graph(document, findings);
+    check_scopes(document, findings);
 
     Compiled result;
     if (!findings.any_error()) result.flow = std::move(flow);

@@ -156,8 +156,23 @@ struct ParallelFields {
     std::vector<std::shared_ptr<const Block>> branches;
 };
 
+// A number that the definition says, or a path that leads to it.
+struct Count {
+    std::optional<std::int64_t> literal;
+    std::optional<path::Expression> path;
+};
+struct Percentage {
+    std::optional<double> literal;
+    std::optional<path::Expression> path;
+};
+
 struct MapFields {
     std::shared_ptr<const Block> processor;
+    std::optional<path::Expression> items_path;   // absent: the effective input itself
+    std::optional<path::Template> item_selector;  // also Parameters, its old name
+    Count max_concurrency;
+    Count tolerated_failure_count;
+    Percentage tolerated_failure_percentage;
 };
 
 struct State {

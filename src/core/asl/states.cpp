@@ -144,7 +144,8 @@ struct Reader {
         state.fields = std::move(fail);
     }
 
-    std::shared_ptr<const Block> read_inner(const json::Value& value, const Where& where) {
+    // A branch of a Parallel, or the processor of a Map, which alone has a ProcessorConfig.
+    std::shared_ptr<const Block> read_inner(const json::Value& value, const Where& where, bool is_processor) {
         if (!value.is_object()) {
             fields.findings().error(where, "Expected value of type Object");
             return nullptr;
@@ -152,20 +153,39 @@ struct Reader {
         Fields inner(value, where, fields.findings());
         auto block = std::make_shared<const Block>(read_block(inner, flow_language));
         inner.string("Comment");
-        inner.object("ProcessorConfig");
+        if (is_processor) read_processor_config(inner);
         inner.refuse_others();
         return block;
     }
 
+    static void read_processor_config(Fields& processor) {
+        const json::Value* value = processor.object("ProcessorConfig");
+        if (value == nullptr) return;
+        const Where where = processor.at("ProcessorConfig");
+        Fields config(*value, where, processor.findings());
+        const auto mode = config.string("Mode");
+        if (mode && *mode == "DISTRIBUTED") {
+            processor.findings().error(config.at("Mode"), "This version does not run distributed maps yet");
+        } else if (mode && *mode != "INLINE") {
+            processor.findings().error(config.at("Mode"),
+                                       "Value should be one of the following: [INLINE, DISTRIBUTED]");
+        }
+        const auto type = config.string("ExecutionType");
+        if (type && *type != "STANDARD" && *type != "EXPRESS") {
+            processor.findings().error(config.at("ExecutionType"),
+                                       "Value should be one of the following: [STANDARD, EXPRESS]");
+        }
+        config.refuse_others();
+    }
+
     void read_parallel() {
         ParallelFields parallel;
-        fields.findings().error(fields.at("Type"), std::string(kNotYet) + "the state type Parallel");
         fields.require({"Branches"});
         if (const json::Value* branches = fields.array("Branches")) {
             const Where where = fields.at("Branches");
             if (branches->items().empty()) fields.findings().error(where, "Value cannot be empty");
             for (std::size_t i = 0; i < branches->items().size(); ++i)
-                parallel.branches.push_back(read_inner(branches->items()[i], Where(where, i)));
+                parallel.branches.push_back(read_inner(branches->items()[i], Where(where, i), false));
         }
         read_input_output();
         read_work();
@@ -178,36 +198,46 @@ struct Reader {
 
     void read_map() {
         MapFields map;
-        fields.findings().error(fields.at("Type"), std::string(kNotYet) + "the state type Map");
         if (!fields.has("ItemProcessor") && !fields.has("Iterator")) fields.require({"ItemProcessor"});
         fields.at_most_one({"ItemProcessor", "Iterator"});
         for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
             if (const json::Value* inner = fields.any(name))
-                map.processor = read_inner(*inner, fields.at(name));
+                map.processor = read_inner(*inner, fields.at(name), true);
         }
         fields.at_most_one({"ItemSelector", "Parameters"});
-        read_template(fields, "ItemSelector", false);
-        read_path(fields, "ItemsPath", PathRule::Reference);
-        for (const std::string_view name : {"ItemReader", "ItemBatcher", "ResultWriter"})
-            fields.object(name);
-        fields.string("Label");
-        for (const auto& [name, path_name, most] :
-             {std::tuple{"MaxConcurrency", "MaxConcurrencyPath", kMostSeconds},
-              std::tuple{"ToleratedFailureCount", "ToleratedFailureCountPath", kMostSeconds}}) {
-            fields.at_most_one({name, path_name});
-            fields.integer(name, 0, most);
-            read_path(fields, path_name, PathRule::Reference);
+        map.item_selector = read_template(fields, "ItemSelector", false);
+        auto parameters = read_template(fields, "Parameters", false);
+        if (!map.item_selector) map.item_selector = std::move(parameters);
+        map.items_path = read_path(fields, "ItemsPath", PathRule::Reference);
+        // Of distributed maps only; the Mode has a finding.
+        for (const std::string_view name : {"ItemReader", "ItemBatcher", "ResultWriter"}) {
+            if (fields.object(name) != nullptr)
+                fields.findings().error(fields.at(name), "This version does not run distributed maps yet");
         }
+        fields.string("Label");
+        map.max_concurrency = read_count("MaxConcurrency", "MaxConcurrencyPath");
+        map.tolerated_failure_count = read_count("ToleratedFailureCount", "ToleratedFailureCountPath");
         fields.at_most_one({"ToleratedFailurePercentage", "ToleratedFailurePercentagePath"});
-        fields.number("ToleratedFailurePercentage", 0.0);
-        read_path(fields, "ToleratedFailurePercentagePath", PathRule::Reference);
+        map.tolerated_failure_percentage.literal = fields.number("ToleratedFailurePercentage", 0.0);
+        if (map.tolerated_failure_percentage.literal.value_or(0.0) > 100.0)
+            fields.findings().error(fields.at("ToleratedFailurePercentage"), "Maximum value is 100.0");
+        map.tolerated_failure_percentage.path =
+            read_path(fields, "ToleratedFailurePercentagePath", PathRule::Reference);
         read_input_output();
-        read_work();
+        state.result_path = read_result_place(fields);
         state.result_selector = read_template(fields, "ResultSelector", true);
         read_errors();
         state.assign = read_assign(fields);
         read_transition();
         state.fields = std::move(map);
+    }
+
+    Count read_count(std::string_view name, std::string_view path_name) {
+        fields.at_most_one({name, path_name});
+        Count count;
+        count.literal = fields.integer(name, 0, kMostSeconds);
+        count.path = read_path(fields, path_name, PathRule::Reference);
+        return count;
     }
 
     void read_type(StateType type) {

@@ -14,4 +14,7 @@ Block read_block(Fields& fields, QueryLanguage language);
 // it; and names that the flow uses twice.
 void check_graph(const json::Value& definition, Findings& findings);
 
+// Reports variables that an inner scope assigns although they belong to an outer one.
+void check_scopes(const json::Value& definition, Findings& findings);
+
 }  // namespace flowctl::asl

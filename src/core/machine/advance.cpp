@@ -1,11 +1,11 @@
 // advance(): an event comes in, time passes, states run until every branch waits for something; see
 // runner.hpp.
 //
-// One call does a bounded number of transitions, and fewer when they evaluate or record much; then it hands back
-// with next_due = now, so that a flow that loops without waiting neither holds up other runs nor piles up what
-// is to be written; the history limit ends it. An exception in here ends the
-// run with its reason.
+// One call does a bounded number of transitions, and fewer when they evaluate or record much; then it hands
+// back with next_due = now, so that a flow that loops without waiting neither holds up other runs nor piles
+// up what is to be written; the history limit ends it. An exception in here ends the run with its reason.
 #include <algorithm>
+#include <utility>
 
 #include "core/machine/runner.hpp"
 
@@ -15,70 +15,20 @@ namespace {
 
 // Entering a state and doing its work are two.
 constexpr int kTransitionsPerCall = 1'000;
-constexpr std::uint64_t kStepsPerCall = 1'000'000;          // of evaluation, tens of milliseconds
+constexpr std::uint64_t kStepsPerCall = 1'000'000;      // of evaluation, tens of milliseconds
 constexpr std::size_t kBytesPerCall = 4 * 1024 * 1024;  // evaluated and recorded
-
-BranchFrame* find_branch(BranchFrame& branch, const auto& wanted) {
-    if (wanted(branch)) return &branch;
-    for (BranchFrame& child : branch.children) {
-        if (BranchFrame* found = find_branch(child, wanted)) return found;
-    }
-    return nullptr;
-}
-
-bool is_runnable(const BranchFrame& branch) {
-    return branch.phase == VisitPhase::Entering || branch.phase == VisitPhase::Working;
-}
-
-// When the branch wants TimerFired, if ever.
-std::optional<Instant> due_of(const BranchFrame& branch) {
-    if (branch.phase == VisitPhase::Sleeping || branch.phase == VisitPhase::Retrying) return branch.due;
-    if (branch.phase != VisitPhase::Calling) return std::nullopt;
-    std::optional<Instant> due = branch.call->deadline;
-    if (branch.call->heartbeat_due && (!due || *branch.call->heartbeat_due < *due))
-        due = branch.call->heartbeat_due;
-    return due;
-}
-
-// Whether a loaded frame can be one of this state.
-bool fits(const BranchFrame& branch) {
-    if (branch.definition == nullptr || !branch.children.empty()) return false;
-    const asl::StateType type = branch.definition->type();
-    switch (branch.phase) {
-        case VisitPhase::Calling:
-            return type == asl::StateType::Task && branch.call.has_value();
-        case VisitPhase::Sleeping:
-            return type == asl::StateType::Wait && branch.due.has_value();
-        case VisitPhase::Retrying:
-            return branch.due.has_value();
-        case VisitPhase::Entering:
-        case VisitPhase::Working:
-        case VisitPhase::Ended:
-            break;
-    }
-    return true;
-}
 
 }  // namespace
 
-// Finds what the frame's names mean in the flow; false when they mean nothing there.
-bool Runner::resolve() {
-    if (!frame_.started) return true;
-    BranchFrame& top = frame_.top;
-    top.definition = flow_.top.find(top.state);
-    if (!fits(top)) return false;
-    top.retries.resize(top.definition->retry.size(), 0);
-    return true;
-}
-
 void Runner::handle(const Event& event) {
+    const bool resolved = ended() || resolve();
     if (ended() ||
         (std::holds_alternative<Started>(event) == frame_.started &&
          !std::holds_alternative<Stopped>(event) && !std::holds_alternative<EngineFailed>(event))) {
         step_.accepted = false;
         return;
     }
-    if (!resolve()) {
+    if (!resolved) {
         return fail_run(frame_.top, std::string(kRuntime),
                         "The stored state of the run does not fit its flow: there is no such state '" +
                             frame_.top.state + "', or it cannot be in this phase.");
@@ -99,6 +49,8 @@ void Runner::handle(const Event& event) {
 void Runner::start() {
     frame_.started = true;
     BranchFrame& top = frame_.top;
+    frame_.index.flow = &flow_;
+    top.block = &flow_.top;
     top.definition = &flow_.top.states[static_cast<std::size_t>(flow_.top.start_at)];
     top.state = top.definition->name;
     top.input = {run_.input, 0};
@@ -124,12 +76,10 @@ void Runner::resume() {
 
 void Runner::time_passed() {
     if (frame_.deadline && *frame_.deadline <= now_) return time_out_run();
-    const auto is_due = [this](const BranchFrame& branch) {
-        const auto due = due_of(branch);
-        return due && *due <= now_;
-    };
     bool fired = false;
-    while (BranchFrame* branch = ended() || history_full_ ? nullptr : find_branch(frame_.top, is_due)) {
+    for (int i = 0; i < kTransitionsPerCall && may_go_on(); ++i) {
+        BranchFrame* branch = next_due();
+        if (branch == nullptr) break;
         fired = true;
         current_ = branch;
         if (branch->phase == VisitPhase::Sleeping) {
@@ -142,8 +92,9 @@ void Runner::time_passed() {
             const bool timeout = call.deadline && *call.deadline <= now_;
             task_timed_out(*branch, timeout ? kTimeout : kHeartbeatTimeout);
         }
+        frame_.index.file(*branch);
     }
-    if (!fired && find_branch(frame_.top, is_runnable) == nullptr) step_.accepted = false;
+    if (!fired && next_runnable() == nullptr) step_.accepted = false;
 }
 
 void Runner::answer(const Event& event) {
@@ -153,33 +104,60 @@ void Runner::answer(const Event& event) {
     const std::int64_t id = succeeded != nullptr ? succeeded->call
                             : failed != nullptr  ? failed->call
                                                  : heartbeat->call;
-    BranchFrame* branch = find_branch(frame_.top, [id](const BranchFrame& each) {
-        return each.phase == VisitPhase::Calling && each.call->id == id;
-    });
+    BranchFrame& top = frame_.top;
+    BranchFrame* branch = top.phase != VisitPhase::Calling ? frame_.index.calling(id)
+                          : top.call->id == id             ? &top
+                                                           : nullptr;
     if (branch == nullptr) {
         step_.accepted = false;
         return;
     }
     current_ = branch;
-    if (succeeded != nullptr) return task_succeeded(*branch, succeeded->output);
-    if (failed != nullptr) return task_failed(*branch, *failed);
-    if (branch->call->heartbeat_due)
+    if (succeeded != nullptr) {
+        task_succeeded(*branch, succeeded->output);
+    } else if (failed != nullptr) {
+        task_failed(*branch, *failed);
+    } else if (branch->call->heartbeat_due) {
         branch->call->heartbeat_due = now_ + branch->call->heartbeat_seconds * 1'000'000;
+    }
+    frame_.index.file(*branch);
+}
+
+// A top that is not Forked is the only branch there is.
+BranchFrame* Runner::next_runnable() {
+    if (frame_.top.phase == VisitPhase::Forked) return frame_.index.next_runnable();
+    return is_runnable(frame_.top) ? &frame_.top : nullptr;
+}
+
+BranchFrame* Runner::next_due() {
+    if (frame_.top.phase == VisitPhase::Forked) return frame_.index.due(now_);
+    const auto due = due_of(frame_.top);
+    return due && *due <= now_ ? &frame_.top : nullptr;
+}
+
+bool Runner::may_go_on() const {
+    return steps_ < kStepsPerCall && bytes_ < kBytesPerCall && !ended() && !history_full_;
+}
+
+void Runner::spend(Evaluator& evaluator) {
+    steps_ += evaluator.budget().steps_used();
+    bytes_ += evaluator.budget().bytes_used();
 }
 
 void Runner::run_on() {
-    for (int i = 0; i < kTransitionsPerCall && steps_ < kStepsPerCall && bytes_ < kBytesPerCall && !ended() &&
-                    !history_full_;
-         ++i) {
-        BranchFrame* branch = find_branch(frame_.top, is_runnable);
+    for (int i = 0; i < kTransitionsPerCall && may_go_on(); ++i) {
+        BranchFrame* branch = next_runnable();
         if (branch == nullptr) return;
         if (frame_.deadline && *frame_.deadline <= now_) return time_out_run();
         current_ = branch;
         if (branch->phase == VisitPhase::Entering) {
             enter(*branch);
-        } else {
+        } else if (branch->phase == VisitPhase::Working) {
             work(*branch);
+        } else {
+            begin_next(*branch);
         }
+        frame_.index.file(*branch);
     }
     if (history_full_ && !ended()) {
         fail_run(frame_.top, std::string(kRuntime),
@@ -214,12 +192,8 @@ void Runner::time_out_run() {
 void Runner::end_run(Status status) {
     frame_.status = status;
     frame_.deadline.reset();
-    for_each_branch(frame_.top, [this](BranchFrame& branch) {
-        if (branch.call) cancel(branch);
-        branch.call.reset();
-        branch.due.reset();
-        move(branch, VisitEvent::End);
-    });
+    for_each_branch(frame_.top, [this](BranchFrame& branch) { stop_branch(branch); });
+    if (frame_.top.fork) dead_forks_.push_back(std::exchange(frame_.top.fork, ForkPointer()));
 }
 
 void Runner::crash(const std::string& reason) {
@@ -235,15 +209,15 @@ Step Runner::finish() {
     step_.current_state = frame_.top.state;
     if (ended()) return std::move(step_);
     step_.next_due = frame_.deadline;
-    bool running = false;
-    bool retrying = false;
-    for_each_branch(frame_.top, [&](const BranchFrame& branch) {
-        std::optional<Instant> due = due_of(branch);
-        if (is_runnable(branch)) due = now_;
-        if (due && (!step_.next_due || *due < *step_.next_due)) step_.next_due = due;
-        running = running || is_runnable(branch) || branch.phase == VisitPhase::Calling;
-        retrying = retrying || branch.phase == VisitPhase::Retrying;
-    });
+    const BranchFrame& top = frame_.top;
+    const BranchIndex& index = frame_.index;
+    const bool forked = top.phase == VisitPhase::Forked;
+    const bool runnable = forked ? index.any_runnable() : is_runnable(top);
+    std::optional<Instant> due = forked ? index.next_due() : due_of(top);
+    if (runnable) due = now_;
+    if (due && (!step_.next_due || *due < *step_.next_due)) step_.next_due = due;
+    const bool running = runnable || (forked ? index.any_calling() : top.phase == VisitPhase::Calling);
+    const bool retrying = forked ? index.any_retrying() : top.phase == VisitPhase::Retrying;
     step_.phase = running ? Phase::Running : retrying ? Phase::Retrying : Phase::Waiting;
     return std::move(step_);
 }

@@ -14,7 +14,10 @@ constexpr Budget::Limits kVisitBudget{.steps = 10'000'000, .bytes = 64 * 1024 * 
 
 }  // namespace
 
-json::Value make_context(const RunContext& run, const BranchFrame& branch) {
+json::Value make_context(const RunContext& run, const BranchFrame& branch, const MapItem* item) {
+    for (const BranchFrame* at = &branch; item == nullptr && at != nullptr; at = at->parent) {
+        if (at->item) item = &*at->item;
+    }
     json::ObjectBuilder execution;
     execution.add("Id", run.execution_id);
     execution.add("Input", run.input);
@@ -37,13 +40,21 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch) {
     context.add(
         "StateMachine",
         json::ObjectBuilder().add("Id", run.state_machine_id).add("Name", run.state_machine_name).build());
+    if (item != nullptr) {
+        json::ObjectBuilder shown;
+        shown.add("Index", json::Value::integer(static_cast<std::int64_t>(item->index)));
+        if (item->key) shown.add("Key", *item->key);
+        shown.add("Value", item->value);
+        shown.add("Source", "STATE_DATA");
+        context.add("Map", json::ObjectBuilder().add("Item", shown.build()).build());
+    }
     if (!run.event.is_null()) context.add("Event", run.event);
     return context.build();
 }
 
-Evaluator::Evaluator(const RunContext& run, const BranchFrame& branch, Random& random)
+Evaluator::Evaluator(const RunContext& run, const BranchFrame& branch, Random& random, const MapItem* item)
     : branch_(branch), random_(random), budget_(kVisitBudget) {
-    if (branch.definition->reads_context) context_ = make_context(run, branch);
+    if (branch.definition->reads_context) context_ = make_context(run, branch, item);
 }
 
 Failure Evaluator::runtime(const std::string& message) const {

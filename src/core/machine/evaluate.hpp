@@ -18,6 +18,8 @@ struct Failure {
     std::string error;
     std::optional<std::string> cause;
     bool of_answer = false;  // reported by, or about, what a task answered; else of the flow's own evaluation
+    bool named = true;       // false: a Fail state without Error; `error` is empty
+    bool of_branch = false;  // of a Parallel or Map: one of its branches or items has failed
 };
 
 template <class T>
@@ -35,13 +37,15 @@ inline constexpr std::string_view kAll = "States.ALL";
 inline constexpr std::size_t kMaxVariableBytes = 262'144;
 inline constexpr std::size_t kMaxAllVariablesBytes = 10'485'760;
 
-// The Context Object of a visit ($$).
-json::Value make_context(const RunContext& run, const BranchFrame& branch);
+// The Context Object of a visit ($$). `item` is the one that a Map is about to begin; else it is that of the
+// innermost Map around the branch, if any.
+json::Value make_context(const RunContext& run, const BranchFrame& branch, const MapItem* item = nullptr);
 
 // The visit of one state, seen by its expressions.
 class Evaluator {
   public:
-    Evaluator(const RunContext& run, const BranchFrame& branch, Random& random);
+    Evaluator(const RunContext& run, const BranchFrame& branch, Random& random,
+              const MapItem* item = nullptr);
 
     Evaluated<json::Value> select(const asl::Selection& selection, const json::Value& input);
     // The template's value, or `input` itself when there is no template.

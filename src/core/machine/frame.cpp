@@ -1,6 +1,10 @@
 // Saving and loading frames; see frame.hpp and machine.hpp.
 //
 // The saved form is JSON with a format number. A later version reads every format it knows; this one knows 1.
+// A branch within another is saved without the variables that it sees there: they cannot change before it is
+// over. The items of a Map are not saved at all, for they come from what is: the state's input, variables and
+// the run.
+//
 // load() trusts nothing: a frame comes from a table, and whatever is missing, of the wrong type or out of
 // range is an error with its name, so that such a run can be failed with a reason. Numbers are bounded so
 // that no arithmetic on them can overflow later. Absent members have their default, which keeps saved frames
@@ -14,13 +18,13 @@ namespace flowctl::machine {
 namespace {
 
 constexpr std::int64_t kFormat = 1;
-constexpr int kMaxDepth = 100;
+constexpr int kMaxDepth = 300;  // of Forks in one another; a definition can nest about 250
 constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr std::int64_t kMaxEvent = 1'000'000'000'000;
 constexpr std::int64_t kMaxInstant = std::numeric_limits<std::int64_t>::max() / 4;
 
-constexpr std::string_view kPhaseNames[] = {"Entering", "Working",  "Calling",
-                                            "Sleeping", "Retrying", "Ended"};
+constexpr std::string_view kPhaseNames[] = {"Entering", "Working", "Calling", "Sleeping",
+                                            "Retrying", "Forked",  "Ended"};
 constexpr std::string_view kStatusNames[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"};
 
 // ---------------------------------------------------------------------------------------------- save
@@ -57,8 +61,34 @@ json::Value save_call(const PendingCall& call, const Payload& branch_input) {
     return out.build();
 }
 
-json::Value save_branch(const BranchFrame& branch) {
+json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent);
+
+json::Value save_item(const MapItem& item, const Payload& branch_input) {
     json::ObjectBuilder out;
+    if (item.key) out.add("key", *item.key);
+    if (!item.value.same(branch_input.value)) out.add("value", item.value);
+    return out.build();
+}
+
+json::Value save_fork(const Fork& fork, const BranchFrame& branch) {
+    json::ObjectBuilder out;
+    out.add("length", number(static_cast<std::int64_t>(fork.length)));
+    out.add("begun", number(static_cast<std::int64_t>(fork.begun)));
+    add_unless(out, "most", static_cast<std::int64_t>(fork.most), 0);
+    // Absent: the branch's own input.
+    if (fork.begun < fork.length && !fork.input.value.same(branch.input.value))
+        out.add("input", save_payload(fork.input));
+    if (fork.keeps_outputs) out.add("outputs", fork.outputs.save());
+    std::vector<json::Value> children;
+    for (const auto& [index, child] : fork.children)
+        children.push_back(save_branch(child, &branch));
+    if (!children.empty()) out.add("children", json::Value::array(std::move(children)));
+    return out.build();
+}
+
+json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent) {
+    json::ObjectBuilder out;
+    if (parent != nullptr) out.add("index", number(static_cast<std::int64_t>(branch.index)));
     if (!branch.path.empty()) out.add("path", branch.path);
     out.add("state", branch.state);
     out.add("phase", kPhaseNames[static_cast<std::size_t>(branch.phase)]);
@@ -82,18 +112,19 @@ json::Value save_branch(const BranchFrame& branch) {
             visits.add(state, number(count));
         out.add("visits", visits.build());
     }
-    if (!branch.variables.empty()) {
-        json::ObjectBuilder variables;
-        for (const auto& [name, value] : branch.variables)
-            variables.add(name, value);
-        out.add("variables", variables.build());
+    json::ObjectBuilder variables;
+    bool any = false;
+    for (const auto& [name, value] : branch.variables) {
+        if (parent != nullptr) {
+            const auto outer = parent->variables.find(name);
+            if (outer != parent->variables.end() && outer->second.same(value)) continue;
+        }
+        variables.add(name, value);
+        any = true;
     }
-    if (!branch.children.empty()) {
-        std::vector<json::Value> children;
-        for (const BranchFrame& child : branch.children)
-            children.push_back(save_branch(child));
-        out.add("children", json::Value::array(std::move(children)));
-    }
+    if (any) out.add("variables", variables.build());
+    if (branch.item) out.add("item", save_item(*branch.item, branch.input));
+    if (branch.fork) out.add("fork", save_fork(*branch.fork, branch));
     return out.build();
 }
 
@@ -175,12 +206,55 @@ PendingCall load_call(const json::Value& saved, const Payload& branch_input, Loa
     return call;
 }
 
-BranchFrame load_branch(const json::Value& saved, Loader& loader, int depth) {
+BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFrame* parent, int depth);
+
+MapItem load_item(const json::Value& saved, const Payload& branch_input, Loader& loader) {
+    MapItem item;
+    if (const json::Value* key = loader.member(saved, "key", json::Kind::String)) item.key = key->as_string();
+    const json::Value* value = saved.find("value");
+    item.value = value != nullptr ? *value : branch_input.value;
+    return item;
+}
+
+Fork load_fork(const json::Value& saved, const BranchFrame& branch, Loader& loader, int depth) {
+    Fork fork;
+    loader.required(saved, "length", json::Kind::Number);
+    fork.length = static_cast<std::size_t>(loader.integer(saved, "length", 0, 0, kMaxCount));
+    fork.begun = static_cast<std::size_t>(
+        loader.integer(saved, "begun", 0, 0, static_cast<std::int64_t>(fork.length)));
+    fork.most = static_cast<std::size_t>(loader.integer(saved, "most", 0, 0, kMaxCount));
+    if (fork.begun < fork.length) {
+        const json::Value* input = loader.member(saved, "input", json::Kind::Object);
+        fork.input = input != nullptr ? load_payload(*input, loader) : branch.input;
+    }
+    const json::Value* outputs = saved.find("outputs");
+    fork.keeps_outputs = outputs != nullptr;
+    fork.outputs = Outputs(fork.length);
+    if (outputs != nullptr && !fork.outputs.load(*outputs)) loader.fail("outputs");
+    if (const json::Value* children = loader.member(saved, "children", json::Kind::Array)) {
+        for (const json::Value& child : children->items()) {
+            if (!loader.ok()) break;
+            const auto index = static_cast<std::size_t>(loader.integer(child, "index", 0, 0, kMaxCount));
+            const bool is_new =
+                index < fork.begun && !fork.outputs.has(index) &&
+                fork.children.emplace(index, load_branch(child, loader, &branch, depth)).second;
+            if (!is_new) loader.fail("children");
+        }
+    }
+    // Each branch that has begun runs or has given its output, and something is left to do.
+    const std::size_t known = fork.outputs.count() + fork.children.size();
+    if (fork.keeps_outputs && known != fork.begun) loader.fail("begun");
+    if (fork.begun == fork.length && fork.children.empty()) loader.fail("children");
+    return fork;
+}
+
+BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFrame* parent, int depth) {
     BranchFrame branch;
     if (!saved.is_object() || depth > kMaxDepth) {
         loader.fail("children");
         return branch;
     }
+    branch.index = static_cast<std::size_t>(loader.integer(saved, "index", 0, 0, kMaxCount));
     if (const json::Value* path = loader.member(saved, "path", json::Kind::String))
         branch.path = path->as_string();
     if (const json::Value* state = loader.required(saved, "state", json::Kind::String))
@@ -208,15 +282,30 @@ BranchFrame load_branch(const json::Value& saved, Loader& loader, int depth) {
         for (const json::Member& variable : variables->members())
             branch.variables[variable.key] = variable.value;
     }
-    if (const json::Value* children = loader.member(saved, "children", json::Kind::Array)) {
-        for (const json::Value& child : children->items())
-            branch.children.push_back(load_branch(child, loader, depth + 1));
+    if (parent != nullptr) branch.variables.insert(parent->variables.begin(), parent->variables.end());
+    if (const json::Value* item = loader.member(saved, "item", json::Kind::Object)) {
+        branch.item = load_item(*item, branch.input, loader);
+        branch.item->index = branch.index;
     }
+    if (const json::Value* fork = loader.member(saved, "fork", json::Kind::Object))
+        branch.fork = ForkPointer(load_fork(*fork, branch, loader, depth + 1));
+    if ((branch.phase == VisitPhase::Forked) != static_cast<bool>(branch.fork)) loader.fail("fork");
     if ((branch.phase == VisitPhase::Calling) != branch.call.has_value()) loader.fail("call");
     return branch;
 }
 
 }  // namespace
+
+ForkPointer::ForkPointer(Fork fork) : fork_(std::make_unique<Fork>(std::move(fork))) {}
+ForkPointer::ForkPointer(const ForkPointer& other)
+    : fork_(other.fork_ ? std::make_unique<Fork>(*other.fork_) : nullptr) {}
+ForkPointer::ForkPointer(ForkPointer&&) noexcept = default;
+ForkPointer& ForkPointer::operator=(const ForkPointer& other) {
+    if (this != &other) fork_ = other.fork_ ? std::make_unique<Fork>(*other.fork_) : nullptr;
+    return *this;
+}
+ForkPointer& ForkPointer::operator=(ForkPointer&&) noexcept = default;
+ForkPointer::~ForkPointer() = default;
 
 Frame::Frame() : data_(std::make_unique<FrameData>()) {}
 Frame::Frame(const Frame& other) : data_(std::make_unique<FrameData>(*other.data_)) {}
@@ -235,7 +324,7 @@ json::Value Frame::save() const {
     out.add("status", kStatusNames[static_cast<std::size_t>(data_->status)]);
     add_unless(out, "lastEvent", data_->last_event, 0);
     add_instant(out, "deadline", data_->deadline);
-    out.add("top", save_branch(data_->top));
+    out.add("top", save_branch(data_->top, nullptr));
     return out.build();
 }
 
@@ -252,7 +341,7 @@ Result<Frame, std::string> Frame::load(const json::Value& saved) {
     data.status = static_cast<Status>(loader.one_of(saved, "status", kStatusNames));
     data.last_event = loader.integer(saved, "lastEvent", 0, 0, kMaxEvent);
     data.deadline = loader.instant(saved, "deadline");
-    data.top = load_branch(*saved.find("top"), loader, 0);
+    data.top = load_branch(*saved.find("top"), loader, nullptr, 0);
     if (!loader.ok()) return Err{loader.error()};
     return frame;
 }

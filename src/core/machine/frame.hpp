@@ -2,19 +2,26 @@
 //
 // A run is a tree of branches. A branch walks through the states of one block of the flow (the flow's top
 // level, a branch of a Parallel, one item of a Map) and is in one state at a time: its visit. A visit that
-// runs other branches owns them as `children`. Everything here is saved and loaded; what is derived from the
-// flow (which State a name means) is looked up again in each call of advance(). Internal to core/machine.
+// runs other branches owns them in its Fork: those that run now as frames, those that are over as their
+// outputs, and those that have not begun as nothing but a count, so that a Map over many items needs the
+// memory of the items under way. Everything here is saved and loaded but for what is derived from the flow
+// and the tree itself (which State a name means, parents, the index), which resolve.cpp makes again after a
+// load or a copy. Internal to core/machine.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/asl/model.hpp"
 #include "core/json.hpp"
+#include "core/machine/index.hpp"
 #include "core/machine/machine.hpp"
+#include "core/machine/outputs.hpp"
 #include "core/path/path.hpp"
 
 namespace flowctl::machine {
@@ -29,11 +36,12 @@ struct Payload {
 // What a visit is doing. Changed by move() in transitions.hpp and nowhere else.
 enum class VisitPhase : std::uint8_t {
     Entering,  // the state is chosen and not yet entered; then Working
-    Working,   // its work is to begin now, first or again; then Calling, Sleeping, Retrying, Entering (next
-               // state) or Ended
+    Working,   // its work is to begin now, first or again; then Calling, Sleeping, Forked, Retrying, Entering
+               // (next state) or Ended
     Calling,   // an attempt of a task is out; then Retrying, Entering or Ended
     Sleeping,  // a Wait waits until `due`; then Entering or Ended
     Retrying,  // the next attempt is to begin at `due`; then Working
+    Forked,    // the branches of a Parallel or the items of a Map run; then Retrying, Entering or Ended
     Ended,     // the branch is over; nothing follows
 };
 
@@ -46,6 +54,34 @@ struct PendingCall {
     std::optional<Instant> deadline;
     std::optional<Instant> heartbeat_due;
     std::int64_t heartbeat_seconds = 0;
+};
+
+struct Fork;
+
+// Owns a Fork, or none; copying copies it.
+class ForkPointer {
+  public:
+    ForkPointer() noexcept = default;
+    explicit ForkPointer(Fork fork);
+    ForkPointer(const ForkPointer& other);
+    ForkPointer(ForkPointer&& other) noexcept;
+    ForkPointer& operator=(const ForkPointer& other);
+    ForkPointer& operator=(ForkPointer&& other) noexcept;
+    ~ForkPointer();
+
+    explicit operator bool() const noexcept { return fork_ != nullptr; }
+    Fork& operator*() const noexcept { return *fork_; }
+    Fork* operator->() const noexcept { return fork_.get(); }
+
+  private:
+    std::unique_ptr<Fork> fork_;
+};
+
+// The item of a Map that a branch works on, as `$$.Map.Item` shows it.
+struct MapItem {
+    std::size_t index = 0;
+    std::optional<std::string> key;  // of a member, when the Map goes over an object
+    json::Value value;
 };
 
 struct BranchFrame {
@@ -62,11 +98,36 @@ struct BranchFrame {
     std::optional<Instant> due;                      // Sleeping, Retrying
     std::optional<PendingCall> call;                 // Calling
     std::map<std::string, int, std::less<>> visits;  // how often each state has been entered
-    path::Variables variables;
-    std::vector<BranchFrame> children;
+    path::Variables variables;    // all that it sees: its own, and those of the branches around it
+    std::optional<MapItem> item;  // of a branch that a Map began
+    ForkPointer fork;             // Forked
 
-    const asl::State* definition = nullptr;  // of `state`; valid within one call of advance()
+    // Derived; see resolve.cpp.
+    const asl::State* definition = nullptr;  // of `state`
+    const asl::Block* block = nullptr;       // where `state` is
+    BranchFrame* parent = nullptr;           // nullptr: the top
+    std::size_t index = 0;                   // which branch or item of the parent's
+    std::int64_t level = 0;                  // parents above it
+    Filed filed;                             // where it stands in the index
 };
+
+// What a Parallel or Map visit runs: branches 0 to length-1, begun in this order.
+struct Fork {
+    std::size_t length = 0;
+    std::size_t begun = 0;
+    std::size_t most = 0;  // how many may run at a time; 0: any number
+    Payload input;         // Parallel: what its branches get; kept until all have begun
+    bool keeps_outputs = true;
+    Outputs outputs;
+    std::map<std::size_t, BranchFrame> children;  // those that run
+
+    bool may_begin() const noexcept { return begun < length && (most == 0 || children.size() < most); }
+};
+
+// Whether the branch has something to do now.
+bool is_runnable(const BranchFrame& branch);
+// When the branch wants TimerFired, if ever.
+std::optional<Instant> due_of(const BranchFrame& branch);
 
 struct FrameData {
     bool started = false;
@@ -74,13 +135,16 @@ struct FrameData {
     std::int64_t last_event = 0;      // the highest event id given out
     std::optional<Instant> deadline;  // the flow's TimeoutSeconds
     BranchFrame top;
+
+    BranchIndex index;  // derived
 };
 
 // Visits a branch and those below it, parents first.
 template <class Branch, class Visit>
 void for_each_branch(Branch& branch, const Visit& visit) {
     visit(branch);
-    for (auto& child : branch.children)
+    if (!branch.fork) return;
+    for (auto& [index, child] : branch.fork->children)
         for_each_branch(child, visit);
 }
 

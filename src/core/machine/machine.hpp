@@ -52,6 +52,8 @@ struct RunContext {
 struct Limits {
     std::size_t max_payload_bytes = 262'144;
     std::int64_t max_history_events = 25'000;
+    // Items of one Map under way at a time, whatever its MaxConcurrency says; 0: any number.
+    std::int64_t max_map_concurrency = 40;
 };
 
 // ---------------------------------------------------------------------------------------------- events
@@ -170,10 +172,11 @@ struct FrameData;
 // How deep the JSON of a saved frame can be: deeper than any payload in it. Whoever parses one allows this
 // much.
 inline constexpr std::size_t kMaxPayloadDepth = 1'000;
-inline constexpr std::size_t kMaxFrameDepth = kMaxPayloadDepth + 500;
+inline constexpr std::size_t kMaxFrameDepth = kMaxPayloadDepth + 2'000;
 
 // A value type: copying gives an independent frame (payloads are shared), so a caller can advance a copy and
-// keep it only when its transaction has committed.
+// keep it only when its transaction has committed. A frame that has been advanced points into the Flow that
+// it was advanced with: it goes on with that very Flow, or is copied, or saved and loaded.
 class Frame {
   public:
     Frame();  // of a run that has not been started

@@ -3,6 +3,8 @@
 // A payload is written once. Whoever records one passes a Payload, which knows the event that holds it
 // already, if any; else this event does, from now on. The last event that a history can have is kept free for
 // the run's end.
+#include <utility>
+
 #include "core/machine/runner.hpp"
 
 namespace flowctl::machine {
@@ -41,6 +43,14 @@ std::int64_t Runner::record(BranchFrame& branch, std::string_view type, json::Va
     event.attempt = branch.attempt;
     branch.last_event = event.id;
     return event.id;
+}
+
+std::int64_t Runner::record_aside(BranchFrame& branch, std::int64_t previous, std::string_view type,
+                                  json::Value details) {
+    const std::int64_t last = std::exchange(branch.last_event, previous);
+    const std::int64_t id = record(branch, type, std::move(details));
+    branch.last_event = last;
+    return id;
 }
 
 void Runner::record_end(std::int64_t previous, std::string_view type, json::Value details, Payload* payload) {

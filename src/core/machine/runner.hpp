@@ -1,7 +1,9 @@
 // Runner: one call of advance(), carried out on a frame. Internal to core/machine.
 //
-// advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do. Both record
-// what happens through record(), which gives ids and remembers payloads, and change phases through move().
+// advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do, with
+// task.cpp for attempts, fork.cpp for branches and map.cpp for items; resolve.cpp ties a loaded frame to its
+// flow. All record what happens through record(), which gives ids and remembers payloads, and change phases
+// through move(). Whoever lets a branch do something files it in the index afterwards.
 #pragma once
 
 #include "core/machine/errors.hpp"
@@ -17,7 +19,13 @@ class Runner {
   public:
     Runner(const asl::Flow& flow, const RunContext& run, const Limits& limits, FrameData& frame,
            const Now& now)
-        : flow_(flow), run_(run), limits_(limits), frame_(frame), now_(now.at), random_(now.seed) {}
+        : flow_(flow),
+          run_(run),
+          limits_(limits),
+          frame_(frame),
+          now_(now.at),
+          random_(now.seed),
+          last_event_before_(frame.last_event) {}
 
     void handle(const Event& event);
     // Ends the run after an exception.
@@ -27,7 +35,6 @@ class Runner {
 
   private:
     // advance.cpp: the run as a whole
-    bool resolve();
     void start();
     void stop(const Stopped& event);
     void time_passed();
@@ -39,7 +46,16 @@ class Runner {
                   const std::optional<std::string>& cause);
     void time_out_run();
     void end_run(Status status);
+    BranchFrame* next_runnable();
+    BranchFrame* next_due();
+    // Whether this call may do another transition.
+    bool may_go_on() const;
+    void spend(Evaluator& evaluator);
     bool ended() const { return frame_.status != Status::Running; }
+
+    // resolve.cpp
+    bool resolve();
+    bool resolve(BranchFrame& branch, const asl::Block& block, BranchFrame* parent);
 
     // work.cpp: visits of states
     void enter(BranchFrame& branch);
@@ -65,6 +81,27 @@ class Runner {
     // What is wrong with a payload that is too large or too deep to be kept.
     std::optional<Failure> unkeepable(const BranchFrame& branch, const json::Value& output) const;
 
+    // fork.cpp: branches of a Parallel, items of a Map
+    void work_parallel(BranchFrame& branch, Evaluator& evaluator);
+    void begin_fork(BranchFrame& branch, Fork fork);
+    void begin_next(BranchFrame& parent);
+    void end_branch(BranchFrame& child, json::Value output);
+    void join(BranchFrame& parent);
+    // The branch is over: its Parallel or Map fails with it, or the run.
+    void fail_branch(BranchFrame& branch, const Failure& failure);
+    void fail_fork(BranchFrame& parent, const Failure& failure);
+    // Ends all that run, and records it after the event `previous`.
+    void abort_children(BranchFrame& parent, std::int64_t previous);
+    void stop_branch(BranchFrame& branch);
+    void retire(BranchFrame& child);
+    void bury_fork(BranchFrame& parent);
+    static void remember_visits(const BranchFrame& child);
+
+    // map.cpp
+    void work_map(BranchFrame& branch, Evaluator& evaluator);
+    // Gives the branch its item and its input.
+    std::optional<Failure> take_item(BranchFrame& parent, BranchFrame& child);
+
     // task.cpp: attempts
     Call call_of(const BranchFrame& branch) const;
     void record_started(BranchFrame& branch);
@@ -80,6 +117,9 @@ class Runner {
     std::int64_t record(BranchFrame& branch, std::string_view type, json::Value details,
                         const char* payload_key = nullptr, Payload* payload = nullptr,
                         std::optional<Instant> at = std::nullopt);
+    // The same for a side event: it follows `previous`, and the branch's next event does not follow it.
+    std::int64_t record_aside(BranchFrame& branch, std::int64_t previous, std::string_view type,
+                              json::Value details);
     void record_end(std::int64_t previous, std::string_view type, json::Value details,
                     Payload* payload = nullptr);
     HistoryEvent& append(std::int64_t previous, std::string_view type, json::Value details,
@@ -91,12 +131,19 @@ class Runner {
     FrameData& frame_;
     const Instant now_;
     Random random_;
+    const std::int64_t last_event_before_;  // this call; calls with later ids are made in it
     Step step_;
     BranchFrame* current_ = nullptr;  // whose state is being worked on, for crash()
     bool history_full_ = false;
     // What this call has used, to bound it.
     std::uint64_t steps_ = 0;
     std::size_t bytes_ = 0;
+    // What is over, until this call ends.
+    std::vector<std::map<std::size_t, BranchFrame>::node_type> dead_branches_;
+    std::vector<ForkPointer> dead_forks_;
 };
+
+// Where the branches of a Parallel and the items of a Map run.
+const asl::Block& block_of(const asl::State& state, std::size_t index);
 
 }  // namespace flowctl::machine

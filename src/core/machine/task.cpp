@@ -183,6 +183,10 @@ void Runner::task_timed_out(BranchFrame& branch, std::string_view error) {
 // A call that was made in this very step is not made at all.
 void Runner::cancel(BranchFrame& branch) {
     const std::int64_t id = branch.call->id;
+    if (id <= last_event_before_) {
+        step_.effects.emplace_back(CancelCall{id});
+        return;
+    }
     const auto made = std::find_if(step_.effects.begin(), step_.effects.end(), [id](const Effect& effect) {
         const Call* call = std::get_if<Call>(&effect);
         return call != nullptr && call->id == id;

@@ -12,6 +12,7 @@ enum class VisitEvent : std::uint8_t {
     Enter,     // the state is entered
     Dispatch,  // an attempt goes out
     Sleep,     // a Wait begins to wait
+    Fork,      // the branches of a Parallel or the items of a Map may begin
     Backoff,   // the attempt failed, a retrier matched
     Wake,      // the time for the next attempt has come
     Leave,     // the state is left for another one: done, or its failure was caught
@@ -24,11 +25,12 @@ struct Transition {
     VisitPhase to;
 };
 
-inline constexpr std::array<Transition, 15> kTransitions = {{
+inline constexpr std::array<Transition, 19> kTransitions = {{
     {VisitPhase::Entering, VisitEvent::Enter, VisitPhase::Working},
     {VisitPhase::Entering, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Working, VisitEvent::Dispatch, VisitPhase::Calling},
     {VisitPhase::Working, VisitEvent::Sleep, VisitPhase::Sleeping},
+    {VisitPhase::Working, VisitEvent::Fork, VisitPhase::Forked},
     {VisitPhase::Working, VisitEvent::Backoff, VisitPhase::Retrying},
     {VisitPhase::Working, VisitEvent::Leave, VisitPhase::Entering},
     {VisitPhase::Working, VisitEvent::End, VisitPhase::Ended},
@@ -37,13 +39,16 @@ inline constexpr std::array<Transition, 15> kTransitions = {{
     {VisitPhase::Calling, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Sleeping, VisitEvent::Leave, VisitPhase::Entering},
     {VisitPhase::Sleeping, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::Forked, VisitEvent::Backoff, VisitPhase::Retrying},
+    {VisitPhase::Forked, VisitEvent::Leave, VisitPhase::Entering},
+    {VisitPhase::Forked, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Retrying, VisitEvent::Wake, VisitPhase::Working},
     {VisitPhase::Retrying, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Ended, VisitEvent::End, VisitPhase::Ended},
 }};
 
-inline constexpr std::size_t kPhases = 6;
-inline constexpr std::size_t kEvents = 7;
+inline constexpr std::size_t kPhases = 7;
+inline constexpr std::size_t kEvents = 8;
 inline constexpr std::uint8_t kNoTransition = 0xff;
 
 // The same table, indexed.

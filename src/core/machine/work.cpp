@@ -57,8 +57,7 @@ void Runner::work(BranchFrame& branch) {
     ++branch.attempt;
     Evaluator evaluator(run_, branch, random_);
     work_as(branch.definition->type(), branch, evaluator);
-    steps_ += evaluator.budget().steps_used();
-    bytes_ += evaluator.budget().bytes_used();
+    spend(evaluator);
 }
 
 void Runner::work_as(asl::StateType type, BranchFrame& branch, Evaluator& evaluator) {
@@ -76,10 +75,10 @@ void Runner::work_as(asl::StateType type, BranchFrame& branch, Evaluator& evalua
         case asl::StateType::Fail:
             return work_fail(branch, evaluator);
         case asl::StateType::Parallel:
+            return work_parallel(branch, evaluator);
         case asl::StateType::Map:
-            break;
+            return work_map(branch, evaluator);
     }
-    throw std::logic_error("a state type that compile() does not let through");
 }
 
 void Runner::work_pass(BranchFrame& branch, Evaluator& evaluator) {
@@ -186,19 +185,19 @@ void Runner::work_succeed(BranchFrame& branch, Evaluator& evaluator) {
 
 void Runner::work_fail(BranchFrame& branch, Evaluator& evaluator) {
     const auto& fail = std::get<asl::FailFields>(branch.definition->fields);
-    std::optional<std::string> error = fail.error;
-    std::optional<std::string> cause = fail.cause;
+    Failure failure{fail.error.value_or(""), fail.cause};
+    failure.named = fail.error || fail.error_path;
     if (fail.error_path) {
         auto value = evaluator.string(*fail.error_path, "ErrorPath", branch.input.value);
         if (!value.ok()) return fail_state(branch, value.error());
-        error = std::move(value).value();
+        failure.error = std::move(value).value();
     }
     if (fail.cause_path) {
         auto value = evaluator.string(*fail.cause_path, "CausePath", branch.input.value);
         if (!value.ok()) return fail_state(branch, value.error());
-        cause = std::move(value).value();
+        failure.cause = std::move(value).value();
     }
-    fail_run(branch, error, cause);
+    fail_branch(branch, failure);
 }
 
 void Runner::complete(BranchFrame& branch, Evaluator& evaluator, const json::Value& result,
@@ -258,9 +257,12 @@ void Runner::leave(BranchFrame& branch, Payload output, const json::Value& assig
     if (history_full_) return;
     for (const json::Member& member : assigned.members())
         branch.variables[member.key] = member.value;
-    if (next == asl::kEnd) return succeed_run(branch, std::move(output));
+    if (next == asl::kEnd) {
+        if (branch.parent == nullptr) return succeed_run(branch, std::move(output));
+        return end_branch(branch, std::move(output.value));
+    }
     move(branch, VisitEvent::Leave);
-    branch.definition = &flow_.top.states[static_cast<std::size_t>(next)];
+    branch.definition = &branch.block->states[static_cast<std::size_t>(next)];
     branch.state = branch.definition->name;
     branch.input = std::move(output);
 }
@@ -277,7 +279,12 @@ void Runner::fail_state(BranchFrame& branch, const Failure& failure, std::option
         if (not_before && *not_before > *branch.due) branch.due = not_before;
         return move(branch, VisitEvent::Backoff);
     }
-    if (!catch_failure(branch, failure)) fail_run(branch, failure.error, failure.cause);
+    if (failure.of_branch) {
+        const bool of_map = state.type() == asl::StateType::Map;
+        record(branch, of_map ? "MapStateFailed" : "ParallelStateFailed", json::Value());
+        if (history_full_) return;
+    }
+    if (!catch_failure(branch, failure)) fail_branch(branch, failure);
 }
 
 bool Runner::catch_failure(BranchFrame& branch, const Failure& failure) {
@@ -299,7 +306,7 @@ bool Runner::catch_failure(BranchFrame& branch, const Failure& failure) {
             again = unkeepable(branch, output.value());
         }
         if (again) {
-            fail_run(branch, again->error, again->cause);
+            fail_branch(branch, *again);
             return true;
         }
         Payload payload{std::move(output).value(), kNoEvent};

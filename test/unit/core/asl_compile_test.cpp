@@ -225,23 +225,74 @@ TEST(Compile, SaysWhatItDoesNotRunYet) {
             "language JSONata"});
     EXPECT_EQ(only(pass(R"("QueryLanguage": "JSONata", "End": true)")),
               "/QueryLanguage: This version of flowctl does not run it yet: the query language JSONata");
-    // What is inside is checked all the same.
+    const auto map = [](const std::string& fields) {
+        return findings(states("M", R"("M": {"Type": "Map", "End": true, )" + fields + "}"));
+    };
+    EXPECT_EQ(
+        map(R"("ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                     "StartAt": "S", "States": {"S": {"Type": "Succeed"}}})"),
+        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemProcessor/ProcessorConfig/Mode: This version does "
+                "not run distributed maps yet"});
+    EXPECT_EQ(
+        map(R"("ItemProcessor": {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}, "ItemBatcher": {})"),
+        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemBatcher: This version does not run distributed "
+                "maps yet"});
+}
+
+TEST(Compile, ChecksWhatIsInside) {
     EXPECT_EQ(
         findings(states("A", R"("A": {"Type": "Parallel", "End": true, "Branches": [
                                         {"StartAt": "B", "States": {"B": {"Type": "Pass", "Next": "A"},
                                                                     "C": {"Type": "Succeed"}}}]})")),
-        (Strings{
-            "SCHEMA_VALIDATION_FAILED /States/A/Type: This version of flowctl does not run it yet: the state "
-            "type Parallel",
-            "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/B/Next: Missing 'Next' target: A",
-            "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/C: State \"C\" is not reachable."}));
-    EXPECT_EQ(
-        findings(states("M", R"("M": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "M",
+        (Strings{"MISSING_TRANSITION_TARGET /States/A/Branches/0/States/B/Next: Missing 'Next' target: A",
+                 "MISSING_TRANSITION_TARGET /States/A/Branches/0/States/C: State \"C\" is not reachable."}));
+    EXPECT_EQ(findings(states("M", R"("M": {"Type": "Map", "End": true, "ItemProcessor": {"StartAt": "M",
                                         "States": {"M": {"Type": "Succeed"}}}})")),
-        (Strings{
-            "SCHEMA_VALIDATION_FAILED /States/M/Type: This version of flowctl does not run it yet: the state "
-            "type Map",
-            "DUPLICATE_STATE_NAME /States/M/ItemProcessor/States/M: Duplicate State name: M"}));
+              Strings{"DUPLICATE_STATE_NAME /States/M/ItemProcessor/States/M: Duplicate State name: M"});
+    // Only a processor has a ProcessorConfig.
+    EXPECT_EQ(
+        findings(states("A", R"("A": {"Type": "Parallel", "End": true, "Branches": [
+                                        {"StartAt": "B", "States": {"B": {"Type": "Succeed"}},
+                                         "ProcessorConfig": {}}]})")),
+        Strings{"SCHEMA_VALIDATION_FAILED /States/A/Branches/0: Field 'ProcessorConfig' is not supported"});
+    const auto map = [](const std::string& fields) {
+        return findings(states("M", R"("M": {"Type": "Map", "End": true, )" + fields +
+                                        R"(, "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"},
+                                            "StartAt": "S", "States": {"S": {"Type": "Succeed"}}}})"));
+    };
+    EXPECT_EQ(map(R"("MaxConcurrency": -1)"),
+              Strings{"SCHEMA_VALIDATION_FAILED /States/M/MaxConcurrency: Minimum value is 0"});
+    EXPECT_EQ(
+        map(R"("ToleratedFailurePercentage": 100.5)"),
+        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ToleratedFailurePercentage: Maximum value is 100.0"});
+    EXPECT_EQ(map(R"("MaxConcurrency": 1, "MaxConcurrencyPath": "$.n")"),
+              Strings{"SCHEMA_VALIDATION_FAILED /States/M: There should only be one of the following fields: "
+                      "[MaxConcurrency, MaxConcurrencyPath]"});
+    EXPECT_EQ(map(R"("ItemSelector": {}, "Parameters": {})"),
+              Strings{"SCHEMA_VALIDATION_FAILED /States/M: There should only be one of the following fields: "
+                      "[ItemSelector, Parameters]"});
+    EXPECT_EQ(map(R"("ItemsPath": "$.a[*]")"),
+              Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemsPath: Value is not a Reference Path"});
+}
+
+TEST(Compile, InnerScopesDoNotAssignOuterNames) {
+    const auto nested = [](const std::string& inner, const std::string& config = "") {
+        return findings(states("A", R"("A": {"Type": "Pass", "Assign": {"x.$": "$"}, "Next": "M"},
+            "M": {"Type": "Map", "Next": "Z", "Catch": [{"ErrorEquals": ["E"], "Next": "Z", "Assign": {"y": 1}}],
+                  "ItemProcessor": {)" + config +
+                                        R"("StartAt": "S", "States": {
+                      "S": {"Type": "Pass", "End": true, "Assign": {)" +
+                                        inner + R"(}}}}},
+            "Z": {"Type": "Pass", "End": true, "Assign": {"z": 1}})"));
+    };
+    EXPECT_EQ(nested(R"("own": 1)"), Strings{});
+    for (const char* name : {"x", "y", "z"}) {
+        EXPECT_EQ(nested("\"" + std::string(name) + ".$\": \"$\""),
+                  Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemProcessor/States/S/Assign/" +
+                          std::string(name) + ".$: The variable '" + name +
+                          "' belongs to an outer scope and cannot be assigned in an inner one"});
+    }
+    EXPECT_EQ(nested(R"("x": 1)", R"("ProcessorConfig": {"Mode": "DISTRIBUTED"}, )").size(), 1u);
 }
 
 TEST(Compile, SurvivesHostileDefinitions) {

@@ -116,7 +116,9 @@ TEST(Frame, RefusesWhatIsNoFrame) {
                                     with("\"due\":5", "\"visits\":{\"A\":-1}"),
                                     with("\"due\":5", "\"retries\":[null]"),
                                     with("\"due\":5", "\"variables\":[]"),
-                                    with("\"due\":5", "\"children\":[1]"),
+                                    with("\"due\":5", "\"fork\":[1]"),
+                                    with("\"due\":5", "\"fork\":{\"length\":1,\"begun\":0,\"outputs\":[]}"),
+                                    with("Sleeping", "Forked"),
                                     with("\"due\":5", "\"attempt\":5000000000")}) {
         auto loaded = Frame::load(value(text));
         EXPECT_FALSE(loaded.ok()) << text;
@@ -127,15 +129,15 @@ TEST(Frame, RefusesWhatIsNoFrame) {
 
 TEST(Frame, ThatDoesNotFitItsFlowFailsTheRun) {
     const std::string head = R"({"format":1,"status":"RUNNING","lastEvent":2,"top":{"input":{"value":1},)";
-    for (
-        const std::string& rest :
-        {std::string(R"("state":"Gone","phase":"Sleeping","due":5}})"),
-         std::string(R"("state":"A","phase":"Sleeping"}})"),
-         std::string(R"("state":"A","phase":"Calling","call":{"id":3}}})"),
-         std::string(R"("state":"T","phase":"Sleeping","due":5}})"),
-         std::string(R"("state":"T","phase":"Retrying"}})"),
-         std::string(
-             R"("state":"A","phase":"Entering","children":[{"state":"A","phase":"Ended","input":{"value":1}}]}})")}) {
+    for (const std::string& rest :
+         {std::string(R"("state":"Gone","phase":"Sleeping","due":5}})"),
+          std::string(R"("state":"A","phase":"Sleeping"}})"),
+          std::string(R"("state":"A","phase":"Calling","call":{"id":3}}})"),
+          std::string(R"("state":"T","phase":"Sleeping","due":5}})"),
+          std::string(R"("state":"T","phase":"Retrying"}})"),
+          std::string(R"("state":"A","phase":"Forked","fork":{"length":1,"begun":0,"outputs":[]}}})"),
+          std::string(R"("state":"A","phase":"Ended"}})"),
+          std::string(R"("state":"A","phase":"Entering","item":{"value":1}}})")}) {
         TestRun run(states("A", R"("A": {"Type": "Wait", "Seconds": 5, "Next": "T"},
                                    "T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true})"));
         auto loaded = Frame::load(value(head + rest));

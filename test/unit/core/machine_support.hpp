@@ -54,7 +54,14 @@ class TestRun {
         for (const machine::HistoryEvent& each : step.history)
             history.push_back(each);
         for (const machine::Effect& effect : step.effects) {
-            if (const auto* call = std::get_if<machine::Call>(&effect)) call_ = *call;
+            if (const auto* call = std::get_if<machine::Call>(&effect)) {
+                call_ = *call;
+                calls.push_back(*call);
+            } else {
+                const std::int64_t id = std::get<machine::CancelCall>(effect).id;
+                cancelled.push_back(id);
+                std::erase_if(calls, [id](const machine::Call& made) { return made.id == id; });
+            }
         }
         return step;
     }
@@ -63,6 +70,15 @@ class TestRun {
     }
     const machine::Step& fail(const std::string& error, const std::string& cause = "") {
         return give(machine::TaskFailed{last_call().id, error, cause});
+    }
+    // Answers the oldest call that is out.
+    const machine::Step& answer(std::string_view output) {
+        const std::int64_t id = take_call();
+        return give(machine::TaskSucceeded{id, value(output)});
+    }
+    const machine::Step& refuse(const std::string& error) {
+        const std::int64_t id = take_call();
+        return give(machine::TaskFailed{id, error, ""});
     }
     // Lets the clock reach the next deadline.
     const machine::Step& tick() {
@@ -82,6 +98,24 @@ class TestRun {
             out.emplace_back(event.type);
         return out;
     }
+    // "id<previous type path/state", for each event from `first` on.
+    std::vector<std::string> story(std::int64_t first = 1) const {
+        std::vector<std::string> out;
+        for (const auto& event : history) {
+            if (event.id < first) continue;
+            std::string line = std::to_string(event.id) + "<" + std::to_string(event.previous_id) + " " +
+                               std::string(event.type);
+            if (!event.path.empty() || !event.state.empty()) line += " " + event.path + ":" + event.state;
+            out.push_back(std::move(line));
+        }
+        return out;
+    }
+    int count(std::string_view type) const {
+        int n = 0;
+        for (const auto& event : history)
+            n += event.type == type;
+        return n;
+    }
     // The payload of an event, wherever it is held.
     json::Value payload(std::int64_t id) const {
         if (id == 0) return run.input;
@@ -99,9 +133,21 @@ class TestRun {
     machine::Frame frame;
     machine::Step step;
     std::vector<machine::HistoryEvent> history;
+    std::vector<machine::Call> calls;  // made, and neither cancelled nor taken by answer() and refuse()
+    std::vector<std::int64_t> cancelled;
     bool save_between_steps = false;
 
   private:
+    std::int64_t take_call() {
+        if (calls.empty()) {
+            ADD_FAILURE() << "no call is out";
+            return 0;
+        }
+        const std::int64_t id = calls.front().id;
+        calls.erase(calls.begin());
+        return id;
+    }
+
     std::shared_ptr<const asl::Flow> flow_;
     machine::Call call_;
 };

@@ -1,0 +1,96 @@
+// The scopes of variables: the flow is one, and so is each branch of a Parallel and the processor of a Map.
+//
+// An inner scope reads the variables of those around it and must not assign to their names, whether a state
+// before or after it assigns them: what a name means cannot depend on which way a run came. A processor of a
+// distributed Map sees no outer variables, so its names are free. What a Catch of a Parallel or Map assigns
+// is of the scope around it. Works on the JSON, as graph.cpp does. See states.hpp.
+#include <set>
+
+#include "core/asl/states.hpp"
+
+namespace flowctl::asl {
+
+namespace {
+
+using Names = std::set<std::string_view>;
+
+std::string_view variable_of(std::string_view key) {
+    return key.size() > 2 && key.ends_with(".$") ? key.substr(0, key.size() - 2) : key;
+}
+
+// Calls visit(assign object, where) for each Assign of a state: its own, its choice rules', its catchers'.
+template <class Visit>
+void for_each_assign(const json::Value& state, const Where& where, const Visit& visit) {
+    const auto look = [&visit](const json::Value& owner, const Where& at) {
+        const json::Value* assign = owner.find("Assign");
+        if (assign != nullptr && assign->is_object()) visit(*assign, Where(at, "Assign"));
+    };
+    look(state, where);
+    for (const std::string_view list_name : {"Choices", "Catch"}) {
+        const json::Value* list = state.find(list_name);
+        if (list == nullptr || !list->is_array()) continue;
+        const Where list_where(where, list_name);
+        for (std::size_t i = 0; i < list->items().size(); ++i)
+            look(list->items()[i], Where(list_where, i));
+    }
+}
+
+bool is_distributed(const json::Value& processor) {
+    const json::Value* config = processor.find("ProcessorConfig");
+    const json::Value* mode = config != nullptr ? config->find("Mode") : nullptr;
+    return mode != nullptr && mode->is_string() && mode->as_string() == "DISTRIBUTED";
+}
+
+class Scopes {
+  public:
+    explicit Scopes(Findings& findings) : findings_(findings) {}
+
+    void check(const json::Value& block, const Where& where, const Names& outer) {
+        const json::Value* states = block.find("States");
+        if (states == nullptr || !states->is_object()) return;
+        const Where states_where(where, "States");
+        Names visible = outer;
+        for (const json::Member& state : states->members()) {
+            for_each_assign(state.value, Where(states_where, state.key),
+                            [&](const json::Value& assign, const Where& at) {
+                                for (const json::Member& member : assign.members())
+                                    take(member.key, Where(at, member.key), outer, visible);
+                            });
+        }
+        for (const json::Member& state : states->members())
+            check_inner(state.value, Where(states_where, state.key), visible);
+    }
+
+  private:
+    void take(std::string_view key, const Where& where, const Names& outer, Names& visible) {
+        const std::string_view name = variable_of(key);
+        visible.insert(name);
+        if (outer.count(name) == 0) return;
+        findings_.error(where, "The variable '" + std::string(name) +
+                                   "' belongs to an outer scope and cannot be assigned in an inner one");
+    }
+
+    void check_inner(const json::Value& state, const Where& where, const Names& visible) {
+        if (const json::Value* branches = state.find("Branches");
+            branches != nullptr && branches->is_array()) {
+            const Where branches_where(where, "Branches");
+            for (std::size_t i = 0; i < branches->items().size(); ++i)
+                check(branches->items()[i], Where(branches_where, i), visible);
+        }
+        for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
+            const json::Value* inner = state.find(name);
+            if (inner != nullptr)
+                check(*inner, Where(where, name), is_distributed(*inner) ? Names{} : visible);
+        }
+    }
+
+    Findings& findings_;
+};
+
+}  // namespace
+
+void check_scopes(const json::Value& definition, Findings& findings) {
+    Scopes(findings).check(definition, Where(), {});
+}
+
+}  // namespace flowctl::asl

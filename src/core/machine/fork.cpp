@@ -1,0 +1,214 @@
+// Branches of a Parallel and items of a Map: how they begin, end and fail; see runner.hpp.
+//
+// They begin one after the other, each beginning a transition of its own, so that a Map over many items takes
+// turns with everything else. What is over leaves the tree at once and lies in the graveyard until the call
+// of advance() ends, because its caller may still hold it. Events that end a branch are side events: what
+// follows names the last event before them as its predecessor, but for the very last one.
+#include <algorithm>
+#include <array>
+
+#include "core/machine/runner.hpp"
+
+namespace flowctl::machine {
+
+namespace {
+
+// What the outputs of one Map may be together before its ResultSelector has seen them.
+constexpr std::size_t kMostOutputBytes = 64 * 1024 * 1024;
+
+bool is_map(const BranchFrame& branch) {
+    return branch.definition->type() == asl::StateType::Map;
+}
+
+json::Value iteration_details(const BranchFrame& map, std::size_t index) {
+    return json::ObjectBuilder()
+        .add("name", map.state)
+        .add("index", json::Value::integer(static_cast<std::int64_t>(index)))
+        .build();
+}
+
+// The event that says that a state was cut short; empty for the types that have none.
+std::string_view aborted_event(asl::StateType type) {
+    switch (type) {
+        case asl::StateType::Task:
+            return "TaskStateAborted";
+        case asl::StateType::Wait:
+            return "WaitStateAborted";
+        case asl::StateType::Parallel:
+            return "ParallelStateAborted";
+        case asl::StateType::Map:
+            return "MapStateAborted";
+        default:
+            return "";
+    }
+}
+
+}  // namespace
+
+void Runner::work_parallel(BranchFrame& branch, Evaluator& evaluator) {
+    const asl::State& state = *branch.definition;
+    const auto selected = evaluator.select(state.input_path, branch.input.value);
+    if (!selected.ok()) return fail_state(branch, selected.error());
+    auto effective = evaluator.apply(state.parameters, selected.value());
+    if (!effective.ok()) return fail_state(branch, effective.error());
+    Fork fork;
+    fork.input.value = std::move(effective).value();
+    if (fork.input.value.same(branch.input.value)) {
+        fork.input.event = branch.input.event;
+    } else if (const auto failure = unkeepable(branch, fork.input.value)) {
+        return fail_state(branch, *failure);
+    }
+    fork.length = std::get<asl::ParallelFields>(state.fields).branches.size();
+    fork.outputs = Outputs(fork.length);
+    record(branch, "ParallelStateStarted", json::Value());
+    if (!history_full_) begin_fork(branch, std::move(fork));
+}
+
+void Runner::begin_fork(BranchFrame& branch, Fork fork) {
+    branch.fork = ForkPointer(std::move(fork));
+    move(branch, VisitEvent::Fork);
+    if (branch.fork->length == 0) join(branch);
+}
+
+void Runner::begin_next(BranchFrame& parent) {
+    Fork& fork = *parent.fork;
+    const std::size_t index = fork.begun;
+    BranchFrame child;
+    child.parent = &parent;
+    child.index = index;
+    child.level = parent.level + 1;
+    child.block = &block_of(*parent.definition, index);
+    child.definition = &child.block->states[static_cast<std::size_t>(child.block->start_at)];
+    child.state = child.definition->name;
+    child.path = parent.path + "/" + parent.state + "/" + std::to_string(index);
+    child.last_event = parent.last_event;
+    if (is_map(parent)) {
+        if (const auto failure = take_item(parent, child)) return fail_fork(parent, *failure);
+        child.last_event =
+            record_aside(parent, parent.last_event, "MapIterationStarted", iteration_details(parent, index));
+        if (history_full_) return;
+    } else {
+        child.input = fork.input;
+    }
+    child.variables = parent.variables;
+    for (const auto& [state, count] : parent.visits) {
+        if (parent.block->find(state) == nullptr) child.visits.emplace(state, count);
+    }
+    if (++fork.begun == fork.length) fork.input = Payload{};
+    const auto placed = fork.children.emplace(index, std::move(child)).first;
+    frame_.index.file(placed->second);
+}
+
+void Runner::end_branch(BranchFrame& child, json::Value output) {
+    BranchFrame& parent = *child.parent;
+    Fork& fork = *parent.fork;
+    const bool is_last = fork.begun == fork.length && fork.children.size() == 1;
+    parent.last_event = child.last_event;
+    if (is_map(parent)) {
+        const std::int64_t succeeded = record_aside(parent, child.last_event, "MapIterationSucceeded",
+                                                    iteration_details(parent, child.index));
+        if (history_full_) return;
+        if (is_last) parent.last_event = succeeded;
+    }
+    if (fork.keeps_outputs) fork.outputs.set(child.index, std::move(output));
+    retire(child);
+    if (fork.outputs.bytes() > kMostOutputBytes) {
+        return fail_fork(parent, Failure{std::string(kDataLimit),
+                                         "The state/task '" + parent.state +
+                                             "' returned a result with a size exceeding the maximum number "
+                                             "of bytes service limit."});
+    }
+    if (is_last) join(parent);
+    frame_.index.file(parent);
+}
+
+// All branches have given their outputs: the state has its result.
+void Runner::join(BranchFrame& parent) {
+    record_aside(parent, parent.last_event, is_map(parent) ? "MapStateSucceeded" : "ParallelStateSucceeded",
+                 json::Value());
+    if (history_full_) return;
+    const json::Value result = parent.fork->keeps_outputs ? parent.fork->outputs.all() : json::Value();
+    bury_fork(parent);
+    Evaluator evaluator(run_, parent, random_);
+    complete(parent, evaluator, result, std::nullopt);
+    spend(evaluator);
+}
+
+void Runner::fail_branch(BranchFrame& branch, const Failure& failure) {
+    if (branch.parent == nullptr) {
+        std::optional<std::string> error;
+        if (failure.named) error = failure.error;
+        return fail_run(branch, error, failure.cause);
+    }
+    BranchFrame& parent = *branch.parent;
+    const std::size_t index = branch.index;
+    parent.last_event = branch.last_event;
+    retire(branch);
+    abort_children(parent, parent.last_event);
+    if (is_map(parent)) {
+        record_aside(parent, parent.last_event, "MapIterationFailed", iteration_details(parent, index));
+    }
+    bury_fork(parent);
+    Failure of_parent = failure;
+    of_parent.of_branch = true;
+    fail_state(parent, of_parent);
+    frame_.index.file(parent);
+}
+
+// The Parallel or Map itself fails while its branches run.
+void Runner::fail_fork(BranchFrame& parent, const Failure& failure) {
+    abort_children(parent, parent.last_event);
+    bury_fork(parent);
+    fail_state(parent, failure);
+    frame_.index.file(parent);
+}
+
+void Runner::abort_children(BranchFrame& parent, std::int64_t previous) {
+    for (auto& [index, child] : parent.fork->children) {
+        if (child.phase == VisitPhase::Calling) record_started(child);
+        if (is_map(parent))
+            record_aside(parent, previous, "MapIterationAborted", iteration_details(parent, index));
+        const std::string_view type = aborted_event(child.definition->type());
+        if (child.phase != VisitPhase::Entering && !type.empty())
+            record_aside(child, previous, type, json::Value());
+        if (child.fork) {
+            abort_children(child, previous);
+            bury_fork(child);
+        }
+        stop_branch(child);
+    }
+}
+
+// Whatever the branch waits for is no longer waited for.
+void Runner::stop_branch(BranchFrame& branch) {
+    frame_.index.remove(branch);
+    if (branch.call) cancel(branch);
+    branch.call.reset();
+    branch.due.reset();
+    move(branch, VisitEvent::End);
+}
+
+// Takes a branch that is over out of the tree.
+void Runner::retire(BranchFrame& child) {
+    stop_branch(child);
+    remember_visits(child);
+    dead_branches_.push_back(child.parent->fork->children.extract(child.index));
+}
+
+void Runner::bury_fork(BranchFrame& parent) {
+    for (const auto& [index, child] : parent.fork->children)
+        remember_visits(child);
+    dead_forks_.push_back(std::move(parent.fork));
+    parent.fork = ForkPointer();
+}
+
+// A later branch of the same path counts on from here, so that no two visits of a state have one number.
+void Runner::remember_visits(const BranchFrame& child) {
+    BranchFrame& parent = *child.parent;
+    for (const auto& [state, count] : child.visits) {
+        int& known = parent.visits[state];
+        known = std::max(known, count);
+    }
+}
+
+}  // namespace flowctl::machine

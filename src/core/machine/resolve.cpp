@@ -1,0 +1,84 @@
+// What a frame's names and tree mean in the flow: states, blocks, parents, the index; see runner.hpp.
+//
+// Done once after a load or a copy, not in every call: the pointers stay while the frame stays. A frame comes
+// from a table, so whatever does not fit the flow is found here and fails the run.
+#include "core/machine/runner.hpp"
+
+namespace flowctl::machine {
+
+namespace {
+
+bool fits_fork(const BranchFrame& branch) {
+    if (!branch.fork) return false;
+    const Fork& fork = *branch.fork;
+    if (const auto* parallel = std::get_if<asl::ParallelFields>(&branch.definition->fields))
+        return fork.length == parallel->branches.size() && fork.keeps_outputs;
+    return branch.definition->type() == asl::StateType::Map;
+}
+
+// Whether a loaded frame can be one of this state.
+bool fits(const BranchFrame& branch) {
+    if (branch.definition == nullptr) return false;
+    const asl::StateType type = branch.definition->type();
+    switch (branch.phase) {
+        case VisitPhase::Calling:
+            return type == asl::StateType::Task && branch.call.has_value();
+        case VisitPhase::Sleeping:
+            return type == asl::StateType::Wait && branch.due.has_value();
+        case VisitPhase::Retrying:
+            return branch.due.has_value();
+        case VisitPhase::Forked:
+            return fits_fork(branch);
+        case VisitPhase::Entering:
+        case VisitPhase::Working:
+            return true;
+        case VisitPhase::Ended:
+            break;
+    }
+    return false;
+}
+
+}  // namespace
+
+const asl::Block& block_of(const asl::State& state, std::size_t index) {
+    if (const auto* parallel = std::get_if<asl::ParallelFields>(&state.fields))
+        return *parallel->branches.at(index);
+    return *std::get<asl::MapFields>(state.fields).processor;
+}
+
+// False when the frame's names mean nothing in the flow.
+bool Runner::resolve() {
+    if (!frame_.started || frame_.index.flow == &flow_) return true;
+    const auto empty_index = [this] {
+        frame_.index.clear();
+        for_each_branch(frame_.top, [](BranchFrame& branch) { branch.filed = Filed{}; });
+    };
+    empty_index();
+    if (!resolve(frame_.top, flow_.top, nullptr)) {
+        empty_index();
+        return false;
+    }
+    frame_.index.flow = &flow_;
+    return true;
+}
+
+bool Runner::resolve(BranchFrame& branch, const asl::Block& block, BranchFrame* parent) {
+    branch.parent = parent;
+    branch.level = parent == nullptr ? 0 : parent->level + 1;
+    branch.block = &block;
+    branch.definition = block.find(branch.state);
+    if (!fits(branch)) return false;
+    const bool of_map = parent != nullptr && parent->definition->type() == asl::StateType::Map;
+    if (branch.item.has_value() != of_map) return false;
+    branch.retries.resize(branch.definition->retry.size(), 0);
+    if (branch.fork) {
+        for (auto& [index, child] : branch.fork->children) {
+            child.index = index;
+            if (!resolve(child, block_of(*branch.definition, index), &branch)) return false;
+        }
+    }
+    frame_.index.file(branch);
+    return true;
+}
+
+}  // namespace flowctl::machine
