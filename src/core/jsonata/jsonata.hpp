@@ -7,7 +7,7 @@
 // compile() and evaluate() end in a value, an Error or BudgetExceeded; the stack they use is bounded by the
 // depth of the budget.
 //
-// Called by src/core/asl and src/core/machine.
+// Called by src/pg (eval_jsonata), test/conformance and test/bench.
 #pragma once
 
 #include <cstdint>
