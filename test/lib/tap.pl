@@ -32,7 +32,8 @@ sub finish
 {
 	my ($about, $exit) = @_;
 	open my $log, '+<', $about->{log} or die "$about->{log}: $!";
-	my $parser = TAP::Parser->new({ tap => join('', <$log>) });
+	# A file may die before it says anything.
+	my $parser = TAP::Parser->new({ tap => join('', <$log>) || "# no output\n" });
 	$parser->run;
 	my $bad = $parser->failed + ($parser->parse_errors || ($exit && !$parser->failed) ? 1 : 0);
 	$passed += $parser->passed;
