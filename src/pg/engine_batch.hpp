@@ -13,8 +13,20 @@
 #include <vector>
 
 #include "pg/engine.hpp"
+#include "pg/guc.hpp"
 
 namespace flowctl::pg {
+
+constexpr std::size_t kMaxInLineLive = 1'000;  // runs in memory whose call waits for room; more are parked
+
+inline machine::Instant now_micros() {
+    return to_unix_micros(GetCurrentTimestamp());
+}
+
+// Runs that are due within it are held in memory; sweeps, which load the others, come more often.
+inline std::int64_t horizon_micros() {
+    return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000;
+}
 
 struct Engine::Batch {
     // A run that this turn advances, on a copy of its frame.

@@ -1,0 +1,160 @@
+// Turns of the engine: what a turn changed goes into the tables; after the commit memory follows and effects
+// leave. See engine.hpp.
+#include "core/json.hpp"
+#include "pg/engine_batch.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+const char* status_text(machine::Status status) {
+    switch (status) {
+        case machine::Status::Succeeded:
+            return "SUCCEEDED";
+        case machine::Status::Failed:
+            return "FAILED";
+        case machine::Status::TimedOut:
+            return "TIMED_OUT";
+        case machine::Status::Aborted:
+            return "ABORTED";
+        default:
+            return "RUNNING";
+    }
+}
+
+const char* phase_text(machine::Phase phase) {
+    switch (phase) {
+        case machine::Phase::Waiting:
+            return "WAITING";
+        case machine::Phase::Retrying:
+            return "RETRYING";
+        default:
+            return "RUNNING";
+    }
+}
+
+}  // namespace
+
+void Engine::write(Spi& spi, Batch& batch) {
+    std::vector<store::FrameRow> frames;
+    std::vector<Uuid> frames_gone, forget_payloads;
+    std::vector<store::RunEnd> ends;
+    for (auto& [id, working] : batch.working) {
+        if (!working.changed) continue;
+        const LiveRun& run = *working.run;
+        if (!working.ended()) {
+            if (!run.express)
+                frames.push_back({id, phase_text(working.phase), working.current_state, working.next_due,
+                                  json::dump(working.frame.save())});
+            continue;
+        }
+        batch.ended.push_back(id);
+        if (working.begun) frames_gone.push_back(id);
+        store::RunEnd& end = ends.emplace_back();
+        end.run_id = id;
+        end.status = status_text(working.outcome.status);
+        end.error = working.outcome.error;
+        end.cause = working.outcome.cause;
+        end.ended_at = now_micros();
+        const KeepData keep = run.version->keep_data;
+        const bool keeps = keep == KeepData::All ||
+                           (keep == KeepData::Error && working.outcome.status != machine::Status::Succeeded);
+        if (!keeps) {
+            forget_payloads.push_back(id);
+        } else if (working.outcome.output_ref && !(run.express && *working.outcome.output_ref != 0)) {
+            end.output_ref = static_cast<std::int32_t>(*working.outcome.output_ref);
+        } else if (working.outcome.output) {
+            end.output = json::dump(*working.outcome.output);
+        }
+    }
+    store::append_history(spi, batch.history);
+    store::append_outcomes(spi, batch.outcomes);
+    std::vector<store::CallIntent> intents;
+    for (const http_task::Prepared& call : batch.calls)
+        intents.push_back(call.intent);
+    store::append_calls(spi, intents);
+    store::save_frames(spi, frames);
+    store::delete_frames(spi, frames_gone);
+    store::end_runs(spi, ends);
+    store::forget_payloads(spi, forget_payloads);
+    store::delete_controls(spi, batch.controls_done);
+    if (batch.with_revocations) {
+        store::append_revocations(spi, revocations_);
+        batch.revocations_written = revocations_.size();
+    }
+}
+
+// After the commit: memory follows the tables, and the effects leave.
+void Engine::carry_out(Batch& batch) {
+    revocations_.erase(revocations_.begin(),
+                       revocations_.begin() + static_cast<std::ptrdiff_t>(batch.revocations_written));
+    for (auto item = batch.left_over.rbegin(); item != batch.left_over.rend(); ++item) {
+        if (!item->event) fresh_known_.insert(item->run);
+        if (item->event)
+            queue_.push_front(std::move(*item));
+        else
+            fresh_.push_front(item->run);
+    }
+    for (auto& [id, working] : batch.working) {
+        if (working.loaded) {
+            if (!working.entered) continue;  // left over
+            live_.add(std::move(working.loaded));
+        }
+        working.run->frame = std::move(working.frame);
+        if (!working.ended()) live_.set_due(*working.run, working.next_due);
+    }
+    // A run keeps its call until the answer is written, so that it is not parked meanwhile.
+    for (const store::CallOutcome& outcome : batch.outcomes)
+        if (LiveRun* run = live_.find(outcome.run_id)) run->calls.erase(outcome.call_id);
+    for (const auto& [run_id, call_id] : batch.dropped_calls) {
+        LiveRun* run = live_.find(run_id);
+        if (run == nullptr) continue;
+        if (const auto call = run->calls.find(call_id); call != run->calls.end()) {
+            client_.cancel(call->second);
+            forget_request(call->second);
+            run->calls.erase(call);
+        }
+    }
+    for (http_task::Prepared& call : batch.calls) {
+        LiveRun* run = live_.find(call.pending.run_id);
+        if (run == nullptr) continue;
+        const std::uint64_t request_id = next_request_++;
+        call.request.id = request_id;
+        run->calls[call.pending.call_id] = request_id;
+        run->in_line = false;
+        lanes_.begin(call.pending.lane);
+        pending_.emplace(request_id, std::move(call.pending));
+        client_.start(std::move(call.request));
+    }
+    for (const auto& [lane, run_id] : batch.in_line) {
+        LiveRun* run = live_.find(run_id);
+        if (run == nullptr) continue;
+        run->in_line = true;
+        lanes_.wait(lane, run_id);
+    }
+    for (const Uuid& id : batch.ended) {
+        if (LiveRun* run = live_.find(id)) {
+            for (const auto& [call_id, request_id] : run->calls) {
+                client_.cancel(request_id);
+                forget_request(request_id);
+            }
+            live_.remove(id);
+        }
+        client_.end_run(to_string(id));
+    }
+    if (!batch.ended.empty()) shmem::runs_ended(MyDatabaseId);
+    park(batch);
+}
+
+// Runs that nothing is expected of soon leave memory; an EXPRESS run has no stored frame to come back from.
+void Engine::park(const Batch& batch) {
+    const machine::Instant horizon = now_micros() + horizon_micros();
+    for (const auto& [id, working] : batch.working) {
+        LiveRun* run = live_.find(id);
+        if (run == nullptr || run->express || !run->calls.empty()) continue;
+        if (run->in_line && lanes_.waiting() <= kMaxInLineLive) continue;
+        if (!run->due || *run->due > horizon) live_.remove(id);
+    }
+}
+
+}  // namespace flowctl::pg
