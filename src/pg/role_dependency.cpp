@@ -211,8 +211,13 @@ void record_missing() {
             for (std::size_t i = 0; i < rows.size(); i++)
                 roles.push_back(rows.oid(i, 0));
         }
-        for (const Oid role : roles)
-            if (!is_pinned(role) && !find_entries(column, role, false)) add(column, role);
+        for (const Oid role : roles) {
+            if (is_pinned(role) || find_entries(column, role, false)) continue;
+            // Whoever took the entry away since the rows were read has taken the last row away, too.
+            guarded([&] { LockSharedObject(AuthIdRelationId, role, 0, ShareLock); });
+            Spi spi;
+            if (has_rows(spi, place, role)) add(column, role);
+        }
     }
 }
 
