@@ -86,10 +86,6 @@ void raise(const Failure& failure) {
 
 }  // namespace bridge_detail
 
-char* to_cstring(std::string_view text) {
-    return guarded([&] { return pnstrdup(text.data(), text.size()); });
-}
-
 Datum to_text(std::string_view text) {
     return guarded([&] {
         return PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));

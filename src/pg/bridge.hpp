@@ -114,8 +114,7 @@ auto entry(Body&& body) -> std::invoke_result_t<Body> {
     bridge_detail::raise(failure);
 }
 
-// Copies text into the current memory context, for the server to keep. Raises PgError when out of memory.
-char* to_cstring(std::string_view text);
+// Text copied into the current memory context, for the server to keep. Raises PgError when out of memory.
 Datum to_text(std::string_view text);
 // The text of a (possibly toasted) text, json or varchar datum.
 std::string from_text(Datum text);

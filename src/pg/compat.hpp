@@ -17,14 +17,6 @@ inline AclResult server_aclcheck(Oid server, Oid role, AclMode mode) {
 #endif
 }
 
-inline AclResult function_aclcheck(Oid function, Oid role, AclMode mode) {
-#if PG_VERSION_NUM >= 160000
-    return object_aclcheck(ProcedureRelationId, function, role, mode);
-#else
-    return pg_proc_aclcheck(function, role, mode);
-#endif
-}
-
 inline bool owns_database(Oid database, Oid role) {
 #if PG_VERSION_NUM >= 160000
     return object_ownercheck(DatabaseRelationId, database, role);

@@ -72,7 +72,7 @@ class Engine {
     void collect_revocations();
     void collect_timers();
     std::vector<Item> take_items();
-    // In engine_failures.cpp.
+    // When a turn fails: engine_failures.cpp.
     struct Failure {
         std::string reason;
         int sqlstate;

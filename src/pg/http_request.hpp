@@ -4,7 +4,7 @@
 // may go; and the row, whose data fills it. A path cannot leave the endpoint's url, a header cannot carry a
 // credential or break the request, and what AWS's HTTP Task forbids is forbidden.
 //
-// Pure but for its file's place; called by http_task.
+// Uses no PostgreSQL and needs no transaction; called by http_task.
 #pragma once
 
 #include <string>

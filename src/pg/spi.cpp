@@ -40,10 +40,6 @@ Params& Params::boolean(bool value) {
     add(BoolGetDatum(value));
     return *this;
 }
-Params& Params::int2(std::int16_t value) {
-    add(Int16GetDatum(value));
-    return *this;
-}
 Params& Params::int4(std::int32_t value) {
     add(Int32GetDatum(value));
     return *this;

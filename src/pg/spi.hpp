@@ -44,7 +44,6 @@ class Params {
   public:
     Params& null();
     Params& boolean(bool value);
-    Params& int2(std::int16_t value);
     Params& int4(std::int32_t value);
     Params& int8(std::int64_t value);
     Params& oid(Oid value);
@@ -83,7 +82,6 @@ class Statement {
         for (Oid type : types)
             types_[i++] = type;
     }
-    const char* sql() const { return sql_; }
 
   private:
     friend class Spi;

@@ -5,7 +5,7 @@
 CREATE SCHEMA flowctl;
 
 -- The tables of the engine. Nobody but the extension's owner reads or writes them directly: users have the functions
--- (40_functions.sql) and the views (60_views.sql). Payloads are JSON text, converted to jsonb by the views only.
+-- (40_flows.sql, 45_eval.sql, 50_runs.sql) and the views (60_views.sql). Payloads are JSON text, converted to jsonb by the views only.
 
 CREATE TABLE flowctl.flow (
     flow_id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
