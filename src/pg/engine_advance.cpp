@@ -66,7 +66,14 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
                 batch.drop_call(run.id, cancel->id);
                 continue;
             }
-            call(spi, run, std::move(std::get<machine::Call>(effect)), events, batch);
+            if (auto* start = std::get_if<machine::StartMapRun>(&effect)) {
+                events.push_back(machine::MapRunEnded{start->id, machine::MapRunEnded::Outcome::Failed,
+                                                      json::Value(), "States.Runtime",
+                                                      "this version does not run distributed maps yet"});
+                continue;
+            }
+            if (auto* made = std::get_if<machine::Call>(&effect))
+                call(spi, run, std::move(*made), events, batch);
         }
         working.outcome = std::move(step.outcome);
         working.phase = step.phase;

@@ -102,8 +102,8 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
         for (machine::Effect& effect : step.effects) {
             if (auto* call = std::get_if<machine::Call>(&effect)) {
                 calls.push_back(std::move(*call));
-            } else {
-                const std::int64_t id = std::get<machine::CancelCall>(effect).id;
+            } else if (const auto* cancelled = std::get_if<machine::CancelCall>(&effect)) {
+                const std::int64_t id = cancelled->id;
                 std::erase_if(calls, [id](const machine::Call& made) { return made.id == id; });
             }
         }

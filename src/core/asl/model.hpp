@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/asl/data_resource.hpp"
 #include "core/asl/resource.hpp"
 #include "core/asl/timestamp.hpp"
 #include "core/json.hpp"
@@ -166,10 +167,60 @@ struct Percentage {
     std::optional<path::Expression> path;
 };
 
+// What a reader finds where it looks, and how it is taken apart into items.
+enum class InputType { None, Csv, Json, Jsonl, Parquet, Manifest };
+
+struct ReaderConfig {
+    InputType input_type = InputType::None;  // None: the resource says (rows of a query, objects of a bucket)
+    bool load_and_flatten = false;           // Transformation: the items are those within each listed object
+    std::string manifest_type;               // ATHENA_DATA, S3_INVENTORY, or empty
+    char csv_delimiter = ',';
+    std::optional<std::vector<std::string>> csv_headers;  // absent: the first row has them
+    std::string items_pointer;  // JSON Pointer to the array; empty: the whole document
+    Count max_items;            // 0: all
+};
+
+struct ItemReader {
+    DataResource resource;
+    std::optional<path::Template> arguments;  // Parameters or Arguments
+    ReaderConfig config;
+};
+
+struct ItemBatcher {
+    Count max_items;  // at least one of the two is given
+    Count max_bytes;
+    std::optional<path::Template> batch_input;
+};
+
+struct ResultWriter {
+    // What a result is: all that is known of the child run, its output, or the items of its output if that
+    // is an array.
+    enum class Transformation { None, Compact, Flatten };
+    enum class OutputType { Json, Jsonl };
+    std::optional<DataResource> resource;  // absent: the results are the state's own
+    std::optional<path::Template> arguments;
+    Transformation transformation = Transformation::None;
+    OutputType output_type = OutputType::Json;
+};
+
+struct Flow;
+
+// What a Map has whose ProcessorConfig says DISTRIBUTED: its items become runs of their own, each of which
+// runs `flow`, whose top level is the Map's processor.
+struct Distribution {
+    std::shared_ptr<const Flow> flow;
+    bool express = false;  // ExecutionType of the children
+    std::string label;  // part of the names of the map run and its children; made from the state's if absent
+    std::optional<ItemReader> reader;
+    std::optional<ItemBatcher> batcher;
+    std::optional<ResultWriter> writer;
+};
+
 struct MapFields {
     std::shared_ptr<const Block> processor;
-    std::optional<path::Expression> items_path;   // absent: the effective input itself
-    std::optional<path::Template> item_selector;  // also Parameters, its old name
+    std::shared_ptr<const Distribution> distributed;  // null: inline
+    std::optional<path::Expression> items_path;       // absent: the effective input itself
+    std::optional<path::Template> item_selector;      // also Parameters, its old name
     Count max_concurrency;
     Count tolerated_failure_count;
     Percentage tolerated_failure_percentage;
@@ -215,6 +266,9 @@ struct Flow {
     QueryLanguage language = QueryLanguage::JsonPath;
     std::optional<std::int64_t> timeout_seconds;
     Block top;
+    // What the children of each distributed Map run, however deep it is nested, by the Map's name: no two
+    // states of a definition have the same. Children of children are found in either flow.
+    std::map<std::string, std::shared_ptr<const Flow>, std::less<>> processors;
 };
 
 }  // namespace flowctl::asl

@@ -98,6 +98,10 @@ void Runner::time_passed() {
 }
 
 void Runner::answer(const Event& event) {
+    if (std::holds_alternative<MapRunEnded>(event)) {
+        step_.accepted = false;
+        return;
+    }
     const auto* succeeded = std::get_if<TaskSucceeded>(&event);
     const auto* failed = std::get_if<TaskFailed>(&event);
     const auto* heartbeat = std::get_if<Heartbeat>(&event);

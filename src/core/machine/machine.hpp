@@ -21,6 +21,7 @@
 
 #include "core/asl/model.hpp"
 #include "core/json.hpp"
+#include "core/machine/map_run_plan.hpp"
 
 namespace flowctl::machine {
 
@@ -77,6 +78,16 @@ struct TaskFailed {
 struct Heartbeat {
     std::int64_t call = 0;
 };
+// The map run that this run waits for is over. `map_run` is StartMapRun::id; what is not waited for is
+// dropped.
+struct MapRunEnded {
+    enum class Outcome { Succeeded, Failed, Aborted };
+    std::int64_t map_run = 0;
+    Outcome outcome = Outcome::Succeeded;
+    json::Value output;  // Succeeded: the state's result
+    std::string error;   // Failed: States.ExceedToleratedFailureThreshold, States.ItemReaderFailed, ...
+    std::string cause;
+};
 // Time has passed: everything in the frame that is due at Now::at fires.
 struct TimerFired {};
 // The run is to end (flowctl.stop): ABORTED.
@@ -94,8 +105,8 @@ struct EngineFailed {
 // history.
 struct Resumed {};
 
-using Event =
-    std::variant<Started, TaskSucceeded, TaskFailed, Heartbeat, TimerFired, Stopped, EngineFailed, Resumed>;
+using Event = std::variant<Started, TaskSucceeded, TaskFailed, Heartbeat, MapRunEnded, TimerFired, Stopped,
+                           EngineFailed, Resumed>;
 
 // ---------------------------------------------------------------------------------------------- effects
 
@@ -116,7 +127,21 @@ struct Call {
 struct CancelCall {
     std::int64_t id = 0;
 };
-using Effect = std::variant<Call, CancelCall>;
+// Begin a map run, and answer with MapRunEnded when it is over. It is to be stored with this step, for it is
+// given once: after Resumed comes AwaitMapRun.
+struct StartMapRun {
+    std::int64_t id = 0;  // unique in the run and increasing; the event id of its MapRunStarted
+    MapRunPlan plan;
+};
+// The run still waits for this map run, which has been stored: if it is over, say so (again).
+struct AwaitMapRun {
+    std::int64_t id = 0;
+};
+// Nobody waits for this map run any more: stop its children, begin none, ignore its end.
+struct CancelMapRun {
+    std::int64_t id = 0;
+};
+using Effect = std::variant<Call, CancelCall, StartMapRun, AwaitMapRun, CancelMapRun>;
 
 // ---------------------------------------------------------------------------------------------- history
 

@@ -57,8 +57,8 @@ class TestRun {
             if (const auto* call = std::get_if<machine::Call>(&effect)) {
                 call_ = *call;
                 calls.push_back(*call);
-            } else {
-                const std::int64_t id = std::get<machine::CancelCall>(effect).id;
+            } else if (const auto* dropped = std::get_if<machine::CancelCall>(&effect)) {
+                const std::int64_t id = dropped->id;
                 cancelled.push_back(id);
                 std::erase_if(calls, [id](const machine::Call& made) { return made.id == id; });
             }

@@ -1,0 +1,30 @@
+// The `Resource` of an ItemReader or a ResultWriter, taken apart: where the items of a distributed Map come
+// from, and where its results go. Parsed once by asl/distribution; carried out by src/pg.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/result.hpp"
+
+namespace flowctl::asl {
+
+struct DataResource {
+    enum class Kind {
+        SqlQuery,       // flowctl:sql:query: the rows of a SELECT; a reader
+        SqlTable,       // flowctl:sql:table: the rows of a table, or a table that gets them
+        Http,           // flowctl:http:<server>: GET a document, or POST one
+        S3GetObject,    // arn:aws:states:::s3:getObject; a reader
+        S3ListObjects,  // arn:aws:states:::s3:listObjectsV2; a reader
+        S3PutObject,    // arn:aws:states:::s3:putObject; a writer
+    };
+    Kind kind = Kind::SqlQuery;
+    std::string name;  // of Http: the server; of S3: the ARN, which a server's option `arn` covers
+    std::string text;  // the Resource as written
+
+    // Error: a message for the author.
+    static Result<DataResource, std::string> parse_reader(std::string_view text);
+    static Result<DataResource, std::string> parse_writer(std::string_view text);
+};
+
+}  // namespace flowctl::asl

@@ -1,0 +1,71 @@
+// MapRunPlan: what a map run does, said once and for all when its Map state begins.
+//
+// A map run outlives the memory of the run that began it and goes on for as long as its children do, so its
+// plan holds everything that it needs: what the Map's fields gave when they were evaluated, and what its
+// ItemSelector will see. Only the selector itself stays in the definition, which the run keeps a version of.
+// The plan is JSON when it is stored; a later version reads it with absent members at their defaults.
+//
+// Made by machine (StartMapRun), kept by src/pg, carried out by core/map_run.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/asl/model.hpp"
+#include "core/json.hpp"
+#include "core/result.hpp"
+
+namespace flowctl::machine {
+
+struct MapRunPlan {
+    struct Reader {
+        asl::DataResource resource;
+        json::Value arguments;  // Parameters or Arguments, evaluated; null if there are none
+        asl::ReaderConfig config;
+        std::int64_t max_items = 0;  // 0: all
+    };
+    struct Batcher {
+        std::int64_t max_items = 0;  // 0: any number
+        std::int64_t max_bytes = 0;
+        json::Value input;  // BatchInput; null if there is none
+    };
+    struct Writer {
+        asl::DataResource resource;
+        json::Value arguments;
+    };
+
+    // The Map. asl::Flow::processors knows by its name what the children run.
+    std::string state;
+    std::string path;  // as Call::path
+    int visit = 0;
+    int attempt = 0;
+    std::int64_t entered_event = 0;  // of the visit, for texts of errors
+
+    std::string arn;  // arn:flowctl:<db>:mapRun:<flow>/<label>:<uuid>
+    std::string label;
+    std::string uuid;
+    bool express = false;              // ExecutionType of the children
+    std::int64_t max_concurrency = 0;  // 0: as many as the engine allows
+    std::optional<std::int64_t> tolerated_count;
+    std::optional<double> tolerated_percentage;
+    json::Value items;  // an array, or an object; null when `reader` says where they are
+    std::optional<Reader> reader;
+    std::optional<Batcher> batcher;
+    std::optional<Writer> writer;  // absent: the results become the state's result
+    asl::ResultWriter::Transformation transformation = asl::ResultWriter::Transformation::Compact;
+    asl::ResultWriter::OutputType output_type = asl::ResultWriter::OutputType::Json;
+    bool keeps_outputs = true;  // false: nobody will see the state's result
+
+    // What ItemSelector sees: the state's effective input, the Context Object without Map.Item, variables.
+    json::Value input;
+    json::Value context;
+    json::Value variables;
+
+    json::Value save() const;
+    // Fails with a reason when the JSON is not a plan that this version knows.
+    static Result<MapRunPlan, std::string> load(const json::Value& saved);
+};
+
+}  // namespace flowctl::machine

@@ -1,0 +1,47 @@
+// Results of a map run: what is kept of each child, and the files and outputs that are made of it, in AWS's
+// shapes. See ResultWriter in docs/map-runs.md.
+//
+// Called by map_run (the state's own result) and src/pg (writers).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/map_run/map_run.hpp"
+
+namespace flowctl::map_run {
+
+// {ExecutionArn, Input, InputDetails, Name, Output or Error and Cause, StartDate, Status, StopDate, ...}
+json::Value description_of(const ChildEnd& end);
+
+// The results of one child, as `transformation` says: its description, its output, or the items of its
+// output. A child that did not succeed gives its description, whatever the transformation.
+std::vector<json::Value> results_of(const ChildEnd& end, asl::ResultWriter::Transformation transformation);
+
+// The text of a file of results, made piece by piece.
+class ResultText {
+  public:
+    explicit ResultText(asl::ResultWriter::OutputType type) : type_(type) {}
+    void append(const json::Value& result, std::string& out);
+    void finish(std::string& out);
+
+  private:
+    asl::ResultWriter::OutputType type_;
+    bool any_ = false;
+};
+
+// A file that has been written for a writer.
+struct ResultFile {
+    std::string key;
+    std::int64_t size = 0;
+    machine::Status status = machine::Status::Succeeded;  // of the children in it; Running: those never begun
+};
+
+// The manifest.json of AWS's writer.
+json::Value manifest_of(const machine::MapRunPlan& plan, const std::string& bucket,
+                        const std::vector<ResultFile>& files);
+
+// The state's result when a writer has the results: {MapRunArn, ResultWriterDetails: details}.
+json::Value writer_output(const machine::MapRunPlan& plan, json::Value details);
+
+}  // namespace flowctl::map_run
