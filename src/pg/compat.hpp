@@ -70,6 +70,15 @@ inline WaitEventSet* create_wait_event_set(int events) {
 #endif
 }
 
+// 16 added a parameter: whether only summarizing indexes (BRIN) are meant.
+inline List* insert_index_entries(ResultRelInfo* relation, TupleTableSlot* slot, EState* state) {
+#if PG_VERSION_NUM >= 160000
+    return ExecInsertIndexTuples(relation, slot, state, false, false, nullptr, NIL, false);
+#else
+    return ExecInsertIndexTuples(relation, slot, state, false, false, nullptr, NIL);
+#endif
+}
+
 // SYSTEM_USER came with 16. Null where the session has none.
 inline const char* system_user() {
 #if PG_VERSION_NUM >= 160000

@@ -46,13 +46,13 @@ bool storage_works() {
         store::HistoryRow event{kNobody, {}};
         event.event.id = 1;
         event.event.type = "ExecutionStarted";
-        store::append_history(spi, {event});
+        store::append_history({event});
         store::CallIntent call;
         call.run_id = kNobody;
-        store::append_calls(spi, {call});
+        store::append_calls({call});
         store::CallOutcome outcome;
         outcome.run_id = kNobody;
-        store::append_outcomes(spi, {outcome});
+        store::append_outcomes({outcome});
         store::save_frames(spi, {{kNobody, "RUNNING", "", std::nullopt, "{}"}});
         store::delete_frames(spi, {kNobody});
         store::end_runs(spi, {{kNobody, "FAILED", {}, {}, {}, {}, 0}});

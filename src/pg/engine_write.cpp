@@ -67,12 +67,12 @@ void Engine::write(Spi& spi, Batch& batch) {
             end.output = json::dump(*working.outcome.output);
         }
     }
-    store::append_history(spi, batch.history);
-    store::append_outcomes(spi, batch.outcomes);
+    store::append_history(batch.history);
+    store::append_outcomes(batch.outcomes);
     std::vector<store::CallIntent> intents;
     for (const http_task::Prepared& call : batch.calls)
         intents.push_back(call.intent);
-    store::append_calls(spi, intents);
+    store::append_calls(intents);
     store::save_frames(spi, frames);
     store::delete_frames(spi, frames_gone);
     store::end_runs(spi, ends);

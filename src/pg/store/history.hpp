@@ -1,6 +1,6 @@
 // The store of history: transitions, the intents and outcomes of calls, and revocations. Append-only.
 //
-// Everything of one turn goes in by one statement a table. Every function runs inside the caller's
+// Everything of one turn goes into a table at once. Every function runs inside the caller's
 // transaction and raises PgError. Called by engine.
 #pragma once
 
@@ -18,7 +18,7 @@ struct HistoryRow {
     Uuid run_id{};
     machine::HistoryEvent event;
 };
-void append_history(Spi& spi, const std::vector<HistoryRow>& rows);
+void append_history(const std::vector<HistoryRow>& rows);
 
 struct CallIntent {
     Uuid run_id{};
@@ -32,7 +32,7 @@ struct CallIntent {
     std::optional<std::string> idempotency_key, request_hash;
     std::int64_t started_at = 0;
 };
-void append_calls(Spi& spi, const std::vector<CallIntent>& calls);
+void append_calls(const std::vector<CallIntent>& calls);
 // The number for the next sending of a call: 1, or one more than the last one recorded.
 std::int32_t next_sending(Spi& spi, const Uuid& run_id, std::int32_t call_id);
 
@@ -49,7 +49,7 @@ struct CallOutcome {
     std::int64_t request_bytes = 0, response_bytes = 0;
     std::optional<std::string> response_hash;
 };
-void append_outcomes(Spi& spi, const std::vector<CallOutcome>& outcomes);
+void append_outcomes(const std::vector<CallOutcome>& outcomes);
 
 struct RevocationRow {
     Uuid run_id{};

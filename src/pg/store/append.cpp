@@ -1,0 +1,201 @@
+// Rows straight to the heap. See append.hpp.
+//
+// Everything below write() runs inside guarded(): no object with a destructor lives there, and what is
+// allocated goes with a memory context of the call.
+#include "pg/store/append.hpp"
+
+extern "C" {
+#include "access/heapam.h"
+#include "catalog/partition.h"
+#include "executor/executor.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
+#include "utils/partcache.h"
+}
+
+namespace flowctl::pg::store {
+
+namespace {
+
+// Rows of one call of the heap: enough to fill pages, few enough to be held.
+constexpr int kMaxRows = 500;
+constexpr std::size_t kMaxBytes = 1024 * 1024;
+
+Oid table_oid(const char* name) {
+    const Oid schema = get_namespace_oid("flowctl", false);
+    const Oid table = get_relname_relid(name, schema);
+    if (!OidIsValid(table))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table flowctl.%s does not exist", name),
+                        errhint("Install the extension again, or update it.")));
+    return table;
+}
+
+}  // namespace
+
+Datum Append::datum_of(const Field& field) {
+    switch (field.kind) {
+        case Kind::Null:
+            return 0;
+        case Kind::Uuid:
+            return PointerGetDatum(field.bytes);
+        case Kind::Int4:
+            return Int32GetDatum(static_cast<std::int32_t>(field.number));
+        case Kind::Int8:
+            return Int64GetDatum(field.number);
+        case Kind::Timestamp:
+            return TimestampTzGetDatum(to_timestamp(field.number));
+        case Kind::Interval: {
+            auto* interval = static_cast<Interval*>(palloc0(sizeof(Interval)));
+            interval->time = field.number;
+            return IntervalPGetDatum(interval);
+        }
+        case Kind::Text:
+            return PointerGetDatum(cstring_to_text_with_len(field.bytes, static_cast<int>(field.size)));
+    }
+    return 0;
+}
+
+// A table that rows go into: a leaf, or the table itself.
+class Append::Leaf {
+  public:
+    static Leaf* open(Oid table, const char* const* columns, std::size_t count) {
+        auto* leaf = static_cast<Leaf*>(palloc0(sizeof(Leaf)));
+        leaf->oid_ = table;
+        leaf->relation_ = table_open(table, RowExclusiveLock);
+        leaf->state_ = CreateExecutorState();
+        leaf->info_ = makeNode(ResultRelInfo);
+        InitResultRelInfo(leaf->info_, leaf->relation_, 0, nullptr, 0);
+        ExecOpenIndices(leaf->info_, false);
+        leaf->rows_ = AllocSetContextCreate(CurrentMemoryContext, "flowctl rows", ALLOCSET_DEFAULT_SIZES);
+        TupleDesc shape = RelationGetDescr(leaf->relation_);
+        leaf->attributes_ = static_cast<int*>(palloc(sizeof(int) * count));
+        leaf->columns_ = static_cast<int>(count);
+        for (std::size_t i = 0; i < count; i++) {
+            const AttrNumber number = attribute_of(shape, columns[i]);
+            if (number == InvalidAttrNumber)
+                ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                                errmsg("column \"%s\" of relation \"%s\" does not exist", columns[i],
+                                       RelationGetRelationName(leaf->relation_)),
+                                errhint("Run ALTER EXTENSION pg_flowctl UPDATE.")));
+            leaf->attributes_[i] = number - 1;
+        }
+        return leaf;
+    }
+
+    Oid oid() const { return oid_; }
+
+    void add(const Field* row) {
+        if (used_ == made_)
+            slots_[made_++] = MakeSingleTupleTableSlot(RelationGetDescr(relation_), &TTSOpsVirtual);
+        TupleTableSlot* slot = slots_[used_++];
+        ExecClearTuple(slot);
+        memset(slot->tts_isnull, true,
+               sizeof(bool) * static_cast<std::size_t>(slot->tts_tupleDescriptor->natts));
+        MemoryContext caller = MemoryContextSwitchTo(rows_);
+        for (int i = 0; i < columns_; i++) {
+            const int at = attributes_[i];
+            slot->tts_values[at] = datum_of(row[i]);
+            slot->tts_isnull[at] = row[i].kind == Kind::Null;
+            bytes_ += row[i].size;
+        }
+        MemoryContextSwitchTo(caller);
+        ExecStoreVirtualTuple(slot);
+        if (used_ == kMaxRows || bytes_ >= kMaxBytes) flush();
+    }
+
+    void flush() {
+        if (used_ == 0) return;
+        MemoryContext caller = MemoryContextSwitchTo(rows_);
+        heap_multi_insert(relation_, slots_, used_, GetCurrentCommandId(true), 0, nullptr);
+        for (int i = 0; i < used_; i++)
+            if (info_->ri_NumIndices > 0) {
+                list_free(insert_index_entries(info_, slots_[i], state_));
+                ResetPerTupleExprContext(state_);
+            }
+        MemoryContextSwitchTo(caller);
+        for (int i = 0; i < used_; i++)
+            ExecClearTuple(slots_[i]);
+        MemoryContextReset(rows_);
+        used_ = 0;
+        bytes_ = 0;
+    }
+
+    void close() {
+        flush();
+        for (int i = 0; i < made_; i++)
+            ExecDropSingleTupleTableSlot(slots_[i]);
+        ExecCloseIndices(info_);
+        FreeExecutorState(state_);
+        table_close(relation_, NoLock);
+        MemoryContextDelete(rows_);
+    }
+
+  private:
+    static AttrNumber attribute_of(TupleDesc shape, const char* column) {
+        for (int i = 0; i < shape->natts; i++) {
+            Form_pg_attribute attribute = TupleDescAttr(shape, i);
+            if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), column) == 0)
+                return attribute->attnum;
+        }
+        return InvalidAttrNumber;
+    }
+
+    Oid oid_;
+    Relation relation_;
+    EState* state_;
+    ResultRelInfo* info_;
+    MemoryContext rows_;
+    int* attributes_;
+    int columns_;
+    TupleTableSlot* slots_[kMaxRows];
+    int made_;
+    int used_;
+    std::size_t bytes_;
+};
+
+void Append::write_rows(Oid table) const {
+    const std::size_t count = columns_.size();
+    Relation root = table_open(table, RowExclusiveLock);
+    const bool partitioned = root->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+    PartitionKey key = partitioned ? RelationGetPartitionKey(root) : nullptr;
+    PartitionDesc leaves = partitioned ? RelationGetPartitionDesc(root, false) : nullptr;
+    Leaf* leaf = partitioned ? nullptr : Leaf::open(table, columns_.data(), count);
+    for (std::size_t at = 0; at + count <= fields_.size(); at += count) {
+        const Field* row = fields_.data() + at;
+        if (partitioned) {
+            Datum id = datum_of(row[0]);
+            bool equal = false;
+            const int bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
+                                                            leaves->boundinfo, 1, &id, &equal);
+            const int index = leaves->boundinfo->indexes[bound + 1];
+            if (index < 0)
+                ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
+                                errmsg("no partition of relation \"%s\" found for row",
+                                       RelationGetRelationName(root)),
+                                errhint("Attach a partition that reaches to MAXVALUE.")));
+            if (leaf == nullptr || leaf->oid() != leaves->oids[index]) {
+                if (leaf != nullptr) leaf->close();
+                leaf = Leaf::open(leaves->oids[index], columns_.data(), count);
+            }
+        }
+        leaf->add(row);
+    }
+    if (leaf != nullptr) leaf->close();
+    table_close(root, NoLock);
+}
+
+void Append::write() {
+    if (fields_.empty()) return;
+    guarded([this] {
+        MemoryContext rows =
+            AllocSetContextCreate(CurrentMemoryContext, "flowctl append", ALLOCSET_DEFAULT_SIZES);
+        MemoryContext caller = MemoryContextSwitchTo(rows);
+        write_rows(table_oid(table_));
+        MemoryContextSwitchTo(caller);
+        MemoryContextDelete(rows);
+        CommandCounterIncrement();
+    });
+    fields_.clear();
+}
+
+}  // namespace flowctl::pg::store
