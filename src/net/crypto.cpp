@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include <array>
@@ -31,6 +32,19 @@ std::string sha256(std::string_view bytes) {
         throw std::runtime_error("SHA-256 is not available");
     }
     return {reinterpret_cast<const char*>(digest.data()), length};
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+    unsigned length = 0;
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+             reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(),
+             &length) == nullptr) {
+        throw std::runtime_error("HMAC-SHA-256 is not available");
+    }
+    std::string out(reinterpret_cast<const char*>(digest.data()), length);
+    OPENSSL_cleanse(digest.data(), digest.size());
+    return out;
 }
 
 std::string random_id() {

@@ -1,4 +1,4 @@
-// The three primitives that identity code needs beside signatures: a digest, randomness, a wipe.
+// The primitives that identity code needs beside signatures: a digest, a keyed one, randomness, a wipe.
 //
 // Failures here mean that OpenSSL itself is broken (no provider, no entropy), so they throw.
 //
@@ -10,9 +10,10 @@
 
 namespace flowctl::net {
 
-std::string sha256(std::string_view bytes);  // 32 bytes
-std::string random_id();                     // 128 random bits as base64url, 22 characters
-double random_fraction();                    // uniform in [0, 1), for jitter
-void wipe(std::string& text) noexcept;       // overwrites the bytes, then empties the string
+std::string sha256(std::string_view bytes);                             // 32 bytes
+std::string hmac_sha256(std::string_view key, std::string_view bytes);  // 32 bytes (RFC 2104)
+std::string random_id();                // 128 random bits as base64url, 22 characters
+double random_fraction();               // uniform in [0, 1), for jitter
+void wipe(std::string& text) noexcept;  // overwrites the bytes, then empties the string
 
 }  // namespace flowctl::net
