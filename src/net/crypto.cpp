@@ -3,7 +3,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include <array>
@@ -34,17 +33,15 @@ std::string sha256(std::string_view bytes) {
     return {reinterpret_cast<const char*>(digest.data()), length};
 }
 
-std::string hmac_sha256(std::string_view key, std::string_view bytes) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-    unsigned length = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data(),
-             &length) == nullptr) {
-        throw std::runtime_error("HMAC-SHA-256 is not available");
+std::string hmac(const char* digest, std::string_view key, std::string_view bytes) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> code;
+    std::size_t length = 0;
+    if (EVP_Q_mac(nullptr, "HMAC", nullptr, digest, nullptr, key.data(), key.size(),
+                  reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), code.data(),
+                  code.size(), &length) == nullptr) {
+        throw std::runtime_error("HMAC is not available");
     }
-    std::string out(reinterpret_cast<const char*>(digest.data()), length);
-    OPENSSL_cleanse(digest.data(), digest.size());
-    return out;
+    return {reinterpret_cast<const char*>(code.data()), length};
 }
 
 std::string random_id() {

@@ -164,11 +164,11 @@ std::string signing_key(const AwsKeys& keys, const std::string& date, const AwsS
     secret.reserve(4 + keys.secret_access_key.reveal().size());
     secret += "AWS4";
     secret += keys.secret_access_key.reveal();
-    std::string key = hmac_sha256(secret, date);
+    std::string key = hmac("SHA256", secret, date);
     wipe(secret);
     for (const std::string_view part : {std::string_view(scope.region), std::string_view(scope.service),
                                         std::string_view("aws4_request")}) {
-        std::string next = hmac_sha256(key, part);
+        std::string next = hmac("SHA256", key, part);
         wipe(key);
         key = std::move(next);
     }
@@ -225,7 +225,7 @@ std::vector<Header> sign_aws_request(const SignedRequest& request, const AwsScop
                                 hex_encode(sha256(canonical));
     wipe(canonical);
     std::string key = signing_key(keys, date, scope);
-    const std::string signature = hex_encode(hmac_sha256(key, to_sign));
+    const std::string signature = hex_encode(hmac("SHA256", key, to_sign));
     wipe(key);
     added.emplace_back("Authorization", std::string(kAlgorithm) + " Credential=" + keys.access_key_id + '/' +
                                             credential_scope + ", SignedHeaders=" + signed_headers +
