@@ -71,7 +71,8 @@ Result<Resource, std::string> parse_flowctl(std::string_view rest, Resource reso
     using Kind = Resource::Kind;
     if (cut_prefix(rest, "http:")) {
         resource.kind = cut_suffix(rest, ":invoke") ? Kind::HttpInvoke : Kind::Http;
-        if (resource.sync) return refuse("A 'flowctl:http' resource cannot be used with '.sync'");
+        if (resource.sync && resource.kind == Kind::HttpInvoke)
+            return refuse("A 'flowctl:http:<server>:invoke' resource cannot be used with '.sync'");
         if (rest.find(':') != std::string_view::npos)
             return refuse(
                 "A 'flowctl:http' resource is 'flowctl:http:<server>' or 'flowctl:http:<server>:invoke'");

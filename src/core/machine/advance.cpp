@@ -70,7 +70,8 @@ void Runner::stop(const Stopped& event) {
 
 void Runner::resume() {
     for_each_branch(frame_.top, [this](BranchFrame& branch) {
-        if (branch.phase == VisitPhase::Calling) step_.effects.emplace_back(call_of(branch));
+        if (branch.phase == VisitPhase::Calling && !branch.call->follow_due)
+            step_.effects.emplace_back(call_of(branch));
     });
 }
 
@@ -88,9 +89,7 @@ void Runner::time_passed() {
             branch->due.reset();
             move(*branch, VisitEvent::Wake);
         } else {
-            const PendingCall& call = *branch->call;
-            const bool timeout = call.deadline && *call.deadline <= now_;
-            task_timed_out(*branch, timeout ? kTimeout : kHeartbeatTimeout);
+            call_due(*branch);
         }
         frame_.index.file(*branch);
     }
@@ -104,10 +103,12 @@ void Runner::answer(const Event& event) {
     }
     const auto* succeeded = std::get_if<TaskSucceeded>(&event);
     const auto* failed = std::get_if<TaskFailed>(&event);
+    const auto* continues = std::get_if<TaskContinues>(&event);
     const auto* heartbeat = std::get_if<Heartbeat>(&event);
-    const std::int64_t id = succeeded != nullptr ? succeeded->call
-                            : failed != nullptr  ? failed->call
-                                                 : heartbeat->call;
+    const std::int64_t id = succeeded != nullptr   ? succeeded->call
+                            : failed != nullptr    ? failed->call
+                            : continues != nullptr ? continues->call
+                                                   : heartbeat->call;
     BranchFrame& top = frame_.top;
     BranchFrame* branch = top.phase != VisitPhase::Calling ? frame_.index.calling(id)
                           : top.call->id == id             ? &top
@@ -121,6 +122,8 @@ void Runner::answer(const Event& event) {
         task_succeeded(*branch, succeeded->output);
     } else if (failed != nullptr) {
         task_failed(*branch, *failed);
+    } else if (continues != nullptr) {
+        task_continues(*branch, *continues);
     } else if (branch->call->heartbeat_due) {
         branch->call->heartbeat_due = now_ + branch->call->heartbeat_seconds * 1'000'000;
     }
@@ -220,7 +223,8 @@ Step Runner::finish() {
     std::optional<Instant> due = forked ? index.next_due() : due_of(top);
     if (runnable) due = now_;
     if (due && (!step_.next_due || *due < *step_.next_due)) step_.next_due = due;
-    const bool running = runnable || (forked ? index.any_calling() : top.phase == VisitPhase::Calling);
+    const bool calling = top.phase == VisitPhase::Calling && !top.call->follow_due;
+    const bool running = runnable || (forked ? index.any_calling() : calling);
     const bool retrying = forked ? index.any_retrying() : top.phase == VisitPhase::Retrying;
     step_.phase = running ? Phase::Running : retrying ? Phase::Retrying : Phase::Waiting;
     return std::move(step_);

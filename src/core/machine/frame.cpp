@@ -58,6 +58,8 @@ json::Value save_call(const PendingCall& call, const Payload& branch_input) {
     add_instant(out, "deadline", call.deadline);
     add_instant(out, "heartbeatDue", call.heartbeat_due);
     add_unless(out, "heartbeatSeconds", call.heartbeat_seconds, 0);
+    if (!call.follow.is_null()) out.add("follow", call.follow);
+    add_instant(out, "followDue", call.follow_due);
     return out.build();
 }
 
@@ -203,6 +205,8 @@ PendingCall load_call(const json::Value& saved, const Payload& branch_input, Loa
     call.deadline = loader.instant(saved, "deadline");
     call.heartbeat_due = loader.instant(saved, "heartbeatDue");
     call.heartbeat_seconds = loader.integer(saved, "heartbeatSeconds", 0, 0, kMaxCount);
+    if (const json::Value* follow = saved.find("follow")) call.follow = *follow;
+    call.follow_due = loader.instant(saved, "followDue");
     return call;
 }
 

@@ -54,6 +54,10 @@ struct PendingCall {
     std::optional<Instant> deadline;
     std::optional<Instant> heartbeat_due;
     std::int64_t heartbeat_seconds = 0;
+    // Work that goes on elsewhere (TaskContinues): what asking for it needs, and when to ask; none while an
+    // answer is waited for.
+    json::Value follow;
+    std::optional<Instant> follow_due;
 };
 
 struct Fork;

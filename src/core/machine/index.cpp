@@ -79,6 +79,7 @@ std::optional<Instant> due_of(const BranchFrame& branch) {
     std::optional<Instant> due = branch.call->deadline;
     if (branch.call->heartbeat_due && (!due || *branch.call->heartbeat_due < *due))
         due = branch.call->heartbeat_due;
+    if (branch.call->follow_due && (!due || *branch.call->follow_due < *due)) due = branch.call->follow_due;
     return due;
 }
 

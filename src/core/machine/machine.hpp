@@ -73,6 +73,15 @@ struct TaskFailed {
     bool not_started = false;  // it failed before it was begun: recorded as TaskStartFailed, not TaskFailed
     std::optional<Instant> retry_not_before = std::nullopt;  // the endpoint's Retry-After
 };
+// The work of an attempt with .sync goes on where it was begun: ask for it again at `next_at`. `follow` is
+// what asking needs to know; it comes back in Call::follow. The first such answer is recorded as
+// TaskSubmitted.
+struct TaskContinues {
+    std::int64_t call = 0;
+    Instant next_at = 0;
+    json::Value follow;  // not null
+    json::Value output;  // of the answer that says so
+};
 // The worker of a waitForTaskToken or activity attempt says that it is alive: its HeartbeatSeconds begin
 // again.
 struct Heartbeat {
@@ -105,8 +114,8 @@ struct EngineFailed {
 // history.
 struct Resumed {};
 
-using Event = std::variant<Started, TaskSucceeded, TaskFailed, Heartbeat, MapRunEnded, TimerFired, Stopped,
-                           EngineFailed, Resumed>;
+using Event = std::variant<Started, TaskSucceeded, TaskFailed, TaskContinues, Heartbeat, MapRunEnded,
+                           TimerFired, Stopped, EngineFailed, Resumed>;
 
 // ---------------------------------------------------------------------------------------------- effects
 
@@ -122,6 +131,7 @@ struct Call {
     int attempt = 0;                  // from 1, over retries of this visit
     std::optional<Instant> deadline;  // when the machine will stop waiting
     json::Value credentials;          // evaluated Credentials field, or null
+    json::Value follow;               // of TaskContinues: ask how the work is; null: begin it
 };
 // Nobody waits for this attempt any more: end it, ignore its answer.
 struct CancelCall {

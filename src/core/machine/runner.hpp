@@ -108,7 +108,10 @@ class Runner {
     void record_task_failure(BranchFrame& branch, const Failure& failure, bool not_started);
     void task_succeeded(BranchFrame& branch, const json::Value& output);
     void task_failed(BranchFrame& branch, const TaskFailed& event);
+    void task_continues(BranchFrame& branch, const TaskContinues& event);
     void task_timed_out(BranchFrame& branch, std::string_view error);
+    // The attempt's deadline, its heartbeat's, or the time to ask how its work is.
+    void call_due(BranchFrame& branch);
     void cancel(BranchFrame& branch);
 
     // record.cpp

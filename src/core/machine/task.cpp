@@ -2,7 +2,8 @@
 //
 // TaskStarted is recorded with the answer, dated back to the call: only the answer tells whether the attempt
 // was begun at all (else TaskStartFailed stands in its place), and until then TaskScheduled is the durable
-// intent.
+// intent. Work with .sync is begun by one answer (TaskContinues, recorded as TaskSubmitted) and followed by
+// further calls of the same id, each at its time; between them the visit stays Calling.
 #include <algorithm>
 
 #include "core/machine/runner.hpp"
@@ -104,10 +105,12 @@ Call Runner::call_of(const BranchFrame& branch) const {
     call.attempt = branch.attempt;
     call.deadline = pending.deadline;
     call.credentials = pending.credentials;
+    call.follow = pending.follow;
     return call;
 }
 
 void Runner::record_started(BranchFrame& branch) {
+    if (!branch.call->follow.is_null()) return;  // recorded with TaskSubmitted
     const asl::Resource& resource = task_of(branch).resource;
     if (is_lambda_function(resource)) {
         record(branch, "LambdaFunctionStarted", json::Value(), nullptr, nullptr, branch.call->began_at);
@@ -122,7 +125,7 @@ void Runner::record_task_failure(BranchFrame& branch, const Failure& failure, bo
     const bool lambda = is_lambda_function(resource);
     const bool timed_out = failure.error == kTimeout || failure.error == kHeartbeatTimeout;
     std::string_view type = lambda ? "LambdaFunctionFailed" : "TaskFailed";
-    if (not_started) {
+    if (not_started && branch.call->follow.is_null()) {
         type = lambda ? "LambdaFunctionStartFailed" : "TaskStartFailed";
     } else {
         record_started(branch);
@@ -170,6 +173,32 @@ void Runner::task_failed(BranchFrame& branch, const TaskFailed& event) {
     record_task_failure(branch, failure, event.not_started);
     branch.call.reset();
     fail_state(branch, failure, event.retry_not_before);
+}
+
+void Runner::task_continues(BranchFrame& branch, const TaskContinues& event) {
+    PendingCall& call = *branch.call;
+    if (call.follow.is_null()) {
+        if (auto failure = unkeepable(branch, event.output)) {
+            failure->of_answer = true;
+            record_task_failure(branch, *failure, false);
+            branch.call.reset();
+            return fail_state(branch, *failure);
+        }
+        record_started(branch);
+        Payload output{event.output, kNoEvent};
+        record(branch, "TaskSubmitted", resource_details(task_of(branch).resource).build(), "output",
+               &output);
+    }
+    call.follow = event.follow;
+    call.follow_due = event.next_at;
+}
+
+void Runner::call_due(BranchFrame& branch) {
+    PendingCall& call = *branch.call;
+    if (call.deadline && *call.deadline <= now_) return task_timed_out(branch, kTimeout);
+    if (call.heartbeat_due && *call.heartbeat_due <= now_) return task_timed_out(branch, kHeartbeatTimeout);
+    call.follow_due.reset();
+    step_.effects.emplace_back(call_of(branch));
 }
 
 void Runner::task_timed_out(BranchFrame& branch, std::string_view error) {

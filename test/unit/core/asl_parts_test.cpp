@@ -119,7 +119,7 @@ TEST(Resource, RefusesWhatNamesNothing) {
                              "flowctl:http:",
                              "flowctl:http:a:b",
                              "flowctl:http::invoke",
-                             "flowctl:http:a.sync",
+                             "flowctl:http:a:invoke.sync",
                              "flowctl:sql:",
                              "flowctl:flow:",
                              "flowctl:flow:a b",
