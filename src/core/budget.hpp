@@ -15,7 +15,12 @@ namespace flowctl {
 
 class BudgetExceeded : public std::runtime_error {
   public:
-    using std::runtime_error::runtime_error;
+    enum class Of { Steps, Bytes, Depth };
+    BudgetExceeded(Of of, const char* message) : std::runtime_error(message), of_(of) {}
+    Of of() const noexcept { return of_; }
+
+  private:
+    Of of_;
 };
 
 class Budget {
@@ -31,11 +36,18 @@ class Budget {
 
     void step(std::uint64_t n = 1) {
         steps_ += n;
-        if (steps_ > limits_.steps) throw BudgetExceeded("the evaluation takes too many steps");
+        if (steps_ > limits_.steps) out_of_steps();
     }
     void bytes(std::size_t n) {
         bytes_ += n;
-        if (bytes_ > limits_.bytes) throw BudgetExceeded("the evaluation takes too much memory");
+        if (bytes_ > limits_.bytes) out_of_bytes();
+    }
+
+    [[noreturn]] static void out_of_steps() {
+        throw BudgetExceeded(BudgetExceeded::Of::Steps, "the evaluation takes too many steps");
+    }
+    [[noreturn]] static void out_of_bytes() {
+        throw BudgetExceeded(BudgetExceeded::Of::Bytes, "the evaluation takes too much memory");
     }
 
     std::uint64_t steps_used() const noexcept { return steps_; }
@@ -47,7 +59,7 @@ class Budget {
         explicit Depth(Budget& budget) : budget_(budget) {
             if (++budget_.depth_ > budget_.limits_.depth) {
                 --budget_.depth_;
-                throw BudgetExceeded("the evaluation is nested too deeply");
+                throw BudgetExceeded(BudgetExceeded::Of::Depth, "the evaluation is nested too deeply");
             }
         }
         ~Depth() { --budget_.depth_; }

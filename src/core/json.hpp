@@ -107,6 +107,8 @@ struct ParseLimits {
     // Refuse what jsonb cannot hold or print back: \u0000, lone surrogates, numbers of over 1,000 digits when
     // written out, strings over 64 MB. (Invalid UTF-8 is refused always.)
     bool storable = true;
+    // Refuse an object with two members of one name; else the last one's value is kept.
+    bool unique_names = false;
 };
 
 struct ParseError {

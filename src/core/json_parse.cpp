@@ -122,6 +122,7 @@ class Builder {
         std::vector<Member> members(std::make_move_iterator(from), std::make_move_iterator(stack_.end()));
         stack_.erase(from, stack_.end());
         drop_repeated_keys(members);
+        if (limits_.unique_names && members.size() != count) return refuse("repeated member name");
         open_.pop_back();
         return push(Value::object(std::move(members)));
     }

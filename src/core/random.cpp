@@ -19,4 +19,15 @@ std::string Random::next_uuid() {
     return text;
 }
 
+double java_random_unit(std::int64_t seed) noexcept {
+    constexpr std::uint64_t kFactor = 0x5deece66dULL, kMask = (1ULL << 48) - 1;
+    std::uint64_t state = (static_cast<std::uint64_t>(seed) ^ kFactor) & kMask;
+    const auto next = [&state](int bits) {
+        state = (state * kFactor + 0xb) & kMask;
+        return state >> (48 - bits);
+    };
+    const std::uint64_t high = next(26);
+    return static_cast<double>((high << 27) + next(27)) * 0x1.0p-53;
+}
+
 }  // namespace flowctl

@@ -29,4 +29,7 @@ class Random {
     std::uint64_t state_;
 };
 
+// The first nextDouble() of Java's java.util.Random(seed), which AWS draws seeded random numbers from.
+double java_random_unit(std::int64_t seed) noexcept;
+
 }  // namespace flowctl

@@ -184,6 +184,20 @@ std::string message_of(const Raised& raised) {
     return text;
 }
 
+const char* limit_sentence(BudgetExceeded::Of limit) noexcept {
+    switch (limit) {
+        case BudgetExceeded::Of::Depth:
+            return "Stack overflow error: Check for non-terminating recursive function. Consider rewriting "
+                   "as "
+                   "tail-recursive";
+        case BudgetExceeded::Of::Bytes:
+            return "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+        case BudgetExceeded::Of::Steps:
+            break;
+    }
+    return "Expression evaluation timeout: Check for infinite loop";
+}
+
 Error to_error(const Raised& raised, std::string_view expression) {
     Error error;
     error.code = raised.code;

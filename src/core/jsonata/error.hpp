@@ -32,4 +32,7 @@ std::string quoted(std::string_view text);
 
 Error to_error(const Raised& raised, std::string_view expression);
 
+// What Step Functions says of an expression that goes beyond a limit.
+const char* limit_sentence(BudgetExceeded::Of limit) noexcept;
+
 }  // namespace flowctl::jsonata

@@ -13,6 +13,7 @@ namespace flowctl::jsonata {
 // values
 
 Value Evaluation::text(std::string_view content) {
+    arena.check_text(content.size());
     auto* node = static_cast<Text*>(arena.allocate(sizeof(Text) + content.size()));
     char* characters = reinterpret_cast<char*>(node + 1);
     if (!content.empty()) std::memcpy(characters, content.data(), content.size());
@@ -20,6 +21,10 @@ Value Evaluation::text(std::string_view content) {
     node->size = content.size();
     node->room = nullptr;
     return Value::of_text(node);
+}
+
+Value Evaluation::adopt(json::Value value) {
+    return Value::of_json(adopted_.emplace_back(std::move(value)));
 }
 
 List* Evaluation::sequence() {
@@ -126,13 +131,14 @@ Value Evaluation::lookup(std::string_view name, const Builtin* builtin, const Fr
         if (const Value* found = frame->bindings.find(name)) return *found;
     }
     if (const json::Value* bound = bindings_.find(name)) return Value::of_json(*bound);
-    if (builtin == nullptr || (!environment.allow_eval && builtin->is_eval)) return {};
+    if (builtin == nullptr || (environment.flow && builtin->is_eval)) return {};
     return Value::of_function(builtin_function(builtin));
 }
 
 Value Evaluation::evaluate(const Node* node, const Value& input, Frame* frame) {
     budget.step();
     const Budget::Depth depth(budget);
+    const Nesting nesting(*this);
     Value result = walk(node, input, frame);
     if (node->has_suffix) result = with_suffix(node, result, frame);
     if (result.is_sequence() && !result.list->tuple_stream) {
@@ -443,6 +449,7 @@ Value Evaluation::concatenate(const Value& left, const Value& right) {
         const std::string_view head = left.string();
         const std::string_view tail = right.string();
         const std::size_t size = head.size() + tail.size();
+        arena.check_text(size);
         budget.step(tail.size() / kLong);
         if (size >= kLong) {
             Room* room = left.foreign ? nullptr : left.text->room;
@@ -503,6 +510,7 @@ Value Evaluation::range(const Value& left, const Value& right) {
     if (first > last) return {};
     const double size = last - first + 1;
     if (size > 1e7) throw Raised{.code = "D2014", .value = number_to_string(size)};
+    arena.check_items(static_cast<std::size_t>(size));
     List* result = sequence();
     result->is_range = true;
     result->first = first;

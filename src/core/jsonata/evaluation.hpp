@@ -9,6 +9,7 @@
 // apply.cpp functions. Private to src/core/jsonata.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -22,7 +23,11 @@ namespace flowctl::jsonata {
 class Evaluation {
   public:
     Evaluation(const Environment& given, const json::Value& bindings)
-        : arena(given.budget), budget(given.budget), environment(given), bindings_(bindings) {}
+        : arena(given.budget, given.flow ? given.flow->value_bytes : kUnlimited),
+          budget(given.budget),
+          environment(given),
+          depth_limit_(given.flow ? given.flow->depth : static_cast<unsigned>(-1)),
+          bindings_(bindings) {}
 
     // The result of the whole program.
     Value run(const Program& program, const json::Value* input);
@@ -40,6 +45,8 @@ class Evaluation {
     Value lookup(std::string_view name, const Builtin* builtin, const Frame* frame);
     Value evaluate_text(std::string_view expression, const Value& input, Frame* frame);
 
+    // JSON that the evaluation keeps.
+    Value adopt(json::Value value);
     Value text(std::string_view text);
     List* sequence();
     List* sequence_of(const Value& item);
@@ -58,6 +65,25 @@ class Evaluation {
     const Environment& environment;
 
   private:
+    static constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
+
+    // One node inside of another, as the reference nests its evaluate().
+    class Nesting {
+      public:
+        explicit Nesting(Evaluation& evaluation) : depth_(evaluation.depth_) {
+            if (depth_ >= evaluation.depth_limit_) {
+                throw BudgetExceeded(BudgetExceeded::Of::Depth, "the evaluation is nested too deeply");
+            }
+            ++depth_;
+        }
+        ~Nesting() { --depth_; }
+        Nesting(const Nesting&) = delete;
+        Nesting& operator=(const Nesting&) = delete;
+
+      private:
+        unsigned& depth_;
+    };
+
     struct StepResult {
         Value value;
         bool single = false;  // the one item of the sequence; else an array, undefined for an empty one
@@ -100,7 +126,10 @@ class Evaluation {
     Value clone(const Value& value);
     Function* builtin_function(const Builtin* builtin);
 
+    const unsigned depth_limit_;
+    unsigned depth_ = 0;
     const json::Value& bindings_;
+    std::deque<json::Value> adopted_;
     std::vector<std::shared_ptr<const Program>> evaluated_;  // by $eval
 };
 

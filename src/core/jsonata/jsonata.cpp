@@ -3,6 +3,7 @@
 
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/evaluation.hpp"
+#include "core/jsonata/references.hpp"
 #include "core/jsonata/serialise.hpp"
 
 namespace flowctl::jsonata {
@@ -22,10 +23,18 @@ Result<std::optional<json::Value>, Error> Expression::evaluate(const json::Value
         Evaluation evaluation(environment, bindings);
         const Value result = evaluation.run(*program_, input);
         if (result.is_undefined()) return std::optional<json::Value>();
-        return std::optional<json::Value>(to_json(result, environment.budget));
+        const NonFinite non_finite = environment.flow ? NonFinite::Named : NonFinite::Refused;
+        return std::optional<json::Value>(to_json(result, environment.budget, non_finite));
     } catch (const Raised& raised) {
         return Err{to_error(raised, program_->source)};
+    } catch (const BudgetExceeded& exceeded) {
+        if (!environment.flow) throw;
+        return Err{Error{.code = {}, .position = 0, .token = {}, .message = limit_sentence(exceeded.of())}};
     }
+}
+
+std::vector<std::string> Expression::unsupported(const Places& places) const {
+    return unsupported_references(*program_, places);
 }
 
 }  // namespace flowctl::jsonata

@@ -7,7 +7,8 @@
 // compile() and evaluate() end in a value, an Error or BudgetExceeded; the stack they use is bounded by the
 // depth of the budget.
 //
-// Called by src/pg (eval_jsonata), test/conformance and test/bench.
+// Called by core/asl and core/machine (states whose language is JSONata), src/pg (eval_jsonata),
+// test/conformance and test/bench.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/budget.hpp"
 #include "core/json.hpp"
@@ -27,10 +29,18 @@ struct Program;
 
 // What the reference implementation throws: a code, where, at which token, and the sentence for it.
 struct Error {
-    std::string code;          // "T2001"
+    std::string code;  // "T2001"; empty when a limit of FlowRules or, in a flow, the budget is exceeded
     std::size_t position = 0;  // in UTF-16 code units, after the token; 0 when there is none
     std::string token;
     std::string message;
+};
+
+// How Step Functions evaluates: without $eval, with NaN and Infinity as strings, and within limits that a
+// Catch can see. The numbers were found by trying on AWS: it accepts and refuses on each side of them.
+struct FlowRules {
+    unsigned depth = 100;                 // of nested evaluation: a sum of 100 terms, 99 parentheses
+    std::size_t value_bytes = 6'990'256;  // of one value: 8 an item, 1 a byte of text; [1..873782]
+    std::size_t range_items = 360'145;    // of $range()
 };
 
 // What an evaluation takes from outside.
@@ -38,7 +48,7 @@ struct Environment {
     std::int64_t now_milliseconds = 0;  // since 1970, for $now() and $millis()
     Random& random;
     Budget& budget;
-    bool allow_eval = true;  // false: $eval() is no function
+    std::optional<FlowRules> flow{};  // absent: as the reference implementation
 };
 
 class Expression {
@@ -48,6 +58,15 @@ class Expression {
     static constexpr std::size_t kMaxBytes = 1024 * 1024;
 
     static Result<Expression, Error> compile(std::string_view text);
+
+    // What the expression refers to that is not there when a flow evaluates it, one sentence each, as Step
+    // Functions refuses a definition with: names and `$` outside of any path (there is no context item),
+    // `$$`, and the fields of $states that only some places have.
+    struct Places {
+        bool result = true;        // $states.result
+        bool error_output = true;  // $states.errorOutput
+    };
+    std::vector<std::string> unsupported(const Places& places) const;
 
     // `input` nullptr is undefined. `bindings` is an object: its members are variables. The result nullopt is
     // undefined; a function becomes the empty string, as the reference's serialisation does.

@@ -9,9 +9,9 @@ namespace {
 
 std::vector<Builtin> make_table() {
     std::vector<Builtin> table;
-    for (const auto& topic :
-         {string_functions(), matching_functions(), encoding_functions(), number_functions(),
-          array_functions(), object_functions(), higher_order_functions(), date_functions()}) {
+    for (const auto& topic : {string_functions(), matching_functions(), encoding_functions(),
+                              number_functions(), array_functions(), object_functions(),
+                              higher_order_functions(), date_functions(), flow_functions()}) {
         for (const LibraryRow& row : topic)
             table.push_back({row, parse_signature(row.signature, 0), row.name == "eval"});
     }

@@ -51,5 +51,6 @@ std::span<const LibraryRow> array_functions();
 std::span<const LibraryRow> object_functions();
 std::span<const LibraryRow> higher_order_functions();
 std::span<const LibraryRow> date_functions();
+std::span<const LibraryRow> flow_functions();
 
 }  // namespace flowctl::jsonata

@@ -128,10 +128,6 @@ Value power(const Call& call) {
     return Value::of_number(result);
 }
 
-Value random(const Call& call) {
-    return Value::of_number(call.evaluation.environment.random.next_unit());
-}
-
 Value format_base(const Call& call) {
     if (!call.has(0)) return {};
     double value = round_half_even(call.at(0).number(), 0);
@@ -227,7 +223,6 @@ constexpr LibraryRow kRows[] = {
     {"round", "<n-n?:n>", 2, 2, round_of},
     {"sqrt", "<n-:n>", 1, 1, sqrt_of},
     {"power", "<n-n:n>", 2, 2, power},
-    {"random", "<:n>", 0, 0, random},
     {"formatBase", "<n-n?:s>", 2, 2, format_base},
     {"formatNumber", "<n-so?:s>", 3, 3, format_number_of},
     {"formatInteger", "<n-s:s>", 2, 2, format_integer_of},

@@ -112,7 +112,7 @@ Value pad(const Call& call) {
     if (filler.empty()) filler = " ";
     const double missing = std::abs(width) - static_cast<double>(count_characters(text));
     if (!(missing > 0)) return call.at(0);
-    if (missing > 1e9) throw BudgetExceeded("the evaluation takes too much memory");
+    if (missing > 1e9) Budget::out_of_bytes();
     call.evaluation.budget.bytes(static_cast<std::size_t>(missing) * 4 + text.size());
     std::string padding;
     std::size_t at = 0;

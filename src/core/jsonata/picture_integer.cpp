@@ -271,7 +271,7 @@ std::string format_integer(double value, const IntegerPicture& picture, Budget& 
             std::reverse(out.begin(), out.end());
             break;
         case Primary::Roman: {
-            if (value / 1000 > 1e9) throw BudgetExceeded("the evaluation takes too much memory");
+            if (value / 1000 > 1e9) Budget::out_of_bytes();
             budget.bytes(static_cast<std::size_t>(value / 1000) + 16);
             auto rest = static_cast<std::uint64_t>(value);
             for (const Roman& roman : kRoman) {

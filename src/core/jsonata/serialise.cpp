@@ -126,7 +126,7 @@ std::string number_to_string(double number) {
     return json::Value::number(number).number_as_text();
 }
 
-json::Value to_json(const Value& value, Budget& budget) {
+json::Value to_json(const Value& value, Budget& budget, NonFinite non_finite) {
     if (value.foreign) return *value.json;
     switch (value.type) {
         case Type::Undefined:
@@ -135,6 +135,11 @@ json::Value to_json(const Value& value, Budget& budget) {
         case Type::Bool:
             return json::Value::boolean(value.boolean);
         case Type::Number:
+            if (non_finite == NonFinite::Named && !std::isfinite(value.real)) {
+                return json::Value::string(std::isnan(value.real) ? "NaN"
+                                           : value.real < 0       ? "-Infinity"
+                                                                  : "Infinity");
+            }
             if (std::isinf(value.real)) raise_out_of_range(value.real);
             if (std::isnan(value.real)) return {};
             return json::Value::number(value.real == 0 ? 0 : value.real);
@@ -153,7 +158,7 @@ json::Value to_json(const Value& value, Budget& budget) {
             std::vector<json::Value> out;
             out.reserve(items.size());
             for (std::size_t i = 0; i < items.size(); ++i)
-                out.push_back(to_json(items[i], budget));
+                out.push_back(to_json(items[i], budget, non_finite));
             return json::Value::array(std::move(out));
         }
         case Type::Object: {
@@ -167,7 +172,7 @@ json::Value to_json(const Value& value, Budget& budget) {
                 if (object.entries[i].value.is_undefined()) continue;
                 const std::string_view key = object.entries[i].key;
                 out.push_back({has_lone_surrogate(key) ? well_formed(key) : std::string(key),
-                               to_json(object.entries[i].value, budget)});
+                               to_json(object.entries[i].value, budget, non_finite)});
             }
             return json::Value::object(std::move(out));
         }

@@ -11,8 +11,10 @@
 namespace flowctl::jsonata {
 
 // The result as the caller gets it: functions are "", undefined inside of arrays is null and inside of
-// objects absent, NaN is null. Throws Raised D1001 for infinity.
-json::Value to_json(const Value& value, Budget& budget);
+// objects absent. Numbers that JSON has not are refused (NaN is null, infinity throws Raised D1001) or become
+// their names ("NaN", "-Infinity").
+enum class NonFinite : std::uint8_t { Refused, Named };
+json::Value to_json(const Value& value, Budget& budget, NonFinite non_finite);
 
 // As $string() does; not for undefined.
 std::string to_string(const Value& value, bool pretty, Budget& budget);

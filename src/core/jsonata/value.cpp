@@ -33,7 +33,8 @@ void* Arena::allocate_chunk(std::size_t size) {
 }
 
 void List::grow(Arena& arena, std::size_t wanted) {
-    if (wanted > 0x7fffffff) throw BudgetExceeded("the evaluation takes too much memory");
+    if (wanted > 0x7fffffff) Budget::out_of_bytes();
+    arena.check_items(wanted);
     const std::size_t capacity = std::max<std::size_t>({wanted, std::size_t{size} * 2, 4});
     room = static_cast<Room*>(arena.allocate(sizeof(Room) + capacity * sizeof(Value)));
     auto* larger = reinterpret_cast<Value*>(room + 1);
@@ -78,7 +79,7 @@ void Object::set(Arena& arena, std::string_view key, const Value& value) {
         return;
     }
     if (size == capacity) {
-        if (capacity > 0x3fffffff) throw BudgetExceeded("the evaluation takes too much memory");
+        if (capacity > 0x3fffffff) Budget::out_of_bytes();
         capacity = capacity == 0 ? 4 : capacity * 2;
         auto* larger = static_cast<Entry*>(arena.allocate(capacity * sizeof(Entry)));
         std::copy_n(entries, size, larger);

@@ -24,7 +24,9 @@ namespace flowctl::jsonata {
 // Memory that is given back all at once. Charges the budget for what it takes from the heap.
 class Arena {
   public:
-    explicit Arena(Budget& budget) noexcept : budget_(budget), at_(first_), end_(first_ + sizeof first_) {}
+    // `value_bytes` is what one text, at a byte a byte, or one list, at eight an item, may have.
+    Arena(Budget& budget, std::size_t value_bytes) noexcept
+        : budget_(budget), value_bytes_(value_bytes), at_(first_), end_(first_ + sizeof first_) {}
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
 
@@ -46,11 +48,18 @@ class Arena {
         return static_cast<T*>(allocate(count * sizeof(T)));
     }
     Budget& budget() noexcept { return budget_; }
+    void check_text(std::size_t bytes) const {
+        if (bytes > value_bytes_) Budget::out_of_bytes();
+    }
+    void check_items(std::size_t count) const {
+        if (count > value_bytes_ / 8) Budget::out_of_bytes();
+    }
 
   private:
     void* allocate_chunk(std::size_t size);
 
     Budget& budget_;
+    const std::size_t value_bytes_;
     char* at_;
     char* end_;
     std::size_t next_ = 8 * 1024;

@@ -1,7 +1,8 @@
 // The digests that the language offers by name in States.Hash, as lower-case hexadecimal text.
 //
 // They are part of the language, and core links no cryptographic library. Nothing here is for keeping
-// secrets: keys and tokens are handled in src/net with OpenSSL. Called by the intrinsic functions.
+// secrets: keys and tokens are handled in src/net with OpenSSL. Called by the intrinsic functions and by
+// JSONata's $hash().
 #pragma once
 
 #include <string>

@@ -245,18 +245,6 @@ Outcome math_add(Arguments arguments, const Surroundings&) {
     return Value::integer(sum);
 }
 
-// java.util.Random's nextDouble(), which a seed makes AWS use.
-double java_next_double(std::int64_t seed) {
-    constexpr std::uint64_t kFactor = 0x5deece66dULL, kMask = (1ULL << 48) - 1;
-    std::uint64_t state = (static_cast<std::uint64_t>(seed) ^ kFactor) & kMask;
-    const auto next = [&state](int bits) {
-        state = (state * kFactor + 0xb) & kMask;
-        return state >> (48 - bits);
-    };
-    const std::uint64_t high = next(26);
-    return static_cast<double>((high << 27) + next(27)) * 0x1.0p-53;
-}
-
 Outcome math_random(Arguments arguments, const Surroundings& around) {
     const auto start = truncated(arguments[0]);
     const auto end = truncated(arguments[1]);
@@ -265,7 +253,7 @@ Outcome math_random(Arguments arguments, const Surroundings& around) {
     if (arguments.size() == 3) {
         const auto seed = truncated(arguments[2]);
         if (!seed) return invalid();
-        unit = java_next_double(*seed);
+        unit = java_random_unit(*seed);
     } else {
         unit = around.random.next_unit();
     }

@@ -14,13 +14,14 @@ namespace flowctl::jsonata {
 struct Run {
     const char* bindings = "{}";
     Budget::Limits limits{};
-    bool allow_eval = true;
+    std::optional<FlowRules> flow{};
     std::uint64_t seed = 1;
 };
 
 inline std::string evaluate(std::string_view text, std::string_view input = "", const Run& run = {}) {
     const auto expression = Expression::compile(text);
     const auto describe = [](const Error& error) {
+        if (error.code.empty()) return error.message;
         return error.code + "@" + std::to_string(error.position) +
                (error.token.empty() ? "" : " " + error.token);
     };
@@ -29,12 +30,9 @@ inline std::string evaluate(std::string_view text, std::string_view input = "", 
     Random random(run.seed);
     Budget budget(run.limits);
     try {
-        const auto result = expression.value().evaluate(data.ok() ? &data.value() : nullptr,
-                                                        json::parse(run.bindings).value(),
-                                                        {.now_milliseconds = 1'521'801'216'617,
-                                                         .random = random,
-                                                         .budget = budget,
-                                                         .allow_eval = run.allow_eval});
+        const auto result = expression.value().evaluate(
+            data.ok() ? &data.value() : nullptr, json::parse(run.bindings).value(),
+            {.now_milliseconds = 1'521'801'216'617, .random = random, .budget = budget, .flow = run.flow});
         if (!result.ok()) return describe(result.error());
         return result.value() ? json::dump(*result.value()) : "undefined";
     } catch (const BudgetExceeded&) {
@@ -42,13 +40,14 @@ inline std::string evaluate(std::string_view text, std::string_view input = "", 
     }
 }
 
-inline std::string message(std::string_view text) {
+inline std::string message(std::string_view text, const Run& run = {}) {
     const auto expression = Expression::compile(text);
     if (!expression.ok()) return expression.error().message;
     Random random(1);
     Budget budget;
     const auto result = expression.value().evaluate(
-        nullptr, json::Value::object({}), {.now_milliseconds = 0, .random = random, .budget = budget});
+        nullptr, json::Value::object({}),
+        {.now_milliseconds = 0, .random = random, .budget = budget, .flow = run.flow});
     return result.ok() ? "no error" : result.error().message;
 }
 
