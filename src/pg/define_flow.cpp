@@ -237,7 +237,8 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
 
 // The findings that need no lock, in the order in which they are useful: rights, definition, relations.
 void check(const Request& request, Oid flow_owner) {
-    const asl::Compiled compiled = asl::compile(request.definition);
+    const auto type = request.type == "EXPRESS" ? asl::FlowType::Express : asl::FlowType::Standard;
+    const asl::Compiled compiled = asl::compile(request.definition, type);
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
     refuse_errors(request, {},

@@ -13,24 +13,30 @@ namespace {
 
 constexpr machine::Instant kStart = 1'790'000'000'000'000;
 
-machine::Event invoke(const machine::Call& call, const std::string& handler) {
-    const auto failed = [&](const char* type, const char* message, const char* trace) {
+constexpr const char* kLambdaInvoke = "arn:aws:states:::lambda:invoke";
+
+// What a function answers: its result, or its error.
+struct Answer {
+    json::Value result;
+    std::string error;
+    std::string cause;
+};
+
+Answer invoke(const std::string& handler, const json::Value& event) {
+    const auto failed = [](const char* type, const char* message, const char* trace) {
         const json::Value cause = json::ObjectBuilder()
                                       .add("errorMessage", message)
                                       .add("errorType", type)
                                       .add("requestId", "00000000-0000-4000-8000-000000000000")
                                       .add("stackTrace", json::Value::array({json::Value::string(trace)}))
                                       .build();
-        return machine::TaskFailed{call.id, type, json::dump(cause)};
+        return Answer{{}, type, json::dump(cause)};
     };
-    if (handler == "id_function" || handler == "return_id")
-        return machine::TaskSucceeded{call.id, call.input};
+    if (handler == "id_function" || handler == "return_id") return {event, "", ""};
     if (handler == "echo_function")
-        return machine::TaskSucceeded{call.id, json::ObjectBuilder().add("Return", "HelloWorld").build()};
-    if (handler == "return_bytes_str")
-        return machine::TaskSucceeded{call.id, json::Value::string("HelloWorld!")};
-    if (handler == "large_output_string")
-        return machine::TaskSucceeded{call.id, json::Value::string(std::string(257 * 1024, 'a'))};
+        return {json::ObjectBuilder().add("Return", "HelloWorld").build(), "", ""};
+    if (handler == "return_bytes_str") return {json::Value::string("HelloWorld!"), "", ""};
+    if (handler == "large_output_string") return {json::Value::string(std::string(257 * 1024, 'a')), "", ""};
     if (handler == "raise_custom_exception") {
         return failed("CustomException", "",
                       "  File \"/var/task/handler.py\", line 9, in handler\n    raise CustomException()\n");
@@ -39,6 +45,92 @@ machine::Event invoke(const machine::Call& call, const std::string& handler) {
         "Exception", "Some exception was raised.",
         "  File \"/var/task/handler.py\", line 2, in handler\n    raise Exception(\"Some exception was "
         "raised.\")\n");
+}
+
+// The length of the JSON text as Python writes it, with a space behind each colon and comma.
+std::size_t length_in_python(const json::Value& value) {
+    const std::string text = json::dump(value);
+    std::size_t length = text.size();
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (in_string && text[i] == '\\') {
+            ++i;
+        } else if (text[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string && (text[i] == ':' || text[i] == ',')) {
+            ++length;
+        }
+    }
+    return length;
+}
+
+// What lambda:invoke makes of a function's answer.
+json::Value wrapped(const json::Value& result, bool with_log) {
+    std::vector<std::pair<std::string, std::string>> headers;
+    if (with_log) headers.emplace_back("X-Amz-Log-Result", "log");
+    headers.emplace_back("X-Amz-Executed-Version", "$LATEST");
+    headers.emplace_back("x-amzn-Remapped-Content-Length", "0");
+    headers.emplace_back("Connection", "keep-alive");
+    headers.emplace_back("x-amzn-RequestId", "id");
+    headers.emplace_back("Content-Length", std::to_string(length_in_python(result)));
+    headers.emplace_back("Date", "date");
+    headers.emplace_back("X-Amzn-Trace-Id", "id");
+    headers.emplace_back("Content-Type", "application/json");
+    json::ObjectBuilder all;
+    json::ObjectBuilder single;
+    for (const auto& [name, value] : headers) {
+        all.add(name, json::Value::array({json::Value::string(value)}));
+        single.add(name, value);
+    }
+    json::ObjectBuilder out;
+    out.add("ExecutedVersion", "$LATEST");
+    if (with_log) out.add("LogResult", "log");
+    out.add("Payload", result);
+    out.add("SdkHttpMetadata", json::ObjectBuilder()
+                                   .add("AllHttpHeaders", all.build())
+                                   .add("HttpHeaders", single.build())
+                                   .add("HttpStatusCode", json::Value::integer(200))
+                                   .build());
+    out.add("SdkResponseMetadata", json::ObjectBuilder().add("RequestId", "id").build());
+    out.add("StatusCode", json::Value::integer(200));
+    return out.build();
+}
+
+bool is_lambda_invoke(const machine::Call& call) {
+    return call.resource.text == kLambdaInvoke;
+}
+
+std::string function_of(const machine::Call& call) {
+    if (!is_lambda_invoke(call)) return call.resource.name;
+    const json::Value* name = call.input.find("FunctionName");
+    if (name == nullptr || !name->is_string()) return "";
+    return std::string(name->as_string().substr(name->as_string().rfind(':') + 1));
+}
+
+// A Payload that is text is the body of the request; else its JSON is.
+json::Value event_of(const machine::Call& call) {
+    if (!is_lambda_invoke(call)) return call.input;
+    const json::Value* payload = call.input.find("Payload");
+    if (payload == nullptr || payload->is_null()) return json::Value::object({});
+    if (!payload->is_string()) return *payload;
+    auto parsed = json::parse(payload->as_string());
+    return parsed.ok() ? parsed.value() : *payload;
+}
+
+machine::Event answer(const machine::Call& call, const std::map<std::string, std::string>& lambdas) {
+    const std::string function = function_of(call);
+    const auto handler = lambdas.find(function);
+    if (handler == lambdas.end()) {
+        return machine::TaskFailed{
+            call.id, "Lambda.ResourceNotFoundException",
+            "Function not found: arn:aws:lambda:us-east-1:111111111111:function:" + function +
+                ":$LATEST (Service: AWSLambda; Status Code: 404; Error Code: ResourceNotFoundException; "
+                "Request ID: 1; Proxy: null)"};
+    }
+    Answer given = invoke(handler->second, event_of(call));
+    if (!given.error.empty()) return machine::TaskFailed{call.id, given.error, given.cause};
+    if (is_lambda_invoke(call)) given.result = wrapped(given.result, call.input.find("LogType") != nullptr);
+    return machine::TaskSucceeded{call.id, given.result};
 }
 
 std::string details_key(std::string_view type) {
@@ -110,7 +202,8 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
         execution.outcome = step.outcome;
         if (step.outcome.status != machine::Status::Running) return execution;
 
-        auto text = json::parse(json::dump(frame.save()), {.max_bytes = 64 << 20, .max_depth = machine::kMaxFrameDepth});
+        auto text = json::parse(json::dump(frame.save()),
+                                {.max_bytes = 64 << 20, .max_depth = machine::kMaxFrameDepth});
         auto loaded = text.ok() ? machine::Frame::load(text.value()) : Err{std::string("unreadable frame")};
         if (!loaded.ok()) {
             execution.stuck = loaded.error();
@@ -120,16 +213,15 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
 
         ++now.seed;
         const auto handled = std::find_if(calls.begin(), calls.end(), [&](const machine::Call& call) {
-            const auto handler = lambdas.find(call.resource.name);
+            const auto handler = lambdas.find(function_of(call));
             return handler == lambdas.end() || handler->second != "wait_60_seconds";
         });
         if (handled != calls.end()) {
-            const auto handler = lambdas.find(handled->resource.name);
-            if (handler == lambdas.end()) {
+            if (handled->resource.kind != asl::Resource::Kind::Lambda) {
                 execution.stuck = "nobody serves " + handled->resource.text;
                 return execution;
             }
-            event = invoke(*handled, handler->second);
+            event = answer(*handled, lambdas);
             calls.erase(handled);
             now.at += 1'000;
         } else if (step.next_due) {

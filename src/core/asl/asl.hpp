@@ -29,7 +29,9 @@ struct Compiled {
     std::shared_ptr<const Flow> flow;  // null exactly when a finding is an Error
 };
 
-// Definition texts over 1 MB (1,048,576 bytes) are refused, as AWS does.
-Compiled compile(std::string_view definition);
+enum class FlowType { Standard, Express };
+
+// Definition texts over 1 MB (1,048,576 bytes) are refused, as AWS does. The type only adds findings.
+Compiled compile(std::string_view definition, FlowType type = FlowType::Standard);
 
 }  // namespace flowctl::asl

@@ -1,7 +1,8 @@
 // Choice rules of a definition: the 42 operators and their nesting; see parts.hpp.
 //
 // The operator names are one table, from which the reader finds kind, relation and whether the operand is a
-// path.
+// path. A rule of a JSONata state has a Condition in their place.
+#include <algorithm>
 #include <array>
 
 #include "core/asl/parts.hpp"
@@ -163,7 +164,27 @@ Condition read_condition(Fields& fields) {
     return condition;
 }
 
+// Condition: an expression, or true or false.
+std::optional<Query> read_rule_query(Fields& fields) {
+    fields.require({"Condition"});
+    auto query = read_expression(fields, "Condition");
+    if (query) return query;
+    const json::Value* value = fields.any("Condition");
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_bool())
+        fields.findings().error(fields.at("Condition"),
+                                "Expected value of type Boolean or a JSONata expression");
+    query.emplace().literal = *value;
+    return query;
+}
+
 }  // namespace
+
+bool is_rule_field(std::string_view name) noexcept {
+    const auto is_named = [name](const Operator& op) { return op.name == name; };
+    return name == "Variable" || name == "And" || name == "Or" || name == "Not" ||
+           std::any_of(kOperators.begin(), kOperators.end(), is_named);
+}
 
 std::vector<ChoiceRule> read_choices(Fields& fields, const Targets& targets) {
     std::vector<ChoiceRule> rules;
@@ -178,11 +199,17 @@ std::vector<ChoiceRule> read_choices(Fields& fields, const Targets& targets) {
             continue;
         }
         Fields item(list->items()[i], here, fields.findings());
+        item.set_language(fields.language());
         ChoiceRule rule;
-        rule.condition = read_condition(item);
+        if (fields.language() == QueryLanguage::Jsonata) {
+            rule.query = read_rule_query(item);
+            rule.exit = read_exit(item, {});
+        } else {
+            rule.condition = read_condition(item);
+            rule.assign = read_assign(item);
+        }
         item.require({"Next"});
         if (const auto next = item.string("Next")) rule.next = target(targets, *next);
-        rule.assign = read_assign(item);
         item.string("Comment");
         item.refuse_others();
         rules.push_back(std::move(rule));

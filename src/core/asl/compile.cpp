@@ -1,8 +1,8 @@
 // compile(): text to model, or to findings; see asl.hpp.
 //
 // The order is that of what can be trusted: size, JSON, repeated names, then the states (states.cpp), the
-// graph between them (graph.cpp) and the scopes of variables (scopes.cpp). All findings of a stage are given;
-// a stage runs when the one before left it something to look at.
+// graph between them (graph.cpp), the scopes of variables (scopes.cpp) and the flow's type (express.cpp). All
+// findings of a stage are given; a stage runs when the one before left it something to look at.
 #include "core/asl/asl.hpp"
 
 #include "core/asl/duplicates.hpp"
@@ -41,8 +41,6 @@ void read_flow(const json::Value& document, Flow& flow, Findings& findings) {
     if (const auto language = fields.string("QueryLanguage")) {
         if (*language == "JSONata") {
             flow.language = QueryLanguage::Jsonata;
-            findings.error(fields.at("QueryLanguage"),
-                           "This version of flowctl does not run it yet: the query language JSONata");
         } else if (*language != "JSONPath") {
             findings.error(fields.at("QueryLanguage"),
                            "Value should be one of the following: [JSONPath, JSONata]");
@@ -54,7 +52,7 @@ void read_flow(const json::Value& document, Flow& flow, Findings& findings) {
 
 }  // namespace
 
-Compiled compile(std::string_view definition) {
+Compiled compile(std::string_view definition, FlowType type) {
     if (definition.size() > kMostBytes)
         return refuse(kSchema, "Definition must be at most " + std::to_string(kMostBytes) + " bytes long");
     if (definition.find_first_not_of(" \t\r\n") == std::string_view::npos)
@@ -71,6 +69,7 @@ Compiled compile(std::string_view definition) {
     read_flow(document, *flow, findings);
     check_graph(document, findings);
     check_scopes(document, findings);
+    if (type == FlowType::Express) check_express(document, findings);
 
     Compiled result;
     if (!findings.any_error()) result.flow = std::move(flow);

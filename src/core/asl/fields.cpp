@@ -1,12 +1,51 @@
 // Reading the members of one object of a definition; see fields.hpp.
 #include "core/asl/fields.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 #include <string>
+
+#include "core/asl/parts.hpp"
 
 namespace flowctl::asl {
 
 namespace {
+
+// Fields that only states in JSONPath have, or only those in JSONata. Those of choice rules are in
+// choice.cpp.
+constexpr std::array<std::string_view, 19> kOfJsonPath = {"InputPath",
+                                                          "OutputPath",
+                                                          "ResultPath",
+                                                          "Parameters",
+                                                          "ResultSelector",
+                                                          "Result",
+                                                          "ItemsPath",
+                                                          "TimeoutSecondsPath",
+                                                          "HeartbeatSecondsPath",
+                                                          "SecondsPath",
+                                                          "TimestampPath",
+                                                          "ErrorPath",
+                                                          "CausePath",
+                                                          "MaxConcurrencyPath",
+                                                          "ToleratedFailureCountPath",
+                                                          "ToleratedFailurePercentagePath",
+                                                          "MaxItemsPath",
+                                                          "MaxItemsPerBatchPath",
+                                                          "MaxInputBytesPerBatchPath"};
+constexpr std::array<std::string_view, 4> kOfJsonata = {"Arguments", "Output", "Items", "Condition"};
+
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string other_language(std::string_view field, QueryLanguage language) {
+    const bool is_path = language == QueryLanguage::JsonPath;
+    return std::string("The QueryLanguage is set to '") + (is_path ? "JSONPath" : "JSONata") +
+           "', but field '" + std::string(field) + "' is only supported for the '" +
+           (is_path ? "JSONata" : "JSONPath") + "' QueryLanguage";
+}
 
 std::string list_of(std::string_view before, const std::vector<std::string_view>& names) {
     std::string out(before);
@@ -124,7 +163,13 @@ bool Fields::at_most_one(std::initializer_list<std::string_view> names) {
 void Fields::refuse_others() {
     const auto& members = object_.members();
     for (std::size_t i = 0; i < members.size(); ++i) {
-        if (!asked_[i]) findings_.error(where_, "Field '" + members[i].key + "' is not supported");
+        if (asked_[i]) continue;
+        const std::string& name = members[i].key;
+        const bool of_other = language_ == QueryLanguage::JsonPath
+                                  ? is_one_of(name, kOfJsonata)
+                                  : is_one_of(name, kOfJsonPath) || is_rule_field(name);
+        findings_.error(where_,
+                        of_other ? other_language(name, language_) : "Field '" + name + "' is not supported");
     }
 }
 

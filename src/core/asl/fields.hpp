@@ -2,7 +2,8 @@
 //
 // Whoever reads an object asks for its fields one by one and at the end calls refuse_others(), so the list of
 // known fields is the code that reads them and cannot drift from it. A field of the wrong type or out of
-// range is reported once and read as absent. Messages are AWS's, where they are known. Internal to core/asl.
+// range is reported once and read as absent. A field that only states of the other query language have is
+// refused as such. Messages are AWS's, where they are known. Internal to core/asl.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "core/asl/findings.hpp"
+#include "core/asl/model.hpp"
 #include "core/json.hpp"
 
 namespace flowctl::asl {
@@ -20,6 +22,9 @@ class Fields {
   public:
     // `object` must be an object and outlive this, as must `where`.
     Fields(const json::Value& object, const Where& where, Findings& findings);
+    // The object is, or is of, a state in this language.
+    void set_language(QueryLanguage language) noexcept { language_ = language; }
+    QueryLanguage language() const noexcept { return language_; }
 
     bool has(std::string_view name) const noexcept { return object_.find(name) != nullptr; }
     // The field whatever its type, or nullptr.
@@ -48,6 +53,7 @@ class Fields {
     const json::Value& object_;
     const Where& where_;
     Findings& findings_;
+    QueryLanguage language_ = QueryLanguage::JsonPath;
     std::vector<bool> asked_;
 };
 

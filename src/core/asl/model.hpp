@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/asl/data_resource.hpp"
+#include "core/asl/query.hpp"
 #include "core/asl/resource.hpp"
 #include "core/asl/timestamp.hpp"
 #include "core/json.hpp"
@@ -51,11 +52,20 @@ struct ResultPlace {
     std::optional<path::ReferencePath> path;  // Kind::Insert
 };
 
-// A number of seconds that the definition says, or a path that leads to it.
+inline constexpr std::int64_t kMostSeconds = 99'999'999;
+
+// A number of seconds that the definition says, or a path or an expression that leads to it.
 struct Seconds {
     std::optional<std::int64_t> literal;
     std::optional<path::Expression> path;
-    bool given() const noexcept { return literal || path; }
+    std::optional<Query> query;
+};
+
+// How a JSONata state is left: what it gives on, and what it assigns. Of the state itself, of a catcher, of a
+// choice rule.
+struct Exit {
+    std::optional<Query> output;  // absent: what the state gives by default
+    std::optional<Query> assign;  // an object
 };
 
 // ------------------------------------------------------------------------------------------- errors
@@ -74,6 +84,7 @@ struct Catcher {
     StateIndex next = kEnd;
     ResultPlace result_path;
     std::optional<path::Template> assign;
+    Exit exit;  // of a JSONata state
 };
 
 // ------------------------------------------------------------------------------------------- choice
@@ -113,8 +124,10 @@ struct Condition {
 
 struct ChoiceRule {
     Condition condition;
+    std::optional<Query> query;  // of a JSONata state, in place of `condition`
     StateIndex next = kEnd;
     std::optional<path::Template> assign;
+    Exit exit;  // of a JSONata state
 };
 
 // ------------------------------------------------------------------------------------------- states
@@ -130,6 +143,7 @@ struct TaskFields {
     Seconds timeout;
     Seconds heartbeat;
     std::optional<path::Template> credentials;
+    std::optional<Query> credentials_query;
 };
 
 struct ChoiceFields {
@@ -137,11 +151,12 @@ struct ChoiceFields {
     std::optional<StateIndex> default_next;
 };
 
-// Exactly one of the four is there.
+// Exactly one of them is there.
 struct WaitFields {
     Seconds seconds;
     std::optional<Timestamp> timestamp;
     std::optional<path::Expression> timestamp_path;
+    std::optional<Query> timestamp_query;
 };
 
 struct SucceedFields {};
@@ -151,20 +166,24 @@ struct FailFields {
     std::optional<path::Expression> error_path;
     std::optional<std::string> cause;
     std::optional<path::Expression> cause_path;
+    std::optional<Query> error_query;
+    std::optional<Query> cause_query;
 };
 
 struct ParallelFields {
     std::vector<std::shared_ptr<const Block>> branches;
 };
 
-// A number that the definition says, or a path that leads to it.
+// A number that the definition says, or a path or an expression that leads to it.
 struct Count {
     std::optional<std::int64_t> literal;
     std::optional<path::Expression> path;
+    std::optional<Query> query;
 };
 struct Percentage {
     std::optional<double> literal;
     std::optional<path::Expression> path;
+    std::optional<Query> query;
 };
 
 // What a reader finds where it looks, and how it is taken apart into items.
@@ -221,6 +240,8 @@ struct MapFields {
     std::shared_ptr<const Distribution> distributed;  // null: inline
     std::optional<path::Expression> items_path;       // absent: the effective input itself
     std::optional<path::Template> item_selector;      // also Parameters, its old name
+    std::optional<Query> items;                       // of a JSONata state; absent: the state's input
+    std::optional<Query> item_selector_query;
     Count max_concurrency;
     Count tolerated_failure_count;
     Percentage tolerated_failure_percentage;
@@ -240,6 +261,10 @@ struct State {
     ResultPlace result_path;
     Selection output_path;
     std::optional<path::Template> assign;
+    // Of JSONata states, in place of those above.
+    std::optional<Query> arguments;
+    Exit exit;
+
     std::vector<Retrier> retry;
     std::vector<Catcher> catchers;
 

@@ -109,8 +109,12 @@ Catcher read_catcher(Fields& fields, const Targets& targets, bool is_last) {
     fields.require({"ErrorEquals", "Next"});
     catcher.error_equals = read_error_equals(fields, is_last);
     if (const auto next = fields.string("Next")) catcher.next = target(targets, *next);
-    catcher.result_path = read_result_place(fields);
-    catcher.assign = read_assign(fields);
+    if (fields.language() == QueryLanguage::Jsonata) {
+        catcher.exit = read_exit(fields, {.error_output = true});
+    } else {
+        catcher.result_path = read_result_place(fields);
+        catcher.assign = read_assign(fields);
+    }
     fields.string("Comment");
     fields.refuse_others();
     return catcher;
@@ -129,6 +133,7 @@ void read_objects(Fields& fields, std::string_view name, Read read) {
             continue;
         }
         Fields item(list->items()[i], here, fields.findings());
+        item.set_language(fields.language());
         read(item, i + 1 == list->items().size());
     }
 }
@@ -207,6 +212,16 @@ std::optional<path::Template> read_template(Fields& fields, std::string_view nam
     return compile_template(*value, fields.at(name), fields.findings());
 }
 
+void check_variable_name(std::string_view name, const Where& where, Findings& findings) {
+    if (!is_variable_name(name)) {
+        findings.error(where, "The variable name '" + std::string(name) + "' is not a valid identifier");
+    } else if (code_points(name) > 80) {
+        findings.error(where, "A variable name must be at most 80 characters long");
+    } else if (name == "states") {
+        findings.error(where, "The variable name 'states' is reserved");
+    }
+}
+
 std::optional<path::Template> read_assign(Fields& fields) {
     const json::Value* value = fields.object("Assign");
     if (value == nullptr) return std::nullopt;
@@ -214,15 +229,7 @@ std::optional<path::Template> read_assign(Fields& fields) {
     for (const json::Member& member : value->members()) {
         std::string_view name = member.key;
         if (name.size() > 2 && name.substr(name.size() - 2) == ".$") name.remove_suffix(2);
-        if (!is_variable_name(name)) {
-            fields.findings().error(Where(where, member.key), "The variable name '" + std::string(name) +
-                                                                  "' is not a valid identifier");
-        } else if (code_points(name) > 80) {
-            fields.findings().error(Where(where, member.key),
-                                    "A variable name must be at most 80 characters long");
-        } else if (name == "states") {
-            fields.findings().error(Where(where, member.key), "The variable name 'states' is reserved");
-        }
+        check_variable_name(name, Where(where, member.key), fields.findings());
         if (name.size() != member.key.size() && value->find(name) != nullptr)
             fields.findings().error(Where(where, member.key),
                                     "The variable '" + std::string(name) + "' is assigned twice");
@@ -232,8 +239,10 @@ std::optional<path::Template> read_assign(Fields& fields) {
 
 Seconds read_seconds(Fields& fields, std::string_view name, std::string_view path_name, std::int64_t least) {
     Seconds seconds;
-    seconds.literal = fields.integer(name, least, kMostSeconds);
-    seconds.path = read_path(fields, path_name, PathRule::Reference);
+    seconds.query = read_expression(fields, name);
+    if (!seconds.query) seconds.literal = fields.integer(name, least, kMostSeconds);
+    if (fields.language() == QueryLanguage::JsonPath)
+        seconds.path = read_path(fields, path_name, PathRule::Reference);
     return seconds;
 }
 

@@ -29,14 +29,28 @@ ResultPlace read_result_place(Fields& fields);
 // `objects_only`: whether anything but an object is a finding.
 std::optional<path::Template> read_template(Fields& fields, std::string_view name, bool objects_only);
 std::optional<path::Template> read_assign(Fields& fields);
-// `name` or `name`Path, at most one of them.
+// `name` or `name`Path, at most one of them; in JSONata, `name`, which may be an expression.
 Seconds read_seconds(Fields& fields, std::string_view name, std::string_view path_name, std::int64_t least);
+
+// Which parts of $states a field can read, besides input and context.
+struct Place {
+    bool result = false;
+    bool error_output = false;
+};
+
+// Fields of JSONata states: any JSON with expressions in it; the field if it is one expression (else nothing,
+// and the field is read as in the other language); Output and Assign.
+std::optional<Query> read_query(Fields& fields, std::string_view name, const Place& place = {});
+std::optional<Query> read_expression(Fields& fields, std::string_view name);
+Exit read_exit(Fields& fields, const Place& place);
+
+void check_variable_name(std::string_view name, const Where& where, Findings& findings);
 
 std::vector<Retrier> read_retry(Fields& fields);
 std::vector<Catcher> read_catch(Fields& fields, const Targets& targets);
 
 std::vector<ChoiceRule> read_choices(Fields& fields, const Targets& targets);
-
-inline constexpr std::int64_t kMostSeconds = 99'999'999;
+// Whether only choice rules in JSONPath have the field.
+bool is_rule_field(std::string_view name) noexcept;
 
 }  // namespace flowctl::asl

@@ -2,9 +2,12 @@
 //
 // An inner scope reads the variables of those around it and must not assign to their names, whether a state
 // before or after it assigns them: what a name means cannot depend on which way a run came. A processor of a
-// distributed Map sees no outer variables, so its names are free. What a Catch of a Parallel or Map assigns
-// is of the scope around it. Works on the JSON, as graph.cpp does. See states.hpp.
+// distributed Map sees no outer variables, so its names are free. What a Parallel or Map itself assigns, and
+// its Catch, is of the scope around it, but comes when the inner scopes are gone: AWS lets them use the same
+// names. Works on the JSON, as graph.cpp does. See states.hpp.
+#include <map>
 #include <set>
+#include <vector>
 
 #include "core/asl/states.hpp"
 
@@ -49,22 +52,38 @@ class Scopes {
         const json::Value* states = block.find("States");
         if (states == nullptr || !states->is_object()) return;
         const Where states_where(where, "States");
-        Names visible = outer;
+        std::map<std::string_view, std::size_t> assigning;  // how many states assign to a name
+        std::vector<Names> assigned;                        // by state
         for (const json::Member& state : states->members()) {
+            Names& names = assigned.emplace_back();
             for_each_assign(state.value, Where(states_where, state.key),
                             [&](const json::Value& assign, const Where& at) {
                                 for (const json::Member& member : assign.members())
-                                    take(member.key, Where(at, member.key), outer, visible);
+                                    take(member.key, Where(at, member.key), outer, names);
                             });
+            for (const std::string_view name : names)
+                ++assigning[name];
         }
-        for (const json::Member& state : states->members())
+        for (std::size_t i = 0; i < assigned.size(); ++i) {
+            const json::Member& state = states->members()[i];
+            if (!has_blocks(state.value)) continue;
+            Names visible = outer;
+            for (const auto& [name, count] : assigning) {
+                if (count > assigned[i].count(name)) visible.insert(name);
+            }
             check_inner(state.value, Where(states_where, state.key), visible);
+        }
     }
 
   private:
-    void take(std::string_view key, const Where& where, const Names& outer, Names& visible) {
+    static bool has_blocks(const json::Value& state) {
+        return state.find("Branches") != nullptr || state.find("ItemProcessor") != nullptr ||
+               state.find("Iterator") != nullptr;
+    }
+
+    void take(std::string_view key, const Where& where, const Names& outer, Names& names) {
         const std::string_view name = variable_of(key);
-        visible.insert(name);
+        names.insert(name);
         if (outer.count(name) == 0) return;
         findings_.error(where, "The variable '" + std::string(name) +
                                    "' belongs to an outer scope and cannot be assigned in an inner one");

@@ -14,8 +14,6 @@ namespace {
 constexpr std::array<std::string_view, 8> kTypeNames = {"Pass",    "Task", "Choice",   "Wait",
                                                         "Succeed", "Fail", "Parallel", "Map"};
 
-constexpr std::string_view kNotYet = "This version of flowctl does not run it yet: ";
-
 std::optional<StateType> type_of(std::string_view name) {
     const auto found = std::find(kTypeNames.begin(), kTypeNames.end(), name);
     if (found == kTypeNames.end()) return std::nullopt;
@@ -44,13 +42,35 @@ struct Reader {
         if (end && !*end && !fields.has("Next"))
             fields.findings().error(fields.at("End"), "End must be true");
     }
-    void read_input_output() {
+    bool is_jsonata() const { return state.language == QueryLanguage::Jsonata; }
+
+    // What comes in and what goes out, of all types but Fail. `works`: the state has a result. `assigns`:
+    // whether the type has Assign.
+    void read_input_output(bool works, bool assigns = true) {
+        if (is_jsonata()) {
+            if (assigns) {
+                state.exit = read_exit(fields, {.result = works});
+            } else {
+                state.exit.output = read_query(fields, "Output");
+            }
+            return;
+        }
         state.input_path = read_selection(fields, "InputPath");
         state.output_path = read_selection(fields, "OutputPath");
+        if (assigns) state.assign = read_assign(fields);
     }
-    void read_work() {
+    // What the work gets, and where its result goes.
+    void read_work(bool has_selector) {
+        if (is_jsonata()) {
+            if (has_selector) state.arguments = read_query(fields, "Arguments");
+            return;
+        }
         state.parameters = read_template(fields, "Parameters", false);
+        read_result(has_selector);
+    }
+    void read_result(bool has_selector) {
         state.result_path = read_result_place(fields);
+        if (has_selector) state.result_selector = read_template(fields, "ResultSelector", true);
     }
     void read_errors() {
         state.retry = read_retry(fields);
@@ -59,10 +79,11 @@ struct Reader {
 
     void read_pass() {
         PassFields pass;
-        if (const json::Value* result = fields.any("Result")) pass.result = *result;
-        read_input_output();
-        read_work();
-        state.assign = read_assign(fields);
+        if (!is_jsonata()) {
+            if (const json::Value* result = fields.any("Result")) pass.result = *result;
+        }
+        read_input_output(false);
+        read_work(false);
         read_transition();
         state.fields = std::move(pass);
     }
@@ -78,20 +99,22 @@ struct Reader {
                 fields.findings().error(fields.at("Resource"), resource.error());
             }
         }
-        read_input_output();
-        read_work();
-        state.result_selector = read_template(fields, "ResultSelector", true);
-        fields.at_most_one({"TimeoutSeconds", "TimeoutSecondsPath"});
+        read_input_output(true);
+        read_work(true);
+        at_most_one({"TimeoutSeconds", "TimeoutSecondsPath"});
         task.timeout = read_seconds(fields, "TimeoutSeconds", "TimeoutSecondsPath", 1);
-        fields.at_most_one({"HeartbeatSeconds", "HeartbeatSecondsPath"});
+        at_most_one({"HeartbeatSeconds", "HeartbeatSecondsPath"});
         task.heartbeat = read_seconds(fields, "HeartbeatSeconds", "HeartbeatSecondsPath", 1);
         if (task.timeout.literal && task.heartbeat.literal &&
             *task.heartbeat.literal >= *task.timeout.literal)
             fields.findings().error(fields.at("HeartbeatSeconds"),
                                     "HeartbeatSeconds must be less than TimeoutSeconds");
-        task.credentials = read_template(fields, "Credentials", true);
+        if (is_jsonata()) {
+            task.credentials_query = read_query(fields, "Credentials");
+        } else {
+            task.credentials = read_template(fields, "Credentials", true);
+        }
         read_errors();
-        state.assign = read_assign(fields);
         read_transition();
         state.fields = std::move(task);
     }
@@ -101,46 +124,67 @@ struct Reader {
         fields.require({"Choices"});
         choice.rules = read_choices(fields, targets);
         if (const auto next = fields.string("Default")) choice.default_next = target(targets, *next);
-        read_input_output();
-        state.assign = read_assign(fields);
+        read_input_output(false);
         state.fields = std::move(choice);
     }
 
     void read_wait() {
         WaitFields wait;
-        fields.at_most_one({"SecondsPath", "Seconds", "TimestampPath", "Timestamp"});
-        if (!fields.has("SecondsPath") && !fields.has("Seconds") && !fields.has("TimestampPath") &&
-            !fields.has("Timestamp")) {
-            fields.findings().error(fields.where(),
-                                    "There should be one of the following fields: [SecondsPath, Seconds, "
-                                    "TimestampPath, Timestamp]");
-        }
+        check_wait_fields();
         wait.seconds = read_seconds(fields, "Seconds", "SecondsPath", 0);
-        if (const auto text = fields.string("Timestamp")) {
-            wait.timestamp = parse_timestamp(*text);
-            if (!wait.timestamp)
-                fields.findings().error(fields.at("Timestamp"), "String does not match RFC3339 timestamp");
+        wait.timestamp_query = read_expression(fields, "Timestamp");
+        if (!wait.timestamp_query) {
+            if (const auto text = fields.string("Timestamp")) {
+                wait.timestamp = parse_timestamp(*text);
+                if (!wait.timestamp)
+                    fields.findings().error(fields.at("Timestamp"),
+                                            "String does not match RFC3339 timestamp");
+            }
         }
-        wait.timestamp_path = read_path(fields, "TimestampPath", PathRule::Reference);
-        read_input_output();
-        state.assign = read_assign(fields);
+        if (!is_jsonata()) wait.timestamp_path = read_path(fields, "TimestampPath", PathRule::Reference);
+        read_input_output(false);
         read_transition();
         state.fields = std::move(wait);
     }
 
+    void check_wait_fields() {
+        const bool has_path = fields.has("SecondsPath") || fields.has("TimestampPath");
+        const bool has_any = fields.has("Seconds") || fields.has("Timestamp") || (has_path && !is_jsonata());
+        if (is_jsonata()) {
+            fields.at_most_one({"Seconds", "Timestamp"});
+        } else {
+            fields.at_most_one({"SecondsPath", "Seconds", "TimestampPath", "Timestamp"});
+        }
+        if (has_any) return;
+        fields.findings().error(fields.where(),
+                                is_jsonata()
+                                    ? "There should be one of the following fields: [Seconds, Timestamp]"
+                                    : "There should be one of the following fields: [SecondsPath, Seconds, "
+                                      "TimestampPath, Timestamp]");
+    }
+
+    // Of a field and its ...Path, which a JSONata state does not have at all.
+    void at_most_one(std::initializer_list<std::string_view> names) {
+        if (!is_jsonata()) fields.at_most_one(names);
+    }
+
     void read_succeed() {
-        read_input_output();
+        read_input_output(false, false);
         state.fields = SucceedFields{};
     }
 
     void read_fail() {
         FailFields fail;
-        fields.at_most_one({"Error", "ErrorPath"});
-        fields.at_most_one({"Cause", "CausePath"});
-        fail.error = fields.string("Error");
-        fail.error_path = read_path(fields, "ErrorPath", PathRule::ReferenceOrIntrinsic);
-        fail.cause = fields.string("Cause");
-        fail.cause_path = read_path(fields, "CausePath", PathRule::ReferenceOrIntrinsic);
+        at_most_one({"Error", "ErrorPath"});
+        at_most_one({"Cause", "CausePath"});
+        fail.error_query = read_expression(fields, "Error");
+        if (!fail.error_query) fail.error = fields.string("Error");
+        fail.cause_query = read_expression(fields, "Cause");
+        if (!fail.cause_query) fail.cause = fields.string("Cause");
+        if (!is_jsonata()) {
+            fail.error_path = read_path(fields, "ErrorPath", PathRule::ReferenceOrIntrinsic);
+            fail.cause_path = read_path(fields, "CausePath", PathRule::ReferenceOrIntrinsic);
+        }
         state.fields = std::move(fail);
     }
 
@@ -187,11 +231,9 @@ struct Reader {
             for (std::size_t i = 0; i < branches->items().size(); ++i)
                 parallel.branches.push_back(read_inner(branches->items()[i], Where(where, i), false));
         }
-        read_input_output();
-        read_work();
-        state.result_selector = read_template(fields, "ResultSelector", true);
+        read_input_output(true);
+        read_work(true);
         read_errors();
-        state.assign = read_assign(fields);
         read_transition();
         state.fields = std::move(parallel);
     }
@@ -204,11 +246,7 @@ struct Reader {
             if (const json::Value* inner = fields.any(name))
                 map.processor = read_inner(*inner, fields.at(name), true);
         }
-        fields.at_most_one({"ItemSelector", "Parameters"});
-        map.item_selector = read_template(fields, "ItemSelector", false);
-        auto parameters = read_template(fields, "Parameters", false);
-        if (!map.item_selector) map.item_selector = std::move(parameters);
-        map.items_path = read_path(fields, "ItemsPath", PathRule::Reference);
+        read_items(map);
         // Of distributed maps only; the Mode has a finding.
         for (const std::string_view name : {"ItemReader", "ItemBatcher", "ResultWriter"}) {
             if (fields.object(name) != nullptr)
@@ -217,27 +255,53 @@ struct Reader {
         fields.string("Label");
         map.max_concurrency = read_count("MaxConcurrency", "MaxConcurrencyPath");
         map.tolerated_failure_count = read_count("ToleratedFailureCount", "ToleratedFailureCountPath");
-        fields.at_most_one({"ToleratedFailurePercentage", "ToleratedFailurePercentagePath"});
-        map.tolerated_failure_percentage.literal = fields.number("ToleratedFailurePercentage", 0.0);
-        if (map.tolerated_failure_percentage.literal.value_or(0.0) > 100.0)
-            fields.findings().error(fields.at("ToleratedFailurePercentage"), "Maximum value is 100.0");
-        map.tolerated_failure_percentage.path =
-            read_path(fields, "ToleratedFailurePercentagePath", PathRule::Reference);
-        read_input_output();
-        state.result_path = read_result_place(fields);
-        state.result_selector = read_template(fields, "ResultSelector", true);
+        map.tolerated_failure_percentage = read_tolerated_percentage();
+        read_input_output(true);
+        if (!is_jsonata()) read_result(true);
         read_errors();
-        state.assign = read_assign(fields);
         read_transition();
         state.fields = std::move(map);
     }
 
+    // What the Map goes over, and what each iteration gets.
+    void read_items(MapFields& map) {
+        if (is_jsonata()) {
+            map.items = read_query(fields, "Items");
+            const bool can_be_items = !map.items || map.items->kind != Query::Kind::Literal ||
+                                      map.items->literal.is_array() || map.items->literal.is_object();
+            if (!can_be_items)
+                fields.findings().error(fields.at("Items"),
+                                        "Expected value of type Array or Object or a JSONata expression");
+            map.item_selector_query = read_query(fields, "ItemSelector");
+            return;
+        }
+        fields.at_most_one({"ItemSelector", "Parameters"});
+        map.item_selector = read_template(fields, "ItemSelector", false);
+        auto parameters = read_template(fields, "Parameters", false);
+        if (!map.item_selector) map.item_selector = std::move(parameters);
+        map.items_path = read_path(fields, "ItemsPath", PathRule::Reference);
+    }
+
     Count read_count(std::string_view name, std::string_view path_name) {
-        fields.at_most_one({name, path_name});
+        at_most_one({name, path_name});
         Count count;
-        count.literal = fields.integer(name, 0, kMostSeconds);
-        count.path = read_path(fields, path_name, PathRule::Reference);
+        count.query = read_expression(fields, name);
+        if (!count.query) count.literal = fields.integer(name, 0, kMostSeconds);
+        if (!is_jsonata()) count.path = read_path(fields, path_name, PathRule::Reference);
         return count;
+    }
+
+    Percentage read_tolerated_percentage() {
+        constexpr std::string_view kName = "ToleratedFailurePercentage";
+        constexpr std::string_view kPathName = "ToleratedFailurePercentagePath";
+        at_most_one({kName, kPathName});
+        Percentage percentage;
+        percentage.query = read_expression(fields, kName);
+        if (!percentage.query) percentage.literal = fields.number(kName, 0.0);
+        if (percentage.literal.value_or(0.0) > 100.0)
+            fields.findings().error(fields.at(kName), "Maximum value is 100.0");
+        if (!is_jsonata()) percentage.path = read_path(fields, kPathName, PathRule::Reference);
+        return percentage;
     }
 
     void read_type(StateType type) {
@@ -262,6 +326,27 @@ struct Reader {
     }
 };
 
+// Whether an expression in the JSON may read the Context Object.
+bool any_reads_context(const json::Value& value) {
+    if (value.is_string()) return is_jsonata(value.as_string()) && may_read_context(value.as_string());
+    if (value.is_array()) {
+        return std::any_of(value.items().begin(), value.items().end(), any_reads_context);
+    }
+    return value.is_object() &&
+           std::any_of(value.members().begin(), value.members().end(),
+                       [](const json::Member& member) { return any_reads_context(member.value); });
+}
+
+// The same for what is a state's own: not for the blocks in it.
+bool reads_context(const json::Value& state, QueryLanguage language) {
+    if (language == QueryLanguage::JsonPath) return json::dump(state).find("$$") != std::string::npos;
+    return std::any_of(state.members().begin(), state.members().end(), [](const json::Member& member) {
+        const bool is_block =
+            member.key == "Branches" || member.key == "ItemProcessor" || member.key == "Iterator";
+        return !is_block && any_reads_context(member.value);
+    });
+}
+
 // The language of one state; nothing when the state cannot be read because of it.
 std::optional<QueryLanguage> read_language(Fields& fields, QueryLanguage flow_language) {
     const json::Value* value = fields.any("QueryLanguage");
@@ -281,7 +366,6 @@ std::optional<QueryLanguage> read_language(Fields& fields, QueryLanguage flow_la
                                 "Value should be one of the following: [JSONPath, JSONata]");
         return std::nullopt;
     }
-    fields.findings().error(fields.at("QueryLanguage"), std::string(kNotYet) + "the query language JSONata");
     return QueryLanguage::Jsonata;
 }
 
@@ -290,7 +374,6 @@ State read_state(const std::string& name, const json::Value& value, const Where&
     State state;
     state.name = name;
     state.named = json::ObjectBuilder().add("name", name).build();
-    state.reads_context = json::dump(value).find("$$") != std::string::npos;
     if (name.empty()) findings.error(where, "State name cannot be empty");
     if (characters(name) > 80) findings.error(where, "State name must be at most 80 characters long");
     if (!value.is_object()) {
@@ -311,9 +394,10 @@ State read_state(const std::string& name, const json::Value& value, const Where&
             "Parallel, Map]");
         return state;
     }
-    // Fields of a JSONata state are not those that are read below; its finding is there already.
-    if (language != QueryLanguage::JsonPath) return state;
+    if (!language) return state;
     state.language = *language;
+    state.reads_context = reads_context(value, *language);
+    fields.set_language(*language);
     Reader reader{fields, targets, flow_language, state};
     reader.read_type(*type);
     fields.refuse_others();

@@ -14,6 +14,9 @@ Block read_block(Fields& fields, QueryLanguage language);
 // it; and names that the flow uses twice.
 void check_graph(const json::Value& definition, Findings& findings);
 
+// Reports what a flow of the type EXPRESS cannot have.
+void check_express(const json::Value& definition, Findings& findings);
+
 // Reports variables that an inner scope assigns although they belong to an outer one.
 void check_scopes(const json::Value& definition, Findings& findings);
 

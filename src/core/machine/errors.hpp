@@ -20,5 +20,6 @@ json::Value error_details(const std::optional<std::string>& error, const std::op
 std::string bounded(std::string text, std::size_t most);
 inline constexpr std::size_t kMaxErrorBytes = 256;
 inline constexpr std::size_t kMaxCauseBytes = 32'768;
+inline constexpr std::size_t kMaxLocationBytes = 256;
 
 }  // namespace flowctl::machine

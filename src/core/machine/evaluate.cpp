@@ -9,7 +9,8 @@ namespace flowctl::machine {
 
 namespace {
 
-// What one visit may use: a fraction of a second, and a multiple of what its payloads can be.
+// What one visit may use: a fraction of a second, and a multiple of what its payloads can be. JSONata goes
+// down deeper than it nests.
 constexpr Budget::Limits kVisitBudget{.steps = 10'000'000, .bytes = 64 * 1024 * 1024, .depth = 1'000};
 
 }  // namespace
@@ -52,16 +53,19 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch, const
     return context.build();
 }
 
-Evaluator::Evaluator(const RunContext& run, const BranchFrame& branch, Random& random, const MapItem* item)
-    : branch_(branch), random_(random), budget_(kVisitBudget) {
+Evaluator::Evaluator(const RunContext& run, const Limits& limits, Instant now, const BranchFrame& branch,
+                     Random& random, const MapItem* item)
+    : limits_(limits), now_(now), branch_(branch), random_(random), budget_(kVisitBudget) {
     if (branch.definition->reads_context) context_ = make_context(run, branch, item);
 }
 
 Failure Evaluator::runtime(const std::string& message) const {
-    return {std::string(kRuntime),
-            "An error occurred while executing the state '" + branch_.state + "' (entered at the event id #" +
-                std::to_string(branch_.entered_event) + "). " + message,
-            false};
+    return {std::string(kRuntime), prefix() + message, false};
+}
+
+std::string Evaluator::prefix() const {
+    return "An error occurred while executing the state '" + branch_.state + "' (entered at the event id #" +
+           std::to_string(branch_.entered_event) + "). ";
 }
 
 Evaluated<json::Value> Evaluator::select(const asl::Selection& selection, const json::Value& input) {
@@ -118,7 +122,10 @@ Evaluated<json::Value> Evaluator::assign(const std::optional<path::Template>& as
     if (!assign) return json::Value::object({});
     auto result = assign->evaluate(scope(input));
     if (!result.ok()) return Err{runtime(result.error().message)};
-    const json::Value assigned = std::move(result).value();
+    return checked_variables(std::move(result).value());
+}
+
+Evaluated<json::Value> Evaluator::checked_variables(json::Value assigned) const {
     std::size_t bytes = 0;
     for (const json::Member& member : assigned.members()) {
         bytes += json::dumped_size(member.value);

@@ -1,5 +1,5 @@
-// Evaluation of a state's paths and templates, in the order of the JSONPath pipeline. Internal to
-// core/machine.
+// Evaluation of what the fields of a state say: paths and templates in the order of the JSONPath pipeline,
+// and the queries of JSONata states. Internal to core/machine.
 #pragma once
 
 #include <optional>
@@ -20,12 +20,16 @@ struct Failure {
     bool of_answer = false;  // reported by, or about, what a task answered; else of the flow's own evaluation
     bool named = true;       // false: a Fail state without Error; `error` is empty
     bool of_branch = false;  // of a Parallel or Map: one of its branches or items has failed
+    // Of an expression of a JSONata state, or of what it gave: recorded as EvaluationFailed, with the field.
+    bool of_query = false;
+    std::string location = {};
 };
 
 template <class T>
 using Evaluated = Result<T, Failure>;
 
 inline constexpr std::string_view kRuntime = "States.Runtime";
+inline constexpr std::string_view kQueryEvaluation = "States.QueryEvaluationError";
 inline constexpr std::string_view kTimeout = "States.Timeout";
 inline constexpr std::string_view kHeartbeatTimeout = "States.HeartbeatTimeout";
 inline constexpr std::string_view kDataLimit = "States.DataLimitExceeded";
@@ -44,8 +48,8 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch, const
 // The visit of one state, seen by its expressions.
 class Evaluator {
   public:
-    Evaluator(const RunContext& run, const BranchFrame& branch, Random& random,
-              const MapItem* item = nullptr);
+    Evaluator(const RunContext& run, const Limits& limits, Instant now, const BranchFrame& branch,
+              Random& random, const MapItem* item = nullptr);
 
     Evaluated<json::Value> select(const asl::Selection& selection, const json::Value& input);
     // The template's value, or `input` itself when there is no template.
@@ -60,6 +64,18 @@ class Evaluator {
     Evaluated<std::string> string(const path::Expression& expression, std::string_view field,
                                   const json::Value& input);
 
+    // query.cpp: of JSONata states. `field` is where the query stands in its state: "Output",
+    // "Catch[0]/Assign". Its value; what the expressions see of the work, from now on.
+    Evaluated<json::Value> query(const asl::Query& query, std::string field);
+    void show_result(const json::Value& result);
+    void show_error_output(const json::Value& error_output);
+    // The variables that an Assign sets; an empty object when there is none.
+    Evaluated<json::Value> assign(const std::optional<asl::Query>& assign, std::string field);
+    // The value, which must be of this kind.
+    Evaluated<json::Value> query(const asl::Query& query, std::string_view field, json::Kind kind);
+    // A States.QueryEvaluationError of this visit, with AWS's prefix.
+    Failure query_failure(const std::string& message, std::string_view field) const;
+
     // A States.Runtime failure of this visit, with AWS's prefix.
     Failure runtime(const std::string& message) const;
     Budget& budget() noexcept { return budget_; }
@@ -68,11 +84,23 @@ class Evaluator {
     path::Scope scope(const json::Value& input) {
         return {input, context_, branch_.variables, random_, budget_};
     }
+    // Refuses variables that are too large or too deep.
+    Evaluated<json::Value> checked_variables(json::Value assigned) const;
+    Evaluated<json::Value> evaluate(const asl::Query& query, std::string& field);
+    Evaluated<json::Value> evaluate_expression(const asl::Query& query, std::string_view field);
+    const json::Value& bindings();
+    std::string prefix() const;
 
+    const Limits& limits_;
+    const Instant now_;
     const BranchFrame& branch_;
     Random& random_;
     Budget budget_;
     json::Value context_;
+    // Of JSONata states: what the expressions see of the work, and all that they see, made when first needed.
+    std::optional<json::Value> result_;
+    std::optional<json::Value> error_output_;
+    std::optional<json::Value> bindings_;
 };
 
 }  // namespace flowctl::machine

@@ -49,8 +49,8 @@ void Runner::work_parallel(BranchFrame& branch, Evaluator& evaluator) {
     const asl::State& state = *branch.definition;
     const auto selected = evaluator.select(state.input_path, branch.input.value);
     if (!selected.ok()) return fail_state(branch, selected.error());
-    auto effective = evaluator.apply(state.parameters, selected.value());
-    if (!effective.ok()) return fail_state(branch, effective.error());
+    auto effective = work_input(branch, evaluator, selected.value());
+    if (!effective.ok()) return fail_fork_state(branch, effective.error());
     Fork fork;
     fork.input.value = std::move(effective).value();
     if (fork.input.value.same(branch.input.value)) {
@@ -62,6 +62,12 @@ void Runner::work_parallel(BranchFrame& branch, Evaluator& evaluator) {
     fork.outputs = Outputs(fork.length);
     record(branch, "ParallelStateStarted", json::Value());
     if (!history_full_) begin_fork(branch, std::move(fork));
+}
+
+// Before the Parallel or Map has begun its branches.
+void Runner::fail_fork_state(BranchFrame& branch, Failure failure) {
+    failure.of_branch = failure.of_query;
+    fail_state(branch, failure);
 }
 
 void Runner::begin_fork(BranchFrame& branch, Fork fork) {
@@ -94,7 +100,10 @@ void Runner::begin_next(BranchFrame& parent) {
     for (const auto& [state, count] : parent.visits) {
         if (parent.block->find(state) == nullptr) child.visits.emplace(state, count);
     }
-    if (++fork.begun == fork.length) fork.input = Payload{};
+    if (++fork.begun == fork.length) {
+        fork.input = Payload{};
+        fork.items = json::Value();
+    }
     const auto placed = fork.children.emplace(index, std::move(child)).first;
     frame_.index.file(placed->second);
 }
@@ -129,7 +138,7 @@ void Runner::join(BranchFrame& parent) {
     if (history_full_) return;
     const json::Value result = parent.fork->keeps_outputs ? parent.fork->outputs.all() : json::Value();
     bury_fork(parent);
-    Evaluator evaluator(run_, parent, random_);
+    Evaluator evaluator = evaluator_of(parent);
     complete(parent, evaluator, result, std::nullopt);
     spend(evaluator);
 }
@@ -159,7 +168,7 @@ void Runner::fail_branch(BranchFrame& branch, const Failure& failure) {
 void Runner::fail_fork(BranchFrame& parent, const Failure& failure) {
     abort_children(parent, parent.last_event);
     bury_fork(parent);
-    fail_state(parent, failure);
+    fail_fork_state(parent, failure);
     frame_.index.file(parent);
 }
 

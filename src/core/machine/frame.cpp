@@ -2,8 +2,9 @@
 //
 // The saved form is JSON with a format number. A later version reads every format it knows; this one knows 1.
 // A branch within another is saved without the variables that it sees there: they cannot change before it is
-// over. The items of a Map are not saved at all, for they come from what is: the state's input, variables and
-// the run.
+// over. The items of a Map in JSONPath are not saved at all, for they come from what is: the state's input,
+// variables and the run; nor are those of a Map in JSONata where they are the input, one of its members or a
+// variable. Else those are that have not begun.
 //
 // load() trusts nothing: a frame comes from a table, and whatever is missing, of the wrong type or out of
 // range is an error with its name, so that such a run can be failed with a reason. Numbers are bounded so
@@ -72,6 +73,27 @@ json::Value save_item(const MapItem& item, const Payload& branch_input) {
     return out.build();
 }
 
+// Where the items are among what the branch has anyway, or the rest of them.
+json::Value save_items(const Fork& fork, const BranchFrame& branch) {
+    const json::Value& items = fork.items;
+    const json::Value& input = branch.input.value;
+    json::ObjectBuilder out;
+    if (fork.items_from == 0) {
+        if (items.same(input)) return out.add("of", "input").build();
+        if (input.is_object()) {
+            for (const json::Member& member : input.members()) {
+                if (member.value.same(items)) return out.add("of", "input").add("name", member.key).build();
+            }
+        }
+        for (const auto& [name, value] : branch.variables) {
+            if (value.same(items)) return out.add("of", "variable").add("name", name).build();
+        }
+    }
+    if (!items.is_array()) return out.add("all", items).build();
+    const auto rest = items.items().begin() + static_cast<std::ptrdiff_t>(fork.begun - fork.items_from);
+    return out.add("rest", json::Value::array(std::vector<json::Value>(rest, items.items().end()))).build();
+}
+
 json::Value save_fork(const Fork& fork, const BranchFrame& branch) {
     json::ObjectBuilder out;
     out.add("length", number(static_cast<std::int64_t>(fork.length)));
@@ -80,6 +102,7 @@ json::Value save_fork(const Fork& fork, const BranchFrame& branch) {
     // Absent: the branch's own input.
     if (fork.begun < fork.length && !fork.input.value.same(branch.input.value))
         out.add("input", save_payload(fork.input));
+    if (!fork.items.is_null()) out.add("items", save_items(fork, branch));
     if (fork.keeps_outputs) out.add("outputs", fork.outputs.save());
     std::vector<json::Value> children;
     for (const auto& [index, child] : fork.children)
@@ -97,6 +120,7 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent) {
     out.add("input", save_payload(branch.input));
     add_unless(out, "lastEvent", branch.last_event, 0);
     add_unless(out, "enteredEvent", branch.entered_event, 0);
+    if (branch.last_event == branch.entered_event) add_unless(out, "enteredAfter", branch.entered_after, 0);
     add_unless(out, "enteredAt", branch.entered_at, 0);
     add_unless(out, "visit", branch.visit, 0);
     add_unless(out, "attempt", branch.attempt, 0);
@@ -220,6 +244,31 @@ MapItem load_item(const json::Value& saved, const Payload& branch_input, Loader&
     return item;
 }
 
+void load_items(const json::Value& saved, const BranchFrame& branch, Loader& loader, Fork& fork) {
+    const json::Value* items = nullptr;
+    if (const json::Value* of = loader.member(saved, "of", json::Kind::String)) {
+        const json::Value* name = loader.member(saved, "name", json::Kind::String);
+        if (of->as_string() == "variable" && name != nullptr) {
+            const auto variable = branch.variables.find(name->as_string());
+            if (variable != branch.variables.end()) items = &variable->second;
+        } else if (of->as_string() == "input") {
+            items = name == nullptr ? &branch.input.value : branch.input.value.find(name->as_string());
+        }
+    } else if (const json::Value* rest = loader.member(saved, "rest", json::Kind::Array)) {
+        items = rest;
+        fork.items_from = fork.begun;
+    } else {
+        items = loader.required(saved, "all", json::Kind::Object);
+    }
+    const bool fits = items != nullptr && (items->is_array() || items->is_object()) &&
+                      items->size() + fork.items_from == fork.length;
+    if (fits) {
+        fork.items = *items;
+    } else {
+        loader.fail("items");
+    }
+}
+
 Fork load_fork(const json::Value& saved, const BranchFrame& branch, Loader& loader, int depth) {
     Fork fork;
     loader.required(saved, "length", json::Kind::Number);
@@ -230,6 +279,8 @@ Fork load_fork(const json::Value& saved, const BranchFrame& branch, Loader& load
     if (fork.begun < fork.length) {
         const json::Value* input = loader.member(saved, "input", json::Kind::Object);
         fork.input = input != nullptr ? load_payload(*input, loader) : branch.input;
+        if (const json::Value* items = loader.member(saved, "items", json::Kind::Object))
+            load_items(*items, branch, loader, fork);
     }
     const json::Value* outputs = saved.find("outputs");
     fork.keeps_outputs = outputs != nullptr;
@@ -268,6 +319,7 @@ BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFr
         branch.input = load_payload(*input, loader);
     branch.last_event = loader.integer(saved, "lastEvent", 0, 0, kMaxEvent);
     branch.entered_event = loader.integer(saved, "enteredEvent", 0, 0, kMaxEvent);
+    branch.entered_after = loader.integer(saved, "enteredAfter", 0, 0, kMaxEvent);
     branch.entered_at = loader.instant(saved, "enteredAt").value_or(0);
     branch.visit = static_cast<int>(loader.integer(saved, "visit", 0, 0, kMaxCount));
     branch.attempt = static_cast<int>(loader.integer(saved, "attempt", 0, 0, kMaxCount));

@@ -95,6 +95,7 @@ struct BranchFrame {
     Payload input;                   // of the visit, raw
     std::int64_t last_event = 0;     // the previousEventId of the branch's next event
     std::int64_t entered_event = 0;  // of this visit
+    std::int64_t entered_after = 0;  // the last event before it
     Instant entered_at = 0;
     int visit = 0;                                   // which visit of the state this is, from 1
     int attempt = 0;                                 // of this visit's work, from 1
@@ -121,6 +122,10 @@ struct Fork {
     std::size_t begun = 0;
     std::size_t most = 0;  // how many may run at a time; 0: any number
     Payload input;         // Parallel: what its branches get; kept until all have begun
+    // Map in JSONata: what it goes over, an array (of the items from `items_from` on) or an object; kept
+    // until all have begun. Null in JSONPath, where it is read again from what the state sees.
+    json::Value items;
+    std::size_t items_from = 0;
     bool keeps_outputs = true;
     Outputs outputs;
     std::map<std::size_t, BranchFrame> children;  // those that run
@@ -128,6 +133,10 @@ struct Fork {
     bool may_begin() const noexcept { return begun < length && (most == 0 || children.size() < most); }
 };
 
+// Whether the state that the branch is in is written in JSONata.
+inline bool is_jsonata(const BranchFrame& branch) {
+    return branch.definition->language == asl::QueryLanguage::Jsonata;
+}
 // Whether the branch has something to do now.
 bool is_runnable(const BranchFrame& branch);
 // When the branch wants TimerFired, if ever.

@@ -1,8 +1,9 @@
 // Map: its items, and the numbers that say how it goes over them; see runner.hpp.
 //
-// Items are taken from the state's input when their turn comes and are held nowhere else: paths give the same
-// value throughout a visit, because neither its input nor its variables change. The tolerated failures say
-// what a distributed Map does; they are read and checked here, and the first item that fails ends the Map.
+// In JSONPath, items are taken from the state's input when their turn comes and are held nowhere else: paths
+// give the same value throughout a visit, because neither its input nor its variables change. Queries may
+// not, and may be expensive, so what Items gives is kept in the fork. The tolerated failures say what a
+// distributed Map does; they are read and checked here, and the first item that fails ends the Map.
 #include <algorithm>
 
 #include "core/machine/runner.hpp"
@@ -31,6 +32,17 @@ Failure not_a_number(std::string_view field, const path::Expression& path, const
 
 Evaluated<std::int64_t> count_of(const asl::Count& count, std::string_view field, Evaluator& evaluator,
                                  const json::Value& input) {
+    if (count.query) {
+        const auto value = evaluator.query(*count.query, field, json::Kind::Number);
+        if (!value.ok()) return Err{value.error()};
+        const auto integer = value.value().as_integer();
+        if (integer && *integer >= 0) return *integer;
+        return Err{evaluator.query_failure(
+            integer ? std::string(field) + " cannot be negative."
+                    : "The " + std::string(field) + " field has the value " + json::dump(value.value()) +
+                          " which is not a valid integer: " + count.query->text,
+            field)};
+    }
     if (!count.path) return count.literal.value_or(0);
     const auto value = evaluator.evaluate(*count.path, input);
     if (!value.ok()) return Err{value.error()};
@@ -43,17 +55,38 @@ Evaluated<std::int64_t> count_of(const asl::Count& count, std::string_view field
 
 std::optional<Failure> check_percentage(const asl::Percentage& percentage, Evaluator& evaluator,
                                         const json::Value& input) {
+    constexpr std::string_view kField = "ToleratedFailurePercentage";
+    constexpr std::string_view kOutOfRange = "ToleratedFailurePercentage must be between 0 and 100.";
+    if (percentage.query) {
+        const auto value = evaluator.query(*percentage.query, kField, json::Kind::Number);
+        if (!value.ok()) return value.error();
+        const double given = value.value().as_double();
+        if (given >= 0.0 && given <= 100.0) return std::nullopt;
+        return evaluator.query_failure(std::string(kOutOfRange), kField);
+    }
     if (!percentage.path) return std::nullopt;
     const auto value = evaluator.evaluate(*percentage.path, input);
     if (!value.ok()) return value.error();
     const json::Value number = number_in(value.value());
     if (!number.is_number()) {
-        return not_a_number("ToleratedFailurePercentage", *percentage.path, value.value(), "float",
-                            evaluator);
+        return not_a_number(kField, *percentage.path, value.value(), "float", evaluator);
     }
     const double given = number.as_double();
     if (given >= 0.0 && given <= 100.0) return std::nullopt;
-    return evaluator.runtime("ToleratedFailurePercentage must be between 0 and 100.");
+    return evaluator.runtime(std::string(kOutOfRange));
+}
+
+// What a Map in JSONata goes over. An object can be written out in the definition; that an expression, or
+// what came before, gives one is refused.
+Evaluated<json::Value> query_items(const asl::MapFields& map, Evaluator& evaluator,
+                                   const json::Value& input) {
+    if (map.items) {
+        return map.items->kind == asl::Query::Kind::Expression
+                   ? evaluator.query(*map.items, "Items", json::Kind::Array)
+                   : evaluator.query(*map.items, std::string("Items"));
+    }
+    if (input.is_array()) return input;
+    return Err{evaluator.query_failure("Map state input must be an array but was: " + json::dump(input), "")};
 }
 
 // What the Map goes over: an array, or an object, whose members are its items.
@@ -71,13 +104,15 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     const asl::MapFields& map = map_of(branch);
     const auto selected = evaluator.select(state.input_path, branch.input.value);
     if (!selected.ok()) return fail_state(branch, selected.error());
-    const auto items = items_of(map, evaluator, selected.value());
-    if (!items.ok()) return fail_state(branch, items.error());
+    const auto items = is_jsonata(branch) ? query_items(map, evaluator, selected.value())
+                                          : items_of(map, evaluator, selected.value());
+    if (!items.ok()) return fail_fork_state(branch, items.error());
     const auto most = count_of(map.max_concurrency, "MaxConcurrency", evaluator, selected.value());
-    if (!most.ok()) return fail_state(branch, most.error());
+    if (!most.ok()) return fail_fork_state(branch, most.error());
 
     Fork fork;
     fork.input = branch.input;
+    if (is_jsonata(branch)) fork.items = items.value();
     fork.length = items.value().size();
     const std::int64_t allowed = limits_.max_map_concurrency;
     fork.most = static_cast<std::size_t>(most.value() == 0 || allowed == 0 ? most.value() + allowed
@@ -93,36 +128,41 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     if (history_full_) return;
     const auto tolerated =
         count_of(map.tolerated_failure_count, "ToleratedFailureCount", evaluator, selected.value());
-    if (!tolerated.ok()) return fail_state(branch, tolerated.error());
+    if (!tolerated.ok()) return fail_fork_state(branch, tolerated.error());
     if (const auto failure = check_percentage(map.tolerated_failure_percentage, evaluator, selected.value()))
-        return fail_state(branch, *failure);
+        return fail_fork_state(branch, *failure);
     begin_fork(branch, std::move(fork));
 }
 
 std::optional<Failure> Runner::take_item(BranchFrame& parent, BranchFrame& child) {
     const asl::MapFields& map = map_of(parent);
-    Evaluator of_map(run_, parent, random_);
+    Evaluator of_map = evaluator_of(parent);
     const auto selected = of_map.select(parent.definition->input_path, parent.input.value);
     if (!selected.ok()) return selected.error();
-    const auto items = items_of(map, of_map, selected.value());
+    const bool kept = !parent.fork->items.is_null();
+    const auto items =
+        kept ? Evaluated<json::Value>(parent.fork->items) : items_of(map, of_map, selected.value());
     if (!items.ok()) return items.error();
-    if (items.value().size() != parent.fork->length)
+    const std::size_t from = parent.fork->items_from;
+    if (items.value().size() + from != parent.fork->length)
         return of_map.runtime("The stored state of the run does not fit its input.");
 
     MapItem item;
     item.index = child.index;
     if (items.value().is_array()) {
-        item.value = items.value().items()[child.index];
+        item.value = items.value().items()[child.index - from];
         child.input.value = item.value;
     } else {
-        const json::Member& member = items.value().members()[child.index];
+        const json::Member& member = items.value().members()[child.index - from];
         item.key = member.key;
         item.value = member.value;
         child.input.value = json::ObjectBuilder().add("Key", member.key).add("Value", member.value).build();
     }
-    if (map.item_selector) {
-        Evaluator of_item(run_, parent, random_, &item);
-        auto input = of_item.apply(map.item_selector, selected.value());
+    if (map.item_selector || map.item_selector_query) {
+        Evaluator of_item = evaluator_of(parent, &item);
+        auto input = map.item_selector_query
+                         ? of_item.query(*map.item_selector_query, std::string("ItemSelector"))
+                         : of_item.apply(map.item_selector, selected.value());
         spend(of_item);
         if (!input.ok()) return input.error();
         child.input.value = std::move(input).value();

@@ -13,7 +13,8 @@ bool fits_fork(const BranchFrame& branch) {
     const Fork& fork = *branch.fork;
     if (const auto* parallel = std::get_if<asl::ParallelFields>(&branch.definition->fields))
         return fork.length == parallel->branches.size() && fork.keeps_outputs;
-    return branch.definition->type() == asl::StateType::Map;
+    const bool keeps_items = is_jsonata(branch) && fork.begun < fork.length;
+    return branch.definition->type() == asl::StateType::Map && fork.items.is_null() != keeps_items;
 }
 
 // Whether a loaded frame can be one of this state.

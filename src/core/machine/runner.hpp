@@ -1,9 +1,10 @@
 // Runner: one call of advance(), carried out on a frame. Internal to core/machine.
 //
-// advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do, with
-// task.cpp for attempts, fork.cpp for branches and map.cpp for items; resolve.cpp ties a loaded frame to its
-// flow. All record what happens through record(), which gives ids and remembers payloads, and change phases
-// through move(). Whoever lets a branch do something files it in the index afterwards.
+// advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do,
+// work_query.cpp what is different in JSONata, with task.cpp for attempts, fork.cpp for branches and map.cpp
+// for items; resolve.cpp ties a loaded frame to its flow. All record what happens through record(), which
+// gives ids and remembers payloads, and change phases through move(). Whoever lets a branch do something
+// files it in the index afterwards.
 #pragma once
 
 #include "core/machine/errors.hpp"
@@ -63,14 +64,19 @@ class Runner {
     void work_as(asl::StateType type, BranchFrame& branch, Evaluator& evaluator);
     void work_pass(BranchFrame& branch, Evaluator& evaluator);
     void work_task(BranchFrame& branch, Evaluator& evaluator);
+    // What the work of a Task or Parallel gets.
+    static Evaluated<json::Value> work_input(const BranchFrame& branch, Evaluator& evaluator,
+                                             const json::Value& selected);
     void work_choice(BranchFrame& branch, Evaluator& evaluator);
     void work_wait(BranchFrame& branch, Evaluator& evaluator);
     void work_succeed(BranchFrame& branch, Evaluator& evaluator);
     void work_fail(BranchFrame& branch, Evaluator& evaluator);
+    static Failure no_choice(const Evaluator& evaluator);
+    Evaluated<Instant> due_of_wait(const BranchFrame& branch, Evaluator& evaluator) const;
     void wake(BranchFrame& branch);
     // The work of a Pass or a task gave `result`: from ResultSelector to OutputPath.
     void complete(BranchFrame& branch, Evaluator& evaluator, const json::Value& result,
-                  std::optional<Payload> known);
+                  const std::optional<Payload>& known);
     // The state passes `effective` on: OutputPath.
     void pass_on(BranchFrame& branch, Evaluator& evaluator, const json::Value& effective,
                  const std::optional<path::Template>& assign, asl::StateIndex next);
@@ -78,8 +84,33 @@ class Runner {
     void fail_state(BranchFrame& branch, const Failure& failure,
                     std::optional<Instant> not_before = std::nullopt);
     bool catch_failure(BranchFrame& branch, const Failure& failure);
+    // What goes wrong in catching is a failure that nothing catches.
+    std::optional<Failure> catch_by(BranchFrame& branch, Evaluator& evaluator, const asl::Catcher& catcher,
+                                    const json::Value& error_output);
     // What is wrong with a payload that is too large or too deep to be kept.
     std::optional<Failure> unkeepable(const BranchFrame& branch, const json::Value& output) const;
+    // The value as a payload: the visit's input, `known`, or a new one.
+    Evaluated<Payload> payload_of(const BranchFrame& branch, json::Value value,
+                                  const std::optional<Payload>& known = std::nullopt) const;
+    Evaluator evaluator_of(const BranchFrame& branch, const MapItem* item = nullptr) {
+        return Evaluator(run_, limits_, now_, branch, random_, item);
+    }
+
+    // work_query.cpp: visits of JSONata states
+    void query_choice(BranchFrame& branch, Evaluator& evaluator);
+    Evaluated<Instant> query_due(const BranchFrame& branch, Evaluator& evaluator) const;
+    void query_fail(BranchFrame& branch, Evaluator& evaluator);
+    std::optional<Failure> query_catch(BranchFrame& branch, Evaluator& evaluator, std::size_t index,
+                                       const json::Value& error_output);
+    // Assigns and leaves, with what the exit's Output gives, else with `by_default`. `place` is where the
+    // exit stands in its state: "", "Choices[0]/", "Catch[1]/".
+    std::optional<Failure> exit_by(BranchFrame& branch, Evaluator& evaluator, const asl::Exit& exit,
+                                   const std::string& place, json::Value by_default, asl::StateIndex next,
+                                   const std::optional<Payload>& known = std::nullopt);
+    // The same for the state's own exit.
+    void exit_state(BranchFrame& branch, Evaluator& evaluator, json::Value by_default, asl::StateIndex next,
+                    const std::optional<Payload>& known = std::nullopt);
+    void record_query_failure(BranchFrame& branch, const Failure& failure);
 
     // fork.cpp: branches of a Parallel, items of a Map
     void work_parallel(BranchFrame& branch, Evaluator& evaluator);
@@ -90,6 +121,7 @@ class Runner {
     // The branch is over: its Parallel or Map fails with it, or the run.
     void fail_branch(BranchFrame& branch, const Failure& failure);
     void fail_fork(BranchFrame& parent, const Failure& failure);
+    void fail_fork_state(BranchFrame& branch, Failure failure);
     // Ends all that run, and records it after the event `previous`.
     void abort_children(BranchFrame& parent, std::int64_t previous);
     void stop_branch(BranchFrame& branch);

@@ -31,16 +31,20 @@ json::ObjectBuilder resource_details(const asl::Resource& resource) {
 // The value of TimeoutSeconds or HeartbeatSeconds, wherever it comes from.
 Evaluated<std::optional<std::int64_t>> seconds_of(const asl::Seconds& seconds, std::string_view field,
                                                   Evaluator& evaluator, const json::Value& input) {
-    if (!seconds.path) return seconds.literal;
-    const auto value = evaluator.evaluate(*seconds.path, input);
+    if (!seconds.path && !seconds.query) return seconds.literal;
+    const auto value = seconds.query ? evaluator.query(*seconds.query, field, json::Kind::Number)
+                                     : evaluator.evaluate(*seconds.path, input);
     if (!value.ok()) return Err{value.error()};
     const auto number = value.value().is_number() ? value.value().as_integer() : std::nullopt;
-    if (!number || *number < 1 || *number > 99'999'999) {
-        return Err{evaluator.runtime("The " + std::string(field) + " field refers to value " +
-                                     json::dump(value.value()) + " which is not a valid " +
-                                     (number ? "positive " : "") + "integer: " + seconds.path->text())};
+    if (number && *number >= 1 && *number <= asl::kMostSeconds) return number;
+    const std::string problem =
+        json::dump(value.value()) + " which is not a valid " + (number ? "positive " : "") + "integer: ";
+    if (seconds.query) {
+        return Err{evaluator.query_failure(
+            "The " + std::string(field) + " field has the value " + problem + seconds.query->text, field)};
     }
-    return number;
+    return Err{evaluator.runtime("The " + std::string(field) + "Path field refers to value " + problem +
+                                 seconds.path->text())};
 }
 
 }  // namespace
@@ -50,15 +54,16 @@ void Runner::work_task(BranchFrame& branch, Evaluator& evaluator) {
     const asl::TaskFields& task = task_of(branch);
     const auto selected = evaluator.select(state.input_path, branch.input.value);
     if (!selected.ok()) return fail_state(branch, selected.error());
-    auto effective = evaluator.apply(state.parameters, selected.value());
+    auto effective = work_input(branch, evaluator, selected.value());
     if (!effective.ok()) return fail_state(branch, effective.error());
-    const auto timeout = seconds_of(task.timeout, "TimeoutSecondsPath", evaluator, selected.value());
+    const auto timeout = seconds_of(task.timeout, "TimeoutSeconds", evaluator, selected.value());
     if (!timeout.ok()) return fail_state(branch, timeout.error());
-    const auto heartbeat = seconds_of(task.heartbeat, "HeartbeatSecondsPath", evaluator, selected.value());
+    const auto heartbeat = seconds_of(task.heartbeat, "HeartbeatSeconds", evaluator, selected.value());
     if (!heartbeat.ok()) return fail_state(branch, heartbeat.error());
     PendingCall call;
-    if (task.credentials) {
-        auto credentials = evaluator.apply(task.credentials, selected.value());
+    if (task.credentials || task.credentials_query) {
+        auto credentials = task.credentials_query ? evaluator.query(*task.credentials_query, "Credentials")
+                                                  : evaluator.apply(task.credentials, selected.value());
         if (!credentials.ok()) return fail_state(branch, credentials.error());
         call.credentials = std::move(credentials).value();
     }
@@ -161,8 +166,9 @@ void Runner::task_succeeded(BranchFrame& branch, const json::Value& output) {
     }
     branch.call.reset();
     if (history_full_) return;
-    Evaluator evaluator(run_, branch, random_);
+    Evaluator evaluator = evaluator_of(branch);
     complete(branch, evaluator, output, std::move(result));
+    spend(evaluator);
 }
 
 void Runner::task_failed(BranchFrame& branch, const TaskFailed& event) {

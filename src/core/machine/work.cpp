@@ -49,13 +49,14 @@ void Runner::enter(BranchFrame& branch) {
     branch.visit = ++branch.visits[branch.state];
     branch.attempt = 0;
     branch.retries.assign(state.retry.size(), 0);
+    branch.entered_after = branch.last_event;
     branch.entered_event = record(branch, kEntered[index_of(branch)], state.named, "input", &branch.input);
     move(branch, VisitEvent::Enter);
 }
 
 void Runner::work(BranchFrame& branch) {
     ++branch.attempt;
-    Evaluator evaluator(run_, branch, random_);
+    Evaluator evaluator = evaluator_of(branch);
     work_as(branch.definition->type(), branch, evaluator);
     spend(evaluator);
 }
@@ -83,6 +84,7 @@ void Runner::work_as(asl::StateType type, BranchFrame& branch, Evaluator& evalua
 
 void Runner::work_pass(BranchFrame& branch, Evaluator& evaluator) {
     const asl::State& state = *branch.definition;
+    if (is_jsonata(branch)) return exit_state(branch, evaluator, branch.input.value, state.next);
     const auto selected = evaluator.select(state.input_path, branch.input.value);
     if (!selected.ok()) return fail_state(branch, selected.error());
     const auto effective = evaluator.apply(state.parameters, selected.value());
@@ -91,7 +93,15 @@ void Runner::work_pass(BranchFrame& branch, Evaluator& evaluator) {
     complete(branch, evaluator, result ? *result : effective.value(), std::nullopt);
 }
 
+Evaluated<json::Value> Runner::work_input(const BranchFrame& branch, Evaluator& evaluator,
+                                          const json::Value& selected) {
+    const asl::State& state = *branch.definition;
+    if (state.arguments) return evaluator.query(*state.arguments, "Arguments");
+    return evaluator.apply(state.parameters, selected);
+}
+
 void Runner::work_choice(BranchFrame& branch, Evaluator& evaluator) {
+    if (is_jsonata(branch)) return query_choice(branch, evaluator);
     const asl::State& state = *branch.definition;
     const auto& choice = std::get<asl::ChoiceFields>(state.fields);
     const auto effective = evaluator.select(state.input_path, branch.input.value);
@@ -102,19 +112,31 @@ void Runner::work_choice(BranchFrame& branch, Evaluator& evaluator) {
         const asl::ChoiceRule& rule = choice.rules[*chosen.value()];
         return pass_on(branch, evaluator, effective.value(), rule.assign, rule.next);
     }
-    if (!choice.default_next) {
-        return fail_state(branch,
-                          evaluator.runtime("Failed to transition out of the state. The state does not point "
-                                            "to a next state."));
-    }
+    if (!choice.default_next) return fail_state(branch, no_choice(evaluator));
     pass_on(branch, evaluator, effective.value(), state.assign, *choice.default_next);
 }
 
+Failure Runner::no_choice(const Evaluator& evaluator) {
+    return evaluator.runtime(
+        "Failed to transition out of the state. The state does not point to a next state.");
+}
+
 void Runner::work_wait(BranchFrame& branch, Evaluator& evaluator) {
+    const auto due = due_of_wait(branch, evaluator);
+    if (!due.ok()) return fail_state(branch, due.error());
+    branch.due = due.value();
+    move(branch, VisitEvent::Sleep);
+    if (*branch.due <= now_) wake(branch);
+}
+
+Evaluated<Instant> Runner::due_of_wait(const BranchFrame& branch, Evaluator& evaluator) const {
     const asl::State& state = *branch.definition;
     const auto& wait = std::get<asl::WaitFields>(state.fields);
+    if (wait.seconds.literal) return now_ + *wait.seconds.literal * 1'000'000;
+    if (wait.timestamp) return wait.timestamp->micros();
+    if (is_jsonata(branch)) return query_due(branch, evaluator);
     const auto effective = evaluator.select(state.input_path, branch.input.value);
-    if (!effective.ok()) return fail_state(branch, effective.error());
+    if (!effective.ok()) return Err{effective.error()};
     const auto value_at = [&](const path::Expression& path, const char* field) -> Evaluated<json::Value> {
         if (!evaluator.present(path, effective.value())) {
             return Err{evaluator.runtime(std::string("The ") + field +
@@ -123,67 +145,51 @@ void Runner::work_wait(BranchFrame& branch, Evaluator& evaluator) {
         return evaluator.evaluate(path, effective.value());
     };
 
-    Instant due = now_;
-    if (wait.seconds.literal) {
-        due += *wait.seconds.literal * 1'000'000;
-    } else if (wait.seconds.path) {
+    if (wait.seconds.path) {
         const auto value = value_at(*wait.seconds.path, "SecondsPath");
-        if (!value.ok()) return fail_state(branch, value.error());
+        if (!value.ok()) return Err{value.error()};
         const std::string shown_value = wait.seconds.path->text() + " == " + shown(value.value());
         const auto seconds = value.value().is_number() ? value.value().as_integer() : std::nullopt;
-        if (!seconds) {
-            return fail_state(
-                branch, evaluator.runtime("The SecondsPath parameter cannot be parsed as a long value: " +
-                                          shown_value));
-        }
-        if (*seconds < 0) {
-            return fail_state(
-                branch,
-                evaluator.runtime("The SecondsPath parameter references a negative value: " + shown_value));
-        }
-        if (*seconds > 99'999'999) {
-            return fail_state(
-                branch, evaluator.runtime("The SecondsPath parameter references a value over 99999999: " +
-                                          shown_value));
-        }
-        due += *seconds * 1'000'000;
-    } else if (wait.timestamp) {
-        due = wait.timestamp->micros();
-    } else {
-        const auto value = value_at(*wait.timestamp_path, "TimestampPath");
-        if (!value.ok()) return fail_state(branch, value.error());
-        const auto timestamp =
-            value.value().is_string() ? asl::parse_timestamp(value.value().as_string()) : std::nullopt;
-        if (!timestamp) {
-            return fail_state(
-                branch, evaluator.runtime("The TimestampPath parameter does not reference a valid ISO-8601 "
-                                          "extended offset date-time format string: " +
-                                          wait.timestamp_path->text() + " == " + shown(value.value())));
-        }
-        due = timestamp->micros();
+        const auto refuse = [&](std::string_view what) {
+            return Err{
+                evaluator.runtime("The SecondsPath parameter " + std::string(what) + ": " + shown_value)};
+        };
+        if (!seconds) return refuse("cannot be parsed as a long value");
+        if (*seconds < 0) return refuse("references a negative value");
+        if (*seconds > asl::kMostSeconds) return refuse("references a value over 99999999");
+        return now_ + *seconds * 1'000'000;
     }
-    branch.due = due;
-    move(branch, VisitEvent::Sleep);
-    if (due <= now_) wake(branch);
+    const auto value = value_at(*wait.timestamp_path, "TimestampPath");
+    if (!value.ok()) return Err{value.error()};
+    const auto timestamp =
+        value.value().is_string() ? asl::parse_timestamp(value.value().as_string()) : std::nullopt;
+    if (timestamp) return timestamp->micros();
+    return Err{
+        evaluator.runtime("The TimestampPath parameter does not reference a valid ISO-8601 extended "
+                          "offset date-time format string: " +
+                          wait.timestamp_path->text() + " == " + shown(value.value()))};
 }
 
 // The time of a Wait has come.
 void Runner::wake(BranchFrame& branch) {
     const asl::State& state = *branch.definition;
     branch.due.reset();
-    Evaluator evaluator(run_, branch, random_);
+    Evaluator evaluator = evaluator_of(branch);
+    if (is_jsonata(branch)) return exit_state(branch, evaluator, branch.input.value, state.next);
     const auto effective = evaluator.select(state.input_path, branch.input.value);
     if (!effective.ok()) return fail_state(branch, effective.error());
     pass_on(branch, evaluator, effective.value(), state.assign, state.next);
 }
 
 void Runner::work_succeed(BranchFrame& branch, Evaluator& evaluator) {
+    if (is_jsonata(branch)) return exit_state(branch, evaluator, branch.input.value, asl::kEnd);
     const auto effective = evaluator.select(branch.definition->input_path, branch.input.value);
     if (!effective.ok()) return fail_state(branch, effective.error());
     pass_on(branch, evaluator, effective.value(), std::nullopt, asl::kEnd);
 }
 
 void Runner::work_fail(BranchFrame& branch, Evaluator& evaluator) {
+    if (is_jsonata(branch)) return query_fail(branch, evaluator);
     const auto& fail = std::get<asl::FailFields>(branch.definition->fields);
     Failure failure{fail.error.value_or(""), fail.cause};
     failure.named = fail.error || fail.error_path;
@@ -201,8 +207,12 @@ void Runner::work_fail(BranchFrame& branch, Evaluator& evaluator) {
 }
 
 void Runner::complete(BranchFrame& branch, Evaluator& evaluator, const json::Value& result,
-                      std::optional<Payload> known) {
+                      const std::optional<Payload>& known) {
     const asl::State& state = *branch.definition;
+    if (is_jsonata(branch)) {
+        evaluator.show_result(result);
+        return exit_state(branch, evaluator, result, state.next, known);
+    }
     const auto selected = evaluator.apply(state.result_selector, result);
     if (!selected.ok()) return fail_state(branch, selected.error());
     const auto placed = evaluator.place(state.result_path, branch.input.value, selected.value());
@@ -212,15 +222,9 @@ void Runner::complete(BranchFrame& branch, Evaluator& evaluator, const json::Val
     auto output = evaluator.select(state.output_path, placed.value());
     if (!output.ok()) return fail_state(branch, output.error());
 
-    Payload payload{std::move(output).value(), kNoEvent};
-    if (payload.value.same(branch.input.value)) {
-        payload.event = branch.input.event;
-    } else if (known && payload.value.same(known->value)) {
-        payload.event = known->event;
-    } else if (const auto failure = unkeepable(branch, payload.value)) {
-        return fail_state(branch, *failure);
-    }
-    leave(branch, std::move(payload), assigned.value(), state.next);
+    auto payload = payload_of(branch, std::move(output).value(), known);
+    if (!payload.ok()) return fail_state(branch, payload.error());
+    leave(branch, std::move(payload).value(), assigned.value(), state.next);
 }
 
 void Runner::pass_on(BranchFrame& branch, Evaluator& evaluator, const json::Value& effective,
@@ -229,13 +233,22 @@ void Runner::pass_on(BranchFrame& branch, Evaluator& evaluator, const json::Valu
     if (!assigned.ok()) return fail_state(branch, assigned.error());
     auto output = evaluator.select(branch.definition->output_path, effective);
     if (!output.ok()) return fail_state(branch, output.error());
-    Payload payload{std::move(output).value(), kNoEvent};
+    auto payload = payload_of(branch, std::move(output).value());
+    if (!payload.ok()) return fail_state(branch, payload.error());
+    leave(branch, std::move(payload).value(), assigned.value(), next);
+}
+
+Evaluated<Payload> Runner::payload_of(const BranchFrame& branch, json::Value value,
+                                      const std::optional<Payload>& known) const {
+    Payload payload{std::move(value), kNoEvent};
     if (payload.value.same(branch.input.value)) {
         payload.event = branch.input.event;
-    } else if (const auto failure = unkeepable(branch, payload.value)) {
-        return fail_state(branch, *failure);
+    } else if (known && payload.value.same(known->value)) {
+        payload.event = known->event;
+    } else if (auto failure = unkeepable(branch, payload.value)) {
+        return Err{std::move(*failure)};
     }
-    leave(branch, std::move(payload), assigned.value(), next);
+    return payload;
 }
 
 std::optional<Failure> Runner::unkeepable(const BranchFrame& branch, const json::Value& output) const {
@@ -268,6 +281,7 @@ void Runner::leave(BranchFrame& branch, Payload output, const json::Value& assig
 }
 
 void Runner::fail_state(BranchFrame& branch, const Failure& failure, std::optional<Instant> not_before) {
+    if (failure.of_query) record_query_failure(branch, failure);
     if (history_full_) return;
     const asl::State& state = *branch.definition;
     for (std::size_t i = 0; i < state.retry.size(); ++i) {
@@ -288,33 +302,34 @@ void Runner::fail_state(BranchFrame& branch, const Failure& failure, std::option
 }
 
 bool Runner::catch_failure(BranchFrame& branch, const Failure& failure) {
-    for (const asl::Catcher& catcher : branch.definition->catchers) {
-        if (!matches(catcher.error_equals, failure)) continue;
+    const std::vector<asl::Catcher>& catchers = branch.definition->catchers;
+    for (std::size_t i = 0; i < catchers.size(); ++i) {
+        if (!matches(catchers[i].error_equals, failure)) continue;
         const json::Value error_output = json::ObjectBuilder()
                                              .add("Error", failure.error)
                                              .add("Cause", failure.cause.value_or(""))
                                              .build();
-        Evaluator evaluator(run_, branch, random_);
-        auto output = evaluator.place(catcher.result_path, branch.input.value, error_output);
-        const auto assigned = evaluator.assign(catcher.assign, error_output);
-        std::optional<Failure> again;
-        if (!output.ok()) {
-            again = output.error();
-        } else if (!assigned.ok()) {
-            again = assigned.error();
-        } else {
-            again = unkeepable(branch, output.value());
-        }
-        if (again) {
-            fail_branch(branch, *again);
-            return true;
-        }
-        Payload payload{std::move(output).value(), kNoEvent};
-        if (payload.value.same(branch.input.value)) payload.event = branch.input.event;
-        leave(branch, std::move(payload), assigned.value(), catcher.next);
+        Evaluator evaluator = evaluator_of(branch);
+        const auto again = is_jsonata(branch) ? query_catch(branch, evaluator, i, error_output)
+                                              : catch_by(branch, evaluator, catchers[i], error_output);
+        spend(evaluator);
+        if (again && again->of_query) record_query_failure(branch, *again);
+        if (again) fail_branch(branch, *again);
         return true;
     }
     return false;
+}
+
+std::optional<Failure> Runner::catch_by(BranchFrame& branch, Evaluator& evaluator,
+                                        const asl::Catcher& catcher, const json::Value& error_output) {
+    auto output = evaluator.place(catcher.result_path, branch.input.value, error_output);
+    const auto assigned = evaluator.assign(catcher.assign, error_output);
+    if (!output.ok()) return output.error();
+    if (!assigned.ok()) return assigned.error();
+    auto payload = payload_of(branch, std::move(output).value());
+    if (!payload.ok()) return payload.error();
+    leave(branch, std::move(payload).value(), assigned.value(), catcher.next);
+    return std::nullopt;
 }
 
 }  // namespace flowctl::machine

@@ -1,0 +1,52 @@
+// What flows of the type EXPRESS cannot have: work that outlives the state's own call. Works on the JSON, as
+// graph.cpp does. See states.hpp.
+#include "core/asl/resource.hpp"
+#include "core/asl/states.hpp"
+
+namespace flowctl::asl {
+
+namespace {
+
+void check_block(const json::Value& block, const Where& where, Findings& findings);
+
+void check_state(const json::Value& state, const Where& where, Findings& findings) {
+    if (const json::Value* branches = state.find("Branches"); branches != nullptr && branches->is_array()) {
+        const Where branches_where(where, "Branches");
+        for (std::size_t i = 0; i < branches->items().size(); ++i)
+            check_block(branches->items()[i], Where(branches_where, i), findings);
+    }
+    for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
+        if (const json::Value* inner = state.find(name)) check_block(*inner, Where(where, name), findings);
+    }
+    const json::Value* type = state.find("Type");
+    const json::Value* text = state.find("Resource");
+    const bool is_task = type != nullptr && type->is_string() && type->as_string() == "Task";
+    if (!is_task || text == nullptr || !text->is_string()) return;
+    const auto resource = Resource::parse(text->as_string());
+    if (!resource.ok()) return;
+    const Where here(where, "Resource");
+    if (resource->sync) {
+        findings.error(here, "Express state machine does not support '.sync' service integration");
+    } else if (resource->wait_for_token) {
+        findings.error(here,
+                       "Express state machine does not support '.waitForTaskToken' service integration");
+    } else if (resource->kind == Resource::Kind::Activity) {
+        findings.error(here, "Express state machine does not support activities");
+    }
+}
+
+void check_block(const json::Value& block, const Where& where, Findings& findings) {
+    const json::Value* states = block.find("States");
+    if (states == nullptr || !states->is_object()) return;
+    const Where states_where(where, "States");
+    for (const json::Member& state : states->members())
+        check_state(state.value, Where(states_where, state.key), findings);
+}
+
+}  // namespace
+
+void check_express(const json::Value& definition, Findings& findings) {
+    check_block(definition, Where(), findings);
+}
+
+}  // namespace flowctl::asl
