@@ -44,6 +44,8 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
     machine::Limits limits;
     limits.max_payload_bytes = static_cast<std::size_t>(guc::max_payload_bytes);
     limits.max_history_events = guc::max_history_events;
+    limits.queries.depth = static_cast<unsigned>(guc::max_expression_depth);
+    limits.queries.value_bytes = static_cast<std::size_t>(guc::max_expression_bytes);
     std::deque<machine::Event> events{first};
     while (!events.empty() && !working.ended()) {
         const machine::Now now{now_micros(), pg_prng_uint64(&pg_global_prng_state)};

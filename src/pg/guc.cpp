@@ -24,6 +24,8 @@ char* installation = nullptr;
 char* traceparent = nullptr;
 int max_payload_bytes = 262'144;
 int max_history_events = 25'000;
+int max_expression_depth = 100;
+int max_expression_bytes = 6'990'256;
 int max_calls = 500;
 int max_calls_per_endpoint = 125;
 int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
@@ -165,6 +167,17 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomIntVariable(
         "flowctl.max_history_events", "Sets the number of history events at which a run fails.", nullptr,
         &max_history_events, 25'000, 100, INT_MAX, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How deep the evaluation of a JSONata expression in a flow may nest, and how large one value of it may be
+    // on the way (8 bytes an item, 1 a byte of text); AWS's by default. Beyond them the state fails with
+    // States.QueryEvaluationError. Steps and memory of a whole visit are bounded besides.
+    DefineCustomIntVariable("flowctl.max_expression_depth",
+                            "Sets how deep the evaluation of an expression in a flow may nest.", nullptr,
+                            &max_expression_depth, 100, 10, 400, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("flowctl.max_expression_bytes",
+                            "Sets the largest value in the evaluation of an expression in a flow.", nullptr,
+                            &max_expression_bytes, 6'990'256, 1'024, 64 * 1'024 * 1'024, PGC_SIGHUP,
+                            GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
 
     // How many HTTP calls a worker has under way at once; more wait in line. An open call takes 14 to 70 KB
     // of the worker's memory and one file descriptor, so the limit on open files counts, too.

@@ -11,6 +11,8 @@ extern char* installation;
 extern char* traceparent;  // of the session, recorded with the runs it starts
 extern int max_payload_bytes;
 extern int max_history_events;
+extern int max_expression_depth;
+extern int max_expression_bytes;
 extern int max_calls;  // under way at once, per worker
 extern int max_calls_per_endpoint;
 extern int synchronous_commit;  // enum of the server's

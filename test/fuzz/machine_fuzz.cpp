@@ -45,6 +45,29 @@ constexpr const char* kForks = R"({"TimeoutSeconds": 900, "StartAt": "A", "State
     "B": {"Type": "Parallel", "End": true, "Branches": [{"StartAt": "C", "States": {"C": {"Type": "Pass", "Parameters":
       {"c.$": "$$"}, "End": true}}}]}}}}}})";
 
+// The same in JSONata: queries that fail, that cannot be repeated, and that read everything they may.
+constexpr const char* kQueries = R"({"QueryLanguage": "JSONata", "TimeoutSeconds": 900, "StartAt": "A", "States": {
+  "A": {"Type": "Pass", "Assign": {"v": "{% $states.input %}", "s": "{% $string($states.input) %}"}, "Next": "T"},
+  "T": {"Type": "Task", "Resource": "flowctl:http:s", "Arguments": {"i": "{% $states.input %}", "r": "{% $random() %}"},
+        "TimeoutSeconds": "{% $count($states.input) + 1 %}", "Output": "{% $states.result.out %}", "Assign": {"v": "{% $states.result %}"},
+        "Retry": [{"ErrorEquals": ["E", "States.QueryEvaluationError"], "MaxAttempts": 2}], "Next": "C",
+        "Catch": [{"ErrorEquals": ["States.Timeout"], "Output": "{% $states.errorOutput.Nothing %}", "Next": "C"},
+                  {"ErrorEquals": ["States.ALL"], "Output": ["{% $states %}"], "Assign": {"e": "{% $states.errorOutput %}"}, "Next": "C"}]},
+  "C": {"Type": "Choice", "Choices": [{"Condition": "{% $exists($e) and $length($s) > 8 %}", "Output": "{% $v %}", "Next": "W"},
+        {"Condition": "{% $states.input.n %}", "Next": "M"}], "Default": "M"},
+  "W": {"Type": "Wait", "Seconds": "{% $count($v) %}", "Next": "L"},
+  "L": {"Type": "Parallel", "Arguments": "{% [$v] %}", "Output": "{% $states.result[0] %}", "Next": "M",
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "F"}], "Branches": [
+    {"StartAt": "P", "States": {"P": {"Type": "Pass", "Output": "{% $states.context.Execution.Input.n[0] %}", "End": true}}},
+    {"StartAt": "Q", "States": {"Q": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "End": true}}}]},
+  "M": {"Type": "Map", "Items": "{% [1..3].{'k': $uuid(), 'of': $string($v)} %}", "MaxConcurrency": 2, "Next": "N",
+        "ItemSelector": "{% $merge([$states.context.Map.Item.Value, {'i': $states.context.Map.Item.Index}]) %}",
+        "Retry": [{"ErrorEquals": ["States.TaskFailed"], "MaxAttempts": 1}], "Output": "{% $append($states.result, $v) %}",
+        "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Task", "Resource": "flowctl:http:s", "End": true}}}},
+  "N": {"Type": "Map", "MaxConcurrency": 1, "Next": "T", "Assign": {"v": null},
+        "ItemProcessor": {"StartAt": "J", "States": {"J": {"Type": "Wait", "Seconds": 1, "End": true}}}},
+  "F": {"Type": "Fail", "Error": "{% $v.n %}", "Cause": "{% $string($states.input) %}"}}})";
+
 std::string_view take_part(std::string_view& rest) {
     const std::size_t end = rest.find('\0');
     const std::string_view part = rest.substr(0, end);
@@ -65,8 +88,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const asl::Compiled fallback = asl::compile(kFlow);
     asl::Compiled compiled = asl::compile(take_part(rest));
     static const asl::Compiled forks = asl::compile(kForks);
-    require(fallback.flow != nullptr && forks.flow != nullptr);
-    if (compiled.flow == nullptr) compiled = (size & 1) != 0 ? forks : fallback;
+    static const asl::Compiled queries = asl::compile(kQueries);
+    require(fallback.flow != nullptr && forks.flow != nullptr && queries.flow != nullptr);
+    if (compiled.flow == nullptr) compiled = size % 3 == 0 ? fallback : size % 3 == 1 ? forks : queries;
 
     machine::RunContext run;
     if (input.ok()) run.input = input.value();

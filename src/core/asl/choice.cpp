@@ -203,7 +203,7 @@ std::vector<ChoiceRule> read_choices(Fields& fields, const Targets& targets) {
         ChoiceRule rule;
         if (fields.language() == QueryLanguage::Jsonata) {
             rule.query = read_rule_query(item);
-            rule.exit = read_exit(item, {});
+            rule.exit = read_exit(item, kNoPlace);
         } else {
             rule.condition = read_condition(item);
             rule.assign = read_assign(item);

@@ -20,6 +20,7 @@ inline constexpr std::string_view kNoTarget = "MISSING_TRANSITION_TARGET";
 inline constexpr std::string_view kNoEnd = "MISSING_END_STATE";
 inline constexpr std::string_view kDuplicateState = "DUPLICATE_STATE_NAME";
 inline constexpr std::string_view kBadJsonata = "INVALID_JSONATA_EXPRESSION";
+inline constexpr std::string_view kNoJsonata = "UNSUPPORTED_JSONATA_EXPRESSION";
 
 // A place in the document. `key` must outlive the object: a literal, or a key of the document.
 class Where {

@@ -110,7 +110,7 @@ Catcher read_catcher(Fields& fields, const Targets& targets, bool is_last) {
     catcher.error_equals = read_error_equals(fields, is_last);
     if (const auto next = fields.string("Next")) catcher.next = target(targets, *next);
     if (fields.language() == QueryLanguage::Jsonata) {
-        catcher.exit = read_exit(fields, {.error_output = true});
+        catcher.exit = read_exit(fields, kErrorPlace);
     } else {
         catcher.result_path = read_result_place(fields);
         catcher.assign = read_assign(fields);

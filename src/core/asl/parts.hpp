@@ -33,14 +33,14 @@ std::optional<path::Template> read_assign(Fields& fields);
 Seconds read_seconds(Fields& fields, std::string_view name, std::string_view path_name, std::int64_t least);
 
 // Which parts of $states a field can read, besides input and context.
-struct Place {
-    bool result = false;
-    bool error_output = false;
-};
+using Place = jsonata::Expression::Places;
+inline constexpr Place kNoPlace{.result = false, .error_output = false};
+inline constexpr Place kResultPlace{.result = true, .error_output = false};
+inline constexpr Place kErrorPlace{.result = false, .error_output = true};
 
 // Fields of JSONata states: any JSON with expressions in it; the field if it is one expression (else nothing,
 // and the field is read as in the other language); Output and Assign.
-std::optional<Query> read_query(Fields& fields, std::string_view name, const Place& place = {});
+std::optional<Query> read_query(Fields& fields, std::string_view name, const Place& place = kNoPlace);
 std::optional<Query> read_expression(Fields& fields, std::string_view name);
 Exit read_exit(Fields& fields, const Place& place);
 

@@ -10,13 +10,15 @@ namespace flowctl::asl {
 
 namespace {
 
-Query compile_expression(std::string_view text, const Where& where, const Place&, Findings& findings) {
+Query compile_expression(std::string_view text, const Where& where, const Place& place, Findings& findings) {
     Query query;
     query.kind = Query::Kind::Expression;
     query.text = jsonata_text(text);
     auto compiled = jsonata::Expression::compile(query.text);
     if (compiled.ok()) {
         query.expression = std::move(compiled).value();
+        for (std::string& sentence : query.expression->unsupported(place))
+            findings.error(where, std::move(sentence), kNoJsonata);
     } else {
         findings.error(where, compiled.error().message, kBadJsonata);
     }
@@ -63,7 +65,7 @@ std::optional<Query> read_expression(Fields& fields, std::string_view name) {
     if (fields.language() != QueryLanguage::Jsonata || !fields.has(name)) return std::nullopt;
     const json::Value* value = fields.any(name);
     if (!value->is_string() || !is_jsonata(value->as_string())) return std::nullopt;
-    return compile_expression(value->as_string(), fields.at(name), Place{}, fields.findings());
+    return compile_expression(value->as_string(), fields.at(name), kNoPlace, fields.findings());
 }
 
 Exit read_exit(Fields& fields, const Place& place) {

@@ -49,7 +49,7 @@ struct Reader {
     void read_input_output(bool works, bool assigns = true) {
         if (is_jsonata()) {
             if (assigns) {
-                state.exit = read_exit(fields, {.result = works});
+                state.exit = read_exit(fields, works ? kResultPlace : kNoPlace);
             } else {
                 state.exit.output = read_query(fields, "Output");
             }

@@ -119,6 +119,12 @@ class Writer {
     std::size_t charged_ = 0;
 };
 
+// What a flow gives on is stored, and jsonb cannot hold U+0000.
+void require_storable(std::string_view text) {
+    if (text.find('\0') == std::string_view::npos) return;
+    throw Raised{.code = "D3137", .message = "The result holds the character U+0000, which cannot be stored"};
+}
+
 }  // namespace
 
 std::string number_to_string(double number) {
@@ -146,6 +152,7 @@ json::Value to_json(const Value& value, Budget& budget, NonFinite non_finite) {
         case Type::String: {
             const std::string_view text = value.string();
             budget.bytes(text.size() + 32);
+            if (non_finite == NonFinite::Named) require_storable(text);
             return json::Value::string(has_lone_surrogate(text) ? well_formed(text) : text);
         }
         case Type::Function:
@@ -171,6 +178,7 @@ json::Value to_json(const Value& value, Budget& budget, NonFinite non_finite) {
             for (std::uint32_t i = 0; i < object.size; ++i) {
                 if (object.entries[i].value.is_undefined()) continue;
                 const std::string_view key = object.entries[i].key;
+                if (non_finite == NonFinite::Named) require_storable(key);
                 out.push_back({has_lone_surrogate(key) ? well_formed(key) : std::string(key),
                                to_json(object.entries[i].value, budget, non_finite)});
             }

@@ -12,7 +12,7 @@ namespace flowctl::jsonata {
 
 // The result as the caller gets it: functions are "", undefined inside of arrays is null and inside of
 // objects absent. Numbers that JSON has not are refused (NaN is null, infinity throws Raised D1001) or become
-// their names ("NaN", "-Infinity").
+// their names ("NaN", "-Infinity"); with the latter, text that cannot be stored is refused as well.
 enum class NonFinite : std::uint8_t { Refused, Named };
 json::Value to_json(const Value& value, Budget& budget, NonFinite non_finite);
 

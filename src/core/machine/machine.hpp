@@ -21,6 +21,7 @@
 
 #include "core/asl/model.hpp"
 #include "core/json.hpp"
+#include "core/jsonata/jsonata.hpp"
 #include "core/machine/map_run_plan.hpp"
 
 namespace flowctl::machine {
@@ -55,6 +56,8 @@ struct Limits {
     std::int64_t max_history_events = 25'000;
     // Items of one Map under way at a time, whatever its MaxConcurrency says; 0: any number.
     std::int64_t max_map_concurrency = 40;
+    // Of the evaluation of one JSONata expression.
+    jsonata::FlowRules queries;
 };
 
 // ---------------------------------------------------------------------------------------------- events

@@ -69,7 +69,7 @@ const json::Value& Evaluator::bindings() {
 
 Evaluated<json::Value> Evaluator::evaluate_expression(const asl::Query& query, std::string_view field) {
     const jsonata::Environment environment{
-        .now_milliseconds = now_ / 1'000, .random = random_, .budget = budget_, .allow_eval = false};
+        .now_milliseconds = now_ / 1'000, .random = random_, .budget = budget_, .flow = limits_.queries};
     auto result = query.expression->evaluate(nullptr, bindings(), environment);
     if (!result.ok()) {
         const jsonata::Error& error = result.error();
