@@ -37,9 +37,9 @@ constexpr const char* kPrefix =
 
 TEST(JsonataStates, OutputIsATemplateWhoseExpressionsAreWholeStrings) {
     const auto run =
-        give(R"(["{% $states.input.n + 1 %}", " {% 1 %}", "$.n", {"a": {"b": "{%$states.input%}"}}, null])",
+        give(R"(["{% $states.input.n + 1 %}", " {% 1 %} ", "$.n", {"a": {"b": "{%$states.input%}"}}, null])",
              R"({"n": 41})");
-    EXPECT_EQ(run.output(), R"([42," {% 1 %}","$.n",{"a":{"b":{"n":41}}},null])");
+    EXPECT_EQ(run.output(), R"([42," {% 1 %} ","$.n",{"a":{"b":{"n":41}}},null])");
     EXPECT_EQ(give("\"{% $states.input %}\"", R"({"n": 1})").step.outcome.output_ref, 0);  // the very input
 }
 
