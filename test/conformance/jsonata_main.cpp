@@ -3,8 +3,6 @@
 //   jsonata_conformance <jsonata.jsonl>  [part of a case's name]
 //
 // Prints what passed and failed by group, and every case that failed. Exits with 1 when one did.
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -13,6 +11,7 @@
 
 #include "core/jsonata/jsonata.hpp"
 #include "core/json.hpp"
+#include "jsonata_cases.hpp"
 
 using namespace flowctl;
 using json::Value;
@@ -27,52 +26,6 @@ struct Count {
 std::string text_of(const Value& object, std::string_view key) {
     const Value* value = object.find(key);
     return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
-// UTF-8 has no lone surrogates: one in a string literal of an expression is written as JSONata's escape
-// instead.
-std::string with_escaped_surrogates(const std::string& line) {
-    std::string out = line;
-    for (std::size_t at = out.find("\\ud8"); at != std::string::npos; at = out.find("\\ud8", at + 7)) {
-        if (out.compare(at + 6, 3, "\\ud") != 0) out.insert(at, "\\");
-    }
-    return out;
-}
-
-// Numbers to twelve digits: the recorded ones went through other printers.
-bool same(const Value& expected, const Value& actual) {
-    if (expected.is_number() && actual.is_number()) {
-        const double a = expected.as_double();
-        const double b = actual.as_double();
-        return a == b || std::abs(a - b) <= 1e-12 * std::abs(a);
-    }
-    if (expected.kind() != actual.kind() || expected.size() != actual.size()) return false;
-    if (expected.is_array()) {
-        for (std::size_t i = 0; i < expected.size(); ++i) {
-            if (!same(expected.items()[i], actual.items()[i])) return false;
-        }
-        return true;
-    }
-    if (expected.is_object()) {
-        for (const json::Member& member : expected.members()) {
-            const Value* other = actual.find(member.key);
-            if (other == nullptr || !same(member.value, *other)) return false;
-        }
-        return true;
-    }
-    return json::equal(expected, actual);
-}
-
-bool same_in_any_order(const Value& expected, const Value& actual) {
-    if (!expected.is_array() || !actual.is_array() || expected.size() != actual.size()) return false;
-    std::vector<Value> left = actual.items();
-    for (const Value& item : expected.items()) {
-        const auto found =
-            std::find_if(left.begin(), left.end(), [&](const Value& other) { return same(item, other); });
-        if (found == left.end()) return false;
-        left.erase(found);
-    }
-    return true;
 }
 
 std::string check_error(const Value& expected, const jsonata::Error& error) {
@@ -114,7 +67,7 @@ std::string check(const Value& test_case) {
         if (value == nullptr) return result.value() ? "not undefined but " + given : "";
         const Value* unordered = test_case.find("unordered");
         const bool any_order = unordered != nullptr && unordered->is_bool() && unordered->as_bool();
-        if (!result.value() || !(any_order ? same_in_any_order : same)(*value, *result.value())) {
+        if (!result.value() || !conformance::same_result(*value, *result.value(), any_order)) {
             return "\n      expected " + json::dump(*value).substr(0, 600) + "\n      actual   " + given;
         }
         return "";
@@ -136,8 +89,8 @@ int main(int argc, char** argv) {
     std::map<std::string, Count> counts;
     Count total;
     while (std::getline(file, line)) {
-        const auto parsed =
-            json::parse(with_escaped_surrogates(line), {.max_bytes = 64 << 20, .storable = false});
+        const auto parsed = json::parse(conformance::with_escaped_surrogates(line),
+                                        {.max_bytes = 64 << 20, .storable = false});
         if (!parsed.ok()) {
             std::printf("FAILED  %s: a line is no JSON: %s\n", argv[1], parsed.error().message.c_str());
             return 2;

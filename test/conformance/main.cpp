@@ -11,27 +11,17 @@
 #include <iostream>
 #include <set>
 
+#include "cases.hpp"
 #include "core/asl/asl.hpp"
-#include "match.hpp"
 #include "simulate.hpp"
 
 using namespace flowctl;
+using conformance::Count;
 using conformance::Execution;
-using conformance::Rules;
+using conformance::text_of;
 using json::Value;
 
 namespace {
-
-struct Count {
-    int passed = 0;
-    int failed = 0;
-    int not_yet = 0;
-};
-
-std::string text_of(const Value& object, std::string_view key) {
-    const Value* value = object.find(key);
-    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
 
 // What this version does not have, found anywhere in a definition.
 void collect_later(const Value& value, std::set<std::string>& later) {
@@ -45,110 +35,18 @@ void collect_later(const Value& value, std::set<std::string>& later) {
         collect_later(member.value, later);
 }
 
-// The recorded event without the region of an AWS service, which is not known here.
-Value comparable(const Value& expected) {
-    std::vector<json::Member> members;
-    for (const auto& member : expected.members()) {
-        Value value = member.value;
-        if (value.is_object() && value.find("region") != nullptr) {
-            std::vector<json::Member> kept;
-            for (const auto& detail : value.members()) {
-                if (detail.key != "region") kept.push_back(detail);
-            }
-            value = Value::object(std::move(kept));
-        }
-        members.push_back({member.key, value});
-    }
-    return Value::object(std::move(members));
-}
-
-std::string check_events(const Value& test_case, const Execution& execution, const Rules& rules) {
-    const Value* history = test_case.find("history");
-    if (history == nullptr || !history->is_array()) return "";
-    const std::string order = text_of(test_case, "order");
-    std::vector<Value> events = execution.events;
-    if (order == "parallel-normalised") conformance::normalise_parallel(events);
-    if (history->size() != events.size()) {
-        return "history has " + std::to_string(events.size()) + " events, not " +
-               std::to_string(history->size());
-    }
-    for (std::size_t i = 0; i < history->size(); ++i) {
-        const Value expected = comparable(history->items()[i]);
-        if (order == "deterministic" || order.empty()) {
-            if (!matches(expected, events[i], rules)) {
-                return "event " + std::to_string(i + 1) + "\n      expected " +
-                       json::dump(expected).substr(0, 1500) + "\n      actual   " +
-                       json::dump(events[i]).substr(0, 1500);
-            }
-            continue;
-        }
-        const auto same = std::find_if(events.begin(), events.end(), [&](const Value& actual) {
-            return actual.is_object() && matches(expected, actual, rules);
-        });
-        if (same == events.end())
-            return "nowhere event " + std::to_string(i + 1) + "\n      " +
-                   json::dump(expected).substr(0, 1500);
-        *same = Value();  // taken
-    }
-    return "";
-}
-
-std::string check(const Value& test_case, const Execution& execution) {
-    if (!execution.stuck.empty()) return execution.stuck;
-    const Value& expected = *test_case.find("expected");
-    const Rules rules = Rules::of(test_case);
+conformance::Ended ended(const Execution& execution) {
     constexpr const char* kStatus[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"};
     const auto& outcome = execution.outcome;
-    const std::string status = kStatus[static_cast<std::size_t>(outcome.status)];
-    std::string said = outcome.error.value_or("") + ": " + outcome.cause.value_or("");
-    if (text_of(expected, "status") != status) return "status " + status + " (" + said.substr(0, 600) + ")";
-    if (const Value* output = expected.find("output")) {
-        if (!outcome.output) return "no output";
-        if (!matches(*output, *outcome.output, rules)) {
-            return "output\n      expected " + json::dump(*output).substr(0, 800) + "\n      actual   " +
-                   json::dump(*outcome.output).substr(0, 800);
-        }
-    }
-    for (const char* key : {"error", "cause"}) {
-        const auto& actual = std::string_view(key) == "error" ? outcome.error : outcome.cause;
-        const Value* wanted = expected.find(key);
-        if ((wanted != nullptr) != actual.has_value())
-            return std::string(key) + (actual ? " is there" : " is missing");
-        if (wanted != nullptr && !matches(*wanted, Value::string(*actual), rules)) {
-            return std::string(key) + "\n      expected " + json::dump(*wanted).substr(0, 800) +
-                   "\n      actual   " + actual->substr(0, 800);
-        }
-    }
-    return check_events(test_case, execution, rules);
-}
-
-std::vector<Value> read_cases(const std::string& path) {
-    std::vector<Value> cases;
-    std::ifstream file(path);
-    std::string line;
-    while (std::getline(file, line)) {
-        auto parsed = json::parse(line, {.max_bytes = 64 << 20, .storable = false});
-        if (!parsed.ok()) {
-            std::printf("FAILED  %s: a line is no JSON: %s\n", path.c_str(), parsed.error().message.c_str());
-            std::exit(2);
-        }
-        cases.push_back(std::move(parsed).value());
-    }
-    return cases;
-}
-
-void print(const char* title, const std::map<std::string, Count>& counts) {
-    std::printf("%s\n", title);
-    for (const auto& [what, count] : counts)
-        std::printf("  %-28s %4d passed %4d failed %4d not yet\n", what.c_str(), count.passed, count.failed,
-                    count.not_yet);
+    return {kStatus[static_cast<std::size_t>(outcome.status)], outcome.output, outcome.error, outcome.cause,
+            execution.events};
 }
 
 // Runs executions; returns the number of failures.
 int run_executions(const std::string& path, const std::string& filter) {
     std::map<std::string, Count> counts;
     Count total;
-    for (const Value& test_case : read_cases(path)) {
+    for (const Value& test_case : conformance::read_cases(path)) {
         const std::string name = text_of(test_case, "name");
         if (!filter.empty() && name.find(filter) == std::string::npos) continue;
         const Value& definition = *test_case.find("definition");
@@ -173,7 +71,8 @@ int run_executions(const std::string& path, const std::string& filter) {
                 const Execution execution =
                     conformance::simulate(*compiled.flow, text_of(test_case, "sm_type") == "EXPRESS",
                                           input != nullptr ? *input : Value::object({}), lambdas);
-                problem = check(test_case, execution);
+                problem = execution.stuck.empty() ? conformance::check(test_case, ended(execution))
+                                                  : execution.stuck;
                 if (!filter.empty()) {
                     for (const Value& event : execution.events)
                         std::printf("    %s\n", json::dump(event).c_str());
@@ -192,7 +91,7 @@ int run_executions(const std::string& path, const std::string& filter) {
                 add(counts[std::string(feature.as_string())]);
         }
     }
-    print(path.c_str(), counts);
+    conformance::print(path.c_str(), counts);
     std::printf("  %-28s %4d passed %4d failed %4d not yet\n", "total", total.passed, total.failed,
                 total.not_yet);
     return total.failed;
@@ -201,7 +100,7 @@ int run_executions(const std::string& path, const std::string& filter) {
 int run_definitions(const std::string& path, const std::string& filter, bool binding) {
     Count accepted;
     Count refused;
-    for (const Value& test_case : read_cases(path)) {
+    for (const Value& test_case : conformance::read_cases(path)) {
         const std::string name = text_of(test_case, "name");
         if (!filter.empty() && name.find(filter) == std::string::npos) continue;
         const std::string text = text_of(test_case, "definition");
@@ -227,7 +126,7 @@ int run_definitions(const std::string& path, const std::string& filter, bool bin
                             finding.message.c_str());
         }
     }
-    print(path.c_str(), {{"valid", accepted}, {"invalid", refused}});
+    conformance::print(path.c_str(), {{"valid", accepted}, {"invalid", refused}});
     return binding ? accepted.failed + refused.failed : 0;
 }
 
