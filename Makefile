@@ -47,6 +47,8 @@ $(MODULE_big).so: $(EXPORTS)
 
 -include $(OBJS:.o=.d)
 
-.PHONY: unit conformance fuzz
+.PHONY: unit conformance conformance-sql fuzz
 unit conformance fuzz:
 	$(MAKE) -C test/$@
+conformance-sql:
+	$(MAKE) -C test/conformance sql PG_CONFIG=$(PG_CONFIG)

@@ -131,6 +131,33 @@ SELECT flowctl.wait(:'others');
 SELECT status, error, cause FROM flowctl.runs WHERE run_id = :'others';
 RESET ROLE;
 
+-- A branch that has failed is over, though its Parallel is retried; the state of its sibling was aborted.
+SELECT flowctl.define_flow('again', '{"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true,
+    "Retry": [{"ErrorEquals": ["Odd"], "IntervalSeconds": 1, "MaxAttempts": 1}, {"ErrorEquals": ["Even"], "IntervalSeconds": 3600}],
+    "Branches": [{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": true}}},
+                 {"StartAt": "C", "States": {
+                     "C": {"Type": "Choice", "Choices": [{"Variable": "$.odd", "IsPresent": true, "Next": "Odd"}], "Default": "Even"},
+                     "Odd": {"Type": "Fail", "Error": "Odd"}, "Even": {"Type": "Fail", "Error": "Even"}}}]}}}');
+SELECT flowctl.start('again') AS run \gset
+SELECT set_config('regress.run', :'run', false) = :'run' AS set;
+DO $$ BEGIN
+    FOR i IN 1..6000 LOOP
+        EXIT WHEN EXISTS (SELECT FROM flowctl.runs WHERE run_id = current_setting('regress.run')::uuid AND waiting_for = 'retry');
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END $$;
+SELECT path, state, visit, status FROM flowctl.steps WHERE run_id = :'run' ORDER BY path, visit, state;
+SELECT flowctl.stop(:'run');
+SELECT flowctl.start('again', '{"odd": true}') AS run \gset
+SELECT set_config('regress.run', :'run', false) = :'run' AS set;
+DO $$ BEGIN
+    FOR i IN 1..6000 LOOP
+        EXIT WHEN EXISTS (SELECT FROM flowctl.runs WHERE run_id = current_setting('regress.run')::uuid AND status = 'FAILED');
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END $$;
+SELECT path, state, visit, status FROM flowctl.steps WHERE run_id = :'run' ORDER BY path, visit, state;
+
 -- run_as INVOKER: the caller, never a superuser.
 SELECT flowctl.define_flow('mine', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}', options => '{"run_as": "INVOKER"}');
 SELECT flowctl.start('mine');

@@ -43,17 +43,17 @@ main() {
 # prepare PART...: what these parts need, and no more.
 prepare() {
     heading "prepare"
-    need_packages build-essential perl openssl ca-certificates rapidjson-dev libcurl4-openssl-dev libssl-dev libgtest-dev libipc-run-perl
+    need_packages build-essential perl openssl ca-certificates rapidjson-dev libcurl4-openssl-dev libssl-dev libgtest-dev libpq-dev libipc-run-perl
     BUILT=
     case " $* " in
-        *" regress "* | *" tap "*)
+        *" regress "* | *" tap "* | *" conformance "*)
             need_postgres
             build WERROR=1 && BUILT=1
             [ -n "$BUILT" ] || keep_log build "the extension does not build" "$WORK/log/build.log"
             ;;
     esac
     case " $* " in
-        *" tap "*) need_node ;;
+        *" tap "* | *" conformance "*) need_node ;;
     esac
     copy_tree
 }
@@ -121,6 +121,24 @@ part_conformance() {
     run_logged conformance '^  (total|valid|invalid) |^/.*jsonl$|: error: |^FAILED' \
         timeout 900 make -C "$ROOT" conformance WERROR=1 JOBS="$PARALLEL"
     account conformance "$(count_conformance "$LOGS/conformance.log" $?)"
+    conformance_through_sql
+}
+
+# The same cases through define_flow, start and the views, with a Lambda stub beside the server.
+conformance_through_sql() {
+    needs_build conformance || return
+    make_pki
+    printf 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' | as_test_user sh -c 'umask 077; cat >"$0"' "$PKI/secrets/aws-secret"
+    start_part lambda services/lambda.mjs PKI=
+    if make_cluster conformance "flowctl.egress_allow = '127.0.0.1/32'" "flowctl.secrets_dir = '$PKI/secrets'"; then
+        run_logged conformance-sql '^  (total|shown) |^/.*jsonl$|: error: |^FAILED' \
+            timeout 600 make -C "$ROOT" conformance-sql WERROR=1 JOBS="$PARALLEL" LAMBDA_URL="$(part_address lambda url)"
+        account conformance-sql "$(count_conformance "$LOGS/conformance-sql.log" $?)"
+        stop_clusters
+        cp "$WORK/log/server-conformance.log" "$LOGS/"
+    else
+        keep_log conformance-sql "the server does not start with the extension" "$WORK/log/server-conformance.log"
+    fi
 }
 
 part_regress() {

@@ -128,7 +128,17 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
                 THEN 'CAUGHT_ERROR'
                 WHEN s.exit_id IS NOT NULL THEN 'SUCCEEDED'
                 WHEN s.aborted_at IS NOT NULL OR r.status = 'ABORTED' THEN 'ABORTED'
-                WHEN r.status = 'RUNNING' THEN 'RUNNING'
+                WHEN r.status = 'RUNNING' AND (s.path = '' OR EXISTS (
+                         -- A branch that has failed is in the frame no more, while its Parallel or Map is retried.
+                         WITH RECURSIVE branch (saved) AS (
+                             SELECT f.frame::pg_catalog.jsonb -> 'top' FROM flowctl.frame f WHERE f.run_id = s.run_id
+                             UNION ALL
+                             SELECT c.saved
+                             FROM branch b, pg_catalog.jsonb_array_elements(b.saved #> '{fork,children}') c (saved))
+                         SELECT FROM branch b
+                         WHERE b.saved ->> 'path' = s.path AND b.saved ->> 'state' = s.state
+                           AND coalesce((b.saved ->> 'visit')::int, 0) = s.visit))
+                THEN 'RUNNING'
                 WHEN r.status = 'TIMED_OUT' OR s.last_timed_out THEN 'TIMED_OUT'
                 ELSE 'FAILED'
            END AS status,

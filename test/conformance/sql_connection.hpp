@@ -24,7 +24,7 @@ struct Answer {
 class Connection {
   public:
     // Where the environment says (PGHOST and so on).
-    Connection() : connection_(PQconnectdb("client_min_messages=error")) {
+    Connection() : connection_(PQconnectdb("options='-c client_min_messages=error'")) {
         if (PQstatus(connection_) != CONNECTION_OK) fail();
     }
     ~Connection() { PQfinish(connection_); }

@@ -55,9 +55,10 @@ Count run_definitions(Connection& connection, const std::string& path, const std
         ++number;
         if (!filter.empty() && name.find(filter) == std::string::npos) continue;
         const std::string problem = check_definition(connection, test_case, number);
-        ++(problem.empty() ? count.passed : count.failed);
-        if (!problem.empty())
-            std::printf("%s  %s\n    %s\n", binding ? "FAILED " : "differs", name.c_str(),
+        const bool not_yet = is_refused_by_version(problem);
+        ++(problem.empty() ? count.passed : not_yet ? count.not_yet : count.failed);
+        if (!problem.empty() && !not_yet)
+            std::printf("%s  %s\n    %s\n", binding ? "FAILED" : "differs", name.c_str(),
                         problem.substr(0, 600).c_str());
     }
     return count;
@@ -103,7 +104,7 @@ Count run_jsonata(Connection& connection, const std::string& path, const std::st
         const std::string problem = check_jsonata(connection, parsed.value());
         ++(problem.empty() ? count.passed : count.failed);
         if (!problem.empty())
-            std::printf("FAILED   %s  %s\n    %s\n", name.c_str(),
+            std::printf("FAILED  %s  %s\n    %s\n", name.c_str(),
                         text_of(parsed.value(), "expr").substr(0, 300).c_str(),
                         problem.substr(0, 1000).c_str());
     }
