@@ -91,6 +91,17 @@ std::string choices() {
     return flow("C0", states + R"("End": {"Type": "Succeed"})");
 }
 
+// The same two in JSONata.
+std::string queries() {
+    return R"({"QueryLanguage": "JSONata", "StartAt": "P", "States": {
+      "P": {"Type": "Pass", "Assign": {"who": "{% $states.input.order.by %}"}, "Next": "C",
+            "Output": {"id": "{% $states.input.order.id %}", "n": 5, "all": "{% $sum($states.input.order.items.qty) %}"}},
+      "C": {"Type": "Choice", "Choices": [{"Condition": "{% $states.input.all < 2 %}", "Next": "E"},
+            {"Condition": "{% $who = 'ann' and $states.input.n = 5 %}", "Next": "Q"}], "Default": "E"},
+      "Q": {"Type": "Pass", "Output": "{% $merge([$states.input, {'by': $who}]) %}", "Next": "E"},
+      "E": {"Type": "Succeed"}}})";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -105,5 +116,6 @@ int main(int argc, char** argv) {
     measure("1 Pass with the Context Object",
             flow("P", R"("P": {"Type": "Pass", "Parameters": {"id.$": "$$.Execution.Id"}, "End": true})"),
             input, seconds);
+    measure("Pass, Choice, Pass, Succeed in JSONata", queries(), input, seconds);
     return 0;
 }
