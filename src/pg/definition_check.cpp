@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "core/asl/distribution.hpp"
 #include "core/asl/resource.hpp"
 #include "core/json.hpp"
 #include "pg/definition_check.hpp"
@@ -59,8 +60,11 @@ class Walk {
 
     void visit(const json::Value& state, const std::string& pointer) {
         for (const char* processor : {"Iterator", "ItemProcessor"})
-            if (const json::Value* block = state.find(processor))
+            if (const json::Value* block = state.find(processor)) {
+                if (asl::is_distributed(*block))
+                    refuse("distributed maps", below(pointer, processor) + "/ProcessorConfig/Mode");
                 add_block(*block, below(pointer, processor));
+            }
         if (const json::Value* branches = state.find("Branches"); branches != nullptr && branches->is_array())
             for (std::size_t i = branches->items().size(); i-- > 0;)
                 add_block(branches->items()[i], pointer + "/Branches/" + std::to_string(i));

@@ -2,14 +2,12 @@
 //
 //   conformance <directory with asl.jsonl, lambda.jsonl, definitions.jsonl>  [part of a case's name]
 //
-// Prints what passed, failed, and cannot run yet, by what the cases need, and every case that failed. Exits
-// with 1 when a case failed that needs only what this version has. With part of a name it also shows both
-// histories.
+// Prints what passed and failed, by what the cases need, and every case that failed. Exits with 1 when a case
+// failed. With part of a name it also shows both histories.
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
-#include <set>
 
 #include "cases.hpp"
 #include "core/asl/asl.hpp"
@@ -22,18 +20,6 @@ using conformance::text_of;
 using json::Value;
 
 namespace {
-
-// What this version does not have, found anywhere in a definition.
-void collect_later(const Value& value, std::set<std::string>& later) {
-    if (value.is_array()) {
-        for (const Value& item : value.items())
-            collect_later(item, later);
-    }
-    if (!value.is_object()) return;
-    if (text_of(value, "Mode") == "DISTRIBUTED") later.insert("distributed Map");
-    for (const auto& member : value.members())
-        collect_later(member.value, later);
-}
 
 conformance::Ended ended(const Execution& execution) {
     constexpr const char* kStatus[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"};
@@ -50,8 +36,6 @@ int run_executions(const std::string& path, const std::string& filter) {
         const std::string name = text_of(test_case, "name");
         if (!filter.empty() && name.find(filter) == std::string::npos) continue;
         const Value& definition = *test_case.find("definition");
-        std::set<std::string> later;
-        collect_later(definition, later);
         std::map<std::string, std::string> lambdas;
         if (const Value* list = test_case.find("lambdas"); list != nullptr && list->is_object()) {
             for (const auto& member : list->members())
@@ -61,31 +45,25 @@ int run_executions(const std::string& path, const std::string& filter) {
             definition.is_string() ? std::string(definition.as_string()) : json::dump(definition);
 
         std::string problem;
-        if (later.empty()) {
-            const asl::Compiled compiled = asl::compile(text);
-            if (compiled.flow == nullptr) {
-                problem = "refused: " + compiled.findings.front().message + " at " +
-                          compiled.findings.front().location;
-            } else {
-                const Value* input = test_case.find("input");
-                const Execution execution =
-                    conformance::simulate(*compiled.flow, text_of(test_case, "sm_type") == "EXPRESS",
-                                          input != nullptr ? *input : Value::object({}), lambdas);
-                problem = execution.stuck.empty() ? conformance::check(test_case, ended(execution))
-                                                  : execution.stuck;
-                if (!filter.empty()) {
-                    for (const Value& event : execution.events)
-                        std::printf("    %s\n", json::dump(event).c_str());
-                }
+        const asl::Compiled compiled = asl::compile(text);
+        if (compiled.flow == nullptr) {
+            problem =
+                "refused: " + compiled.findings.front().message + " at " + compiled.findings.front().location;
+        } else {
+            const Value* input = test_case.find("input");
+            const Execution execution =
+                conformance::simulate(*compiled.flow, text_of(test_case, "sm_type") == "EXPRESS",
+                                      input != nullptr ? *input : Value::object({}), lambdas);
+            problem =
+                execution.stuck.empty() ? conformance::check(test_case, ended(execution)) : execution.stuck;
+            if (!filter.empty()) {
+                for (const Value& event : execution.events)
+                    std::printf("    %s\n", json::dump(event).c_str());
             }
-            if (!problem.empty()) std::printf("FAILED  %s\n    %s\n", name.c_str(), problem.c_str());
         }
-        const auto add = [&](Count& count) {
-            ++(!later.empty() ? count.not_yet : problem.empty() ? count.passed : count.failed);
-        };
+        if (!problem.empty()) std::printf("FAILED  %s\n    %s\n", name.c_str(), problem.c_str());
+        const auto add = [&](Count& count) { ++(problem.empty() ? count.passed : count.failed); };
         add(total);
-        for (const std::string& what : later)
-            add(counts[what]);
         if (const Value* features = test_case.find("features"); features != nullptr && features->is_array()) {
             for (const Value& feature : features->items())
                 add(counts[std::string(feature.as_string())]);
@@ -105,22 +83,18 @@ int run_definitions(const std::string& path, const std::string& filter, bool bin
         if (!filter.empty() && name.find(filter) == std::string::npos) continue;
         const std::string text = text_of(test_case, "definition");
         const bool valid = test_case.find("valid")->as_bool();
-        std::set<std::string> later;
-        if (auto parsed = json::parse(text); parsed.ok()) collect_later(parsed.value(), later);
         const bool express = text_of(test_case, "sm_type") == "EXPRESS";
         const asl::Compiled compiled =
             asl::compile(text, express ? asl::FlowType::Express : asl::FlowType::Standard);
         Count& count = valid ? accepted : refused;
-        if (!later.empty()) {
-            ++count.not_yet;
-        } else if ((compiled.flow != nullptr) == valid) {
+        if ((compiled.flow != nullptr) == valid) {
             ++count.passed;
         } else {
             ++count.failed;
             std::printf("%s  %s (%s)\n", binding ? "FAILED" : "differs", name.c_str(),
                         valid ? "should be accepted" : "should be refused");
         }
-        if (!compiled.findings.empty() && (!filter.empty() || (valid && later.empty()))) {
+        if (!compiled.findings.empty() && (!filter.empty() || valid)) {
             for (const asl::Finding& finding : compiled.findings)
                 std::printf("    %s %s: %s\n", finding.code.c_str(), finding.location.c_str(),
                             finding.message.c_str());

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/map_run/map_run.hpp"
+
 namespace conformance {
 
 using namespace flowctl;
@@ -143,34 +145,56 @@ std::string details_key(std::string_view type) {
     return key + "EventDetails";
 }
 
-}  // namespace
+using Lambdas = std::map<std::string, std::string>;
 
-Execution simulate(const asl::Flow& flow, bool express, const json::Value& input,
-                   const std::map<std::string, std::string>& lambdas) {
-    machine::RunContext run;
-    run.express = express;
-    if (express) {
-        run.execution_id =
-            "arn:aws:states:us-east-1:111111111111:express:<ArnPart_0idx>:<SyncExecArn_Part1_0idx>:"
-            "<SyncExecArn_Part2_0idx>";
-        run.execution_name = "<SyncExecArn_Part1_0idx>";
-        run.role_arn = "sfn_role_arn";
-    } else {
-        run.execution_id =
-            "arn:aws:states:us-east-1:111111111111:execution:<ArnPart_0idx>:<ExecArnPart_0idx>";
-        run.execution_name = "<ExecArnPart_0idx>";
-        run.role_arn = "snf_role_arn";
+Execution run_execution(const asl::Flow& flow, const machine::RunContext& run, const Lambdas& lambdas,
+                        machine::Now& now);
+
+// A map run with all its children, one after the other; its progress and plan go through save and load.
+machine::MapRunEnded run_map(const asl::Flow& flow, const machine::RunContext& run,
+                             const machine::StartMapRun& start, const Lambdas& lambdas, machine::Now& now) {
+    const asl::State* map = map_run::MapRun::find_map(flow, start.plan.state);
+    const auto processor = flow.processors.find(start.plan.state);
+    const auto saved = json::parse(json::dump(start.plan.save()));
+    auto plan = saved.ok() ? machine::MapRunPlan::load(saved.value()) : Err{std::string("unreadable plan")};
+    if (map == nullptr || processor == flow.processors.end() || !plan.ok())
+        return map_run::failed(start.id, {"States.Runtime", plan.ok() ? "no such map" : plan.error()});
+    map_run::MapRun map_run(*map, plan.value(), {}, 1'000);
+    while (map_run.wants_item()) {
+        const auto item = map_run.next_own_item();
+        if (!item) return map_run::failed(start.id, {"States.ItemReaderFailed", "nobody reads here"});
+        ++now.seed;
+        for (const map_run::Child& child : map_run.take(*item, now)) {
+            const std::string name = "child-" + std::to_string(child.index);
+            const machine::RunContext context =
+                map_run::child_context(run, plan.value(), name, now.at, child.input);
+            const Execution execution = run_execution(*processor->second, context, lambdas, now);
+            map_run::ChildEnd end;
+            end.index = child.index;
+            end.items = child.items;
+            end.status = execution.outcome.status;
+            if (execution.outcome.output) end.output = *execution.outcome.output;
+            end.error = execution.outcome.error;
+            end.cause = execution.outcome.cause;
+            end.arn = context.execution_id;
+            end.name = name;
+            end.input = child.input;
+            map_run.child_ended(end);
+        }
     }
-    run.state_machine_id = "arn:aws:states:us-east-1:111111111111:stateMachine:<ArnPart_0idx>";
-    run.state_machine_name = "<ArnPart_0idx>";
-    run.started_at = kStart;
-    run.input = input;
+    if (map_run.failure()) return map_run::failed(start.id, *map_run.failure());
+    const auto result = map_run.result();
+    return result.ok() ? map_run::succeeded(start.id, result.value())
+                       : map_run::failed(start.id, result.error());
+}
 
+Execution run_execution(const asl::Flow& flow, const machine::RunContext& run, const Lambdas& lambdas,
+                        machine::Now& now) {
     Execution execution;
-    std::map<std::int64_t, json::Value> payloads{{0, input}};
+    std::map<std::int64_t, json::Value> payloads{{0, run.input}};
     machine::Frame frame;
-    machine::Now now{kStart, 1};
     std::vector<machine::Call> calls;
+    std::vector<machine::StartMapRun> map_runs;
     machine::Event event = machine::Started{};
     for (int step_number = 0; step_number < 100'000; ++step_number) {
         machine::Step step = machine::advance(flow, run, {}, frame, event, now);
@@ -194,6 +218,11 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
         for (machine::Effect& effect : step.effects) {
             if (auto* call = std::get_if<machine::Call>(&effect)) {
                 calls.push_back(std::move(*call));
+            } else if (auto* start = std::get_if<machine::StartMapRun>(&effect)) {
+                map_runs.push_back(std::move(*start));
+            } else if (const auto* dropped = std::get_if<machine::CancelMapRun>(&effect)) {
+                const std::int64_t id = dropped->id;
+                std::erase_if(map_runs, [id](const machine::StartMapRun& begun) { return begun.id == id; });
             } else if (const auto* cancelled = std::get_if<machine::CancelCall>(&effect)) {
                 const std::int64_t id = cancelled->id;
                 std::erase_if(calls, [id](const machine::Call& made) { return made.id == id; });
@@ -212,6 +241,12 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
         frame = std::move(loaded).value();
 
         ++now.seed;
+        if (!map_runs.empty()) {
+            const machine::StartMapRun start = std::move(map_runs.front());
+            map_runs.erase(map_runs.begin());
+            event = run_map(flow, run, start, lambdas, now);
+            continue;
+        }
         const auto handled = std::find_if(calls.begin(), calls.end(), [&](const machine::Call& call) {
             const auto handler = lambdas.find(function_of(call));
             return handler == lambdas.end() || handler->second != "wait_60_seconds";
@@ -234,6 +269,32 @@ Execution simulate(const asl::Flow& flow, bool express, const json::Value& input
     }
     execution.stuck = "it does not end";
     return execution;
+}
+
+}  // namespace
+
+Execution simulate(const asl::Flow& flow, bool express, const json::Value& input,
+                   const std::map<std::string, std::string>& lambdas) {
+    machine::RunContext run;
+    run.express = express;
+    if (express) {
+        run.execution_id =
+            "arn:aws:states:us-east-1:111111111111:express:<ArnPart_0idx>:<SyncExecArn_Part1_0idx>:"
+            "<SyncExecArn_Part2_0idx>";
+        run.execution_name = "<SyncExecArn_Part1_0idx>";
+        run.role_arn = "sfn_role_arn";
+    } else {
+        run.execution_id =
+            "arn:aws:states:us-east-1:111111111111:execution:<ArnPart_0idx>:<ExecArnPart_0idx>";
+        run.execution_name = "<ExecArnPart_0idx>";
+        run.role_arn = "snf_role_arn";
+    }
+    run.state_machine_id = "arn:aws:states:us-east-1:111111111111:stateMachine:<ArnPart_0idx>";
+    run.state_machine_name = "<ArnPart_0idx>";
+    run.started_at = kStart;
+    run.input = input;
+    machine::Now now{kStart, 1};
+    return run_execution(flow, run, lambdas, now);
 }
 
 }  // namespace conformance

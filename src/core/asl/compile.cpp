@@ -5,6 +5,7 @@
 // findings of a stage are given; a stage runs when the one before left it something to look at.
 #include "core/asl/asl.hpp"
 
+#include "core/asl/distribution.hpp"
 #include "core/asl/duplicates.hpp"
 #include "core/asl/findings.hpp"
 #include "core/asl/states.hpp"
@@ -47,6 +48,7 @@ void read_flow(const json::Value& document, Flow& flow, Findings& findings) {
         }
     }
     flow.top = read_block(fields, flow.language);
+    collect_processors(flow.top, flow.processors);
     fields.refuse_others();
 }
 
@@ -69,7 +71,8 @@ Compiled compile(std::string_view definition, FlowType type) {
     read_flow(document, *flow, findings);
     check_graph(document, findings);
     check_scopes(document, findings);
-    if (type == FlowType::Express) check_express(document, findings);
+    check_distribution(document, findings);
+    if (type == FlowType::Express) check_express(document, Where(), findings);
 
     Compiled result;
     if (!findings.any_error()) result.flow = std::move(flow);

@@ -1,5 +1,6 @@
 // What flows of the type EXPRESS cannot have: work that outlives the state's own call. Works on the JSON, as
 // graph.cpp does. See states.hpp.
+#include "core/asl/distribution.hpp"
 #include "core/asl/resource.hpp"
 #include "core/asl/states.hpp"
 
@@ -16,7 +17,15 @@ void check_state(const json::Value& state, const Where& where, Findings& finding
             check_block(branches->items()[i], Where(branches_where, i), findings);
     }
     for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
-        if (const json::Value* inner = state.find(name)) check_block(*inner, Where(where, name), findings);
+        const json::Value* inner = state.find(name);
+        if (inner == nullptr) continue;
+        const Where inner_where(where, name);
+        if (is_distributed(*inner)) {
+            findings.error(Where(inner_where, "ProcessorConfig"),
+                           "Express state machine does not support distributed Map states");
+        } else {
+            check_block(*inner, inner_where, findings);
+        }
     }
     const json::Value* type = state.find("Type");
     const json::Value* text = state.find("Resource");
@@ -45,8 +54,8 @@ void check_block(const json::Value& block, const Where& where, Findings& finding
 
 }  // namespace
 
-void check_express(const json::Value& definition, Findings& findings) {
-    check_block(definition, Where(), findings);
+void check_express(const json::Value& block, const Where& where, Findings& findings) {
+    check_block(block, where, findings);
 }
 
 }  // namespace flowctl::asl

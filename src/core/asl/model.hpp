@@ -179,11 +179,19 @@ struct Count {
     std::optional<std::int64_t> literal;
     std::optional<path::Expression> path;
     std::optional<Query> query;
+    bool given() const noexcept { return literal || path || query; }
 };
 struct Percentage {
     std::optional<double> literal;
     std::optional<path::Expression> path;
     std::optional<Query> query;
+};
+
+// Any JSON with expressions in it, in the language of the state; or nothing.
+struct Content {
+    std::optional<path::Template> payload;
+    std::optional<Query> query;
+    bool given() const noexcept { return payload || query; }
 };
 
 // What a reader finds where it looks, and how it is taken apart into items.
@@ -201,14 +209,14 @@ struct ReaderConfig {
 
 struct ItemReader {
     DataResource resource;
-    std::optional<path::Template> arguments;  // Parameters or Arguments
+    Content arguments;  // Parameters or Arguments
     ReaderConfig config;
 };
 
 struct ItemBatcher {
     Count max_items;  // at least one of the two is given
     Count max_bytes;
-    std::optional<path::Template> batch_input;
+    Content batch_input;
 };
 
 struct ResultWriter {
@@ -217,7 +225,7 @@ struct ResultWriter {
     enum class Transformation { None, Compact, Flatten };
     enum class OutputType { Json, Jsonl };
     std::optional<DataResource> resource;  // absent: the results are the state's own
-    std::optional<path::Template> arguments;
+    Content arguments;
     Transformation transformation = Transformation::None;
     OutputType output_type = OutputType::Json;
 };

@@ -17,13 +17,18 @@ bool is_name_character(char c) noexcept {
            static_cast<unsigned char>(c) >= 0x80;
 }
 
-// Whether `rest`, which follows $states, names a part of it that is not the Context Object.
-bool names_other_part(std::string_view rest) noexcept {
-    constexpr std::array<std::string_view, 3> kParts = {".input", ".result", ".errorOutput"};
-    return std::any_of(kParts.begin(), kParts.end(), [rest](std::string_view part) {
-        return rest.substr(0, part.size()) == part &&
-               (rest.size() == part.size() || !is_name_character(rest[part.size()]));
-    });
+// Whether the text mentions $states, and not only to name one of these parts of it.
+template <std::size_t N>
+bool reads_beyond(std::string_view text, const std::array<std::string_view, N>& parts) noexcept {
+    for (std::size_t at = text.find(kStates); at != std::string_view::npos; at = text.find(kStates, at + 1)) {
+        const std::string_view rest = text.substr(at + kStates.size());
+        const bool named = std::any_of(parts.begin(), parts.end(), [rest](std::string_view part) {
+            return rest.substr(0, part.size()) == part &&
+                   (rest.size() == part.size() || !is_name_character(rest[part.size()]));
+        });
+        if (!named) return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -41,10 +46,15 @@ std::string_view jsonata_text(std::string_view text) noexcept {
 }
 
 bool may_read_context(std::string_view text) noexcept {
-    for (std::size_t at = text.find(kStates); at != std::string_view::npos; at = text.find(kStates, at + 1)) {
-        if (!names_other_part(text.substr(at + kStates.size()))) return true;
-    }
-    return false;
+    return reads_beyond(text, std::array<std::string_view, 3>{".input", ".result", ".errorOutput"});
+}
+
+// Recursive; a query is as deep as its definition.
+bool may_read_result(const Query& query) {
+    if (query.kind == Query::Kind::Expression)
+        return reads_beyond(query.text,
+                            std::array<std::string_view, 3>{".input", ".context", ".errorOutput"});
+    return std::any_of(query.parts.begin(), query.parts.end(), may_read_result);
 }
 
 }  // namespace flowctl::asl

@@ -32,5 +32,7 @@ std::string_view jsonata_text(std::string_view text) noexcept;
 
 // Whether an expression may need the Context Object: it mentions $states, and not for another part of it.
 bool may_read_context(std::string_view text) noexcept;
+// The same for the result of the state's work, anywhere in the query.
+bool may_read_result(const Query& query);
 
 }  // namespace flowctl::asl

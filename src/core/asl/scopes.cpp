@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "core/asl/distribution.hpp"
 #include "core/asl/states.hpp"
 
 namespace flowctl::asl {
@@ -36,12 +37,6 @@ void for_each_assign(const json::Value& state, const Where& where, const Visit& 
         for (std::size_t i = 0; i < list->items().size(); ++i)
             look(list->items()[i], Where(list_where, i));
     }
-}
-
-bool is_distributed(const json::Value& processor) {
-    const json::Value* config = processor.find("ProcessorConfig");
-    const json::Value* mode = config != nullptr ? config->find("Mode") : nullptr;
-    return mode != nullptr && mode->is_string() && mode->as_string() == "DISTRIBUTED";
 }
 
 class Scopes {

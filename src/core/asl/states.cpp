@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/asl/distribution.hpp"
+
 namespace flowctl::asl {
 
 namespace {
@@ -189,37 +191,29 @@ struct Reader {
     }
 
     // A branch of a Parallel, or the processor of a Map, which alone has a ProcessorConfig.
-    std::shared_ptr<const Block> read_inner(const json::Value& value, const Where& where, bool is_processor) {
+    std::shared_ptr<Block> read_inner(const json::Value& value, const Where& where, ProcessorConfig* config) {
         if (!value.is_object()) {
             fields.findings().error(where, "Expected value of type Object");
             return nullptr;
         }
         Fields inner(value, where, fields.findings());
-        auto block = std::make_shared<const Block>(read_block(inner, flow_language));
+        auto block = std::make_shared<Block>(read_block(inner, flow_language));
         inner.string("Comment");
-        if (is_processor) read_processor_config(inner);
+        if (config != nullptr) *config = read_processor_config(inner);
         inner.refuse_others();
         return block;
     }
 
-    static void read_processor_config(Fields& processor) {
-        const json::Value* value = processor.object("ProcessorConfig");
-        if (value == nullptr) return;
-        const Where where = processor.at("ProcessorConfig");
-        Fields config(*value, where, processor.findings());
-        const auto mode = config.string("Mode");
-        if (mode && *mode == "DISTRIBUTED") {
-            processor.findings().error(config.at("Mode"), "This version does not run distributed maps yet");
-        } else if (mode && *mode != "INLINE") {
-            processor.findings().error(config.at("Mode"),
-                                       "Value should be one of the following: [INLINE, DISTRIBUTED]");
-        }
-        const auto type = config.string("ExecutionType");
-        if (type && *type != "STANDARD" && *type != "EXPRESS") {
-            processor.findings().error(config.at("ExecutionType"),
-                                       "Value should be one of the following: [STANDARD, EXPRESS]");
-        }
-        config.refuse_others();
+    // The block of a distributed Map becomes a flow, which its children run.
+    void distribute(MapFields& map, Block block, const ProcessorConfig& config) {
+        auto flow = std::make_shared<Flow>();
+        flow->language = flow_language;
+        flow->top = std::move(block);
+        collect_processors(flow->top, flow->processors);
+        map.processor = std::shared_ptr<const Block>(flow, &flow->top);
+        auto distribution = std::make_shared<Distribution>(read_distribution(fields, config, state.name));
+        distribution->flow = std::move(flow);
+        map.distributed = std::move(distribution);
     }
 
     void read_parallel() {
@@ -229,7 +223,7 @@ struct Reader {
             const Where where = fields.at("Branches");
             if (branches->items().empty()) fields.findings().error(where, "Value cannot be empty");
             for (std::size_t i = 0; i < branches->items().size(); ++i)
-                parallel.branches.push_back(read_inner(branches->items()[i], Where(where, i), false));
+                parallel.branches.push_back(read_inner(branches->items()[i], Where(where, i), nullptr));
         }
         read_input_output(true);
         read_work(true);
@@ -242,19 +236,22 @@ struct Reader {
         MapFields map;
         if (!fields.has("ItemProcessor") && !fields.has("Iterator")) fields.require({"ItemProcessor"});
         fields.at_most_one({"ItemProcessor", "Iterator"});
+        ProcessorConfig config;
+        std::shared_ptr<Block> processor;
         for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
             if (const json::Value* inner = fields.any(name))
-                map.processor = read_inner(*inner, fields.at(name), true);
+                processor = read_inner(*inner, fields.at(name), &config);
+        }
+        if (processor != nullptr && config.distributed) {
+            distribute(map, std::move(*processor), config);
+        } else {
+            map.processor = std::move(processor);
+            refuse_distribution(fields);
         }
         read_items(map);
-        // Of distributed maps only; the Mode has a finding.
-        for (const std::string_view name : {"ItemReader", "ItemBatcher", "ResultWriter"}) {
-            if (fields.object(name) != nullptr)
-                fields.findings().error(fields.at(name), "This version does not run distributed maps yet");
-        }
-        fields.string("Label");
-        map.max_concurrency = read_count("MaxConcurrency", "MaxConcurrencyPath");
-        map.tolerated_failure_count = read_count("ToleratedFailureCount", "ToleratedFailureCountPath");
+        map.max_concurrency = read_count(fields, "MaxConcurrency", "MaxConcurrencyPath", 0, kMostSeconds);
+        map.tolerated_failure_count =
+            read_count(fields, "ToleratedFailureCount", "ToleratedFailureCountPath", 0, kMostSeconds);
         map.tolerated_failure_percentage = read_tolerated_percentage();
         read_input_output(true);
         if (!is_jsonata()) read_result(true);
@@ -280,15 +277,6 @@ struct Reader {
         auto parameters = read_template(fields, "Parameters", false);
         if (!map.item_selector) map.item_selector = std::move(parameters);
         map.items_path = read_path(fields, "ItemsPath", PathRule::Reference);
-    }
-
-    Count read_count(std::string_view name, std::string_view path_name) {
-        at_most_one({name, path_name});
-        Count count;
-        count.query = read_expression(fields, name);
-        if (!count.query) count.literal = fields.integer(name, 0, kMostSeconds);
-        if (!is_jsonata()) count.path = read_path(fields, path_name, PathRule::Reference);
-        return count;
     }
 
     Percentage read_tolerated_percentage() {

@@ -15,7 +15,7 @@ Block read_block(Fields& fields, QueryLanguage language);
 void check_graph(const json::Value& definition, Findings& findings);
 
 // Reports what a flow of the type EXPRESS cannot have.
-void check_express(const json::Value& definition, Findings& findings);
+void check_express(const json::Value& block, const Where& where, Findings& findings);
 
 // Reports variables that an inner scope assigns although they belong to an outer one.
 void check_scopes(const json::Value& definition, Findings& findings);

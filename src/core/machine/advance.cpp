@@ -59,19 +59,26 @@ void Runner::start() {
 }
 
 void Runner::stop(const Stopped& event) {
-    for_each_branch(frame_.top, [this](BranchFrame& branch) {
-        if (branch.phase == VisitPhase::Calling) record_started(branch);
-    });
+    record_cut_short();
     record_end(0, "ExecutionAborted", error_details(event.error, event.cause));
     step_.outcome.error = event.error;
     step_.outcome.cause = event.cause;
     end_run(Status::Aborted);
 }
 
+// What is under way when the run is ended from outside.
+void Runner::record_cut_short() {
+    for_each_branch(frame_.top, [this](BranchFrame& branch) {
+        if (branch.phase == VisitPhase::Calling) record_started(branch);
+        if (branch.phase == VisitPhase::MapRunning) record(branch, "MapRunAborted", json::Value());
+    });
+}
+
 void Runner::resume() {
     for_each_branch(frame_.top, [this](BranchFrame& branch) {
         if (branch.phase == VisitPhase::Calling && !branch.call->follow_due)
             step_.effects.emplace_back(call_of(branch));
+        if (branch.phase == VisitPhase::MapRunning) step_.effects.emplace_back(AwaitMapRun{*branch.map_run});
     });
 }
 
@@ -97,10 +104,7 @@ void Runner::time_passed() {
 }
 
 void Runner::answer(const Event& event) {
-    if (std::holds_alternative<MapRunEnded>(event)) {
-        step_.accepted = false;
-        return;
-    }
+    if (const auto* ended = std::get_if<MapRunEnded>(&event)) return answer(*ended);
     const auto* succeeded = std::get_if<TaskSucceeded>(&event);
     const auto* failed = std::get_if<TaskFailed>(&event);
     const auto* continues = std::get_if<TaskContinues>(&event);
@@ -127,6 +131,20 @@ void Runner::answer(const Event& event) {
     } else if (branch->call->heartbeat_due) {
         branch->call->heartbeat_due = now_ + branch->call->heartbeat_seconds * 1'000'000;
     }
+    frame_.index.file(*branch);
+}
+
+void Runner::answer(const MapRunEnded& event) {
+    BranchFrame& top = frame_.top;
+    BranchFrame* branch = top.phase != VisitPhase::MapRunning ? frame_.index.running_map(event.map_run)
+                          : top.map_run == event.map_run      ? &top
+                                                              : nullptr;
+    if (branch == nullptr) {
+        step_.accepted = false;
+        return;
+    }
+    current_ = branch;
+    map_run_ended(*branch, event);
     frame_.index.file(*branch);
 }
 
@@ -189,9 +207,7 @@ void Runner::fail_run(BranchFrame& branch, const std::optional<std::string>& err
 }
 
 void Runner::time_out_run() {
-    for_each_branch(frame_.top, [this](BranchFrame& branch) {
-        if (branch.phase == VisitPhase::Calling) record_started(branch);
-    });
+    record_cut_short();
     record_end(0, "ExecutionTimedOut", error_details(std::string(kTimeout), std::nullopt));
     end_run(Status::TimedOut);
 }

@@ -15,6 +15,15 @@ constexpr Budget::Limits kVisitBudget{.steps = 10'000'000, .bytes = 64 * 1024 * 
 
 }  // namespace
 
+json::Value map_context(const MapItem& item) {
+    json::ObjectBuilder shown;
+    shown.add("Index", json::Value::integer(static_cast<std::int64_t>(item.index)));
+    if (item.key) shown.add("Key", *item.key);
+    shown.add("Value", item.value);
+    shown.add("Source", item.source.value_or("STATE_DATA"));
+    return json::ObjectBuilder().add("Item", shown.build()).build();
+}
+
 json::Value make_context(const RunContext& run, const BranchFrame& branch, const MapItem* item) {
     for (const BranchFrame* at = &branch; item == nullptr && at != nullptr; at = at->parent) {
         if (at->item) item = &*at->item;
@@ -41,14 +50,7 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch, const
     context.add(
         "StateMachine",
         json::ObjectBuilder().add("Id", run.state_machine_id).add("Name", run.state_machine_name).build());
-    if (item != nullptr) {
-        json::ObjectBuilder shown;
-        shown.add("Index", json::Value::integer(static_cast<std::int64_t>(item->index)));
-        if (item->key) shown.add("Key", *item->key);
-        shown.add("Value", item->value);
-        shown.add("Source", "STATE_DATA");
-        context.add("Map", json::ObjectBuilder().add("Item", shown.build()).build());
-    }
+    if (item != nullptr) context.add("Map", map_context(*item));
     if (!run.event.is_null()) context.add("Event", run.event);
     return context.build();
 }
@@ -58,6 +60,15 @@ Evaluator::Evaluator(const RunContext& run, const Limits& limits, Instant now, c
     : limits_(limits), now_(now), branch_(branch), random_(random), budget_(kVisitBudget) {
     if (branch.definition->reads_context) context_ = make_context(run, branch, item);
 }
+
+Evaluator::Evaluator(const Limits& limits, Instant now, const BranchFrame& branch, Random& random,
+                     json::Value context)
+    : limits_(limits),
+      now_(now),
+      branch_(branch),
+      random_(random),
+      budget_(kVisitBudget),
+      context_(std::move(context)) {}
 
 Failure Evaluator::runtime(const std::string& message) const {
     return {std::string(kRuntime), prefix() + message, false};

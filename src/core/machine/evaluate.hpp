@@ -45,11 +45,17 @@ inline constexpr std::size_t kMaxAllVariablesBytes = 10'485'760;
 // innermost Map around the branch, if any.
 json::Value make_context(const RunContext& run, const BranchFrame& branch, const MapItem* item = nullptr);
 
+// Its member Map: {"Item": {"Index": ..., "Value": ..., ...}}.
+json::Value map_context(const MapItem& item);
+
 // The visit of one state, seen by its expressions.
 class Evaluator {
   public:
     Evaluator(const RunContext& run, const Limits& limits, Instant now, const BranchFrame& branch,
               Random& random, const MapItem* item = nullptr);
+    // The same for a visit whose Context Object is known.
+    Evaluator(const Limits& limits, Instant now, const BranchFrame& branch, Random& random,
+              json::Value context);
 
     Evaluated<json::Value> select(const asl::Selection& selection, const json::Value& input);
     // The template's value, or `input` itself when there is no template.

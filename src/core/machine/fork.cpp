@@ -177,6 +177,7 @@ void Runner::abort_children(BranchFrame& parent, std::int64_t previous) {
         if (child.phase == VisitPhase::Calling) record_started(child);
         if (is_map(parent))
             record_aside(parent, previous, "MapIterationAborted", iteration_details(parent, index));
+        if (child.map_run) record_aside(child, previous, "MapRunAborted", json::Value());
         const std::string_view type = aborted_event(child.definition->type());
         if (child.phase != VisitPhase::Entering && !type.empty())
             record_aside(child, previous, type, json::Value());
@@ -192,6 +193,7 @@ void Runner::abort_children(BranchFrame& parent, std::int64_t previous) {
 void Runner::stop_branch(BranchFrame& branch) {
     frame_.index.remove(branch);
     if (branch.call) cancel(branch);
+    if (branch.map_run) cancel_map_run(branch);
     branch.call.reset();
     branch.due.reset();
     move(branch, VisitEvent::End);

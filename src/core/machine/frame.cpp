@@ -24,8 +24,8 @@ constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr std::int64_t kMaxEvent = 1'000'000'000'000;
 constexpr std::int64_t kMaxInstant = std::numeric_limits<std::int64_t>::max() / 4;
 
-constexpr std::string_view kPhaseNames[] = {"Entering", "Working", "Calling", "Sleeping",
-                                            "Retrying", "Forked",  "Ended"};
+constexpr std::string_view kPhaseNames[] = {"Entering", "Working", "Calling",    "Sleeping",
+                                            "Retrying", "Forked",  "MapRunning", "Ended"};
 constexpr std::string_view kStatusNames[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"};
 
 // ---------------------------------------------------------------------------------------------- save
@@ -151,6 +151,7 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent) {
     if (any) out.add("variables", variables.build());
     if (branch.item) out.add("item", save_item(*branch.item, branch.input));
     if (branch.fork) out.add("fork", save_fork(*branch.fork, branch));
+    if (branch.map_run) out.add("mapRun", number(*branch.map_run));
     return out.build();
 }
 
@@ -345,6 +346,8 @@ BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFr
     }
     if (const json::Value* fork = loader.member(saved, "fork", json::Kind::Object))
         branch.fork = ForkPointer(load_fork(*fork, branch, loader, depth + 1));
+    if (saved.find("mapRun") != nullptr) branch.map_run = loader.integer(saved, "mapRun", 0, 1, kMaxEvent);
+    if ((branch.phase == VisitPhase::MapRunning) != branch.map_run.has_value()) loader.fail("mapRun");
     if ((branch.phase == VisitPhase::Forked) != static_cast<bool>(branch.fork)) loader.fail("fork");
     if ((branch.phase == VisitPhase::Calling) != branch.call.has_value()) loader.fail("call");
     return branch;

@@ -42,7 +42,8 @@ enum class VisitPhase : std::uint8_t {
     Sleeping,  // a Wait waits until `due`; then Entering or Ended
     Retrying,  // the next attempt is to begin at `due`; then Working
     Forked,    // the branches of a Parallel or the items of a Map run; then Retrying, Entering or Ended
-    Ended,     // the branch is over; nothing follows
+    MapRunning,  // the map run of a distributed Map is under way; then Retrying, Entering or Ended
+    Ended,       // the branch is over; nothing follows
 };
 
 // An attempt that is out.
@@ -86,6 +87,7 @@ struct MapItem {
     std::size_t index = 0;
     std::optional<std::string> key;  // of a member, when the Map goes over an object
     json::Value value;
+    std::optional<std::string> source;  // where it comes from, if not from the state's data
 };
 
 struct BranchFrame {
@@ -103,9 +105,10 @@ struct BranchFrame {
     std::optional<Instant> due;                      // Sleeping, Retrying
     std::optional<PendingCall> call;                 // Calling
     std::map<std::string, int, std::less<>> visits;  // how often each state has been entered
-    path::Variables variables;    // all that it sees: its own, and those of the branches around it
-    std::optional<MapItem> item;  // of a branch that a Map began
-    ForkPointer fork;             // Forked
+    path::Variables variables;            // all that it sees: its own, and those of the branches around it
+    std::optional<MapItem> item;          // of a branch that a Map began
+    ForkPointer fork;                     // Forked
+    std::optional<std::int64_t> map_run;  // MapRunning: the event id of its MapRunStarted
 
     // Derived; see resolve.cpp.
     const asl::State* definition = nullptr;  // of `state`

@@ -23,6 +23,10 @@ void BranchIndex::file(BranchFrame& branch) {
         calls_[branch.call->id] = &branch;
         branch.filed.call = branch.call->id;
     }
+    if (branch.phase == VisitPhase::MapRunning) {
+        map_runs_[*branch.map_run] = &branch;
+        branch.filed.map_run = branch.map_run;
+    }
     if (branch.phase == VisitPhase::Retrying) {
         ++retrying_;
         branch.filed.retrying = true;
@@ -37,6 +41,10 @@ void BranchIndex::remove(BranchFrame& branch) {
         const auto found = calls_.find(*filed.call);
         if (found != calls_.end() && found->second == &branch) calls_.erase(found);
     }
+    if (filed.map_run) {
+        const auto found = map_runs_.find(*filed.map_run);
+        if (found != map_runs_.end() && found->second == &branch) map_runs_.erase(found);
+    }
     if (filed.retrying) --retrying_;
     filed = Filed{};
 }
@@ -46,6 +54,7 @@ void BranchIndex::clear() noexcept {
     runnable_.clear();
     due_.clear();
     calls_.clear();
+    map_runs_.clear();
     retrying_ = 0;
 }
 
@@ -66,6 +75,11 @@ std::optional<std::int64_t> BranchIndex::next_due() const {
 BranchFrame* BranchIndex::calling(std::int64_t call) const {
     const auto found = calls_.find(call);
     return found == calls_.end() ? nullptr : found->second;
+}
+
+BranchFrame* BranchIndex::running_map(std::int64_t map_run) const {
+    const auto found = map_runs_.find(map_run);
+    return found == map_runs_.end() ? nullptr : found->second;
 }
 
 bool is_runnable(const BranchFrame& branch) {

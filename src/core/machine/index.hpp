@@ -33,6 +33,7 @@ struct Filed {
     std::optional<std::int64_t> due;
     Turn due_turn;
     std::optional<std::int64_t> call;
+    std::optional<std::int64_t> map_run;
     bool retrying = false;
 };
 
@@ -56,6 +57,7 @@ class BranchIndex {
     BranchFrame* due(std::int64_t now) const;
     std::optional<std::int64_t> next_due() const;
     BranchFrame* calling(std::int64_t call) const;
+    BranchFrame* running_map(std::int64_t map_run) const;
     bool any_runnable() const noexcept { return !runnable_.empty(); }
     bool any_calling() const noexcept { return !calls_.empty(); }
     bool any_retrying() const noexcept { return retrying_ > 0; }
@@ -66,6 +68,7 @@ class BranchIndex {
     std::set<std::tuple<Turn, BranchFrame*>> runnable_;
     std::set<std::tuple<std::int64_t, Turn, BranchFrame*>> due_;
     std::map<std::int64_t, BranchFrame*> calls_;
+    std::map<std::int64_t, BranchFrame*> map_runs_;
     std::size_t retrying_ = 0;
 };
 

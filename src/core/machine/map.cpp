@@ -2,10 +2,13 @@
 //
 // In JSONPath, items are taken from the state's input when their turn comes and are held nowhere else: paths
 // give the same value throughout a visit, because neither its input nor its variables change. Queries may
-// not, and may be expensive, so what Items gives is kept in the fork. The tolerated failures say what a
-// distributed Map does; they are read and checked here, and the first item that fails ends the Map.
+// not, and may be expensive, so what Items gives is kept in the fork. The tolerated failures are those of a
+// distributed Map, which goes on in map_run.cpp; an inline one checks them too, as AWS does, and ends with
+// the first item that fails.
 #include <algorithm>
 
+#include "core/machine/item_input.hpp"
+#include "core/machine/map_numbers.hpp"
 #include "core/machine/runner.hpp"
 
 namespace flowctl::machine {
@@ -14,66 +17,6 @@ namespace {
 
 const asl::MapFields& map_of(const BranchFrame& branch) {
     return std::get<asl::MapFields>(branch.definition->fields);
-}
-
-// The number that a value is or, if it is a string, spells.
-json::Value number_in(const json::Value& value) {
-    if (value.is_number()) return value;
-    if (!value.is_string()) return {};
-    auto parsed = json::parse(value.as_string());
-    return parsed.ok() && parsed.value().is_number() ? parsed.value() : json::Value();
-}
-
-Failure not_a_number(std::string_view field, const path::Expression& path, const json::Value& value,
-                     std::string_view wanted, const Evaluator& evaluator) {
-    return evaluator.runtime("The " + std::string(field) + "Path field refers to value " + json::dump(value) +
-                             " which is not a valid " + std::string(wanted) + ": " + path.text());
-}
-
-Evaluated<std::int64_t> count_of(const asl::Count& count, std::string_view field, Evaluator& evaluator,
-                                 const json::Value& input) {
-    if (count.query) {
-        const auto value = evaluator.query(*count.query, field, json::Kind::Number);
-        if (!value.ok()) return Err{value.error()};
-        const auto integer = value.value().as_integer();
-        if (integer && *integer >= 0) return *integer;
-        return Err{evaluator.query_failure(
-            integer ? std::string(field) + " cannot be negative."
-                    : "The " + std::string(field) + " field has the value " + json::dump(value.value()) +
-                          " which is not a valid integer: " + count.query->text,
-            field)};
-    }
-    if (!count.path) return count.literal.value_or(0);
-    const auto value = evaluator.evaluate(*count.path, input);
-    if (!value.ok()) return Err{value.error()};
-    const json::Value number = number_in(value.value());
-    const auto integer = number.is_number() ? number.as_integer() : std::nullopt;
-    if (!integer) return Err{not_a_number(field, *count.path, value.value(), "integer", evaluator)};
-    if (*integer < 0) return Err{evaluator.runtime(std::string(field) + " cannot be negative.")};
-    return *integer;
-}
-
-std::optional<Failure> check_percentage(const asl::Percentage& percentage, Evaluator& evaluator,
-                                        const json::Value& input) {
-    constexpr std::string_view kField = "ToleratedFailurePercentage";
-    constexpr std::string_view kOutOfRange = "ToleratedFailurePercentage must be between 0 and 100.";
-    if (percentage.query) {
-        const auto value = evaluator.query(*percentage.query, kField, json::Kind::Number);
-        if (!value.ok()) return value.error();
-        const double given = value.value().as_double();
-        if (given >= 0.0 && given <= 100.0) return std::nullopt;
-        return evaluator.query_failure(std::string(kOutOfRange), kField);
-    }
-    if (!percentage.path) return std::nullopt;
-    const auto value = evaluator.evaluate(*percentage.path, input);
-    if (!value.ok()) return value.error();
-    const json::Value number = number_in(value.value());
-    if (!number.is_number()) {
-        return not_a_number(kField, *percentage.path, value.value(), "float", evaluator);
-    }
-    const double given = number.as_double();
-    if (given >= 0.0 && given <= 100.0) return std::nullopt;
-    return evaluator.runtime(std::string(kOutOfRange));
 }
 
 // What a Map in JSONata goes over. An object can be written out in the definition; that an expression, or
@@ -104,16 +47,36 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     const asl::MapFields& map = map_of(branch);
     const auto selected = evaluator.select(state.input_path, branch.input.value);
     if (!selected.ok()) return fail_state(branch, selected.error());
-    const auto items = is_jsonata(branch) ? query_items(map, evaluator, selected.value())
-                                          : items_of(map, evaluator, selected.value());
+    const bool reads = map.distributed != nullptr && map.distributed->reader;
+    const auto items = reads                ? Evaluated<json::Value>(json::Value())
+                       : is_jsonata(branch) ? query_items(map, evaluator, selected.value())
+                                            : items_of(map, evaluator, selected.value());
     if (!items.ok()) return fail_fork_state(branch, items.error());
     const auto most = count_of(map.max_concurrency, "MaxConcurrency", evaluator, selected.value());
     if (!most.ok()) return fail_fork_state(branch, most.error());
+    const std::size_t length = items.value().size();
+    record(
+        branch, "MapStateStarted",
+        json::ObjectBuilder().add("length", json::Value::integer(static_cast<std::int64_t>(length))).build());
+    if (history_full_) return;
+    const auto tolerated =
+        count_of(map.tolerated_failure_count, "ToleratedFailureCount", evaluator, selected.value());
+    if (!tolerated.ok()) return fail_fork_state(branch, tolerated.error());
+    const auto percentage = percentage_of(map.tolerated_failure_percentage, evaluator, selected.value());
+    if (!percentage.ok()) return fail_fork_state(branch, percentage.error());
+    if (map.distributed != nullptr) {
+        MapRunPlan plan;
+        plan.items = items.value();
+        plan.max_concurrency = most.value();
+        if (map.tolerated_failure_count.given()) plan.tolerated_count = tolerated.value();
+        plan.tolerated_percentage = percentage.value();
+        return begin_map_run(branch, evaluator, selected.value(), std::move(plan));
+    }
 
     Fork fork;
     fork.input = branch.input;
     if (is_jsonata(branch)) fork.items = items.value();
-    fork.length = items.value().size();
+    fork.length = length;
     const std::int64_t allowed = limits_.max_map_concurrency;
     fork.most = static_cast<std::size_t>(most.value() == 0 || allowed == 0 ? most.value() + allowed
                                                                            : std::min(most.value(), allowed));
@@ -121,16 +84,6 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     fork.keeps_outputs =
         state.result_path.kind != asl::ResultPlace::Kind::Discard || state.result_selector || state.assign;
     fork.outputs = Outputs(fork.length);
-    record(branch, "MapStateStarted",
-           json::ObjectBuilder()
-               .add("length", json::Value::integer(static_cast<std::int64_t>(fork.length)))
-               .build());
-    if (history_full_) return;
-    const auto tolerated =
-        count_of(map.tolerated_failure_count, "ToleratedFailureCount", evaluator, selected.value());
-    if (!tolerated.ok()) return fail_fork_state(branch, tolerated.error());
-    if (const auto failure = check_percentage(map.tolerated_failure_percentage, evaluator, selected.value()))
-        return fail_fork_state(branch, *failure);
     begin_fork(branch, std::move(fork));
 }
 
@@ -151,13 +104,12 @@ std::optional<Failure> Runner::take_item(BranchFrame& parent, BranchFrame& child
     item.index = child.index;
     if (items.value().is_array()) {
         item.value = items.value().items()[child.index - from];
-        child.input.value = item.value;
     } else {
         const json::Member& member = items.value().members()[child.index - from];
         item.key = member.key;
         item.value = member.value;
-        child.input.value = json::ObjectBuilder().add("Key", member.key).add("Value", member.value).build();
     }
+    child.input.value = plain_input(item);
     if (map.item_selector || map.item_selector_query) {
         Evaluator of_item = evaluator_of(parent, &item);
         auto input = map.item_selector_query

@@ -61,7 +61,10 @@ struct MapRunPlan {
     // What ItemSelector sees: the state's effective input, the Context Object without Map.Item, variables.
     json::Value input;
     json::Value context;
-    json::Value variables;
+    json::Value variables;  // an object
+
+    // Map.Item.Source: where the items come from, as AWS says it.
+    std::string source() const;
 
     json::Value save() const;
     // Fails with a reason when the JSON is not a plan that this version knows.

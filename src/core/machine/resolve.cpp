@@ -8,13 +8,19 @@ namespace flowctl::machine {
 
 namespace {
 
+bool is_distributed(const asl::State& state) {
+    const auto* map = std::get_if<asl::MapFields>(&state.fields);
+    return map != nullptr && map->distributed != nullptr;
+}
+
 bool fits_fork(const BranchFrame& branch) {
     if (!branch.fork) return false;
     const Fork& fork = *branch.fork;
     if (const auto* parallel = std::get_if<asl::ParallelFields>(&branch.definition->fields))
         return fork.length == parallel->branches.size() && fork.keeps_outputs;
+    if (branch.definition->type() != asl::StateType::Map || is_distributed(*branch.definition)) return false;
     const bool keeps_items = is_jsonata(branch) && fork.begun < fork.length;
-    return branch.definition->type() == asl::StateType::Map && fork.items.is_null() != keeps_items;
+    return fork.items.is_null() != keeps_items;
 }
 
 // Whether a loaded frame can be one of this state.
@@ -30,6 +36,8 @@ bool fits(const BranchFrame& branch) {
             return branch.due.has_value();
         case VisitPhase::Forked:
             return fits_fork(branch);
+        case VisitPhase::MapRunning:
+            return is_distributed(*branch.definition) && branch.map_run.has_value();
         case VisitPhase::Entering:
         case VisitPhase::Working:
             return true;

@@ -1,10 +1,10 @@
 // Runner: one call of advance(), carried out on a frame. Internal to core/machine.
 //
 // advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do,
-// work_query.cpp what is different in JSONata, with task.cpp for attempts, fork.cpp for branches and map.cpp
-// for items; resolve.cpp ties a loaded frame to its flow. All record what happens through record(), which
-// gives ids and remembers payloads, and change phases through move(). Whoever lets a branch do something
-// files it in the index afterwards.
+// work_query.cpp what is different in JSONata, with task.cpp for attempts, fork.cpp for branches, map.cpp for
+// items and map_run.cpp for map runs; resolve.cpp ties a loaded frame to its flow. All record what happens
+// through record(), which gives ids and remembers payloads, and change phases through move(). Whoever lets a
+// branch do something files it in the index afterwards.
 #pragma once
 
 #include "core/machine/errors.hpp"
@@ -40,7 +40,9 @@ class Runner {
     void stop(const Stopped& event);
     void time_passed();
     void answer(const Event& event);
+    void answer(const MapRunEnded& event);
     void resume();
+    void record_cut_short();
     void run_on();
     void succeed_run(BranchFrame& branch, Payload output);
     void fail_run(BranchFrame& branch, const std::optional<std::string>& error,
@@ -133,6 +135,13 @@ class Runner {
     void work_map(BranchFrame& branch, Evaluator& evaluator);
     // Gives the branch its item and its input.
     std::optional<Failure> take_item(BranchFrame& parent, BranchFrame& child);
+
+    // map_run.cpp: map runs of distributed Maps
+    // The state's effective input is `input`; the plan has what inline Maps have too.
+    void begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json::Value& input, MapRunPlan plan);
+    void map_run_ended(BranchFrame& branch, const MapRunEnded& event);
+    void map_run_failed(BranchFrame& branch, Failure failure);
+    void cancel_map_run(BranchFrame& branch);
 
     // task.cpp: attempts
     Call call_of(const BranchFrame& branch) const;

@@ -13,6 +13,7 @@ enum class VisitEvent : std::uint8_t {
     Dispatch,  // an attempt goes out
     Sleep,     // a Wait begins to wait
     Fork,      // the branches of a Parallel or the items of a Map may begin
+    RunMap,    // a map run begins
     Backoff,   // the attempt failed, a retrier matched
     Wake,      // the time for the next attempt has come
     Leave,     // the state is left for another one: done, or its failure was caught
@@ -25,12 +26,13 @@ struct Transition {
     VisitPhase to;
 };
 
-inline constexpr std::array<Transition, 19> kTransitions = {{
+inline constexpr std::array<Transition, 23> kTransitions = {{
     {VisitPhase::Entering, VisitEvent::Enter, VisitPhase::Working},
     {VisitPhase::Entering, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Working, VisitEvent::Dispatch, VisitPhase::Calling},
     {VisitPhase::Working, VisitEvent::Sleep, VisitPhase::Sleeping},
     {VisitPhase::Working, VisitEvent::Fork, VisitPhase::Forked},
+    {VisitPhase::Working, VisitEvent::RunMap, VisitPhase::MapRunning},
     {VisitPhase::Working, VisitEvent::Backoff, VisitPhase::Retrying},
     {VisitPhase::Working, VisitEvent::Leave, VisitPhase::Entering},
     {VisitPhase::Working, VisitEvent::End, VisitPhase::Ended},
@@ -42,13 +44,16 @@ inline constexpr std::array<Transition, 19> kTransitions = {{
     {VisitPhase::Forked, VisitEvent::Backoff, VisitPhase::Retrying},
     {VisitPhase::Forked, VisitEvent::Leave, VisitPhase::Entering},
     {VisitPhase::Forked, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::MapRunning, VisitEvent::Backoff, VisitPhase::Retrying},
+    {VisitPhase::MapRunning, VisitEvent::Leave, VisitPhase::Entering},
+    {VisitPhase::MapRunning, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Retrying, VisitEvent::Wake, VisitPhase::Working},
     {VisitPhase::Retrying, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Ended, VisitEvent::End, VisitPhase::Ended},
 }};
 
-inline constexpr std::size_t kPhases = 7;
-inline constexpr std::size_t kEvents = 8;
+inline constexpr std::size_t kPhases = 8;
+inline constexpr std::size_t kEvents = 9;
 inline constexpr std::uint8_t kNoTransition = 0xff;
 
 // The same table, indexed.

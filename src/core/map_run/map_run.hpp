@@ -19,9 +19,10 @@
 #include <vector>
 
 #include "core/asl/model.hpp"
+#include "core/items/items.hpp"
 #include "core/json.hpp"
+#include "core/machine/item_input.hpp"
 #include "core/machine/machine.hpp"
-#include "core/random.hpp"
 #include "core/result.hpp"
 
 namespace flowctl::map_run {
@@ -30,12 +31,7 @@ namespace flowctl::map_run {
 inline constexpr std::string_view kItemReaderFailed = "States.ItemReaderFailed";
 inline constexpr std::string_view kResultWriterFailed = "States.ResultWriterFailed";
 
-// One item, as a reader gives it.
-struct Item {
-    json::Value value;
-    std::optional<std::string> key;     // of a member, when the items are those of an object
-    std::optional<std::string> source;  // Map.Item.Source, where it is not that of the whole map run
-};
+using items::Item;
 
 // A child that is to begin: its place among the children, its input, and of how many items it is made.
 struct Child {
@@ -95,8 +91,8 @@ struct Progress {
 
 class MapRun {
   public:
-    // `map` is the state that the plan names: find_map(). `most_children` at a time whatever the plan says;
-    // 0: any number.
+    // `map` is the state that the plan names: find_map(); it must outlive this. `most_children` at a time
+    // whatever the plan says; 0: any number.
     MapRun(const asl::State& map, machine::MapRunPlan plan, const machine::Limits& limits,
            std::int64_t most_children, const Progress& progress = {});
 
@@ -105,11 +101,11 @@ class MapRun {
 
     // Whether take() may be called: the map run goes on, its source has not ended, and another child may run.
     bool wants_item() const;
-    // The next item of the plan's own `items`, if it has them and wants one; after the last, ends the source.
-    std::optional<Item> next_own_item();
-    // Takes the next item; gives the children that are to begin now, none while a batch fills. `random` is
-    // for expressions of ItemSelector.
-    std::vector<Child> take(const Item& item, Random& random);
+    // The next item of the plan's own `items`, if it has them and wants one.
+    std::optional<Item> next_own_item() const;
+    // Takes the next item; gives the children that are to begin now, none while a batch fills. `now` has a
+    // fresh seed, for the expressions of ItemSelector.
+    std::vector<Child> take(const Item& item, const machine::Now& now);
     // No more items come; gives what has been filling.
     std::vector<Child> end_of_items();
     // The source cannot be read (kItemReaderFailed), or the results not be written (kResultWriterFailed).
@@ -131,17 +127,17 @@ class MapRun {
     const machine::MapRunPlan& plan() const noexcept { return plan_; }
 
   private:
-    std::optional<Failure> input_of(const Item& item, Random& random, json::Value& input) const;
-    std::vector<Child> begin(json::Value input, std::int64_t items);
-    std::vector<Child> flush();
-    void add_to_batch(json::Value input);
+    std::vector<Child> add_to_batch(const json::Value& input);
+    void flush(std::vector<Child>& children);
+    void begin(std::vector<Child>& children, json::Value input, std::int64_t items);
     void keep_result(const ChildEnd& end);
     void judge();
 
-    const asl::State& map_;
     machine::MapRunPlan plan_;
+    machine::ItemInputs inputs_;
     machine::Limits limits_;
-    std::int64_t most_children_;
+    std::int64_t most_children_;  // at a time; 0: any number
+    std::string source_;
     Progress progress_;
     std::optional<Failure> failure_;
     std::int64_t taken_ = 0;  // items, those in the batch included

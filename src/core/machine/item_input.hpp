@@ -1,0 +1,29 @@
+// ItemInputs: what each item of a distributed Map becomes before it is given to a child: its ItemSelector's
+// value, or the item itself.
+//
+// The Map's visit is not there any more when its items are taken one by one, so what the selector sees comes
+// from the plan. Made once for a map run; called by core/map_run.
+#pragma once
+
+#include "core/machine/evaluate.hpp"
+#include "core/machine/frame.hpp"
+#include "core/machine/map_run_plan.hpp"
+
+namespace flowctl::machine {
+
+class ItemInputs {
+  public:
+    // `map` must outlive this.
+    ItemInputs(const asl::State& map, const MapRunPlan& plan);
+
+    Evaluated<json::Value> of(const MapItem& item, const Limits& limits, const Now& now) const;
+
+  private:
+    BranchFrame visit_;  // as it was when the map run began
+    json::Value context_;
+};
+
+// What the child gets of an item when there is no ItemSelector: its value; of a member, key and value.
+json::Value plain_input(const MapItem& item);
+
+}  // namespace flowctl::machine

@@ -1,0 +1,174 @@
+// Map runs: how a distributed Map begins one, waits for it, and goes on when it is over; see runner.hpp.
+//
+// Everything that the map run needs is put into its plan here, because the visit may be out of memory, or
+// changed by its own retries, while the map run goes on. What the children do is not in this run's history.
+#include <algorithm>
+
+#include "core/machine/map_numbers.hpp"
+#include "core/machine/runner.hpp"
+
+namespace flowctl::machine {
+
+namespace {
+
+const asl::MapFields& map_of(const BranchFrame& branch) {
+    return std::get<asl::MapFields>(branch.definition->fields);
+}
+
+// A number that cannot be 0, if the definition says it at all.
+Evaluated<std::int64_t> positive(const asl::Count& count, std::string_view field, Evaluator& evaluator,
+                                 const json::Value& input) {
+    const auto value = count_of(count, field, evaluator, input);
+    if (!value.ok() || !count.given() || value.value() > 0) return value;
+    const std::string problem = std::string(field) + " must be greater than 0.";
+    return Err{count.query ? evaluator.query_failure(problem, field) : evaluator.runtime(problem)};
+}
+
+// What the field gives, or null when the definition does not have it; in JSONata it is named by `field`.
+Evaluated<json::Value> value_of(const asl::Content& payload, const char* field, Evaluator& evaluator,
+                                const json::Value& input) {
+    if (!payload.given()) return json::Value();
+    if (payload.query) return evaluator.query(*payload.query, std::string(field));
+    return evaluator.apply(payload.payload, input);
+}
+
+std::optional<Failure> plan_reader(const asl::ItemReader& reader, Evaluator& evaluator,
+                                   const json::Value& input, MapRunPlan& plan) {
+    plan.reader.emplace();
+    plan.reader->resource = reader.resource;
+    plan.reader->config = reader.config;
+    plan.reader->config.max_items = {};
+    auto arguments = value_of(reader.arguments, "ItemReader/Arguments", evaluator, input);
+    if (!arguments.ok()) return arguments.error();
+    plan.reader->arguments = std::move(arguments).value();
+    const auto most = count_of(reader.config.max_items, "MaxItems", evaluator, input);
+    if (!most.ok()) return most.error();
+    plan.reader->max_items = most.value();
+    return std::nullopt;
+}
+
+std::optional<Failure> plan_batcher(const asl::ItemBatcher& batcher, Evaluator& evaluator,
+                                    const json::Value& input, MapRunPlan& plan) {
+    plan.batcher.emplace();
+    const auto items = positive(batcher.max_items, "MaxItemsPerBatch", evaluator, input);
+    if (!items.ok()) return items.error();
+    plan.batcher->max_items = items.value();
+    const auto bytes = positive(batcher.max_bytes, "MaxInputBytesPerBatch", evaluator, input);
+    if (!bytes.ok()) return bytes.error();
+    plan.batcher->max_bytes = bytes.value();
+    auto batch_input = value_of(batcher.batch_input, "ItemBatcher/BatchInput", evaluator, input);
+    if (!batch_input.ok()) return batch_input.error();
+    plan.batcher->input = std::move(batch_input).value();
+    return std::nullopt;
+}
+
+std::optional<Failure> plan_writer(const asl::ResultWriter& writer, Evaluator& evaluator,
+                                   const json::Value& input, MapRunPlan& plan) {
+    plan.transformation = writer.transformation;
+    plan.output_type = writer.output_type;
+    if (!writer.resource) return std::nullopt;
+    plan.writer.emplace();
+    plan.writer->resource = *writer.resource;
+    auto arguments = value_of(writer.arguments, "ResultWriter/Arguments", evaluator, input);
+    if (!arguments.ok()) return arguments.error();
+    plan.writer->arguments = std::move(arguments).value();
+    return std::nullopt;
+}
+
+// Whether anybody sees the result of the state's work.
+bool sees_result(const asl::State& state) {
+    if (state.language == asl::QueryLanguage::Jsonata) {
+        return !state.exit.output || may_read_result(*state.exit.output) ||
+               (state.exit.assign && may_read_result(*state.exit.assign));
+    }
+    return state.result_path.kind != asl::ResultPlace::Kind::Discard || state.result_selector || state.assign;
+}
+
+// arn:flowctl:<db>:stateMachine:<flow> -> arn:flowctl:<db>:mapRun:<flow>/<label>:<uuid>
+std::string map_run_arn(const RunContext& run, const MapRunPlan& plan) {
+    constexpr std::string_view kMachine = ":stateMachine:";
+    std::string arn = run.state_machine_id;
+    if (const std::size_t at = arn.find(kMachine); at != std::string::npos)
+        arn.replace(at, kMachine.size(), ":mapRun:");
+    return arn + "/" + plan.label + ":" + plan.uuid;
+}
+
+}  // namespace
+
+void Runner::begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json::Value& input,
+                           MapRunPlan plan) {
+    const asl::State& state = *branch.definition;
+    const asl::Distribution& distribution = *map_of(branch).distributed;
+    plan.state = branch.state;
+    plan.path = branch.path;
+    plan.visit = branch.visit;
+    plan.attempt = branch.attempt;
+    plan.entered_event = branch.entered_event;
+    plan.express = distribution.express;
+    plan.label = distribution.label;
+    std::optional<Failure> failure;
+    if (distribution.reader) failure = plan_reader(*distribution.reader, evaluator, input, plan);
+    if (!failure && distribution.batcher)
+        failure = plan_batcher(*distribution.batcher, evaluator, input, plan);
+    if (!failure && distribution.writer) failure = plan_writer(*distribution.writer, evaluator, input, plan);
+    if (failure) return fail_fork_state(branch, *failure);
+    plan.keeps_outputs = sees_result(state);
+    plan.input = input;
+    if (state.reads_context) plan.context = make_context(run_, branch);
+    json::ObjectBuilder variables;
+    for (const auto& [name, value] : branch.variables)
+        variables.add(name, value);
+    plan.variables = variables.build();
+    plan.uuid = random_.next_uuid();
+    plan.arn = map_run_arn(run_, plan);
+
+    const std::int64_t id =
+        record(branch, "MapRunStarted", json::ObjectBuilder().add("mapRunArn", plan.arn).build());
+    if (history_full_) return;
+    branch.map_run = id;
+    move(branch, VisitEvent::RunMap);
+    step_.effects.emplace_back(StartMapRun{id, std::move(plan)});
+}
+
+void Runner::map_run_ended(BranchFrame& branch, const MapRunEnded& event) {
+    branch.map_run.reset();
+    if (event.outcome == MapRunEnded::Outcome::Succeeded) {
+        if (const auto failure = unkeepable(branch, event.output)) return map_run_failed(branch, *failure);
+        record(branch, "MapRunSucceeded", json::Value());
+        record_aside(branch, branch.last_event, "MapStateSucceeded", json::Value());
+        if (history_full_) return;
+        Evaluator evaluator = evaluator_of(branch);
+        complete(branch, evaluator, event.output, std::nullopt);
+        return spend(evaluator);
+    }
+    Failure failure;
+    failure.error = event.error.empty() ? std::string(kTaskFailed) : bounded(event.error, kMaxErrorBytes);
+    if (!event.cause.empty()) failure.cause = bounded(event.cause, kMaxCauseBytes);
+    if (event.outcome == MapRunEnded::Outcome::Failed) return map_run_failed(branch, failure);
+    record(branch, "MapRunAborted", json::Value());
+    failure.of_branch = true;
+    fail_state(branch, failure);
+}
+
+void Runner::map_run_failed(BranchFrame& branch, Failure failure) {
+    record(branch, "MapRunFailed", error_details(failure.error, failure.cause));
+    failure.of_branch = true;
+    fail_state(branch, failure);
+}
+
+// A map run that was begun in this very step is not begun at all.
+void Runner::cancel_map_run(BranchFrame& branch) {
+    const std::int64_t id = *branch.map_run;
+    branch.map_run.reset();
+    const auto begun = std::find_if(step_.effects.begin(), step_.effects.end(), [id](const Effect& effect) {
+        const auto* start = std::get_if<StartMapRun>(&effect);
+        return start != nullptr && start->id == id;
+    });
+    if (begun != step_.effects.end()) {
+        step_.effects.erase(begun);
+    } else {
+        step_.effects.emplace_back(CancelMapRun{id});
+    }
+}
+
+}  // namespace flowctl::machine
