@@ -11,6 +11,7 @@
 
 #include "core/asl/asl.hpp"
 #include "core/machine/machine.hpp"
+#include "core/map_run/map_run.hpp"
 
 using namespace flowctl;
 
@@ -46,7 +47,8 @@ constexpr const char* kForks = R"({"TimeoutSeconds": 900, "StartAt": "A", "State
       {"c.$": "$$"}, "End": true}}}]}}}}}})";
 
 // The same in JSONata: queries that fail, that cannot be repeated, and that read everything they may.
-constexpr const char* kQueries = R"({"QueryLanguage": "JSONata", "TimeoutSeconds": 900, "StartAt": "A", "States": {
+constexpr const char* kQueries =
+    R"({"QueryLanguage": "JSONata", "TimeoutSeconds": 900, "StartAt": "A", "States": {
   "A": {"Type": "Pass", "Assign": {"v": "{% $states.input %}", "s": "{% $string($states.input) %}"}, "Next": "T"},
   "T": {"Type": "Task", "Resource": "flowctl:http:s", "Arguments": {"i": "{% $states.input %}", "r": "{% $random() %}"},
         "TimeoutSeconds": "{% $count($states.input) + 1 %}", "Output": "{% $states.result.out %}", "Assign": {"v": "{% $states.result %}"},
@@ -68,6 +70,55 @@ constexpr const char* kQueries = R"({"QueryLanguage": "JSONata", "TimeoutSeconds
         "ItemProcessor": {"StartAt": "J", "States": {"J": {"Type": "Wait", "Seconds": 1, "End": true}}}},
   "F": {"Type": "Fail", "Error": "{% $v.n %}", "Cause": "{% $string($states.input) %}"}}})";
 
+// Map runs beside others and one after another.
+constexpr const char* kMaps = R"({"TimeoutSeconds": 900, "StartAt": "P", "States": {
+  "P": {"Type": "Parallel", "Next": "M", "ResultPath": "$.p", "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 2}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Next": "M"}], "Branches": [
+    {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true}}},
+    {"StartAt": "N", "States": {"N": {"Type": "Map", "ItemsPath": "$.n", "MaxConcurrency": 2, "End": true,
+      "ItemSelector": {"v.$": "$$.Map.Item.Value.x", "c.$": "$$", "u.$": "States.UUID()"
+}
+, "ToleratedFailureCount" : 1, "ItemBatcher" : {"MaxItemsPerBatch" : 2, "BatchInput" : {"i.$" : "$"}},
+                                               "ItemProcessor" : {
+    "ProcessorConfig" : {"Mode" : "DISTRIBUTED", "ExecutionType" : "EXPRESS"}, "StartAt" : "X", "States" : {
+        "X" : {
+            "Type" : "Pass", "End" : true
+        }
+    }
+}
+}
+}
+}]
+}
+, "D" : {
+    "Type" : "Choice",
+    "Choices" : [ {"Variable" : "$.e", "IsPresent" : true, "Next" : "Z"} ],
+    "Default" : "P"
+},
+        "Z" : {"Type" : "Succeed"},
+              "M" : {
+    "Type" : "Map",
+             "Next" : "D",
+                      "ToleratedFailurePercentagePath" : "$.n",
+                                                         "ResultPath" : "$.n",
+                                                                        "Retry"
+        : [ {"ErrorEquals" : ["States.ALL"], "MaxAttempts" : 2} ],
+          "ResultSelector" : {"r.$" : "$[0]"},
+                             "ResultWriter"
+        : {"WriterConfig" : {"OutputType" : "JSON", "Transformation" : "FLATTEN"}},
+          "ItemProcessor" : {
+        "ProcessorConfig" : {"Mode" : "DISTRIBUTED", "ExecutionType" : "STANDARD"},
+                            "StartAt" : "Y",
+                                        "States" : {
+            "Y" : {
+                "Type" : "Pass", "End" : true
+            }
+        }
+    }
+}
+}
+})";
+
 std::string_view take_part(std::string_view& rest) {
     const std::size_t end = rest.find('\0');
     const std::string_view part = rest.substr(0, end);
@@ -77,6 +128,48 @@ std::string_view take_part(std::string_view& rest) {
 
 void require(bool condition) {
     if (!condition) std::abort();
+}
+
+// Goes through a map run: what it counts fits, its plan and progress survive being stored, and it ends.
+void check_map_run(const asl::Flow& flow, const machine::MapRunPlan& plan, const machine::Limits& limits,
+                   std::uint8_t code, const machine::Now& now) {
+    const std::string saved = json::dump(plan.save());
+    auto text = json::parse(saved, {.max_bytes = 64 << 20, .max_depth = machine::kMaxFrameDepth});
+    require(text.ok());
+    const auto loaded = machine::MapRunPlan::load(text.value());
+    require(loaded.ok() && json::dump(loaded.value().save()) == saved);
+    const asl::State* map = map_run::MapRun::find_map(flow, plan.state);
+    require(map != nullptr && flow.processors.count(plan.state) == 1);
+    map_run::MapRun run(*map, loaded.value(), limits, code & 3);
+    std::vector<map_run::Child> open;
+    std::int64_t children = 0;
+    std::int64_t items = 0;
+    for (int i = 0; i < 100 && !run.failure() && !run.done(); ++i) {
+        if (const auto item = run.next_own_item()) {
+            for (map_run::Child& child : run.take(*item, now)) {
+                require(child.index == children++);
+                items += child.items;
+                open.push_back(std::move(child));
+            }
+        } else if (!open.empty()) {
+            map_run::ChildEnd end;
+            end.index = open.back().index;
+            end.items = open.back().items;
+            end.input = open.back().input;
+            end.output = end.input;
+            const bool fails = (code >> (i & 7) & 1) != 0 && (i & 1) != 0;
+            end.status = fails ? machine::Status::Failed : machine::Status::Succeeded;
+            run.child_ended(end);
+            open.pop_back();
+        } else {
+            for (const map_run::Child& child : run.end_of_items())
+                open.push_back(child);
+        }
+        const auto progress = map_run::Progress::load(run.progress().save());
+        require(progress.ok() && progress.value().children_begun() == run.progress().children_begun());
+        require(run.progress().items_begun() >= items && run.progress().items.pending() >= 0);
+    }
+    if (run.done()) require(run.result().ok() || run.result().error().error == "States.DataLimitExceeded");
 }
 
 }  // namespace
@@ -89,8 +182,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     asl::Compiled compiled = asl::compile(take_part(rest));
     static const asl::Compiled forks = asl::compile(kForks);
     static const asl::Compiled queries = asl::compile(kQueries);
-    require(fallback.flow != nullptr && forks.flow != nullptr && queries.flow != nullptr);
-    if (compiled.flow == nullptr) compiled = size % 3 == 0 ? fallback : size % 3 == 1 ? forks : queries;
+    static const asl::Compiled maps = asl::compile(kMaps);
+    require(fallback.flow != nullptr && forks.flow != nullptr && queries.flow != nullptr &&
+            maps.flow != nullptr);
+    if (compiled.flow == nullptr)
+        compiled = size % 4 == 0 ? fallback : size % 4 == 1 ? forks : size % 4 == 2 ? queries : maps;
 
     machine::RunContext run;
     if (input.ok()) run.input = input.value();
@@ -132,7 +228,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 event = machine::Resumed{};
                 break;
             case 5:
-                if ((code & 0x80) != 0) event = machine::Stopped{"E", std::nullopt};
+                if ((code & 0x80) != 0) {
+                    event = machine::Stopped{"E", std::nullopt};
+                } else {
+                    event = machine::MapRunEnded{
+                        id, static_cast<machine::MapRunEnded::Outcome>((code & 7) % 3), run.input, "E", "c"};
+                }
                 break;
             default:
                 now.at += std::int64_t{code} * 100'000;
@@ -145,6 +246,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         for (const machine::Effect& effect : step.effects) {
             if (const auto* made = std::get_if<machine::Call>(&effect)) calls.push_back(made->id);
+            if (const auto* begun = std::get_if<machine::StartMapRun>(&effect)) {
+                calls.push_back(begun->id);
+                check_map_run(*compiled.flow, begun->plan, limits, code, now);
+            }
         }
         require(step.accepted || (step.history.empty() && step.effects.empty()));
         require(!ended || !step.accepted);

@@ -293,6 +293,13 @@ Result<json::Value, Failure> MapRun::result() const {
     std::vector<json::Value> all;
     for (const auto& [index, results] : results_)
         all.insert(all.end(), results.begin(), results.end());
+    if (plan_.output_type == asl::ResultWriter::OutputType::Jsonl) {
+        ResultText lines(plan_.output_type);
+        std::string text;
+        for (const json::Value& each : all)
+            lines.append(each, text);
+        return json::Value::string(text);
+    }
     json::Value result = json::Value::array(std::move(all));
     if (json::depth(result) > machine::kMaxPayloadDepth) {
         return Err{Failure{std::string(machine::kDataLimit),

@@ -223,14 +223,9 @@ TEST(Compile, SaysWhatItDoesNotRunYet) {
         return findings(states("M", R"("M": {"Type": "Map", "End": true, )" + fields + "}"));
     };
     EXPECT_EQ(
-        map(R"("ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                     "StartAt": "S", "States": {"S": {"Type": "Succeed"}}})"),
-        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemProcessor/ProcessorConfig/Mode: This version does "
-                "not run distributed maps yet"});
-    EXPECT_EQ(
         map(R"("ItemProcessor": {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}, "ItemBatcher": {})"),
-        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemBatcher: This version does not run distributed "
-                "maps yet"});
+        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemBatcher: Field 'ItemBatcher' needs the "
+                "ProcessorConfig Mode DISTRIBUTED"});
 }
 
 TEST(Compile, ChecksWhatIsInside) {
@@ -287,7 +282,9 @@ TEST(Compile, InnerScopesDoNotAssignOuterNames) {
                           std::string(name) + ".$: The variable '" + name +
                           "' belongs to an outer scope and cannot be assigned in an inner one"});
     }
-    EXPECT_EQ(nested(R"("x": 1)", R"("ProcessorConfig": {"Mode": "DISTRIBUTED"}, )").size(), 1u);
+    EXPECT_EQ(nested(R"("x": 1)",
+                     R"("ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, )"),
+              Strings{});
 }
 
 TEST(Compile, SurvivesHostileDefinitions) {

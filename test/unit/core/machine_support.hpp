@@ -61,6 +61,12 @@ class TestRun {
                 const std::int64_t id = dropped->id;
                 cancelled.push_back(id);
                 std::erase_if(calls, [id](const machine::Call& made) { return made.id == id; });
+            } else if (const auto* start = std::get_if<machine::StartMapRun>(&effect)) {
+                map_runs.push_back(*start);
+            } else if (const auto* await = std::get_if<machine::AwaitMapRun>(&effect)) {
+                awaited.push_back(await->id);
+            } else if (const auto* stopped = std::get_if<machine::CancelMapRun>(&effect)) {
+                cancelled.push_back(stopped->id);
             }
         }
         return step;
@@ -133,8 +139,10 @@ class TestRun {
     machine::Frame frame;
     machine::Step step;
     std::vector<machine::HistoryEvent> history;
-    std::vector<machine::Call> calls;  // made, and neither cancelled nor taken by answer() and refuse()
-    std::vector<std::int64_t> cancelled;
+    std::vector<machine::Call> calls;     // made, and neither cancelled nor taken by answer() and refuse()
+    std::vector<std::int64_t> cancelled;  // calls and map runs
+    std::vector<machine::StartMapRun> map_runs;  // all that have begun
+    std::vector<std::int64_t> awaited;           // map runs that a resumed run asks for
     bool save_between_steps = false;
 
   private:
