@@ -76,48 +76,17 @@ constexpr const char* kMaps = R"({"TimeoutSeconds": 900, "StartAt": "P", "States
         "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Next": "M"}], "Branches": [
     {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true}}},
     {"StartAt": "N", "States": {"N": {"Type": "Map", "ItemsPath": "$.n", "MaxConcurrency": 2, "End": true,
-      "ItemSelector": {"v.$": "$$.Map.Item.Value.x", "c.$": "$$", "u.$": "States.UUID()"
-}
-, "ToleratedFailureCount" : 1, "ItemBatcher" : {"MaxItemsPerBatch" : 2, "BatchInput" : {"i.$" : "$"}},
-                                               "ItemProcessor" : {
-    "ProcessorConfig" : {"Mode" : "DISTRIBUTED", "ExecutionType" : "EXPRESS"}, "StartAt" : "X", "States" : {
-        "X" : {
-            "Type" : "Pass", "End" : true
-        }
-    }
-}
-}
-}
-}]
-}
-, "D" : {
-    "Type" : "Choice",
-    "Choices" : [ {"Variable" : "$.e", "IsPresent" : true, "Next" : "Z"} ],
-    "Default" : "P"
-},
-        "Z" : {"Type" : "Succeed"},
-              "M" : {
-    "Type" : "Map",
-             "Next" : "D",
-                      "ToleratedFailurePercentagePath" : "$.n",
-                                                         "ResultPath" : "$.n",
-                                                                        "Retry"
-        : [ {"ErrorEquals" : ["States.ALL"], "MaxAttempts" : 2} ],
-          "ResultSelector" : {"r.$" : "$[0]"},
-                             "ResultWriter"
-        : {"WriterConfig" : {"OutputType" : "JSON", "Transformation" : "FLATTEN"}},
-          "ItemProcessor" : {
-        "ProcessorConfig" : {"Mode" : "DISTRIBUTED", "ExecutionType" : "STANDARD"},
-                            "StartAt" : "Y",
-                                        "States" : {
-            "Y" : {
-                "Type" : "Pass", "End" : true
-            }
-        }
-    }
-}
-}
-})";
+      "ItemSelector": {"v.$": "$$.Map.Item.Value.x", "c.$": "$$"},
+      "ToleratedFailureCount": 1, "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"i.$": "$"}},
+      "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, "StartAt": "X",
+        "States": {"X": {"Type": "Pass", "End": true}}}}}}]},
+  "D": {"Type": "Choice", "Choices": [{"Variable": "$.e", "IsPresent": true, "Next": "Z"}], "Default": "P"},
+  "Z": {"Type": "Succeed"},
+  "M": {"Type": "Map", "Next": "D", "ToleratedFailurePercentagePath": "$.n", "ResultPath": "$.n",
+      "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 2}], "ResultSelector": {"r.$": "$[0]"},
+      "ResultWriter": {"WriterConfig": {"OutputType": "JSON", "Transformation": "FLATTEN"}}, "ItemProcessor": {
+      "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Y",
+      "States": {"Y": {"Type": "Pass", "End": true}}}}}})";
 
 std::string_view take_part(std::string_view& rest) {
     const std::size_t end = rest.find('\0');
