@@ -218,16 +218,6 @@ TEST(Compile, ChecksNames) {
               "/Assign/a.$: The variable 'a' is assigned twice");
 }
 
-TEST(Compile, SaysWhatItDoesNotRunYet) {
-    const auto map = [](const std::string& fields) {
-        return findings(states("M", R"("M": {"Type": "Map", "End": true, )" + fields + "}"));
-    };
-    EXPECT_EQ(
-        map(R"("ItemProcessor": {"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}, "ItemBatcher": {})"),
-        Strings{"SCHEMA_VALIDATION_FAILED /States/M/ItemBatcher: Field 'ItemBatcher' needs the "
-                "ProcessorConfig Mode DISTRIBUTED"});
-}
-
 TEST(Compile, ChecksWhatIsInside) {
     EXPECT_EQ(
         findings(states("A", R"("A": {"Type": "Parallel", "End": true, "Branches": [
