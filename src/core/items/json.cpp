@@ -248,7 +248,7 @@ class JsonParser final : public Parser {
         if (purpose_ != Purpose::Item) return true;
         auto value =
             json::parse(text_, {.max_bytes = limits_.max_item_bytes, .max_depth = limits_.max_depth});
-        if (!value.ok()) return fail_here("an item is not JSON: " + value.error().message + ",");
+        if (!value.ok()) return fail_here("an item is not JSON: " + value.error().message);
         Item item{std::move(value).value(), std::nullopt, std::nullopt};
         if (levels_.back().is_object) item.key = key_;
         out.push_back(std::move(item));

@@ -121,7 +121,7 @@ TEST(JsonLines, EachLineIsAnItem) {
     EXPECT_EQ(read(json_lines(), "1\n{\"a\": [2]}\r\n\n  \nnull"), (Strings{"1", R"({"a":[2]})", "null"}));
     EXPECT_EQ(read(json_lines(), ""), Strings{});
     EXPECT_EQ(read(json_lines(), "1\n{x\n2"),
-              (Strings{"1", "! line 2 is not JSON: Missing a name for object member."}));
+              (Strings{"1", "! line 2 is not JSON: object member without a name"}));
     EXPECT_EQ(read(json_lines(), "1\n\"1234567890\"\n", {.max_item_bytes = 10, .max_depth = 9}),
               (Strings{"1", "! line 2 is longer than 10 bytes"}));
 }
@@ -166,7 +166,7 @@ TEST(JsonItems, WhatCannotBeRead) {
               (Strings{"1", "! a value is not JSON, or nested too deeply at byte 3"}));
     EXPECT_EQ(read(json_at(), "{1: 2}"), Strings{"! a key is missing at byte 1"});
     EXPECT_EQ(read(json_at(), R"({"a" 2})"), Strings{"! a colon is missing at byte 5"});
-    EXPECT_EQ(read(json_at(), "[1, tru, 2]").back(), "! an item is not JSON: Invalid value., at byte 7");
+    EXPECT_EQ(read(json_at(), "[1, tru, 2]").back(), "! an item is not JSON: not a value at byte 7");
     EXPECT_EQ(read(json_at(), "[[1}]").size(), 1u);
     EXPECT_EQ(read(json_at(), "[\"123456789\"]", {.max_item_bytes = 10, .max_depth = 9}),
               Strings{"! an item is longer than 10 bytes at byte 11"});
