@@ -13,6 +13,11 @@ namespace {
 // down deeper than it nests.
 constexpr Budget::Limits kVisitBudget{.steps = 10'000'000, .bytes = 64 * 1024 * 1024, .depth = 1'000};
 
+// A Context Object that was given, for an item that is about to begin.
+json::Value in_map(const json::Value& given, const MapItem* item) {
+    return item == nullptr ? given : json::with_member(given, "Map", map_context(*item));
+}
+
 }  // namespace
 
 json::Value map_context(const MapItem& item) {
@@ -25,6 +30,7 @@ json::Value map_context(const MapItem& item) {
 }
 
 json::Value make_context(const RunContext& run, const BranchFrame& branch, const MapItem* item) {
+    if (run.context_object) return in_map(*run.context_object, item);
     for (const BranchFrame* at = &branch; item == nullptr && at != nullptr; at = at->parent) {
         if (at->item) item = &*at->item;
     }
@@ -57,7 +63,12 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch, const
 
 Evaluator::Evaluator(const RunContext& run, const Limits& limits, Instant now, const BranchFrame& branch,
                      Random& random, const MapItem* item)
-    : limits_(limits), now_(now), branch_(branch), random_(random), budget_(kVisitBudget) {
+    : limits_(limits),
+      now_(now),
+      branch_(branch),
+      random_(random),
+      budget_(kVisitBudget),
+      observed_(run.observed) {
     if (branch.definition->reads_context) context_ = make_context(run, branch, item);
 }
 
@@ -84,16 +95,22 @@ Evaluated<json::Value> Evaluator::select(const asl::Selection& selection, const 
         case asl::Selection::Kind::Whole:
             break;
         case asl::Selection::Kind::Nothing:
+            note(&selection, json::Value::object({}));
             return json::Value::object({});
-        case asl::Selection::Kind::Path:
-            return evaluate(*selection.path, input);
+        case asl::Selection::Kind::Path: {
+            auto selected = evaluate(*selection.path, input);
+            if (selected.ok()) note(&selection, selected.value());
+            return selected;
+        }
     }
+    note(&selection, input);
     return input;
 }
 
 Evaluated<json::Value> Evaluator::evaluate(const path::Expression& expression, const json::Value& input) {
     auto result = expression.evaluate(scope(input));
     if (!result.ok()) return Err{runtime(result.error().message)};
+    note(&expression, result.value());
     return std::move(result).value();
 }
 
@@ -103,9 +120,13 @@ bool Evaluator::present(const path::Expression& expression, const json::Value& i
 
 Evaluated<json::Value> Evaluator::apply(const std::optional<path::Template>& payload,
                                         const json::Value& input) {
-    if (!payload) return input;
+    if (!payload) {
+        note(&payload, input);
+        return input;
+    }
     auto result = payload->evaluate(scope(input));
     if (!result.ok()) return Err{runtime(result.error().message)};
+    note(&payload, result.value());
     return std::move(result).value();
 }
 
@@ -113,8 +134,10 @@ Evaluated<json::Value> Evaluator::place(const asl::ResultPlace& place, const jso
                                         const json::Value& result) {
     switch (place.kind) {
         case asl::ResultPlace::Kind::Replace:
+            note(&place, result);
             return result;
         case asl::ResultPlace::Kind::Discard:
+            note(&place, input);
             return input;
         case asl::ResultPlace::Kind::Insert:
             break;
@@ -125,6 +148,7 @@ Evaluated<json::Value> Evaluator::place(const asl::ResultPlace& place, const jso
         failure.error = kResultPathMatchFailure;
         return Err{std::move(failure)};
     }
+    note(&place, placed.value());
     return std::move(placed).value();
 }
 

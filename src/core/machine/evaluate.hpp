@@ -8,6 +8,7 @@
 
 #include "core/budget.hpp"
 #include "core/machine/frame.hpp"
+#include "core/machine/observed.hpp"
 #include "core/random.hpp"
 #include "core/result.hpp"
 
@@ -85,6 +86,10 @@ class Evaluator {
     // A States.Runtime failure of this visit, with AWS's prefix.
     Failure runtime(const std::string& message) const;
     Budget& budget() noexcept { return budget_; }
+    // Notes what a field of the definition gave, if anybody wants to know.
+    void note(const void* field, const json::Value& value) {
+        if (observed_ != nullptr) observed_->fields[field] = value;
+    }
 
   private:
     path::Scope scope(const json::Value& input) {
@@ -107,6 +112,7 @@ class Evaluator {
     std::optional<json::Value> result_;
     std::optional<json::Value> error_output_;
     std::optional<json::Value> bindings_;
+    Observed* observed_ = nullptr;
 };
 
 }  // namespace flowctl::machine

@@ -73,7 +73,7 @@ void Runner::fail_fork_state(BranchFrame& branch, Failure failure) {
 void Runner::begin_fork(BranchFrame& branch, Fork fork) {
     branch.fork = ForkPointer(std::move(fork));
     move(branch, VisitEvent::Fork);
-    if (branch.fork->length == 0) join(branch);
+    if (branch.fork->length == 0 && run_.observed == nullptr) join(branch);
 }
 
 void Runner::begin_next(BranchFrame& parent) {

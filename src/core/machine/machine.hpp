@@ -26,6 +26,8 @@
 
 namespace flowctl::machine {
 
+struct Observed;  // observed.hpp
+
 // Microseconds since 1970-01-01 00:00:00 UTC.
 using Instant = std::int64_t;
 
@@ -48,6 +50,11 @@ struct RunContext {
     bool express = false;  // an EXPRESS flow: its Context Object has no RedriveCount
     int redrive_count = 0;
     std::optional<Instant> redriven_at;
+
+    // Only of trials of a single state (trial.hpp): a Context Object that takes the place of the run's, and
+    // who notes what is evaluated.
+    std::optional<json::Value> context_object;
+    Observed* observed = nullptr;
 };
 
 // Settings; the defaults are AWS's quotas.

@@ -54,6 +54,7 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     if (!items.ok()) return fail_fork_state(branch, items.error());
     const auto most = count_of(map.max_concurrency, "MaxConcurrency", evaluator, selected.value());
     if (!most.ok()) return fail_fork_state(branch, most.error());
+    evaluator.note(&map.max_concurrency, json::Value::integer(most.value()));
     const std::size_t length = items.value().size();
     record(
         branch, "MapStateStarted",
@@ -62,8 +63,12 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     const auto tolerated =
         count_of(map.tolerated_failure_count, "ToleratedFailureCount", evaluator, selected.value());
     if (!tolerated.ok()) return fail_fork_state(branch, tolerated.error());
+    if (map.tolerated_failure_count.given())
+        evaluator.note(&map.tolerated_failure_count, json::Value::integer(tolerated.value()));
     const auto percentage = percentage_of(map.tolerated_failure_percentage, evaluator, selected.value());
     if (!percentage.ok()) return fail_fork_state(branch, percentage.error());
+    if (percentage.value())
+        evaluator.note(&map.tolerated_failure_percentage, json::Value::number(*percentage.value()));
     if (map.distributed != nullptr) {
         MapRunPlan plan;
         plan.items = items.value();

@@ -119,7 +119,9 @@ Evaluated<json::Value> Evaluator::evaluate(const asl::Query& query, std::string&
 }
 
 Evaluated<json::Value> Evaluator::query(const asl::Query& query, std::string field) {
-    return evaluate(query, field);
+    auto value = evaluate(query, field);
+    if (value.ok()) note(&query, value.value());
+    return value;
 }
 
 Evaluated<json::Value> Evaluator::query(const asl::Query& query, std::string_view field, json::Kind kind) {

@@ -2,9 +2,9 @@
 //
 // advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do,
 // work_query.cpp what is different in JSONata, with task.cpp for attempts, fork.cpp for branches, map.cpp for
-// items and map_run.cpp for map runs; resolve.cpp ties a loaded frame to its flow. All record what happens
-// through record(), which gives ids and remembers payloads, and change phases through move(). Whoever lets a
-// branch do something files it in the index afterwards.
+// items and map_run.cpp for map runs; resolve.cpp ties a loaded frame to its flow; trial.cpp visits a single
+// state. All record what happens through record(), which gives ids and remembers payloads, and change phases
+// through move(). Whoever lets a branch do something files it in the index afterwards.
 #pragma once
 
 #include "core/machine/errors.hpp"
@@ -15,6 +15,9 @@
 #include "core/random.hpp"
 
 namespace flowctl::machine {
+
+struct Trial;
+struct Tried;
 
 class Runner {
   public:
@@ -31,6 +34,8 @@ class Runner {
     void handle(const Event& event);
     // Ends the run after an exception.
     void crash(const std::string& reason);
+    // In place of handle(): one visit of one state. See trial.hpp.
+    void try_state(const Trial& trial, Tried& tried);
     // What the caller gets; the runner is used up.
     Step finish();
 
@@ -154,6 +159,9 @@ class Runner {
     // The attempt's deadline, its heartbeat's, or the time to ask how its work is.
     void call_due(BranchFrame& branch);
     void cancel(BranchFrame& branch);
+
+    // trial.cpp
+    void answer_fork(const Trial& trial, Tried& tried);
 
     // record.cpp
     // Adds an event of `branch` to the history and returns its id; 0 when the history is full. `payload` gets

@@ -284,8 +284,10 @@ void Runner::fail_state(BranchFrame& branch, const Failure& failure, std::option
     if (failure.of_query) record_query_failure(branch, failure);
     if (history_full_) return;
     const asl::State& state = *branch.definition;
+    if (run_.observed != nullptr) run_.observed->failure = {failure.error, failure.cause};
     for (std::size_t i = 0; i < state.retry.size(); ++i) {
         if (!matches(state.retry[i].error_equals, failure)) continue;
+        if (run_.observed != nullptr) run_.observed->retrier = i;
         if (branch.retries[i] >= state.retry[i].max_attempts) break;
         const Instant delay = retry_delay(state.retry[i], branch.retries[i], random_);
         ++branch.retries[i];
@@ -305,6 +307,7 @@ bool Runner::catch_failure(BranchFrame& branch, const Failure& failure) {
     const std::vector<asl::Catcher>& catchers = branch.definition->catchers;
     for (std::size_t i = 0; i < catchers.size(); ++i) {
         if (!matches(catchers[i].error_equals, failure)) continue;
+        if (run_.observed != nullptr) run_.observed->catcher = i;
         const json::Value error_output = json::ObjectBuilder()
                                              .add("Error", failure.error)
                                              .add("Cause", failure.cause.value_or(""))

@@ -1,0 +1,14 @@
+// inspectionData: how a state's data flowed. Internal to core/test_state.
+#pragma once
+
+#include "core/asl/model.hpp"
+#include "core/json.hpp"
+#include "core/machine/trial.hpp"
+#include "core/test_state/request.hpp"
+
+namespace flowctl::test_state {
+
+json::Value inspection_data(const asl::State& state, const json::Value& input, const Checked& checked,
+                            const machine::Tried& tried);
+
+}  // namespace flowctl::test_state

@@ -1,0 +1,49 @@
+// The parts of a request that are not the definition, checked and taken apart. Internal to core/test_state.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/asl/model.hpp"
+#include "core/test_state/test_state.hpp"
+
+namespace flowctl::test_state {
+
+enum class Level { Info, Debug, Trace };
+enum class Validation { Strict, Present, None };
+
+struct MockedError {
+    std::string error;
+    std::string cause;
+};
+
+struct Mock {
+    std::optional<json::Value> result;
+    std::optional<MockedError> error;  // exactly one of the two is there
+    Validation validation = Validation::Strict;
+};
+
+struct Configuration {
+    std::int64_t retries = 0;       // retrierRetryCount
+    std::int64_t failed_items = 0;  // mapIterationFailureCount
+    std::optional<std::string> error_caused_by;
+    std::optional<json::Value> reader_data;
+};
+
+struct Checked {
+    Level level = Level::Info;
+    std::optional<Mock> mock;
+    Configuration configuration;
+};
+
+// What can be said without knowing the state. Sizes are bounded by `limits`.
+Result<Checked, ApiError> check(const Request& request, const machine::Limits& limits);
+
+// Whether this state can be tested so.
+std::optional<ApiError> check_for_state(const Checked& checked, const asl::State& state,
+                                        const json::Value& definition);
+
+ApiError invalid(std::string message, std::string advice = {});  // a ValidationException
+
+}  // namespace flowctl::test_state

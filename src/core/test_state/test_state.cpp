@@ -1,0 +1,176 @@
+// test_state(): see test_state.hpp.
+//
+// The definition of a single state becomes a flow of that state, called StateName as AWS calls it, and of one
+// state for each name that it leads to, because those states are not there to be looked at.
+#include "core/test_state/test_state.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "core/asl/asl.hpp"
+#include "core/machine/trial.hpp"
+#include "core/test_state/inspection.hpp"
+#include "core/test_state/request.hpp"
+
+namespace flowctl::test_state {
+
+namespace {
+
+constexpr std::string_view kSingleState = "StateName";
+
+std::string quoted(std::string_view text) {
+    return json::dump(json::Value::string(text));
+}
+
+// The names of the states that this one can lead to.
+std::set<std::string_view> targets_of(const json::Value& state) {
+    std::set<std::string_view> names;
+    const auto add = [&names](const json::Value& owner, std::string_view field) {
+        const json::Value* name = owner.find(field);
+        if (name != nullptr && name->is_string() && name->as_string() != kSingleState)
+            names.insert(name->as_string());
+    };
+    add(state, "Next");
+    add(state, "Default");
+    for (const std::string_view list_name : {"Choices", "Catch"}) {
+        const json::Value* list = state.find(list_name);
+        if (list == nullptr || !list->is_array()) continue;
+        for (const json::Value& entry : list->items())
+            add(entry, "Next");
+    }
+    return names;
+}
+
+// The text of a state machine in which the single state can be tested. The state's own text is kept, so that
+// a field that is written twice is found.
+std::string machine_of(std::string_view state_text, const json::Value& state) {
+    std::string text = "{\"StartAt\":" + quoted(kSingleState) + ",\"States\":{" + quoted(kSingleState) + ":";
+    text += state_text;
+    for (const std::string_view name : targets_of(state))
+        text += "," + quoted(name) + ":{\"Type\":\"Succeed\"}";
+    return text + "}}";
+}
+
+ApiError refusal(const std::vector<asl::Finding>& findings) {
+    std::string text;
+    for (const asl::Finding& finding : findings) {
+        if (finding.severity != asl::Finding::Severity::Error) continue;
+        if (!text.empty()) text += ", ";
+        text += finding.code + ": " + finding.message;
+        if (!finding.location.empty()) text += " at " + finding.location;
+    }
+    return {"InvalidDefinition", "Invalid State Machine Definition: '" + text + "'",
+            "flowctl.validate shows the findings of a state machine one by one."};
+}
+
+// The tested state: in the model and as it is written.
+struct Found {
+    const asl::Block* block = nullptr;
+    const asl::State* state = nullptr;
+    json::Value definition;
+};
+
+// Looks for the state in the block and in the blocks within it.
+Found find_state(const asl::Block& block, const json::Value& written, std::string_view name) {
+    const json::Value* states = written.find("States");
+    if (states == nullptr) return {};
+    if (const asl::State* state = block.find(name)) return {&block, state, *states->find(name)};
+    for (const asl::State& state : block.states) {
+        const json::Value& here = *states->find(state.name);
+        if (const auto* parallel = std::get_if<asl::ParallelFields>(&state.fields)) {
+            const auto& branches = here.find("Branches")->items();
+            for (std::size_t i = 0; i < parallel->branches.size(); ++i) {
+                if (Found found = find_state(*parallel->branches[i], branches[i], name); found.state)
+                    return found;
+            }
+        }
+        if (const auto* map = std::get_if<asl::MapFields>(&state.fields)) {
+            const json::Value* processor = here.find("ItemProcessor");
+            if (processor == nullptr) processor = here.find("Iterator");
+            if (Found found = find_state(*map->processor, *processor, name); found.state) return found;
+        }
+    }
+    return {};
+}
+
+machine::Trial trial_of(const Found& found, const Request& request, const Checked& checked) {
+    machine::Trial trial;
+    trial.block = found.block;
+    trial.state = found.state;
+    trial.input = request.input;
+    for (const json::Member& member : request.variables.members())
+        trial.variables[member.key] = member.value;
+    trial.retries_used = checked.configuration.retries;
+    trial.failed_items = checked.configuration.failed_items;
+    if (!checked.mock) return trial;
+    if (const auto& error = checked.mock->error) {
+        machine::TaskFailed failed;
+        failed.error = error->error;
+        failed.cause = error->cause;
+        trial.work = failed;
+    } else {
+        trial.work = *checked.mock->result;
+    }
+    return trial;
+}
+
+std::string_view name_of(machine::Tried::Status status) {
+    switch (status) {
+        case machine::Tried::Status::Succeeded:
+            return "SUCCEEDED";
+        case machine::Tried::Status::Retriable:
+            return "RETRIABLE";
+        case machine::Tried::Status::Caught:
+            return "CAUGHT_ERROR";
+        case machine::Tried::Status::Failed:
+            break;
+    }
+    return "FAILED";
+}
+
+json::Value answer_of(const machine::Tried& tried) {
+    json::ObjectBuilder answer;
+    answer.add("status", name_of(tried.status));
+    if (tried.output) answer.add("output", *tried.output);
+    if (tried.error) answer.add("error", *tried.error);
+    if (tried.cause) answer.add("cause", *tried.cause);
+    if (tried.next) answer.add("nextState", *tried.next);
+    return answer.build();
+}
+
+}  // namespace
+
+Result<json::Value, ApiError> test_state(const Request& request, machine::RunContext run,
+                                         const machine::Limits& limits, const machine::Now& now) {
+    const auto checked = check(request, limits);
+    if (!checked.ok()) return Err{checked.error()};
+
+    std::string text = request.definition;
+    std::string name(kSingleState);
+    if (request.state_name) {
+        name = *request.state_name;
+    } else if (auto state = json::parse(text); state.ok()) {
+        text = machine_of(text, state.value());
+    }
+    const asl::Compiled compiled = asl::compile(text);
+    if (compiled.flow == nullptr) return Err{refusal(compiled.findings)};
+    const json::Value written = json::parse(text).value();
+    const Found found = find_state(compiled.flow->top, written, name);
+    if (found.state == nullptr) {
+        return Err{invalid("State not found in definition",
+                           "The definition has no state '" + name + "', at the top or within a state.")};
+    }
+    if (auto problem = check_for_state(checked.value(), *found.state, found.definition))
+        return Err{std::move(*problem)};
+
+    run.input = request.input;
+    run.context_object = request.context;
+    const machine::Tried tried =
+        machine::try_state(*compiled.flow, run, limits, trial_of(found, request, checked.value()), now);
+    json::Value answer = answer_of(tried);
+    if (checked.value().level == Level::Info) return answer;
+    return json::with_member(answer, "inspectionData",
+                             inspection_data(*found.state, request.input, checked.value(), tried));
+}
+
+}  // namespace flowctl::test_state
