@@ -29,6 +29,14 @@ my $out = $node->safe_psql('postgres', $first);
 like($out, qr/^SUCCEEDED\|.*"after".*\|\{"order": 1, "amount": 12\.50\}$/m, 'the first flow succeeds');
 like($out, qr/ExecutionSucceeded/, 'and shows its history');
 
+is($node->safe_psql('postgres', block(q{SELECT flowctl.test_state('{ "Type": "Task"})),
+	'{"output": {"id": 7, "payment": {"paid": true}}, "status": "SUCCEEDED", "nextState": "Ship"}', 'a state is tested with a mock');
+my $caught = $node->safe_psql('postgres', block('SELECT jsonb_pretty(flowctl.test_state('));
+like($caught, qr/"nextState": "Ask"/, 'and with an error that is caught');
+like($caught, qr/"catchIndex": 0,\s+"retryIndex": 0/, 'which shows Retry and Catch');
+is($node->safe_psql('postgres', block('SELECT flowctl.test_state((SELECT definition')),
+	'{"output": "ok", "status": "SUCCEEDED"}', 'so is a state of a flow that is there');
+
 $node->safe_psql('postgres', 'CREATE ROLE app');
 $node->safe_psql('postgres', block('CREATE SERVER corp'));
 is($node->safe_psql('postgres', q{SELECT has_server_privilege('app', 'billing', 'USAGE')}), 't', 'the same with an identity provider is accepted');

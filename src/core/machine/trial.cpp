@@ -65,7 +65,8 @@ void Runner::answer_fork(const Trial& trial, Tried& tried) {
     BranchFrame& top = frame_.top;
     std::optional<Failure> failure;
     if (const auto* failed = std::get_if<TaskFailed>(&trial.work)) {
-        failure = Failure{failed->error, failed->cause};
+        failure = Failure{failed->error, std::nullopt};
+        if (!failed->cause.empty()) failure->cause = failed->cause;
         failure->of_branch = true;
     }
     if (const auto* map = std::get_if<asl::MapFields>(&trial.state->fields)) {

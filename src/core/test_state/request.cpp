@@ -67,10 +67,12 @@ Problem read_mock(const json::Value& given, const machine::Limits& limits, Mock&
         return problem;
     const json::Value* result = given.find("result");
     const json::Value* error = given.find("errorOutput");
+    const char* one = "Say in result what the state's work gives, or in errorOutput how it fails.";
     if (result != nullptr && error != nullptr)
-        return invalid("A test mock should have only one of the following fields: [result, errorOutput].");
+        return invalid("A test mock should have only one of the following fields: [result, errorOutput].",
+                       one);
     if (result == nullptr && error == nullptr)
-        return invalid("A test mock should have one of the following fields: [result, errorOutput].");
+        return invalid("A test mock should have one of the following fields: [result, errorOutput].", one);
     if (const json::Value* mode = given.find("fieldValidationMode")) {
         const std::string_view name = mode->is_string() ? mode->as_string() : std::string_view();
         if (name == "PRESENT") {
@@ -86,7 +88,8 @@ Problem read_mock(const json::Value& given, const machine::Limits& limits, Mock&
         mock.error.emplace();
         if (auto problem = check_members(*error, "mock.errorOutput", {"error", "cause"})) return problem;
         if (error->find("error") == nullptr)
-            return invalid("The field 'error' is required in 'mock.errorOutput'.");
+            return invalid("The field 'error' is required in 'mock.errorOutput'.",
+                           "It is the error's name, which Retry and Catch match.");
         if (auto problem =
                 read_text(*error, "error", "mock.errorOutput.error", kMostErrorBytes, mock.error->error))
             return problem;
@@ -99,9 +102,7 @@ Problem read_mock(const json::Value& given, const machine::Limits& limits, Mock&
         auto parsed = json::parse(result->as_string());
         if (!parsed.ok())
             return invalid("Mocked result must be valid JSON",
-                           "A result that is a string is JSON text: '\"text\"' is the string text. " +
-                               parsed.error().message + " at byte " +
-                               std::to_string(parsed.error().offset + 1) + ".");
+                           "A result that is a string is JSON text: the string a is written '\"a\"'.");
         mock.result = std::move(parsed).value();
     }
     return std::nullopt;
@@ -157,14 +158,22 @@ bool writes_results_elsewhere(const json::Value& definition) {
 Problem check_result(const Mock& mock, const asl::State& state, const json::Value& definition) {
     const json::Value& result = *mock.result;
     if (const auto* parallel = std::get_if<asl::ParallelFields>(&state.fields)) {
-        if (!result.is_array()) return invalid("Mocked result must be an array.");
+        const char* advice = "The result of a Parallel is an array with what each of its branches gives.";
+        if (!result.is_array()) return invalid("Mocked result must be an array.", advice);
         if (result.size() == parallel->branches.size()) return std::nullopt;
-        return invalid("Mocked result must contain the same number of items as number of Parallel branches.");
+        return invalid("Mocked result must contain the same number of items as number of Parallel branches.",
+                       advice);
     }
     if (state.type() == asl::StateType::Map) {
         const bool elsewhere = writes_results_elsewhere(definition);
-        if (elsewhere && !result.is_object()) return invalid("Mocked result must be a JSON object.");
-        if (!elsewhere && !result.is_array()) return invalid("Mocked result must be an array.");
+        if (elsewhere && !result.is_object()) {
+            return invalid("Mocked result must be a JSON object.",
+                           "The result of a Map with a ResultWriter says where the results were written.");
+        }
+        if (!elsewhere && !result.is_array()) {
+            return invalid("Mocked result must be an array.",
+                           "The result of a Map is an array with what each of its items gives.");
+        }
         return std::nullopt;
     }
     if (mock.validation == Validation::None) return std::nullopt;

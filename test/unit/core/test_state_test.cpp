@@ -1,0 +1,259 @@
+// test_state(): what it answers, for every way out of a state.
+#include <gtest/gtest.h>
+
+#include "core/test_state/test_state.hpp"
+#include "machine_support.hpp"
+
+namespace flowctl {
+
+namespace {
+
+using test::value;
+
+class TestState : public ::testing::Test {
+  protected:
+    // The answer as JSON; an API error as "code: message".
+    std::string answer() {
+        machine::RunContext run;
+        run.express = true;
+        run.execution_id = "arn:flowctl:db:express:test_state:1";
+        run.execution_name = "1";
+        run.role_arn = "arn:flowctl:db:role/r";
+        run.state_machine_id = "arn:flowctl:db:stateMachine:test_state";
+        run.state_machine_name = "test_state";
+        run.started_at = 1'790'000'000'000'000;
+        const auto given = test_state::test_state(request, run, limits, {run.started_at, 1});
+        if (!given.ok()) return given.error().code + ": " + given.error().message;
+        last = given.value();
+        return json::dump(last);
+    }
+    std::string answer(const std::string& definition, std::string_view input = "{}",
+                       std::string_view mock = "null") {
+        request.definition = definition;
+        request.input = value(input);
+        request.mock = value(mock);
+        return answer();
+    }
+    // A member of inspectionData, or "none".
+    std::string seen(std::string_view stage) const {
+        const json::Value* data = last.find("inspectionData");
+        const json::Value* found = data != nullptr ? data->find(stage) : nullptr;
+        return found != nullptr ? json::dump(*found) : "none";
+    }
+
+    test_state::Request request;
+    machine::Limits limits;
+    json::Value last;
+};
+
+constexpr const char* kTask = R"({"Type": "Task", "Resource": "flowctl:http:s", "InputPath": "$.in",
+    "Parameters": {"p.$": "$.x"}, "ResultSelector": {"r.$": "$.y"}, "ResultPath": "$.out", "OutputPath": "$.out",
+    "Retry": [{"ErrorEquals": ["Rare"], "MaxAttempts": 0}, {"ErrorEquals": ["E"], "IntervalSeconds": 2, "MaxAttempts": 3, "BackoffRate": 3}],
+    "Catch": [{"ErrorEquals": ["X"], "Next": "OnX"}, {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "OnAny"}],
+    "Next": "Then"})";
+
+TEST_F(TestState, ShowsEachStageOfATask) {
+    request.inspection_level = "DEBUG";
+    EXPECT_NE(answer(kTask, R"({"in": {"x": 1}})", R"({"result": {"y": 2}})").find("\"nextState\":\"Then\""),
+              std::string::npos);
+    EXPECT_EQ(json::dump(*last.find("status")), "\"SUCCEEDED\"");
+    EXPECT_EQ(json::dump(*last.find("output")), R"({"r":2})");
+    EXPECT_EQ(seen("input"), R"({"in":{"x":1}})");
+    EXPECT_EQ(seen("afterInputPath"), R"({"x":1})");
+    EXPECT_EQ(seen("afterParameters"), R"({"p":1})");
+    EXPECT_EQ(seen("result"), R"({"y":2})");
+    EXPECT_EQ(seen("afterResultSelector"), R"({"r":2})");
+    EXPECT_EQ(seen("afterResultPath"), R"({"in":{"x":1},"out":{"r":2}})");
+    EXPECT_EQ(seen("errorDetails"), "none");
+}
+
+TEST_F(TestState, ShowsOnlyTheStagesThatWereReached) {
+    request.inspection_level = "TRACE";
+    answer(kTask, R"({"in": {}})", R"({"result": {"y": 2}})");
+    EXPECT_EQ(json::dump(*last.find("status")), "\"FAILED\"");
+    EXPECT_EQ(json::dump(*last.find("error")), "\"States.Runtime\"");
+    EXPECT_EQ(seen("afterInputPath"), "{}");
+    EXPECT_EQ(seen("afterParameters"), "none");
+    EXPECT_EQ(seen("result"), "none");
+}
+
+TEST_F(TestState, CountsTheRetriesThatWereUsed) {
+    request.inspection_level = "DEBUG";
+    const auto with_retries = [&](int n) {
+        request.configuration =
+            json::ObjectBuilder().add("retrierRetryCount", json::Value::integer(n)).build();
+        answer(kTask, R"({"in": {"x": 1}})", R"({"errorOutput": {"error": "E", "cause": "c"}})");
+        return std::string(last.find("status")->as_string()) + " " + seen("errorDetails");
+    };
+    EXPECT_EQ(with_retries(0), R"(RETRIABLE {"retryIndex":1,"retryBackoffIntervalSeconds":2})");
+    EXPECT_EQ(with_retries(2), R"(RETRIABLE {"retryIndex":1,"retryBackoffIntervalSeconds":18})");
+    EXPECT_EQ(last.find("output"), nullptr);
+    EXPECT_EQ(json::dump(*last.find("cause")), "\"c\"");
+    EXPECT_EQ(with_retries(3), R"(CAUGHT_ERROR {"catchIndex":1,"retryIndex":1})");
+    EXPECT_EQ(with_retries(2'147'483'647), R"(CAUGHT_ERROR {"catchIndex":1,"retryIndex":1})");
+}
+
+TEST_F(TestState, SaysWhichCatcherTookTheError) {
+    EXPECT_EQ(
+        answer(kTask, R"({"in": {"x": 1}})", R"({"errorOutput": {"error": "X", "cause": "c"}})"),
+        R"({"status":"CAUGHT_ERROR","output":{"Error":"X","Cause":"c"},"error":"X","cause":"c","nextState":"OnX"})");
+    EXPECT_EQ(
+        answer(kTask, R"({"in": {"x": 1}})", R"({"errorOutput": {"error": "Rare"}})"),
+        R"({"status":"CAUGHT_ERROR","output":{"in":{"x":1},"error":{"Error":"Rare","Cause":""}},"error":"Rare","nextState":"OnAny"})");
+}
+
+TEST_F(TestState, EndsWhereTheBlockEnds) {
+    EXPECT_EQ(answer(R"({"Type": "Pass", "Result": 1.50, "End": true})"),
+              R"({"status":"SUCCEEDED","output":1.50})");
+    EXPECT_EQ(answer(R"({"Type": "Succeed"})", "7"), R"({"status":"SUCCEEDED","output":7})");
+    EXPECT_EQ(answer(R"({"Type": "Fail"})"), R"({"status":"FAILED"})");
+    EXPECT_EQ(answer(R"({"Type": "Fail", "Error": "E", "CausePath": "$.why"})", R"({"why": "so"})"),
+              R"({"status":"FAILED","error":"E","cause":"so"})");
+}
+
+TEST_F(TestState, WaitsForNothing) {
+    EXPECT_EQ(
+        answer(R"({"Type": "Wait", "Timestamp": "2999-01-01T00:00:00Z", "OutputPath": "$.a", "Next": "N"})",
+               R"({"a": 1})"),
+        R"({"status":"SUCCEEDED","output":1,"nextState":"N"})");
+}
+
+TEST_F(TestState, TestsAStateWithinAMap) {
+    request.definition = test::states(
+        "M", R"("M": {"Type": "Map", "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Parallel",
+             "Branches": [{"StartAt": "Q", "States": {"Q": {"Type": "Pass", "End": true}}}], "End": true}}}, "End": true})");
+    request.state_name = "Q";
+    request.input = value("5");
+    EXPECT_EQ(answer(), R"({"status":"SUCCEEDED","output":5})");
+    request.state_name = "N";
+    EXPECT_EQ(answer(), "ValidationException: State not found in definition");
+}
+
+TEST_F(TestState, GivesEachItemItsInput) {
+    request.inspection_level = "DEBUG";
+    answer(
+        R"({"Type": "Map", "ItemsPath": "$.l", "ItemSelector": {"v.$": "$$.Map.Item.Value", "n.$": "$$.State.Name"},
+              "MaxConcurrency": 3, "ToleratedFailurePercentage": 50,
+              "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}, "End": true})",
+        R"({"l": [1, 2]})", R"({"result": []})");
+    EXPECT_EQ(seen("afterItemsPath"), "[1,2]");
+    EXPECT_EQ(seen("afterItemSelector"), R"([{"v":1,"n":"StateName"},{"v":2,"n":"StateName"}])");
+    EXPECT_EQ(seen("maxConcurrency"), "3");
+    EXPECT_EQ(seen("toleratedFailurePercentage"), "50");
+    EXPECT_EQ(seen("result"), "none");
+}
+
+TEST_F(TestState, FailsAMapOfWhichTooMuchHasFailed) {
+    const auto with = [&](const char* tolerated, int failed) {
+        request.configuration =
+            json::ObjectBuilder().add("mapIterationFailureCount", json::Value::integer(failed)).build();
+        answer(
+            std::string(
+                R"({"Type": "Map", "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}},
+               "End": true)") +
+                tolerated + "}",
+            "[1, 2, 3, 4]", R"({"result": [1, 2, 3, 4]})");
+        const json::Value* error = last.find("error");
+        return error == nullptr ? std::string("none") : std::string(error->as_string());
+    };
+    EXPECT_EQ(with("", 4), "none");
+    EXPECT_EQ(with(R"(, "ToleratedFailureCount": 2)", 2), "none");
+    EXPECT_EQ(with(R"(, "ToleratedFailureCount": 2)", 3), "States.ExceedToleratedFailureThreshold");
+    EXPECT_EQ(with(R"(, "ToleratedFailurePercentage": 50)", 2), "none");
+    EXPECT_EQ(with(R"(, "ToleratedFailurePercentage": 50)", 3), "States.ExceedToleratedFailureThreshold");
+}
+
+TEST_F(TestState, AnEmptyMapHasTheMockedResultToo) {
+    const std::string map =
+        R"({"Type": "Map", "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}},
+        "End": true})";
+    EXPECT_EQ(answer(map, "[]", R"({"result": [1]})"), R"({"status":"SUCCEEDED","output":[1]})");
+    EXPECT_EQ(answer(map, "[]", R"({"errorOutput": {"error": "E"}})"), R"({"status":"FAILED","error":"E"})");
+}
+
+TEST_F(TestState, VariablesAreReadAndAssigned) {
+    request.inspection_level = "DEBUG";
+    request.variables = value(R"({"n": 1})");
+    answer(R"({"Type": "Pass", "Parameters": {"n.$": "$n"}, "Assign": {"m.$": "$.n"}, "End": true})");
+    EXPECT_EQ(json::dump(*last.find("output")), R"({"n":1})");
+    EXPECT_EQ(seen("variables"), R"({"m":1,"n":1})");
+}
+
+TEST_F(TestState, TheContextIsTheGivenOneOrThatOfARun) {
+    const std::string state = R"({"Type": "Pass", "Parameters": {"c.$": "$$"}, "End": true})";
+    EXPECT_NE(answer(state).find(R"("StateMachine":{"Id":"arn:flowctl:db:stateMachine:test_state")"),
+              std::string::npos);
+    request.context = value("{}");
+    EXPECT_EQ(answer(state), R"({"status":"SUCCEEDED","output":{"c":{}}})");
+}
+
+TEST_F(TestState, OneStateIsOneState) {
+    // Text that would add a state if it were pasted into a machine.
+    EXPECT_EQ(answer(R"({"Type": "Pass", "End": true}, "Other": {"Type": "Succeed"})")
+                  .rfind("InvalidDefinition: ", 0),
+              0u);
+    EXPECT_EQ(answer(R"({"Type": "Pass", "End": true, "End": true})").rfind("InvalidDefinition: ", 0), 0u);
+    EXPECT_EQ(answer("").rfind("InvalidDefinition: ", 0), 0u);
+    EXPECT_EQ(answer("[]").rfind("InvalidDefinition: ", 0), 0u);
+    EXPECT_EQ(
+        answer(R"({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})").rfind("InvalidDefinition: ", 0),
+        0u);
+}
+
+TEST_F(TestState, DefinitionsAreReportedAsAwsDoes) {
+    EXPECT_EQ(
+        answer(R"({"Type": "Parallel", "Branches": [], "End": true})", "{}", R"({"result": []})"),
+        "InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: Value cannot be "
+        "empty at /States/StateName/Branches'");
+}
+
+TEST_F(TestState, SizesAreBounded) {
+    limits.max_payload_bytes = 1'000;
+    const std::string large = "\"" + std::string(2'000, 'x') + "\"";
+    const std::string state = R"({"Type": "Pass", "End": true})";
+    EXPECT_EQ(
+        answer(state, large),
+        "ValidationException: 1 validation error detected: Value at 'input' failed to satisfy constraint: "
+        "Member must have length less than or equal to 1000");
+    EXPECT_EQ(answer(kTask, "{}", "{\"result\": " + large + "}")
+                  .rfind("ValidationException: 1 validation error", 0),
+              0u);
+    EXPECT_NE(answer(R"({"Type": "Pass", "Parameters": {"a.$": "$", "b.$": "$", "c.$": "$"}, "End": true})",
+                     "\"" + std::string(600, 'x') + "\"")
+                  .find("States.DataLimitExceeded"),
+              std::string::npos);
+}
+
+TEST_F(TestState, MocksAreCheckedAgainstWhatAServiceAnswers) {
+    const auto check = [&](const char* resource, const char* result, const char* mode) {
+        const std::string said =
+            answer(std::string(R"({"Type": "Task", "Resource": ")") + resource + R"(", "End": true})", "{}",
+                   std::string(R"({"result": )") + result + R"(, "fieldValidationMode": ")" + mode + "\"}");
+        return said.rfind("{\"status\":\"SUCCEEDED\"", 0) == 0 ? std::string("fine") : said;
+    };
+    const std::string error = "ValidationException: Mock result schema validation error: ";
+    EXPECT_EQ(check("arn:aws:states:::lambda:invoke",
+                    R"({"Payload": {"a": 1}, "StatusCode": 200, "More": 1})", "STRICT"),
+              "fine");
+    EXPECT_EQ(check("arn:aws:states:::lambda:invoke", R"({"ExecutedVersion": 1})", "PRESENT"),
+              error + "Field 'ExecutedVersion' must be a string");
+    EXPECT_EQ(check("arn:aws:states:::lambda:invoke", R"({"ExecutedVersion": 1})", "NONE"), "fine");
+    EXPECT_EQ(check("arn:aws:states:::lambda:invoke", "[1]", "STRICT"),
+              "ValidationException: Mocked result must be a JSON object.");
+    EXPECT_EQ(check("arn:aws:states:::states:startExecution", "{}", "PRESENT"), "fine");
+    EXPECT_EQ(check("arn:aws:states:::states:startExecution", R"({"ExecutionArn": "a"})", "STRICT"),
+              error + "Required field 'StartDate' is missing");
+    EXPECT_EQ(check("arn:aws:states:::states:startExecution.sync:2", "{}", "STRICT"),
+              error + "Required field 'ExecutionArn' is missing");
+    EXPECT_EQ(check("arn:aws:states:::events:putEvents", R"({"Entries": [{}, {"EventId": 1}]})", "STRICT"),
+              error + "Field 'EventId' must be a string");
+    EXPECT_EQ(check("arn:aws:states:::dynamodb:getItem", R"({"ConsumedCapacity": {"CapacityUnits": "1"}})",
+                    "STRICT"),
+              error + "Field 'CapacityUnits' must be a number");
+    EXPECT_EQ(check("arn:aws:states:::lambda:invoke.waitForTaskToken", R"("anything")", "STRICT"), "fine");
+    EXPECT_EQ(check("flowctl:http:s", R"("anything")", "STRICT"), "fine");
+}
+
+}  // namespace
+
+}  // namespace flowctl
