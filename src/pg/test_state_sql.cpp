@@ -83,6 +83,8 @@ FLOWCTL_FUNCTION(flowctl_test_state) {
                            guarded([] { return pg_prng_uint64(&pg_global_prng_state); })};
     machine::Limits limits;
     limits.max_payload_bytes = static_cast<std::size_t>(guc::max_payload_bytes);
+    limits.queries.depth = static_cast<unsigned>(guc::max_expression_depth);
+    limits.queries.value_bytes = static_cast<std::size_t>(guc::max_expression_bytes);
     const auto answer = test_state::test_state(request, imagined_run(now.at), limits, now);
     if (!answer) {
         const test_state::ApiError& error = answer.error();

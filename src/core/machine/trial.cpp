@@ -79,7 +79,7 @@ void Runner::answer_fork(const Trial& trial, Tried& tried) {
                 tried.item_inputs.push_back(std::move(child.input.value));
                 bytes_ += json::dumped_size(tried.item_inputs.back());
                 if (steps_ > kMostSteps || bytes_ > kMostBytes)
-                    throw BudgetExceeded("the evaluation of the items takes too much");
+                    return fail_fork(top, evaluator_of(top).runtime("Its items take too much to evaluate."));
             }
         }
         if (!failure && exceeds_tolerance(*map, tried.observed, trial.failed_items, top.fork->length)) {
