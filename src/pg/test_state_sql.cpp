@@ -2,10 +2,12 @@
 //
 // It is AWS's TestState by the same core that runs flows, on JSON that is given as arguments: no catalog, no
 // network, no user-made code, and whatever the state would call is a mock. Work is bounded by the budget of a
-// visit and sizes by flowctl.max_payload_bytes, so a test cannot hold a backend for long. For authors, as
+// visit and sizes by flowctl.max_payload_bytes, so a test cannot hold a backend for long; a Map
+// of many items looks for a cancel after each. For authors, as
 // define_flow.
 //
 // Called from SQL (47_test_state.sql).
+#include <exception>
 #include <optional>
 #include <string>
 
@@ -78,7 +80,16 @@ machine::RunContext imagined_run(machine::Instant now) {
 
 FLOWCTL_FUNCTION(flowctl_test_state) {
     require_author("test states");
-    const test_state::Request request = request_of(fcinfo);
+    test_state::Request request = request_of(fcinfo);
+    std::exception_ptr cancelled;
+    request.interrupted = [&cancelled] {
+        try {
+            guarded([] { CHECK_FOR_INTERRUPTS(); });
+        } catch (...) {
+            cancelled = std::current_exception();
+        }
+        return cancelled != nullptr;
+    };
     const machine::Now now{to_unix_micros(GetCurrentTimestamp()),
                            guarded([] { return pg_prng_uint64(&pg_global_prng_state); })};
     machine::Limits limits;
@@ -86,6 +97,7 @@ FLOWCTL_FUNCTION(flowctl_test_state) {
     limits.queries.depth = static_cast<unsigned>(guc::max_expression_depth);
     limits.queries.value_bytes = static_cast<std::size_t>(guc::max_expression_bytes);
     const auto answer = test_state::test_state(request, imagined_run(now.at), limits, now);
+    if (cancelled) std::rethrow_exception(cancelled);
     if (!answer) {
         const test_state::ApiError& error = answer.error();
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, error.message,

@@ -162,6 +162,7 @@ class Runner {
 
     // trial.cpp
     void answer_fork(const Trial& trial, Tried& tried);
+    void answer_map_run(const Trial& trial, Tried& tried);
 
     // record.cpp
     // Adds an event of `branch` to the history and returns its id; 0 when the history is full. `payload` gets

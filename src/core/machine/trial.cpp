@@ -11,21 +11,33 @@ namespace flowctl::machine {
 namespace {
 
 constexpr std::int64_t kMostTriedAttempts = 1'000'000'000;
+constexpr std::string_view kThresholdExceededCause = "The specified tolerated failure threshold was exceeded";
 constexpr std::string_view kThresholdExceeded = "States.ExceedToleratedFailureThreshold";
 
 // What the items of one Map may take together.
 constexpr std::uint64_t kMostSteps = 50'000'000;
 constexpr std::size_t kMostBytes = 256 * 1024 * 1024;
 
-// Whether so many failed items are more than the Map says that it tolerates. One that says nothing leaves it
-// to the result that was given.
-bool exceeds_tolerance(const asl::MapFields& map, const Observed& observed, std::int64_t failed,
-                       std::size_t items) {
+std::optional<TaskFailed> failure_of(const Trial& trial) {
+    const auto* failed = std::get_if<TaskFailed>(&trial.work);
+    return failed == nullptr ? std::nullopt : std::optional(*failed);
+}
+
+// The Map's failure if so many failed items are more than it says that it tolerates. One that says nothing
+// leaves it to the result that was given.
+std::optional<TaskFailed> intolerable(const asl::MapFields& map, const Observed& observed,
+                                      std::int64_t failed_items, std::size_t items) {
+    const auto failed = static_cast<double>(failed_items);
     const json::Value* count = observed.of(&map.tolerated_failure_count);
-    if (count != nullptr && static_cast<double>(failed) > count->as_double()) return true;
     const json::Value* percentage = observed.of(&map.tolerated_failure_percentage);
-    if (percentage == nullptr || items == 0) return false;
-    return static_cast<double>(failed) * 100.0 > percentage->as_double() * static_cast<double>(items);
+    const bool too_many = count != nullptr && failed > count->as_double();
+    const bool too_much =
+        percentage != nullptr && failed * 100.0 > percentage->as_double() * static_cast<double>(items);
+    if (!too_many && !too_much) return std::nullopt;
+    TaskFailed exceeded;
+    exceeded.error = kThresholdExceeded;
+    exceeded.cause = kThresholdExceededCause;
+    return exceeded;
 }
 
 }  // namespace
@@ -57,18 +69,36 @@ void Runner::try_state(const Trial& trial, Tried& tried) {
         wake(top);
     } else if (top.phase == VisitPhase::Forked) {
         answer_fork(trial, tried);
+    } else if (top.phase == VisitPhase::MapRunning) {
+        answer_map_run(trial, tried);
     }
+}
+
+// Ends the map run that was to begin.
+void Runner::answer_map_run(const Trial& trial, Tried& tried) {
+    BranchFrame& top = frame_.top;
+    TriedItems items = trial.take_items(std::get<StartMapRun>(step_.effects.back()).plan);
+    tried.item_inputs = std::move(items.inputs);
+    const auto& map = std::get<asl::MapFields>(trial.state->fields);
+    auto failed = items.failure;
+    if (!failed) failed = failure_of(trial);
+    if (!failed) failed = intolerable(map, tried.observed, trial.failed_items, items.count);
+    MapRunEnded ended;
+    ended.map_run = *top.map_run;
+    if (failed) {
+        ended.outcome = MapRunEnded::Outcome::Failed;
+        ended.error = failed->error;
+        ended.cause = failed->cause;
+    } else {
+        ended.output = std::get<json::Value>(trial.work);
+    }
+    map_run_ended(top, ended);
 }
 
 // Gives the Parallel or Map that has just begun its result.
 void Runner::answer_fork(const Trial& trial, Tried& tried) {
     BranchFrame& top = frame_.top;
-    std::optional<Failure> failure;
-    if (const auto* failed = std::get_if<TaskFailed>(&trial.work)) {
-        failure = Failure{failed->error, std::nullopt};
-        if (!failed->cause.empty()) failure->cause = failed->cause;
-        failure->of_branch = true;
-    }
+    std::optional<TaskFailed> failed = failure_of(trial);
     if (const auto* map = std::get_if<asl::MapFields>(&trial.state->fields)) {
         if (map->item_selector || map->item_selector_query) {
             for (std::size_t i = 0; i < top.fork->length; ++i) {
@@ -78,17 +108,20 @@ void Runner::answer_fork(const Trial& trial, Tried& tried) {
                 if (const auto unusable = take_item(top, child)) return fail_fork(top, *unusable);
                 tried.item_inputs.push_back(std::move(child.input.value));
                 bytes_ += json::dumped_size(tried.item_inputs.back());
+                if (trial.interrupted && trial.interrupted()) throw std::runtime_error("interrupted");
                 if (steps_ > kMostSteps || bytes_ > kMostBytes)
                     return fail_fork(top, evaluator_of(top).runtime("Its items take too much to evaluate."));
             }
         }
-        if (!failure && exceeds_tolerance(*map, tried.observed, trial.failed_items, top.fork->length)) {
-            failure = Failure{std::string(kThresholdExceeded),
-                              "The specified tolerated failure threshold was exceeded"};
-        }
+        if (!failed) failed = intolerable(*map, tried.observed, trial.failed_items, top.fork->length);
     }
     bury_fork(top);
-    if (failure) return fail_state(top, *failure);
+    if (failed) {
+        Failure failure{failed->error, std::nullopt};
+        if (!failed->cause.empty()) failure.cause = failed->cause;
+        failure.of_branch = true;
+        return fail_state(top, failure);
+    }
     Evaluator evaluator = evaluator_of(top);
     complete(top, evaluator, std::get<json::Value>(trial.work), std::nullopt);
 }

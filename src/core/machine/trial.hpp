@@ -1,12 +1,13 @@
 // A trial: one visit of one state, where what the state's work gives is said beforehand.
 //
 // It is advance() cut short: the same code enters the state, evaluates its fields, matches Retry and Catch
-// and leaves, but a Task calls nobody, a Parallel or Map runs no branch, a Wait does not wait, and the run is
-// not carried on. Nothing is called and nothing is kept.
+// and leaves, but a Task calls nobody, a Parallel or Map runs neither branch nor child, a Wait does not wait,
+// and the run is not carried on. Nothing is called and nothing is kept.
 //
 // Caller: core/test_state.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -18,6 +19,13 @@
 
 namespace flowctl::machine {
 
+// What a distributed Map's items become before its children would begin.
+struct TriedItems {
+    std::size_t count = 0;
+    std::vector<json::Value> inputs;    // of the children
+    std::optional<TaskFailed> failure;  // an item, or its input, cannot be had
+};
+
 struct Trial {
     const asl::Block* block = nullptr;  // of the flow: where the state is
     const asl::State* state = nullptr;
@@ -28,6 +36,8 @@ struct Trial {
     std::variant<json::Value, TaskFailed> work;
     // Of a Map: how many of its items are to have failed.
     std::int64_t failed_items = 0;
+    std::function<TriedItems(const MapRunPlan&)> take_items;  // of a distributed Map
+    std::function<bool()> interrupted;                        // asked now and then; true ends the trial
 };
 
 struct Tried {
@@ -40,7 +50,8 @@ struct Tried {
     std::optional<Instant> retry_delay;  // Retriable
     path::Variables variables;           // after the visit
     Observed observed;
-    std::vector<json::Value> item_inputs;  // of a Map with an ItemSelector: what it gave for each item
+    // Of a Map: what each item, or batch of items, begins with; of an inline one, if it has an ItemSelector.
+    std::vector<json::Value> item_inputs;
 };
 
 // Never throws for anything that flow, input or result can cause.

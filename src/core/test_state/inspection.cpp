@@ -92,20 +92,40 @@ class Inspection {
     void add_map() {
         const auto& map = std::get<asl::MapFields>(state_.fields);
         add_field("afterInputPath", &state_.input_path);
-        if (is_json_path()) {
+        const bool reads = map.distributed != nullptr && map.distributed->reader;
+        if (is_json_path() && !reads) {
             if (map.items_path) {
                 add_noted("afterItemsPath", &*map.items_path);
             } else {
                 add_noted("afterItemsPath", &state_.input_path);
             }
         }
-        if (!tried_.item_inputs.empty())
-            data_.add("afterItemSelector", json::Value::array(tried_.item_inputs));
+        add_items(map);
         add_end();
         const json::Value* most = tried_.observed.of(&map.max_concurrency);
         data_.add("maxConcurrency", most != nullptr ? *most : json::Value::integer(0));
         add_noted("toleratedFailureCount", &map.tolerated_failure_count);
         add_noted("toleratedFailurePercentage", &map.tolerated_failure_percentage);
+    }
+
+    // What the children begin with; of batches also the items in them.
+    void add_items(const asl::MapFields& map) {
+        const std::vector<json::Value>& inputs = tried_.item_inputs;
+        if (inputs.empty()) return;
+        const bool batches = map.distributed != nullptr && map.distributed->batcher;
+        if (map.item_selector || map.item_selector_query) {
+            std::vector<json::Value> selected;
+            for (const json::Value& input : inputs) {
+                const json::Value* items = batches ? input.find("Items") : nullptr;
+                if (items != nullptr) {
+                    selected.insert(selected.end(), items->items().begin(), items->items().end());
+                } else {
+                    selected.push_back(input);
+                }
+            }
+            data_.add("afterItemSelector", json::Value::array(std::move(selected)));
+        }
+        if (batches) data_.add("afterItemBatcher", json::Value::array(inputs));
     }
 
     void add_error() {

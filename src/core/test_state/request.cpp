@@ -150,12 +150,11 @@ bool runs_state(const asl::State& state, std::string_view name) {
 }
 
 // Where the results of a Map's items go, so that they are not its own result.
-bool writes_results_elsewhere(const json::Value& definition) {
-    const json::Value* writer = definition.find("ResultWriter");
-    return writer != nullptr && writer->find("Resource") != nullptr;
+bool writes_results_elsewhere(const asl::MapFields& map) {
+    return map.distributed != nullptr && map.distributed->writer && map.distributed->writer->resource;
 }
 
-Problem check_result(const Mock& mock, const asl::State& state, const json::Value& definition) {
+Problem check_result(const Mock& mock, const asl::State& state) {
     const json::Value& result = *mock.result;
     if (const auto* parallel = std::get_if<asl::ParallelFields>(&state.fields)) {
         const char* advice = "The result of a Parallel is an array with what each of its branches gives.";
@@ -164,8 +163,8 @@ Problem check_result(const Mock& mock, const asl::State& state, const json::Valu
         return invalid("Mocked result must contain the same number of items as number of Parallel branches.",
                        advice);
     }
-    if (state.type() == asl::StateType::Map) {
-        const bool elsewhere = writes_results_elsewhere(definition);
+    if (const auto* map = std::get_if<asl::MapFields>(&state.fields)) {
+        const bool elsewhere = writes_results_elsewhere(*map);
         if (elsewhere && !result.is_object()) {
             return invalid("Mocked result must be a JSON object.",
                            "The result of a Map with a ResultWriter says where the results were written.");
@@ -233,8 +232,7 @@ Result<Checked, ApiError> check(const Request& request, const machine::Limits& l
     return checked;
 }
 
-std::optional<ApiError> check_for_state(const Checked& checked, const asl::State& state,
-                                        const json::Value& definition) {
+std::optional<ApiError> check_for_state(const Checked& checked, const asl::State& state) {
     using Type = asl::StateType;
     const Type type = state.type();
     const bool branches = type == Type::Map || type == Type::Parallel;
@@ -261,7 +259,7 @@ std::optional<ApiError> check_for_state(const Checked& checked, const asl::State
         return invalid("The state '" + *cause + "' of errorCausedByState is not in the tested state.",
                        "Name a state within the tested Parallel or Map.");
     }
-    return checked.mock->result ? check_result(*checked.mock, state, definition) : std::nullopt;
+    return checked.mock->result ? check_result(*checked.mock, state) : std::nullopt;
 }
 
 }  // namespace flowctl::test_state

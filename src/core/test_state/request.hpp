@@ -41,8 +41,7 @@ struct Checked {
 Result<Checked, ApiError> check(const Request& request, const machine::Limits& limits);
 
 // Whether this state can be tested so.
-std::optional<ApiError> check_for_state(const Checked& checked, const asl::State& state,
-                                        const json::Value& definition);
+std::optional<ApiError> check_for_state(const Checked& checked, const asl::State& state);
 
 ApiError invalid(std::string message, std::string advice = {});  // a ValidationException
 

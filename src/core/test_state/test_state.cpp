@@ -10,6 +10,7 @@
 #include "core/asl/asl.hpp"
 #include "core/machine/trial.hpp"
 #include "core/test_state/inspection.hpp"
+#include "core/test_state/map_items.hpp"
 #include "core/test_state/request.hpp"
 
 namespace flowctl::test_state {
@@ -63,31 +64,21 @@ ApiError refusal(const std::vector<asl::Finding>& findings) {
             "flowctl.validate shows the findings of a state machine one by one."};
 }
 
-// The tested state: in the model and as it is written.
 struct Found {
     const asl::Block* block = nullptr;
     const asl::State* state = nullptr;
-    json::Value definition;
 };
 
 // Looks for the state in the block and in the blocks within it.
-Found find_state(const asl::Block& block, const json::Value& written, std::string_view name) {
-    const json::Value* states = written.find("States");
-    if (states == nullptr) return {};
-    if (const asl::State* state = block.find(name)) return {&block, state, *states->find(name)};
+Found find_state(const asl::Block& block, std::string_view name) {
+    if (const asl::State* state = block.find(name)) return {&block, state};
     for (const asl::State& state : block.states) {
-        const json::Value& here = *states->find(state.name);
         if (const auto* parallel = std::get_if<asl::ParallelFields>(&state.fields)) {
-            const auto& branches = here.find("Branches")->items();
-            for (std::size_t i = 0; i < parallel->branches.size(); ++i) {
-                if (Found found = find_state(*parallel->branches[i], branches[i], name); found.state)
-                    return found;
+            for (const auto& branch : parallel->branches) {
+                if (const Found found = find_state(*branch, name); found.state != nullptr) return found;
             }
-        }
-        if (const auto* map = std::get_if<asl::MapFields>(&state.fields)) {
-            const json::Value* processor = here.find("ItemProcessor");
-            if (processor == nullptr) processor = here.find("Iterator");
-            if (Found found = find_state(*map->processor, *processor, name); found.state) return found;
+        } else if (const auto* map = std::get_if<asl::MapFields>(&state.fields)) {
+            if (const Found found = find_state(*map->processor, name); found.state != nullptr) return found;
         }
     }
     return {};
@@ -102,6 +93,7 @@ machine::Trial trial_of(const Found& found, const Request& request, const Checke
         trial.variables[member.key] = member.value;
     trial.retries_used = checked.configuration.retries;
     trial.failed_items = checked.configuration.failed_items;
+    trial.interrupted = request.interrupted;
     if (!checked.mock) return trial;
     if (const auto& error = checked.mock->error) {
         machine::TaskFailed failed;
@@ -154,19 +146,21 @@ Result<json::Value, ApiError> test_state(const Request& request, machine::RunCon
     }
     const asl::Compiled compiled = asl::compile(text);
     if (compiled.flow == nullptr) return Err{refusal(compiled.findings)};
-    const json::Value written = json::parse(text).value();
-    const Found found = find_state(compiled.flow->top, written, name);
+    const Found found = find_state(compiled.flow->top, name);
     if (found.state == nullptr) {
         return Err{invalid("State not found in definition",
                            "The definition has no state '" + name + "', at the top or within a state.")};
     }
-    if (auto problem = check_for_state(checked.value(), *found.state, found.definition))
-        return Err{std::move(*problem)};
+    if (auto problem = check_for_state(checked.value(), *found.state)) return Err{std::move(*problem)};
 
     run.input = request.input;
     run.context_object = request.context;
-    const machine::Tried tried =
-        machine::try_state(*compiled.flow, run, limits, trial_of(found, request, checked.value()), now);
+    machine::Trial trial = trial_of(found, request, checked.value());
+    trial.take_items = [&](const machine::MapRunPlan& plan) {
+        return take_items(*found.state, plan, checked.value().configuration.reader_data, limits, now,
+                          request.interrupted);
+    };
+    const machine::Tried tried = machine::try_state(*compiled.flow, run, limits, trial, now);
     json::Value answer = answer_of(tried);
     if (checked.value().level == Level::Info) return answer;
     return json::with_member(answer, "inspectionData",

@@ -7,6 +7,7 @@
 // Callers: src/pg/test_state_sql (flowctl.test_state), test/conformance.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,8 @@ struct Request {
     json::Value mock;
     json::Value configuration;
     std::string inspection_level = "INFO";  // DEBUG, TRACE
+    // Asked while many items are evaluated; once it says true, the answer is worth nothing. May be empty.
+    std::function<bool()> interrupted;
 };
 
 struct ApiError {

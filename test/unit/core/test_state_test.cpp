@@ -254,6 +254,107 @@ TEST_F(TestState, MocksAreCheckedAgainstWhatAServiceAnswers) {
     EXPECT_EQ(check("flowctl:http:s", R"("anything")", "STRICT"), "fine");
 }
 
+constexpr const char* kProcessor =
+    R"("ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Each",
+       "States": {"Each": {"Type": "Pass", "End": true}}}, "End": true)";
+
+TEST_F(TestState, QueriesShowLess) {
+    request.inspection_level = "DEBUG";
+    answer(
+        R"({"Type": "Task", "QueryLanguage": "JSONata", "Resource": "flowctl:http:s", "Arguments": {"a": "{% $states.input.x %}"},
+              "Assign": {"seen": "{% $states.result.y %}"}, "Output": "{% $states.result.y + $before %}", "Next": "N"})",
+        R"({"x": 1})", R"({"result": {"y": 2}})");
+    EXPECT_EQ(json::dump(*last.find("status")), "\"FAILED\"");
+    EXPECT_EQ(json::dump(*last.find("error")), "\"States.QueryEvaluationError\"");
+    request.variables = value(R"({"before": 40})");
+    EXPECT_NE(answer().find("\"output\":42"), std::string::npos);
+    EXPECT_EQ(seen("afterArguments"), R"({"a":1})");
+    EXPECT_EQ(seen("result"), R"({"y":2})");
+    EXPECT_EQ(seen("variables"), R"({"before":40,"seen":2})");
+    EXPECT_EQ(seen("afterInputPath"), "none");
+    EXPECT_EQ(seen("afterResultPath"), "none");
+
+    answer(
+        R"({"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Condition": "{% $states.input > 1 %}", "Next": "A",
+              "Output": "{% $states.context.State.Name %}"}], "Default": "B"})",
+        "2");
+    EXPECT_EQ(json::dump(*last.find("output")), "\"StateName\"");
+    EXPECT_EQ(json::dump(*last.find("nextState")), "\"A\"");
+    EXPECT_EQ(json::dump(*last.find("inspectionData")), R"({"input":2,"variables":{"before":40}})");
+}
+
+TEST_F(TestState, ACatcherOfAQueryStateSeesTheError) {
+    EXPECT_EQ(answer(R"({"Type": "Parallel", "QueryLanguage": "JSONata", "End": true, "Branches": [
+                  {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}],
+                  "Catch": [{"ErrorEquals": ["E"], "Output": "{% $states.errorOutput.Cause %}", "Next": "N"}]})",
+                     "{}", R"({"errorOutput": {"error": "E", "cause": "c"}})"),
+              R"({"status":"CAUGHT_ERROR","output":"c","error":"E","cause":"c","nextState":"N"})");
+}
+
+TEST_F(TestState, ADistributedMapTakesItsItems) {
+    request.inspection_level = "DEBUG";
+    const std::string map =
+        std::string(R"({"Type": "Map", "ItemsPath": "$.l", "ItemSelector": {"v.$": "$$.Map.Item.Value"},
+        "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"of.$": "$.of"}}, "ToleratedFailurePercentage": 40, )") +
+        kProcessor + "}";
+    request.configuration = value(R"({"mapIterationFailureCount": 1})");
+    answer(map, R"({"l": [1, 2, 3], "of": "x"})", R"({"result": ["done"]})");
+    EXPECT_EQ(json::dump(*last.find("output")), R"(["done"])");
+    EXPECT_EQ(seen("afterItemsPath"), "[1,2,3]");
+    EXPECT_EQ(seen("afterItemSelector"), R"([{"v":1},{"v":2},{"v":3}])");
+    EXPECT_EQ(
+        seen("afterItemBatcher"),
+        R"([{"BatchInput":{"of":"x"},"Items":[{"v":1},{"v":2}]},{"BatchInput":{"of":"x"},"Items":[{"v":3}]}])");
+    request.configuration = value(R"({"mapIterationFailureCount": 2})");
+    answer();
+    EXPECT_EQ(json::dump(*last.find("error")), "\"States.ExceedToleratedFailureThreshold\"");
+}
+
+TEST_F(TestState, AnItemReaderReadsWhatItIsGiven) {
+    request.inspection_level = "DEBUG";
+    const auto with = [&](const char* config, const char* data) {
+        request.configuration = json::ObjectBuilder().add("mapItemReaderData", data).build();
+        answer(
+            std::string(
+                R"({"Type": "Map", "QueryLanguage": "JSONata", "ItemSelector": {"i": "{% $states.context.Map.Item.Value %}"},
+            "ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "Arguments": {"Bucket": "b", "Key": "k"}, "ReaderConfig": )") +
+                config + "}, " + kProcessor + "}",
+            "{}", R"({"result": []})");
+        const json::Value* error = last.find("error");
+        return error == nullptr ? seen("afterItemSelector") : std::string(error->as_string());
+    };
+    EXPECT_EQ(with(R"({"InputType": "JSON"})", "[1, 2]"), R"([{"i":1},{"i":2}])");
+    EXPECT_EQ(with(R"({"InputType": "JSONL"})", "{\"a\": 1}\n2\n"), R"([{"i":{"a":1}},{"i":2}])");
+    EXPECT_EQ(with(R"({"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"})", "a,b\n1,2\n"),
+              R"([{"i":{"a":"1","b":"2"}}])");
+    EXPECT_EQ(with(R"({"InputType": "JSON", "MaxItems": 1})", "[1, 2]"), R"([{"i":1}])");
+    EXPECT_EQ(with(R"({"InputType": "JSON"})", "[1, "), "States.ItemReaderFailed");
+}
+
+TEST_F(TestState, WhoeverWaitsCanEndATestOfManyItems) {
+    int asked = 0;
+    request.interrupted = [&asked] { return ++asked > 3; };
+    const std::string selector = R"({"Type": "Map", "ItemSelector": {"i.$": "$$.Map.Item.Index"}, )";
+    answer(selector + kProcessor + "}", "[1, 2, 3, 4, 5, 6]", R"({"result": []})");
+    EXPECT_EQ(asked, 4);
+    asked = 0;
+    answer(
+        selector +
+            R"("ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}, "End": true})",
+        "[1, 2, 3, 4, 5, 6]", R"({"result": []})");
+    EXPECT_EQ(asked, 4);
+}
+
+TEST_F(TestState, WhereResultsAreWrittenElsewhereTheResultIsAnObject) {
+    const std::string writer =
+        R"("ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}}, )";
+    EXPECT_EQ(answer(R"({"Type": "Map", )" + writer + kProcessor + "}", "[1]", R"({"result": [1]})"),
+              "ValidationException: Mocked result must be a JSON object.");
+    EXPECT_EQ(answer(R"({"Type": "Map", )" + writer + kProcessor + "}", "[1]",
+                     R"({"result": {"ResultWriterDetails": {}}})"),
+              R"({"status":"SUCCEEDED","output":{"ResultWriterDetails":{}}})");
+}
+
 }  // namespace
 
 }  // namespace flowctl

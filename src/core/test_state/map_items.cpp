@@ -1,0 +1,97 @@
+// The items of a tested distributed Map: see map_items.hpp. The logic is that of core/map_run, and the
+// parsers are those that read what endpoints answer; nothing is begun.
+#include "core/test_state/map_items.hpp"
+
+#include "core/items/items.hpp"
+#include "core/map_run/map_run.hpp"
+
+namespace flowctl::test_state {
+
+namespace {
+
+// What the inputs of all children may take together.
+constexpr std::size_t kMostBytes = 64 * 1024 * 1024;
+
+// The items that the reader finds, or what is wrong.
+std::optional<std::string> read_items(const asl::ReaderConfig& config, const json::Value& data,
+                                      std::vector<items::Item>& out) {
+    auto parser = items::make_parser(config, {});
+    if (parser == nullptr) parser = items::make_json_parser(config.items_pointer, {});
+    const std::string text = data.is_string() ? std::string(data.as_string()) : json::dump(data);
+    if (auto problem = parser->feed(text, out)) return problem;
+    return parser->finish(out);
+}
+
+class Taking {
+  public:
+    Taking(const asl::State& map, machine::MapRunPlan plan, const machine::Limits& limits,
+           const machine::Now& now, const std::function<bool()>& interrupted)
+        : run_(map, std::move(plan), limits, 0), now_(now), interrupted_(interrupted) {}
+
+    machine::TriedItems take(const std::vector<items::Item>& read) {
+        if (run_.plan().reader) {
+            for (const items::Item& item : read) {
+                if (!take_one(item)) break;
+            }
+        } else {
+            while (const auto item = run_.next_own_item()) {
+                if (!take_one(*item)) break;
+            }
+        }
+        keep(run_.end_of_items());
+        if (run_.failure()) fail(run_.failure()->error, run_.failure()->cause);
+        return std::move(taken_);
+    }
+
+    machine::TriedItems fail(std::string_view error, const std::string& cause) {
+        machine::TaskFailed failed;
+        failed.error = error;
+        failed.cause = cause;
+        taken_.failure = std::move(failed);
+        return std::move(taken_);
+    }
+
+  private:
+    bool take_one(const items::Item& item) {
+        if (!run_.wants_item() || taken_.failure) return false;
+        if (interrupted_ && interrupted_()) {
+            fail("States.Runtime", "The test was interrupted.");
+            return false;
+        }
+        ++taken_.count;
+        keep(run_.take(item, now_));
+        ++now_.seed;
+        return true;
+    }
+
+    void keep(std::vector<map_run::Child> children) {
+        for (map_run::Child& child : children) {
+            bytes_ += json::dumped_size(child.input);
+            taken_.inputs.push_back(std::move(child.input));
+        }
+        if (bytes_ > kMostBytes && !taken_.failure)
+            fail("States.DataLimitExceeded", "The inputs of the items take too much to be tested.");
+    }
+
+    map_run::MapRun run_;
+    machine::Now now_;
+    const std::function<bool()>& interrupted_;
+    machine::TriedItems taken_;
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace
+
+machine::TriedItems take_items(const asl::State& map, machine::MapRunPlan plan,
+                               const std::optional<json::Value>& reader_data, const machine::Limits& limits,
+                               const machine::Now& now, const std::function<bool()>& interrupted) {
+    plan.max_concurrency = 0;  // all at once: nobody waits for their ends
+    std::vector<items::Item> read;
+    std::optional<std::string> problem;
+    if (plan.reader && reader_data) problem = read_items(plan.reader->config, *reader_data, read);
+    Taking taking(map, std::move(plan), limits, now, interrupted);
+    if (problem) return taking.fail(map_run::kItemReaderFailed, *problem);
+    return taking.take(read);
+}
+
+}  // namespace flowctl::test_state
