@@ -46,6 +46,25 @@ SELECT jsonb_pretty(pg_temp.try('map', '{"result": [40, 50]}', level => 'DEBUG')
 SELECT pg_temp.try('map', '{"errorOutput": {"error": "E"}}', configuration => '{"errorCausedByState": "Each"}');
 SELECT pg_temp.try('parallel', '{"result": [1, {"a": 2}]}');
 
+-- JSONata
+SELECT flowctl.test_state('{"Type": "Task", "QueryLanguage": "JSONata", "Resource": "flowctl:sql:pay", "Arguments": {"id": "{% $states.input.id %}"},
+    "Assign": {"tries": "{% $tries + 1 %}"}, "Output": "{% $states.result.paid ? ''paid'' : ''open'' %}", "End": true}',
+    '{"id": 7}', variables => '{"tries": 1}', mock => '{"result": {"paid": true}}', inspection_level => 'DEBUG');
+SELECT flowctl.test_state('{"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% 1 + ''x'' %}", "End": true}', '{}');
+
+-- distributed Maps
+INSERT INTO states VALUES ('distributed', '{"Type": "Map", "ItemReader": {"Resource": "flowctl:sql:query", "Parameters": {"Query": "TABLE orders"}},
+    "ItemSelector": {"id.$": "$$.Map.Item.Value.id"}, "ItemBatcher": {"MaxItemsPerBatch": 2}, "ToleratedFailureCount": 1,
+    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Each", "States": {"Each": {"Type": "Pass", "End": true}}}, "End": true}');
+SELECT jsonb_pretty(pg_temp.try('distributed', '{"result": [1, 2]}', level => 'DEBUG', configuration => '{"mapItemReaderData": [{"id": 1}, {"id": 2}, {"id": 3}]}') -> 'inspectionData');
+SELECT pg_temp.try('distributed', '{"result": [1, 2]}', configuration => '{"mapIterationFailureCount": 2}');
+
+-- A test that takes long can be cancelled.
+SET statement_timeout = '100ms';
+SELECT flowctl.test_state('{"Type": "Map", "QueryLanguage": "JSONata", "ItemSelector": "{% $sum([1..100000]) %}",
+    "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}, "End": true}', to_jsonb(array_fill(1, ARRAY[80000])), mock => '{"result": []}');
+RESET statement_timeout;
+
 -- what cannot be tested so
 SELECT pg_temp.try('task', NULL);
 \echo :LAST_ERROR_SQLSTATE
