@@ -29,7 +29,7 @@ my $out = $node->safe_psql('postgres', $first);
 like($out, qr/^SUCCEEDED\|.*"after".*\|\{"order": 1, "amount": 12\.50\}$/m, 'the first flow succeeds');
 like($out, qr/ExecutionSucceeded/, 'and shows its history');
 
-is($node->safe_psql('postgres', block(q{SELECT flowctl.test_state('{ "Type": "Task"})),
+is($node->safe_psql('postgres', block(q[SELECT flowctl.test_state('{ "Type": "Task"])),
 	'{"output": {"id": 7, "payment": {"paid": true}}, "status": "SUCCEEDED", "nextState": "Ship"}', 'a state is tested with a mock');
 my $caught = $node->safe_psql('postgres', block('SELECT jsonb_pretty(flowctl.test_state('));
 like($caught, qr/"nextState": "Ask"/, 'and with an error that is caught');
