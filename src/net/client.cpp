@@ -36,13 +36,14 @@ struct Call {
     Redactor sent_tokens;  // and, at the end, others of the run
     int sends = 0;
     bool token_replaced = false;
+    bool nonce_given = false;  // the endpoint asked for a DPoP nonce
 };
 
 std::optional<std::string> objection_to_authorization(const std::vector<Header>& headers) {
     const bool set = std::any_of(headers.begin(), headers.end(), [](const Header& header) {
-        return same_name(header.first, "authorization");
+        return same_name(header.first, "authorization") || same_name(header.first, "dpop");
     });
-    if (set) return "the header Authorization may not be set";
+    if (set) return "the headers Authorization and DPoP may not be set";
     return std::nullopt;
 }
 
@@ -111,6 +112,7 @@ void Client::Impl::get_token(Call& call) {
                                    Clock::now() < waiting.deadline ? Failure::Credential : Failure::Timeout;
                                response.message = std::move(result.message);
                                response.credential_permanent = result.permanent;
+                               response.credential_fault = result.fault;
                                response.retry_after = result.retry_after;
                                finish(waiting, std::move(response));
                            });
@@ -124,20 +126,23 @@ void Client::Impl::send(Call& call) {
     exchange.url = request.url;
     exchange.headers = request.headers;
     exchange.body = std::move(call.request.body);
-    exchange.return_body = call.token.has_value() && !call.token_replaced;
+    exchange.return_body = call.token.has_value() && !(call.token_replaced && call.nonce_given);
     exchange.ca_file = request.ca_file;
+    exchange.certificate = request.certificate;
+    if (request.credential && request.credential->certificate_bound)
+        exchange.certificate = request.credential->client.certificate;
     exchange.egress_role = request.egress_role;
     exchange.connect_timeout = request.connect_timeout;
     exchange.timeout = call.deadline - Clock::now();
     exchange.max_response_bytes = request.max_response_bytes;
     exchange.follow_redirects = request.follow_redirects;
     if (call.token) {
-        const std::string_view token = call.token->access_token->reveal();
-        call.sent_tokens.add(token);
-        exchange.headers.emplace_back("Authorization", "Bearer ");
-        std::string& value = exchange.headers.back().second;
-        value.reserve(value.size() + token.size());
-        value += token;
+        call.sent_tokens.add(call.token->access_token->reveal());
+        auto headers =
+            tokens.present(*call.token, request.run, request.egress_role, request.method, request.url);
+        if (!headers) return fail(call, Failure::Credential, "no DPoP proof can be made");
+        for (Header& header : *headers)
+            exchange.headers.push_back(std::move(header));
     }
     call.exchange = exchange.id;
     dispatcher.add(std::move(exchange), [this, id = request.id](Answer&& answer) {
@@ -149,6 +154,14 @@ void Client::Impl::send(Call& call) {
 
 void Client::Impl::take_answer(Call& call, Answer&& answer) {
     call.sends += answer.sends;
+    const Request& request = call.request;
+    if (call.token && tokens.learn_nonce(*call.token, request.egress_role, request.url, answer) &&
+        !call.nonce_given) {
+        call.nonce_given = true;
+        call.request.body = std::move(answer.request_body);
+        send(call);
+        return;
+    }
     if (answer.status == kUnauthorized && call.token && !call.token_replaced) {
         call.token_replaced = true;
         call.request.body = std::move(answer.request_body);
@@ -261,6 +274,10 @@ std::optional<Revocation> Client::next_revocation() {
     Revocation revocation = std::move(impl_->revocations.front());
     impl_->revocations.pop_front();
     return revocation;
+}
+
+std::vector<IssuerFigures> Client::issuers() const {
+    return impl_->tokens.figures();
 }
 
 std::size_t Client::calls_under_way() const noexcept {

@@ -4,9 +4,9 @@
 // token if the call wants one (oidc, token_cache), sends the request (dispatcher), and on a 401 drops that
 // token, mints once and sends once more. Nothing blocks: the owner waits on epoll_fd() and for timeout_ms(),
 // then calls run_ready(). Invariants: every address is checked by the egress policy after name resolution, on
-// every connection; the header Authorization is set here and nowhere else; a token belongs to one run and is
-// forgotten and revoked by end_run(); an answer that contains the token is redacted before it leaves. One
-// thread; not for use after fork.
+// every connection; the headers Authorization and DPoP are set here and nowhere else; a token belongs to one
+// run and is forgotten and revoked by end_run(); an answer that contains the token is redacted before it
+// leaves. One thread; not for use after fork.
 //
 // Called by src/pg/engine; tested by test/unit/net without a server.
 #pragma once
@@ -19,25 +19,40 @@
 #include <utility>
 #include <vector>
 
+#include "net/client_certificate.hpp"
 #include "net/secret.hpp"
+#include "net/token_input.hpp"
 
 namespace flowctl::net {
 
 using Seconds = std::chrono::duration<double>;
 
-// How a client authenticates at its issuer's token endpoint (RFC 6749 §2.3, RFC 7523, OIDC Core §9).
-enum class AuthMethod { ClientSecretBasic, ClientSecretPost, PrivateKeyJwt };
+// How a client authenticates at its issuer's token endpoint (RFC 6749 §2.3, RFC 7523, RFC 8705, OIDC Core
+// §9).
+enum class AuthMethod {
+    ClientSecretBasic,
+    ClientSecretPost,
+    ClientSecretJwt,
+    PrivateKeyJwt,
+    TlsClientAuth,            // by the certificate of the connection
+    SelfSignedTlsClientAuth,  // the same with one that the issuer was given
+    AssertionToken,           // by somebody else's token: a workload token, our own issuer's
+    None,                     // not at all: client_id, where there is one, is only named
+};
 enum class Discovery { Oidc, OAuth, None };  // OIDC Discovery 1.0, RFC 8414, or endpoints given
 enum class AssertionAudience { Issuer, TokenEndpoint, Given };
 
 struct Issuer {
-    std::string url;  // as configured; a discovered issuer must equal it byte for byte
+    std::string url;   // as configured; a discovered issuer must equal it byte for byte
+    std::string name;  // the foreign server's, under which figures are kept
     Discovery discovery = Discovery::Oidc;
     std::string token_endpoint;  // given ones win over discovered ones
     std::string revocation_endpoint;
+    std::string jwks_uri;
     AssertionAudience assertion_audience = AssertionAudience::Issuer;
-    std::string assertion_audience_uri;  // for AssertionAudience::Given
-    std::string ca_file;                 // PEM; empty: the system's store
+    std::string assertion_audience_uri;                       // for AssertionAudience::Given
+    std::string assertion_typ = "client-authentication+jwt";  // of the assertion's header (RFC 10070)
+    std::string ca_file;                                      // PEM; empty: the system's store
     Seconds timeout{10};
 };
 
@@ -47,16 +62,45 @@ struct ClientRegistration {
     Secret secret;            // client_secret_*
     Secret private_key;       // PEM, private_key_jwt
     std::string signing_alg;  // empty: by the key's type (RSA: RS256, P-256: ES256, Ed25519: EdDSA)
-    std::string key_id;
+    std::string key_id;       // private_key_jwt's header kid
+    std::string key_x5t;      // and x5t#S256, as Entra wants it; empty: without
+    TokenInput assertion;     // AssertionToken
+    std::shared_ptr<const ClientCertificate> certificate;  // shown on connections to the issuer
 };
 
-// A token by client_credentials for one call. The cache key is all of it and the run.
+// How a token is got.
+enum class GrantType {
+    ClientCredentials,  // RFC 6749 §4.4
+    TokenExchange,      // RFC 8693: for the subject token, with an actor token by delegation
+    JwtBearer,          // RFC 7523 §2.1: for the subject token as assertion
+    OnBehalfOf,         // Entra's: the same with requested_token_use
+    RefreshToken,       // RFC 6749 §6: for the token in refresh_file, which is replaced by each answer's
+    Direct,             // no request: the subject token itself is sent to the endpoint
+};
+
+// A file that holds a secret which we replace ourselves.
+struct SecretFile {
+    std::string directory;
+    std::string name;
+};
+
+// A token for one call. The cache key is all of it and the run.
 struct Credential {
     Issuer issuer;
     ClientRegistration client;
+    GrantType grant = GrantType::ClientCredentials;
+    TokenInput subject;              // TokenExchange, JwtBearer, OnBehalfOf, Direct
+    std::string subject_token_type;  // a URN; empty: access_token
+    TokenInput actor;                // TokenExchange
+    std::string actor_token_type;
+    std::string requested_token_type;
+    SecretFile refresh_file;  // RefreshToken
     std::string scope;
     std::string audience;
-    std::string resource;  // RFC 8707
+    std::string resource;  // RFC 8707: one or more URIs, separated by spaces
+    bool dpop = false;     // RFC 9449: bound to a key of the run
+    bool certificate_bound =
+        false;  // RFC 8705 §3: bound to the client's certificate, which the call shows too
 };
 
 using Header = std::pair<std::string, std::string>;
@@ -70,6 +114,7 @@ struct Request {
     std::vector<Header> headers;
     std::string body;
     std::optional<Credential> credential;
+    std::shared_ptr<const ClientCertificate> certificate;  // shown to the endpoint
     std::string ca_file;
     Seconds connect_timeout{10};
     Seconds timeout{60};  // of the whole call, token included
@@ -94,6 +139,11 @@ struct TokenInfo {
     std::string
         fingerprint;  // first 16 hex digits of SHA-256, or jti of a JWT: to find it in the issuer's log
     std::chrono::system_clock::time_point expires_at;
+    // What the answer said of it, or the token of itself where it is a JWT; empty where neither does.
+    std::string subject;
+    std::string actor;  // of nested ones the latest first, with " < " between them
+    std::string audience;
+    std::string scope;
 };
 
 struct Response {
@@ -109,7 +159,8 @@ struct Response {
     std::size_t request_bytes = 0;   // of the body
     std::optional<TokenInfo> token;  // the one that was sent last
     int sends = 0;  // how often the request left (2 after a 401 with a fresh token, or a redirect)
-    bool credential_permanent = false;   // Failure::Credential that a retry cannot mend (invalid_client, ...)
+    bool credential_permanent = false;  // Failure::Credential that a retry cannot mend (invalid_client, ...)
+    CredentialFault credential_fault = CredentialFault::Failed;
     std::optional<Seconds> retry_after;  // from the endpoint or the issuer
 };
 
@@ -128,6 +179,8 @@ struct Settings {
     std::size_t max_connections = 1000;
     std::size_t max_connections_per_host = 100;
 };
+
+struct IssuerFigures;
 
 class Client {
   public:
@@ -151,6 +204,7 @@ class Client {
     std::optional<Response> next_completed();
     std::optional<Revocation> next_revocation();
     std::size_t calls_under_way() const noexcept;
+    std::vector<IssuerFigures> issuers() const;  // what has been asked of each
 
   private:
     struct Impl;

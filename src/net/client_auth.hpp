@@ -1,8 +1,9 @@
-// How a client proves at its issuer who it is: client_secret_basic, client_secret_post, private_key_jwt.
+// How a client proves at its issuer who it is: by a secret, by a JWT that it signs with a secret or key, by
+// the certificate of the connection, or by a token that somebody else vouches with for it.
 //
 // Every call makes a new proof: an assertion carries a fresh jti and lives 60 s, because issuers refuse a
-// replay also when it is our own retry. The secret or assertion goes into the header or form that is returned
-// and nowhere else.
+// replay also when it is our own retry; a workload token is read anew. The secret or assertion goes into the
+// header or form that is returned and nowhere else. A certificate is the connection's business (transfer).
 //
 // Callers: token_endpoint and revocation build their requests with it.
 #pragma once
@@ -24,11 +25,17 @@ struct AuthenticatedForm {
 
 // The authenticated form, or why the registration cannot be used. `token_endpoint` is an audience of
 // assertions.
-std::variant<AuthenticatedForm, std::string> authenticate(const Issuer& issuer,
-                                                          const ClientRegistration& client,
-                                                          const std::string& token_endpoint,
-                                                          std::chrono::system_clock::time_point now,
-                                                          std::string form);
+std::variant<AuthenticatedForm, TokenInputFault> authenticate(const Issuer& issuer,
+                                                              const ClientRegistration& client,
+                                                              const std::string& token_endpoint,
+                                                              std::chrono::system_clock::time_point now,
+                                                              std::string form);
+
+// Who an assertion for the issuer is meant for, as its option says.
+std::string assertion_audience(const Issuer& issuer, const std::string& token_endpoint);
+
+// True where the connection to the issuer must show the client's certificate.
+bool authenticates_by_certificate(const ClientRegistration& client) noexcept;
 
 // Every spelling in which an issuer could echo the client's secret, for quote_foreign. The caller wipes them.
 std::vector<std::string> secret_spellings(const ClientRegistration& client);

@@ -38,6 +38,21 @@ std::optional<std::string> endpoint_fault(const Url& issuer, std::string_view en
     return std::nullopt;
 }
 
+Endpoints given_endpoints(const Issuer& issuer) {
+    Endpoints endpoints;
+    endpoints.token = issuer.token_endpoint;
+    endpoints.revocation = issuer.revocation_endpoint;
+    endpoints.jwks = issuer.jwks_uri;
+    return endpoints;
+}
+
+// What is wrong with endpoints for who needs them, or nothing.
+std::optional<std::string> missing_endpoint(const Endpoints& endpoints, DiscoveryCache::Need need) {
+    if (need == DiscoveryCache::Need::Token && endpoints.token.empty()) return "it has no token endpoint";
+    if (need == DiscoveryCache::Need::Keys && endpoints.jwks.empty()) return "it names no jwks_uri";
+    return std::nullopt;
+}
+
 std::string cache_key(const Issuer& issuer, const std::string& egress_role) {
     std::string key;
     const auto add = [&key](const std::string& part) { key += std::to_string(part.size()) + ':' + part; };
@@ -45,13 +60,14 @@ std::string cache_key(const Issuer& issuer, const std::string& egress_role) {
     add(issuer.discovery == Discovery::OAuth ? "oauth" : "oidc");
     add(issuer.token_endpoint);
     add(issuer.revocation_endpoint);
+    add(issuer.jwks_uri);
     add(issuer.ca_file);
     add(egress_role);
     return key;
 }
 
 Trouble unusable(const Issuer& issuer, const std::string& what) {
-    return {issuer_name(issuer) + ": " + what, Remedy::None, std::nullopt};
+    return {issuer_name(issuer) + ": " + what, Remedy::None, std::nullopt, CredentialFault::Failed};
 }
 
 DiscoveryCache::Result read_answer(const Issuer& issuer, const Answer& answer) {
@@ -107,16 +123,29 @@ std::variant<Endpoints, std::string> read_discovery(const Issuer& issuer, std::s
     const Url* issuer_url = std::get_if<Url>(&parsed_issuer);
     if (issuer_url == nullptr) return std::string("the issuer's url is not valid");
 
-    Endpoints endpoints{issuer.token_endpoint, issuer.revocation_endpoint};
+    // What is given wins; what the document names in a way that we may not follow is as good as not there.
+    const auto found = [&](const JsonObject& names, const char* member, const std::string& given) {
+        if (!given.empty()) return given;
+        const auto endpoint = names.string(member);
+        if (!endpoint || endpoint_fault(*issuer_url, *endpoint)) return std::string();
+        return std::string(*endpoint);
+    };
+    Endpoints endpoints = given_endpoints(issuer);
     if (endpoints.token.empty()) {
-        const auto found = object.string("token_endpoint");
-        if (!found) return std::string("its discovery document names no token endpoint");
-        if (const auto fault = endpoint_fault(*issuer_url, *found)) return "its token endpoint " + *fault;
-        endpoints.token = *found;
+        // An issuer that only publishes keys, such as Kubernetes', has none.
+        const auto named = object.string("token_endpoint");
+        if (!named && !object.string("jwks_uri"))
+            return std::string("its discovery document names no token endpoint");
+        if (named) {
+            if (const auto fault = endpoint_fault(*issuer_url, *named)) return "its token endpoint " + *fault;
+            endpoints.token = *named;
+        }
     }
-    if (endpoints.revocation.empty()) {
-        const auto found = object.string("revocation_endpoint");
-        if (found && !endpoint_fault(*issuer_url, *found)) endpoints.revocation = *found;
+    endpoints.revocation = found(object, "revocation_endpoint", issuer.revocation_endpoint);
+    endpoints.jwks = found(object, "jwks_uri", issuer.jwks_uri);
+    if (const auto aliases = object.object("mtls_endpoint_aliases")) {
+        endpoints.token_mtls = found(*aliases, "token_endpoint", issuer.token_endpoint);
+        endpoints.revocation_mtls = found(*aliases, "revocation_endpoint", issuer.revocation_endpoint);
     }
     return endpoints;
 }
@@ -128,14 +157,20 @@ DiscoveryCache::~DiscoveryCache() {
 }
 
 void DiscoveryCache::endpoints(const Issuer& issuer, const std::string& egress_role, Need need, Done done) {
-    const bool token_given = !issuer.token_endpoint.empty();
-    const bool revocation_given = !issuer.revocation_endpoint.empty();
-    if (issuer.discovery == Discovery::None || (token_given && (need == Need::Token || revocation_given))) {
-        if (!token_given && !(need == Need::Revocation && revocation_given)) {
-            return done(unusable(issuer, "it has no token endpoint"));
-        }
-        return done(Endpoints{issuer.token_endpoint, issuer.revocation_endpoint});
+    const Endpoints given = given_endpoints(issuer);
+    // A revocation is authenticated for the token endpoint.
+    const bool all_given = need == Need::Keys
+                               ? !given.jwks.empty()
+                               : !given.token.empty() && (need == Need::Token || !given.revocation.empty());
+    if (issuer.discovery == Discovery::None || all_given) {
+        if (const auto missing = missing_endpoint(given, need)) return done(unusable(issuer, *missing));
+        return done(given);
     }
+    done = [issuer, need, done = std::move(done)](const Result& result) {
+        const auto* endpoints = std::get_if<Endpoints>(&result);
+        const auto missing = endpoints != nullptr ? missing_endpoint(*endpoints, need) : std::nullopt;
+        done(missing ? Result(unusable(issuer, *missing)) : result);
+    };
 
     const std::string key = cache_key(issuer, egress_role);
     const auto found = entries_.find(key);

@@ -8,7 +8,7 @@
 // some seconds. They are kept apart by egress role and CA file: what one role may reach must not answer for
 // another.
 //
-// Called by oidc and revocation.
+// Called by oidc, revocation and token_verifier.
 #pragma once
 
 #include <chrono>
@@ -26,9 +26,18 @@ namespace flowctl::net {
 class Dispatcher;
 struct TokenClock;
 
+// Empty where the issuer has none.
 struct Endpoints {
     std::string token;
-    std::string revocation;  // empty: the issuer has none
+    std::string revocation;
+    std::string jwks;
+    std::string token_mtls;  // mtls_endpoint_aliases (RFC 8705 §5): for connections that show a certificate
+    std::string revocation_mtls;
+
+    const std::string& token_by_certificate() const { return token_mtls.empty() ? token : token_mtls; }
+    const std::string& revocation_by_certificate() const {
+        return revocation_mtls.empty() ? revocation : revocation_mtls;
+    }
 };
 
 // Where the document is, or what is wrong with the issuer's url.
@@ -41,7 +50,7 @@ class DiscoveryCache {
   public:
     using Result = std::variant<Endpoints, Trouble>;
     using Done = std::function<void(const Result&)>;
-    enum class Need { Token, Revocation };
+    enum class Need { Token, Revocation, Keys };
 
     DiscoveryCache(Dispatcher& dispatcher, const TokenClock& clock)
         : dispatcher_(dispatcher), clock_(clock) {}

@@ -36,6 +36,7 @@ struct Exchange {
     std::string body;
     bool return_body = false;  // give the body back in the answer, unwiped, for sending it again
     std::string ca_file;       // PEM; empty: the system's store
+    std::shared_ptr<const ClientCertificate> certificate;  // null: the connection shows none
     std::string egress_role;
     Seconds connect_timeout{10};
     Seconds timeout{60};

@@ -144,6 +144,7 @@ Trouble failure_trouble(const Issuer& issuer, std::string_view what, const Answe
             break;
         default:
             trouble.remedy = Remedy::Retry;
+            trouble.no_answer = true;
             break;
     }
     return trouble;

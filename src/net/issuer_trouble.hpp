@@ -30,6 +30,8 @@ struct Trouble {
     std::string message;
     Remedy remedy = Remedy::None;
     std::optional<Seconds> retry_after;
+    CredentialFault fault = CredentialFault::Failed;
+    bool no_answer = false;  // below HTTP, or a server that says of itself that it does not work
 };
 
 // Words for a message; `confidential` holds every spelling of the secrets that were sent.

@@ -8,7 +8,9 @@
 #include <openssl/rsa.h>
 
 #include <algorithm>
+#include <array>
 
+#include "net/crypto.hpp"
 #include "net/encoding.hpp"
 #include "net/jose_algorithm.hpp"
 
@@ -60,10 +62,12 @@ std::optional<std::string> SigningKey::sign(std::string_view input) const {
 }
 
 std::optional<std::string> SigningKey::sign_jwt(std::string_view type, std::string_view key_id,
-                                                const JsonWriter& claims) const {
+                                                const JsonWriter& claims, const JsonWriter& more) const {
     JsonWriter header;
-    header.add("alg", algorithm_->name).add("typ", type);
+    header.add("alg", algorithm_->name);
+    if (!type.empty()) header.add("typ", type);
     if (!key_id.empty()) header.add("kid", key_id);
+    header.add_all(more);
     std::string token = base64url_encode(header.text()) + '.' + base64url_encode(claims.text());
     const std::optional<std::string> signature = sign(token);
     ERR_clear_error();
@@ -71,19 +75,49 @@ std::optional<std::string> SigningKey::sign_jwt(std::string_view type, std::stri
     return token + '.' + base64url_encode(*signature);
 }
 
-std::optional<std::string> unverified_jti(std::string_view token) {
+std::variant<std::string, std::string> sign_jwt_with_secret(const Secret& secret, std::string_view algorithm,
+                                                            std::string_view type, const JsonWriter& claims) {
+    using Result = std::variant<std::string, std::string>;
+    struct Mac {
+        std::string_view name;
+        const char* digest;
+        std::size_t width;
+    };
+    constexpr std::array<Mac, 3> kMacs{
+        {{"HS256", "SHA256", 32}, {"HS384", "SHA384", 48}, {"HS512", "SHA512", 64}}};
+    const auto mac = std::find_if(kMacs.begin(), kMacs.end(), [algorithm](const Mac& one) {
+        return one.name == (algorithm.empty() ? "HS256" : algorithm);
+    });
+    if (mac == kMacs.end()) return Result(std::in_place_index<1>, "signing algorithm is not supported");
+    if (secret.reveal().size() < mac->width) {
+        return Result(std::in_place_index<1>, "it is shorter than the " + std::to_string(mac->width) +
+                                                  " bytes that " + std::string(mac->name) + " needs");
+    }
+    JsonWriter header;
+    header.add("alg", mac->name);
+    if (!type.empty()) header.add("typ", type);
+    std::string token = base64url_encode(header.text()) + '.' + base64url_encode(claims.text());
+    const std::string signature = hmac(mac->digest, secret.reveal(), token);
+    return Result(std::in_place_index<0>, token + '.' + base64url_encode(signature));
+}
+
+std::optional<JsonObject> unverified_claims(std::string_view token) {
     const std::size_t first = token.find('.');
     if (first == std::string_view::npos) return std::nullopt;
     const std::size_t second = token.find('.', first + 1);
     if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos)
         return std::nullopt;
-
     const auto payload = base64url_decode(token.substr(first + 1, second - first - 1));
     if (!payload) return std::nullopt;
-    const auto claims = JsonObject::parse(*payload);
-    const auto* object = std::get_if<JsonObject>(&claims);
-    if (object == nullptr) return std::nullopt;
-    const auto jti = object->string("jti");
+    auto claims = JsonObject::parse(*payload);
+    if (auto* object = std::get_if<JsonObject>(&claims)) return std::move(*object);
+    return std::nullopt;
+}
+
+std::optional<std::string> unverified_jti(std::string_view token) {
+    const auto claims = unverified_claims(token);
+    if (!claims) return std::nullopt;
+    const auto jti = claims->string("jti");
     if (!jti || jti->empty() || jti->size() > kMaxJtiBytes) return std::nullopt;
     if (!std::all_of(jti->begin(), jti->end(), [](char c) { return c > ' ' && c <= '~'; }))
         return std::nullopt;

@@ -15,12 +15,19 @@
 #include <variant>
 
 #include "net/json_reader.hpp"
+#include "net/secret.hpp"
 
 struct evp_pkey_st;
 
 namespace flowctl::net {
 
 struct JoseAlgorithm;
+
+// A private key of whatever kind from PEM, or a message that quotes nothing of it.
+std::variant<std::shared_ptr<evp_pkey_st>, std::string> load_private_key(std::string_view pem);
+
+// The required members of a key's public JWK (RFC 7517), in the order of RFC 7638.
+JsonWriter public_jwk_of(const evp_pkey_st* key);
 
 class SigningKey {
   public:
@@ -31,10 +38,14 @@ class SigningKey {
 
     std::string_view algorithm() const noexcept;
     std::string thumbprint() const;  // of the public key, RFC 7638 with SHA-256
+    // The members of the public key's JWK, as RFC 7638 orders them; add kid, use and alg as needed.
+    JsonWriter public_jwk() const;
+    static SigningKey generate_es256();
 
-    // The compact serialization; empty optional when OpenSSL fails. key_id may be empty.
+    // The compact serialization; empty optional when OpenSSL fails. An empty type or key_id is left out.
+    // `header` has what the header holds beside alg, typ and kid.
     std::optional<std::string> sign_jwt(std::string_view type, std::string_view key_id,
-                                        const JsonWriter& claims) const;
+                                        const JsonWriter& claims, const JsonWriter& header = {}) const;
 
   private:
     SigningKey(std::shared_ptr<evp_pkey_st> key, const JoseAlgorithm& algorithm)
@@ -45,6 +56,15 @@ class SigningKey {
     const JoseAlgorithm* algorithm_;
 };
 
+// A JWT signed with a secret that client and issuer share (OIDC Core §9, client_secret_jwt): HS256, HS384 or
+// HS512, an empty algorithm means the first. Index 1 is a message: RFC 7518 §3.2 wants a secret as wide as
+// the hash. There is no counterpart that verifies: a key that both sides know is never taken for a public
+// one.
+std::variant<std::string, std::string> sign_jwt_with_secret(const Secret& secret, std::string_view algorithm,
+                                                            std::string_view type, const JsonWriter& claims);
+
+// The claims of something that looks like a JWT. Verifies nothing.
+std::optional<JsonObject> unverified_claims(std::string_view token);
 // The jti of something that looks like a JWT, if it is a short string of visible ASCII. Verifies nothing.
 std::optional<std::string> unverified_jti(std::string_view token);
 

@@ -56,25 +56,30 @@ std::string unfit_message(const EVP_PKEY* key, const JoseAlgorithm& algorithm) {
 
 }  // namespace
 
+std::variant<std::shared_ptr<evp_pkey_st>, std::string> load_private_key(std::string_view pem) {
+    if (pem.empty() || pem.size() > kMaxPemBytes) return std::string("private key is empty or too large");
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+    if (!bio) throw std::bad_alloc();
+    bool encrypted = false;
+    std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, &encrypted),
+                                  EVP_PKEY_free);
+    ERR_clear_error();
+    if (encrypted) return std::string("private key is encrypted with a passphrase, which is not supported");
+    if (!key) return std::string("private key is not a PEM private key");
+    return key;
+}
+
 std::variant<SigningKey, std::string> SigningKey::from_pem(std::string_view pem,
                                                            std::string_view algorithm_name) {
-    if (pem.empty() || pem.size() > kMaxPemBytes) return std::string("private key is empty or too large");
-
     const JoseAlgorithm* algorithm = nullptr;
     if (!algorithm_name.empty()) {
         algorithm = find_jose_algorithm(algorithm_name);
         if (algorithm == nullptr) return std::string("signing algorithm is not supported");
     }
-
-    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
-        BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-    if (!bio) throw std::bad_alloc();
-    bool encrypted = false;
-    const std::shared_ptr<EVP_PKEY> key(
-        PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, &encrypted), EVP_PKEY_free);
-    ERR_clear_error();
-    if (encrypted) return std::string("private key is encrypted with a passphrase, which is not supported");
-    if (!key) return std::string("private key is not a PEM private key");
+    auto loaded = load_private_key(pem);
+    if (auto* fault = std::get_if<std::string>(&loaded)) return *fault;
+    const auto& key = std::get<std::shared_ptr<evp_pkey_st>>(loaded);
 
     if (algorithm == nullptr) algorithm = usual_jose_algorithm(key.get());
     if (algorithm == nullptr) {
@@ -90,33 +95,52 @@ std::string_view SigningKey::algorithm() const noexcept {
     return algorithm_->name;
 }
 
-// The required members in lexical order without white space; none of the values needs escaping.
+SigningKey SigningKey::generate_es256() {
+    const std::shared_ptr<EVP_PKEY> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+    if (!key) throw std::runtime_error("OpenSSL makes no P-256 key");
+    return SigningKey(key, *find_jose_algorithm("ES256"));
+}
+
+JsonWriter SigningKey::public_jwk() const {
+    return public_jwk_of(key_.get());
+}
+
 std::string SigningKey::thumbprint() const {
-    std::string jwk;
-    switch (algorithm_->family) {
+    return base64url_encode(sha256(public_jwk().text()));
+}
+
+// The required members in lexical order without white space, which is what a thumbprint is taken of; none of
+// the values needs escaping.
+JsonWriter public_jwk_of(const evp_pkey_st* key) {
+    JsonWriter jwk;
+    const JoseAlgorithm* algorithm = usual_jose_algorithm(key);
+    if (algorithm == nullptr) throw std::logic_error("key without algorithm");
+    switch (algorithm->family) {
         case JoseFamily::Rsa:
         case JoseFamily::RsaPss:
-            jwk = R"({"e":")" + encoded_number(key_.get(), OSSL_PKEY_PARAM_RSA_E, 0) +
-                  R"(","kty":"RSA","n":")" + encoded_number(key_.get(), OSSL_PKEY_PARAM_RSA_N, 0) + R"("})";
+            jwk.add("e", encoded_number(key, OSSL_PKEY_PARAM_RSA_E, 0))
+                .add("kty", "RSA")
+                .add("n", encoded_number(key, OSSL_PKEY_PARAM_RSA_N, 0));
             break;
         case JoseFamily::Ecdsa:
-            jwk = R"({"crv":")" + std::string(algorithm_->curve) + R"(","kty":"EC","x":")" +
-                  encoded_number(key_.get(), OSSL_PKEY_PARAM_EC_PUB_X, algorithm_->coordinate) +
-                  R"(","y":")" +
-                  encoded_number(key_.get(), OSSL_PKEY_PARAM_EC_PUB_Y, algorithm_->coordinate) + R"("})";
+            jwk.add("crv", algorithm->curve)
+                .add("kty", "EC")
+                .add("x", encoded_number(key, OSSL_PKEY_PARAM_EC_PUB_X, algorithm->coordinate))
+                .add("y", encoded_number(key, OSSL_PKEY_PARAM_EC_PUB_Y, algorithm->coordinate));
             break;
         case JoseFamily::Eddsa: {
             std::array<unsigned char, 32> bytes;
             std::size_t length = bytes.size();
-            if (EVP_PKEY_get_raw_public_key(key_.get(), bytes.data(), &length) != 1) {
+            if (EVP_PKEY_get_raw_public_key(key, bytes.data(), &length) != 1) {
                 throw std::logic_error("key without public part");
             }
-            jwk = R"({"crv":"Ed25519","kty":"OKP","x":")" +
-                  base64url_encode({reinterpret_cast<const char*>(bytes.data()), length}) + R"("})";
+            jwk.add("crv", "Ed25519")
+                .add("kty", "OKP")
+                .add("x", base64url_encode({reinterpret_cast<const char*>(bytes.data()), length}));
             break;
         }
     }
-    return base64url_encode(sha256(jwk));
+    return jwk;
 }
 
 }  // namespace flowctl::net

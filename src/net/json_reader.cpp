@@ -197,27 +197,57 @@ std::optional<std::vector<JsonObject>> JsonObject::objects(std::string_view name
     return out;
 }
 
-void JsonWriter::begin_member(std::string_view name) {
-    if (!members_.empty()) members_ += ',';
+std::optional<JsonObject> JsonObject::object(std::string_view name) const {
+    const rj::Value* value = as_value(member(name));
+    if (value == nullptr || !value->IsObject()) return std::nullopt;
+    return JsonObject(document_, value);
+}
+
+void JsonWriter::append_string(std::string_view text) {
     rj::StringBuffer buffer;
     rj::Writer<rj::StringBuffer> writer(buffer);
-    writer.String(name.data(), static_cast<rj::SizeType>(name.size()));
+    writer.String(text.data(), static_cast<rj::SizeType>(text.size()));
     members_.append(buffer.GetString(), buffer.GetSize());
+}
+
+void JsonWriter::begin_member(std::string_view name) {
+    if (!members_.empty()) members_ += ',';
+    append_string(name);
     members_ += ':';
 }
 
 JsonWriter& JsonWriter::add(std::string_view name, std::string_view value) {
     begin_member(name);
-    rj::StringBuffer buffer;
-    rj::Writer<rj::StringBuffer> writer(buffer);
-    writer.String(value.data(), static_cast<rj::SizeType>(value.size()));
-    members_.append(buffer.GetString(), buffer.GetSize());
+    append_string(value);
     return *this;
 }
 
 JsonWriter& JsonWriter::add(std::string_view name, std::int64_t value) {
     begin_member(name);
     members_ += std::to_string(value);
+    return *this;
+}
+
+JsonWriter& JsonWriter::add(std::string_view name, const JsonWriter& object) {
+    begin_member(name);
+    members_ += object.text();
+    return *this;
+}
+
+JsonWriter& JsonWriter::add(std::string_view name, const std::vector<std::string>& strings) {
+    begin_member(name);
+    members_ += '[';
+    for (std::size_t i = 0; i < strings.size(); ++i) {
+        if (i > 0) members_ += ',';
+        append_string(strings[i]);
+    }
+    members_ += ']';
+    return *this;
+}
+
+JsonWriter& JsonWriter::add_all(const JsonWriter& other) {
+    if (!members_.empty() && !other.members_.empty()) members_ += ',';
+    members_ += other.members_;
     return *this;
 }
 

@@ -3,7 +3,7 @@
 // JsonObject::parse takes one JSON object of bounded size, depth and number of values, valid UTF-8, no name
 // twice in one object (two readers of the same document must not see different values). Its text lives in one
 // buffer that is wiped when the last copy goes, since answers hold tokens; views into it live as long as a
-// copy does. JsonWriter makes the flat objects that JWTs consist of.
+// copy does. JsonWriter makes the objects that JWTs and JWKs consist of.
 //
 // Callers: discovery, token_endpoint, revocation, jose. RapidJSON stays inside json_reader.cpp.
 #pragma once
@@ -38,6 +38,7 @@ class JsonObject {
     std::optional<std::vector<std::string_view>> strings(
         std::string_view name) const;                                             // all members are strings
     std::optional<std::vector<JsonObject>> objects(std::string_view name) const;  // all members are objects
+    std::optional<JsonObject> object(std::string_view name) const;
 
   private:
     struct Document;
@@ -53,9 +54,13 @@ class JsonWriter {
   public:
     JsonWriter& add(std::string_view name, std::string_view value);
     JsonWriter& add(std::string_view name, std::int64_t value);
+    JsonWriter& add(std::string_view name, const JsonWriter& object);
+    JsonWriter& add(std::string_view name, const std::vector<std::string>& strings);
+    JsonWriter& add_all(const JsonWriter& other);  // its members behind ours
     std::string text() const { return members_.empty() ? "{}" : "{" + members_ + "}"; }
 
   private:
+    void append_string(std::string_view text);
     void begin_member(std::string_view name);
     std::string members_;
 };

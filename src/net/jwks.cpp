@@ -98,14 +98,6 @@ Key okp_key(const JsonObject& jwk) {
                EVP_PKEY_free);
 }
 
-Key public_key(const JsonObject& jwk) {
-    const auto type = jwk.string("kty");
-    if (type == "RSA") return rsa_key(jwk);
-    if (type == "EC") return ec_key(jwk);
-    if (type == "OKP") return okp_key(jwk);
-    return nullptr;
-}
-
 bool is_for_signatures(const JsonObject& jwk) {
     using Kind = JsonObject::Kind;
     if (jwk.kind("use") != Kind::Absent && jwk.string("use") != "sig") return false;
@@ -115,6 +107,14 @@ bool is_for_signatures(const JsonObject& jwk) {
 }
 
 }  // namespace
+
+std::shared_ptr<evp_pkey_st> public_key_of(const JsonObject& jwk) {
+    const auto type = jwk.string("kty");
+    if (type == "RSA") return rsa_key(jwk);
+    if (type == "EC") return ec_key(jwk);
+    if (type == "OKP") return okp_key(jwk);
+    return nullptr;
+}
 
 std::variant<KeySet, std::string> KeySet::parse(std::string_view document) {
     const auto parsed = JsonObject::parse(document, {.bytes = kMaxDocumentBytes});
@@ -126,7 +126,7 @@ std::variant<KeySet, std::string> KeySet::parse(std::string_view document) {
     KeySet set;
     for (const JsonObject& jwk : *keys) {
         if (!is_for_signatures(jwk)) continue;
-        const Key key = public_key(jwk);
+        const Key key = public_key_of(jwk);
         if (!key || usual_jose_algorithm(key.get()) == nullptr) continue;
         set.keys_.push_back(
             {std::string(jwk.string("kid").value_or("")), std::string(jwk.string("alg").value_or("")), key});

@@ -6,7 +6,7 @@
 // nothing is left is no error. Symmetric keys are never taken: who can read a JWKS must not be able to sign
 // with it.
 //
-// Called by jose_verify; whoever fetches the document parses it here.
+// Called by jose_verify and jwe; whoever fetches the document parses it here.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,11 @@ struct evp_pkey_st;
 namespace flowctl::net {
 
 struct JoseAlgorithm;
+
+class JsonObject;
+
+// The public key of one JWK, or null where it is not whole. Its size and use are the caller's to check.
+std::shared_ptr<evp_pkey_st> public_key_of(const JsonObject& jwk);
 
 class KeySet {
   public:

@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestTimer{3600 * 1000};
 constexpr milliseconds kShortestSweep{1000};
+constexpr const char* kDpop = "DPoP";  // token type and header
 
 }  // namespace
 
@@ -26,6 +27,12 @@ TokenResult failed_token(std::string message, bool permanent, std::optional<Seco
     result.message = std::move(message);
     result.permanent = permanent;
     result.retry_after = retry_after;
+    return result;
+}
+
+TokenResult failed_token(const Trouble& trouble) {
+    TokenResult result = failed_token(trouble.message, trouble.remedy == Remedy::None);
+    result.fault = trouble.fault;
     return result;
 }
 
@@ -164,8 +171,10 @@ void TokenSource::Impl::end_run(const std::string& run, const Revoked& revoked) 
             flight.revoked = revoked;
         }
     }
-    for (LiveToken& live : cache.take_run(run, clock.steady()))
-        revoker.revoke(std::move(live), revoked);
+    dpop_keys.forget(run);
+    for (LiveToken& live : cache.take_run(run, clock.steady())) {
+        if (live.grant->credential.grant != GrantType::Direct) revoker.revoke(std::move(live), revoked);
+    }
 }
 
 // Tokens that ended leave memory also when nobody asks for another one.
@@ -204,6 +213,41 @@ void TokenSource::drop(const Credential&, const std::string& run, std::uint64_t 
 
 std::vector<Token> TokenSource::newest_of(const std::string& run, std::size_t most) const {
     return impl_->cache.newest_of(run, most);
+}
+
+std::optional<std::vector<Header>> TokenSource::present(const Token& token, const std::string& run,
+                                                        const std::string& egress_role,
+                                                        const std::string& method, const std::string& url) {
+    const std::string_view text = token.access_token->reveal();
+    std::vector<Header> headers;
+    std::string value;
+    value.reserve(token.token_type.size() + 1 + text.size());
+    value.append(token.token_type).append(" ").append(text);
+    headers.emplace_back("Authorization", std::move(value));
+    if (token.token_type != kDpop) return headers;
+    auto proof = dpop_proof(impl_->dpop_keys.of(run), method, url, impl_->dpop_nonces.find(url, egress_role),
+                            impl_->clock.system(), text);
+    if (!proof) return std::nullopt;
+    headers.emplace_back(kDpop, std::move(*proof));
+    return headers;
+}
+
+bool TokenSource::learn_nonce(const Token& token, const std::string& egress_role, const std::string& url,
+                              const Answer& answer) {
+    if (token.token_type != kDpop) return false;
+    return impl_->dpop_nonces.learn(url, egress_role, answer) && asks_for_nonce(answer);
+}
+
+std::vector<IssuerFigures> TokenSource::figures() const {
+    const auto now = impl_->clock.steady();
+    std::vector<IssuerFigures> all;
+    for (const auto& [name, counted] : impl_->figures) {
+        IssuerFigures& figures = all.emplace_back(counted.figures);
+        figures.cached_tokens = impl_->cache.count_of(name);
+        if (counted.circuit_key.empty()) continue;
+        figures.circuit = impl_->circuit.state(counted.circuit_key, now);
+    }
+    return all;
 }
 
 void TokenSource::end_run(const std::string& run, Revoked revoked) {

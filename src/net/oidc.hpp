@@ -1,12 +1,13 @@
-// TokenSource: access tokens by client_credentials, for one event loop.
+// TokenSource: tokens for calls, by whatever grant, for one event loop.
 //
 // get() answers from the cache or joins the one request under way for the same credential and run; a request
 // finds the issuer's endpoints (discovery), authenticates the client (client_auth), reads the answer
 // (token_endpoint) and keeps the token until shortly before it ends (token_cache). A transient failure is
 // tried again until the waiters' deadlines; a permanent one is remembered shortly. end_run() forgets a run's
-// tokens and revokes those still alive (revocation). Invariants: a token serves one credential, one egress
-// role and one run; done is called once, from Dispatcher::run_ready(), never from get(), and not after
-// cancel(); no message contains a secret, assertion or token.
+// tokens, destroys its DPoP key and revokes the tokens still alive (revocation). A token that needs no
+// request is handed on as it is. Invariants: a token serves one credential, one egress role and one run; done
+// is called once, from Dispatcher::run_ready(), never from get(), and not after cancel(); no message contains
+// a secret, assertion or token.
 //
 // Called by client.cpp; the Dispatcher outlives the TokenSource. done may call back into the TokenSource.
 #pragma once
@@ -20,17 +21,19 @@
 #include <vector>
 
 #include "net/client.hpp"
+#include "net/issuer_figures.hpp"
 #include "net/secret.hpp"
 
 namespace flowctl::net {
 
 class Dispatcher;
+struct Answer;
 
 struct Token {
     std::shared_ptr<const Secret> access_token;
     std::uint64_t generation = 0;  // for drop()
     TokenInfo info;
-    std::string token_type;  // "Bearer"
+    std::string token_type;  // "Bearer" or "DPoP": how it is presented
 };
 
 // A token, or why there is none.
@@ -39,6 +42,7 @@ struct TokenResult {
     std::string message;
     bool permanent = false;  // a retry cannot mend it (invalid_client, a key that does not fit, ...)
     std::optional<Seconds> retry_after;
+    CredentialFault fault = CredentialFault::Failed;
 };
 
 // The two clocks; tests put their own.
@@ -64,6 +68,18 @@ class TokenSource {
 
     // The resource refused this token (401): it is not given out again. A newer one stays.
     void drop(const Credential& credential, const std::string& run, std::uint64_t generation);
+
+    // The headers that present the token to a resource in one request; nothing where a proof cannot be made.
+    std::optional<std::vector<Header>> present(const Token& token, const std::string& run,
+                                               const std::string& egress_role, const std::string& method,
+                                               const std::string& url);
+    // Keeps the nonce that a resource's answer brings. True: the resource refused the request for want of it,
+    // so the same one may be sent again, once.
+    bool learn_nonce(const Token& token, const std::string& egress_role, const std::string& url,
+                     const Answer& answer);
+
+    // What has been asked of each issuer.
+    std::vector<IssuerFigures> figures() const;
 
     // Tokens of the run that are still alive, the newest ones: what an answer to any of its calls may echo.
     std::vector<Token> newest_of(const std::string& run, std::size_t most) const;

@@ -2,7 +2,8 @@
 //
 // A wait is one get(); a flight is one attempt to get a token for a key, with every wait that wants that
 // token. A flight is in one of three places, each of which ends in a callback by the flight's number: in
-// discovery, in an exchange, or in a pause (its timer). When its last wait goes it is abandoned, unless an
+// discovery, in an exchange, or in a pause (its timer). One whose token needs no request never leaves its
+// first timer. When its last wait goes it is abandoned, unless an
 // exchange is under way: that may mint a token, which must then be kept for its run, or revoked if the run
 // has ended (an orphan). A callback of the caller can change every map here, so maps are put in order first
 // and callers are answered last.
@@ -12,6 +13,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -21,8 +23,11 @@
 
 #include "net/discovery.hpp"
 #include "net/dispatcher.hpp"
-#include "net/issuer_backoff.hpp"
+#include "net/dpop.hpp"
+#include "net/issuer_circuit.hpp"
+#include "net/issuer_figures.hpp"
 #include "net/oidc.hpp"
+#include "net/refresh_file.hpp"
 #include "net/revocation.hpp"
 #include "net/token_cache.hpp"
 #include "net/token_endpoint.hpp"
@@ -34,6 +39,7 @@ std::chrono::milliseconds timer_length(std::chrono::steady_clock::duration lengt
 
 TokenResult failed_token(std::string message, bool permanent,
                          std::optional<Seconds> retry_after = std::nullopt);
+TokenResult failed_token(const Trouble& trouble);
 
 struct TokenSource::Impl {
     struct Wait {
@@ -50,7 +56,11 @@ struct TokenSource::Impl {
         int retries = 0;
         std::uint64_t exchange = 0;
         std::uint64_t timer = 0;
-        std::string backoff_key;
+        std::string circuit_key;
+        SteadyTime begun;  // this attempt
+        std::string dpop_thumbprint;
+        bool nonce_given = false;            // an answer brought the nonce that was asked for
+        std::optional<RefreshFile> refresh;  // taken for as long as the request is under way
         SteadyTime paused_until;
         std::string last_trouble;
         SteadyTime request_start;
@@ -81,9 +91,13 @@ struct TokenSource::Impl {
     Wait remove_wait(std::uint64_t wait_id);
 
     void begin(std::uint64_t flight_id);
+    void serve_directly(std::uint64_t flight_id);
     void resolved(std::uint64_t flight_id, const DiscoveryCache::Result& result);
+    bool take_refresh_file(std::uint64_t flight_id);
+    std::optional<Trouble> keep_refresh_token(Flight& flight, IssuedToken& issued);
     void send(std::uint64_t flight_id, const std::string& endpoint);
-    void answered(std::uint64_t flight_id, Answer&& answer);
+    void answered(std::uint64_t flight_id, const std::string& endpoint, Answer&& answer);
+    void succeed(std::uint64_t flight_id, LiveToken&& live);
     LiveToken live_token(const Flight& flight, IssuedToken&& issued);
     void in_trouble(std::uint64_t flight_id, const Trouble& trouble);
     void pause(std::uint64_t flight_id, SteadyTime until, const std::string& message, bool tell_retry_after);
@@ -92,17 +106,27 @@ struct TokenSource::Impl {
     void abandon_if_unwanted(std::uint64_t flight_id);
     void forget_in_run(const std::string& run, std::uint64_t wait_id, std::uint64_t flight_id);
     void arm_sweep();
+    IssuerFigures& figures_of(const Issuer& issuer);
+    void note_failure(const Flight& flight, const Trouble& trouble);
 
     Dispatcher& dispatcher;
     TokenClock clock;
     DiscoveryCache discovery;
     Revoker revoker;
     TokenCache cache;
-    IssuerBackoff backoff;
+    IssuerCircuit circuit;
+    DpopKeys dpop_keys;
+    DpopNonces dpop_nonces;
+    std::map<std::string, Secret> unsaved_refresh_tokens;  // by path: the file could not be written
     std::unordered_map<std::uint64_t, Wait> waits;
     std::unordered_map<std::uint64_t, Flight> flights;
     std::unordered_map<std::string, std::uint64_t> flight_by_key;
     std::unordered_map<std::string, Run> runs;
+    struct Counted {
+        IssuerFigures figures;
+        std::string circuit_key;  // the one used last
+    };
+    std::map<std::string, Counted> figures;
     std::uint64_t next_id = 1;
     std::uint64_t next_generation = 1;
     std::uint64_t sweep_timer = 0;

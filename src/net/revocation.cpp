@@ -29,17 +29,20 @@ std::variant<Exchange, std::string> revocation_request(const LiveToken& live, co
     append_form_field(form, "token", token);
     append_form_field(form, "token_type_hint", "access_token");
     auto proof = authenticate(credential.issuer, credential.client, endpoints.token, now, std::move(form));
-    if (auto* fault = std::get_if<std::string>(&proof)) return issuer_name(credential.issuer) + ": " + *fault;
+    if (auto* fault = std::get_if<TokenInputFault>(&proof))
+        return issuer_name(credential.issuer) + ": " + fault->message;
     auto& authenticated = std::get<AuthenticatedForm>(proof);
 
     Exchange exchange;
     exchange.method = "POST";
-    exchange.url = endpoints.revocation;
+    exchange.url = authenticates_by_certificate(credential.client) ? endpoints.revocation_by_certificate()
+                                                                   : endpoints.revocation;
     exchange.headers = std::move(authenticated.headers);
     exchange.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     exchange.headers.emplace_back("Accept", "application/json");
     exchange.body = std::move(authenticated.form);
     exchange.ca_file = credential.issuer.ca_file;
+    exchange.certificate = credential.client.certificate;
     exchange.egress_role = live.grant->egress_role;
     exchange.timeout = std::min(credential.issuer.timeout, kMaxTimeout);
     exchange.connect_timeout = exchange.timeout;

@@ -57,6 +57,53 @@ const char* objection_to(const struct stat& file) noexcept {
     return nullptr;
 }
 
+// What is asked of a token that a platform keeps for us.
+const char* objection_to_token(const struct stat& file) noexcept {
+    if (!S_ISREG(file.st_mode)) return "is not a regular file";
+    if (file.st_uid != geteuid() && file.st_uid != 0) return "must be owned by the server's user or root";
+    if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "may be written to by others";
+    return nullptr;
+}
+
+enum class Links { Refused, Followed };
+
+std::variant<Secret, std::string> read_checked(const std::string& directory, std::string_view name,
+                                               std::string_view what, Links links,
+                                               const char* (*objection)(const struct stat&) noexcept) {
+    if (!is_plain_file_name(name)) return "a " + std::string(what) + " must be a plain file name";
+    const std::string shown = std::string(what) + " \"" + std::string(name) + "\" ";
+    if (directory.empty()) return shown + "cannot be read: flowctl.secrets_dir is not set";
+
+    const std::string path = directory + "/" + std::string(name);
+    const int no_links = links == Links::Refused ? O_NOFOLLOW : 0;
+    const Descriptor file(open(path.c_str(), O_RDONLY | no_links | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (file.get() < 0) {
+        if (errno == ELOOP) return shown + "is a symbolic link";
+        return shown + "cannot be opened: " + errno_text(errno);
+    }
+    struct stat status {};
+    if (fstat(file.get(), &status) != 0) return shown + "cannot be examined: " + errno_text(errno);
+    if (const char* why = objection(status)) return shown + why;
+
+    WipedBuffer buffer;
+    std::size_t size = 0;
+    while (size <= kMaxSecretBytes) {
+        const ssize_t got = read(file.get(), buffer.bytes.get() + size, kMaxSecretBytes + 1 - size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return shown + "cannot be read: " + errno_text(errno);
+        if (got == 0) break;
+        size += static_cast<std::size_t>(got);
+    }
+    if (size > kMaxSecretBytes) return shown + "is larger than 64 kB";
+    std::string_view content(buffer.bytes.get(), size);
+    if (content.ends_with("\r\n"))
+        content.remove_suffix(2);
+    else if (content.ends_with('\n'))
+        content.remove_suffix(1);
+    if (content.empty()) return shown + "is empty";
+    return Secret(content);
+}
+
 }  // namespace
 
 Secret::Secret(std::string_view bytes) : data_(std::make_unique<char[]>(bytes.size())), size_(bytes.size()) {
@@ -87,37 +134,11 @@ bool is_plain_file_name(std::string_view name) noexcept {
 }
 
 std::variant<Secret, std::string> read_secret_file(const std::string& directory, std::string_view name) {
-    if (!is_plain_file_name(name)) return std::string("a secret file must be a plain file name");
-    const std::string shown = "secret file \"" + std::string(name) + "\" ";
-    if (directory.empty()) return shown + "cannot be read: flowctl.secrets_dir is not set";
+    return read_checked(directory, name, "secret file", Links::Refused, objection_to);
+}
 
-    const std::string path = directory + "/" + std::string(name);
-    const Descriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (file.get() < 0) {
-        if (errno == ELOOP) return shown + "is a symbolic link";
-        return shown + "cannot be opened: " + errno_text(errno);
-    }
-    struct stat status {};
-    if (fstat(file.get(), &status) != 0) return shown + "cannot be examined: " + errno_text(errno);
-    if (const char* objection = objection_to(status)) return shown + objection;
-
-    WipedBuffer buffer;
-    std::size_t size = 0;
-    while (size <= kMaxSecretBytes) {
-        const ssize_t got = read(file.get(), buffer.bytes.get() + size, kMaxSecretBytes + 1 - size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return shown + "cannot be read: " + errno_text(errno);
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-    }
-    if (size > kMaxSecretBytes) return shown + "is larger than 64 kB";
-    std::string_view content(buffer.bytes.get(), size);
-    if (content.ends_with("\r\n"))
-        content.remove_suffix(2);
-    else if (content.ends_with('\n'))
-        content.remove_suffix(1);
-    if (content.empty()) return shown + "is empty";
-    return Secret(content);
+std::variant<Secret, std::string> read_token_file(const std::string& directory, std::string_view name) {
+    return read_checked(directory, name, "token file", Links::Followed, objection_to_token);
 }
 
 }  // namespace flowctl::net

@@ -3,10 +3,10 @@
 // A Secret cannot be copied by accident, printed or compared in variable time, and its bytes are wiped when
 // it goes (OPENSSL_cleanse). A secret file is a plain name inside one directory; it is opened without
 // following links and must pass the checks that PostgreSQL makes of ssl_key_file: a regular file, owned by
-// the server's user or by root, without access for others (0600, or 0640 when root owns it). An error names
-// the file and never its content.
+// the server's user or by root, without access for others (0600, or 0640 when root owns it). Tokens that a
+// platform puts there for us have rules of their own. An error names the file and never its content.
 //
-// Callers: src/pg/endpoint reads; oidc and jose use.
+// Callers: src/pg/endpoint and token_input read; oidc and jose use.
 #pragma once
 
 #include <cstddef>
@@ -38,6 +38,10 @@ class Secret {
 
 // Either the content, one trailing newline removed, or a message that says what is wrong with the file.
 std::variant<Secret, std::string> read_secret_file(const std::string& directory, std::string_view name);
+
+// The content of a workload token file, or what is wrong with it. The file must be a regular one of the
+// server's user or root that nobody else may write to; who may read it is the platform's business.
+std::variant<Secret, std::string> read_token_file(const std::string& directory, std::string_view name);
 
 // True for a plain file name: not empty, no '/', not "." or "..", no control characters, at most 255 bytes.
 bool is_plain_file_name(std::string_view name) noexcept;

@@ -26,10 +26,12 @@ std::size_t bytes_of(const LiveToken& live) {
            client.private_key.reveal().size();
 }
 
-Issuer copy(const Issuer& issuer) {
-    return issuer;
+const std::string& name_of(const LiveToken& live) {
+    const Issuer& issuer = live.grant->credential.issuer;
+    return issuer.name.empty() ? issuer.url : issuer.name;
 }
 
+// Secrets are copied by name only.
 ClientRegistration copy(const ClientRegistration& client) {
     ClientRegistration out;
     out.client_id = client.client_id;
@@ -38,7 +40,45 @@ ClientRegistration copy(const ClientRegistration& client) {
     out.private_key = client.private_key.clone();
     out.signing_alg = client.signing_alg;
     out.key_id = client.key_id;
+    out.key_x5t = client.key_x5t;
+    out.assertion = client.assertion;
+    out.certificate = client.certificate;
     return out;
+}
+
+std::string number(auto value) {
+    return std::to_string(static_cast<int>(value));
+}
+
+void add_issuer(std::string& text, const Issuer& issuer) {
+    add_part(text, issuer.url);
+    add_part(text, issuer.name);
+    add_part(text, number(issuer.discovery));
+    add_part(text, issuer.token_endpoint);
+    add_part(text, issuer.revocation_endpoint);
+    add_part(text, number(issuer.assertion_audience));
+    add_part(text, issuer.assertion_audience_uri);
+    add_part(text, issuer.assertion_typ);
+    add_part(text, issuer.ca_file);
+}
+
+void add_client(std::string& text, const ClientRegistration& client) {
+    add_part(text, client.client_id);
+    add_part(text, number(client.method));
+    add_part(text, client.secret.empty() ? "" : sha256(client.secret.reveal()));
+    add_part(text, client.private_key.empty() ? "" : sha256(client.private_key.reveal()));
+    add_part(text, client.signing_alg);
+    add_part(text, client.key_id);
+    add_part(text, client.key_x5t);
+    add_part(text, client.assertion.identity());
+    add_part(text, client.certificate ? client.certificate->thumbprint() : "");
+}
+
+// A list sorted, each part once, and an empty part behind it.
+void add_list(std::string& text, std::string_view list) {
+    for (const std::string& one : split_scope(list))
+        add_part(text, one);
+    add_part(text, "");
 }
 
 }  // namespace
@@ -56,28 +96,22 @@ std::vector<std::string> split_scope(std::string_view scope) {
 }
 
 TokenKey token_key(const Credential& credential, const std::string& run, const std::string& egress_role) {
-    const Issuer& issuer = credential.issuer;
-    const ClientRegistration& client = credential.client;
     std::string text;
-    add_part(text, "client_credentials");
-    add_part(text, issuer.url);
-    add_part(text, std::to_string(static_cast<int>(issuer.discovery)));
-    add_part(text, issuer.token_endpoint);
-    add_part(text, issuer.revocation_endpoint);
-    add_part(text, std::to_string(static_cast<int>(issuer.assertion_audience)));
-    add_part(text, issuer.assertion_audience_uri);
-    add_part(text, issuer.ca_file);
-    add_part(text, client.client_id);
-    add_part(text, std::to_string(static_cast<int>(client.method)));
-    add_part(text, sha256(client.secret.reveal()));
-    add_part(text, sha256(client.private_key.reveal()));
-    add_part(text, client.signing_alg);
-    add_part(text, client.key_id);
+    add_part(text, number(credential.grant));
+    add_issuer(text, credential.issuer);
+    add_client(text, credential.client);
+    add_part(text, credential.subject.identity());
+    add_part(text, credential.subject_token_type);
+    add_part(text, credential.actor.identity());
+    add_part(text, credential.actor_token_type);
+    add_part(text, credential.requested_token_type);
+    add_part(text, credential.refresh_file.directory);
+    add_part(text, credential.refresh_file.name);
     add_part(text, credential.audience);
-    add_part(text, credential.resource);
-    for (const std::string& scope : split_scope(credential.scope))
-        add_part(text, scope);
-    add_part(text, "");
+    add_list(text, credential.resource);
+    add_list(text, credential.scope);
+    add_part(text, number(credential.dpop));
+    add_part(text, number(credential.certificate_bound));
     add_part(text, egress_role);
 
     TokenKey key;
@@ -90,11 +124,21 @@ TokenKey token_key(const Credential& credential, const std::string& run, const s
 std::shared_ptr<const Grant> make_grant(const Credential& credential, const std::string& run,
                                         const std::string& egress_role) {
     auto grant = std::make_shared<Grant>();
-    grant->credential.issuer = copy(credential.issuer);
-    grant->credential.client = copy(credential.client);
-    grant->credential.scope = credential.scope;
-    grant->credential.audience = credential.audience;
-    grant->credential.resource = credential.resource;
+    Credential& own = grant->credential;
+    own.issuer = credential.issuer;
+    own.client = copy(credential.client);
+    own.grant = credential.grant;
+    own.subject = credential.subject;
+    own.subject_token_type = credential.subject_token_type;
+    own.actor = credential.actor;
+    own.actor_token_type = credential.actor_token_type;
+    own.requested_token_type = credential.requested_token_type;
+    own.refresh_file = credential.refresh_file;
+    own.scope = credential.scope;
+    own.audience = credential.audience;
+    own.resource = credential.resource;
+    own.dpop = credential.dpop;
+    own.certificate_bound = credential.certificate_bound;
     grant->run = run;
     grant->egress_role = egress_role;
     return grant;
@@ -139,6 +183,7 @@ void TokenCache::insert(const std::string& key, LiveToken live, SteadyTime now) 
     bytes_ += entry.bytes;
     by_run_[entry.live.grant->run].insert(generation);
     by_end_.emplace(entry.live.ends_at, generation);
+    ++by_issuer_[name_of(entry.live)];
     by_generation_.emplace(generation, std::move(entry));
 }
 
@@ -151,6 +196,8 @@ void TokenCache::erase(std::uint64_t generation) {
     if (run->second.empty()) by_run_.erase(run);
     by_end_.erase({entry.live.ends_at, generation});
     bytes_ -= entry.bytes;
+    const auto issuer = by_issuer_.find(name_of(entry.live));
+    if (--issuer->second == 0) by_issuer_.erase(issuer);
     by_generation_.erase(found);
 }
 
@@ -184,22 +231,24 @@ std::vector<Token> TokenCache::newest_of(const std::string& run, std::size_t mos
     return tokens;
 }
 
-void TokenCache::remember_refusal(const std::string& registration, std::string message, SteadyTime until,
+void TokenCache::remember_refusal(const std::string& registration, TokenResult refusal, SteadyTime until,
                                   SteadyTime now) {
     if (refusals_.size() >= kMaxRefusals) {
         std::erase_if(refusals_, [now](const auto& item) { return item.second.until <= now; });
         if (refusals_.size() >= kMaxRefusals) refusals_.clear();
     }
-    refusals_[registration] = {std::move(message), until};
+    refusals_[registration] = {std::move(refusal), until};
 }
 
 std::optional<TokenResult> TokenCache::refusal(const std::string& registration, SteadyTime now) const {
     const auto found = refusals_.find(registration);
     if (found == refusals_.end() || found->second.until <= now) return std::nullopt;
-    TokenResult result;
-    result.message = found->second.message;
-    result.permanent = true;
-    return result;
+    return found->second.result;
+}
+
+std::int64_t TokenCache::count_of(const std::string& issuer) const {
+    const auto found = by_issuer_.find(issuer);
+    return found == by_issuer_.end() ? 0 : found->second;
 }
 
 void TokenCache::sweep(SteadyTime now) {

@@ -1,9 +1,9 @@
 // TokenCache: the tokens that live, by what they are for and by run. No clock, no network.
 //
 // The key is a digest of everything that a token depends on: issuer with its endpoints, client, method,
-// secret or key, grant, subject and actor (empty until a grant has them), audience, resource, sorted scope,
-// egress role and run. A token is given out until usable_until, which lies min(30 s, 20 %) before its end,
-// counted from the start of the request; it is kept until its very end, or take_run, so that it can be
+// secret, key or certificate, grant, subject and actor, audience, sorted resource and scope, what it is bound
+// to, egress role and run. A token is given out until usable_until, which lies min(30 s, 20 %) before its
+// end, counted from the start of the request; it is kept until its very end, or take_run, so that it can be
 // revoked, also after drop or replacement. Failures that a retry cannot mend are remembered shortly by the
 // same key without the run: every run would meet them. Bounded by bytes and entries; at the limit the tokens
 // that end first go.
@@ -69,13 +69,14 @@ class TokenCache {
     // The newest tokens of a run, at most so many, whether they are still given out or not.
     std::vector<Token> newest_of(const std::string& run, std::size_t most) const;
 
-    void remember_refusal(const std::string& registration, std::string message, SteadyTime until,
+    void remember_refusal(const std::string& registration, TokenResult refusal, SteadyTime until,
                           SteadyTime now);
     std::optional<TokenResult> refusal(const std::string& registration, SteadyTime now) const;
 
     void sweep(SteadyTime now);                  // forgets what has ended
     std::optional<SteadyTime> next_end() const;  // when a sweep would next find something
     std::size_t size() const noexcept { return by_generation_.size(); }
+    std::int64_t count_of(const std::string& issuer) const;  // by its name, or its url where it has none
 
   private:
     struct Entry {
@@ -84,7 +85,7 @@ class TokenCache {
         std::size_t bytes = 0;
     };
     struct RefusalEntry {
-        std::string message;
+        TokenResult result;
         SteadyTime until;
     };
 
@@ -97,6 +98,7 @@ class TokenCache {
     std::unordered_map<std::string, std::uint64_t> by_key_;
     std::unordered_map<std::string, std::set<std::uint64_t>> by_run_;
     std::set<std::pair<SteadyTime, std::uint64_t>> by_end_;
+    std::map<std::string, std::int64_t> by_issuer_;
     std::map<std::string, RefusalEntry> refusals_;
 };
 

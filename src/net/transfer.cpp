@@ -154,6 +154,7 @@ void Transfer::set_options() {
         set(easy_, CURLOPT_CAINFO, ca_file.empty() ? kSystemCaFile : ca_file.c_str());
         set(easy_, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
     }
+    if (exchange_.certificate) set_certificate(*exchange_.certificate);
 
     set(easy_, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
     set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
@@ -165,6 +166,20 @@ void Transfer::set_options() {
     set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
     set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::on_resolve);
     set(easy_, CURLOPT_RESOLVER_START_DATA, static_cast<void*>(this));
+}
+
+// Curl reads both where they lie: they live as long as the exchange. An empty passphrase keeps OpenSSL from
+// asking for one.
+void Transfer::set_certificate(const ClientCertificate& certificate) {
+    const auto set_blob = [this](CURLoption option, std::string_view pem) {
+        curl_blob blob{const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
+        set(easy_, option, &blob);
+    };
+    set_blob(CURLOPT_SSLCERT_BLOB, certificate.certificates());
+    set_blob(CURLOPT_SSLKEY_BLOB, certificate.private_key());
+    set(easy_, CURLOPT_SSLCERTTYPE, "PEM");
+    set(easy_, CURLOPT_SSLKEYTYPE, "PEM");
+    set(easy_, CURLOPT_KEYPASSWD, "");
 }
 
 // Method, url and body; again after a redirect.

@@ -75,6 +75,7 @@ class Transfer {
     static int on_resolve(void* state, void* reserved, void* self) noexcept;
 
     void set_options();
+    void set_certificate(const ClientCertificate& certificate);
     void set_request();
     void set_headers();
     void drop_headers() noexcept;

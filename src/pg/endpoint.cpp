@@ -1,5 +1,9 @@
 // Resolution of an endpoint: catalog, rights, options, secret files.
 #include <unistd.h>
+
+#include <map>
+#include <memory>
+#include <utility>
 #include <variant>
 
 #include "net/crypto.hpp"
@@ -212,9 +216,16 @@ net::Seconds seconds_or(const Options& options, std::string_view name, net::Seco
     return value ? net::Seconds(*value) : fallback;
 }
 
+std::optional<std::string> if_set(const Options& options, std::string_view name) {
+    const std::string_view value = option(options, name);
+    if (value.empty()) return std::nullopt;
+    return std::string(value);
+}
+
 Result<net::Issuer, Failure> issuer_of(const Server& server) {
     net::Issuer issuer;
     issuer.url = option(server.options, "issuer");
+    issuer.name = server.name;
     const std::string_view discovery = option(server.options, "discovery");
     if (discovery == "oauth") issuer.discovery = net::Discovery::OAuth;
     if (discovery == "none") issuer.discovery = net::Discovery::None;
@@ -227,6 +238,8 @@ Result<net::Issuer, Failure> issuer_of(const Server& server) {
         issuer.assertion_audience = net::AssertionAudience::Given;
         issuer.assertion_audience_uri = audience;
     }
+    issuer.jwks_uri = option(server.options, "jwks_uri");
+    if (auto typ = if_set(server.options, "assertion_typ")) issuer.assertion_typ = *std::move(typ);
     auto path = ca_path(server);
     if (!path) return Err{std::move(path).error()};
     issuer.ca_file = *path;
@@ -234,19 +247,102 @@ Result<net::Issuer, Failure> issuer_of(const Server& server) {
     return issuer;
 }
 
-Result<net::ClientRegistration, Failure> client_of(const Options& mapping) {
+net::AuthMethod auth_method(std::string_view name) {
+    using Method = net::AuthMethod;
+    static constexpr std::pair<std::string_view, Method> kMethods[] = {
+        {"client_secret_post", Method::ClientSecretPost},
+        {"client_secret_jwt", Method::ClientSecretJwt},
+        {"private_key_jwt", Method::PrivateKeyJwt},
+        {"tls_client_auth", Method::TlsClientAuth},
+        {"self_signed_tls_client_auth", Method::SelfSignedTlsClientAuth},
+        {"workload_token", Method::AssertionToken},
+        {"flowctl", Method::AssertionToken},
+        {"none", Method::None},
+    };
+    for (const auto& [known, method] : kMethods)
+        if (known == name) return method;
+    return Method::ClientSecretBasic;
+}
+
+using Certificate = std::shared_ptr<const net::ClientCertificate>;
+
+// Taking a certificate and its key apart costs more than the rest of a call, so the last ones are kept by
+// what the files hold: a file that changes is another certificate at once.
+Result<Certificate, Failure> certificate(const Options& mapping) {
+    constexpr std::size_t kMaxKept = 64;
+    static std::map<std::string, Certificate> kept;
+    auto chain = secret(mapping, "certificate_file");
+    if (!chain) return Err{std::move(chain).error()};
+    auto key = secret(mapping, "certificate_key_file");
+    if (!key) return Err{std::move(key).error()};
+    const std::string hash = net::sha256(chain->reveal()) + net::sha256(key->reveal());
+    if (const auto found = kept.find(hash); found != kept.end()) return found->second;
+    auto made = net::ClientCertificate::from_pem(chain->reveal(), key->reveal());
+    if (const auto* wrong = std::get_if<std::string>(&made))
+        return unusable("certificate_file and certificate_key_file: " + *wrong);
+    if (kept.size() >= kMaxKept) kept.clear();
+    return kept[hash] = std::get<Certificate>(made);
+}
+
+// Our own issuer's token, or why there is none.
+Result<net::TokenInput, Failure> own_token(const RunTokens& tokens, const std::string& option_text) {
+    if (tokens.own.empty())
+        return unusable(option_text + " needs this server's own issuer, which is not set up");
+    return tokens.own;
+}
+
+Result<net::TokenInput, Failure> token_file(const Options& options, std::string_view name) {
+    if (secrets_dir().empty()) return unusable(no_secrets_dir(name));
+    return net::TokenInput::file(secrets_dir(), std::string(option(options, name)));
+}
+
+Result<net::ClientRegistration, Failure> client_of(const Options& mapping, const RunTokens& tokens) {
     net::ClientRegistration client;
     client.client_id = option(mapping, "client_id");
     const std::string_view method = option(mapping, "auth_method");
-    if (method == "client_secret_post") client.method = net::AuthMethod::ClientSecretPost;
-    if (method == "private_key_jwt") client.method = net::AuthMethod::PrivateKeyJwt;
-    const bool by_key = client.method == net::AuthMethod::PrivateKeyJwt;
-    auto content = secret(mapping, by_key ? "private_key_file" : "client_secret_file");
-    if (!content) return Err{std::move(content).error()};
-    (by_key ? client.private_key : client.secret) = std::move(content).value();
+    client.method = auth_method(method);
+    for (const auto& [name, place] : {std::pair{"client_secret_file", &client.secret},
+                                      std::pair{"private_key_file", &client.private_key}}) {
+        if (!mapping.contains(name)) continue;
+        auto content = secret(mapping, name);
+        if (!content) return Err{std::move(content).error()};
+        *place = std::move(content).value();
+    }
     client.signing_alg = option(mapping, "signing_alg");
     client.key_id = option(mapping, "key_id");
+    if (mapping.contains("key_certificate_file")) {
+        auto chain = secret(mapping, "key_certificate_file");
+        if (!chain) return Err{std::move(chain).error()};
+        auto thumbprint = net::certificate_thumbprint(chain->reveal());
+        if (thumbprint.index() == 1) return unusable("key_certificate_file: " + std::get<1>(thumbprint));
+        client.key_x5t = std::get<0>(std::move(thumbprint));
+    }
+    if (mapping.contains("certificate_file")) {
+        auto shown = certificate(mapping);
+        if (!shown) return Err{std::move(shown).error()};
+        client.certificate = std::move(shown).value();
+    }
+    if (client.method == net::AuthMethod::AssertionToken) {
+        auto assertion = method == "flowctl" ? own_token(tokens, "auth_method 'flowctl'")
+                                             : token_file(mapping, "workload_token_file");
+        if (!assertion) return Err{std::move(assertion).error()};
+        client.assertion = std::move(assertion).value();
+    }
     return client;
+}
+
+net::GrantType grant_of(std::string_view name) {
+    if (name == "token_exchange") return net::GrantType::TokenExchange;
+    if (name == "jwt_bearer") return net::GrantType::JwtBearer;
+    if (name == "on_behalf_of") return net::GrantType::OnBehalfOf;
+    if (name == "refresh_token") return net::GrantType::RefreshToken;
+    return net::GrantType::ClientCredentials;
+}
+
+// An option's type of token as the URN of RFC 8693 §3.
+std::string token_type(std::string_view name) {
+    if (name.empty() || name.find(':') != std::string_view::npos) return std::string(name);
+    return "urn:ietf:params:oauth:token-type:" + std::string(name);
 }
 
 // Every part is written with its length, so that different options never give the same text.
@@ -275,16 +371,59 @@ std::string hash_of(const Chain& chain) {
     return net::hex_encode(net::sha256(text));
 }
 
-std::optional<std::string> if_set(const Options& options, std::string_view name) {
-    const std::string_view value = option(options, name);
-    if (value.empty()) return std::nullopt;
-    return std::string(value);
+// Whose token is handed in, by the endpoint's options.
+Result<net::TokenInput, Failure> subject_token(const Server& server, const RunTokens& tokens) {
+    if (server.options.contains("subject_token_file"))
+        return token_file(server.options, "subject_token_file");
+    if (option(server.options, "subject_token") == "flowctl")
+        return own_token(tokens, "subject_token 'flowctl'");
+    if (tokens.user.empty())
+        return Err{
+            Failure{kSubjectTokenLost, "endpoint " + in_quotes(server.name) +
+                                           " acts for the run's user, but the run has no token of one"}};
+    return tokens.user;
 }
 
-std::optional<Failure> add_credential(const Chain& chain, Endpoint& endpoint) {
+std::optional<Failure> add_grant(const Chain& chain, const RunTokens& tokens, Endpoint& endpoint,
+                                 net::Credential& credential) {
+    const Options& options = chain.endpoint.options;
+    credential.grant = grant_of(option(options, "grant"));
+    if (options.contains("subject_token") || options.contains("subject_token_file")) {
+        auto subject = subject_token(chain.endpoint, tokens);
+        if (!subject) return std::move(subject).error();
+        credential.subject = std::move(subject).value();
+        endpoint.for_user = option(options, "subject_token") == "user";
+    }
+    if (options.contains("actor_token") || options.contains("actor_token_file")) {
+        const bool own = options.contains("actor_token");
+        auto actor =
+            own ? own_token(tokens, "actor_token 'flowctl'") : token_file(options, "actor_token_file");
+        if (!actor) return std::move(actor).error();
+        credential.actor = std::move(actor).value();
+        if (own && !tokens.own_subject.empty()) endpoint.actor = tokens.own_subject;
+    }
+    if (credential.grant == net::GrantType::RefreshToken) {
+        if (!chain.mapping->contains("refresh_token_file"))
+            return Failure{kEndpointConfiguration,
+                           "grant 'refresh_token' of foreign server " + in_quotes(chain.endpoint.name) +
+                               " needs option \"refresh_token_file\" of the user mapping for " +
+                               in_quotes(chain.mapping_of) + " at foreign server " +
+                               in_quotes(chain.issuer->name)};
+        if (secrets_dir().empty())
+            return Failure{kEndpointConfiguration, no_secrets_dir("refresh_token_file")};
+        credential.refresh_file = {secrets_dir(), std::string(option(*chain.mapping, "refresh_token_file"))};
+    }
+    credential.subject_token_type = token_type(option(options, "subject_token_type"));
+    credential.actor_token_type = token_type(option(options, "actor_token_type"));
+    credential.requested_token_type = token_type(option(options, "requested_token_type"));
+    return std::nullopt;
+}
+
+std::optional<Failure> add_credential(const Chain& chain, const RunTokens& tokens, Endpoint& endpoint) {
+    const Options& options = chain.endpoint.options;
     auto issuer = issuer_of(*chain.issuer);
     if (!issuer) return std::move(issuer).error();
-    auto client = client_of(*chain.mapping);
+    auto client = client_of(*chain.mapping, tokens);
     if (!client) {
         Failure failure = std::move(client).error();
         failure.cause = "user mapping for " + in_quotes(chain.mapping_of) + " at foreign server " +
@@ -294,21 +433,31 @@ std::optional<Failure> add_credential(const Chain& chain, Endpoint& endpoint) {
     net::Credential credential;
     credential.issuer = std::move(issuer).value();
     credential.client = std::move(client).value();
-    credential.scope = option(chain.endpoint.options, "scope");
-    credential.audience = option(chain.endpoint.options, "audience");
-    credential.resource = option(chain.endpoint.options, "resource");
+    if (auto failure = add_grant(chain, tokens, endpoint, credential)) return failure;
+    credential.scope = option(options, "scope");
+    credential.audience = option(options, "audience");
+    credential.resource = option(options, "resource");
+    credential.dpop = read_boolean(option(options, "dpop")).value_or(false);
+    credential.certificate_bound = read_boolean(option(options, "certificate_bound")).value_or(false);
+    if (credential.certificate_bound && !credential.client.certificate)
+        return Failure{kEndpointConfiguration,
+                       "foreign server " + in_quotes(chain.endpoint.name) +
+                           " wants tokens that are bound to a certificate, but the user mapping for " +
+                           in_quotes(chain.mapping_of) + " at foreign server " +
+                           in_quotes(chain.issuer->name) + " names no certificate_file"};
     endpoint.issuer = credential.issuer.url;
-    endpoint.client_id = credential.client.client_id;
-    endpoint.scope = if_set(chain.endpoint.options, "scope");
-    endpoint.audience = if_set(chain.endpoint.options, "audience");
-    if (!endpoint.audience) endpoint.audience = if_set(chain.endpoint.options, "resource");
+    if (!credential.client.client_id.empty()) endpoint.client_id = credential.client.client_id;
+    endpoint.scope = if_set(options, "scope");
+    endpoint.audience = if_set(options, "audience");
+    if (!endpoint.audience) endpoint.audience = if_set(options, "resource");
     endpoint.credential = std::move(credential);
     return std::nullopt;
 }
 
 }  // namespace
 
-Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role) {
+Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role,
+                                                   const RunTokens& tokens) {
     auto found = look_up(server, run_role);
     if (!found) return Err{std::move(found).error()};
     const Chain& chain = *found;
@@ -332,7 +481,7 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
     endpoint.egress_role = role_name(run_role);
     endpoint.options_hash = hash_of(chain);
     if (chain.issuer)
-        if (auto failure = add_credential(chain, endpoint)) return Err{std::move(*failure)};
+        if (auto failure = add_credential(chain, tokens, endpoint)) return Err{std::move(*failure)};
     return endpoint;
 }
 

@@ -25,6 +25,7 @@
 //   States.Permissions             a right or a user mapping is missing
 //   Flowctl.EndpointNotFound       there is no such endpoint or issuer
 //   Flowctl.EndpointConfiguration  its options, flowctl.secrets_dir or a secret file are unusable
+//   Flowctl.SubjectTokenLost       the run has no token of its user
 //
 // Called by the worker before each call (resolve_endpoint), by define_flow (check_endpoint), within a
 // transaction.
@@ -44,6 +45,7 @@ namespace flowctl::pg {
 
 inline constexpr const char* kEndpointNotFound = "Flowctl.EndpointNotFound";
 inline constexpr const char* kEndpointConfiguration = "Flowctl.EndpointConfiguration";
+inline constexpr const char* kSubjectTokenLost = "Flowctl.SubjectTokenLost";
 
 struct EndpointFailure {
     std::string error;  // ASL error name
@@ -52,6 +54,13 @@ struct EndpointFailure {
 
 // Whether the Idempotency-Key stays the same over the retries of a state's visit.
 enum class Idempotency { Visit, Attempt };
+
+// The tokens of a run that are in no file. Empty: there is none.
+struct RunTokens {
+    net::TokenInput own;      // signed by our own issuer for this step
+    std::string own_subject;  // whom it speaks of
+    net::TokenInput user;     // the user's, which the application handed over at start
+};
 
 struct Endpoint {
     std::string server;
@@ -71,9 +80,12 @@ struct Endpoint {
     std::optional<std::string> client_id;
     std::optional<std::string> audience;  // option audience, else resource
     std::optional<std::string> scope;
+    std::optional<std::string> actor;  // who acts for the subject, where a token says so
+    bool for_user = false;             // the credential stands for the run's user
 };
 
-Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role);
+Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role,
+                                                   const RunTokens& tokens = {});
 
 // The same relations without opening a file; without a role (run_as INVOKER) only those that don't depend on
 // it.

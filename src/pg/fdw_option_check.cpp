@@ -29,7 +29,9 @@ enum class Kind {
     Scope,
     Arn,
     Algorithm,
-    Audience
+    Audience,
+    Uris,
+    TokenType
 };
 
 struct Spec {
@@ -43,10 +45,20 @@ constexpr Spec kSpecs[] = {
     {"url", Place::HttpServer, Kind::Url},
     {"issuer", Place::HttpServer, Kind::Name},
     {"auth", Place::HttpServer, Kind::Choice, "none"},
-    {"grant", Place::HttpServer, Kind::Choice, "client_credentials"},
+    {"grant", Place::HttpServer, Kind::Choice,
+     "client_credentials, token_exchange, jwt_bearer, on_behalf_of, refresh_token"},
+    {"subject_token", Place::HttpServer, Kind::Choice, "user, flowctl"},
+    {"subject_token_file", Place::HttpServer, Kind::File},
+    {"subject_token_type", Place::HttpServer, Kind::TokenType},
+    {"actor_token", Place::HttpServer, Kind::Choice, "flowctl"},
+    {"actor_token_file", Place::HttpServer, Kind::File},
+    {"actor_token_type", Place::HttpServer, Kind::TokenType},
+    {"requested_token_type", Place::HttpServer, Kind::TokenType},
     {"scope", Place::HttpServer, Kind::Scope},
     {"audience", Place::HttpServer, Kind::Text},
-    {"resource", Place::HttpServer, Kind::Uri},
+    {"resource", Place::HttpServer, Kind::Uris},
+    {"dpop", Place::HttpServer, Kind::Boolean},
+    {"certificate_bound", Place::HttpServer, Kind::Boolean},
     {"ca_file", Place::HttpServer, Kind::File},
     {"connect_timeout", Place::HttpServer, Kind::Seconds},
     {"timeout", Place::HttpServer, Kind::Seconds},
@@ -61,24 +73,33 @@ constexpr Spec kSpecs[] = {
     {"jwks_uri", Place::OidcServer, Kind::Url},
     {"revocation_endpoint", Place::OidcServer, Kind::Url},
     {"assertion_audience", Place::OidcServer, Kind::Audience},
+    {"assertion_typ", Place::OidcServer, Kind::Choice, "client-authentication+jwt, JWT"},
     {"ca_file", Place::OidcServer, Kind::File},
     {"timeout", Place::OidcServer, Kind::Seconds},
 
     {"client_id", Place::OidcMapping, Kind::Text},
     {"auth_method", Place::OidcMapping, Kind::Choice,
-     "client_secret_basic, client_secret_post, private_key_jwt"},
+     "client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, "
+     "self_signed_tls_client_auth, workload_token, flowctl, none"},
     {"client_secret_file", Place::OidcMapping, Kind::File},
     {"private_key_file", Place::OidcMapping, Kind::File},
+    {"key_certificate_file", Place::OidcMapping, Kind::File},
+    {"certificate_file", Place::OidcMapping, Kind::File},
+    {"certificate_key_file", Place::OidcMapping, Kind::File},
+    {"workload_token_file", Place::OidcMapping, Kind::File},
+    {"refresh_token_file", Place::OidcMapping, Kind::File},
     {"signing_alg", Place::OidcMapping, Kind::Algorithm},
     {"key_id", Place::OidcMapping, Kind::Text},
 };
 
 constexpr std::size_t kMaxOptionLength = 2048;
+// RFC 8693 §3, by the last part of their URN.
+constexpr std::string_view kTokenTypes = "access_token, refresh_token, id_token, jwt, saml1, saml2";
+constexpr std::string_view kSecretAlgorithms = "HS256, HS384, HS512";
 
-// Grants that other software offers and a user may try here.
-constexpr std::string_view kOtherGrants[] = {"token_exchange", "jwt_bearer",         "on_behalf_of",
-                                             "refresh_token",  "authorization_code", "password",
-                                             "device_code"};
+// Grants that other software offers and a user may try here: all need a person in front of a browser or his
+// password.
+constexpr std::string_view kOtherGrants[] = {"authorization_code", "password", "device_code", "implicit"};
 
 // Names under which people try to hand a secret to the database.
 constexpr std::string_view kSecretNames[] = {"client_secret", "secret", "password",     "private_key",
@@ -203,7 +224,7 @@ void check_choice(const Spec& spec, std::string_view value) {
     if (spec.name == "grant" &&
         std::find(std::begin(kOtherGrants), std::end(kOtherGrants), value) != std::end(kOtherGrants))
         throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "grant " + in_quotes(value) + " is not supported",
-                        "This version of pg_flowctl gets tokens by client_credentials only.");
+                        "Nobody is there to sign in. Valid values are: " + std::string(spec.choices) + ".");
     refuse_value(spec.name, "it is not one of the values it may have",
                  "Valid values are: " + std::string(spec.choices) + ".");
 }
@@ -256,10 +277,25 @@ void check_value(const Spec& spec, std::string_view value) {
                              "For example: arn:aws:lambda:*:*:function:charge.");
             return;
         case Kind::Algorithm:
-            if (net::find_jose_algorithm(value) == nullptr)
+            if (net::find_jose_algorithm(value) == nullptr && !is_choice(value, kSecretAlgorithms))
                 refuse_value(spec.name, "it is not the name of a signature algorithm that can be used",
                              "Valid values are: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, "
-                             "ES512, EdDSA.");
+                             "ES512, EdDSA; with client_secret_jwt HS256, HS384, HS512.");
+            return;
+        case Kind::Uris:
+            if (value.front() == ' ' || value.back() == ' ' || value.find("  ") != std::string_view::npos)
+                refuse_value(spec.name, "it must be a list of URIs, each separated by one space");
+            for (std::string_view rest = value; !rest.empty();) {
+                const std::size_t end = std::min(rest.find(' '), rest.size());
+                check_uri(spec.name, rest.substr(0, end));
+                rest.remove_prefix(std::min(end + 1, rest.size()));
+            }
+            return;
+        case Kind::TokenType:
+            if (!is_choice(value, kTokenTypes) && value.find(':') == std::string_view::npos)
+                refuse_value(spec.name, "it is neither a type of token nor a URI",
+                             "Valid values are: " + std::string(kTokenTypes) + ", or a URI.");
+            if (!is_choice(value, kTokenTypes)) check_uri(spec.name, value);
             return;
         case Kind::Audience:
             if (value != "issuer" && value != "token_endpoint") {

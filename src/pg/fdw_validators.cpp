@@ -2,6 +2,10 @@
 //
 // Called by the server at every CREATE and ALTER of a foreign server or user mapping; see fdw_options.hpp for
 // what a validator may know.
+#include <algorithm>
+#include <initializer_list>
+#include <vector>
+
 #include "pg/fdw_option_check.hpp"
 #include "pg/fdw_options.hpp"
 
@@ -25,6 +29,49 @@ void require(const Options& options, std::string_view name, const char* where, s
     throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, message, std::move(hint));
 }
 
+bool is_on(const Options& options, std::string_view name) {
+    return read_boolean(option(options, name)).value_or(false);
+}
+
+void exclude(const Options& options, const char* one, const char* other, const char* hint) {
+    if (options.contains(one) && options.contains(other))
+        contradict("options " + in_quotes(one) + " and " + in_quotes(other) + " exclude each other", hint);
+}
+
+void only_with(const Options& options, std::initializer_list<const char*> names, bool fits,
+               const std::string& condition, const char* hint) {
+    if (fits) return;
+    for (const char* name : names)
+        if (options.contains(name)) contradict("option " + in_quotes(name) + " needs " + condition, hint);
+}
+
+// Which tokens are handed in, by the grant. That an endpoint's owner names the user's token is his consent to
+// what is done with it there.
+void check_grant(const Options& options) {
+    const std::string_view grant = option(options, "grant");
+    const bool exchange = grant == "token_exchange";
+    const bool with_subject = exchange || grant == "jwt_bearer" || grant == "on_behalf_of";
+    only_with(options, {"subject_token", "subject_token_file"}, with_subject,
+              "grant 'token_exchange', 'jwt_bearer' or 'on_behalf_of'",
+              "With other grants no token of somebody else is handed in.");
+    only_with(
+        options,
+        {"subject_token_type", "actor_token", "actor_token_file", "actor_token_type", "requested_token_type"},
+        exchange, "grant 'token_exchange'", "Other grants have no such parameter.");
+    exclude(options, "subject_token", "subject_token_file", "Say once where the subject's token comes from.");
+    exclude(options, "actor_token", "actor_token_file", "Say once where the actor's token comes from.");
+    only_with(options, {"actor_token_type"},
+              options.contains("actor_token") || options.contains("actor_token_file"),
+              "option \"actor_token\" or \"actor_token_file\"", "Without an actor it has no meaning.");
+    if (with_subject && !options.contains("subject_token") && !options.contains("subject_token_file"))
+        throw UserError(
+            ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
+            "option \"subject_token\" or \"subject_token_file\" is required for grant '" +
+                std::string(grant) + "'",
+            "subject_token 'user' allows that the token which a user's session handed over at start "
+            "is exchanged for calls of this endpoint.");
+}
+
 void check_http_server(const Options& options) {
     require(options, "url", "servers of flowctl_http", "It is what the endpoint's calls are sent to.");
     const bool issuer = options.contains("issuer");
@@ -38,10 +85,17 @@ void check_http_server(const Options& options) {
                         "Name the flowctl_oidc server that issues the credential, or say auth 'none' for "
                         "calls without one.");
     if (!issuer)
-        for (const char* name : {"grant", "scope", "audience", "resource"})
+        for (const char* name :
+             {"grant", "subject_token", "subject_token_file", "subject_token_type", "actor_token",
+              "actor_token_file", "actor_token_type", "requested_token_type", "scope", "audience", "resource",
+              "dpop", "certificate_bound"})
             if (options.contains(name))
                 contradict("option " + in_quotes(name) + " needs option \"issuer\"",
                            "Calls with auth 'none' carry no credential.");
+    check_grant(options);
+    if (is_on(options, "dpop") && is_on(options, "follow_redirects"))
+        contradict("options \"dpop\" and \"follow_redirects\" exclude each other",
+                   "A proof of possession is made for one URL.");
 }
 
 void check_oidc_server(const Options& options) {
@@ -52,26 +106,68 @@ void check_oidc_server(const Options& options) {
                 "Nothing else says where tokens come from.");
 }
 
+// What each method of authentication takes beside client_id.
+struct Method {
+    std::string_view name;
+    std::vector<const char*> required;
+    std::vector<const char*> allowed;
+    bool needs_client_id = true;
+};
+
+const Method& method_of(const Options& options) {
+    static const Method kMethods[] = {
+        {"client_secret_basic", {"client_secret_file"}, {}},
+        {"client_secret_post", {"client_secret_file"}, {}},
+        {"client_secret_jwt", {"client_secret_file"}, {"signing_alg"}},
+        {"private_key_jwt", {"private_key_file"}, {"signing_alg", "key_id", "key_certificate_file"}},
+        {"tls_client_auth", {"certificate_file", "certificate_key_file"}, {}},
+        {"self_signed_tls_client_auth", {"certificate_file", "certificate_key_file"}, {}},
+        {"workload_token", {"workload_token_file"}, {}, false},
+        {"flowctl", {}, {}, false},
+        {"none", {}, {}, false},
+    };
+    const std::string_view name = option(options, "auth_method");
+    for (const Method& method : kMethods)
+        if (method.name == name) return method;
+    return kMethods[0];
+}
+
+const char* hint_for(std::string_view option_name) {
+    if (option_name == "client_secret_file")
+        return "It names a file in flowctl.secrets_dir that holds the secret.";
+    if (option_name == "workload_token_file")
+        return "It names a file in flowctl.secrets_dir, or a link there, that the platform keeps a token in.";
+    return "It names a PEM file in flowctl.secrets_dir.";
+}
+
+bool contains(const std::vector<const char*>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 void check_oidc_mapping(const Options& options) {
-    require(options, "client_id", "user mappings of flowctl_oidc servers",
-            "It is the name under which the issuer knows the client.");
-    const bool by_key = option(options, "auth_method") == "private_key_jwt";
-    if (by_key) {
-        if (options.contains("client_secret_file"))
-            contradict("option \"client_secret_file\" does not go with auth_method 'private_key_jwt'",
-                       "Drop it, or use auth_method 'client_secret_basic'.");
-        require(options, "private_key_file", "auth_method 'private_key_jwt'",
-                "It names a PEM file in flowctl.secrets_dir.");
-        return;
-    }
-    for (const char* name : {"private_key_file", "signing_alg", "key_id"})
-        if (options.contains(name))
-            contradict("option " + in_quotes(name) + " needs auth_method 'private_key_jwt'",
-                       "Without auth_method, client_secret_basic is used.");
-    require(options, "client_secret_file",
-            options.contains("auth_method") ? "client_secret_basic and client_secret_post"
-                                            : "client_secret_basic, which is used without auth_method",
-            "It names a file in flowctl.secrets_dir that holds the secret.");
+    const Method& method = method_of(options);
+    const std::string spelt = options.contains("auth_method")
+                                  ? "auth_method '" + std::string(method.name) + "'"
+                                  : "client_secret_basic, which is used without auth_method";
+    if (method.needs_client_id)
+        require(options, "client_id", "user mappings of flowctl_oidc servers",
+                "It is the name under which the issuer knows the client.");
+    for (const char* name : {"client_secret_file", "private_key_file", "signing_alg", "key_id",
+                             "key_certificate_file", "workload_token_file"})
+        if (options.contains(name) && !contains(method.required, name) && !contains(method.allowed, name))
+            contradict("option " + in_quotes(name) + " does not go with " + spelt,
+                       "Drop it, or choose the auth_method that uses it.");
+    for (const char* name : method.required)
+        require(options, name, spelt.c_str(), hint_for(name));
+    const bool by_secret = option(options, "signing_alg").starts_with("HS");
+    if (options.contains("signing_alg") && by_secret != (method.name == "client_secret_jwt"))
+        contradict(
+            "signing_alg '" + std::string(option(options, "signing_alg")) + "' does not go with " + spelt,
+            "HS256, HS384 and HS512 sign with a secret, all others with a private key.");
+    if (options.contains("certificate_file") != options.contains("certificate_key_file"))
+        throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
+                        "options \"certificate_file\" and \"certificate_key_file\" need each other",
+                        "They are the certificate that connections to the issuer show, and its private key.");
 }
 
 void check_files(const Options& options) {

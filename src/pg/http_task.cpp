@@ -94,10 +94,10 @@ std::string idempotency_key(const std::string& run_id, const machine::Call& call
 }
 
 std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
-                                        std::int32_t sending) {
+                                        std::int32_t sending, const RunTokens& tokens) {
     auto server = server_of(call);
     if (auto* refusal = std::get_if<Refusal>(&server)) return *refusal;
-    auto resolved = resolve_endpoint(std::get<std::string>(server), run.role);
+    auto resolved = resolve_endpoint(std::get<std::string>(server), run.role, tokens);
     if (!resolved) return Refusal{resolved.error().error, resolved.error().cause};
     Endpoint endpoint = std::move(resolved).value();
     auto built = request_parts(call, endpoint.url);
@@ -129,7 +129,8 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     }
     intent.issuer = endpoint.issuer;
     intent.client_id = endpoint.client_id;
-    intent.subject = run.subject;
+    if (endpoint.for_user) intent.subject = run.subject;
+    intent.actor = endpoint.actor;
     intent.audience = endpoint.audience;
     intent.scope = endpoint.scope;
     intent.idempotency_key = key;
@@ -240,14 +241,26 @@ json::Value status_object(const net::Response& response, json::Value body) {
         .build();
 }
 
-const char* failure_name(net::Failure failure) {
+const char* credential_error(net::CredentialFault fault) {
+    switch (fault) {
+        case net::CredentialFault::SubjectTokenLost:
+            return kSubjectTokenLost;
+        case net::CredentialFault::InteractionRequired:
+            return kInteractionRequired;
+        case net::CredentialFault::Failed:
+            break;
+    }
+    return kCredentialFailed;
+}
+
+const char* failure_name(net::Failure failure, net::CredentialFault fault) {
     switch (failure) {
         case net::Failure::Refused:
             return "States.Permissions";
         case net::Failure::TooLarge:
             return kInvalidResponse;
         case net::Failure::Credential:
-            return kCredentialFailed;
+            return credential_error(fault);
         default:
             return "States.Http.Socket";
     }
@@ -264,7 +277,7 @@ std::optional<Refusal> lambda_error(const net::Response& response, const json::V
 
 std::variant<json::Value, Refusal> result_of(const Pending& pending, const net::Response& response) {
     if (response.failure != net::Failure::None)
-        return Refusal{failure_name(response.failure), storable(response.message)};
+        return Refusal{failure_name(response.failure, response.credential_fault), storable(response.message)};
     Body body = read_body(response);
     if (response.status < 200 || response.status > 299) {
         json::Value shown =

@@ -16,6 +16,7 @@
 
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
+#include "pg/endpoint.hpp"
 #include "pg/http_request.hpp"
 #include "pg/live_runs.hpp"
 #include "pg/store/history.hpp"
@@ -25,6 +26,7 @@ namespace flowctl::pg::http_task {
 // Errors of our own, beside AWS's; see docs/errors.md.
 inline constexpr const char* kInvalidResponse = "Flowctl.InvalidResponse";
 inline constexpr const char* kCredentialFailed = "Flowctl.CredentialFailed";
+inline constexpr const char* kInteractionRequired = "Flowctl.InteractionRequired";
 
 // What the answer will need.
 struct Pending {
@@ -46,7 +48,7 @@ struct Prepared {
 };
 
 std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
-                                        std::int32_t sending);
+                                        std::int32_t sending, const RunTokens& tokens = {});
 
 struct Interpreted {
     machine::Event event;  // TaskSucceeded or TaskFailed

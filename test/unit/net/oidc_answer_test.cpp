@@ -99,8 +99,8 @@ TEST(TokenAnswer, AccessTokenMustBePrintableAndShort) {
 TEST(TokenAnswer, FingerprintIsTheJtiOrAHash) {
     const std::string jwt =
         base64url_encode(R"({"alg":"RS256"})") + '.' + base64url_encode(R"({"jti":"log-me"})") + ".c2ln";
-    EXPECT_EQ(read(R"({"token_type":"bearer","access_token":")" + jwt + "\"}").token->fingerprint, "log-me");
-    EXPECT_EQ(read(success("")).token->fingerprint.size(), 16u);
+    EXPECT_EQ(read(R"({"token_type":"bearer","access_token":")" + jwt + "\"}").token->info.fingerprint, "log-me");
+    EXPECT_EQ(read(success("")).token->info.fingerprint.size(), 16u);
 }
 
 TEST(TokenAnswer, MalformedSuccess) {

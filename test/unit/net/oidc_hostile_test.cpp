@@ -90,8 +90,8 @@ TEST(Hostile, DiscoveryDocuments) {
     for (int i = 0; i < kRounds; ++i) {
         const auto result = read_discovery(issuer, mutator.change(good));
         if (const auto* endpoints = std::get_if<Endpoints>(&result)) {
-            ASSERT_TRUE(endpoints->token.starts_with("https://")) << endpoints->token;
-            ASSERT_TRUE(endpoints->revocation.empty() || endpoints->revocation.starts_with("https://"));
+            for (const std::string& url : {endpoints->token, endpoints->revocation, endpoints->jwks})
+                ASSERT_TRUE(url.empty() || url.starts_with("https://")) << url;
         } else {
             for (const char c : std::get<std::string>(result))
                 ASSERT_TRUE(c >= ' ' && c <= '~');

@@ -18,6 +18,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "net/encoding.hpp"
+
 namespace flowctl::net::test {
 namespace {
 
@@ -178,6 +180,14 @@ class Stream : public Connection {
 
     bool is_open() const { return fd_ >= 0; }
 
+    std::string certificate() const {
+        const Certificate shown(ssl_ ? SSL_get1_peer_certificate(ssl_.get()) : nullptr);
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned length = 0;
+        if (!shown || X509_digest(shown.get(), EVP_sha256(), digest, &length) != 1) return {};
+        return base64url_encode({reinterpret_cast<const char*>(digest), length});
+    }
+
   private:
     bool wait_for(short events) {
         pollfd fds[] = {{fd_, events, 0}, {stop_fd_, POLLIN, 0}};
@@ -316,6 +326,10 @@ struct TestServer::Impl {
         const Key key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
         must(SSL_CTX_use_certificate(context.get(), certificate.get()) == 1, "certificate");
         must(SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1, "key");
+        // Whoever shows a certificate is welcome: a test looks at which it was.
+        SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
+        const unsigned char id[] = {'t'};
+        must(SSL_CTX_set_session_id_context(context.get(), id, sizeof id) == 1, "session id");
     }
 
     void accept_all() {
@@ -344,6 +358,7 @@ struct TestServer::Impl {
                     auto request = read_request(stream, buffer);
                     if (!request) break;
                     request->connection = number;
+                    request->certificate = stream.certificate();
                     {
                         const std::lock_guard lock(mutex);
                         seen.push_back(*request);

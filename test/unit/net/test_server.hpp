@@ -32,7 +32,8 @@ struct Seen {  // a request as it arrived
     std::string target;
     std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
     std::string body;
-    int connection = 0;  // the number of the connection it came over, from 1
+    int connection = 0;       // the number of the connection it came over, from 1
+    std::string certificate;  // x5t#S256 of what the client showed, empty if it showed none
 
     std::string header(std::string_view name) const;  // empty if absent
     int count(std::string_view name) const;

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "net/issuer_backoff.hpp"
+#include "net/issuer_circuit.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -55,6 +55,25 @@ TEST(TokenKeys, EverythingCounts) {
         [](Credential& c) { c.scope = "a b c"; },
         [](Credential& c) { c.audience = "x"; },
         [](Credential& c) { c.resource = "x"; },
+        [](Credential& c) { c.issuer.name = "x"; },
+        [](Credential& c) { c.issuer.assertion_typ = "x"; },
+        [](Credential& c) { c.client.key_x5t = "x"; },
+        [](Credential& c) { c.client.assertion = TokenInput::file("x", "y"); },
+        [](Credential& c) {
+            c.client.certificate = std::make_shared<const ClientCertificate>("c", Secret("k"), "x5t");
+        },
+        [](Credential& c) { c.grant = GrantType::TokenExchange; },
+        [](Credential& c) { c.subject = TokenInput::held(std::make_shared<const Secret>("alice")); },
+        [](Credential& c) { c.subject = TokenInput::held(std::make_shared<const Secret>("bob")); },
+        [](Credential& c) { c.actor = TokenInput::held(std::make_shared<const Secret>("alice")); },
+        [](Credential& c) { c.subject_token_type = "x"; },
+        [](Credential& c) { c.actor_token_type = "x"; },
+        [](Credential& c) { c.requested_token_type = "x"; },
+        [](Credential& c) {
+            c.refresh_file = {"d", "x"};
+        },
+        [](Credential& c) { c.dpop = true; },
+        [](Credential& c) { c.certificate_bound = true; },
     };
     std::set<std::string> tokens{token_key(credential(), "run", "role").token};
     std::set<std::string> registrations{token_key(credential(), "run", "role").registration};
@@ -75,6 +94,10 @@ TEST(TokenKeys, OrderAndRepetitionOfScopesDoNotCount) {
     EXPECT_EQ(token_key(credential(), "r", "x").token, token_key(other, "r", "x").token);
     EXPECT_EQ(split_scope(" b  a b "), (std::vector<std::string>{"a", "b"}));
     EXPECT_TRUE(split_scope("   ").empty());
+    other.resource = "urn:b urn:a";
+    Credential sorted = credential();
+    sorted.resource = "urn:a urn:b";
+    EXPECT_EQ(token_key(sorted, "r", "x").token, token_key(other, "r", "x").token);
 }
 
 TEST(TokenKeys, PartsDoNotRunIntoEachOther) {
@@ -144,44 +167,87 @@ TEST(TokenCache, MemoryIsBoundedAndTheFirstToEndGoes) {
 
 TEST(TokenCache, RefusalsPassAndAreBounded) {
     TokenCache cache;
-    cache.remember_refusal("r", "no", at(10), kStart);
+    const TokenResult no{std::nullopt, "no", true, std::nullopt, CredentialFault::InteractionRequired};
+    cache.remember_refusal("r", no, at(10), kStart);
     ASSERT_TRUE(cache.refusal("r", at(9)));
     EXPECT_TRUE(cache.refusal("r", at(9))->permanent);
     EXPECT_EQ(cache.refusal("r", at(9))->message, "no");
+    EXPECT_EQ(cache.refusal("r", at(9))->fault, CredentialFault::InteractionRequired);
     EXPECT_FALSE(cache.refusal("r", at(10)));
     EXPECT_FALSE(cache.refusal("s", at(1)));
     for (int i = 0; i < 5000; ++i)
-        cache.remember_refusal(std::to_string(i), "no", at(10), kStart);
+        cache.remember_refusal(std::to_string(i), no, at(10), kStart);
     EXPECT_TRUE(cache.refusal("4999", kStart));
 }
 
-TEST(IssuerBackoff, GrowsUntilASuccess) {
-    IssuerBackoff backoff;
-    double now = 0;
-    for (const double expected : {1, 2, 4, 8, 16, 32, 60, 60, 60}) {
-        EXPECT_EQ(backoff.pause("k", std::nullopt, at(now)), at(now + expected));
-        EXPECT_EQ(backoff.pause("k", std::nullopt, at(now)), at(now + expected))
-            << "the same failure, met twice";
-        EXPECT_EQ(backoff.paused_until("k", at(now + expected - 0.5)), at(now + expected));
-        EXPECT_FALSE(backoff.paused_until("k", at(now + expected)));
-        now += expected;
-    }
-    EXPECT_FALSE(backoff.paused_until("l", kStart));
-    backoff.pause("k", std::nullopt, at(now));
-    backoff.succeeded("k");
-    EXPECT_FALSE(backoff.paused_until("k", at(now)));
-    EXPECT_EQ(backoff.pause("k", std::nullopt, at(now)), at(now + 1));
+CircuitState state_at(IssuerCircuit& circuit, const std::string& key, double seconds) {
+    return circuit.state(key, at(seconds));
 }
 
-TEST(IssuerBackoff, DoesWhatIsAskedWithinReason) {
-    IssuerBackoff backoff;
-    EXPECT_EQ(backoff.pause("k", Seconds(100), kStart), at(100));
-    EXPECT_EQ(backoff.pause("k", Seconds(5), kStart), at(100)) << "never shorter than asked before";
-    EXPECT_EQ(backoff.pause("l", Seconds(1e12), kStart), at(3600));
-    EXPECT_EQ(backoff.pause("m", Seconds(-5), kStart), kStart);
+TEST(IssuerCircuit, PausesGrowUntilAnAnswer) {
+    IssuerCircuit circuit;
+    double now = 0;
+    for (const double expected : {1, 2, 4, 8, 16, 32, 60, 60, 60}) {
+        EXPECT_EQ(circuit.pause("k", std::nullopt, at(now)), at(now + expected));
+        EXPECT_EQ(circuit.pause("k", std::nullopt, at(now)), at(now + expected))
+            << "the same failure, met twice";
+        EXPECT_EQ(circuit.enter("k", at(now + expected - 0.5)).until, at(now + expected));
+        EXPECT_EQ(state_at(circuit, "k", now + expected - 0.5), CircuitState::Paused);
+        EXPECT_EQ(circuit.enter("k", at(now + expected)).state, CircuitState::Closed);
+        now += expected;
+    }
+    EXPECT_EQ(circuit.enter("l", kStart).state, CircuitState::Closed);
+    circuit.pause("k", std::nullopt, at(now));
+    circuit.answered("k");
+    EXPECT_EQ(circuit.enter("k", at(now)).state, CircuitState::Closed);
+    EXPECT_EQ(circuit.pause("k", std::nullopt, at(now)), at(now + 1));
+}
+
+TEST(IssuerCircuit, PausesAreAsAskedWithinReason) {
+    IssuerCircuit circuit;
+    EXPECT_EQ(circuit.pause("k", Seconds(100), kStart), at(100));
+    EXPECT_EQ(circuit.pause("k", Seconds(5), kStart), at(100)) << "never shorter than asked before";
+    EXPECT_EQ(circuit.pause("l", Seconds(1e12), kStart), at(3600));
+    EXPECT_EQ(circuit.pause("m", Seconds(-5), kStart), kStart);
     for (int i = 0; i < 5000; ++i)
-        backoff.pause(std::to_string(i), Seconds(1), kStart);
-    EXPECT_TRUE(backoff.paused_until("4999", kStart));
+        circuit.pause(std::to_string(i), Seconds(1), kStart);
+    EXPECT_EQ(circuit.enter("4999", kStart).state, CircuitState::Paused);
+}
+
+TEST(IssuerCircuit, FiveFailuresOpenItAndOneRequestGoesFirst) {
+    IssuerCircuit circuit;
+    for (int i = 0; i < 4; ++i)
+        EXPECT_FALSE(circuit.failed("k", at(i), at(i + 0.5)));
+    EXPECT_EQ(state_at(circuit, "k", 4), CircuitState::Closed);
+    EXPECT_EQ(circuit.failed("k", at(4), at(4.5)), at(5.5));
+    EXPECT_EQ(circuit.enter("k", at(5)).state, CircuitState::Open);
+    EXPECT_EQ(circuit.enter("k", at(5)).until, at(5.5));
+    EXPECT_EQ(circuit.enter("other", at(5)).state, CircuitState::Closed) << "nobody else suffers";
+
+    EXPECT_EQ(circuit.enter("k", at(5.5)).state, CircuitState::Closed) << "the probe";
+    EXPECT_EQ(circuit.enter("k", at(5.6)).state, CircuitState::HalfOpen) << "the others wait for it";
+    EXPECT_EQ(circuit.failed("k", at(5.5), at(6)), at(8)) << "twice as long";
+    EXPECT_EQ(circuit.enter("k", at(8)).state, CircuitState::Closed);
+    circuit.answered("k");
+    EXPECT_EQ(circuit.enter("k", at(8.1)).state, CircuitState::Closed);
+    EXPECT_EQ(circuit.enter("k", at(8.1)).state, CircuitState::Closed) << "and everybody may again";
+    EXPECT_FALSE(circuit.failed("k", at(9), at(9))) << "it counts from the beginning";
+}
+
+TEST(IssuerCircuit, WhatFailsTogetherIsOneFailure) {
+    IssuerCircuit circuit;
+    for (int i = 0; i < 100; ++i)
+        EXPECT_FALSE(circuit.failed("k", at(0), at(1)));
+    EXPECT_EQ(state_at(circuit, "k", 1), CircuitState::Closed);
+}
+
+TEST(IssuerCircuit, AProbeThatSaysNothingIsGivenUp) {
+    IssuerCircuit circuit;
+    for (int i = 0; i < 5; ++i)
+        circuit.failed("k", at(i), at(i));
+    EXPECT_EQ(circuit.enter("k", at(10)).state, CircuitState::Closed);
+    EXPECT_EQ(circuit.enter("k", at(24)).state, CircuitState::HalfOpen);
+    EXPECT_EQ(circuit.enter("k", at(25)).state, CircuitState::Closed);
 }
 
 }  // namespace
