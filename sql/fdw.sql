@@ -22,6 +22,23 @@ CREATE SERVER billing_all FOREIGN DATA WRAPPER flowctl_http OPTIONS (
     audience 'https://billing.example', resource 'urn:billing', ca_file 'billing-ca.pem', connect_timeout '0.5', timeout '30',
     max_response_bytes '1000000', follow_redirects 'true', idempotency 'attempt', arn 'arn:aws:lambda:*:*:function:charge');
 CREATE SERVER local FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'http://127.0.0.1:8080', auth 'none');
+CREATE SERVER exchanged FOREIGN DATA WRAPPER flowctl_http OPTIONS (
+    url 'https://billing.example/charges', issuer 'corp', "grant" 'token_exchange', subject_token 'user', subject_token_type 'jwt',
+    actor_token 'flowctl', actor_token_type 'urn:example:own', requested_token_type 'access_token',
+    resource 'https://a.example urn:b', dpop 'true');
+CREATE SERVER on_behalf FOREIGN DATA WRAPPER flowctl_http OPTIONS (
+    url 'https://billing.example/charges', issuer 'corp', "grant" 'on_behalf_of', subject_token_file 'assertion', certificate_bound 'true');
+CREATE SERVER refreshed FOREIGN DATA WRAPPER flowctl_http OPTIONS (
+    url 'https://billing.example/charges', issuer 'corp', "grant" 'refresh_token');
+CREATE SERVER entra FOREIGN DATA WRAPPER flowctl_oidc OPTIONS (
+    issuer 'https://login.example/tenant/v2.0', assertion_audience 'token_endpoint', assertion_typ 'JWT');
+CREATE USER MAPPING FOR regress_fdw_app SERVER entra OPTIONS (
+    client_id 'orders', auth_method 'private_key_jwt', private_key_file 'k.pem', key_certificate_file 'c.pem', signing_alg 'PS256');
+CREATE USER MAPPING FOR PUBLIC SERVER entra OPTIONS (auth_method 'workload_token', workload_token_file 'azure');
+CREATE USER MAPPING FOR regress_fdw_owner SERVER entra OPTIONS (
+    client_id 'x', auth_method 'tls_client_auth', certificate_file 'c.pem', certificate_key_file 'k.pem');
+CREATE USER MAPPING FOR regress_fdw_reader SERVER entra OPTIONS (
+    client_id 'x', auth_method 'client_secret_jwt', client_secret_file 's', signing_alg 'HS512', refresh_token_file 'r');
 
 -- unknown options
 CREATE SERVER bad FOREIGN DATA WRAPPER flowctl_http OPTIONS (ulr 'https://a.example', auth 'none');
@@ -61,14 +78,21 @@ ALTER SERVER billing OPTIONS (ADD scope E'a "b"');
 ALTER SERVER billing OPTIONS (ADD scope ' a');
 ALTER SERVER billing OPTIONS (ADD resource 'billing');
 ALTER SERVER billing OPTIONS (ADD resource 'https://billing.example/#x');
-ALTER SERVER billing OPTIONS (ADD "grant" 'token_exchange');
+ALTER SERVER billing OPTIONS (ADD resource 'https://billing.example/ billing');
+ALTER SERVER billing OPTIONS (ADD resource 'urn:a  urn:b');
+ALTER SERVER billing OPTIONS (ADD "grant" 'password');
 ALTER SERVER billing OPTIONS (ADD "grant" 'client_credential');
+ALTER SERVER exchanged OPTIONS (SET subject_token 'somebody');
+ALTER SERVER exchanged OPTIONS (SET subject_token_type 'token');
+ALTER SERVER exchanged OPTIONS (SET dpop 'perhaps');
+ALTER SERVER entra OPTIONS (SET assertion_typ 'at+jwt');
 ALTER SERVER billing OPTIONS (SET issuer 'a_name_that_is_longer_than_any_name_of_a_foreign_server_can_ever_be');
 ALTER SERVER corp OPTIONS (SET issuer 'https://idp.example/?tenant=1');
 ALTER SERVER corp OPTIONS (ADD discovery 'webfinger');
 ALTER SERVER corp OPTIONS (ADD assertion_audience 'token');
 ALTER SERVER corp OPTIONS (ADD revocation_endpoint 'revoke');
-ALTER USER MAPPING FOR regress_fdw_app SERVER corp OPTIONS (ADD auth_method 'tls_client_auth');
+ALTER USER MAPPING FOR regress_fdw_app SERVER corp OPTIONS (ADD auth_method 'kerberos');
+ALTER USER MAPPING FOR PUBLIC SERVER entra OPTIONS (SET workload_token_file '/var/run/secrets/token');
 ALTER USER MAPPING FOR PUBLIC SERVER corp OPTIONS (SET signing_alg 'HS256');
 ALTER USER MAPPING FOR PUBLIC SERVER corp OPTIONS (SET signing_alg 'none');
 ALTER USER MAPPING FOR PUBLIC SERVER corp OPTIONS (SET private_key_file 'keys/all.pem');
@@ -95,6 +119,23 @@ CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (client_id 'a', cl
 CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (client_id 'a', auth_method 'private_key_jwt');
 CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (
     client_id 'a', auth_method 'private_key_jwt', private_key_file 'a.pem', client_secret_file 'a');
+CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (client_id 'a', auth_method 'tls_client_auth');
+CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (auth_method 'flowctl', workload_token_file 'a');
+CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (auth_method 'workload_token');
+CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (client_id 'a', client_secret_file 's', certificate_file 'c.pem');
+CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (
+    client_id 'a', auth_method 'private_key_jwt', private_key_file 'a.pem', signing_alg 'HS256');
+CREATE USER MAPPING FOR regress_fdw_owner SERVER corp OPTIONS (
+    client_id 'a', auth_method 'client_secret_jwt', client_secret_file 'a', signing_alg 'ES256');
+ALTER SERVER local OPTIONS (ADD dpop 'true');
+ALTER SERVER billing OPTIONS (ADD subject_token 'user');
+ALTER SERVER billing OPTIONS (ADD requested_token_type 'jwt');
+ALTER SERVER billing OPTIONS (ADD "grant" 'token_exchange');
+ALTER SERVER exchanged OPTIONS (ADD subject_token_file 'a');
+ALTER SERVER exchanged OPTIONS (ADD actor_token_file 'a');
+ALTER SERVER exchanged OPTIONS (DROP actor_token);
+ALTER SERVER exchanged OPTIONS (ADD follow_redirects 'true');
+ALTER SERVER on_behalf OPTIONS (ADD actor_token 'flowctl');
 
 -- the codes, for programs
 \set VERBOSITY sqlstate
@@ -102,7 +143,7 @@ ALTER SERVER local OPTIONS (ADD nonsense 'x');
 ALTER SERVER local OPTIONS (ADD timeout 'x');
 ALTER SERVER local OPTIONS (DROP url);
 ALTER SERVER local OPTIONS (ADD scope 'x');
-ALTER SERVER billing OPTIONS (ADD "grant" 'jwt_bearer');
+ALTER SERVER billing OPTIONS (ADD "grant" 'password');
 \set VERBOSITY default
 
 -- nothing is granted to PUBLIC

@@ -16,6 +16,7 @@
 #include "net/header_rules.hpp"
 #include "net/oidc.hpp"
 #include "net/redact.hpp"
+#include "net/token_verifier.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -50,7 +51,8 @@ std::optional<std::string> objection_to_authorization(const std::vector<Header>&
 }  // namespace
 
 struct Client::Impl {
-    explicit Impl(const Settings& settings) : dispatcher(settings), tokens(dispatcher) {}
+    explicit Impl(const Settings& settings)
+        : dispatcher(settings), tokens(dispatcher), verifier(dispatcher, {}) {}
 
     void start(Request request);
     void get_token(Call& call);
@@ -63,6 +65,7 @@ struct Client::Impl {
 
     Dispatcher dispatcher;  // outlives tokens
     TokenSource tokens;
+    TokenVerifier verifier;
     std::unordered_map<std::uint64_t, Call> calls;
     std::deque<Response> completed;
     std::deque<Revocation> revocations;
@@ -250,6 +253,16 @@ void Client::end_run(const std::string& run) {
     impl_->end_run(run);
 }
 
+std::uint64_t Client::verify(const Issuer& issuer, const std::string& egress_role,
+                             std::shared_ptr<const Secret> token, JwtExpectation expected, VerifyDone done) {
+    return impl_->verifier.verify(issuer, egress_role, std::move(token), std::move(expected),
+                                  std::move(done));
+}
+
+void Client::cancel_verify(std::uint64_t id) {
+    impl_->verifier.cancel(id);
+}
+
 int Client::epoll_fd() const noexcept {
     return impl_->dispatcher.epoll_fd();
 }
@@ -278,6 +291,10 @@ std::optional<Revocation> Client::next_revocation() {
 
 std::vector<IssuerFigures> Client::issuers() const {
     return impl_->tokens.figures();
+}
+
+std::uint64_t Client::issuer_changes() const noexcept {
+    return impl_->tokens.figure_changes();
 }
 
 std::size_t Client::calls_under_way() const noexcept {

@@ -69,12 +69,12 @@ std::optional<IssuerCircuit::Time> IssuerCircuit::failed(const std::string& key,
     return std::max(entry.until, now);
 }
 
-CircuitState IssuerCircuit::state(const std::string& key, Time now) const {
+IssuerCircuit::Gate IssuerCircuit::look(const std::string& key, Time now) const {
     const auto found = entries_.find(key);
-    if (found == entries_.end()) return CircuitState::Closed;
+    if (found == entries_.end()) return {};
     const Entry& entry = found->second;
-    if (entry.until > now) return entry.open ? CircuitState::Open : CircuitState::Paused;
-    return entry.open ? CircuitState::HalfOpen : CircuitState::Closed;
+    if (entry.until > now) return {entry.open ? CircuitState::Open : CircuitState::Paused, entry.until};
+    return {entry.open ? CircuitState::HalfOpen : CircuitState::Closed, {}};
 }
 
 void IssuerCircuit::make_room(Time now) {

@@ -42,7 +42,8 @@ class IssuerCircuit {
     // An answer came, of whatever kind.
     void answered(const std::string& key) { entries_.erase(key); }
 
-    CircuitState state(const std::string& key, Time now) const;
+    // How it stands, and until when it is paused or open. Changes nothing.
+    Gate look(const std::string& key, Time now) const;
 
   private:
     struct Entry {

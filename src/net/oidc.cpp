@@ -238,6 +238,10 @@ bool TokenSource::learn_nonce(const Token& token, const std::string& egress_role
     return impl_->dpop_nonces.learn(url, egress_role, answer) && asks_for_nonce(answer);
 }
 
+std::uint64_t TokenSource::figure_changes() const noexcept {
+    return impl_->figure_changes + impl_->cache.changes();
+}
+
 std::vector<IssuerFigures> TokenSource::figures() const {
     const auto now = impl_->clock.steady();
     std::vector<IssuerFigures> all;
@@ -245,7 +249,13 @@ std::vector<IssuerFigures> TokenSource::figures() const {
         IssuerFigures& figures = all.emplace_back(counted.figures);
         figures.cached_tokens = impl_->cache.count_of(name);
         if (counted.circuit_key.empty()) continue;
-        figures.circuit = impl_->circuit.state(counted.circuit_key, now);
+        const IssuerCircuit::Gate gate = impl_->circuit.look(counted.circuit_key, now);
+        figures.circuit = gate.state;
+        if (gate.until > now) {
+            figures.circuit_until =
+                impl_->clock.system() +
+                std::chrono::duration_cast<std::chrono::system_clock::duration>(gate.until - now);
+        }
     }
     return all;
 }

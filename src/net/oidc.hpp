@@ -78,8 +78,9 @@ class TokenSource {
     bool learn_nonce(const Token& token, const std::string& egress_role, const std::string& url,
                      const Answer& answer);
 
-    // What has been asked of each issuer.
+    // What has been asked of each issuer; the number changes with them.
     std::vector<IssuerFigures> figures() const;
+    std::uint64_t figure_changes() const noexcept;
 
     // Tokens of the run that are still alive, the newest ones: what an answer to any of its calls may echo.
     std::vector<Token> newest_of(const std::string& run, std::size_t most) const;

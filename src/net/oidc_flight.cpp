@@ -307,6 +307,7 @@ void TokenSource::Impl::finish(std::uint64_t flight_id, const TokenResult& resul
 }
 
 IssuerFigures& TokenSource::Impl::figures_of(const Issuer& issuer) {
+    ++figure_changes;
     Counted& counted = figures[issuer.name.empty() ? issuer.url : issuer.name];
     counted.figures.name = issuer.name;
     counted.figures.url = issuer.url;

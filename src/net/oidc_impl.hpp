@@ -127,6 +127,7 @@ struct TokenSource::Impl {
         std::string circuit_key;  // the one used last
     };
     std::map<std::string, Counted> figures;
+    std::uint64_t figure_changes = 0;
     std::uint64_t next_id = 1;
     std::uint64_t next_generation = 1;
     std::uint64_t sweep_timer = 0;

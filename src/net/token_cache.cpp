@@ -184,6 +184,7 @@ void TokenCache::insert(const std::string& key, LiveToken live, SteadyTime now) 
     by_run_[entry.live.grant->run].insert(generation);
     by_end_.emplace(entry.live.ends_at, generation);
     ++by_issuer_[name_of(entry.live)];
+    ++changes_;
     by_generation_.emplace(generation, std::move(entry));
 }
 
@@ -198,6 +199,7 @@ void TokenCache::erase(std::uint64_t generation) {
     bytes_ -= entry.bytes;
     const auto issuer = by_issuer_.find(name_of(entry.live));
     if (--issuer->second == 0) by_issuer_.erase(issuer);
+    ++changes_;
     by_generation_.erase(found);
 }
 

@@ -76,7 +76,8 @@ class TokenCache {
     void sweep(SteadyTime now);                  // forgets what has ended
     std::optional<SteadyTime> next_end() const;  // when a sweep would next find something
     std::size_t size() const noexcept { return by_generation_.size(); }
-    std::int64_t count_of(const std::string& issuer) const;  // by its name, or its url where it has none
+    std::uint64_t changes() const noexcept { return changes_; }  // grows whenever a token comes or goes
+    std::int64_t count_of(const std::string& issuer) const;      // by its name, or its url where it has none
 
   private:
     struct Entry {
@@ -99,6 +100,7 @@ class TokenCache {
     std::unordered_map<std::string, std::set<std::uint64_t>> by_run_;
     std::set<std::pair<SteadyTime, std::uint64_t>> by_end_;
     std::map<std::string, std::int64_t> by_issuer_;
+    std::uint64_t changes_ = 0;
     std::map<std::string, RefusalEntry> refusals_;
 };
 

@@ -137,7 +137,13 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     intent.request_hash = hash(parts.body);
     intent.started_at = now;
 
-    prepared.pending = {run.id, call.id, sending, call.resource.kind, endpoint.server, lane_of(call)};
+    prepared.pending = {run.id,
+                        call.id,
+                        sending,
+                        call.resource.kind,
+                        endpoint.server,
+                        lane_of(call),
+                        endpoint.credential && !endpoint.credential->subject.empty()};
 
     net::Request& request = prepared.request;
     request.run = run.id_text;
@@ -320,6 +326,10 @@ store::CallOutcome outcome_of(const Pending& pending, const net::Response& respo
     if (!response.address.empty()) outcome.address = storable(response.address);
     if (response.token) {
         outcome.token_id = storable(response.token->fingerprint);
+        if (pending.for_subject && !response.token->subject.empty())
+            outcome.subject = storable(response.token->subject);
+        if (pending.for_subject && !response.token->actor.empty())
+            outcome.actor = storable(response.token->actor);
         outcome.token_expires_at = std::chrono::duration_cast<std::chrono::microseconds>(
                                        response.token->expires_at.time_since_epoch())
                                        .count();

@@ -35,7 +35,8 @@ struct Pending {
     std::int32_t sending = 1;
     asl::Resource::Kind kind = asl::Resource::Kind::Http;
     std::string endpoint;
-    std::string lane;  // as lane_of() says
+    std::string lane;          // as lane_of() says
+    bool for_subject = false;  // its token was got with somebody's token
 };
 
 // What a call shares its limit with: the endpoint as the Task names it. Needs no transaction.

@@ -40,6 +40,8 @@ struct Slot {
     std::uint32_t first;  // of the ids in the ring
     std::uint32_t count;
     std::uint8_t ring[kRingSize][16];
+    std::int32_t issuer_count;
+    IssuerRow issuers[kIssuers];
 };
 
 struct Shared {
@@ -373,6 +375,26 @@ void publish(int index, const Figures& figures) noexcept {
     if (first) wake_launcher();
 }
 
+// One row under the lock at a time: a reader may see rows of before and after, each whole.
+void publish_issuers(int index, const std::vector<IssuerRow>& issuers) noexcept {
+    Slot& slot = slot_array[index];
+    const auto count = std::min<std::size_t>(issuers.size(), kIssuers);
+    for (std::size_t i = 0; i < count; i++) {
+        Locked lock(slot.mutex);
+        slot.issuers[i] = issuers[i];
+    }
+    Locked lock(slot.mutex);
+    slot.issuer_count = static_cast<std::int32_t>(count);
+}
+
+bool view_issuer(int index, int issuer, IssuerRow& row) noexcept {
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    if (issuer >= slot.issuer_count) return false;
+    row = slot.issuers[issuer];
+    return true;
+}
+
 void no_extension(Oid database) noexcept {
     tell_workers(database, [](Slot& slot) {
         if (slot.pid == MyProcPid) slot.no_extension = true;
@@ -435,6 +457,7 @@ int reserve(Oid database, int shard, int shards, std::uint32_t& ticket) noexcept
             slot.leaving = slot.serving = slot.no_extension = false;
             slot.started_at = 0;
             slot.figures = Figures{};
+            slot.issuer_count = 0;
             clear_ring(slot);
             ticket = ++slot.ticket;
         }

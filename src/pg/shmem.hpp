@@ -96,6 +96,23 @@ struct Figures {
 // For the view flowctl.workers. The first call also tells the launcher that the extension is there, so that
 // it starts the database's other workers.
 void publish(int slot, const Figures& figures) noexcept;
+// What a worker knows of an issuer, for the view flowctl.issuers. Times in microseconds since 1970 UTC, 0:
+// none.
+constexpr int kIssuers = 32;  // of one worker; of more, those that were asked last
+enum class Circuit : std::uint8_t { kClosed, kPaused, kOpen, kHalfOpen };
+struct IssuerRow {
+    char name[64];  // of the foreign server
+    char url[256];
+    char last_failure_message[384];
+    std::int64_t token_requests, tokens_issued, failures, cached_tokens;
+    std::int64_t last_success, last_failure;
+    std::int64_t circuit_until;
+    Circuit circuit;
+};
+// Puts these rows in the place of those before; beyond kIssuers they are left out.
+void publish_issuers(int slot, const std::vector<IssuerRow>& issuers) noexcept;
+bool view_issuer(int slot, int index, IssuerRow& issuer) noexcept;  // false: there are no more
+
 // By a worker, before it exits: the extension is not installed here, so nobody need look until poked.
 void no_extension(Oid database) noexcept;
 

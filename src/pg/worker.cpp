@@ -12,13 +12,17 @@
 #include "pg/worker.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <sys/prctl.h>
 
 #include "net/client.hpp"
+#include "net/issuer_figures.hpp"
 #include "pg/call_limit.hpp"
 #include "pg/engine.hpp"
 #include "pg/guc.hpp"
@@ -100,6 +104,47 @@ net::Settings client_settings() {
     return settings;
 }
 
+template <std::size_t Size>
+void put_text(char (&place)[Size], const std::string& text) {
+    const std::string_view fits = first_bytes(text, Size - 1);
+    std::copy(fits.begin(), fits.end(), place);
+}
+
+std::int64_t micros_of(const std::optional<std::chrono::system_clock::time_point>& time) {
+    if (!time) return 0;
+    return std::chrono::duration_cast<std::chrono::microseconds>(time->time_since_epoch()).count();
+}
+
+// Those asked last come first, since there is room for some only.
+std::vector<shmem::IssuerRow> issuer_rows(std::vector<net::IssuerFigures> all) {
+    const auto last = [](const net::IssuerFigures& one) {
+        return std::max(one.last_success, one.last_failure);
+    };
+    std::sort(all.begin(), all.end(), [&](const auto& a, const auto& b) { return last(a) > last(b); });
+    static constexpr std::pair<net::CircuitState, shmem::Circuit> kCircuits[] = {
+        {net::CircuitState::Closed, shmem::Circuit::kClosed},
+        {net::CircuitState::Paused, shmem::Circuit::kPaused},
+        {net::CircuitState::Open, shmem::Circuit::kOpen},
+        {net::CircuitState::HalfOpen, shmem::Circuit::kHalfOpen}};
+    std::vector<shmem::IssuerRow> rows;
+    for (const net::IssuerFigures& one : all) {
+        shmem::IssuerRow& row = rows.emplace_back(shmem::IssuerRow{});
+        put_text(row.name, one.name);
+        put_text(row.url, one.url);
+        put_text(row.last_failure_message, one.last_failure_message);
+        row.token_requests = one.token_requests;
+        row.tokens_issued = one.tokens_issued;
+        row.failures = one.failures;
+        row.cached_tokens = one.cached_tokens;
+        row.last_success = micros_of(one.last_success);
+        row.last_failure = micros_of(one.last_failure);
+        row.circuit_until = micros_of(one.circuit_until);
+        for (const auto& [state, shown] : kCircuits)
+            if (state == one.circuit) row.circuit = shown;
+    }
+    return rows;
+}
+
 class Worker {
   public:
     explicit Worker(const shmem::Claim& claim)
@@ -129,6 +174,7 @@ class Worker {
             client_.run_ready();
             more = engine_.turn();
             shmem::publish(claim_.slot, engine_.figures());
+            publish_issuers();
             if (!extension_is_there()) {
                 shmem::no_extension(claim_.database);
                 return;
@@ -157,6 +203,13 @@ class Worker {
         engine_.note_poke();
     }
 
+    void publish_issuers() {
+        const std::uint64_t changes = client_.issuer_changes();
+        if (changes == issuer_changes_) return;
+        issuer_changes_ = changes;
+        shmem::publish_issuers(claim_.slot, issuer_rows(client_.issuers()));
+    }
+
     void take_hints() {
         hints_.clear();
         bool overflow = false, poked = false;
@@ -179,6 +232,7 @@ class Worker {
     net::Client client_;
     Engine engine_;
     std::uint32_t event_;
+    std::uint64_t issuer_changes_ = 0;
     WaitEventSet* set_ = nullptr;
     std::vector<Uuid> hints_;
 };

@@ -217,6 +217,8 @@ CREATE TABLE flowctl.call_outcome (
     request_bytes    bigint,
     response_bytes   bigint,
     response_hash    text,
+    subject          text,                  -- as the token says, where it was got with somebody's token
+    actor            text,
     PRIMARY KEY (run_id, call_id, sending)
 );
 COMMENT ON TABLE flowctl.call_outcome IS 'what came of a request';

@@ -205,7 +205,7 @@ COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
 
 CREATE VIEW flowctl.calls WITH (security_barrier) AS
     SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.options_hash, c.method, c.host, c.url_path, o.address,
-           c.issuer, c.client_id, c.subject, c.actor, c.audience, c.scope, o.token_id, o.token_expires_at,
+           c.issuer, c.client_id, coalesce(o.subject, c.subject) AS subject, coalesce(o.actor, c.actor) AS actor, c.audience, c.scope, o.token_id, o.token_expires_at,
            (SELECT pg_catalog.min(t.at) FROM flowctl.token_revocation t
             WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
            c.idempotency_key, c.started_at, o.duration, o.http_status, o.error, o.request_bytes, o.response_bytes,
@@ -231,8 +231,8 @@ COMMENT ON COLUMN flowctl.calls.url_path IS 'path called, without query';
 COMMENT ON COLUMN flowctl.calls.address IS 'the address that the connection led to';
 COMMENT ON COLUMN flowctl.calls.issuer IS 'URL of the issuer of the credential; NULL: the call carried none';
 COMMENT ON COLUMN flowctl.calls.client_id IS 'the client that the credential was issued to';
-COMMENT ON COLUMN flowctl.calls.subject IS 'the end user for whom it was issued; NULL: none';
-COMMENT ON COLUMN flowctl.calls.actor IS 'who acts for the end user; NULL: none';
+COMMENT ON COLUMN flowctl.calls.subject IS 'for whom the token stands, where somebody''s token was handed in for it: as the token says, else as the run does; NULL: for the client itself';
+COMMENT ON COLUMN flowctl.calls.actor IS 'who acts for the subject, the latest first where there are several; NULL: nobody does';
 COMMENT ON COLUMN flowctl.calls.audience IS 'the audience or resource that was asked for';
 COMMENT ON COLUMN flowctl.calls.scope IS 'the scope that was asked for';
 COMMENT ON COLUMN flowctl.calls.token_id IS 'jti of the token, or the beginning of its SHA-256 (hex): to find it in the issuer''s log';
@@ -262,3 +262,29 @@ COMMENT ON COLUMN flowctl.workers.calls_open IS 'calls under way';
 COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
 COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
 COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';
+
+CREATE VIEW flowctl.issuers WITH (security_barrier) AS
+    SELECT s.server, s.issuer, pg_catalog.sum(s.token_requests)::bigint AS token_requests,
+           pg_catalog.sum(s.tokens_issued)::bigint AS tokens_issued, pg_catalog.sum(s.failures)::bigint AS failures,
+           pg_catalog.sum(s.cached_tokens)::bigint AS cached_tokens, pg_catalog.max(s.last_success) AS last_success,
+           pg_catalog.max(s.last_failure) AS last_failure,
+           (pg_catalog.array_agg(s.last_failure_message ORDER BY s.last_failure DESC NULLS LAST))[1] AS last_failure_message,
+           (pg_catalog.array_agg(s.circuit ORDER BY pg_catalog.array_position(
+                ARRAY['open', 'half-open', 'paused', 'closed'], s.circuit)))[1] AS circuit,
+           pg_catalog.max(s.circuit_until) AS circuit_until
+    FROM flowctl.issuer_status() s
+    GROUP BY s.server, s.issuer;
+COMMENT ON VIEW flowctl.issuers IS
+    'what the workers of this database know of issuers since they began: for who has USAGE on the foreign server';
+COMMENT ON COLUMN flowctl.issuers.server IS 'name of the foreign server';
+COMMENT ON COLUMN flowctl.issuers.issuer IS 'its URL';
+COMMENT ON COLUMN flowctl.issuers.token_requests IS 'requests to its token endpoint';
+COMMENT ON COLUMN flowctl.issuers.tokens_issued IS 'tokens that could be used';
+COMMENT ON COLUMN flowctl.issuers.failures IS 'attempts that brought none';
+COMMENT ON COLUMN flowctl.issuers.cached_tokens IS 'tokens that live in the memory of workers, each of one run';
+COMMENT ON COLUMN flowctl.issuers.last_success IS 'when it last issued a token';
+COMMENT ON COLUMN flowctl.issuers.last_failure IS 'when an attempt last brought none';
+COMMENT ON COLUMN flowctl.issuers.last_failure_message IS 'why; never holds a secret or token';
+COMMENT ON COLUMN flowctl.issuers.circuit IS
+    'closed: it is asked as needed; paused: it asked for a pause; open: it did not answer of late and nobody waits for it; half-open: one request finds out';
+COMMENT ON COLUMN flowctl.issuers.circuit_until IS 'until when it is left alone; NULL: it is not';

@@ -11,7 +11,7 @@ COMMENT ON SEQUENCE flowctl.control_control_id_seq IS 'numbers of the rows of fl
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA flowctl FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA flowctl FROM PUBLIC;
 GRANT SELECT ON flowctl.flows, flowctl.flow_versions, flowctl.runs, flowctl.history, flowctl.steps, flowctl.calls,
-    flowctl.workers TO PUBLIC;
+    flowctl.workers, flowctl.issuers TO PUBLIC;
 
 -- Members of pg_read_all_data and pg_write_all_data need no GRANT. Without policies the tables of runs are empty and closed to
 -- them, too; the views show the former what there is. Not the tables that pg_dump takes (only_engine_writes, 10_tables.sql).
@@ -42,3 +42,6 @@ GRANT EXECUTE ON FUNCTION
 -- The view flowctl.workers calls it as the user who reads the view.
 REVOKE ALL ON FUNCTION flowctl.worker_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.worker_status() TO PUBLIC;
+-- And this one for flowctl.issuers; it shows issuers to who may use them.
+REVOKE ALL ON FUNCTION flowctl.issuer_status() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl.issuer_status() TO PUBLIC;

@@ -1,32 +1,41 @@
 // A real identity provider for the tests: npm oidc-provider on loopback, https with the tests' own certificate.
 //
-// Clients (their keys and the secret come from pki.mjs): orders, es256, rs256, ps256, eddsa with private_key_jwt; basic and post
-// with client_secret_basic and client_secret_post. `orders` uses the key es256. All may ask for client_credentials.
+// Clients (their keys and the secret come from pki.mjs): orders, es256, rs256, ps256, eddsa with private_key_jwt; basic, post and
+// csjwt with client_secret_basic, _post and _jwt; workload with private_key_jwt by the workload authority's key, so that its
+// token is the assertion; mtls and selfsigned with certificates, their tokens bound to these; dpop with
+// client_secret_basic and tokens bound by DPoP. `orders` uses the key es256. All may use the grants of grants.mjs.
 // Resources: any https URI whose host ends in .example, named by `resource` (RFC 8707) or `audience`; a host that
 // begins with "opaque" gets opaque tokens, which can be revoked, every other one JWTs, which cannot.
 //
 // Environment: PKI (folder of pki.mjs), ISSUER_PATH ("/tenant": an issuer below a path), TTL (seconds), ALG, and what
-// services/serve.mjs reads. Control beside that: POST /__settings {ttl, alg}; scripted answers by path let /token fail as
+// services/serve.mjs reads. Control beside that: POST /__settings {ttl, alg, nonce} (nonce: ask for one in DPoP proofs);
+// POST /__mint for workload tokens; POST /__login; scripted answers by path let /token fail as
 // a test wants. What is recorded of a token request: client, method, scope, audience, the assertion's header and
 // claims, the answer's status and error, and the token's SHA-256 and jti, never the token.
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { exportJWK, generateKeyPair, decodeJwt, decodeProtectedHeader } from 'jose';
+import { createLocalJWKSet, exportJWK, generateKeyPair, decodeJwt, decodeProtectedHeader } from 'jose';
 import Provider, { errors } from 'oidc-provider';
+import { addGrants, certificateOf, GRANT_TYPES, login, mintWorkloadToken } from './grants.mjs';
 import { answer, receive, Script } from '../services/script.mjs';
 import { serve } from '../services/serve.mjs';
 
 const SCOPES = ['payment:charge', 'shipping:create', 'read', 'write'];
 const SIGNING_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
-const settings = { ttl: Number(process.env.TTL ?? 60), alg: process.env.ALG ?? 'RS256' };
+const settings = { ttl: Number(process.env.TTL ?? 60), alg: process.env.ALG ?? 'RS256', nonce: false };
+let provider;
 const registered = JSON.parse(fs.readFileSync(path.join(process.env.PKI, 'clients.json')));
 const script = new Script();
 
 await serve({
     script,
     makeHandler: async (url) => behindScript(await makeProvider(url + issuerPath()), issuerPath()),
-    routes: { 'POST /__settings': changeSettings },
+    routes: {
+        'POST /__settings': changeSettings,
+        'POST /__mint': async (claims) => ({ token: await mintWorkloadToken(claims, provider.issuer) }),
+        'POST /__login': async (who) => ({ refresh_token: await login(provider, who) }),
+    },
 });
 
 // Answers what was set before, so that a test can put it back.
@@ -41,31 +50,55 @@ function issuerPath() {
 }
 
 async function makeProvider(issuer) {
-    const provider = new Provider(issuer, {
-        jwks: { keys: await Promise.all(SIGNING_ALGS.map(signingKey)) },
-        scopes: SCOPES,
+    const keys = await Promise.all(SIGNING_ALGS.map(signingKey));
+    provider = new Provider(issuer, {
+        jwks: { keys },
+        scopes: ['offline_access', ...SCOPES],
         clients: [
             keyClient('orders', 'es256'),
             ...['es256', 'rs256', 'ps256', 'eddsa'].map((name) => keyClient(name, name)),
             client('basic', 'client_secret_basic', { client_secret: registered.secret }),
             client('post', 'client_secret_post', { client_secret: registered.secret }),
+            client('csjwt', 'client_secret_jwt', { client_secret: registered.secret }),
+            keyClient('workload', 'workload'),
+            client('mtls', 'tls_client_auth', { tls_client_auth_san_dns: 'worker.test', tls_client_certificate_bound_access_tokens: true }),
+            client('selfsigned', 'self_signed_tls_client_auth', { jwks: { keys: [selfSignedJwk()] }, tls_client_certificate_bound_access_tokens: true }),
+            client('dpop', 'client_secret_basic', { client_secret: registered.secret, dpop_bound_access_tokens: true }),
         ],
-        clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
-        enabledJWA: { clientAuthSigningAlgValues: SIGNING_ALGS, idTokenSigningAlgValues: SIGNING_ALGS },
+        clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth'],
+        enabledJWA: { clientAuthSigningAlgValues: [...SIGNING_ALGS, 'HS256'], idTokenSigningAlgValues: SIGNING_ALGS },
         cookies: { keys: ['only browsers get cookies'] },
-        ttl: { ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? settings.ttl },
+        ttl: {
+            ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? settings.ttl,
+            AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? settings.ttl,
+            RefreshToken: 600, Grant: 600,
+        },
+        rotateRefreshToken: true,
+        findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
+        extraTokenClaims: (_ctx, token) => token.extra,
         features: {
             devInteractions: { enabled: false },
             clientCredentials: { enabled: true },
             introspection: { enabled: true },
             revocation: { enabled: true },
+            dPoP: { enabled: true, nonceSecret: Buffer.alloc(32, 7), requireNonce: () => settings.nonce },
+            mTLS: {
+                enabled: true, tlsClientAuth: true, selfSignedTlsClientAuth: true, certificateBoundAccessTokens: true,
+                getCertificate: certificateOf,
+                certificateAuthorized: (ctx) => ctx.socket.authorized,
+                certificateSubjectMatches: (ctx, property, expected) => property === 'tls_client_auth_san_dns'
+                    && ctx.socket.getPeerCertificate().subjectaltname?.split(', ').includes(`DNS:${expected}`) === true,
+            },
             resourceIndicators: {
                 enabled: true,
                 defaultResource: (ctx) => ctx.oidc.body?.audience ?? 'https://default.example',
+                useGrantedResource: () => true,
                 getResourceServerInfo: (_ctx, resource) => resourceServer(resource),
             },
         },
     });
+    provider.localKeys = createLocalJWKSet({ keys: keys.map(({ kty, crv, x, y, n, e, kid, alg }) => ({ kty, crv, x, y, n, e, kid, alg })) });
+    addGrants(provider, { resourceServer, ttl: () => settings.ttl });
     provider.use(recordIssuing);
     return provider;
 }
@@ -77,7 +110,7 @@ async function signingKey(alg) {
 
 function client(id, method, more) {
     return {
-        client_id: id, token_endpoint_auth_method: method, grant_types: ['client_credentials'],
+        client_id: id, token_endpoint_auth_method: method, grant_types: GRANT_TYPES,
         redirect_uris: [], response_types: [], ...more,
     };
 }
@@ -85,6 +118,11 @@ function client(id, method, more) {
 function keyClient(id, keyName) {
     const key = registered.keys[keyName];
     return client(id, 'private_key_jwt', { jwks: { keys: [key] }, token_endpoint_auth_signing_alg: key.alg });
+}
+
+function selfSignedJwk() {
+    const certificate = new X509Certificate(fs.readFileSync(path.join(process.env.PKI, 'secrets', 'self-signed.pem')));
+    return { ...certificate.publicKey.export({ format: 'jwk' }), x5c: [certificate.raw.toString('base64')] };
 }
 
 function resourceServer(resource) {
@@ -140,6 +178,9 @@ function describeTokenRequest(headers, form) {
     return {
         auth_method: method, client_id: form.client_id, grant_type: form.grant_type,
         scope: form.scope, audience: form.audience, resource: form.resource,
+        requested_token_use: form.requested_token_use, requested_token_type: form.requested_token_type,
+        subject: form.subject_token && describeToken(form.subject_token, {}), actor: form.actor_token && describeToken(form.actor_token, {}),
+        dpop: headers.dpop && describeAssertion(headers.dpop),
         revoked: form.token && { sha256: sha256(form.token) },
         assertion: assertion && describeAssertion(assertion),
     };

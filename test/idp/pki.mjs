@@ -7,6 +7,9 @@
 //     DIR/secrets/                 a folder fit for flowctl.secrets_dir (0700, files 0600):
 //       ca.pem other-ca.pem        the same, as options named ca_file want them
 //       es256.pem rs256.pem ps256.pem eddsa.pem stranger.pem     private keys for private_key_jwt
+//       workload.pem               what the tests' workload authority signs with (grants.mjs)
+//       worker.pem worker.key      a client certificate of the tests' authority (DNS:worker.test), other-worker.* another,
+//                                  self-signed.* one that signed itself
 //       client-secret              with characters that must survive form encoding, and a newline at its end
 //     DIR/clients.json             the public halves as JWK, and the secret: what the provider registers
 //
@@ -23,6 +26,7 @@ const CLIENT_KEYS = {
     ps256: ['PS256', 'rsa', { modulusLength: 2048 }],
     eddsa: ['EdDSA', 'ed25519', {}],
     stranger: ['ES256', 'ec', { namedCurve: 'P-256' }],
+    workload: ['ES256', 'ec', { namedCurve: 'P-256' }],
 };
 
 process.umask(0o077);
@@ -48,6 +52,11 @@ function makeCertificates() {
         openssl('req', '-x509', ...newKey, '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`), '-subj', `/CN=pg_flowctl test ${name}`,
             '-addext', 'keyUsage=critical,keyCertSign,cRLSign');
         fs.copyFileSync(at(`${name}.pem`), at('secrets', `${name}.pem`));
+    }
+    for (const name of ['worker', 'other-worker', 'self-signed']) {
+        const signed = name === 'self-signed' ? [] : ['-CA', at('ca.pem'), '-CAkey', at('ca.key')];
+        openssl('req', '-x509', ...newKey, ...signed, '-keyout', at('secrets', `${name}.key`), '-out', at('secrets', `${name}.pem`),
+            '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}.test`, '-addext', 'basicConstraints=critical,CA:FALSE');
     }
     openssl('req', '-x509', ...newKey, '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-keyout', at('server.key'), '-out', at('server.pem'),
         '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-addext', 'basicConstraints=critical,CA:FALSE');

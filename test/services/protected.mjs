@@ -2,13 +2,18 @@
 //
 // It trusts nothing but the issuer's keys: the signature is checked against the JWKS that the issuer publishes, then
 // issuer, type, audience and expiry (without leeway), then the scope. Who fails gets RFC 6750's answer: 401
-// invalid_token, or 403 insufficient_scope. Refused calls are recorded too, with the reason; the token itself is not.
+// invalid_token, or 403 insufficient_scope. A token that is bound to a key (cnf) is good only with it: a DPoP proof made
+// for this very request (with DPOP_NONCE=1 one that holds our nonce), or the client's certificate. Refused calls are recorded too, with the reason; the token itself is not.
 //
 // Environment: ISSUER, AUDIENCE, SCOPE, and what serve.mjs reads. Trust in the issuer's certificate comes from
 // NODE_EXTRA_CA_CERTS. Control beside serve.mjs's: POST /__fail {order, times, status} lets the next calls for an order fail.
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { createHash } from 'node:crypto';
+import { calculateJwkThumbprint, createRemoteJWKSet, EmbeddedJWK, jwtVerify } from 'jose';
 import { answer, receive, Script } from './script.mjs';
 import { serve } from './serve.mjs';
+
+const NONCE = 'a-nonce-of-the-service';
+const seenProofs = new Set();
 
 // work(input) returns the service's answer; it is asked once per Idempotency-Key and its answer repeated afterwards.
 export async function serveProtected(work) {
@@ -22,9 +27,9 @@ export async function serveProtected(work) {
         const { call, bytes } = await receive(script, request, response, { idempotency_key: request.headers['idempotency-key'] });
         const reply = (what) => answer(script, what, { request, response, call, bytes });
         redactToken(call);
-        const refusal = await check(request.headers.authorization, { keys, issuer: ISSUER, audience: AUDIENCE, scope: SCOPE, call });
+        const refusal = await check(request.headers.authorization, { keys, issuer: ISSUER, audience: AUDIENCE, scope: SCOPE, call, request });
         if (refusal) {
-            call.refused = refusal.body.error_description;
+            call.refused = refusal.body.error_description ?? refusal.body.error;
             return reply(refusal);
         }
         const scripted = script.next(call.path);
@@ -64,15 +69,17 @@ async function issuerKeys(issuer) {
 }
 
 // Nothing when the token is good, else the answer that says why not.
-async function check(authorization, { keys, issuer, audience, scope, call }) {
-    const token = /^Bearer ([A-Za-z0-9._~+/-]+=*)$/.exec(authorization ?? '')?.[1];
+async function check(authorization, { keys, issuer, audience, scope, call, request }) {
+    const [, scheme, token] = /^(Bearer|DPoP) ([A-Za-z0-9._~+/-]+=*)$/.exec(authorization ?? '') ?? [];
     if (!token) return refuse(401, 'invalid_token', 'no bearer token');
     try {
         const { payload } = await jwtVerify(token, keys, {
             issuer, audience, typ: 'at+jwt', clockTolerance: 0, algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
             requiredClaims: ['exp', 'iat', 'client_id', 'jti'],
         });
-        call.token = { client_id: payload.client_id, sub: payload.sub, aud: payload.aud, scope: payload.scope, exp: payload.exp, jti: payload.jti };
+        const unbound = await checkBinding(payload.cnf ?? {}, { scheme, token, request, call });
+        if (unbound) return unbound;
+        call.token = { act: payload.act, cnf: payload.cnf, client_id: payload.client_id, sub: payload.sub, aud: payload.aud, scope: payload.scope, exp: payload.exp, jti: payload.jti };
         if (!String(payload.scope ?? '').split(' ').includes(scope)) {
             return refuse(403, 'insufficient_scope', `scope ${scope} is needed`);
         }
@@ -80,6 +87,36 @@ async function check(authorization, { keys, issuer, audience, scope, call }) {
     } catch (error) {
         return refuse(401, 'invalid_token', error.message);
     }
+}
+
+// Nothing where the token is bound to nothing, or to what came with it.
+async function checkBinding(cnf, { scheme, token, request, call }) {
+    if (cnf['x5t#S256']) {
+        const shown = request.socket.getPeerX509Certificate?.();
+        const thumbprint = shown && createHash('sha256').update(shown.raw).digest('base64url');
+        if (thumbprint !== cnf['x5t#S256']) return refuse(401, 'invalid_token', 'the token is bound to another certificate');
+        call.certificate = thumbprint;
+    }
+    if (Boolean(cnf.jkt) !== (scheme === 'DPoP')) return refuse(401, 'invalid_token', 'the scheme is not the token\'s');
+    return cnf.jkt ? checkProof(cnf.jkt, { token, request, call }) : undefined;
+}
+
+async function checkProof(jkt, { token, request, call }) {
+    const { payload, protectedHeader } = await jwtVerify(request.headers.dpop ?? '', EmbeddedJWK, { typ: 'dpop+jwt', algorithms: ['ES256'], maxTokenAge: 60 });
+    call.proof = payload;
+    const origin = `https://${request.headers.host}`;
+    if (await calculateJwkThumbprint(protectedHeader.jwk) !== jkt) return refuse(401, 'invalid_token', 'the proof is made with another key');
+    if (payload.ath !== createHash('sha256').update(token).digest('base64url')) return refuse(401, 'invalid_token', 'the proof is for another token');
+    if (payload.htm !== request.method || payload.htu !== origin + request.url.split('?')[0]) return refuse(401, 'invalid_token', 'the proof is for another request');
+    if (seenProofs.has(payload.jti)) return refuse(401, 'invalid_token', 'the proof was used before');
+    seenProofs.add(payload.jti);
+    if (process.env.DPOP_NONCE && payload.nonce !== NONCE) {
+        return {
+            status: 401, body: { error: 'use_dpop_nonce' },
+            headers: { 'dpop-nonce': NONCE, 'www-authenticate': 'DPoP error="use_dpop_nonce", error_description="a nonce is needed"' },
+        };
+    }
+    return undefined;
 }
 
 function refuse(status, error, description) {

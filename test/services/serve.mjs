@@ -45,7 +45,8 @@ export async function serve({ script, makeHandler, routes = {}, tls = Boolean(pr
 
 function certificate(dir) {
     const file = (name) => fs.readFileSync(path.join(dir, name));
-    return { key: file('server.key'), cert: file('server.pem') };
+    // A client may show a certificate; what it is worth is for who looks at it.
+    return { key: file('server.key'), cert: file('server.pem'), ca: file('ca.pem'), requestCert: true, rejectUnauthorized: false };
 }
 
 function listen(server, port) {

@@ -38,10 +38,11 @@ void append_history(const std::vector<HistoryRow>& rows) {
 
 void append_calls(const std::vector<CallIntent>& calls) {
     if (calls.empty()) return;
-    Append append("call", {"run_id",   "call_id",  "sending",         "path",         "state",
-                           "visit",    "attempt",  "endpoint",        "options_hash", "method",
-                           "host",     "url_path", "issuer",          "client_id",    "subject",
-                           "audience", "scope",    "idempotency_key", "request_hash", "started_at"});
+    Append append(
+        "call",
+        {"run_id",   "call_id",      "sending",  "path",  "state",           "visit",        "attempt",
+         "endpoint", "options_hash", "method",   "host",  "url_path",        "issuer",       "client_id",
+         "subject",  "actor",        "audience", "scope", "idempotency_key", "request_hash", "started_at"});
     for (const CallIntent& call : calls) {
         append.uuid(call.run_id).int4(call.call_id).int4(call.sending).text(call.path).text(call.state);
         append.int4(call.visit)
@@ -53,7 +54,8 @@ void append_calls(const std::vector<CallIntent>& calls) {
             .text_or_null(call.url_path)
             .text_or_null(call.issuer)
             .text_or_null(call.client_id)
-            .text_or_null(call.subject);
+            .text_or_null(call.subject)
+            .text_or_null(call.actor);
         append.text_or_null(call.audience)
             .text_or_null(call.scope)
             .text_or_null(call.idempotency_key)
@@ -75,7 +77,7 @@ void append_outcomes(const std::vector<CallOutcome>& outcomes) {
     if (outcomes.empty()) return;
     Append append("call_outcome", {"run_id", "call_id", "sending", "ended_at", "duration", "sends",
                                    "http_status", "error", "address", "token_id", "token_expires_at",
-                                   "request_bytes", "response_bytes", "response_hash"});
+                                   "subject", "actor", "request_bytes", "response_bytes", "response_hash"});
     for (const CallOutcome& outcome : outcomes) {
         append.uuid(outcome.run_id).int4(outcome.call_id).int4(outcome.sending).timestamp(outcome.ended_at);
         append.interval(outcome.duration_micros)
@@ -84,7 +86,9 @@ void append_outcomes(const std::vector<CallOutcome>& outcomes) {
             .text_or_null(outcome.error);
         append.text_or_null(outcome.address)
             .text_or_null(outcome.token_id)
-            .timestamp(outcome.token_expires_at);
+            .timestamp(outcome.token_expires_at)
+            .text_or_null(outcome.subject)
+            .text_or_null(outcome.actor);
         append.int8(outcome.request_bytes).int8(outcome.response_bytes).text_or_null(outcome.response_hash);
     }
     append.write();

@@ -27,8 +27,8 @@ struct CallIntent {
     std::string path, state;
     std::int32_t visit = 0, attempt = 0;
     std::string endpoint;
-    std::optional<std::string> options_hash, method, host, url_path, issuer, client_id, subject, audience,
-        scope;
+    std::optional<std::string> options_hash, method, host, url_path, issuer, client_id, subject, actor,
+        audience, scope;
     std::optional<std::string> idempotency_key, request_hash;
     std::int64_t started_at = 0;
 };
@@ -44,7 +44,7 @@ struct CallOutcome {
     std::int64_t duration_micros = 0;
     std::int32_t sends = 0;
     std::optional<std::int32_t> http_status;
-    std::optional<std::string> error, address, token_id;
+    std::optional<std::string> error, address, token_id, subject, actor;
     std::optional<std::int64_t> token_expires_at;
     std::int64_t request_bytes = 0, response_bytes = 0;
     std::optional<std::string> response_hash;

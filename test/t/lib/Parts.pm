@@ -56,7 +56,16 @@ sub start_idp
 	return $part;
 }
 
-# Options: idp or issuer, audience, scope, port.
+# The second provider, with other habits. Options: ttl, port.
+sub start_plain_idp
+{
+	my (%option) = @_;
+	my $part = start('plain', 'idp/plain.mjs', PKI => pki(), environment(%option));
+	$part->{issuer} = $part->url . '/realms/one';
+	return $part;
+}
+
+# Options: idp or issuer, audience, scope, port, dpop_nonce.
 sub start_service
 {
 	my ($name, %option) = @_;
@@ -151,7 +160,17 @@ sub fail_order
 	$self->control('POST', '/__fail', { order => $order, times => $times, status => $status // 503 });
 }
 
-# Changes what the identity provider issues from now on: ttl, alg.
+# A token of the tests' workload authority for this provider; claims: sub, lifetime (s), others.
+sub mint { my ($self, %claims) = @_; return $self->control('POST', '/__mint', \%claims)->{token}; }
+
+# A refresh token of a user for a client.
+sub login
+{
+	my ($self, $client, $username) = @_;
+	return $self->control('POST', '/__login', { client => $client, username => $username })->{refresh_token};
+}
+
+# Changes what the identity provider issues from now on: ttl, alg, nonce.
 sub settings { my ($self, %changes) = @_; return $self->control('POST', '/__settings', \%changes); }
 
 sub query

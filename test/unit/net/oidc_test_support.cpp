@@ -109,6 +109,11 @@ void FakeIssuer::on_revoke(Handler handler) {
     revoke_ = std::move(handler);
 }
 
+void FakeIssuer::on_keys(Handler handler) {
+    const std::lock_guard lock(mutex_);
+    keys_ = std::move(handler);
+}
+
 Reply FakeIssuer::json(const std::string& body, int status) {
     return {status, body, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}}, "Reason"};
 }
@@ -137,6 +142,7 @@ Reply FakeIssuer::handle(const Seen& seen) {
         const std::lock_guard lock(mutex_);
         if (seen.path() == "/token") handler = token_;
         if (seen.path() == "/revoke") handler = revoke_;
+        if (seen.path() == "/jwks") handler = keys_;
         if (seen.path().find("/.well-known/") != std::string::npos) handler = discovery_;
     }
     if (handler) return handler(seen);

@@ -44,6 +44,7 @@ class FakeIssuer {
     void on_discovery(Handler handler);
     void on_token(Handler handler);
     void on_revoke(Handler handler);
+    void on_keys(Handler handler);
     static Reply json(const std::string& body, int status = 200);
     Reply mint(const std::string& more = R"(,"expires_in":3600)");  // a new token; `more` follows token_type
 
@@ -59,6 +60,7 @@ class FakeIssuer {
     Handler discovery_;
     Handler token_;
     Handler revoke_;
+    Handler keys_;
     int minted_ = 0;
     std::unique_ptr<TestServer> server_;
 };

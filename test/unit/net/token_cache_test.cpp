@@ -181,7 +181,7 @@ TEST(TokenCache, RefusalsPassAndAreBounded) {
 }
 
 CircuitState state_at(IssuerCircuit& circuit, const std::string& key, double seconds) {
-    return circuit.state(key, at(seconds));
+    return circuit.look(key, at(seconds)).state;
 }
 
 TEST(IssuerCircuit, PausesGrowUntilAnAnswer) {

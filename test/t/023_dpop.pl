@@ -1,0 +1,73 @@
+# DPoP against a real provider and a service that checks proofs: each run has its own key, nonces are kept, and a token
+# without its key is worth nothing.
+use strict;
+use warnings;
+use Test::More;
+use PostgreSQL::Test::Utils;
+use FlowctlTest;
+use Identity;
+use Parts;
+
+my $node    = new_node('dpop');
+my $idp     = Parts::start_idp();
+my @service = (idp => $idp, audience => 'https://payment.example', scope => 'payment:charge');
+my $pay     = Parts::start_service('payment', @service);
+my $strict  = Parts::start_service('payment', @service, dpop_nonce => 1);
+my $scene   = Identity->new($node, $idp);
+my %client  = (client_id => 'dpop', client_secret_file => 'client-secret');
+
+$scene->register('bound', $pay->url('/charges?via=flow'), \%client, dpop => 'true');
+my ($run, $status) = $scene->run('bound');
+is($status, 'SUCCEEDED', 'a token bound to the run\'s key') or diag(run_row($node, $run)->{cause});
+my ($call) = $pay->calls;
+ok($call->{token}{cnf}{jkt}, 'the token says so');
+is($call->{proof}{htm}, 'POST', 'the proof: method');
+is($call->{proof}{htu}, $pay->url('/charges'), 'the proof: url without query');
+ok($call->{proof}{ath}, 'the proof: hash of the token');
+($run, $status) = $scene->run('bound');
+is($status, 'SUCCEEDED', 'another run');
+isnt(($pay->calls)[1]{token}{cnf}{jkt}, $call->{token}{cnf}{jkt}, 'has another key');
+
+# Two calls of one run: one token, two proofs.
+my %task = (Type => 'Task', Resource => 'flowctl:http:bound');
+$scene->define('twice', { StartAt => 'A', States => { A => { %task, ResultPath => undef, Next => 'B' }, B => { %task, End => true } } });
+$pay->reset;
+$idp->reset;
+($run, $status) = $scene->run('twice');
+is($status, 'SUCCEEDED', 'two calls');
+my @calls = $pay->calls;
+is($calls[0]{token}{jti}, $calls[1]{token}{jti}, 'share the token');
+isnt($calls[0]{proof}{jti}, $calls[1]{proof}{jti}, 'and not the proof');
+
+# Nonces: the issuer asks with 400, the resource with 401; both are answered once, and known afterwards.
+$idp->settings(nonce => JSON::PP::true());
+$idp->reset;
+($run, $status) = $scene->run('bound');
+is($status, 'SUCCEEDED', 'an issuer that wants a nonce') or diag(run_row($node, $run)->{cause});
+my @asked = grep { ($_->{grant_type} // '') ne '' } $idp->calls(path => '/token');
+is(join(' ', map { $_->{status} } @asked), '400 200', 'is asked again with it');
+$idp->reset;
+($run, $status) = $scene->run('bound');
+@asked = grep { ($_->{grant_type} // '') ne '' } $idp->calls(path => '/token');
+is(join(' ', map { $_->{status} } @asked), '200', 'the next run knows it');
+$idp->settings(nonce => JSON::PP::false());
+
+$scene->register('strict', $strict->url, \%client, dpop => 'true');
+($run, $status) = $scene->run('strict');
+is($status, 'SUCCEEDED', 'a service that wants a nonce') or diag(run_row($node, $run)->{cause});
+is(join(' ', map { $_->{status} } $strict->calls), '401 200', 'is called again with it');
+is($calls[0]{token}{jti} ? 1 : 0, 1, 'and the token is the same: it was not refused');
+my ($row) = $scene->calls($run);
+is($row->{http_status}, 200, 'calls: one call');
+$strict->reset;
+($run, $status) = $scene->run('strict');
+is(join(' ', map { $_->{status} } $strict->calls), '200', 'known by the next run');
+
+# An issuer that gives a bearer token instead: refused, because it would be worth something to whoever finds it.
+$idp->script('/token', then => { body => { access_token => 'a-bearer-token-instead', token_type => 'Bearer', expires_in => 60 } });
+($run, $status) = $scene->run('bound');
+is(run_row($node, $run)->{error}, 'Flowctl.CredentialFailed', 'a token that is bound to nothing is refused');
+like(run_row($node, $run)->{cause}, qr/not of type DPoP/, 'and the cause says so');
+
+$node->stop;
+done_testing();
