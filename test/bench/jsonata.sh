@@ -7,11 +7,11 @@
 # test/bench/peers names. Needs Node and npm; prints, asserts nothing.
 set -eu -o pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-BUILD=$HERE/../../build/bench
+BUILD=$(cd "$HERE/../.." && pwd)/build/bench
 ROUNDS=${1:-3}
 
 command -v npm >/dev/null || { echo "jsonata.sh: this needs Node and npm" >&2; exit 1; }
-make -s -C "$HERE" binary >&2
+make -s -C "$HERE" "$BUILD/jsonata" >&2
 stamp=$(cksum <"$HERE/peers/package-lock.json")
 if [ "$(cat "$HERE/peers/node_modules/.installed" 2>/dev/null)" != "$stamp" ]; then
     (cd "$HERE/peers" && npm ci --ignore-scripts --no-audit --no-fund) >&2
