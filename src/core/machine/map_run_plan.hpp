@@ -19,22 +19,26 @@
 
 namespace flowctl::machine {
 
+struct PlannedReader {
+    asl::DataResource resource;
+    json::Value arguments;  // Parameters or Arguments, evaluated; null if there are none
+    asl::ReaderConfig config;
+    std::int64_t max_items = 0;  // 0: all
+};
+struct PlannedBatcher {
+    std::int64_t max_items = 0;  // 0: any number
+    std::int64_t max_bytes = 0;
+    json::Value input;  // BatchInput; null if there is none
+};
+struct PlannedWriter {
+    asl::DataResource resource;
+    json::Value arguments;
+};
+
 struct MapRunPlan {
-    struct Reader {
-        asl::DataResource resource;
-        json::Value arguments;  // Parameters or Arguments, evaluated; null if there are none
-        asl::ReaderConfig config;
-        std::int64_t max_items = 0;  // 0: all
-    };
-    struct Batcher {
-        std::int64_t max_items = 0;  // 0: any number
-        std::int64_t max_bytes = 0;
-        json::Value input;  // BatchInput; null if there is none
-    };
-    struct Writer {
-        asl::DataResource resource;
-        json::Value arguments;
-    };
+    using Reader = PlannedReader;
+    using Batcher = PlannedBatcher;
+    using Writer = PlannedWriter;
 
     // The Map. asl::Flow::processors knows by its name what the children run.
     std::string state;
