@@ -109,16 +109,38 @@ std::variant<std::string, std::string> discovery_url(const Issuer& issuer) {
     return Result(std::in_place_index<0>, url.text());
 }
 
-std::variant<Endpoints, std::string> read_discovery(const Issuer& issuer, std::string_view document) {
+namespace {
+
+// The document, if it is the issuer's own.
+std::variant<JsonObject, std::string> own_document(const Issuer& issuer, std::string_view document) {
     const auto parsed = JsonObject::parse(document, {.bytes = kMaxDocumentBytes});
     if (const auto* fault = std::get_if<std::string>(&parsed)) return "its discovery document " + *fault;
     const auto& object = std::get<JsonObject>(parsed);
-
     const auto name = object.string("issuer");
     if (!name) return std::string("its discovery document names no issuer");
-    if (*name != issuer.url) {
+    if (*name != issuer.url)
         return "its discovery document is of another issuer, \"" + quote_foreign(*name, {}, 200) + "\"";
-    }
+    return object;
+}
+
+}  // namespace
+
+std::variant<std::string, std::string> read_key_set_url(const Issuer& issuer, std::string_view document) {
+    using Result = std::variant<std::string, std::string>;
+    const auto checked = own_document(issuer, document);
+    if (const auto* fault = std::get_if<std::string>(&checked)) return Result(std::in_place_index<1>, *fault);
+    const auto parsed_issuer = split_url(issuer.url);
+    const auto found = std::get<JsonObject>(checked).string("jwks_uri");
+    if (!found) return Result(std::in_place_index<1>, "its discovery document names no jwks_uri");
+    if (const auto fault = endpoint_fault(std::get<Url>(parsed_issuer), *found))
+        return Result(std::in_place_index<1>, "its jwks_uri " + *fault);
+    return Result(std::in_place_index<0>, *found);
+}
+
+std::variant<Endpoints, std::string> read_discovery(const Issuer& issuer, std::string_view document) {
+    const auto checked = own_document(issuer, document);
+    if (const auto* fault = std::get_if<std::string>(&checked)) return *fault;
+    const auto& object = std::get<JsonObject>(checked);
     const auto parsed_issuer = split_url(issuer.url);
     const Url* issuer_url = std::get_if<Url>(&parsed_issuer);
     if (issuer_url == nullptr) return std::string("the issuer's url is not valid");

@@ -46,6 +46,10 @@ std::variant<std::string, std::string> discovery_url(const Issuer& issuer);  // 
 // The endpoints that the document names, those given put over them; or a message.
 std::variant<Endpoints, std::string> read_discovery(const Issuer& issuer, std::string_view document);
 
+// Where the document says that the issuer's public keys are, or what is wrong with that.
+std::variant<std::string, std::string> read_key_set_url(const Issuer& issuer,
+                                                        std::string_view document);  // index 0: the url
+
 class DiscoveryCache {
   public:
     using Result = std::variant<Endpoints, Trouble>;

@@ -149,6 +149,16 @@ std::optional<JwtRefusal> header_fault(const JsonObject& header, const JwtExpect
 
 }  // namespace
 
+std::optional<std::string> unverified_issuer(std::string_view token) {
+    const auto segments = split(token);
+    if (!segments) return std::nullopt;
+    const auto claims = JsonObject::parse(segments->claims);
+    const auto* object = std::get_if<JsonObject>(&claims);
+    const auto issuer = object == nullptr ? std::nullopt : object->string("iss");
+    if (!issuer) return std::nullopt;
+    return std::string(*issuer);
+}
+
 std::variant<JsonObject, JwtRefusal> verify_jwt(std::string_view token, const KeySet& keys,
                                                 const JwtExpectation& expected) {
     const auto segments = split(token);

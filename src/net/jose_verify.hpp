@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -45,6 +46,9 @@ struct JwtRefusal {
     JwtFault fault;
     std::string message;
 };
+
+// The iss of something that looks like a JWT: to choose the keys to verify it with, and for nothing else.
+std::optional<std::string> unverified_issuer(std::string_view token);
 
 // The claims, or why they must not be believed.
 std::variant<JsonObject, JwtRefusal> verify_jwt(std::string_view token, const KeySet& keys,

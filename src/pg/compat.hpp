@@ -6,6 +6,13 @@
 #error "pg_flowctl supports PostgreSQL 15 to 18"
 #endif
 
+#if PG_VERSION_NUM >= 180000
+extern "C" {
+#include "libpq/hba.h"
+#include "libpq/libpq-be.h"
+}
+#endif
+
 namespace flowctl::pg {
 
 // 16 replaced the pg_*_aclcheck family by object_aclcheck.
@@ -85,6 +92,23 @@ inline const char* system_user() {
     return GetSystemUser();
 #else
     return nullptr;
+#endif
+}
+
+// Whom the server itself authenticated by an OAuth token (18): the identity that the token's validator found,
+// and the issuer that pg_hba.conf names. The token itself the server does not keep.
+struct OauthLogin {
+    const char* identity;
+    const char* issuer;
+};
+inline std::optional<OauthLogin> oauth_login() {
+#if PG_VERSION_NUM >= 180000
+    if (MyClientConnectionInfo.auth_method != uaOAuth || MyClientConnectionInfo.authn_id == nullptr ||
+        MyProcPort == nullptr)
+        return std::nullopt;
+    return OauthLogin{MyClientConnectionInfo.authn_id, MyProcPort->hba->oauth_issuer};
+#else
+    return std::nullopt;
 #endif
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/asl/asl.hpp"
 #include "core/json.hpp"
+#include "pg/audit.hpp"
 #include "pg/definition_check.hpp"
 #include "pg/flow_rights.hpp"
 
@@ -207,9 +208,9 @@ struct Reason {
 Reason reason_of(std::string_view code) {
     if (code == kNotPermitted)
         return {ERRCODE_INSUFFICIENT_PRIVILEGE,
-                "The flow's role needs USAGE on the endpoint and a user mapping at its issuer; the "
-                "endpoint's owner needs "
-                "USAGE on the issuer."};
+                "The flow's role needs USAGE on the endpoint, a user mapping at its issuer, and a policy that "
+                "permits the call where one names the endpoint; the endpoint's owner needs USAGE on the "
+                "issuer."};
     if (code == kNotFound)
         return {ERRCODE_UNDEFINED_OBJECT,
                 "An endpoint is a foreign server of wrapper flowctl_http: CREATE SERVER."};
@@ -229,6 +230,9 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
                         "flowctl.validate(definition) lists the findings as rows.", std::move(errors));
     errors = list_errors(in_catalog);
     if (errors.empty()) return;
+    for (const asl::Finding& finding : in_catalog)
+        if (finding.code == kNotPermitted)
+            audit::denied(request.user, "define_flow", request.name, finding.location + ": " + finding.message);
     const Reason reason = reason_of(in_catalog.front().code);
     throw UserError(reason.sqlstate,
                     "definition of flow " + in_quotes(request.name) + " uses what it cannot have",
@@ -242,7 +246,8 @@ void check(const Request& request, Oid flow_owner) {
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
     refuse_errors(request, {},
-                  check_resources(request.definition, as_owner ? std::optional(flow_owner) : std::nullopt));
+                  check_resources(request.definition,
+                                  {request.name, flow_owner, as_owner ? std::optional(flow_owner) : std::nullopt}));
     report_warnings(request, compiled.findings);
 }
 

@@ -8,6 +8,7 @@
 #include "pg/definition_check.hpp"
 
 #include "pg/endpoint.hpp"
+#include "pg/policy.hpp"
 
 namespace flowctl::pg {
 
@@ -29,6 +30,19 @@ std::string below(const std::string& pointer, std::string_view token) {
     return longer;
 }
 
+// The state in ".../States/<state>/Resource".
+std::string state_of(std::string_view location) {
+    location = location.substr(0, location.rfind('/'));
+    std::string name;
+    std::string_view token = location.substr(location.rfind('/') + 1);
+    for (std::size_t i = 0; i < token.size(); i++) {
+        const bool escaped = token[i] == '~' && i + 1 < token.size();
+        if (escaped) i++;
+        name += !escaped ? token[i] : token[i] == '1' ? '/' : '~';
+    }
+    return name;
+}
+
 const char* code_of(const EndpointFailure& failure) {
     if (failure.error == "States.Permissions") return kNotPermitted;
     return failure.error == kEndpointNotFound ? kNotFound : kNotUsable;
@@ -36,7 +50,7 @@ const char* code_of(const EndpointFailure& failure) {
 
 class Walk {
   public:
-    explicit Walk(std::optional<Oid> role) : role_(role) {}
+    explicit Walk(const FlowToCheck& flow) : flow_(flow), role_(flow.role) {}
 
     std::vector<asl::Finding> run(const json::Value& definition) {
         add_block(definition, "");
@@ -84,7 +98,7 @@ class Walk {
         switch (resource->kind) {
             case Kind::Http:
             case Kind::HttpInvoke:
-                return report(check_endpoint(resource->name, role_), location);
+                return check_named(std::string(resource->name), location);
             case Kind::Lambda:
             case Kind::OtherArn:
                 if (resource->text.starts_with("arn:aws:states:::"))
@@ -110,9 +124,30 @@ class Walk {
     void check_arn(std::string_view arn, const std::string& location) {
         auto server = endpoint_for_arn(arn);
         if (server)
-            report(check_endpoint(*server, role_), location);
+            check_named(*server, location);
         else
             report(std::move(server).error(), location);
+    }
+
+    // Rights, and where there are all, policies: as far as they do not depend on who will be the user, and when.
+    void check_named(const std::string& server, const std::string& location) {
+        const auto failure = check_endpoint(server, role_);
+        report(failure, location);
+        if (failure || !role_) return;
+        policy::Facts facts;
+        facts.endpoint = server;
+        facts.role = role_name(*role_);
+        facts.owner = role_name(flow_.owner);
+        facts.flow = flow_.name;
+        facts.state = state_of(location);
+        facts.scope = endpoint_scope(server);
+        const AsExtensionOwner owner;
+        Spi spi;
+        const policy::Decision decided = policy::decide(spi, facts);
+        if (!decided.allowed)
+            report(EndpointFailure{"States.Permissions", "the call of endpoint \"" + server +
+                                                             "\" is denied: " + decided.reason},
+                   location);
     }
 
     void report(const std::optional<EndpointFailure>& failure, const std::string& location) {
@@ -120,6 +155,7 @@ class Walk {
             findings_.push_back({asl::Finding::Severity::Error, code_of(*failure), location, failure->cause});
     }
 
+    const FlowToCheck& flow_;
     std::optional<Oid> role_;
     std::vector<std::pair<const json::Value*, std::string>> pending_;
     std::vector<asl::Finding> findings_;
@@ -127,10 +163,10 @@ class Walk {
 
 }  // namespace
 
-std::vector<asl::Finding> check_resources(std::string_view definition, std::optional<Oid> role) {
+std::vector<asl::Finding> check_resources(std::string_view definition, const FlowToCheck& flow) {
     const auto parsed = json::parse(definition);
     if (!parsed) return {};
-    return Walk(role).run(*parsed);
+    return Walk(flow).run(*parsed);
 }
 
 }  // namespace flowctl::pg

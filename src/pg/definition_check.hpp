@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,8 +22,14 @@ inline constexpr const char* kNotFound = "RESOURCE_NOT_FOUND";
 inline constexpr const char* kNotUsable = "RESOURCE_NOT_USABLE";
 inline constexpr const char* kNotSupported = "RESOURCE_NOT_SUPPORTED";
 
-// `role` is whom the runs will act as; nullopt: their invokers, who are not known yet. The definition has
-// compiled.
-std::vector<asl::Finding> check_resources(std::string_view definition, std::optional<Oid> role);
+// Whose flow it is to be.
+struct FlowToCheck {
+    std::string name;
+    Oid owner = InvalidOid;
+    std::optional<Oid> role;  // whom the runs will act as; nullopt: their invokers, who are not known yet
+};
+
+// The definition has compiled.
+std::vector<asl::Finding> check_resources(std::string_view definition, const FlowToCheck& flow);
 
 }  // namespace flowctl::pg

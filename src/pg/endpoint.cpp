@@ -140,9 +140,10 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
 
     const std::string_view issuer_name = option(chain.endpoint.options, "issuer");
     if (issuer_name.empty()) {
-        if (option(chain.endpoint.options, "auth") != "none")
+        const std::string_view auth = option(chain.endpoint.options, "auth");
+        if (auth != "none" && auth != "flowctl")
             return unusable("foreign server " + in_quotes(name) +
-                            " names no issuer and does not say auth 'none'");
+                            " names no issuer and does not say auth 'none' or 'flowctl'");
         return chain;
     }
     Server issuer;
@@ -284,11 +285,26 @@ Result<Certificate, Failure> certificate(const Options& mapping) {
     return kept[hash] = std::get<Certificate>(made);
 }
 
-// Our own issuer's token, or why there is none.
-Result<net::TokenInput, Failure> own_token(const RunTokens& tokens, const std::string& option_text) {
-    if (tokens.own.empty())
-        return unusable(option_text + " needs this server's own issuer, which is not set up");
-    return tokens.own;
+// The step's identity by our own issuer, or why there is none.
+Result<net::StepIdentity, Failure> own_identity(const RunTokens& tokens, const OwnTokenTerms& terms,
+                                                const std::string& option_text) {
+    auto identity = tokens.own ? tokens.own(terms) : "there is no run whose step it could name";
+    if (const auto* why = std::get_if<std::string>(&identity))
+        return unusable(option_text + " needs a token of this server's own issuer: " + *why);
+    return std::get<net::StepIdentity>(std::move(identity));
+}
+
+// For handing in at an issuer. It is for that issuer itself, unless its owner may be trusted with one for
+// anybody, or whoever owns an issuer could collect tokens that are good somewhere else.
+Result<net::StepIdentity, Failure> own_identity_for(const Server& issuer, const RunTokens& tokens,
+                                                    const std::string& option_text) {
+    OwnTokenTerms terms;
+    terms.audiences.any = may_name_files(issuer.owner);
+    for (const char* name : {"issuer", "token_endpoint"}) {
+        const auto url = net::split_url(option(issuer.options, name));
+        if (const auto* parts = std::get_if<net::Url>(&url)) terms.audiences.origins.push_back(parts->origin());
+    }
+    return own_identity(tokens, terms, option_text);
 }
 
 Result<net::TokenInput, Failure> token_file(const Options& options, std::string_view name) {
@@ -296,7 +312,8 @@ Result<net::TokenInput, Failure> token_file(const Options& options, std::string_
     return net::TokenInput::file(secrets_dir(), std::string(option(options, name)));
 }
 
-Result<net::ClientRegistration, Failure> client_of(const Options& mapping, const RunTokens& tokens) {
+Result<net::ClientRegistration, Failure> client_of(const Server& issuer, const Options& mapping,
+                                                   const RunTokens& tokens) {
     net::ClientRegistration client;
     client.client_id = option(mapping, "client_id");
     const std::string_view method = option(mapping, "auth_method");
@@ -323,10 +340,15 @@ Result<net::ClientRegistration, Failure> client_of(const Options& mapping, const
         client.certificate = std::move(shown).value();
     }
     if (client.method == net::AuthMethod::AssertionToken) {
-        auto assertion = method == "flowctl" ? own_token(tokens, "auth_method 'flowctl'")
-                                             : token_file(mapping, "workload_token_file");
-        if (!assertion) return Err{std::move(assertion).error()};
-        client.assertion = std::move(assertion).value();
+        if (method == "flowctl") {
+            auto own = own_identity_for(issuer, tokens, "auth_method 'flowctl'");
+            if (!own) return Err{std::move(own).error()};
+            client.assertion = own->input();
+        } else {
+            auto assertion = token_file(mapping, "workload_token_file");
+            if (!assertion) return Err{std::move(assertion).error()};
+            client.assertion = std::move(assertion).value();
+        }
     }
     return client;
 }
@@ -372,11 +394,15 @@ std::string hash_of(const Chain& chain) {
 }
 
 // Whose token is handed in, by the endpoint's options.
-Result<net::TokenInput, Failure> subject_token(const Server& server, const RunTokens& tokens) {
+Result<net::TokenInput, Failure> subject_token(const Server& server, const Server& issuer,
+                                               const RunTokens& tokens) {
     if (server.options.contains("subject_token_file"))
         return token_file(server.options, "subject_token_file");
-    if (option(server.options, "subject_token") == "flowctl")
-        return own_token(tokens, "subject_token 'flowctl'");
+    if (option(server.options, "subject_token") == "flowctl") {
+        auto own = own_identity_for(issuer, tokens, "subject_token 'flowctl'");
+        if (!own) return Err{std::move(own).error()};
+        return own->input();
+    }
     if (tokens.user.empty())
         return Err{
             Failure{kSubjectTokenLost, "endpoint " + in_quotes(server.name) +
@@ -389,18 +415,20 @@ std::optional<Failure> add_grant(const Chain& chain, const RunTokens& tokens, En
     const Options& options = chain.endpoint.options;
     credential.grant = grant_of(option(options, "grant"));
     if (options.contains("subject_token") || options.contains("subject_token_file")) {
-        auto subject = subject_token(chain.endpoint, tokens);
+        auto subject = subject_token(chain.endpoint, *chain.issuer, tokens);
         if (!subject) return std::move(subject).error();
         credential.subject = std::move(subject).value();
         endpoint.for_user = option(options, "subject_token") == "user";
     }
-    if (options.contains("actor_token") || options.contains("actor_token_file")) {
-        const bool own = options.contains("actor_token");
-        auto actor =
-            own ? own_token(tokens, "actor_token 'flowctl'") : token_file(options, "actor_token_file");
+    if (options.contains("actor_token")) {
+        auto actor = own_identity_for(*chain.issuer, tokens, "actor_token 'flowctl'");
+        if (!actor) return std::move(actor).error();
+        credential.actor = actor->input();
+        endpoint.actor = actor->subject();
+    } else if (options.contains("actor_token_file")) {
+        auto actor = token_file(options, "actor_token_file");
         if (!actor) return std::move(actor).error();
         credential.actor = std::move(actor).value();
-        if (own && !tokens.own_subject.empty()) endpoint.actor = tokens.own_subject;
     }
     if (credential.grant == net::GrantType::RefreshToken) {
         if (!chain.mapping->contains("refresh_token_file"))
@@ -419,11 +447,41 @@ std::optional<Failure> add_grant(const Chain& chain, const RunTokens& tokens, En
     return std::nullopt;
 }
 
+// auth 'flowctl': the call carries a token of our own. It is for the endpoint itself, unless its owner may be
+// trusted with one for anybody.
+std::optional<Failure> add_own_credential(const Chain& chain, const net::Url& url, const RunTokens& tokens,
+                                          Endpoint& endpoint) {
+    const Options& options = chain.endpoint.options;
+    OwnTokenTerms terms;
+    terms.audiences.any = may_name_files(chain.endpoint.owner);
+    terms.audiences.origins = {url.origin()};
+    terms.timeout = endpoint.timeout;
+    terms.scope = option(options, "scope");
+    terms.event_keys = read_boolean(option(options, "event_keys")).value_or(false);
+    terms.for_one_call = true;
+    const auto identity = own_identity(tokens, terms, "auth 'flowctl'");
+    if (!identity) return identity.error();
+    endpoint.scope = if_set(options, "scope");
+    endpoint.audience = if_set(options, "audience").value_or(url.origin());
+    endpoint.issuer = identity->issuer();
+    endpoint.client_id = identity->subject();
+    endpoint.actor = identity->subject();
+    endpoint.for_user = true;
+    net::Credential credential;
+    credential.issuer.url = identity->issuer();
+    credential.client.client_id = identity->subject();
+    credential.grant = net::GrantType::Direct;
+    credential.subject = identity->input();
+    credential.audience = *endpoint.audience;
+    endpoint.credential = std::move(credential);
+    return std::nullopt;
+}
+
 std::optional<Failure> add_credential(const Chain& chain, const RunTokens& tokens, Endpoint& endpoint) {
     const Options& options = chain.endpoint.options;
     auto issuer = issuer_of(*chain.issuer);
     if (!issuer) return std::move(issuer).error();
-    auto client = client_of(*chain.mapping, tokens);
+    auto client = client_of(*chain.issuer, *chain.mapping, tokens);
     if (!client) {
         Failure failure = std::move(client).error();
         failure.cause = "user mapping for " + in_quotes(chain.mapping_of) + " at foreign server " +
@@ -456,6 +514,33 @@ std::optional<Failure> add_credential(const Chain& chain, const RunTokens& token
 
 }  // namespace
 
+Result<IssuerServer, EndpointFailure> issuer_by_oid(Oid server_oid) {
+    const char* name = guarded([&]() -> const char* {
+        const ForeignServer* row = GetForeignServerExtended(server_oid, FSV_MISSING_OK);
+        return row == nullptr ? nullptr : row->servername;
+    });
+    Server server;
+    if (name == nullptr || !find_server(name, kOidcWrapper, server))
+        return not_found("there is no such foreign server of wrapper flowctl_oidc");
+    if (auto failure = check_file_right(server, server.options, "foreign server " + in_quotes(server.name)))
+        return Err{*failure};
+    auto issuer = issuer_of(server);
+    if (!issuer) return Err{std::move(issuer).error()};
+    return IssuerServer{std::move(issuer).value(), std::move(server.options), role_name(server.owner)};
+}
+
+std::string endpoint_scope(std::string_view name) {
+    Server server;
+    if (!find_server(name, kHttpWrapper, server)) return {};
+    return std::string(option(server.options, "scope"));
+}
+
+std::optional<Oid> endpoint_owner(std::string_view name) {
+    Server server;
+    if (!find_server(name, kHttpWrapper, server)) return std::nullopt;
+    return server.owner;
+}
+
 Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role,
                                                    const RunTokens& tokens) {
     auto found = look_up(server, run_role);
@@ -480,6 +565,9 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
     if (option(options, "idempotency") == "attempt") endpoint.idempotency = Idempotency::Attempt;
     endpoint.egress_role = role_name(run_role);
     endpoint.options_hash = hash_of(chain);
+    if (option(options, "auth") == "flowctl")
+        if (auto failure = add_own_credential(chain, std::get<net::Url>(url), tokens, endpoint))
+            return Err{std::move(*failure)};
     if (chain.issuer)
         if (auto failure = add_credential(chain, tokens, endpoint)) return Err{std::move(*failure)};
     return endpoint;

@@ -33,12 +33,16 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "core/result.hpp"
 #include "net/client.hpp"
+#include "pg/fdw_options.hpp"
+#include "pg/step_identity.hpp"
 #include "pg/prelude.hpp"
 
 namespace flowctl::pg {
@@ -57,9 +61,9 @@ enum class Idempotency { Visit, Attempt };
 
 // The tokens of a run that are in no file. Empty: there is none.
 struct RunTokens {
-    net::TokenInput own;      // signed by our own issuer for this step
-    std::string own_subject;  // whom it speaks of
-    net::TokenInput user;     // the user's, which the application handed over at start
+    // Signed by our own issuer for this step, within the terms of whoever asks; or why there is none.
+    std::function<std::variant<net::StepIdentity, std::string>(const OwnTokenTerms&)> own;
+    net::TokenInput user;  // the user's, which the application handed over at start
 };
 
 struct Endpoint {
@@ -83,6 +87,20 @@ struct Endpoint {
     std::optional<std::string> actor;  // who acts for the subject, where a token says so
     bool for_user = false;             // the credential stands for the run's user
 };
+
+// An issuer by itself: for its public keys.
+struct IssuerServer {
+    net::Issuer issuer;
+    Options options;
+    std::string owner;  // name of the role: whose exceptions of the egress policy apply
+};
+Result<IssuerServer, EndpointFailure> issuer_by_oid(Oid server);
+
+// Its option scope; empty where there is none, or no endpoint of that name.
+std::string endpoint_scope(std::string_view name);
+
+// The owner of an endpoint; nullopt where there is none of that name.
+std::optional<Oid> endpoint_owner(std::string_view name);
 
 Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role,
                                                    const RunTokens& tokens = {});

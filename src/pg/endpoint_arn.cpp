@@ -5,7 +5,7 @@
 #include "pg/endpoint.hpp"
 
 #include "pg/bridge.hpp"
-#include "pg/fdw_options.hpp"
+#include "pg/foreign_servers.hpp"
 
 namespace flowctl::pg {
 
@@ -46,51 +46,15 @@ bool arn_covers(std::string_view pattern, std::string_view arn) noexcept {
 }
 
 Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
-    struct Candidate {
-        char* name;
-        List* options;
-    };
-    // Plain memory of the server's: the scan may raise.
-    struct Found {
-        Candidate* candidates;
-        int count;
-    };
-    const Oid wrapper = guarded([] { return get_foreign_data_wrapper_oid(kHttpWrapper.data(), true); });
-    const Found found = guarded([&]() -> Found {
-        Found all{nullptr, 0};
-        int room = 16;
-        all.candidates = static_cast<Candidate*>(palloc(sizeof(Candidate) * room));
-        Relation servers = table_open(ForeignServerRelationId, AccessShareLock);
-        SysScanDesc scan = systable_beginscan(servers, InvalidOid, false, nullptr, 0, nullptr);
-        while (HeapTuple tuple = systable_getnext(scan)) {
-            auto* row = reinterpret_cast<Form_pg_foreign_server>(GETSTRUCT(tuple));
-            bool is_null = false;
-            Datum options =
-                heap_getattr(tuple, Anum_pg_foreign_server_srvoptions, RelationGetDescr(servers), &is_null);
-            if (row->srvfdw != wrapper || is_null) continue;
-            if (all.count == room) {
-                room *= 2;
-                all.candidates = static_cast<Candidate*>(repalloc(all.candidates, sizeof(Candidate) * room));
-            }
-            all.candidates[all.count++] = {
-                pstrdup(NameStr(row->srvname)),
-                untransformRelOptions(PointerGetDatum(DatumGetArrayTypePCopy(options)))};
-        }
-        systable_endscan(scan);
-        table_close(servers, AccessShareLock);
-        return all;
-    });
-
     std::vector<std::string> exact;
     std::vector<std::string> covering;
-    for (int i = 0; i < found.count; i++) {
-        const Options options = to_options(found.candidates[i].options);
-        const std::string_view pattern = option(options, "arn");
+    for (ListedServer& server : list_servers(kHttpWrapper)) {
+        const std::string_view pattern = option(server.options, "arn");
         if (pattern.empty()) continue;
         if (pattern == arn)
-            exact.emplace_back(found.candidates[i].name);
+            exact.push_back(std::move(server.name));
         else if (arn_covers(pattern, arn))
-            covering.emplace_back(found.candidates[i].name);
+            covering.push_back(std::move(server.name));
     }
     std::vector<std::string>& chosen = exact.empty() ? covering : exact;
     if (chosen.empty())

@@ -11,6 +11,7 @@
 #include "pg/engine_batch.hpp"
 #include "pg/guc.hpp"
 #include "pg/installation.hpp"
+#include "pg/key_sets.hpp"
 #include "pg/transaction.hpp"
 
 namespace flowctl::pg {
@@ -112,11 +113,22 @@ std::optional<http_task::Pending> Engine::forget_request(std::uint64_t request_i
 
 void Engine::collect_responses() {
     while (auto response = client_.next_completed()) {
+        if ((response->id & key_sets::kRequestBit) != 0) {
+            others_.push_back(std::move(*response));
+            continue;
+        }
         const std::optional<http_task::Pending> pending = forget_request(response->id);
         if (!pending) continue;
         http_task::Interpreted result = http_task::interpret(*pending, std::move(*response), now_micros());
         queue_.push_back({pending->run_id, std::move(result.event), std::move(result.outcome), 0});
     }
+}
+
+std::optional<net::Response> Engine::next_other() {
+    if (others_.empty()) return std::nullopt;
+    net::Response response = std::move(others_.front());
+    others_.pop_front();
+    return response;
 }
 
 void Engine::collect_revocations() {

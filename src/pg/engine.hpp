@@ -60,6 +60,9 @@ class Engine {
     // How long the loop may sleep, in milliseconds.
     long sleep_ms();
     shmem::Figures figures() const;
+    // The answer of a request that is not a task's (key_sets).
+    std::optional<net::Response> next_other();
+    bool active() const { return active_; }
     // True once after a failure of the server: the extension itself may be gone.
     bool take_trouble() { return std::exchange(trouble_, false); }
 
@@ -100,6 +103,7 @@ class Engine {
     net::Client& client_;
     LiveRuns live_;
     std::deque<Item> queue_;
+    std::deque<net::Response> others_;
     std::deque<Uuid> fresh_;
     std::unordered_set<Uuid, UuidHash> fresh_known_;
     std::unordered_map<std::uint64_t, http_task::Pending> pending_;  // by request id

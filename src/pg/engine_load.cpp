@@ -44,7 +44,12 @@ std::unique_ptr<LiveRun> Engine::make_live(Spi& spi, const store::StoredRun& row
     run->express = row.express;
     run->resumed = row.frame.has_value() || row.express;
     run->role = row.role;
+    run->flow_owner = row.flow_owner;
+    run->flow_version = row.version;
     run->subject = row.subject;
+    run->subject_issuer = row.subject_issuer;
+    run->subject_claims = row.subject_claims;
+    run->subject_handle = row.subject_handle;
     run->traceparent = row.traceparent;
     if (!run->version->flow) {
         problem = run->version->problem;

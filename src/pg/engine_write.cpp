@@ -2,6 +2,7 @@
 // leave. See engine.hpp.
 #include "core/json.hpp"
 #include "pg/engine_batch.hpp"
+#include "pg/subject_tokens.hpp"
 
 namespace flowctl::pg {
 
@@ -138,6 +139,7 @@ void Engine::carry_out(Batch& batch) {
                 client_.cancel(request_id);
                 forget_request(request_id);
             }
+            if (run->subject_handle) subject_tokens::release(*run->subject_handle);
             live_.remove(id);
         }
         client_.end_run(to_string(id));

@@ -29,6 +29,7 @@ enum class Kind {
     Scope,
     Arn,
     Algorithm,
+    Algorithms,
     Audience,
     Uris,
     TokenType
@@ -44,7 +45,8 @@ struct Spec {
 constexpr Spec kSpecs[] = {
     {"url", Place::HttpServer, Kind::Url},
     {"issuer", Place::HttpServer, Kind::Name},
-    {"auth", Place::HttpServer, Kind::Choice, "none"},
+    {"auth", Place::HttpServer, Kind::Choice, "none, flowctl"},
+    {"event_keys", Place::HttpServer, Kind::Boolean},
     {"grant", Place::HttpServer, Kind::Choice,
      "client_credentials, token_exchange, jwt_bearer, on_behalf_of, refresh_token"},
     {"subject_token", Place::HttpServer, Kind::Choice, "user, flowctl"},
@@ -74,6 +76,10 @@ constexpr Spec kSpecs[] = {
     {"revocation_endpoint", Place::OidcServer, Kind::Url},
     {"assertion_audience", Place::OidcServer, Kind::Audience},
     {"assertion_typ", Place::OidcServer, Kind::Choice, "client-authentication+jwt, JWT"},
+    {"subject_audience", Place::OidcServer, Kind::Text},
+    {"subject_algorithms", Place::OidcServer, Kind::Algorithms},
+    {"subject_type", Place::OidcServer, Kind::Choice, "at+jwt, any"},
+    {"subject_claims", Place::OidcServer, Kind::Scope},
     {"ca_file", Place::OidcServer, Kind::File},
     {"timeout", Place::OidcServer, Kind::Seconds},
 
@@ -219,6 +225,18 @@ bool is_scope(std::string_view value) {
                        [](unsigned char c) { return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\'; });
 }
 
+// Names of signature algorithms, separated by single spaces.
+void check_algorithms(std::string_view name, std::string_view value) {
+    while (true) {
+        const std::size_t end = std::min(value.find(' '), value.size());
+        if (net::find_jose_algorithm(value.substr(0, end)) == nullptr)
+            refuse_value(name, "it must be a list of signature algorithms separated by spaces",
+                         "Valid ones are: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA.");
+        if (end == value.size()) return;
+        value.remove_prefix(end + 1);
+    }
+}
+
 void check_choice(const Spec& spec, std::string_view value) {
     if (is_choice(value, spec.choices)) return;
     if (spec.name == "grant" &&
@@ -297,6 +315,8 @@ void check_value(const Spec& spec, std::string_view value) {
                              "Valid values are: " + std::string(kTokenTypes) + ", or a URI.");
             if (!is_choice(value, kTokenTypes)) check_uri(spec.name, value);
             return;
+        case Kind::Algorithms:
+            return check_algorithms(spec.name, value);
         case Kind::Audience:
             if (value != "issuer" && value != "token_endpoint") {
                 if (value.find(':') == std::string_view::npos)

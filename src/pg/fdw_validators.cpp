@@ -72,6 +72,11 @@ void check_grant(const Options& options) {
             "is exchanged for calls of this endpoint.");
 }
 
+// What auth 'flowctl' asks our own issuer for.
+bool is_of_own_token(std::string_view name) {
+    return name == "scope" || name == "audience";
+}
+
 void check_http_server(const Options& options) {
     require(options, "url", "servers of flowctl_http", "It is what the endpoint's calls are sent to.");
     const bool issuer = options.contains("issuer");
@@ -84,14 +89,16 @@ void check_http_server(const Options& options) {
                         "option \"issuer\" or \"auth\" is required",
                         "Name the flowctl_oidc server that issues the credential, or say auth 'none' for "
                         "calls without one.");
+    const bool own = option(options, "auth") == "flowctl";
     if (!issuer)
         for (const char* name :
              {"grant", "subject_token", "subject_token_file", "subject_token_type", "actor_token",
               "actor_token_file", "actor_token_type", "requested_token_type", "scope", "audience", "resource",
               "dpop", "certificate_bound"})
-            if (options.contains(name))
+            if (options.contains(name) && !(own && is_of_own_token(name)))
                 contradict("option " + in_quotes(name) + " needs option \"issuer\"",
-                           "Calls with auth 'none' carry no credential.");
+                           own ? "With auth 'flowctl' the call carries a token of this installation's own issuer."
+                               : "Calls with auth 'none' carry no credential.");
     check_grant(options);
     if (is_on(options, "dpop") && is_on(options, "follow_redirects"))
         contradict("options \"dpop\" and \"follow_redirects\" exclude each other",
@@ -99,6 +106,10 @@ void check_http_server(const Options& options) {
 }
 
 void check_oidc_server(const Options& options) {
+    for (const char* name : {"subject_algorithms", "subject_type", "subject_claims"})
+        if (options.contains(name) && !options.contains("subject_audience"))
+            contradict("option " + in_quotes(name) + " needs option \"subject_audience\"",
+                       "It says whom users' tokens must be for, and that they are taken from this issuer.");
     require(options, "issuer", "servers of flowctl_oidc",
             "It is the URL that the identity provider calls itself by.");
     if (option(options, "discovery") == "none")

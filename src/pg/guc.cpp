@@ -11,8 +11,10 @@
 #include <variant>
 
 #include "net/egress.hpp"
+#include "net/url.hpp"
 #include "pg/bridge.hpp"
 #include "pg/guc.hpp"
+#include "pg/own_keys.hpp"
 
 namespace flowctl::pg::guc {
 
@@ -22,6 +24,14 @@ char* egress_allow = nullptr;
 char* proxy = nullptr;
 char* installation = nullptr;
 char* traceparent = nullptr;
+char* issuer_url = nullptr;
+char* issuer_keys = nullptr;
+int issuer_token_lifetime = 300;
+char* issuer_encryption_keys = nullptr;
+bool allow_plain_subject_token = false;
+int max_subject_tokens = 256;
+int key_set_max_age = 3'600;
+int policy_default = PolicyDefault::Permit;
 int max_payload_bytes = 262'144;
 int max_history_events = 25'000;
 int max_expression_depth = 100;
@@ -47,6 +57,9 @@ const config_enum_entry kSynchronousCommit[] = {{"local", SYNCHRONOUS_COMMIT_LOC
                                                 {"1", SYNCHRONOUS_COMMIT_ON, true},
                                                 {"0", SYNCHRONOUS_COMMIT_OFF, true},
                                                 {nullptr, 0, false}};
+
+const config_enum_entry kPolicyDefault[] = {
+    {"permit", PolicyDefault::Permit, false}, {"deny", PolicyDefault::Deny, false}, {nullptr, 0, false}};
 
 // What the server keeps of a refusal is copied at once by GUC_check_errdetail.
 bool refuse(const char* reason) noexcept {
@@ -77,6 +90,29 @@ bool check_proxy(char** value, void**, GucSource) noexcept {
     return refuse(
         "\"flowctl.proxy\" must be a URL that starts with http://, https:// or socks5h://, or empty for "
         "none.");
+}
+
+// Relying parties compare the issuer byte by byte, so there is one spelling: no query, no slash at the end.
+bool check_issuer_url(char** value, void**, GucSource) noexcept {
+    try {
+        const std::string_view text = *value;
+        if (text.empty()) return true;
+        const auto url = net::split_url(text);
+        const net::Url* parts = std::get_if<net::Url>(&url);
+        if (parts != nullptr && parts->scheme == "https" && parts->query.empty() && !text.ends_with('/') &&
+            text.find_first_of("?#") == std::string_view::npos)
+            return true;
+    } catch (...) {
+        return refuse("The URL could not be read: out of memory.");
+    }
+    return refuse(
+        "\"flowctl.issuer_url\" must be an https URL without query, fragment and final slash, or empty for "
+        "none.");
+}
+
+bool check_key_files(char** value, void**, GucSource) noexcept {
+    const char* objection = objection_to_file_names(*value);
+    return objection == nullptr || refuse(objection);
 }
 
 bool is_lower_hex(std::string_view text) noexcept {
@@ -121,12 +157,68 @@ void define_settings(bool with_postmaster_settings) {
                                 "Each takes one of max_worker_processes.", &workers, 1, 1, 64, PGC_POSTMASTER,
                                 0, nullptr, nullptr, nullptr);
 
+    // How many users' tokens may be in memory for open runs; 8 kB each, not in core files, and not swapped out
+    // where the limit on locked memory allows that. Runs that one session starts share a place.
+    if (with_postmaster_settings)
+        DefineCustomIntVariable("flowctl.max_subject_tokens",
+                                "Sets how many tokens of end users open runs can carry.",
+                                "Each takes 8 kB of memory.", &max_subject_tokens, 256, 0, 100'000,
+                                PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+
     // Where the files are that options ending in _file name: client secrets, private keys, certificates.
     // Empty: no option may name a file. The files follow the rules of ssl_key_file on owner and mode.
     DefineCustomStringVariable("flowctl.secrets_dir",
                                "Sets the directory of the files that server and mapping options name.",
                                "Empty means that no option may name a file.", &secrets_dir, "", PGC_SIGHUP,
                                GUC_SUPERUSER_ONLY, check_secrets_dir, nullptr, nullptr);
+
+    // What our own issuer calls itself; the database's name comes behind it, since no two databases may be the
+    // same issuer. flowctl.openid_configuration() and flowctl.jwks() are to be found below this URL by who
+    // trusts its tokens; nothing here serves them. Empty: no endpoint may say auth 'flowctl'.
+    DefineCustomStringVariable("flowctl.issuer_url", "Sets the URL of this installation's own issuer.",
+                               "The name of the database is added to it. Empty means that there is none.",
+                               &issuer_url, "", PGC_SIGHUP, 0, check_issuer_url, nullptr, nullptr);
+
+    // The keys of that issuer: PEM files in flowctl.secrets_dir. The first signs, all are published: put the
+    // next key behind the current one some time before it is to sign, and leave the old one behind the new
+    // one until the last token that it signed has ended.
+    DefineCustomStringVariable("flowctl.issuer_keys",
+                               "Lists the private keys of this installation's own issuer.",
+                               "Files in flowctl.secrets_dir, separated by commas; the first signs.",
+                               &issuer_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
+
+    // How long a token of our own lives at most. It ends with its step when that is sooner.
+    DefineCustomIntVariable("flowctl.issuer_token_lifetime",
+                            "Sets how long tokens of this installation's own issuer live at most.", nullptr,
+                            &issuer_token_lifetime, 300, 1, 3'600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr,
+                            nullptr);
+
+    // The keys that users' tokens are encrypted to before they are handed over: PEM files in
+    // flowctl.secrets_dir. All of them decrypt; flowctl.jwks() publishes the first, so a new one is put first
+    // and the old one stays until nobody uses it any more.
+    DefineCustomStringVariable("flowctl.issuer_encryption_keys",
+                               "Lists the private keys that users' tokens are decrypted with.",
+                               "Files in flowctl.secrets_dir, separated by commas; the first is published.",
+                               &issuer_encryption_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
+
+    // Whether flowctl.set_subject_token() takes a token that is not encrypted. The arguments of statements
+    // reach logs and pg_stat_activity, and whoever reads a token there can use it until it ends.
+    DefineCustomBoolVariable("flowctl.allow_plain_subject_token",
+                             "Sets whether users' tokens may be handed over unencrypted.", nullptr,
+                             &allow_plain_subject_token, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+
+    // How long the fetched keys of an issuer are used to verify its users' tokens: a key that the issuer has
+    // withdrawn is believed that long at most.
+    DefineCustomIntVariable("flowctl.key_set_max_age",
+                            "Sets how long an issuer's fetched keys are used.", nullptr, &key_set_max_age,
+                            3'600, 30, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+
+    // What becomes of calls to endpoints that no policy names (flowctl.add_policy): with permit, USAGE on the
+    // foreign server is enough; with deny, each needs a policy that permits it.
+    DefineCustomEnumVariable("flowctl.policy_default",
+                             "Sets whether endpoints that no policy names may be called.", nullptr,
+                             &policy_default, PolicyDefault::Permit, kPolicyDefault, PGC_SIGHUP, 0, nullptr,
+                             nullptr, nullptr);
 
     // What may be called besides public addresses by https: addresses and networks, each optionally followed
     // by =role to limit it to that role's flows. Plain http goes only to what is in the list.

@@ -9,6 +9,15 @@ extern char* egress_allow;
 extern char* proxy;
 extern char* installation;
 extern char* traceparent;  // of the session, recorded with the runs it starts
+extern char* issuer_url;     // of our own issuer, without the database's name; empty: none
+extern char* issuer_keys;    // file names; the first signs
+extern int issuer_token_lifetime;  // s
+extern char* issuer_encryption_keys;     // file names
+extern bool allow_plain_subject_token;
+extern int max_subject_tokens;
+extern int key_set_max_age;  // s
+enum PolicyDefault : int { Permit, Deny };
+extern int policy_default;  // PolicyDefault: for endpoints that no policy names
 extern int max_payload_bytes;
 extern int max_history_events;
 extern int max_expression_depth;

@@ -13,6 +13,8 @@
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
+// DISCARD ALL, which poolers send between two users, forgets the session's user (subject).
+//
 // The code here is C in style: it calls the server directly, so nothing with a destructor is alive in it.
 // What calls our C++ runs in entry().
 #include "pg/hooks.hpp"
@@ -21,6 +23,7 @@
 #include "pg/guc.hpp"
 #include "pg/role_dependency.hpp"
 #include "pg/shmem.hpp"
+#include "pg/subject.hpp"
 #include "pg/wake.hpp"
 
 namespace flowctl::pg::hooks {
@@ -182,6 +185,8 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
     const bool commits_prepared =
         IsA(statement, TransactionStmt) &&
         reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
+    const bool discards_all = IsA(statement, DiscardStmt) &&
+                              reinterpret_cast<DiscardStmt*>(statement)->target == DISCARD_ALL;
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
     if (next_utility_hook != nullptr)
@@ -191,6 +196,7 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
                                 completion);
     if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
         entry([statement] { after_command(statement); });
+    if (discards_all) subject::forget();
     if (commits_prepared) {
         shmem::announce_unknown_runs(MyDatabaseId);
         shmem::poke_workers(MyDatabaseId);

@@ -7,7 +7,9 @@
 #include "net/crypto.hpp"
 #include "net/encoding.hpp"
 #include "net/url.hpp"
+#include "pg/audit.hpp"
 #include "pg/endpoint.hpp"
+#include "pg/policy.hpp"
 
 namespace flowctl::pg::http_task {
 
@@ -74,6 +76,33 @@ std::string traceparent(const LiveRun& run, const std::string& call_hash) {
     return "00-" + trace + "-" + call_hash.substr(0, 16) + "-01";
 }
 
+// Why a policy does not permit the call; what permits it goes to `decision`.
+std::optional<Refusal> check_policies(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint,
+                                      std::int64_t now, std::optional<std::string>& decision) {
+    policy::Facts facts;
+    facts.endpoint = endpoint.server;
+    facts.role = role_name(run.role);
+    facts.owner = role_name(run.flow_owner);
+    facts.flow = run.context.state_machine_name;
+    facts.state = call.state;
+    facts.scope = endpoint.scope.value_or("");
+    facts.user_known = true;
+    facts.subject = run.subject;
+    facts.issuer = run.subject_issuer;
+    if (run.subject_claims)
+        if (auto claims = json::parse(*run.subject_claims)) facts.claims = std::move(claims).value();
+    facts.at = now;
+    Spi spi;
+    const policy::Decision decided = policy::decide(spi, facts);
+    if (decided.allowed) {
+        if (!decided.reason.empty()) decision = decided.reason;
+        return std::nullopt;
+    }
+    audit::record(spi, {run.id, run.role, endpoint.server, run.subject, decided.reason});
+    return Refusal{"States.Permissions",
+                   "the call of endpoint \"" + endpoint.server + "\" is denied: " + decided.reason};
+}
+
 }  // namespace
 
 std::string lane_of(const machine::Call& call) {
@@ -94,17 +123,20 @@ std::string idempotency_key(const std::string& run_id, const machine::Call& call
 }
 
 std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
-                                        std::int32_t sending, const RunTokens& tokens) {
+                                        std::int32_t sending) {
     auto server = server_of(call);
     if (auto* refusal = std::get_if<Refusal>(&server)) return *refusal;
+    const StepTokens step(run, call, now);
+    const RunTokens tokens{[&](const OwnTokenTerms& terms) { return step.own(terms); }, step.user()};
     auto resolved = resolve_endpoint(std::get<std::string>(server), run.role, tokens);
     if (!resolved) return Refusal{resolved.error().error, resolved.error().cause};
     Endpoint endpoint = std::move(resolved).value();
+    Prepared prepared;
+    if (auto refusal = check_policies(run, call, endpoint, now, prepared.intent.decision)) return *refusal;
     auto built = request_parts(call, endpoint.url);
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
     RequestParts parts = std::get<RequestParts>(std::move(built));
 
-    Prepared prepared;
     const std::string key = idempotency_key(run.id_text, call, run.context.redrive_count,
                                             endpoint.idempotency == Idempotency::Attempt);
     parts.headers.emplace_back("Idempotency-Key", key);
@@ -130,7 +162,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     intent.issuer = endpoint.issuer;
     intent.client_id = endpoint.client_id;
     if (endpoint.for_user) intent.subject = run.subject;
-    intent.actor = endpoint.actor;
+    if (intent.subject) intent.actor = endpoint.actor;
     intent.audience = endpoint.audience;
     intent.scope = endpoint.scope;
     intent.idempotency_key = key;

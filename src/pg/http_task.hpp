@@ -48,8 +48,9 @@ struct Prepared {
     Pending pending;
 };
 
+// Reads the engine's tables (policies), so the caller is the worker.
 std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
-                                        std::int32_t sending, const RunTokens& tokens = {});
+                                        std::int32_t sending);
 
 struct Interpreted {
     machine::Event event;  // TaskSucceeded or TaskFailed

@@ -7,7 +7,10 @@
 #include "pg/guc.hpp"
 #include "pg/hooks.hpp"
 #include "pg/launcher.hpp"
+#include "pg/mailbox.hpp"
 #include "pg/shmem.hpp"
+#include "pg/subject.hpp"
+#include "pg/subject_tokens.hpp"
 #include "pg/wake.hpp"
 
 extern "C" {
@@ -23,9 +26,12 @@ void _PG_init(void) {
         guc::define();
         if (process_shared_preload_libraries_in_progress) {
             shmem::request_at_load();
+            mailbox::request_at_load();
+            subject_tokens::request_at_load();
             launcher::register_at_load();
         }
         wake::install_at_load();
+        subject::install_at_load();
         hooks::install_at_load();
     });
 }

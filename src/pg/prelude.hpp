@@ -6,6 +6,7 @@
 // Included last by every .cpp in src/pg, and by no header outside src/pg.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

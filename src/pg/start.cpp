@@ -5,10 +5,13 @@
 
 #include "core/json.hpp"
 #include "pg/flow_rights.hpp"
+#include "pg/audit.hpp"
 #include "pg/guc.hpp"
 #include "pg/shmem.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/runs.hpp"
+#include "pg/subject.hpp"
+#include "pg/subject_tokens.hpp"
 #include "pg/wake.hpp"
 
 namespace flowctl::pg {
@@ -80,6 +83,27 @@ std::optional<std::string> asserted_subject() {
     return std::string(first_bytes(subject->as_string(), 1024));
 }
 
+// The end user: whose token this session has handed over, else whom the server authenticated by one.
+void add_subject(store::NewRun& run) {
+    if (const auto user = subject::current()) {
+        run.subject_handle = user->handle;
+        // Whoever's token has ended is nobody; a step that needs it will say that it is lost.
+        if (user->expires_at <= to_unix_micros(GetCurrentTimestamp())) return;
+        run.subject = user->name;
+        run.subject_issuer = user->issuer;
+        run.subject_claims = user->claims;
+    } else if (const auto login = oauth_login()) {
+        run.subject = login->identity;
+        run.subject_issuer = login->issuer;
+    }
+}
+
+// The token goes where the worker finds it.
+void carry_token(const store::NewRun& run) {
+    const auto user = subject::current();
+    if (run.subject && user) subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at);
+}
+
 store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, Oid role) {
     store::NewRun run;
     run.run_id = new_run_id();
@@ -96,6 +120,7 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.session_user = GetSessionUserId();
     if (const char* user = system_user()) run.system_user = user;
     run.asserted_subject = asserted_subject();
+    add_subject(run);
     if (guc::traceparent != nullptr && *guc::traceparent != '\0') run.traceparent = guc::traceparent;
     return run;
 }
@@ -171,7 +196,10 @@ Uuid start_run(const StartRequest& request) {
     const AsExtensionOwner owner;
     Spi spi;
     const store::FlowRow flow = find_flow(spi, request.flow);
-    if (!may_start(spi, flow.flow_id, flow.owner, request.must_may_start))
+    if (!may_start(spi, flow.flow_id, flow.owner, request.must_may_start)) {
+        audit::denied(request.starter, "start", flow.name,
+                      request.right_holder + " \"" + role_name(request.must_may_start) +
+                          "\" may not start the flow");
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to start flow \"" + flow.name + "\"",
                         "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
@@ -179,6 +207,7 @@ Uuid start_run(const StartRequest& request) {
                         "The " + request.right_holder + " \"" + role_name(request.must_may_start) +
                             "\" is neither a member of the flow's owner \"" + role_name(flow.owner) +
                             "\" nor granted to start it.");
+    }
     store::NewRun run = describe(flow, request, role_of_run(flow, request));
     if (request.name && !store::take_name(spi, flow.flow_id, *request.name, run.run_id)) {
         const store::NamedRun named = store::find_named(spi, flow.flow_id, *request.name, request.input);
@@ -191,6 +220,7 @@ Uuid start_run(const StartRequest& request) {
         store::replace_name(spi, flow.flow_id, *request.name, run.run_id);
     }
     store::insert_run(spi, run);
+    carry_token(run);
     wake::note_started_run(run.run_id);
     return run.run_id;
 }

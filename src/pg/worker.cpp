@@ -23,11 +23,15 @@
 
 #include "net/client.hpp"
 #include "net/issuer_figures.hpp"
+#include "pg/audit.hpp"
 #include "pg/call_limit.hpp"
 #include "pg/engine.hpp"
 #include "pg/guc.hpp"
+#include "pg/key_sets.hpp"
+#include "pg/mailbox.hpp"
 #include "pg/role_dependency.hpp"
 #include "pg/shmem.hpp"
+#include "pg/subject_tokens.hpp"
 #include "pg/transaction.hpp"
 
 extern "C" {
@@ -41,6 +45,9 @@ namespace {
 
 // Advisory locks of SQL users have 1 or 2 in the fourth field.
 constexpr std::uint16_t kShardLockField = 0xF10C;
+
+// How long a token of a user stays in memory after it has ended, at most, while anything happens.
+constexpr std::int64_t kWipeInterval = 10'000'000;
 
 void pin_settings() {
     static constexpr const char* kPinned[][2] = {
@@ -151,6 +158,7 @@ class Worker {
         : claim_(claim),
           client_(client_settings()),
           engine_(claim, client_),
+          key_sets_(client_),
           event_(wait_event("FlowctlWorker")) {
         guarded([&] {
             set_ = create_wait_event_set(3);
@@ -173,6 +181,7 @@ class Worker {
             take_hints();
             client_.run_ready();
             more = engine_.turn();
+            serve_sessions();
             shmem::publish(claim_.slot, engine_.figures());
             publish_issuers();
             if (!extension_is_there()) {
@@ -219,6 +228,39 @@ class Worker {
         if (poked) engine_.note_poke();
     }
 
+    // What sessions ask for or tell outside of their transactions. One worker of the database does it.
+    void serve_sessions() {
+        try {
+            while (auto response = engine_.next_other())
+                key_sets_.take(std::move(*response));
+            if (claim_.shard == 0) take_messages();
+        } catch (PgError& error) {
+            error.report();
+        }
+        const std::int64_t now = to_unix_micros(GetCurrentTimestamp());
+        if (now < wipe_at_ && wipe_at_ <= now + kWipeInterval) return;
+        subject_tokens::wipe_ended();
+        wipe_at_ = now + kWipeInterval;
+    }
+
+    void take_messages() {
+        std::uint32_t lost = 0;
+        std::vector<mailbox::Message> denials = mailbox::take(lost);
+        for (const mailbox::Message& message : denials)
+            if (message.kind == mailbox::Message::Kind::KeysWanted && engine_.active())
+                key_sets_.want(message.server, message.object);
+        std::erase_if(denials, [](const mailbox::Message& message) {
+            return message.kind != mailbox::Message::Kind::Denied;
+        });
+        if (denials.empty() && lost == 0) return;
+        Transaction transaction("pg_flowctl: recording denied attempts");
+        {
+            Spi spi;
+            audit::record(spi, denials, lost);
+        }
+        transaction.commit();
+    }
+
     // The engine's failures are looked into once: tables that are gone are no failure of a run.
     bool extension_is_there() {
         if (!engine_.take_trouble()) return true;
@@ -231,6 +273,8 @@ class Worker {
     shmem::Claim claim_;
     net::Client client_;
     Engine engine_;
+    key_sets::Fetcher key_sets_;
+    std::int64_t wipe_at_ = 0;
     std::uint32_t event_;
     std::uint64_t issuer_changes_ = 0;
     WaitEventSet* set_ = nullptr;

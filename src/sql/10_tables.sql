@@ -66,7 +66,7 @@ COMMENT ON TRIGGER depend_on_role ON flowctl.flow IS 'keeps the owner from being
 COMMENT ON TRIGGER depend_on_role ON flowctl.flow_grant IS 'keeps who may start a flow from being dropped';
 COMMENT ON TRIGGER depend_on_role ON flowctl.author IS 'keeps authors from being dropped';
 
--- These four say who may do what, and members of pg_write_all_data could write to them.
+-- These four, and policies (below), say who may do what, and members of pg_write_all_data could write to them.
 CREATE FUNCTION flowctl.only_engine_writes() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_only_engine_writes';
@@ -111,7 +111,10 @@ CREATE TABLE flowctl.run (
     starter           regrole     NOT NULL,
     session_user_name name        NOT NULL,
     system_user_name  text,
-    subject           text,
+    subject           text,       -- the end user: verified, as are the next two
+    subject_issuer    text,
+    subject_claims    text,       -- a JSON object
+    subject_handle    uuid,       -- under which the worker finds their token, in memory
     asserted_subject  text,
     client_addr       inet,
     application_name  text,
@@ -198,6 +201,7 @@ CREATE TABLE flowctl.call (
     idempotency_key text,
     request_hash    text,
     started_at      timestamptz NOT NULL,
+    decision        text,                   -- by which policy; NULL: none governs the endpoint
     PRIMARY KEY (run_id, call_id, sending)
 );
 COMMENT ON TABLE flowctl.call IS 'the intent of every request, durable before it leaves';
@@ -246,6 +250,47 @@ CREATE TABLE flowctl.control (
 );
 COMMENT ON TABLE flowctl.control IS 'requests to the worker that owns a run: stop';
 
+-- Public keys of issuers, as the worker last fetched them: what users' tokens are verified with.
+CREATE TABLE flowctl.key_set (
+    server          oid         PRIMARY KEY,  -- the foreign server that stands for the issuer
+    options_hash    text        NOT NULL,     -- of those of its options that say where the keys are
+    document        text,                     -- the JWKS; NULL: never fetched
+    fetched_at      timestamptz,
+    tried_at        timestamptz NOT NULL,
+    problem         text                      -- why the last attempt brought nothing; NULL: it did
+);
+COMMENT ON TABLE flowctl.key_set IS 'public keys of issuers whose users'' tokens are taken';
+
+CREATE TABLE flowctl.policy (
+    name            text        PRIMARY KEY,
+    effect          text        NOT NULL CHECK (effect IN ('permit', 'forbid')),
+    endpoint        text,       -- name of a foreign server; NULL: every one
+    conditions      text        NOT NULL,  -- a JSON object
+    comment         text,
+    created_by      name        NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE flowctl.policy IS 'who may use which endpoint, for what and when (flowctl.add_policy)';
+CREATE INDEX policy_endpoint ON flowctl.policy (endpoint);
+COMMENT ON INDEX flowctl.policy_endpoint IS 'finds the policies of an endpoint, and those of all';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.policy
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.policy ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.policy IS 'refuses whoever has not the privileges of the table''s owner';
+
+CREATE TABLE flowctl.denial (
+    denial_id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at                timestamptz NOT NULL,
+    action            text        NOT NULL,
+    object            text,
+    role_name         text,
+    session_user_name text,
+    subject           text,
+    reason            text        NOT NULL,
+    run_id            uuid
+);
+COMMENT ON TABLE flowctl.denial IS 'attempts that were denied, also those of transactions that rolled back';
+
 CREATE TABLE flowctl.installation (
     only_row          boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     system_identifier bigint      NOT NULL,
@@ -261,3 +306,4 @@ SELECT pg_catalog.pg_extension_config_dump('flowctl.flow', '');
 SELECT pg_catalog.pg_extension_config_dump('flowctl.flow_version', '');
 SELECT pg_catalog.pg_extension_config_dump('flowctl.flow_grant', '');
 SELECT pg_catalog.pg_extension_config_dump('flowctl.author', '');
+SELECT pg_catalog.pg_extension_config_dump('flowctl.policy', '');

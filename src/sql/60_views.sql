@@ -57,7 +57,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            END AS output,
            r.error, r.cause, r.started_at, r.ended_at, r.role, r.starter, r.session_user_name, r.system_user_name, r.subject,
            r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
-           r.traceparent, r.parent_run_id, r.redrive_count
+           r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
+           r.subject_claims::pg_catalog.jsonb AS subject_claims
     FROM flowctl.run r
          LEFT JOIN flowctl.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
@@ -94,6 +95,8 @@ COMMENT ON COLUMN flowctl.runs.event IS 'CloudEvents 1.0 envelope of the row or 
 COMMENT ON COLUMN flowctl.runs.traceparent IS 'W3C trace context at the start (flowctl.traceparent)';
 COMMENT ON COLUMN flowctl.runs.parent_run_id IS 'the run that started it; NULL: none';
 COMMENT ON COLUMN flowctl.runs.redrive_count IS 'how often it was redriven';
+COMMENT ON COLUMN flowctl.runs.subject_issuer IS 'who vouched for subject: the token''s issuer';
+COMMENT ON COLUMN flowctl.runs.subject_claims IS 'further claims of that token, those that the issuer''s option subject_claims names';
 
 CREATE VIEW flowctl.history WITH (security_barrier) AS
     SELECT h.run_id, h.event_id, h.previous_event_id, h.at, h.type,
@@ -209,7 +212,7 @@ CREATE VIEW flowctl.calls WITH (security_barrier) AS
            (SELECT pg_catalog.min(t.at) FROM flowctl.token_revocation t
             WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
            c.idempotency_key, c.started_at, o.duration, o.http_status, o.error, o.request_bytes, o.response_bytes,
-           c.request_hash, o.response_hash
+           c.request_hash, o.response_hash, c.decision
     FROM flowctl.call c
          JOIN flowctl.run r ON r.run_id = c.run_id
          LEFT JOIN flowctl.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
@@ -247,6 +250,7 @@ COMMENT ON COLUMN flowctl.calls.request_bytes IS 'bytes of the request''s body';
 COMMENT ON COLUMN flowctl.calls.response_bytes IS 'bytes of the answer''s body';
 COMMENT ON COLUMN flowctl.calls.request_hash IS 'SHA-256 (hex) of the request''s body';
 COMMENT ON COLUMN flowctl.calls.response_hash IS 'SHA-256 (hex) of the answer''s body';
+COMMENT ON COLUMN flowctl.calls.decision IS 'which policy permitted it; NULL: none governs the endpoint';
 
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
     SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at
@@ -288,3 +292,37 @@ COMMENT ON COLUMN flowctl.issuers.last_failure_message IS 'why; never holds a se
 COMMENT ON COLUMN flowctl.issuers.circuit IS
     'closed: it is asked as needed; paused: it asked for a pause; open: it did not answer of late and nobody waits for it; half-open: one request finds out';
 COMMENT ON COLUMN flowctl.issuers.circuit_until IS 'until when it is left alone; NULL: it is not';
+
+-- Whose denied attempts one may see: one's own, and those of roles that one has the privileges of.
+CREATE VIEW flowctl.denials WITH (security_barrier) AS
+    SELECT d.denial_id, d.at, d.action, d.object, d.role_name, d.session_user_name, d.subject, d.reason, d.run_id
+    FROM flowctl.denial d
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR d.role_name IN (SELECT u.rolname FROM pg_catalog.pg_roles u JOIN flowctl.my_role m ON m.oid = u.oid);
+COMMENT ON VIEW flowctl.denials IS 'attempts that were denied, also those of transactions that rolled back';
+COMMENT ON COLUMN flowctl.denials.denial_id IS 'a number that grows';
+COMMENT ON COLUMN flowctl.denials.at IS 'when';
+COMMENT ON COLUMN flowctl.denials.action IS 'start | define_flow | set_subject_token | call | lost (what came too fast to be recorded)';
+COMMENT ON COLUMN flowctl.denials.object IS 'the flow or endpoint';
+COMMENT ON COLUMN flowctl.denials.role_name IS 'current_user, or the run''s role';
+COMMENT ON COLUMN flowctl.denials.session_user_name IS 'session_user; NULL: a run''s call';
+COMMENT ON COLUMN flowctl.denials.subject IS 'the end user, where one was verified';
+COMMENT ON COLUMN flowctl.denials.reason IS 'why';
+COMMENT ON COLUMN flowctl.denials.run_id IS 'the run whose call was denied';
+
+-- Policies of endpoints that one may use, and of all endpoints.
+CREATE VIEW flowctl.policies WITH (security_barrier) AS
+    SELECT p.name, p.effect, p.endpoint, p.conditions::pg_catalog.jsonb AS conditions, p.comment, p.created_by, p.created_at
+    FROM flowctl.policy p
+    WHERE p.endpoint IS NULL
+       OR (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR EXISTS (SELECT FROM pg_catalog.pg_foreign_server s
+                  WHERE s.srvname = p.endpoint AND pg_catalog.has_server_privilege(s.oid, 'USAGE'));
+COMMENT ON VIEW flowctl.policies IS 'which calls of endpoints are permitted or forbidden (flowctl.add_policy)';
+COMMENT ON COLUMN flowctl.policies.name IS 'the policy';
+COMMENT ON COLUMN flowctl.policies.effect IS 'permit | forbid';
+COMMENT ON COLUMN flowctl.policies.endpoint IS 'name of the foreign server; NULL: every one';
+COMMENT ON COLUMN flowctl.policies.conditions IS 'all of which must hold';
+COMMENT ON COLUMN flowctl.policies.comment IS 'what its author says about it';
+COMMENT ON COLUMN flowctl.policies.created_by IS 'who added it';
+COMMENT ON COLUMN flowctl.policies.created_at IS 'when';

@@ -8,15 +8,16 @@ namespace flowctl::pg::store {
 static Statement insert_run_sql(R"(
     INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, name, input, event, flow_owner, role, starter,
                              session_user_name, system_user_name, asserted_subject, traceparent, client_addr,
-                             application_name, start_xid, status, error, cause, ended_at)
+                             application_name, start_xid, status, error, cause, ended_at, subject, subject_issuer,
+                             subject_claims, subject_handle)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::regrole, $10::regrole, $11::regrole,
             pg_catalog.pg_get_userbyid($12), $13, $14, $15, pg_catalog.inet_client_addr(),
             nullif(pg_catalog.current_setting('application_name'), ''), pg_catalog.pg_current_xact_id(),
             CASE WHEN $16 IS NULL THEN 'RUNNING' ELSE 'FAILED' END, $16, $17,
-            CASE WHEN $16 IS NOT NULL THEN pg_catalog.clock_timestamp() END))",
+            CASE WHEN $16 IS NOT NULL THEN pg_catalog.clock_timestamp() END, $18, $19, $20, $21))",
                                 {UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
                                  OIDOID, OIDOID, OIDOID, OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-                                 TEXTOID});
+                                 TEXTOID, TEXTOID, TEXTOID, TEXTOID, UUIDOID});
 
 void insert_run(Spi& spi, const NewRun& run) {
     Params params;
@@ -24,6 +25,11 @@ void insert_run(Spi& spi, const NewRun& run) {
     params.text(run.input).text(run.event).oid(run.flow_owner).oid(run.role).oid(run.starter);
     params.oid(run.session_user).text(run.system_user).text(run.asserted_subject).text(run.traceparent);
     params.text(run.error).text(run.cause);
+    params.text(run.subject).text(run.subject_issuer).text(run.subject_claims);
+    if (run.subject_handle)
+        params.uuid(*run.subject_handle);
+    else
+        params.null();
     spi.run(insert_run_sql, std::move(params));
 }
 
@@ -58,7 +64,7 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 static Statement load_runs_sql(R"(
     SELECT r.run_id, r.flow_id, r.flow, r.version, r.type = 'EXPRESS', r.name, r.status = 'RUNNING', r.input, r.event,
            r.traceparent, r.started_at, r.flow_owner::oid, r.role::oid, r.subject, r.redrive_count, r.redriven_at,
-           f.frame
+           f.frame, r.subject_issuer, r.subject_claims, r.subject_handle
     FROM unnest($1) AS wanted(id)
          JOIN flowctl.run r ON r.run_id = wanted.id
          LEFT JOIN flowctl.frame f ON f.run_id = r.run_id)",
@@ -93,6 +99,9 @@ LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_byt
         run.redrive_count = rows.int4(i, 14);
         run.redriven_at = rows.optional_timestamp(i, 15);
         run.frame = rows.optional_text(i, 16);
+        run.subject_issuer = rows.optional_text(i, 17);
+        run.subject_claims = rows.optional_text(i, 18);
+        if (!rows.is_null(i, 19)) run.subject_handle = rows.uuid(i, 19);
         bytes += run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
     }
     return loaded;

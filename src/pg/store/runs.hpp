@@ -32,6 +32,10 @@ struct NewRun {
     Oid starter = InvalidOid;
     Oid session_user = InvalidOid;
     std::optional<std::string> system_user;
+    std::optional<std::string> subject;  // verified, as are the next two
+    std::optional<std::string> subject_issuer;
+    std::optional<std::string> subject_claims;  // a JSON object
+    std::optional<Uuid> subject_handle;         // of the token in subject_tokens
     std::optional<std::string> asserted_subject;
     std::optional<std::string> traceparent;
     // A run that could not begin is recorded as ended.
@@ -68,6 +72,9 @@ struct StoredRun {
     Oid flow_owner = InvalidOid;
     Oid role = InvalidOid;
     std::optional<std::string> subject;
+    std::optional<std::string> subject_issuer;
+    std::optional<std::string> subject_claims;
+    std::optional<Uuid> subject_handle;
     std::int32_t redrive_count = 0;
     std::optional<std::int64_t> redriven_at;
     std::optional<std::string> frame;  // absent: not begun
