@@ -162,7 +162,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     intent.issuer = endpoint.issuer;
     intent.client_id = endpoint.client_id;
     if (endpoint.for_user) intent.subject = run.subject;
-    if (intent.subject) intent.actor = endpoint.actor;
+    if (intent.subject || !endpoint.for_user) intent.actor = endpoint.actor;
     intent.audience = endpoint.audience;
     intent.scope = endpoint.scope;
     intent.idempotency_key = key;
