@@ -67,6 +67,7 @@ sub endpoint
 {
 	my ($name, %option) = @_;
 	my %all = (auth => 'flowctl', ca_file => 'ca.pem', %option);
+	delete $all{$_} for grep { !defined $all{$_} } keys %all;
 	my $options = join ', ', map { "$_ " . sql_literal($all{$_}) } sort keys %all;
 	$node->safe_psql('postgres', "CREATE SERVER $name FOREIGN DATA WRAPPER flowctl_http OPTIONS ($options); GRANT USAGE ON FOREIGN SERVER $name TO app, \"Some Role\"");
 }
@@ -187,6 +188,40 @@ $stub->reset;
 is($end, 'FAILED', 'an audience elsewhere');
 like(run_row($node, $run)->{cause}, qr/audience "https:\/\/payment.example" is not of the server's own origin/, 'needs an owner who is trusted');
 is(scalar($stub->calls(path => '/echo')), 0, 'and nothing was sent');
+
+# Handed in elsewhere: a token endpoint that trusts our issuer takes it as client_assertion, as assertion, as subject and as
+# actor, for itself alone and each only once.
+my $sts = Parts::start_service('federation', issuer => $issuer, subject => 'flow:app:federated');
+$node->safe_psql('postgres', "CREATE SERVER sts FOREIGN DATA WRAPPER flowctl_oidc OPTIONS (issuer " . sql_literal($sts->url) . ", ca_file 'ca.pem');"
+	  . "CREATE USER MAPPING FOR app SERVER sts OPTIONS (auth_method 'flowctl')");
+my %traded = (
+	client_credentials => [ {}, 'client' ],
+	jwt_bearer         => [ { grant => 'jwt_bearer', subject_token => 'flowctl' }, 'assertion' ],
+	exchange           => [ { grant => 'token_exchange', subject_token => 'flowctl', actor_token => 'flowctl' }, 'subject', 'actor' ]);
+for my $name (sort keys %traded)
+{
+	my ($option, @places) = @{ $traded{$name} };
+	endpoint("traded_$name", url => $stub->url('/traded'), auth => undef, issuer => 'sts', audience => 'https://traded.example', %$option);
+	$sts->reset;
+	$stub->reset;
+	define_as('app', 'federated', http_flow("traded_$name"));
+	($run, $end) = run_as('app', 'federated');
+	is($end, 'SUCCEEDED', "traded by $name") or diag(to_json(run_row($node, $run)), to_json([ $sts->calls(path => '/token') ]));
+	my ($asked) = $sts->calls(path => '/token');
+	is($asked->{$_}{run}, $run, "$name: our token as $_, for this run") for @places;
+	like(($stub->calls(path => '/traded'))[0]{headers}{authorization}, qr/^Bearer federated-\d+$/, "$name: what it was traded for is sent");
+}
+$row = query_json($node, "SELECT to_json(c) FROM flowctl.calls c WHERE run_id = '$run'");
+is($row->{issuer}, $sts->url, 'calls: who issued it');
+define_as('app', 'stranger', http_flow('traded_client_credentials'));
+($run, $end) = run_as('app', 'stranger');
+is(run_row($node, $run)->{error}, 'Flowctl.CredentialFailed', 'another flow is not believed');
+$node->safe_psql('postgres', "GRANT USAGE ON FOREIGN DATA WRAPPER flowctl_oidc TO \"Some Role\"; ALTER SERVER sts OPTIONS (DROP ca_file, ADD assertion_audience 'api://elsewhere');"
+	  . 'ALTER SERVER sts OWNER TO "Some Role"');
+$sts->reset;
+($run, $end) = run_as('app', 'federated');
+like(run_row($node, $run)->{cause}, qr/audience "api:\/\/elsewhere" is not of the server's own origin|certificate/, 'an audience elsewhere');
+is(scalar($sts->calls(path => '/token')), 0, 'is not for an issuer whose owner is not trusted');
 
 # Settings are checked.
 for my $bad ([ 'flowctl.issuer_url', 'http://id.example' ], [ 'flowctl.issuer_url', 'https://id.example/' ], [ 'flowctl.issuer_keys', '../key.pem' ],

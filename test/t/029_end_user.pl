@@ -210,6 +210,43 @@ $node->psql('postgres', handing_over(fresh('gone'), "SELECT flowctl.start('sleep
 my $many = $node->safe_psql('postgres', handing_over(fresh('third'), "SELECT count(flowctl.start('sleep')) FROM generate_series(1, 20)"));
 is($many, 20, 'there is one, for twenty runs of a session, and a rollback took none');
 
+# Exchanged where the endpoint's owner said so: for the very token of the user. A token endpoint that trusts both issuers.
+$web->script('/own/postgres/.well-known/openid-configuration', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.openid_configuration()')) });
+$web->script('/own/postgres/.well-known/jwks.json', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.jwks()')) });
+$node->safe_psql('postgres', 'SELECT flowctl.stop(run_id) FROM flowctl.runs WHERE status = \'RUNNING\'');
+wait_for_query($node, "SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'", '0');
+my $sts = Parts::start_service('federation', issuer => $web->url('/own/postgres'), subject => 'flow:app:for_user', users => $users);
+$node->safe_psql('postgres', 'CREATE SERVER sts FOREIGN DATA WRAPPER flowctl_oidc OPTIONS (issuer ' . sql_literal($sts->url) . ", ca_file 'ca.pem');"
+	  . "CREATE USER MAPPING FOR app SERVER sts OPTIONS (auth_method 'flowctl');"
+	  . 'CREATE SERVER for_user FOREIGN DATA WRAPPER flowctl_http OPTIONS (url ' . sql_literal($stub->url('/for_user')) . ", issuer 'sts', ca_file 'ca.pem', "
+	  . "\"grant\" 'token_exchange', subject_token 'user', actor_token 'flowctl', audience 'https://api.example'); GRANT USAGE ON FOREIGN SERVER for_user TO app");
+my %exchange = (Type => 'Task', Resource => 'flowctl:http:for_user', Catch => [ { ErrorEquals => ['Flowctl.SubjectTokenLost'], Next => 'Lost' } ], End => true);
+my %lost = (Lost => { Type => 'Pass', Result => 'lost', End => true });
+$node->safe_psql('postgres', "SET ROLE app; SELECT flowctl.define_flow('for_user', " . sql_literal(to_json({ StartAt => 'Call', States => { Call => \%exchange, %lost } })) . ');'
+	  . "SELECT flowctl.define_flow('later', " . sql_literal(to_json({ StartAt => 'Wait', States => { Wait => { Type => 'Wait', SecondsPath => '$.seconds', Next => 'Call' }, Call => \%exchange, %lost } })) . ')');
+$stub->reset;
+$run = start_for(fresh('bob'), 'for_user');
+is(wait_for_run($node, $run), 'SUCCEEDED', 'the token is exchanged') or diag(to_json(run_row($node, $run)), to_json([ $sts->calls ]));
+my ($asked_for) = $sts->calls(path => '/token');
+is($asked_for->{subject}{sub}, 'bob', 'the subject token was the one that was handed over');
+is($asked_for->{actor}{sub}, 'flow:app:for_user', 'the actor is the flow');
+is($asked_for->{actor}{act}{sub}, 'bob', 'for this user');
+like(($stub->calls(path => '/for_user'))[0]{headers}{authorization}, qr/^Bearer federated-/, 'what came of it was sent');
+$call = query_json($node, "SELECT to_json(c) FROM flowctl.calls c WHERE run_id = '$run'");
+is($call->{subject}, 'bob', 'calls: for whom');
+is($call->{actor}, 'flow:app:for_user', 'calls: who acted');
+$run = $node->safe_psql('postgres', "SET ROLE app; SELECT flowctl.start('for_user')");
+is(wait_for_run($node, $run) . run_output($node, $run), 'SUCCEEDEDlost', 'without a user there is nothing to exchange, and Catch sees it');
+
+# What is lost with a restart.
+$run = $node->safe_psql('postgres', handing_over(fresh('carol'), "SELECT flowctl.start('later', '{\"seconds\": 3}')"));
+$node->restart;
+is(wait_for_run($node, $run) . run_output($node, $run), 'SUCCEEDEDlost', 'a token that a restart lost');
+is(run_row($node, $run)->{subject}, 'carol', 'who it was is still known');
+# And what ends before it is needed.
+$run = $node->safe_psql('postgres', handing_over(token(key => 'es256.pem', header => { alg => 'ES256', kid => 'es256' }, claims => { sub => 'dave', exp => time + 2 }), "SELECT flowctl.start('later', '{\"seconds\": 4}')"));
+is(wait_for_run($node, $run) . run_output($node, $run), 'SUCCEEDEDlost', 'a token that ended first');
+
 # It is in memory only.
 like($node->safe_psql('postgres', "SELECT flowctl.set_subject_token(NULL) IS NULL"), qr/t/, 'nobody');
 $node->safe_psql('postgres', 'CHECKPOINT');
