@@ -261,7 +261,7 @@ TEST(Jwe, HeadersThatAreRefused) {
 
 TEST(Jwe, EphemeralKeysThatAreRefused) {
     const std::string x(32, '\1');
-    for (const std::string epk : {
+    for (const std::string& epk : {
              R"({"kty":"EC","crv":"P-256","x":")" + base64url_encode(x) + R"(","y":")" + base64url_encode(x) +
                  R"("})",
              std::string(R"({"kty":"EC","crv":"P-256","x":"","y":""})"),
