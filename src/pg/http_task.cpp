@@ -103,6 +103,13 @@ std::optional<Refusal> check_policies(const LiveRun& run, const machine::Call& c
                    "the call of endpoint \"" + endpoint.server + "\" is denied: " + decided.reason};
 }
 
+// Whether the token that is sent says for whom it stands. One of our own says which flow it is, and the run knows
+// the user.
+bool stands_for_somebody(const Endpoint& endpoint) {
+    return endpoint.credential && !endpoint.credential->subject.empty() &&
+           endpoint.credential->grant != net::GrantType::Direct;
+}
+
 }  // namespace
 
 std::string lane_of(const machine::Call& call) {
@@ -175,7 +182,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
                         call.resource.kind,
                         endpoint.server,
                         lane_of(call),
-                        endpoint.credential && !endpoint.credential->subject.empty()};
+                        stands_for_somebody(endpoint)};
 
     net::Request& request = prepared.request;
     request.run = run.id_text;
