@@ -103,7 +103,8 @@ std::variant<MintedToken, std::string> StepIdentity::mint(std::string_view audie
     if (audience.empty()) return std::string("a token of our own needs an audience");
     if (!is_allowed(facts_->audiences, audience))
         return "audience \"" + std::string(audience) +
-               "\" is not of the server's own origin: such a server must belong to a superuser or a member of "
+               "\" is not of the server's own origin: such a server must belong to a superuser or a member "
+               "of "
                "pg_read_server_files";
     const std::int64_t begin = seconds_of(now);
     const std::int64_t end = std::min(begin + facts_->cap.count(), seconds_of(facts_->not_after));
@@ -130,13 +131,13 @@ std::variant<MintedToken, std::string> StepIdentity::mint(std::string_view audie
 }
 
 TokenInput StepIdentity::input() const {
-    return TokenInput::made(
-        facts_->issuer + ' ' + facts_->subject + ' ' + facts_->identity,
-        [identity = *this](const TokenUse& use) -> TokenInputResult {
-            auto minted = identity.mint(use.audience, type_for(use.purpose), use.now);
-            if (auto* why = std::get_if<std::string>(&minted)) return TokenInputFault{std::move(*why)};
-            return std::move(std::get<MintedToken>(minted).token);
-        });
+    return TokenInput::made(facts_->issuer + ' ' + facts_->subject + ' ' + facts_->identity,
+                            [identity = *this](const TokenUse& use) -> TokenInputResult {
+                                auto minted = identity.mint(use.audience, type_for(use.purpose), use.now);
+                                if (auto* why = std::get_if<std::string>(&minted))
+                                    return TokenInputFault{std::move(*why)};
+                                return std::move(std::get<MintedToken>(minted).token);
+                            });
 }
 
 }  // namespace flowctl::net

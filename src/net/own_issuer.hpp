@@ -76,10 +76,10 @@ class StepIdentity {
 
     struct Facts {
         std::string issuer;
-        std::string subject;  // flow_subject()
-        JsonWriter claims;    // beside the registered ones
-        std::string identity; // what the rights of the token can depend on: part of the key of caches
-        Time not_after;       // when nobody waits for the step any more
+        std::string subject;   // flow_subject()
+        JsonWriter claims;     // beside the registered ones
+        std::string identity;  // what the rights of the token can depend on: part of the key of caches
+        Time not_after;        // when nobody waits for the step any more
         std::chrono::seconds cap{300};
         AllowedAudiences audiences;
     };

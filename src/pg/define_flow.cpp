@@ -207,10 +207,11 @@ struct Reason {
 
 Reason reason_of(std::string_view code) {
     if (code == kNotPermitted)
-        return {ERRCODE_INSUFFICIENT_PRIVILEGE,
-                "The flow's role needs USAGE on the endpoint, a user mapping at its issuer, and a policy that "
-                "permits the call where one names the endpoint; the endpoint's owner needs USAGE on the "
-                "issuer."};
+        return {
+            ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "The flow's role needs USAGE on the endpoint, a user mapping at its issuer, and a policy that "
+            "permits the call where one names the endpoint; the endpoint's owner needs USAGE on the "
+            "issuer."};
     if (code == kNotFound)
         return {ERRCODE_UNDEFINED_OBJECT,
                 "An endpoint is a foreign server of wrapper flowctl_http: CREATE SERVER."};
@@ -232,7 +233,8 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     if (errors.empty()) return;
     for (const asl::Finding& finding : in_catalog)
         if (finding.code == kNotPermitted)
-            audit::denied(request.user, "define_flow", request.name, finding.location + ": " + finding.message);
+            audit::denied(request.user, "define_flow", request.name,
+                          finding.location + ": " + finding.message);
     const Reason reason = reason_of(in_catalog.front().code);
     throw UserError(reason.sqlstate,
                     "definition of flow " + in_quotes(request.name) + " uses what it cannot have",
@@ -246,8 +248,8 @@ void check(const Request& request, Oid flow_owner) {
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
     refuse_errors(request, {},
-                  check_resources(request.definition,
-                                  {request.name, flow_owner, as_owner ? std::optional(flow_owner) : std::nullopt}));
+                  check_resources(request.definition, {request.name, flow_owner,
+                                                       as_owner ? std::optional(flow_owner) : std::nullopt}));
     report_warnings(request, compiled.findings);
 }
 

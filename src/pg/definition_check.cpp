@@ -129,7 +129,8 @@ class Walk {
             report(std::move(server).error(), location);
     }
 
-    // Rights, and where there are all, policies: as far as they do not depend on who will be the user, and when.
+    // Rights, and where there are all, policies: as far as they do not depend on who will be the user, and
+    // when.
     void check_named(const std::string& server, const std::string& location) {
         const auto failure = check_endpoint(server, role_);
         report(failure, location);
@@ -145,8 +146,8 @@ class Walk {
         Spi spi;
         const policy::Decision decided = policy::decide(spi, facts);
         if (!decided.allowed)
-            report(EndpointFailure{"States.Permissions", "the call of endpoint \"" + server +
-                                                             "\" is denied: " + decided.reason},
+            report(EndpointFailure{"States.Permissions",
+                                   "the call of endpoint \"" + server + "\" is denied: " + decided.reason},
                    location);
     }
 

@@ -302,7 +302,8 @@ Result<net::StepIdentity, Failure> own_identity_for(const Server& issuer, const 
     terms.audiences.any = may_name_files(issuer.owner);
     for (const char* name : {"issuer", "token_endpoint"}) {
         const auto url = net::split_url(option(issuer.options, name));
-        if (const auto* parts = std::get_if<net::Url>(&url)) terms.audiences.origins.push_back(parts->origin());
+        if (const auto* parts = std::get_if<net::Url>(&url))
+            terms.audiences.origins.push_back(parts->origin());
     }
     return own_identity(tokens, terms, option_text);
 }

@@ -230,8 +230,9 @@ void check_algorithms(std::string_view name, std::string_view value) {
     while (true) {
         const std::size_t end = std::min(value.find(' '), value.size());
         if (net::find_jose_algorithm(value.substr(0, end)) == nullptr)
-            refuse_value(name, "it must be a list of signature algorithms separated by spaces",
-                         "Valid ones are: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA.");
+            refuse_value(
+                name, "it must be a list of signature algorithms separated by spaces",
+                "Valid ones are: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA.");
         if (end == value.size()) return;
         value.remove_prefix(end + 1);
     }

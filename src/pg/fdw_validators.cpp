@@ -96,9 +96,10 @@ void check_http_server(const Options& options) {
               "actor_token_file", "actor_token_type", "requested_token_type", "scope", "audience", "resource",
               "dpop", "certificate_bound"})
             if (options.contains(name) && !(own && is_of_own_token(name)))
-                contradict("option " + in_quotes(name) + " needs option \"issuer\"",
-                           own ? "With auth 'flowctl' the call carries a token of this installation's own issuer."
-                               : "Calls with auth 'none' carry no credential.");
+                contradict(
+                    "option " + in_quotes(name) + " needs option \"issuer\"",
+                    own ? "With auth 'flowctl' the call carries a token of this installation's own issuer."
+                        : "Calls with auth 'none' carry no credential.");
     check_grant(options);
     if (is_on(options, "dpop") && is_on(options, "follow_redirects"))
         contradict("options \"dpop\" and \"follow_redirects\" exclude each other",

@@ -157,8 +157,8 @@ void define_settings(bool with_postmaster_settings) {
                                 "Each takes one of max_worker_processes.", &workers, 1, 1, 64, PGC_POSTMASTER,
                                 0, nullptr, nullptr, nullptr);
 
-    // How many users' tokens may be in memory for open runs; 8 kB each, not in core files, and not swapped out
-    // where the limit on locked memory allows that. Runs that one session starts share a place.
+    // How many users' tokens may be in memory for open runs; 8 kB each, not in core files, and not swapped
+    // out where the limit on locked memory allows that. Runs that one session starts share a place.
     if (with_postmaster_settings)
         DefineCustomIntVariable("flowctl.max_subject_tokens",
                                 "Sets how many tokens of end users open runs can carry.",
@@ -172,9 +172,9 @@ void define_settings(bool with_postmaster_settings) {
                                "Empty means that no option may name a file.", &secrets_dir, "", PGC_SIGHUP,
                                GUC_SUPERUSER_ONLY, check_secrets_dir, nullptr, nullptr);
 
-    // What our own issuer calls itself; the database's name comes behind it, since no two databases may be the
-    // same issuer. flowctl.openid_configuration() and flowctl.jwks() are to be found below this URL by who
-    // trusts its tokens; nothing here serves them. Empty: no endpoint may say auth 'flowctl'.
+    // What our own issuer calls itself; the database's name comes behind it, since no two databases may be
+    // the same issuer. flowctl.openid_configuration() and flowctl.jwks() are to be found below this URL by
+    // who trusts its tokens; nothing here serves them. Empty: no endpoint may say auth 'flowctl'.
     DefineCustomStringVariable("flowctl.issuer_url", "Sets the URL of this installation's own issuer.",
                                "The name of the database is added to it. Empty means that there is none.",
                                &issuer_url, "", PGC_SIGHUP, 0, check_issuer_url, nullptr, nullptr);
@@ -209,16 +209,15 @@ void define_settings(bool with_postmaster_settings) {
 
     // How long the fetched keys of an issuer are used to verify its users' tokens: a key that the issuer has
     // withdrawn is believed that long at most.
-    DefineCustomIntVariable("flowctl.key_set_max_age",
-                            "Sets how long an issuer's fetched keys are used.", nullptr, &key_set_max_age,
-                            3'600, 30, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("flowctl.key_set_max_age", "Sets how long an issuer's fetched keys are used.",
+                            nullptr, &key_set_max_age, 3'600, 30, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr,
+                            nullptr, nullptr);
 
     // What becomes of calls to endpoints that no policy names (flowctl.add_policy): with permit, USAGE on the
     // foreign server is enough; with deny, each needs a policy that permits it.
-    DefineCustomEnumVariable("flowctl.policy_default",
-                             "Sets whether endpoints that no policy names may be called.", nullptr,
-                             &policy_default, PolicyDefault::Permit, kPolicyDefault, PGC_SIGHUP, 0, nullptr,
-                             nullptr, nullptr);
+    DefineCustomEnumVariable(
+        "flowctl.policy_default", "Sets whether endpoints that no policy names may be called.", nullptr,
+        &policy_default, PolicyDefault::Permit, kPolicyDefault, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
     // What may be called besides public addresses by https: addresses and networks, each optionally followed
     // by =role to limit it to that role's flows. Plain http goes only to what is in the list.
@@ -260,8 +259,8 @@ void define_settings(bool with_postmaster_settings) {
         "flowctl.max_history_events", "Sets the number of history events at which a run fails.", nullptr,
         &max_history_events, 25'000, 100, INT_MAX, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
-    // How deep the evaluation of a JSONata expression in a flow may nest, and how large one value of it may be
-    // on the way (8 bytes an item, 1 a byte of text); AWS's by default. Beyond them the state fails with
+    // How deep the evaluation of a JSONata expression in a flow may nest, and how large one value of it may
+    // be on the way (8 bytes an item, 1 a byte of text); AWS's by default. Beyond them the state fails with
     // States.QueryEvaluationError. Steps and memory of a whole visit are bounded besides.
     DefineCustomIntVariable("flowctl.max_expression_depth",
                             "Sets how deep the evaluation of an expression in a flow may nest.", nullptr,

@@ -185,8 +185,8 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
     const bool commits_prepared =
         IsA(statement, TransactionStmt) &&
         reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
-    const bool discards_all = IsA(statement, DiscardStmt) &&
-                              reinterpret_cast<DiscardStmt*>(statement)->target == DISCARD_ALL;
+    const bool discards_all =
+        IsA(statement, DiscardStmt) && reinterpret_cast<DiscardStmt*>(statement)->target == DISCARD_ALL;
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
     if (next_utility_hook != nullptr)

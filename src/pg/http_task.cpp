@@ -103,8 +103,8 @@ std::optional<Refusal> check_policies(const LiveRun& run, const machine::Call& c
                    "the call of endpoint \"" + endpoint.server + "\" is denied: " + decided.reason};
 }
 
-// Whether the token that is sent says for whom it stands. One of our own says which flow it is, and the run knows
-// the user.
+// Whether the token that is sent says for whom it stands. One of our own says which flow it is, and the run
+// knows the user.
 bool stands_for_somebody(const Endpoint& endpoint) {
     return endpoint.credential && !endpoint.credential->subject.empty() &&
            endpoint.credential->grant != net::GrantType::Direct;

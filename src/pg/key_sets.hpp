@@ -2,8 +2,8 @@
 //
 // A session verifies a token in its own process, but does no network I/O. So the worker of shard 0 fetches
 // key sets and keeps them in the table flowctl.key_set, and a session that lacks one (never fetched, too old,
-// a key id that it does not know) asks for it through the mailbox and waits, for a bounded time. Invariants: a
-// set belongs to the options that the server had when it was fetched; a set older than
+// a key id that it does not know) asks for it through the mailbox and waits, for a bounded time. Invariants:
+// a set belongs to the options that the server had when it was fetched; a set older than
 // flowctl.key_set_max_age is not used; an issuer is asked at most every 30 s whatever tokens come; a session
 // trusts what stands in the table only because nobody but the engine can write there.
 //
@@ -35,8 +35,8 @@ class Reader {
     Reader(Oid server, const Options& options);
 
     const Stored& stored() const { return stored_; }
-    // Asks the worker to fetch the set and waits until it has tried. False: it was tried less than 30 s ago, or
-    // nobody answered in time; then nothing has changed.
+    // Asks the worker to fetch the set and waits until it has tried. False: it was tried less than 30 s ago,
+    // or nobody answered in time; then nothing has changed.
     bool fetch();
 
   private:

@@ -97,7 +97,8 @@ std::variant<std::vector<net::DecryptionKey>, std::string> encryption_keys() {
         auto content = net::read_secret_file(guc::secrets_dir == nullptr ? "" : guc::secrets_dir, name);
         if (const auto* wrong = std::get_if<std::string>(&content)) return setting + *wrong;
         auto key = net::DecryptionKey::from_pem(std::get<net::Secret>(content).reveal());
-        if (const auto* wrong = std::get_if<std::string>(&key)) return setting + "\"" + name + "\": " + *wrong;
+        if (const auto* wrong = std::get_if<std::string>(&key))
+            return setting + "\"" + name + "\": " + *wrong;
         keys.push_back(std::move(std::get<net::DecryptionKey>(key)));
     }
     return keys;

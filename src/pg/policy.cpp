@@ -100,7 +100,8 @@ LocalTime local_time(std::int64_t at, const std::string& zone_name) {
         struct pg_tm fields;
         fsec_t fraction;
         int offset = 0;
-        if (zone == nullptr || timestamp2tm(to_timestamp(at), &offset, &fields, &fraction, nullptr, zone) != 0)
+        if (zone == nullptr ||
+            timestamp2tm(to_timestamp(at), &offset, &fields, &fraction, nullptr, zone) != 0)
             return {false, 0, 0};
         const int day = j2day(date2j(fields.tm_year, fields.tm_mon, fields.tm_mday));
         return {true, fields.tm_hour * 60 + fields.tm_min, day == 0 ? 7 : day};
@@ -111,7 +112,8 @@ bool time_holds(const json::Value& time, std::int64_t at) {
     const LocalTime now = local_time(at, zone_of(time));
     if (!now.known) return false;
     if (const json::Value* days = time.find("days"))
-        if (!any_of(*days, [&](const json::Value& day) { return json::equal(day, json::Value::integer(now.day)); }))
+        if (!any_of(*days,
+                    [&](const json::Value& day) { return json::equal(day, json::Value::integer(now.day)); }))
             return false;
     const int from = minutes_of(time.find("from")).value_or(0);
     const int until = minutes_of(time.find("until")).value_or(24 * 60);
@@ -135,9 +137,10 @@ Truth of_user(const Facts& facts, const std::optional<std::string>& fact, const 
 
 Truth claims_hold(const Facts& facts, const json::Value& wanted) {
     if (!facts.user_known) return Truth::Unknown;
-    return truth(std::all_of(wanted.members().begin(), wanted.members().end(), [&](const json::Member& claim) {
-        return facts.claims.is_object() && claim_holds(claim.value, facts.claims.find(claim.key));
-    }));
+    return truth(
+        std::all_of(wanted.members().begin(), wanted.members().end(), [&](const json::Member& claim) {
+            return facts.claims.is_object() && claim_holds(claim.value, facts.claims.find(claim.key));
+        }));
 }
 
 Truth holds(const Facts& facts, const std::string& name, const json::Value& wanted) {

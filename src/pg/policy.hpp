@@ -1,10 +1,10 @@
 // Policies: who may use which endpoint, for what and when, above USAGE on the foreign server.
 //
 // A policy permits or forbids the calls that its conditions describe. An endpoint that a policy names, and
-// every endpoint where flowctl.policy_default is deny, is governed: its calls need a policy that permits them.
-// One that forbids a call wins over all that permit it. At a call everything is known; when a flow is defined,
-// the user and the time are not, so only what no user and no time could change is refused there. The decision
-// and its reason are recorded: with the call, or as a denial.
+// every endpoint where flowctl.policy_default is deny, is governed: its calls need a policy that permits
+// them. One that forbids a call wins over all that permit it. At a call everything is known; when a flow is
+// defined, the user and the time are not, so only what no user and no time could change is refused there. The
+// decision and its reason are recorded: with the call, or as a denial.
 //
 // Conditions are a JSON object; all of its members must hold, a member holds if one of its values does, and a
 // value that ends in * stands for all that begin so:

@@ -46,10 +46,10 @@ void require_right(const std::optional<std::string>& endpoint, const char* what)
                         "Only superusers may. Name an endpoint that you own.");
     const auto owner = endpoint_owner(*endpoint);
     if (owner && acts_for(GetUserId(), *owner)) return;
-    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                    std::string("permission denied to ") + what + " for endpoint \"" +
-                        shortened_name(*endpoint) + "\"",
-                    "The owner of the foreign server may, and superusers.");
+    throw UserError(
+        ERRCODE_INSUFFICIENT_PRIVILEGE,
+        std::string("permission denied to ") + what + " for endpoint \"" + shortened_name(*endpoint) + "\"",
+        "The owner of the foreign server may, and superusers.");
 }
 
 std::string read_conditions(FunctionCallInfo fcinfo, int index) {

@@ -197,9 +197,9 @@ Uuid start_run(const StartRequest& request) {
     Spi spi;
     const store::FlowRow flow = find_flow(spi, request.flow);
     if (!may_start(spi, flow.flow_id, flow.owner, request.must_may_start)) {
-        audit::denied(request.starter, "start", flow.name,
-                      request.right_holder + " \"" + role_name(request.must_may_start) +
-                          "\" may not start the flow");
+        audit::denied(
+            request.starter, "start", flow.name,
+            request.right_holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to start flow \"" + flow.name + "\"",
                         "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +

@@ -24,9 +24,9 @@ namespace flowctl::pg {
 // What an endpoint or issuer wants of tokens of our own.
 struct OwnTokenTerms {
     net::AllowedAudiences audiences;
-    net::Seconds timeout{60};  // of the call
-    std::string scope;         // as a claim; empty: none
-    bool event_keys = false;   // the primary key of the row that caused the run
+    net::Seconds timeout{60};   // of the call
+    std::string scope;          // as a claim; empty: none
+    bool event_keys = false;    // the primary key of the row that caused the run
     bool for_one_call = false;  // it is sent as it is: no other call may find it in a cache
 };
 

@@ -1,8 +1,8 @@
 // The end user of a session: whom the application proved with a token that we verified.
 //
 // flowctl.set_subject_token() takes the user's access token, encrypted to this server (JWE), verifies it in
-// process against its issuer's keys, and from then on every run that the session starts, by flowctl.start() or
-// by a trigger, carries the user: issuer, subject and chosen claims in its row, the token itself in memory
+// process against its issuer's keys, and from then on every run that the session starts, by flowctl.start()
+// or by a trigger, carries the user: issuer, subject and chosen claims in its row, the token itself in memory
 // (subject_tokens). Like SET, it holds for the session or the transaction, and a rollback takes it back. What
 // a session merely asserts (request.jwt.claims) never comes here.
 //

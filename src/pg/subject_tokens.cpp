@@ -150,8 +150,7 @@ void request_at_load() {
     RegisterXactCallback(at_end_of_transaction, nullptr);
     RegisterSubXactCallback(at_end_of_subtransaction, nullptr);
     if (guc::max_subject_tokens == 0) return;
-    void* memory =
-        mmap(nullptr, total_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory = mmap(nullptr, total_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED || madvise(memory, total_size(), MADV_DONTDUMP) != 0)
         ereport(FATAL, (errcode(ERRCODE_OUT_OF_MEMORY),
                         errmsg("could not map %zu bytes for flowctl.max_subject_tokens", total_size())));
@@ -166,11 +165,11 @@ void carry(const Uuid& handle, std::string_view token, std::int64_t expires_at) 
     make_room_for_note();
     const std::size_t place = take_place(handle, token, expires_at);
     if (place == count())
-        throw UserError(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-                        "there are already " + std::to_string(guc::max_subject_tokens) +
-                            " subject tokens in memory",
-                        "Wait until runs that carry one have ended, or raise flowctl.max_subject_tokens and "
-                        "restart the server.");
+        throw UserError(
+            ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+            "there are already " + std::to_string(guc::max_subject_tokens) + " subject tokens in memory",
+            "Wait until runs that carry one have ended, or raise flowctl.max_subject_tokens and "
+            "restart the server.");
     notes[note_count++] = {place, handle, GetCurrentSubTransactionId()};
 }
 

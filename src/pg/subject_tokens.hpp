@@ -22,7 +22,8 @@ namespace flowctl::pg::subject_tokens {
 
 constexpr std::size_t kMaxBytes = 8192;
 
-void request_at_load();  // _PG_init, while the server starts: the memory, and what runs at ends of transactions
+void request_at_load();  // _PG_init, while the server starts: the memory, and what runs at ends of
+                         // transactions
 
 // This transaction starts a run that carries the token. Raises an error where there is no place left.
 void carry(const Uuid& handle, std::string_view token, std::int64_t expires_at);

@@ -54,14 +54,16 @@ net::Secret opened(std::string_view given) {
     const auto dots = std::count(given.begin(), given.end(), '.');
     if (dots == 2) {
         if (!guc::allow_plain_subject_token)
-            refuse("it is not encrypted",
-                   "Encrypt it (JWE) to the key of use \"enc\" in flowctl.jwks(): the arguments of a statement "
-                   "reach logs.");
+            refuse(
+                "it is not encrypted",
+                "Encrypt it (JWE) to the key of use \"enc\" in flowctl.jwks(): the arguments of a statement "
+                "reach logs.");
         return net::Secret(given);
     }
     if (dots != 4) refuse("it is neither a JWE nor a JWT");
     auto readable = encryption_keys();
-    if (const auto* why = std::get_if<std::string>(&readable)) throw UserError(ERRCODE_CONFIG_FILE_ERROR, *why);
+    if (const auto* why = std::get_if<std::string>(&readable))
+        throw UserError(ERRCODE_CONFIG_FILE_ERROR, *why);
     const auto& keys = std::get<std::vector<net::DecryptionKey>>(readable);
     if (keys.empty())
         refuse("there is no key to decrypt it with", "flowctl.issuer_encryption_keys names one.");
@@ -95,9 +97,9 @@ ListedServer issuer_of(std::string_view token, std::string_view name) {
                "A foreign server of wrapper flowctl_oidc for it needs the option subject_audience, and the "
                "current user USAGE on it.");
     if (trusted.size() > 1)
-        refuse("more than one foreign server stands for its issuer",
-               "Name one in the second argument: \"" + trusted[0].name + "\" or \"" + trusted[1].name +
-                   "\".");
+        refuse(
+            "more than one foreign server stands for its issuer",
+            "Name one in the second argument: \"" + trusted[0].name + "\" or \"" + trusted[1].name + "\".");
     return std::move(trusted.front());
 }
 
@@ -107,7 +109,8 @@ net::JwtExpectation expectation(const ListedServer& issuer) {
     expected.audience = option(issuer.options, "subject_audience");
     const std::string_view algorithms = option(issuer.options, "subject_algorithms");
     expected.algorithms = words(algorithms.empty() ? kUsualAlgorithms : algorithms);
-    if (option(issuer.options, "subject_type") == "any") expected.types = {"at+jwt", "application/at+jwt", "jwt", ""};
+    if (option(issuer.options, "subject_type") == "any")
+        expected.types = {"at+jwt", "application/at+jwt", "jwt", ""};
     expected.now = std::chrono::system_clock::now();
     return expected;
 }

@@ -62,7 +62,8 @@ JsonObject verified(const MintedToken& minted, const std::string& key_set, const
 }
 
 TEST(OwnIssuer, TokensVerifyAgainstWhatIsPublished) {
-    for (const Key& key : {test::ec_key("P-256"), test::ec_key("P-521"), test::rsa_key(), test::ed25519_key()}) {
+    for (const Key& key :
+         {test::ec_key("P-256"), test::ec_key("P-521"), test::rsa_key(), test::ed25519_key()}) {
         const OwnKeys keys = own_keys({key});
         const StepIdentity identity(keys, facts());
         const auto minted = identity.mint("https://billing.example/charges", "at+jwt", kNow);
@@ -101,9 +102,9 @@ TEST(OwnIssuer, LivesAsLongAsTheStepAndNoLongerThanTheCap) {
 TEST(OwnIssuer, AnAudienceElsewhereNeedsTrust) {
     const OwnKeys keys = own_keys({test::ec_key("P-256")});
     const StepIdentity bound(keys, facts());
-    for (const char* audience : {"sts.amazonaws.com", "https://billing.example.evil.example",
-                                 "https://other.example", "http://billing.example",
-                                 "https://billing.example:8443/", "api://AzureADTokenExchange"})
+    for (const char* audience :
+         {"sts.amazonaws.com", "https://billing.example.evil.example", "https://other.example",
+          "http://billing.example", "https://billing.example:8443/", "api://AzureADTokenExchange"})
         EXPECT_NE(reason(bound.mint(audience, "JWT", kNow)), "") << audience;
     EXPECT_NE(reason(bound.mint("", "JWT", kNow)), "");
     StepIdentity::Facts trusted = facts();
