@@ -2,7 +2,7 @@
 #include <string>
 #include <utility>
 
-#include "core/asl/distribution.hpp"
+#include "core/asl/data_resource.hpp"
 #include "core/asl/resource.hpp"
 #include "core/json.hpp"
 #include "pg/definition_check.hpp"
@@ -74,11 +74,9 @@ class Walk {
 
     void visit(const json::Value& state, const std::string& pointer) {
         for (const char* processor : {"Iterator", "ItemProcessor"})
-            if (const json::Value* block = state.find(processor)) {
-                if (asl::is_distributed(*block))
-                    refuse("distributed maps", below(pointer, processor) + "/ProcessorConfig/Mode");
-                add_block(*block, below(pointer, processor));
-            }
+            if (const json::Value* block = state.find(processor)) add_block(*block, below(pointer, processor));
+        check_data(state, "ItemReader", asl::DataResource::parse_reader, pointer);
+        check_data(state, "ResultWriter", asl::DataResource::parse_writer, pointer);
         if (const json::Value* branches = state.find("Branches"); branches != nullptr && branches->is_array())
             for (std::size_t i = branches->items().size(); i-- > 0;)
                 add_block(branches->items()[i], pointer + "/Branches/" + std::to_string(i));
@@ -87,6 +85,19 @@ class Walk {
         if (resource != nullptr && resource->is_string() && type != nullptr && type->is_string() &&
             type->as_string() == "Task")
             check(resource->as_string(), pointer + "/Resource");
+    }
+
+    // Where a distributed Map's items come from, or its results go; a query or table is looked for when it is
+    // used.
+    void check_data(const json::Value& state, const char* field,
+                    Result<asl::DataResource, std::string> (*parse)(std::string_view),
+                    const std::string& pointer) {
+        const json::Value* data = state.find(field);
+        const json::Value* resource = data != nullptr ? data->find("Resource") : nullptr;
+        if (resource == nullptr || !resource->is_string()) return;
+        const auto parsed = parse(resource->as_string());
+        if (parsed && parsed->kind == asl::DataResource::Kind::Http)
+            report(check_endpoint(parsed->name, role_), below(pointer, field) + "/Resource");
     }
 
     void check(std::string_view text, const std::string& location) {

@@ -69,7 +69,10 @@ void Engine::sweep() {
         if (due) {
             next.snapshot = store::current_snapshot(spi);
             fresh = store::find_fresh(spi, position_);
-            if (!started_) parked = store::find_interrupted(spi);
+            if (!started_) {
+                load_map_runs(spi);
+                parked = store::find_interrupted(spi);
+            }
         }
         if (load) {
             const std::vector<store::DueRun> soon =
@@ -99,7 +102,7 @@ void Engine::sweep() {
     for (store::Control& control : controls)
         queue_.push_back({control.run_id,
                           machine::Stopped{std::move(control.error), std::move(control.cause)}, std::nullopt,
-                          control.control_id});
+                          control.control_id, true, std::nullopt});
     // Those found are deleted by this turn or the next ones; then the others are found.
     if (due || look) poked_ = controls.size() == kMaxControls;
 }
@@ -119,8 +122,13 @@ void Engine::collect_responses() {
         }
         const std::optional<http_task::Pending> pending = forget_request(response->id);
         if (!pending) continue;
+        if (pending->map_run) {
+            take_document(*pending, std::move(*response));
+            continue;
+        }
         http_task::Interpreted result = http_task::interpret(*pending, std::move(*response), now_micros());
-        queue_.push_back({pending->run_id, std::move(result.event), std::move(result.outcome), 0});
+        queue_.push_back(
+            {pending->run_id, std::move(result.event), std::move(result.outcome), 0, false, std::nullopt});
     }
 }
 
@@ -153,7 +161,7 @@ void Engine::collect_timers() {
     while (queue_.size() < kMaxItems) {
         const auto run = live_.take_due(now);
         if (!run) return;
-        queue_.push_back({*run, machine::TimerFired{}, std::nullopt, 0});
+        queue_.push_back({*run, machine::TimerFired{}, std::nullopt, 0, false, std::nullopt});
     }
 }
 
@@ -163,9 +171,9 @@ std::vector<Engine::Item> Engine::take_items() {
     std::vector<Item> items;
     for (const Uuid& id : lanes_.take_ready()) {
         if (live_.find(id) != nullptr)
-            items.push_back({id, machine::Resumed{}, std::nullopt, 0});
+            items.push_back({id, machine::Resumed{}, std::nullopt, 0, false, std::nullopt});
         else
-            items.push_back({id, std::nullopt, std::nullopt, 0});
+            items.push_back({id, std::nullopt, std::nullopt, 0, false, std::nullopt});
     }
     const std::size_t most = items.size() + kMaxItems;
     std::size_t may_begin = lanes_.waiting() < kMaxInLineLive ? kMaxItems : kMaxBegunInCongestion;
@@ -176,11 +184,13 @@ std::vector<Engine::Item> Engine::take_items() {
         }
         if (!fresh_.empty() && may_begin > 0) {
             may_begin--;
-            items.push_back({fresh_.front(), std::nullopt, std::nullopt, 0});
+            items.push_back({fresh_.front(), std::nullopt, std::nullopt, 0, false, std::nullopt});
             fresh_known_.erase(fresh_.front());
             fresh_.pop_front();
         }
     }
+    for (const Uuid& id : maps_.give(room_for_children()))
+        items.push_back({id, std::nullopt, std::nullopt, 0, false, std::nullopt});
     return items;
 }
 
@@ -202,12 +212,15 @@ bool Engine::turn() {
     }
     collect_timers();
     std::vector<Item> items = take_items();
-    if (items.empty() && revocations_.empty()) return false;
-    run_items(items);
-    turns_++;
-    events_ += static_cast<std::int64_t>(items.size());
-    last_turn_at_ = now_micros();
-    return !queue_.empty() || poked_ || !fresh_.empty() || lanes_.has_ready();
+    if (!items.empty() || !revocations_.empty()) {
+        run_items(items);
+        turns_++;
+        events_ += static_cast<std::int64_t>(items.size());
+        last_turn_at_ = now_micros();
+    }
+    const bool maps_go_on = !paused() && work_on_maps();
+    return maps_go_on || !queue_.empty() || poked_ || !fresh_.empty() || lanes_.has_ready() ||
+           (maps_.has_queued() && room_for_children() > 0);
 }
 
 long Engine::sleep_ms() {
@@ -216,6 +229,7 @@ long Engine::sleep_ms() {
                              : fresh_.empty() ? std::min(sweep_at_, load_at_)
                                               : sweep_at_;
     if (pause_until_ > now) return static_cast<long>((pause_until_ - now) / 1000 + 1);
+    if (const auto at = maps_.next_attempt()) until = std::min(until, std::max(*at, now));
     if (const auto due = live_.next_due()) until = std::min(until, *due);
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));
 }

@@ -33,11 +33,14 @@
 #include "pg/call_lanes.hpp"
 #include "pg/http_task.hpp"
 #include "pg/live_runs.hpp"
+#include "pg/map_runs.hpp"
 #include "pg/shmem.hpp"
 #include "pg/store/history.hpp"
 #include "pg/store/runs.hpp"
 
 namespace flowctl::pg {
+
+class MapChildren;
 
 class Engine {
   public:
@@ -49,6 +52,8 @@ class Engine {
         std::optional<machine::Event> event;
         std::optional<store::CallOutcome> outcome;
         std::int64_t control_id = 0;
+        bool load = false;             // the event is for a run that may be parked
+        std::optional<Uuid> map_over;  // the map run that ends with this event
     };
 
     void note_fresh(const std::vector<Uuid>& runs);  // from the ring: hints
@@ -96,12 +101,49 @@ class Engine {
     void write(Spi& spi, Batch& batch);
     void carry_out(Batch& batch);
     void park(const Batch& batch);
-    std::shared_ptr<const CompiledVersion> version(Spi& spi, const store::StoredRun& row);
+    std::shared_ptr<const CompiledVersion> version(Spi& spi, const Uuid& flow_id, std::int32_t number,
+                                                   const std::string& name);
     std::unique_ptr<LiveRun> make_live(Spi& spi, const store::StoredRun& row, std::string& problem);
+
+    // Map runs: engine_maps.cpp.
+    std::size_t room_for_children() const;
+    void load_map_runs(Spi& spi);
+    MapRun make_map_run(const store::MapRunRow& row, std::shared_ptr<const CompiledVersion> whole);
+    MapRun unusable_map_run(const store::MapRunRow& row, const CompiledVersion& whole, const char* problem);
+    void map_effect(LiveRun& run, machine::Effect&& effect, std::deque<machine::Event>& events, Batch& batch);
+    void start_map_run(LiveRun& run, machine::StartMapRun&& start, Batch& batch);
+    void write_maps(Spi& spi, Batch& batch);
+    void carry_out_maps(Batch& batch);
+    bool work_on_maps();
+    bool work_on(MapRun& run);
+    bool read_slice(MapRun& run);
+    bool read_own_items(MapRun& run);
+    bool read_document(MapRun& run);
+    bool write_documents(MapRun& run);
+    bool exchange(MapRun& run, const std::string& path, const asl::DataResource& resource,
+                  const http_task::Document& document);
+    bool take_answer(MapRun& run);
+    bool parse_slice(MapRun& run);
+    bool send_file(MapRun& run);
+    void take_document(const http_task::Pending& pending, net::Response&& response);
+    json::Value writer_details(const MapRun& run) const;
+    bool keep_children(MapRun& run, MapChildren& children, bool all);
+    map_run::ChildEnd child_end(const MapRun& run, store::ChildResult&& child) const;
+    bool run_slice(MapRun& run);
+    bool close_slice(MapRun& run);
+    bool write_slice(MapRun& run);
+    bool collect_slice(MapRun& run);
+    bool end_slice(MapRun& run);
+    bool use_helper(MapRun& run);
+    void judge_children(MapRun& run, const store::MapCounts& of_items, const store::MapCounts& of_runs);
+    void close_in_memory(MapRun& run, const std::string& status, const std::optional<std::string>& error = {},
+                         const std::optional<std::string>& cause = {});
+    void fail_map_run(MapRun& run, const std::string& error, const std::string& cause);
 
     shmem::Claim claim_;
     net::Client& client_;
     LiveRuns live_;
+    MapRuns maps_;
     std::deque<Item> queue_;
     std::deque<net::Response> others_;
     std::deque<Uuid> fresh_;
@@ -119,6 +161,8 @@ class Engine {
     bool active_ = false;
     bool poked_ = true;
     bool trouble_ = false;
+    Uuid last_map_{};         // that had a slice
+    std::string arn_prefix_;  // arn:flowctl:<database>:
     std::int64_t turns_ = 0, events_ = 0, last_turn_at_ = 0;
 };
 

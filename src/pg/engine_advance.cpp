@@ -1,7 +1,7 @@
 // Turns of the engine: a run advances by an event, and what it wants done is prepared. Nothing leaves here.
 // See engine.hpp.
 #include "pg/engine_batch.hpp"
-#include "pg/guc.hpp"
+#include "pg/machine_limits.hpp"
 
 extern "C" {
 #include "common/pg_prng.h"
@@ -12,6 +12,11 @@ namespace flowctl::pg {
 void Engine::apply(Spi& spi, const Item& item, Batch& batch) {
     if (item.outcome) batch.outcomes.push_back(*item.outcome);
     if (item.control_id != 0) batch.controls_done.push_back(item.control_id);
+    if (item.map_over) {
+        const auto& ended = std::get<machine::MapRunEnded>(*item.event);
+        const bool succeeded = ended.outcome == machine::MapRunEnded::Outcome::Succeeded;
+        batch.maps_over.emplace_back(*item.map_over, succeeded ? "SUCCEEDED" : "FAILED");
+    }
     auto working = batch.working.find(item.run);
     if (working == batch.working.end()) {
         LiveRun* run = live_.find(item.run);
@@ -41,11 +46,7 @@ void Engine::apply(Spi& spi, const Item& item, Batch& batch) {
 // here.
 void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch& batch) {
     Batch::Working& working = batch.working.at(run.id);
-    machine::Limits limits;
-    limits.max_payload_bytes = static_cast<std::size_t>(guc::max_payload_bytes);
-    limits.max_history_events = guc::max_history_events;
-    limits.queries.depth = static_cast<unsigned>(guc::max_expression_depth);
-    limits.queries.value_bytes = static_cast<std::size_t>(guc::max_expression_bytes);
+    const machine::Limits limits = machine_limits();
     std::deque<machine::Event> events{first};
     while (!events.empty() && !working.ended()) {
         const machine::Now now{now_micros(), pg_prng_uint64(&pg_global_prng_state)};
@@ -68,14 +69,10 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
                 batch.drop_call(run.id, cancel->id);
                 continue;
             }
-            if (auto* start = std::get_if<machine::StartMapRun>(&effect)) {
-                events.push_back(machine::MapRunEnded{start->id, machine::MapRunEnded::Outcome::Failed,
-                                                      json::Value(), "States.Runtime",
-                                                      "this version does not run distributed maps yet"});
-                continue;
-            }
             if (auto* made = std::get_if<machine::Call>(&effect))
                 call(spi, run, std::move(*made), events, batch);
+            else
+                map_effect(run, std::move(effect), events, batch);
         }
         working.outcome = std::move(step.outcome);
         working.phase = step.phase;

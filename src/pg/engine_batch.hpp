@@ -28,6 +28,10 @@ inline std::int64_t horizon_micros() {
     return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000;
 }
 
+// engine_failures.cpp: whether a failure says nothing about the run, and whether the tables take rows at all.
+bool is_transient(int sqlstate);
+bool storage_works();
+
 struct Engine::Batch {
     // A run that this turn advances, on a copy of its frame.
     struct Working {
@@ -58,12 +62,32 @@ struct Engine::Batch {
     std::set<Uuid> later;         // runs that are too much to load in this turn
     std::vector<Item> left_over;  // for want of time, or because the batch is full
     std::size_t bytes = 0;        // of payloads in history
+    // Of map runs; see engine_maps.cpp.
+    struct StartedMap {
+        store::MapRunRow row;
+        std::shared_ptr<const CompiledVersion> whole;
+    };
+    struct EndedChild {
+        Uuid id{};
+        ChildOf child;
+        std::string status;
+    };
+    std::vector<StartedMap> maps_started;
+    std::vector<std::pair<Uuid, std::int64_t>> maps_cancelled;  // parent and call id
+    std::vector<std::pair<Uuid, std::string>> maps_over;        // and the status
+    std::vector<ChildOf> children_begun;
+    std::vector<EndedChild> children_ended;
+    std::vector<std::pair<Uuid, Uuid>> children_gone;  // that had ended before; and their map run
     bool with_revocations = true;
     std::size_t revocations_written = 0;
 
     // Writing takes time and memory, too: a turn is bounded in rows and bytes.
     static constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
     bool full() const { return history.size() >= 4'000 || bytes >= kMaxBytes; }
+
+    void end_child(const Uuid& id, const ChildOf& child, std::string status) {
+        children_ended.push_back({id, child, std::move(status)});
+    }
 
     // A call that nobody waits for any more: one of this turn never leaves, an earlier one is cancelled.
     void drop_call(const Uuid& run, std::int64_t call_id) {

@@ -22,6 +22,8 @@ namespace {
 constexpr std::int64_t kPauseMicros = 1'000'000;
 constexpr std::size_t kEnoughFailures = 3;  // of the server, then the rest of the turn is not tried
 
+}  // namespace
+
 // Failures that say nothing about the run: the server is short of something, shutting down, or two
 // transactions collided.
 bool is_transient(int sqlstate) {
@@ -61,8 +63,6 @@ bool storage_works() {
         return false;
     }
 }
-
-}  // namespace
 
 void Engine::pause() {
     trouble_ = true;
@@ -105,18 +105,25 @@ bool Engine::try_alone(const Item& item) {
 bool Engine::fail_run(const Item& item, const std::string& reason) {
     const LiveRun* run = live_.find(item.run);
     const bool has_history = run == nullptr || !run->express;
+    const std::optional<ChildOf> child = run != nullptr ? run->child : maps_.child(item.run);
+    bool failed = false;
     for (const bool with_history : {has_history, false}) {
         try {
             Transaction transaction("pg_flowctl: failing a run");
             {
                 Spi spi;
-                store::fail_run(spi, item.run, "States.Runtime",
-                                "the engine cannot carry this run on: " + reason, with_history);
+                failed = store::fail_run(spi, item.run, "States.Runtime",
+                                         "the engine cannot carry this run on: " + reason, with_history);
+                if (failed && child) store::add_map_counts(spi, {delta_of(*child, "FAILED")});
+                store::close_map_runs_of(spi, {item.run});
+                if (item.map_over) store::end_map_run(spi, *item.map_over, "FAILED", now_micros());
                 if (item.control_id != 0) store::delete_controls(spi, {item.control_id});
             }
             transaction.commit();
             Batch batch;
             batch.ended.push_back(item.run);
+            if (item.map_over) batch.maps_over.emplace_back(*item.map_over, "FAILED");
+            if (failed && child) batch.end_child(item.run, *child, "FAILED");
             carry_out(batch);
             return true;
         } catch (PgError& error) {

@@ -38,11 +38,12 @@ const char* phase_text(machine::Phase phase) {
 
 void Engine::write(Spi& spi, Batch& batch) {
     std::vector<store::FrameRow> frames;
-    std::vector<Uuid> frames_gone, forget_payloads;
+    std::vector<Uuid> frames_gone, forget_payloads, forget_events;
     std::vector<store::RunEnd> ends;
     for (auto& [id, working] : batch.working) {
         if (!working.changed) continue;
         const LiveRun& run = *working.run;
+        if (run.child && !working.begun) batch.children_begun.push_back(*run.child);
         if (!working.ended()) {
             if (!run.express)
                 frames.push_back({id, phase_text(working.phase), working.current_state, working.next_due,
@@ -60,7 +61,12 @@ void Engine::write(Spi& spi, Batch& batch) {
         const KeepData keep = run.version->keep_data;
         const bool keeps = keep == KeepData::All ||
                            (keep == KeepData::Error && working.outcome.status != machine::Status::Succeeded);
-        if (!keeps) {
+        if (run.child) batch.end_child(id, *run.child, end.status);
+        if (!keeps && run.child) {
+            // Its map run needs the output, and forgets it when it is over.
+            forget_events.push_back(id);
+            if (working.outcome.output) end.output = json::dump(*working.outcome.output);
+        } else if (!keeps) {
             forget_payloads.push_back(id);
         } else if (working.outcome.output_ref && !(run.express && *working.outcome.output_ref != 0)) {
             end.output_ref = static_cast<std::int32_t>(*working.outcome.output_ref);
@@ -78,6 +84,8 @@ void Engine::write(Spi& spi, Batch& batch) {
     store::delete_frames(spi, frames_gone);
     store::end_runs(spi, ends);
     store::forget_payloads(spi, forget_payloads);
+    store::forget_events(spi, forget_events);
+    write_maps(spi, batch);
     store::delete_controls(spi, batch.controls_done);
     if (batch.with_revocations) {
         store::append_revocations(spi, revocations_);
@@ -139,11 +147,12 @@ void Engine::carry_out(Batch& batch) {
                 client_.cancel(request_id);
                 forget_request(request_id);
             }
-            if (run->subject_handle) subject_tokens::release(*run->subject_handle);
+            if (run->subject_handle && !run->child) subject_tokens::release(*run->subject_handle);
             live_.remove(id);
         }
         client_.end_run(to_string(id));
     }
+    carry_out_maps(batch);
     if (!batch.ended.empty()) shmem::runs_ended(MyDatabaseId);
     park(batch);
 }

@@ -38,6 +38,9 @@ int max_expression_depth = 100;
 int max_expression_bytes = 6'990'256;
 int max_calls = 500;
 int max_calls_per_endpoint = 125;
+int map_children = 1'000;
+int map_helpers = 2;
+int map_helper_timeout = 3'600'000;
 int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
 int sweep_interval = 60'000;
 int discovery_interval = 60'000;
@@ -282,6 +285,29 @@ void define_settings(bool with_postmaster_settings) {
                             "Sets the number of calls that one worker has under way at once to one endpoint.",
                             nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
                             nullptr, nullptr);
+
+    // How many children of distributed Maps a worker holds in memory at once, over all map runs, whatever
+    // their MaxConcurrency. A child takes some 10 KB and its payloads. Those that wait for long leave memory
+    // and do not count.
+    DefineCustomIntVariable(
+        "flowctl.map_children",
+        "Sets the number of children of distributed Maps that one worker carries at once.", nullptr,
+        &map_children, 1'000, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How many processes a worker has at once that read items by a query or write results into a table. Each
+    // takes one of max_worker_processes while it works; other map runs wait for their turn.
+    DefineCustomIntVariable(
+        "flowctl.map_helpers",
+        "Sets the number of processes that read and write for one worker's distributed Maps at once.",
+        "Each takes one of max_worker_processes.", &map_helpers, 2, 1, 64, PGC_SIGHUP, 0, nullptr, nullptr,
+        nullptr);
+
+    // How long such a process may take. Its query holds back vacuum, as every long query does.
+    DefineCustomIntVariable(
+        "flowctl.map_helper_timeout",
+        "Sets how long reading the items or writing the results of a distributed Map by SQL may take.",
+        "0 means any time.", &map_helper_timeout, 3'600'000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr,
+        nullptr, nullptr);
 
     // synchronous_commit of the worker's own transactions. "off" gives up the promise that an intent is
     // durable before its call leaves: after a crash of the server a call may be repeated under a history that

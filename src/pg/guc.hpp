@@ -24,6 +24,9 @@ extern int max_expression_depth;
 extern int max_expression_bytes;
 extern int max_calls;  // under way at once, per worker
 extern int max_calls_per_endpoint;
+extern int map_children;        // of map runs, in memory at once, per worker
+extern int map_helpers;         // processes at once, per worker
+extern int map_helper_timeout;  // ms
 extern int synchronous_commit;  // enum of the server's
 extern int sweep_interval;      // ms
 extern int discovery_interval;  // ms, of the launcher

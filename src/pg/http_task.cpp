@@ -83,7 +83,7 @@ std::optional<Refusal> check_policies(const LiveRun& run, const machine::Call& c
     facts.endpoint = endpoint.server;
     facts.role = role_name(run.role);
     facts.owner = role_name(run.flow_owner);
-    facts.flow = run.context.state_machine_name;
+    facts.flow = run.flow;
     facts.state = call.state;
     facts.scope = endpoint.scope.value_or("");
     facts.user_known = true;
@@ -129,6 +129,11 @@ std::string idempotency_key(const std::string& run_id, const machine::Call& call
     return hash(material).substr(0, 32);
 }
 
+namespace {
+Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Call& call, Endpoint endpoint,
+                       RequestParts parts, std::int64_t now, std::int32_t sending);
+}
+
 std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
                                         std::int32_t sending) {
     auto server = server_of(call);
@@ -142,8 +147,34 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     if (auto refusal = check_policies(run, call, endpoint, now, prepared.intent.decision)) return *refusal;
     auto built = request_parts(call, endpoint.url);
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
-    RequestParts parts = std::get<RequestParts>(std::move(built));
+    return prepare_parts(std::move(prepared), run, call, std::move(endpoint),
+                         std::get<RequestParts>(std::move(built)), now, sending);
+}
 
+std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machine::Call& call,
+                                                 const Document& document, std::int64_t now,
+                                                 std::int32_t sending) {
+    const StepTokens step(run, call, now);
+    const RunTokens tokens{[&](const OwnTokenTerms& terms) { return step.own(terms); }, step.user()};
+    auto resolved = resolve_endpoint(call.resource.name, run.role, tokens);
+    if (!resolved) return Refusal{resolved.error().error, resolved.error().cause};
+    Endpoint endpoint = std::move(resolved).value();
+    Prepared prepared;
+    if (auto refusal = check_policies(run, call, endpoint, now, prepared.intent.decision)) return *refusal;
+    auto built = invoke_request(endpoint.url, document.input);
+    if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
+    RequestParts parts = std::get<RequestParts>(std::move(built));
+    if (document.body) {
+        parts.body = *document.body;
+        parts.headers.emplace_back("Content-Type", document.content_type);
+    }
+    return prepare_parts(std::move(prepared), run, call, std::move(endpoint), std::move(parts), now, sending);
+}
+
+namespace {
+
+Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Call& call, Endpoint endpoint,
+                       RequestParts parts, std::int64_t now, std::int32_t sending) {
     const std::string key = idempotency_key(run.id_text, call, run.context.redrive_count,
                                             endpoint.idempotency == Idempotency::Attempt);
     parts.headers.emplace_back("Idempotency-Key", key);
@@ -199,6 +230,8 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     request.follow_redirects = endpoint.follow_redirects;
     return prepared;
 }
+
+}  // namespace
 
 // ---------------------------------------------------------------------------------------------- interpreting
 
@@ -380,6 +413,24 @@ store::CallOutcome outcome_of(const Pending& pending, const net::Response& respo
 }
 
 }  // namespace
+
+DocumentAnswer interpret_document(const Pending& pending, net::Response&& response, std::int64_t now) {
+    DocumentAnswer answer{{}, outcome_of(pending, response, now)};
+    if (response.failure != net::Failure::None) {
+        answer.body = Refusal{failure_name(response.failure), storable(response.message)};
+    } else if (response.status < 200 || response.status > 299) {
+        answer.body = Refusal{"States.Http.StatusCode." + std::to_string(response.status),
+                              "endpoint \"" + pending.endpoint + "\" answered " +
+                                  std::to_string(response.status) + " " + storable(response.status_text)};
+    } else if (!is_utf8(response.body)) {
+        answer.body =
+            Refusal{kInvalidResponse, "endpoint \"" + pending.endpoint + "\": the answer is not valid UTF-8"};
+    } else {
+        answer.body = std::move(response.body);
+    }
+    if (const auto* refusal = std::get_if<Refusal>(&answer.body)) answer.outcome.error = refusal->error;
+    return answer;
+}
 
 Interpreted interpret(const Pending& pending, net::Response&& response, std::int64_t now) {
     Interpreted interpreted;

@@ -37,6 +37,7 @@ struct Pending {
     std::string endpoint;
     std::string lane;          // as lane_of() says
     bool for_subject = false;  // its token was got with somebody's token
+    std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run
 };
 
 // What a call shares its limit with: the endpoint as the Task names it. Needs no transaction.
@@ -57,6 +58,22 @@ struct Interpreted {
     store::CallOutcome outcome;
 };
 Interpreted interpret(const Pending& pending, net::Response&& response, std::int64_t now);
+
+// A document that a map run reads from an endpoint, or writes to it.
+struct Document {
+    json::Value input;                // as that of an :invoke: Method, Path, QueryParameters, Headers
+    std::optional<std::string> body;  // sent as it is
+    const char* content_type = nullptr;
+};
+// `call` says where it belongs, and its resource names the server.
+std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machine::Call& call,
+                                                 const Document& document, std::int64_t now,
+                                                 std::int32_t sending);
+struct DocumentAnswer {
+    std::variant<std::string, Refusal> body;
+    store::CallOutcome outcome;
+};
+DocumentAnswer interpret_document(const Pending& pending, net::Response&& response, std::int64_t now);
 
 // The same over retries and crashes, another for another visit of the state (DESIGN.md §7).
 std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count,

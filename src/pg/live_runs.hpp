@@ -33,19 +33,32 @@ struct UuidHash {
 
 enum class KeepData { All, Error, None };
 
-// A flow version, compiled once per worker.
+// A flow version, compiled once per worker; what the children of a distributed Map run is another.
 struct CompiledVersion {
-    std::shared_ptr<const asl::Flow> flow;  // null: `problem` says why
+    std::shared_ptr<const asl::Flow> flow;   // null: `problem` says why
+    std::shared_ptr<const asl::Flow> whole;  // as defined; `flow`, but for children
     std::string problem;
+    Uuid flow_id{};
+    std::string name;
+    std::int32_t version = 0;
     KeepData keep_data = KeepData::All;
+};
+
+// Which child of which map run a run is.
+struct ChildOf {
+    Uuid map_run{};
+    std::int64_t index = 0;
+    std::int32_t items = 1;
 };
 
 struct LiveRun {
     Uuid id{};
     std::string id_text;
+    std::string flow;  // its name, whichever part of it the run is
     std::shared_ptr<const CompiledVersion> version;
     machine::RunContext context;
     machine::Frame frame;
+    std::optional<ChildOf> child;
     bool express = false;
     bool in_line = false;  // a call of it waits for room in its lane
     bool resumed = false;  // loaded after a restart: its calls may have been sent before
@@ -69,10 +82,17 @@ class LiveRuns {
     }
     LiveRun& add(std::unique_ptr<LiveRun> run) {
         const Uuid id = run->id;
+        if (run->child) children_++;
         return *(runs_[id] = std::move(run));
     }
-    void remove(const Uuid& id) { runs_.erase(id); }
+    void remove(const Uuid& id) {
+        const auto found = runs_.find(id);
+        if (found == runs_.end()) return;
+        if (found->second->child) children_--;
+        runs_.erase(found);
+    }
     std::size_t size() const { return runs_.size(); }
+    std::size_t children() const { return children_; }  // of map runs
 
     // Sets or clears when the run is due.
     void set_due(LiveRun& run, std::optional<machine::Instant> due) {
@@ -110,6 +130,7 @@ class LiveRuns {
     };
     std::unordered_map<Uuid, std::unique_ptr<LiveRun>, UuidHash> runs_;
     std::priority_queue<Timer> timers_;
+    std::size_t children_ = 0;
 };
 
 }  // namespace flowctl::pg

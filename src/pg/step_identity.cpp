@@ -94,9 +94,9 @@ std::variant<net::StepIdentity, std::string> StepTokens::own(const OwnTokenTerms
 
     net::StepIdentity::Facts facts;
     facts.issuer = std::get<0>(url);
-    facts.subject = net::flow_subject(role_name(run_.flow_owner), run_.context.state_machine_name);
+    facts.subject = net::flow_subject(role_name(run_.flow_owner), run_.flow);
     net::JsonWriter& claims = facts.claims;
-    claims.add("flow", run_.context.state_machine_name)
+    claims.add("flow", run_.flow)
         .add("version", run_.flow_version)
         .add("state", call_.state)
         .add("run", run_.id_text)

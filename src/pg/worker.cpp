@@ -29,6 +29,8 @@
 #include "pg/guc.hpp"
 #include "pg/key_sets.hpp"
 #include "pg/mailbox.hpp"
+#include "pg/map_helper.hpp"
+#include "pg/pinned_settings.hpp"
 #include "pg/role_dependency.hpp"
 #include "pg/shmem.hpp"
 #include "pg/subject_tokens.hpp"
@@ -48,50 +50,6 @@ constexpr std::uint16_t kShardLockField = 0xF10C;
 
 // How long a token of a user stays in memory after it has ended, at most, while anything happens.
 constexpr std::int64_t kWipeInterval = 10'000'000;
-
-void pin_settings() {
-    static constexpr const char* kPinned[][2] = {
-        {"role", "none"},
-        {"search_path", "pg_catalog, pg_temp"},
-        {"default_transaction_isolation", "read committed"},
-        {"default_transaction_read_only", "off"},
-        {"default_transaction_deferrable", "off"},
-        {"statement_timeout", "0"},
-        {"lock_timeout", "0"},
-        {"idle_in_transaction_session_timeout", "0"},
-        {"session_replication_role", "origin"},
-        {"row_security", "on"},
-        {"DateStyle", "ISO"},
-        {"IntervalStyle", "postgres"},
-        {"TimeZone", "UTC"},
-        {"bytea_output", "hex"},
-        {"extra_float_digits", "1"},
-        {"client_min_messages", "warning"},
-        {"jit", "off"},
-        // The engine's statements find rows by key. A plan that was right for an empty table must not outlive
-        // it.
-        {"enable_seqscan", "off"},
-        {"enable_hashjoin", "off"},
-        {"enable_mergejoin", "off"},
-    };
-    guarded([] {
-        SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
-        for (const auto& [name, value] : kPinned)
-            SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
-    });
-}
-
-void pin_synchronous_commit() {
-    static constexpr std::pair<int, const char*> kNames[] = {
-        {SYNCHRONOUS_COMMIT_OFF, "off"},
-        {SYNCHRONOUS_COMMIT_LOCAL_FLUSH, "local"},
-        {SYNCHRONOUS_COMMIT_REMOTE_WRITE, "remote_write"},
-        {SYNCHRONOUS_COMMIT_REMOTE_APPLY, "remote_apply"}};
-    const char* value = "on";
-    for (const auto& [level, name] : kNames)
-        if (level == guc::synchronous_commit) value = name;
-    guarded([&] { SetConfigOption("synchronous_commit", value, PGC_SUSET, PGC_S_SESSION); });
-}
 
 // Takes the lock of this shard for the life of the process; false when another process has it.
 bool lock_shard(int shard) {
@@ -310,7 +268,7 @@ void run(int slot) {
     if (!claim) return;
     (void)prctl(PR_SET_DUMPABLE, 0);
     guarded([&] { BackgroundWorkerInitializeConnectionByOid(claim->database, InvalidOid, 0); });
-    pin_settings();
+    pin_settings(Planner::Keys);
     pin_synchronous_commit();
     if (!extension_is_installed()) {
         shmem::no_extension(claim->database);
@@ -326,6 +284,7 @@ void run(int slot) {
     }
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
+    end_helpers_at_exit();
     // Never destroyed: the process ends by proc_exit, from whatever depth.
     auto* worker = new Worker(*claim);
     worker->loop();

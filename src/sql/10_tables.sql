@@ -124,11 +124,16 @@ CREATE TABLE flowctl.run (
     parent_run_id     uuid,
     redrive_count     int         NOT NULL DEFAULT 0,
     redriven_at       timestamptz,
+    map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
+    map_index         bigint,     -- from 0: which child
+    map_items         int,        -- how many items are in its input
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl.run IS 'runs: who started what, when, with which input, and how it ended';
-CREATE INDEX run_open ON flowctl.run (start_xid) WHERE status = 'RUNNING';
+CREATE INDEX run_open ON flowctl.run (start_xid) WHERE status = 'RUNNING' AND map_run_id IS NULL;
 COMMENT ON INDEX flowctl.run_open IS 'finds the open runs of recent transactions for the worker''s sweep';
+CREATE INDEX run_map ON flowctl.run (map_run_id, map_index) WHERE map_run_id IS NOT NULL;
+COMMENT ON INDEX flowctl.run_map IS 'finds the children of a distributed Map, in the order of their items';
 CREATE INDEX run_flow ON flowctl.run (flow_id, started_at);
 COMMENT ON INDEX flowctl.run_flow IS 'finds the runs of a flow, latest last';
 
@@ -155,6 +160,51 @@ CREATE TABLE flowctl.frame (
 COMMENT ON TABLE flowctl.frame IS 'the state of each open run, as the machine saves it';
 CREATE INDEX frame_due ON flowctl.frame (due_at) WHERE due_at IS NOT NULL;
 COMMENT ON INDEX flowctl.frame_due IS 'finds the runs whose timers fire next';
+
+-- One row per run of a distributed Map state. Its children are rows of flowctl.run, written when the items are read and begun
+-- later, by the worker of the parent. The counts are of children that have ended, kept in the transaction that ends them.
+CREATE TABLE flowctl.map_run (
+    map_run_id        uuid        PRIMARY KEY,
+    run_id            uuid        NOT NULL,
+    call_id           int         NOT NULL,   -- the event id of the parent's MapRunStarted
+    bucket            smallint    NOT NULL,
+    flow_id           uuid        NOT NULL,
+    flow              text        NOT NULL,
+    version           int         NOT NULL,
+    path              text        NOT NULL,
+    state             text        NOT NULL,
+    label             text        NOT NULL,
+    type              text        NOT NULL,   -- of the children: STANDARD or EXPRESS
+    status            text        NOT NULL DEFAULT 'RUNNING',
+    phase             text,                   -- READING RUNNING CLOSING WRITING; NULL: nothing is left to do
+    plan              text,                   -- what is to be done, JSON; until it is over
+    source            text,                   -- items that came in one piece, until all children are written
+    max_concurrency   bigint      NOT NULL,
+    tolerated_count   bigint,
+    tolerated_percentage float8,
+    error             text,
+    cause             text,
+    started_at        timestamptz NOT NULL,
+    ended_at          timestamptz,
+    read_attempts     int         NOT NULL DEFAULT 0,
+    items             bigint      NOT NULL DEFAULT 0,
+    children          bigint      NOT NULL DEFAULT 0,
+    begun             bigint      NOT NULL DEFAULT 0,   -- children before this index have begun
+    succeeded         bigint      NOT NULL DEFAULT 0,
+    failed            bigint      NOT NULL DEFAULT 0,
+    timed_out         bigint      NOT NULL DEFAULT 0,
+    aborted           bigint      NOT NULL DEFAULT 0,
+    items_succeeded   bigint      NOT NULL DEFAULT 0,
+    items_failed      bigint      NOT NULL DEFAULT 0,
+    items_timed_out   bigint      NOT NULL DEFAULT 0,
+    items_aborted     bigint      NOT NULL DEFAULT 0,
+    results_written   bigint      NOT NULL DEFAULT 0,
+    writer_state      text,                   -- how far a writer over HTTP has come, JSON
+    UNIQUE (run_id, call_id)
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE flowctl.map_run IS 'runs of distributed Map states: how many children there are, and what became of them';
+CREATE INDEX map_run_open ON flowctl.map_run (bucket) WHERE phase IS NOT NULL;
+COMMENT ON INDEX flowctl.map_run_open IS 'finds the map runs that a worker has to carry on';
 
 -- Append-only. A payload is stored once: an event whose payload stands in an earlier event names that event.
 CREATE TABLE flowctl.history_event (

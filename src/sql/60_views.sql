@@ -46,7 +46,11 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
     SELECT r.run_id, r.flow, r.version, r.name, r.status,
            CASE WHEN r.status = 'RUNNING' THEN coalesce(f.phase, 'QUEUED') END AS phase,
            f.current_state,
-           CASE f.phase WHEN 'WAITING' THEN 'timer' WHEN 'RETRYING' THEN 'retry' END AS waiting_for,
+           CASE WHEN f.phase = 'RETRYING' THEN 'retry'
+                WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl.map_run m WHERE m.run_id = r.run_id AND m.phase IS NOT NULL)
+                THEN 'map run'
+                WHEN f.phase = 'WAITING' THEN 'timer'
+           END AS waiting_for,
            f.due_at,
            r.input::pg_catalog.jsonb AS input,
            CASE WHEN r.output IS NOT NULL THEN r.output::pg_catalog.jsonb
@@ -58,7 +62,7 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            r.error, r.cause, r.started_at, r.ended_at, r.role, r.starter, r.session_user_name, r.system_user_name, r.subject,
            r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
-           r.subject_claims::pg_catalog.jsonb AS subject_claims
+           r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index
     FROM flowctl.run r
          LEFT JOIN flowctl.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
@@ -74,7 +78,7 @@ COMMENT ON COLUMN flowctl.runs.name IS 'the name given at start, for idempotency
 COMMENT ON COLUMN flowctl.runs.status IS 'RUNNING | SUCCEEDED | FAILED | TIMED_OUT | ABORTED | PENDING_REDRIVE';
 COMMENT ON COLUMN flowctl.runs.phase IS 'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; else NULL';
 COMMENT ON COLUMN flowctl.runs.current_state IS 'the state at the top level that an open run is in';
-COMMENT ON COLUMN flowctl.runs.waiting_for IS 'timer (a Wait state) | retry (the next attempt of a Task); NULL: nothing';
+COMMENT ON COLUMN flowctl.runs.waiting_for IS 'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map); NULL: nothing';
 COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
 COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';
 COMMENT ON COLUMN flowctl.runs.output IS 'the output of a run that has SUCCEEDED, any JSON';
@@ -97,6 +101,53 @@ COMMENT ON COLUMN flowctl.runs.parent_run_id IS 'the run that started it; NULL: 
 COMMENT ON COLUMN flowctl.runs.redrive_count IS 'how often it was redriven';
 COMMENT ON COLUMN flowctl.runs.subject_issuer IS 'who vouched for subject: the token''s issuer';
 COMMENT ON COLUMN flowctl.runs.subject_claims IS 'further claims of that token, those that the issuer''s option subject_claims names';
+COMMENT ON COLUMN flowctl.runs.map_run_id IS 'the map run whose child it is (flowctl.map_runs); NULL: none''s';
+COMMENT ON COLUMN flowctl.runs.map_index IS 'from 0: which child, in the order of the items; NULL: it is no child of a map run';
+
+CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
+    SELECT m.map_run_id, m.run_id, m.path, m.state, m.label, m.status, m.phase, m.max_concurrency, m.tolerated_count AS tolerated_failure_count,
+           m.tolerated_percentage AS tolerated_failure_percentage, m.error, m.cause, m.started_at, m.ended_at,
+           m.items, m.items - m.items_succeeded - m.items_failed - m.items_timed_out - m.items_aborted AS items_open,
+           m.items_succeeded, m.items_failed, m.items_timed_out, m.items_aborted,
+           m.children AS runs, m.children - m.succeeded - m.failed - m.timed_out - m.aborted AS runs_open,
+           m.succeeded AS runs_succeeded, m.failed AS runs_failed, m.timed_out AS runs_timed_out, m.aborted AS runs_aborted,
+           m.results_written
+    FROM flowctl.map_run m
+         JOIN flowctl.run r ON r.run_id = m.run_id
+         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT o.oid FROM flowctl.my_role o)
+       OR r.role::oid IN (SELECT o.oid FROM flowctl.my_role o)
+       OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
+COMMENT ON VIEW flowctl.map_runs IS 'runs of distributed Map states, as AWS''s DescribeMapRun tells of them; their children are rows of flowctl.runs';
+COMMENT ON COLUMN flowctl.map_runs.map_run_id IS 'identifies the map run; the last part of its ARN';
+COMMENT ON COLUMN flowctl.map_runs.run_id IS 'the run whose Map it is';
+COMMENT ON COLUMN flowctl.map_runs.path IS 'branch and item that the Map is in, as in flowctl.steps';
+COMMENT ON COLUMN flowctl.map_runs.state IS 'name of the Map state';
+COMMENT ON COLUMN flowctl.map_runs.label IS 'its Label, or one made of its name';
+COMMENT ON COLUMN flowctl.map_runs.status IS 'RUNNING | SUCCEEDED | FAILED | ABORTED';
+COMMENT ON COLUMN flowctl.map_runs.phase IS
+    'of one that is not over: READING (items) | RUNNING (children) | CLOSING (aborts what is open) | WRITING (results); else NULL';
+COMMENT ON COLUMN flowctl.map_runs.max_concurrency IS 'how many children may run at a time; 0: 10,000';
+COMMENT ON COLUMN flowctl.map_runs.tolerated_failure_count IS 'how many items may fail; NULL: the state does not say';
+COMMENT ON COLUMN flowctl.map_runs.tolerated_failure_percentage IS 'how many of a hundred items may fail; NULL: the state does not say';
+COMMENT ON COLUMN flowctl.map_runs.error IS 'name of the error that it failed with';
+COMMENT ON COLUMN flowctl.map_runs.cause IS 'what the error was';
+COMMENT ON COLUMN flowctl.map_runs.started_at IS 'when the Map state began it';
+COMMENT ON COLUMN flowctl.map_runs.ended_at IS 'when nothing was left to do; NULL: not yet';
+COMMENT ON COLUMN flowctl.map_runs.items IS 'items read';
+COMMENT ON COLUMN flowctl.map_runs.items_open IS 'of them, in children that have not ended';
+COMMENT ON COLUMN flowctl.map_runs.items_succeeded IS 'in children that have succeeded';
+COMMENT ON COLUMN flowctl.map_runs.items_failed IS 'in children that have failed';
+COMMENT ON COLUMN flowctl.map_runs.items_timed_out IS 'in children that have timed out';
+COMMENT ON COLUMN flowctl.map_runs.items_aborted IS 'in children that were aborted';
+COMMENT ON COLUMN flowctl.map_runs.runs IS 'children made of the items: one each, or one for a batch';
+COMMENT ON COLUMN flowctl.map_runs.runs_open IS 'of them, those that have not ended';
+COMMENT ON COLUMN flowctl.map_runs.runs_succeeded IS 'those that have succeeded';
+COMMENT ON COLUMN flowctl.map_runs.runs_failed IS 'those that have failed';
+COMMENT ON COLUMN flowctl.map_runs.runs_timed_out IS 'those that have timed out';
+COMMENT ON COLUMN flowctl.map_runs.runs_aborted IS 'those that were aborted';
+COMMENT ON COLUMN flowctl.map_runs.results_written IS 'results of children that its ResultWriter has written';
 
 CREATE VIEW flowctl.history WITH (security_barrier) AS
     SELECT h.run_id, h.event_id, h.previous_event_id, h.at, h.type,

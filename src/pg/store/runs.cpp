@@ -64,7 +64,8 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 static Statement load_runs_sql(R"(
     SELECT r.run_id, r.flow_id, r.flow, r.version, r.type = 'EXPRESS', r.name, r.status = 'RUNNING', r.input, r.event,
            r.traceparent, r.started_at, r.flow_owner::oid, r.role::oid, r.subject, r.redrive_count, r.redriven_at,
-           f.frame, r.subject_issuer, r.subject_claims, r.subject_handle
+           f.frame, r.subject_issuer, r.subject_claims, r.subject_handle,
+           r.map_run_id, r.map_index, r.map_items
     FROM unnest($1) AS wanted(id)
          JOIN flowctl.run r ON r.run_id = wanted.id
          LEFT JOIN flowctl.frame f ON f.run_id = r.run_id)",
@@ -102,6 +103,9 @@ LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_byt
         run.subject_issuer = rows.optional_text(i, 17);
         run.subject_claims = rows.optional_text(i, 18);
         if (!rows.is_null(i, 19)) run.subject_handle = rows.uuid(i, 19);
+        if (!rows.is_null(i, 20)) run.map_run_id = rows.uuid(i, 20);
+        run.map_index = rows.int8(i, 21);
+        run.map_items = rows.int4(i, 22);
         bytes += run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
     }
     return loaded;
@@ -183,7 +187,11 @@ static Statement forget_payloads_sql(R"(
 void forget_payloads(Spi& spi, const std::vector<Uuid>& ids) {
     if (ids.empty()) return;
     spi.run(forget_input_sql, std::move(Params().uuids(ids)));
-    spi.run(forget_payloads_sql, std::move(Params().uuids(ids)));
+    forget_events(spi, ids);
+}
+
+void forget_events(Spi& spi, const std::vector<Uuid>& ids) {
+    if (!ids.empty()) spi.run(forget_payloads_sql, std::move(Params().uuids(ids)));
 }
 
 static Statement fail_history_sql(R"(
@@ -197,11 +205,13 @@ static Statement fail_run_sql(R"(
     WHERE run_id = $1 AND status = 'RUNNING')",
                               {UUIDOID, TEXTOID, TEXTOID});
 
-void fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
+bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
               bool with_history) {
-    if (spi.run(fail_run_sql, std::move(Params().uuid(id).text(error).text(cause))).processed() == 0) return;
+    if (spi.run(fail_run_sql, std::move(Params().uuid(id).text(error).text(cause))).processed() == 0)
+        return false;
     if (with_history) spi.run(fail_history_sql, std::move(Params().uuid(id).text(error).text(cause)));
     delete_frames(spi, {id});
+    return true;
 }
 
 static Statement snapshot_sql("SELECT pg_catalog.pg_current_snapshot()::text", {});
@@ -212,16 +222,16 @@ std::string current_snapshot(Spi& spi) {
 
 static Statement find_fresh_all_sql(R"(
     SELECT r.run_id FROM flowctl.run r
-    WHERE r.status = 'RUNNING' AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
+    WHERE r.status = 'RUNNING' AND r.map_run_id IS NULL AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
     ORDER BY r.run_id)",
                                     {});
 static Statement find_fresh_since_sql(R"(
     SELECT r.run_id FROM flowctl.run r
-    WHERE r.status = 'RUNNING' AND r.start_xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)
+    WHERE r.status = 'RUNNING' AND r.map_run_id IS NULL AND r.start_xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)
           AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
     UNION ALL
     SELECT r.run_id FROM pg_catalog.pg_snapshot_xip($1::pg_snapshot) AS xip
-           JOIN flowctl.run r ON r.start_xid = xip AND r.status = 'RUNNING'
+           JOIN flowctl.run r ON r.start_xid = xip AND r.status = 'RUNNING' AND r.map_run_id IS NULL
     WHERE NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id))",
                                       {TEXTOID});
 static Statement find_interrupted_sql(

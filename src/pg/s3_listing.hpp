@@ -1,0 +1,27 @@
+// What S3's ListObjectsV2 answers: a page of objects as items, and where the next page begins.
+//
+// The answer is XML of a known shape, so a scan for the elements that count is enough: no entity but the five
+// of XML and character references is resolved, nothing is followed, and work is linear in the length.
+//
+// Called by engine_map_documents.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/json.hpp"
+#include "core/result.hpp"
+
+namespace flowctl::pg {
+
+struct S3Listing {
+    std::vector<json::Value> objects;  // {Etag, Key, LastModified, Size, StorageClass}, as AWS gives items
+    std::optional<std::string> next;   // the continuation token, where there is more
+};
+
+// Error: what is wrong with the answer.
+Result<S3Listing, std::string> read_s3_listing(std::string_view xml);
+
+}  // namespace flowctl::pg
