@@ -11,12 +11,12 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/items/s3_listing.hpp"
 #include "core/json.hpp"
 #include "net/url.hpp"
 #include "pg/endpoint.hpp"
 #include "pg/engine_batch.hpp"
 #include "pg/map_children.hpp"
-#include "pg/s3_listing.hpp"
 #include "pg/transaction.hpp"
 
 namespace flowctl::pg {
@@ -242,7 +242,7 @@ bool Engine::take_answer(MapRun& run) {
         cause = refusal->error + ": " + refusal->cause;
     } else if (run.plan.reader->resource.kind != Kind::S3ListObjects) {
         source = std::get<std::string>(run.answer->body);
-    } else if (auto page = read_s3_listing(std::get<std::string>(run.answer->body)); !page) {
+    } else if (auto page = items::read_s3_listing(std::get<std::string>(run.answer->body)); !page) {
         cause = page.error();
     } else {
         for (const json::Value& object : page->objects)

@@ -3,7 +3,7 @@
 // The answer is XML of a known shape, so a scan for the elements that count is enough: no entity but the five
 // of XML and character references is resolved, nothing is followed, and work is linear in the length.
 //
-// Called by engine_map_documents.
+// Called by src/pg (ItemReader).
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@
 #include "core/json.hpp"
 #include "core/result.hpp"
 
-namespace flowctl::pg {
+namespace flowctl::items {
 
 struct S3Listing {
     std::vector<json::Value> objects;  // {Etag, Key, LastModified, Size, StorageClass}, as AWS gives items
@@ -24,4 +24,4 @@ struct S3Listing {
 // Error: what is wrong with the answer.
 Result<S3Listing, std::string> read_s3_listing(std::string_view xml);
 
-}  // namespace flowctl::pg
+}  // namespace flowctl::items

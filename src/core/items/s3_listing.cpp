@@ -1,11 +1,11 @@
 // A page of S3's ListObjectsV2. See s3_listing.hpp.
-#include "pg/s3_listing.hpp"
+#include "core/items/s3_listing.hpp"
 
 #include <charconv>
 
 #include "core/asl/timestamp.hpp"
 
-namespace flowctl::pg {
+namespace flowctl::items {
 
 namespace {
 
@@ -120,4 +120,4 @@ Result<S3Listing, std::string> read_s3_listing(std::string_view xml) {
     return listing;
 }
 
-}  // namespace flowctl::pg
+}  // namespace flowctl::items
