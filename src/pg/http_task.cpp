@@ -417,7 +417,7 @@ store::CallOutcome outcome_of(const Pending& pending, const net::Response& respo
 DocumentAnswer interpret_document(const Pending& pending, net::Response&& response, std::int64_t now) {
     DocumentAnswer answer{{}, outcome_of(pending, response, now)};
     if (response.failure != net::Failure::None) {
-        answer.body = Refusal{failure_name(response.failure), storable(response.message)};
+        answer.body = Refusal{failure_name(response.failure, response.credential_fault), storable(response.message)};
     } else if (response.status < 200 || response.status > 299) {
         answer.body = Refusal{"States.Http.StatusCode." + std::to_string(response.status),
                               "endpoint \"" + pending.endpoint + "\" answered " +
