@@ -127,6 +127,7 @@ class Identifiers {
         ours_ = {
             {arn + "execution:" + run.flow + ":" + run.id, machine + id},
             {arn + "stateMachine:" + run.flow, machine + "stateMachine:<ArnPart_0idx>"},
+            {arn + "mapRun:" + run.flow, machine + "mapRun:<ArnPart_0idx>"},
             {arn + "role/" + *names.rows[0][1], express_ ? "sfn_role_arn" : "snf_role_arn"},
             {"\"" + run.flow + "\"", "\"<ArnPart_0idx>\""},
             {"\"" + run.id + "\"", express_ ? "\"<SyncExecArn_Part1_0idx>\"" : "\"<ExecArnPart_0idx>\""}};
