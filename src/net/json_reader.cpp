@@ -26,6 +26,8 @@ struct JsonObject::Document {
 
 namespace {
 
+constexpr std::size_t kLongestSequence = 4;
+
 // Passes RapidJSON's events on as long as they stay within the limits.
 class LimitedHandler {
   public:
@@ -105,7 +107,10 @@ std::variant<JsonObject, std::string> JsonObject::parse(std::string_view text, c
     if (text.size() > limits.bytes) return "is longer than " + std::to_string(limits.bytes) + " bytes";
 
     auto document = std::make_shared<Document>();
+    // RapidJSON takes all the bytes that the first one of a UTF-8 sequence announces before it looks at them.
+    document->buffer.reserve(text.size() + kLongestSequence);
     document->buffer.assign(text);
+    document->buffer.append(kLongestSequence, '\0');
     rj::InsituStringStream stream(document->buffer.data());
     rj::Reader reader;
     LimitedHandler handler(document->tree, limits);

@@ -20,6 +20,15 @@ JsonObject object(std::string_view text) {
     return std::get<JsonObject>(parsed);
 }
 
+// Found by fuzzing: the bytes behind the text were read where it ended within a character. Cut to its size,
+// so that the sanitizer sees what lies behind.
+TEST(JsonReader, ATextThatEndsWithinACharacter) {
+    for (const char* end : {"\xf4", "\xf4\x8f", "\xf4\x8f\xbf", "\xe2", "\xe2\x82", "\xc3"}) {
+        for (const std::string before : {std::string("{\"a\":\""), "{\"" + std::string(40, 'e')})
+            EXPECT_EQ(JsonObject::parse(before + end).index(), 1u) << before;
+    }
+}
+
 TEST(JsonReader, ReadsMembersByKind) {
     const auto o = object(R"( {"s":"a\u0000\u00e9","n":1.5,"i":12,"t":true,"z":null,"a":["x","y"],"o":{},
                                "l":[{"k":"1"},{"k":"2"}],"long":"0123456789012345678901234567890123456789"} )");
