@@ -12,10 +12,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include "net/call_auth.hpp"
 #include "net/dispatcher.hpp"
 #include "net/header_rules.hpp"
 #include "net/oidc.hpp"
 #include "net/redact.hpp"
+#include "net/session_source.hpp"
 #include "net/token_verifier.hpp"
 
 namespace flowctl::net {
@@ -31,9 +33,11 @@ struct Call {
     Request request;
     Clock::time_point begun;
     Clock::time_point deadline;
-    std::uint64_t wait = 0;      // at the TokenSource
+    std::uint64_t wait = 0;  // at the TokenSource
+    std::uint64_t session_wait = 0;
     std::uint64_t exchange = 0;  // at the Dispatcher
     std::optional<Token> token;
+    std::optional<Session> session;
     Redactor sent_tokens;  // and, at the end, others of the run
     int sends = 0;
     bool token_replaced = false;
@@ -48,14 +52,26 @@ std::optional<std::string> objection_to_authorization(const std::vector<Header>&
     return std::nullopt;
 }
 
+// The endpoint says that the session is over: AWS by a code, with 400 or 403; Google as OAuth has it.
+bool refuses_session(const Answer& answer) {
+    if (answer.status == kUnauthorized) return true;
+    if (answer.status != 400 && answer.status != 403) return false;
+    const std::string* type = answer.header("x-amzn-errortype");
+    return (type != nullptr && type->starts_with("ExpiredToken")) ||
+           answer.body.find("ExpiredToken") != answer.body.npos;
+}
+
 }  // namespace
 
 struct Client::Impl {
     explicit Impl(const Settings& settings)
-        : dispatcher(settings), tokens(dispatcher), verifier(dispatcher, {}) {}
+        : dispatcher(settings), tokens(dispatcher), sessions(dispatcher, tokens), verifier(dispatcher, {}) {}
 
     void start(Request request);
+    void authorize(Call& call);
     void get_token(Call& call);
+    void get_session(Call& call);
+    void refuse(Call& call, Response response);
     void send(Call& call);
     void take_answer(Call& call, Answer&& answer);
     void finish(Call& call, Response response);
@@ -63,8 +79,9 @@ struct Client::Impl {
     void detach(Call& call);
     void end_run(const std::string& run);
 
-    Dispatcher dispatcher;  // outlives tokens
+    Dispatcher dispatcher;  // outlives tokens, and both outlive sessions
     TokenSource tokens;
+    SessionSource sessions;
     TokenVerifier verifier;
     std::unordered_map<std::uint64_t, Call> calls;
     std::deque<Response> completed;
@@ -88,15 +105,48 @@ void Client::Impl::start(Request request) {
     probe.headers = call.request.headers;
     probe.egress_role = call.request.egress_role;
     auto objection = objection_to_authorization(call.request.headers);
+    if (!objection) objection = objection_to_headers_beside(call.request.auth, call.request.headers);
     if (!objection) objection = dispatcher.objection(probe);
     if (objection) {
         fail(call, Failure::Refused, *std::move(objection));
         return;
     }
-    if (call.request.credential)
+    authorize(call);
+}
+
+void Client::Impl::authorize(Call& call) {
+    if (call.request.session)
+        get_session(call);
+    else if (call.request.credential)
         get_token(call);
     else
         send(call);
+}
+
+// No credential: the call has not left.
+void Client::Impl::refuse(Call& call, Response response) {
+    response.failure = Clock::now() < call.deadline ? Failure::Credential : Failure::Timeout;
+    finish(call, std::move(response));
+}
+
+void Client::Impl::get_session(Call& call) {
+    const std::uint64_t id = call.request.id;
+    call.session_wait = sessions.get(call.request.session, call.request.run, call.request.egress_role,
+                                     call.deadline, [this, id](SessionResult&& result) {
+                                         Call& waiting = calls.at(id);
+                                         waiting.session_wait = 0;
+                                         if (result.session) {
+                                             waiting.session = *std::move(result.session);
+                                             send(waiting);
+                                             return;
+                                         }
+                                         Response response;
+                                         response.message = std::move(result.message);
+                                         response.credential_permanent = result.permanent;
+                                         response.credential_fault = result.fault;
+                                         response.retry_after = result.retry_after;
+                                         refuse(waiting, std::move(response));
+                                     });
 }
 
 void Client::Impl::get_token(Call& call) {
@@ -111,13 +161,11 @@ void Client::Impl::get_token(Call& call) {
                                    return;
                                }
                                Response response;
-                               response.failure =
-                                   Clock::now() < waiting.deadline ? Failure::Credential : Failure::Timeout;
                                response.message = std::move(result.message);
                                response.credential_permanent = result.permanent;
                                response.credential_fault = result.fault;
                                response.retry_after = result.retry_after;
-                               finish(waiting, std::move(response));
+                               refuse(waiting, std::move(response));
                            });
 }
 
@@ -129,7 +177,8 @@ void Client::Impl::send(Call& call) {
     exchange.url = request.url;
     exchange.headers = request.headers;
     exchange.body = std::move(call.request.body);
-    exchange.return_body = call.token.has_value() && !(call.token_replaced && call.nonce_given);
+    exchange.return_body =
+        (call.token && !(call.token_replaced && call.nonce_given)) || (call.session && !call.token_replaced);
     exchange.ca_file = request.ca_file;
     exchange.certificate = request.certificate;
     if (request.credential && request.credential->certificate_bound)
@@ -147,6 +196,16 @@ void Client::Impl::send(Call& call) {
         for (Header& header : *headers)
             exchange.headers.push_back(std::move(header));
     }
+    if (call.session && call.session->bearer) {
+        const std::string_view token = call.session->bearer->reveal();
+        call.sent_tokens.add(token);
+        exchange.headers.emplace_back("Authorization", "Bearer ");
+        std::string& value = exchange.headers.back().second;
+        value.reserve(value.size() + token.size());
+        value += token;
+    }
+    prove(request.auth, call.session ? call.session->keys.get() : nullptr, request.message_id,
+          std::chrono::system_clock::now(), exchange, call.sent_tokens);
     call.exchange = exchange.id;
     dispatcher.add(std::move(exchange), [this, id = request.id](Answer&& answer) {
         Call& answered = calls.at(id);
@@ -163,6 +222,13 @@ void Client::Impl::take_answer(Call& call, Answer&& answer) {
         call.nonce_given = true;
         call.request.body = std::move(answer.request_body);
         send(call);
+        return;
+    }
+    if (call.session && !call.token_replaced && refuses_session(answer)) {
+        call.token_replaced = true;
+        call.request.body = std::move(answer.request_body);
+        sessions.drop(request.run, call.session->generation);
+        get_session(call);
         return;
     }
     if (answer.status == kUnauthorized && call.token && !call.token_replaced) {
@@ -192,11 +258,16 @@ void Client::Impl::finish(Call& call, Response response) {
     response.duration = Clock::now() - call.begun;
     response.sends = call.sends;
     if (call.token && call.sends > 0) response.token = call.token->info;
+    if (call.session && call.sends > 0) response.token = call.session->info;
 
     // One endpoint may have kept what another call of the run brought it.
     for (const Token& token : tokens.newest_of(call.request.run, kMostRedacted))
         if (!call.token || token.generation != call.token->generation)
             call.sent_tokens.add(token.access_token->reveal());
+    for (const Session& session : sessions.sessions_of(call.request.run)) {
+        if (session.bearer) call.sent_tokens.add(session.bearer->reveal());
+        if (session.keys) call.sent_tokens.add(session.keys->session_token.reveal());
+    }
     call.sent_tokens.apply(response.message);
     call.sent_tokens.apply(response.status_text);
     call.sent_tokens.apply(response.body);
@@ -217,6 +288,7 @@ void Client::Impl::fail(Call& call, Failure failure, std::string message) {
 
 void Client::Impl::detach(Call& call) {
     if (call.wait != 0) tokens.cancel(std::exchange(call.wait, 0));
+    if (call.session_wait != 0) sessions.cancel(std::exchange(call.session_wait, 0));
     if (call.exchange != 0) dispatcher.cancel(std::exchange(call.exchange, 0));
 }
 
@@ -227,6 +299,7 @@ void Client::Impl::end_run(const std::string& run) {
         if (call.request.run == run) open.push_back(id);
     for (std::uint64_t id : open)
         fail(calls.at(id), Failure::Protocol, "the run has ended");
+    sessions.end_run(run);
     tokens.end_run(run, [this](Revocation&& revocation) { revocations.push_back(std::move(revocation)); });
 }
 

@@ -23,6 +23,7 @@
 
 #include "net/client_certificate.hpp"
 #include "net/jose_verify.hpp"
+#include "net/proof.hpp"
 #include "net/secret.hpp"
 #include "net/token_input.hpp"
 
@@ -106,6 +107,15 @@ struct Credential {
         false;  // RFC 8705 §3: bound to the client's certificate, which the call shows too
 };
 
+// A session that is asked for by handing in a token: one of an issuer (credential), or one that is held, read
+// or made (token, for `audience`).
+struct SessionRequest {
+    std::variant<AwsRole, GcpAccount> what;
+    std::optional<Credential> credential;
+    TokenInput token;
+    std::string audience;
+};
+
 using Header = std::pair<std::string, std::string>;
 
 struct Request {
@@ -117,6 +127,11 @@ struct Request {
     std::vector<Header> headers;
     std::string body;
     std::optional<Credential> credential;
+    // Without a credential: a session of a role or account, a proof by key, password or signature; both for
+    // AWS.
+    std::shared_ptr<const SessionRequest> session;
+    CallAuth auth;
+    std::string message_id;                                // the same over repetitions; WebhookKeys need it
     std::shared_ptr<const ClientCertificate> certificate;  // shown to the endpoint
     std::string ca_file;
     Seconds connect_timeout{10};

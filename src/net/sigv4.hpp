@@ -21,20 +21,6 @@
 
 namespace flowctl::net {
 
-struct AwsKeys {
-    std::string access_key_id;
-    Secret secret_access_key;
-    Secret session_token;  // empty: keys of a user, not of a role's session
-
-    AwsKeys clone() const { return {access_key_id, secret_access_key.clone(), session_token.clone()}; }
-};
-
-struct AwsScope {
-    std::string region;
-    std::string service;        // the name that AWS signs by: "lambda", "sqs", "s3", ...
-    bool signs_payload = true;  // S3 only: false says UNSIGNED-PAYLOAD instead of the payload's hash
-};
-
 // What is signed. The url is the one that is sent; its host with the port is the Host header.
 struct SignedRequest {
     std::string_view method;
