@@ -70,7 +70,7 @@ ALTER SERVER local OPTIONS (ADD max_response_bytes '67108865');
 ALTER SERVER local OPTIONS (ADD max_response_bytes '99999999999999999999999');
 ALTER SERVER local OPTIONS (ADD follow_redirects 'perhaps');
 ALTER SERVER local OPTIONS (ADD idempotency 'run');
-ALTER SERVER local OPTIONS (SET auth 'basic');
+ALTER SERVER local OPTIONS (SET auth 'ntlm');
 ALTER SERVER local OPTIONS (ADD ca_file '../ca.pem');
 ALTER SERVER local OPTIONS (ADD ca_file '/etc/passwd');
 ALTER SERVER local OPTIONS (ADD arn 'function:charge');

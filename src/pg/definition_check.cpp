@@ -7,6 +7,7 @@
 #include "core/json.hpp"
 #include "pg/definition_check.hpp"
 
+#include "pg/aws_task.hpp"
 #include "pg/endpoint.hpp"
 #include "pg/policy.hpp"
 
@@ -104,8 +105,12 @@ class Walk {
         const auto resource = asl::Resource::parse(text);
         if (!resource) return;
         using Kind = asl::Resource::Kind;
-        if (resource->sync || resource->wait_for_token)
-            return refuse("the suffixes .sync and .waitForTaskToken", location);
+        if (resource->wait_for_token) return refuse("the suffix .waitForTaskToken", location);
+        if (resource->sync && resource->kind == Kind::OtherArn)
+            return refuse("the suffix .sync of this resource", location);
+        if (resource->sync && resource->kind == Kind::Http && !can_follow(resource->name) &&
+            !check_endpoint(resource->name, role_))
+            return refuse("the suffix .sync for an endpoint that is not of kind 'prefect'", location);
         switch (resource->kind) {
             case Kind::Http:
             case Kind::HttpInvoke:
@@ -114,12 +119,13 @@ class Walk {
             case Kind::OtherArn:
                 if (resource->text.starts_with("arn:aws:states:::"))
                     return;  // the state's arguments name the target
-                return check_arn(resource->text, location);
+                return check_arn(*resource, location);
             case Kind::AwsHttp:
                 return;  // ConnectionArn, in the state's input, names the endpoint
             case Kind::Sql:
                 return refuse("flowctl:sql", location);
             case Kind::Flow:
+                if (resource->name.empty()) return;  // StateMachineArn, in the state's input
                 return refuse("child flows", location);
             case Kind::Activity:
                 return refuse("activities", location);
@@ -132,8 +138,8 @@ class Walk {
                              "this version of pg_flowctl does not carry out " + std::string(what)});
     }
 
-    void check_arn(std::string_view arn, const std::string& location) {
-        auto server = endpoint_for_arn(arn);
+    void check_arn(const asl::Resource& resource, const std::string& location) {
+        auto server = endpoint_for_arns(aws_task::targets_of(resource, json::Value()));
         if (server)
             check_named(*server, location);
         else

@@ -13,6 +13,7 @@
 #include "pg/endpoint.hpp"
 
 #include "pg/bridge.hpp"
+#include "pg/endpoint_auth.hpp"
 #include "pg/fdw_options.hpp"
 #include "pg/guc.hpp"
 
@@ -140,10 +141,8 @@ Result<Chain, Failure> look_up(std::string_view name, std::optional<Oid> role) {
 
     const std::string_view issuer_name = option(chain.endpoint.options, "issuer");
     if (issuer_name.empty()) {
-        const std::string_view auth = option(chain.endpoint.options, "auth");
-        if (auth != "none" && auth != "flowctl")
-            return unusable("foreign server " + in_quotes(name) +
-                            " names no issuer and does not say auth 'none' or 'flowctl'");
+        if (option(chain.endpoint.options, "auth").empty())
+            return unusable("foreign server " + in_quotes(name) + " names no issuer and has no option auth");
         return chain;
     }
     Server issuer;
@@ -571,7 +570,19 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
             return Err{std::move(*failure)};
     if (chain.issuer)
         if (auto failure = add_credential(chain, tokens, endpoint)) return Err{std::move(*failure)};
+    if (auto failure = add_auth(options, chain.endpoint.owner, tokens, endpoint)) {
+        failure->cause = "foreign server " + in_quotes(server) + ": " + failure->cause;
+        return Err{std::move(*failure)};
+    }
+    endpoint.deployment = option(options, "deployment");
+    endpoint.covers_arns = options.contains("arn");
+    endpoint.poll_interval = seconds_or(options, "poll_interval", endpoint.poll_interval);
     return endpoint;
+}
+
+bool can_follow(std::string_view name) {
+    Server server;
+    return find_server(name, kHttpWrapper, server) && option(server.options, "kind") == "prefect";
 }
 
 std::optional<EndpointFailure> check_endpoint(std::string_view server, std::optional<Oid> run_role) {

@@ -37,6 +37,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 #include <variant>
 
 #include "core/result.hpp"
@@ -69,8 +70,13 @@ struct RunTokens {
 struct Endpoint {
     std::string server;
     std::string url;
-    std::optional<net::Credential> credential;  // none: auth 'none'
-    std::string ca_file;                        // path, or empty
+    std::optional<net::Credential> credential;  // of its issuer
+    std::string auth;                           // its option auth, or "bearer"
+    net::CallAuth proof;                        // what its calls show without a token
+    std::shared_ptr<net::SessionRequest> session;
+    std::shared_ptr<const net::ClientCertificate> certificate;
+    bool aws = false;     // it speaks AWS's protocols: auth 'aws_sigv4'
+    std::string ca_file;  // path, or empty
     net::Seconds connect_timeout{10};
     net::Seconds timeout{60};
     std::size_t max_response_bytes = 1 << 20;
@@ -78,6 +84,12 @@ struct Endpoint {
     Idempotency idempotency = Idempotency::Visit;
     std::string egress_role;   // name of the run's role
     std::string options_hash;  // SHA-256, hex, over the options of server, issuer and mapping
+
+    bool covers_arns = false;  // it has an option arn
+
+    // Prefect: the deployment whose flow runs it starts; empty for every other kind.
+    std::string deployment;
+    net::Seconds poll_interval{10};  // of work that was begun with .sync
 
     // For the calls row; nullopt where there is no credential or no such option.
     std::optional<std::string> issuer;  // its URL
@@ -109,9 +121,14 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
 // it.
 std::optional<EndpointFailure> check_endpoint(std::string_view server, std::optional<Oid> run_role);
 
+// Whether work that it begins can be followed to its end (.sync).
+bool can_follow(std::string_view server);
+
 // The flowctl_http server whose option `arn` covers the ARN: exactly, else with * for any characters but ':'.
 // More than one is a failure.
 Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn);
+// The one of the first of these ARNs that is covered; where none is, the failure of the first.
+Result<std::string, EndpointFailure> endpoint_for_arns(const std::vector<std::string>& arns);
 
 // True when the pattern (an option `arn`) covers the ARN.
 bool arn_covers(std::string_view pattern, std::string_view arn) noexcept;

@@ -70,4 +70,14 @@ Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
     return std::move(chosen.front());
 }
 
+Result<std::string, EndpointFailure> endpoint_for_arns(const std::vector<std::string>& arns) {
+    std::optional<EndpointFailure> first;
+    for (const std::string& arn : arns) {
+        auto server = endpoint_for_arn(arn);
+        if (server || server.error().error != kEndpointNotFound) return server;
+        if (!first) first = std::move(server).error();
+    }
+    return Err{*std::move(first)};
+}
+
 }  // namespace flowctl::pg

@@ -91,8 +91,9 @@ void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machi
         batch.in_line.emplace_back(lane, run.id);
         return;
     }
-    const std::int32_t sending =
-        run.resumed ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id)) : 1;
+    const std::int32_t sending = run.resumed || !call.follow.is_null()
+                                     ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id))
+                                     : 1;
     auto prepared = http_task::prepare(run, call, now_micros(), sending);
     if (auto* refusal = std::get_if<http_task::Refusal>(&prepared)) {
         events.push_back(

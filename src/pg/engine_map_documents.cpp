@@ -156,6 +156,7 @@ bool Engine::exchange(MapRun& run, const std::string& path, const asl::DataResou
             call.visit = run.plan.visit;
             call.attempt = run.plan.attempt;
             if (is_s3(resource.kind)) {
+                call.resource.text = resource.name;
                 auto server = endpoint_for_arn(resource.name);
                 if (server)
                     call.resource.name = std::move(server).value();

@@ -3,6 +3,7 @@
 #include <optional>
 #include <variant>
 
+#include "net/call_auth.hpp"
 #include "net/jose_algorithm.hpp"
 #include "net/secret.hpp"
 #include "net/url.hpp"
@@ -28,6 +29,13 @@ enum class Kind {
     File,
     Scope,
     Arn,
+    Uuid,
+    HeaderName,
+    Token,
+    RoleArn,
+    SessionSeconds,
+    PollSeconds,
+    ImpersonateSeconds,
     Algorithm,
     Algorithms,
     Audience,
@@ -45,7 +53,7 @@ struct Spec {
 constexpr Spec kSpecs[] = {
     {"url", Place::HttpServer, Kind::Url},
     {"issuer", Place::HttpServer, Kind::Name},
-    {"auth", Place::HttpServer, Kind::Choice, "none, flowctl"},
+    {"auth", Place::HttpServer, Kind::Choice, "none, flowctl, api_key, basic, hmac, mtls, aws_sigv4"},
     {"event_keys", Place::HttpServer, Kind::Boolean},
     {"grant", Place::HttpServer, Kind::Choice,
      "client_credentials, token_exchange, jwt_bearer, on_behalf_of, refresh_token"},
@@ -68,6 +76,32 @@ constexpr Spec kSpecs[] = {
     {"follow_redirects", Place::HttpServer, Kind::Boolean},
     {"idempotency", Place::HttpServer, Kind::Choice, "visit, attempt"},
     {"arn", Place::HttpServer, Kind::Arn},
+    {"api_key_header", Place::HttpServer, Kind::HeaderName},
+    {"api_key_query", Place::HttpServer, Kind::Token},
+    {"api_key_file", Place::HttpServer, Kind::File},
+    {"username", Place::HttpServer, Kind::Text},
+    {"password_file", Place::HttpServer, Kind::File},
+    {"hmac_secret_file", Place::HttpServer, Kind::File},
+    {"certificate_file", Place::HttpServer, Kind::File},
+    {"certificate_key_file", Place::HttpServer, Kind::File},
+    {"aws_region", Place::HttpServer, Kind::Token},
+    {"aws_service", Place::HttpServer, Kind::Token},
+    {"aws_access_key_id", Place::HttpServer, Kind::Token},
+    {"aws_secret_key_file", Place::HttpServer, Kind::File},
+    {"aws_unsigned_payload", Place::HttpServer, Kind::Boolean},
+    {"role_arn", Place::HttpServer, Kind::RoleArn},
+    {"sts_endpoint", Place::HttpServer, Kind::Url},
+    {"session_duration", Place::HttpServer, Kind::SessionSeconds},
+    {"session_lifetime", Place::HttpServer, Kind::Seconds},
+    {"web_identity", Place::HttpServer, Kind::Choice, "flowctl"},
+    {"web_identity_token_file", Place::HttpServer, Kind::File},
+    {"impersonate", Place::HttpServer, Kind::Text},
+    {"impersonate_scope", Place::HttpServer, Kind::Scope},
+    {"impersonate_lifetime", Place::HttpServer, Kind::ImpersonateSeconds},
+    {"iam_endpoint", Place::HttpServer, Kind::Url},
+    {"kind", Place::HttpServer, Kind::Choice, "http, prefect"},
+    {"deployment", Place::HttpServer, Kind::Uuid},
+    {"poll_interval", Place::HttpServer, Kind::PollSeconds},
 
     {"issuer", Place::OidcServer, Kind::Issuer},
     {"discovery", Place::OidcServer, Kind::Choice, "oidc, oauth, none"},
@@ -167,9 +201,10 @@ std::optional<std::string> closest_name(Place place, const std::string& given) {
         hint = place == Place::OidcMapping ? "Secrets are not kept in the database: put it into a file in "
                                              "flowctl.secrets_dir and name the file by "
                                              "client_secret_file or private_key_file."
-                                           : "Secrets are not kept in the database: a user mapping of a "
-                                             "flowctl_oidc server names a file that "
-                                             "holds it.";
+                                           : "Secrets are not kept in the database: put it into a file in "
+                                             "flowctl.secrets_dir and name the file by api_key_file, "
+                                             "password_file or hmac_secret_file, or by a user mapping of "
+                                             "a flowctl_oidc server.";
     } else {
         if (auto closest = closest_name(place, name))
             hint = "Perhaps you meant " + in_quotes(*closest) + ". ";
@@ -216,6 +251,43 @@ void check_uri(std::string_view name, std::string_view value) {
         std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
     if (!scheme || !printable || value.find('#') != std::string_view::npos)
         refuse_value(name, "it must be an absolute URI without fragment");
+}
+
+// What stands in signatures, urls and headers without being encoded.
+bool is_plain_token(std::string_view value) {
+    return std::all_of(value.begin(), value.end(), [](unsigned char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '_' || c == '.';
+    });
+}
+
+bool is_uuid(std::string_view value) {
+    if (value.size() != 36) return false;
+    for (std::size_t i = 0; i < value.size(); i++) {
+        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        const char c = value[i];
+        const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+        if (dash ? c != '-' : !hex) return false;
+    }
+    return true;
+}
+
+// arn:aws:iam::123456789012:role/path/name
+bool is_role_arn(std::string_view value) {
+    const bool partition = value.starts_with("arn:aws:") || value.starts_with("arn:aws-");
+    const std::size_t iam = value.find(":iam::");
+    if (!partition || iam == std::string_view::npos || value.find(' ') != std::string_view::npos)
+        return false;
+    const std::string_view rest = value.substr(iam + 6);
+    return rest.size() > 18 && rest.find_first_not_of("0123456789") == 12 &&
+           rest.substr(12).starts_with(":role/");
+}
+
+bool is_whole_number(std::string_view value, int least, int most) {
+    if (value.empty() || value.size() > 6 || value.find_first_not_of("0123456789") != std::string_view::npos)
+        return false;
+    const int number = std::stoi(std::string(value));
+    return number >= least && number <= most;
 }
 
 // RFC 6749 §3.3.
@@ -294,6 +366,37 @@ void check_value(const Spec& spec, std::string_view value) {
             if (!value.starts_with("arn:") || value.find(' ') != std::string_view::npos)
                 refuse_value(spec.name, "it must be an ARN, in which * stands for any part",
                              "For example: arn:aws:lambda:*:*:function:charge.");
+            return;
+        case Kind::Uuid:
+            if (!is_uuid(value)) refuse_value(spec.name, "it must be a UUID");
+            return;
+        case Kind::HeaderName:
+            if (!net::may_carry_api_key(value))
+                refuse_value(spec.name, "it must be the name of a header that is not used otherwise",
+                             "For example: X-Api-Key.");
+            return;
+        case Kind::Token:
+            if (!is_plain_token(value))
+                refuse_value(spec.name, "it must consist of letters, digits, '-', '_' and '.'");
+            return;
+        case Kind::RoleArn:
+            if (!is_role_arn(value))
+                refuse_value(spec.name, "it must be the ARN of an IAM role",
+                             "For example: arn:aws:iam::123456789012:role/orders.");
+            return;
+        case Kind::SessionSeconds:
+            if (!is_whole_number(value, 900, 43'200))
+                refuse_value(
+                    spec.name, "it must be a whole number of seconds from 900 to 43200",
+                    "AWS gives no shorter sessions; session_lifetime takes their rights away earlier.");
+            return;
+        case Kind::ImpersonateSeconds:
+            if (!is_whole_number(value, 60, 43'200))
+                refuse_value(spec.name, "it must be a whole number of seconds from 60 to 43200");
+            return;
+        case Kind::PollSeconds:
+            if (!is_whole_number(value, 1, 3'600))
+                refuse_value(spec.name, "it must be a whole number of seconds from 1 to 3600");
             return;
         case Kind::Algorithm:
             if (net::find_jose_algorithm(value) == nullptr && !is_choice(value, kSecretAlgorithms))

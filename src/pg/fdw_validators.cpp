@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <vector>
 
+#include "pg/fdw_auth_rules.hpp"
 #include "pg/fdw_option_check.hpp"
 #include "pg/fdw_options.hpp"
 
@@ -81,7 +82,8 @@ void check_http_server(const Options& options) {
     require(options, "url", "servers of flowctl_http", "It is what the endpoint's calls are sent to.");
     const bool issuer = options.contains("issuer");
     const bool auth = options.contains("auth");
-    if (issuer && auth)
+    const bool for_session = option(options, "auth") == "aws_sigv4";
+    if (issuer && auth && !for_session)
         contradict("options \"issuer\" and \"auth\" exclude each other",
                    "Name the issuer of the credential, or say auth 'none' for calls without one.");
     if (!issuer && !auth)
@@ -90,20 +92,24 @@ void check_http_server(const Options& options) {
                         "Name the flowctl_oidc server that issues the credential, or say auth 'none' for "
                         "calls without one.");
     const bool own = option(options, "auth") == "flowctl";
+    const bool own_audience = for_session && !options.contains("web_identity_token_file");
     if (!issuer)
         for (const char* name :
              {"grant", "subject_token", "subject_token_file", "subject_token_type", "actor_token",
               "actor_token_file", "actor_token_type", "requested_token_type", "scope", "audience", "resource",
               "dpop", "certificate_bound"})
-            if (options.contains(name) && !(own && is_of_own_token(name)))
+            if (options.contains(name) && !(own && is_of_own_token(name)) &&
+                !(own_audience && name == std::string_view("audience")))
                 contradict(
                     "option " + in_quotes(name) + " needs option \"issuer\"",
                     own ? "With auth 'flowctl' the call carries a token of this installation's own issuer."
-                        : "Calls with auth 'none' carry no credential.");
+                        : "Calls with auth '" + std::string(option(options, "auth")) +
+                              "' carry no token of an issuer.");
     check_grant(options);
     if (is_on(options, "dpop") && is_on(options, "follow_redirects"))
         contradict("options \"dpop\" and \"follow_redirects\" exclude each other",
                    "A proof of possession is made for one URL.");
+    check_auth_options(options);
 }
 
 void check_oidc_server(const Options& options) {

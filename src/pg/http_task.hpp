@@ -16,6 +16,7 @@
 
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
+#include "pg/aws_task.hpp"
 #include "pg/endpoint.hpp"
 #include "pg/http_request.hpp"
 #include "pg/live_runs.hpp"
@@ -35,7 +36,13 @@ struct Pending {
     std::int32_t sending = 1;
     asl::Resource::Kind kind = asl::Resource::Kind::Http;
     std::string endpoint;
-    std::string lane;          // as lane_of() says
+    std::string lane;                          // as lane_of() says
+    std::optional<aws_task::Integration> aws;  // spoken to AWS itself
+    bool prefect = false;
+    bool sync = false;
+    bool sync_json = false;
+    json::Value follow;  // of the call: what is being asked for
+    net::Seconds poll_interval{10};
     bool for_subject = false;  // its token was got with somebody's token
     std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run
 };
@@ -54,7 +61,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
                                         std::int32_t sending);
 
 struct Interpreted {
-    machine::Event event;  // TaskSucceeded or TaskFailed
+    machine::Event event;  // TaskSucceeded, TaskFailed or TaskContinues
     store::CallOutcome outcome;
 };
 Interpreted interpret(const Pending& pending, net::Response&& response, std::int64_t now);

@@ -252,6 +252,7 @@ CREATE TABLE flowctl.call (
     request_hash    text,
     started_at      timestamptz NOT NULL,
     decision        text,                   -- by which policy; NULL: none governs the endpoint
+    auth            text,                   -- how the call proves itself
     PRIMARY KEY (run_id, call_id, sending)
 );
 COMMENT ON TABLE flowctl.call IS 'the intent of every request, durable before it leaves';

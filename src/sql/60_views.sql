@@ -258,7 +258,7 @@ COMMENT ON COLUMN flowctl.steps.error IS 'name of its last error, also of one th
 COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
 
 CREATE VIEW flowctl.calls WITH (security_barrier) AS
-    SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.options_hash, c.method, c.host, c.url_path, o.address,
+    SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.auth, c.options_hash, c.method, c.host, c.url_path, o.address,
            c.issuer, c.client_id, coalesce(o.subject, c.subject) AS subject, coalesce(o.actor, c.actor) AS actor, c.audience, c.scope, o.token_id, o.token_expires_at,
            (SELECT pg_catalog.min(t.at) FROM flowctl.token_revocation t
             WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
@@ -278,18 +278,19 @@ COMMENT ON COLUMN flowctl.calls.state IS 'the Task that called';
 COMMENT ON COLUMN flowctl.calls.visit IS 'from 1: how often the path had entered the state';
 COMMENT ON COLUMN flowctl.calls.attempt IS 'from 1, over the retries of this visit; repeated where a crash repeated the call';
 COMMENT ON COLUMN flowctl.calls.endpoint IS 'name of the foreign server';
+COMMENT ON COLUMN flowctl.calls.auth IS 'how it proved itself: bearer (a token of issuer), or the endpoint''s option auth';
 COMMENT ON COLUMN flowctl.calls.options_hash IS 'SHA-256 (hex) of the options of endpoint, issuer and user mapping at that time';
 COMMENT ON COLUMN flowctl.calls.method IS 'HTTP method';
 COMMENT ON COLUMN flowctl.calls.host IS 'host called, and port where it is not the scheme''s own';
 COMMENT ON COLUMN flowctl.calls.url_path IS 'path called, without query';
 COMMENT ON COLUMN flowctl.calls.address IS 'the address that the connection led to';
-COMMENT ON COLUMN flowctl.calls.issuer IS 'URL of the issuer of the credential; NULL: the call carried none';
-COMMENT ON COLUMN flowctl.calls.client_id IS 'the client that the credential was issued to';
+COMMENT ON COLUMN flowctl.calls.issuer IS 'URL of the issuer of the credential, or of the security token service that gave the session; NULL: neither';
+COMMENT ON COLUMN flowctl.calls.client_id IS 'the client that the credential was issued to; or the role, service account, access key or user name';
 COMMENT ON COLUMN flowctl.calls.subject IS 'for whom the token stands, where somebody''s token was handed in for it: as the token says, else as the run does; NULL: for the client itself';
 COMMENT ON COLUMN flowctl.calls.actor IS 'who acts for the subject, the latest first where there are several; NULL: nobody does';
 COMMENT ON COLUMN flowctl.calls.audience IS 'the audience or resource that was asked for';
-COMMENT ON COLUMN flowctl.calls.scope IS 'the scope that was asked for';
-COMMENT ON COLUMN flowctl.calls.token_id IS 'jti of the token, or the beginning of its SHA-256 (hex): to find it in the issuer''s log';
+COMMENT ON COLUMN flowctl.calls.scope IS 'the scope that was asked for; of AWS the region and service that were signed for';
+COMMENT ON COLUMN flowctl.calls.token_id IS 'jti of the token, or the beginning of its SHA-256 (hex), or the access key id of the session: to find it in the issuer''s log';
 COMMENT ON COLUMN flowctl.calls.token_expires_at IS 'when the token ends by itself';
 COMMENT ON COLUMN flowctl.calls.revoked_at IS 'when the issuer confirmed its revocation; NULL: it did not';
 COMMENT ON COLUMN flowctl.calls.idempotency_key IS 'the Idempotency-Key that was sent';

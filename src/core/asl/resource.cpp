@@ -139,7 +139,8 @@ Result<Resource, std::string> Resource::parse(std::string_view text) {
     Resource resource;
     const bool is_sql = text.substr(0, 12) == "flowctl:sql:";
     if (!is_sql) {
-        resource.sync = cut_suffix(text, ".sync") || cut_suffix(text, ".sync:2");
+        resource.sync_json = cut_suffix(text, ".sync:2");
+        resource.sync = resource.sync_json || cut_suffix(text, ".sync");
         resource.wait_for_token = !resource.sync && cut_suffix(text, ".waitForTaskToken");
     }
     resource.text = text;
@@ -199,7 +200,7 @@ std::string Resource::resource_action() const {
             action = text.substr(text.rfind(':') + 1);
             break;
     }
-    if (sync) action += ".sync";
+    if (sync) action += sync_json ? ".sync:2" : ".sync";
     if (wait_for_token) action += ".waitForTaskToken";
     return action;
 }

@@ -24,6 +24,7 @@ struct Resource {
     std::string name;             // the server, function, flow or activity; the whole ARN for OtherArn
     std::string text;             // the Resource as written, without suffix
     bool sync = false;            // .sync or .sync:2
+    bool sync_json = false;       // .sync:2: the output is JSON, not text that holds it
     bool wait_for_token = false;  // .waitForTaskToken
 
     // The (service) names that AWS's history events carry as resourceType and resource.

@@ -38,12 +38,11 @@ void append_history(const std::vector<HistoryRow>& rows) {
 
 void append_calls(const std::vector<CallIntent>& calls) {
     if (calls.empty()) return;
-    Append append(
-        "call",
-        {"run_id",   "call_id",      "sending",  "path",  "state",           "visit",        "attempt",
-         "endpoint", "options_hash", "method",   "host",  "url_path",        "issuer",       "client_id",
-         "subject",  "actor",        "audience", "scope", "idempotency_key", "request_hash", "started_at",
-         "decision"});
+    Append append("call",
+                  {"run_id",          "call_id",      "sending",      "path",     "state",    "visit",
+                   "attempt",         "endpoint",     "options_hash", "method",   "host",     "url_path",
+                   "issuer",          "client_id",    "subject",      "actor",    "audience", "scope",
+                   "idempotency_key", "request_hash", "started_at",   "decision", "auth"});
     for (const CallIntent& call : calls) {
         append.uuid(call.run_id).int4(call.call_id).int4(call.sending).text(call.path).text(call.state);
         append.int4(call.visit)
@@ -61,7 +60,7 @@ void append_calls(const std::vector<CallIntent>& calls) {
             .text_or_null(call.scope)
             .text_or_null(call.idempotency_key)
             .text_or_null(call.request_hash);
-        append.timestamp(call.started_at).text_or_null(call.decision);
+        append.timestamp(call.started_at).text_or_null(call.decision).text(call.auth);
     }
     append.write();
 }

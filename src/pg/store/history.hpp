@@ -26,7 +26,7 @@ struct CallIntent {
     std::int32_t sending = 1;
     std::string path, state;
     std::int32_t visit = 0, attempt = 0;
-    std::string endpoint;
+    std::string endpoint, auth;
     std::optional<std::string> options_hash, method, host, url_path, issuer, client_id, subject, actor,
         audience, scope;
     std::optional<std::string> idempotency_key, request_hash, decision;
