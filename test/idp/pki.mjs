@@ -10,6 +10,7 @@
 //       workload.pem               what the tests' workload authority signs with (grants.mjs)
 //       worker.pem worker.key      a client certificate of the tests' authority (DNS:worker.test), other-worker.* another,
 //                                  self-signed.* one that signed itself
+//       client.pem client.key      a certificate of the same authority for a client, CN=orders
 //       client-secret              with characters that must survive form encoding, and a newline at its end
 //     DIR/clients.json             the public halves as JWK, and the secret: what the provider registers
 //
@@ -60,6 +61,8 @@ function makeCertificates() {
     }
     openssl('req', '-x509', ...newKey, '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-keyout', at('server.key'), '-out', at('server.pem'),
         '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-addext', 'basicConstraints=critical,CA:FALSE');
+    openssl('req', '-x509', ...newKey, '-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-keyout', at('secrets', 'client.key'), '-out', at('secrets', 'client.pem'),
+        '-subj', '/CN=orders', '-addext', 'basicConstraints=critical,CA:FALSE', '-addext', 'extendedKeyUsage=clientAuth');
 }
 
 function makeClients() {

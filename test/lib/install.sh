@@ -95,7 +95,7 @@ need_node() {
     fi
     stamp="$(cat "$ROOT/test/package-lock.json" | cksum) ${omit[*]-}"
     if [ "$(cat "$ROOT/test/node_modules/.installed" 2>/dev/null)" != "$stamp" ] || [ ! -x "$NODE" ]; then
-        say "Installing npm packages into test/node_modules: oidc-provider, jose${omit[0]-, Node 22}"
+        say "Installing npm packages into test/node_modules: oidc-provider, jose, @smithy/signature-v4${omit[0]-, Node 22}"
         (cd "$ROOT/test" && HOME=${HOME:-$WORK} npm ci --ignore-scripts ${omit[@]+"${omit[@]}"}) >"$WORK/log/npm.log" 2>&1 || {
             tail -n 30 "$WORK/log/npm.log"
             die "npm ci failed"

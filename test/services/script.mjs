@@ -67,9 +67,10 @@ export class Script {
         this.#changed();
     }
 
-    // The calls with the given path and outcome (both optional), in the order in which they came.
-    select({ path, outcome } = {}) {
-        return this.calls.filter((call) => (!path || call.path === path) && (!outcome || call.outcome === outcome));
+    // The calls with the given path, outcome and method (all optional), in the order in which they came.
+    select({ path, outcome, method } = {}) {
+        return this.calls.filter((call) => (!path || call.path === path) && (!outcome || call.outcome === outcome) &&
+            (!method || call.method === method));
     }
 
     // Resolves to true once `count` such calls are there, to false at the timeout.

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { readBody } from './script.mjs';
 
 // Listens, then calls makeHandler(url), for servers that must know their own address; returns when ready.
-export async function serve({ script, makeHandler, routes = {}, tls = Boolean(process.env.PKI), port = Number(process.env.PORT ?? 0) }) {
+export async function serve({ script, makeHandler, routes = {}, tlsOptions = {}, tls = Boolean(process.env.PKI), port = Number(process.env.PORT ?? 0) }) {
     let handle;
     const onRequest = (request, response) => {
         handle(request, response).catch((error) => {
@@ -23,7 +23,7 @@ export async function serve({ script, makeHandler, routes = {}, tls = Boolean(pr
             response.end();
         });
     };
-    const server = tls ? https.createServer(certificate(process.env.PKI), onRequest) : http.createServer(onRequest);
+    const server = tls ? https.createServer({ ...certificate(process.env.PKI), ...tlsOptions }, onRequest) : http.createServer(onRequest);
     // The caller keeps idle connections for reuse; closing them early would be noise in tests that count connections.
     server.keepAliveTimeout = 60_000;
     const url = `${tls ? 'https' : 'http'}://127.0.0.1:${await listen(server, port)}`;

@@ -2,6 +2,7 @@
 #
 #   my $stub = Parts::start_stub();                         # http; tls => 1 for https with the tests' certificate
 #   my $idp  = Parts::start_idp(ttl => 2);
+#   my $aws  = Parts::start_aws(role_arn => 'arn:aws:iam::123456789012:role/orders', web_token => 'eyJ...');
 #   my $pay  = Parts::start_service('payment', idp => $idp, audience => 'https://payment.example', scope => 'payment:charge');
 #
 #   $stub->url('/a')                                        # where it listens
@@ -72,6 +73,44 @@ sub start_service
 	my $idp = delete $option{idp};
 	$option{issuer} //= $idp->{issuer};
 	return start($name, "services/$name.mjs", PKI => pki(), environment(%option));
+}
+
+# What AWS looks like. Options: role_arn, region, issuer and audience or web_token, key_id and secret_key.
+sub start_aws { my (%option) = @_; return start('aws', 'services/aws.mjs', PKI => pki(), environment(%option)); }
+
+# Prefect's API, over https. Options: deployment, api_key.
+sub start_prefect { my (%option) = @_; return start('prefect', 'services/prefect.mjs', PKI => pki(), environment(%option)); }
+
+# A file in flowctl.secrets_dir.
+sub secret_file
+{
+	my ($name, $content) = @_;
+	my $path = pki() . "/secrets/$name";
+	open my $file, '>', $path or croak "$path: $!";
+	print $file $content;
+	close $file;
+	chmod 0600, $path or croak "$path: $!";
+}
+
+# Places where one of the words (regular expressions) stands in the cluster's files or the server's log.
+sub leaks
+{
+	my ($node, @words) = @_;
+	my @found;
+	for my $file (files_below($node->data_dir), $node->logfile)
+	{
+		my $text = PostgreSQL::Test::Utils::slurp_file($file);
+		for my $word (@words) { push @found, $file if $text =~ $word; }
+	}
+	return @found;
+}
+
+sub files_below
+{
+	my ($dir) = @_;
+	opendir my $handle, $dir or return ();
+	my @names = map { "$dir/$_" } grep { !/^\.\.?$/ } readdir $handle;
+	return map { -d $_ ? files_below($_) : -f $_ ? $_ : () } @names;
 }
 
 sub environment
