@@ -12,6 +12,7 @@
 // small.
 #include "core/machine/frame.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace flowctl::machine {
@@ -353,6 +354,15 @@ BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFr
     return branch;
 }
 
+// The highest event that the branch knows of: none comes after the frame's last one.
+std::int64_t latest_event(const BranchFrame& branch) {
+    std::int64_t latest = std::max({branch.last_event, branch.entered_event, branch.input.event});
+    if (branch.call) latest = std::max({latest, branch.call->id, branch.call->input.event});
+    if (branch.map_run) latest = std::max(latest, *branch.map_run);
+    if (branch.fork) latest = std::max(latest, branch.fork->input.event);
+    return latest;
+}
+
 }  // namespace
 
 ForkPointer::ForkPointer(Fork fork) : fork_(std::make_unique<Fork>(std::move(fork))) {}
@@ -401,6 +411,9 @@ Result<Frame, std::string> Frame::load(const json::Value& saved) {
     data.last_event = loader.integer(saved, "lastEvent", 0, 0, kMaxEvent);
     data.deadline = loader.instant(saved, "deadline");
     data.top = load_branch(*saved.find("top"), loader, nullptr, 0);
+    for_each_branch(data.top, [&](const BranchFrame& branch) {
+        if (latest_event(branch) > data.last_event) loader.fail("lastEvent");
+    });
     if (!loader.ok()) return Err{loader.error()};
     return frame;
 }

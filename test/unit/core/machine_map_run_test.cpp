@@ -284,7 +284,7 @@ TEST(DistributedMap, AFrameThatDoesNotFitItsFlowFails) {
     run.start();
     const std::string saved = json::dump(run.frame.save());
     ASSERT_NE(saved.find(R"("mapRun":4)"), std::string::npos);
-    for (const char* wrong : {R"("mapRun":0)", R"("mapRun":"x")", R"("more":1)"}) {
+    for (const char* wrong : {R"("mapRun":0)", R"("mapRun":"x")", R"("mapRun":5)", R"("more":1)"}) {
         std::string text = saved;
         text.replace(text.find(R"("mapRun":4)"), 10, wrong);
         EXPECT_FALSE(machine::Frame::load(value(text)).ok()) << wrong;
