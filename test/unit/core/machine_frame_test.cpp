@@ -132,7 +132,7 @@ TEST(Frame, ThatDoesNotFitItsFlowFailsTheRun) {
     for (const std::string& rest :
          {std::string(R"("state":"Gone","phase":"Sleeping","due":5}})"),
           std::string(R"("state":"A","phase":"Sleeping"}})"),
-          std::string(R"("state":"A","phase":"Calling","call":{"id":3}}})"),
+          std::string(R"("state":"A","phase":"Calling","call":{"id":2}}})"),
           std::string(R"("state":"T","phase":"Sleeping","due":5}})"),
           std::string(R"("state":"T","phase":"Retrying"}})"),
           std::string(R"("state":"A","phase":"Forked","fork":{"length":1,"begun":0,"outputs":[]}}})"),
