@@ -24,7 +24,7 @@ JsonObject object(std::string_view text) {
 // so that the sanitizer sees what lies behind.
 TEST(JsonReader, ATextThatEndsWithinACharacter) {
     for (const char* end : {"\xf4", "\xf4\x8f", "\xf4\x8f\xbf", "\xe2", "\xe2\x82", "\xc3"}) {
-        for (const std::string before : {std::string("{\"a\":\""), "{\"" + std::string(40, 'e')})
+        for (const std::string& before : {std::string("{\"a\":\""), "{\"" + std::string(40, 'e')})
             EXPECT_EQ(JsonObject::parse(before + end).index(), 1u) << before;
     }
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Makes sigv4_peer.txt: requests signed by botocore (Debian package python3-botocore), for sigv4_test.cpp to sign again.
+"""Makes sigv4_peer.inc: requests signed by botocore (Debian package python3-botocore), for sigv4_test.cpp to sign again.
 
-    /usr/bin/python3 test/unit/net/sigv4_peer.py > test/unit/net/sigv4_peer.txt
+    /usr/bin/python3 test/unit/net/sigv4_peer.py > test/unit/net/sigv4_peer.inc
 
-One request a line, fields separated by tabs: service, region, time, access key, secret key, session token, method, url,
+A raw string literal of C++. One request a line, fields separated by tabs: service, region, time, access key, secret key, session token, method, url,
 headers (name:value joined by \\x1f), body in hexadecimal, the Authorization header that botocore made. The seed is
 fixed, so the file changes only with this script or with botocore.
 """
@@ -53,7 +53,8 @@ def headers():
 
 
 def main():
-    for number in range(160):
+    print('R"peer(', end='')
+    for _ in range(160):
         service = rng.choice(['lambda', 'sqs', 'sns', 'events', 'states', 'execute-api', 's3'])
         region = rng.choice(['us-east-1', 'eu-central-1', 'cn-north-1'])
         when = datetime.datetime(2015, 8, 30, 12, 36) + datetime.timedelta(seconds=rng.randint(0, 10**9))
@@ -83,6 +84,7 @@ def main():
         print('\t'.join([service, region, when.strftime('%Y%m%dT%H%M%SZ'), key.access_key, key.secret_key, key.token or '',
                          method, url, '\x1f'.join(f'{k}:{v}' for k, v in given.items()), body.hex(),
                          request.headers['Authorization']]))
+    print(')peer"')
 
 
 if __name__ == '__main__':
