@@ -4,9 +4,12 @@
 // allocated goes with a memory context of the call.
 #include "pg/store/append.hpp"
 
+#include <utility>
+
 extern "C" {
 #include "access/heapam.h"
 #include "catalog/partition.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
@@ -66,6 +69,7 @@ class Append::Leaf {
         leaf->info_ = makeNode(ResultRelInfo);
         InitResultRelInfo(leaf->info_, leaf->relation_, 0, nullptr, 0);
         ExecOpenIndices(leaf->info_, false);
+        if (leaf->info_->ri_TrigDesc != nullptr) AfterTriggerBeginQuery();
         leaf->rows_ = AllocSetContextCreate(CurrentMemoryContext, "flowctl rows", ALLOCSET_DEFAULT_SIZES);
         TupleDesc shape = RelationGetDescr(leaf->relation_);
         leaf->attributes_ = static_cast<int*>(palloc(sizeof(int) * count));
@@ -106,12 +110,18 @@ class Append::Leaf {
     void flush() {
         if (used_ == 0) return;
         MemoryContext caller = MemoryContextSwitchTo(rows_);
-        heap_multi_insert(relation_, slots_, used_, GetCurrentCommandId(true), 0, nullptr);
-        for (int i = 0; i < used_; i++)
-            if (info_->ri_NumIndices > 0) {
-                list_free(insert_index_entries(info_, slots_[i], state_));
-                ResetPerTupleExprContext(state_);
-            }
+        // What a trigger changes or refuses is seen before the heap gets the rows.
+        int count = used_;
+        if (info_->ri_TrigDesc != nullptr) count = pass_before_triggers();
+        if (count > 0) heap_multi_insert(relation_, slots_, count, GetCurrentCommandId(true), 0, nullptr);
+        for (int i = 0; i < count; i++) {
+            List* recheck =
+                info_->ri_NumIndices > 0 ? insert_index_entries(info_, slots_[i], state_) : nullptr;
+            if (info_->ri_TrigDesc != nullptr)
+                ExecARInsertTriggers(state_, info_, slots_[i], recheck, nullptr);
+            list_free(recheck);
+            ResetPerTupleExprContext(state_);
+        }
         MemoryContextSwitchTo(caller);
         for (int i = 0; i < used_; i++)
             ExecClearTuple(slots_[i]);
@@ -122,6 +132,7 @@ class Append::Leaf {
 
     void close() {
         flush();
+        if (info_->ri_TrigDesc != nullptr) AfterTriggerEndQuery(state_);
         for (int i = 0; i < made_; i++)
             ExecDropSingleTupleTableSlot(slots_[i]);
         ExecCloseIndices(info_);
@@ -131,6 +142,15 @@ class Append::Leaf {
     }
 
   private:
+    // Fires the BEFORE ROW triggers; the rows that they let pass come first. Gives their number.
+    int pass_before_triggers() {
+        if (!info_->ri_TrigDesc->trig_insert_before_row) return used_;
+        int count = 0;
+        for (int i = 0; i < used_; i++)
+            if (ExecBRInsertTriggers(state_, info_, slots_[i])) std::swap(slots_[count++], slots_[i]);
+        return count;
+    }
+
     static AttrNumber attribute_of(TupleDesc shape, const char* column) {
         for (int i = 0; i < shape->natts; i++) {
             Form_pg_attribute attribute = TupleDescAttr(shape, i);

@@ -4,9 +4,9 @@
 // spends more on unnest(), tuple stores and the executor than on the rows; this writes many rows by one call
 // of the heap and adds their index entries itself. Columns are named, so a table that has more of them (a
 // newer script, an older library) gets nulls there; a partitioned table's rows go to the leaf that their
-// first column, the run's id, belongs to. Invariant: what it skips of an INSERT (triggers, CHECK and NOT NULL
-// constraints, generated columns, row security) these tables do not have for the engine; indexes of any kind
-// are kept.
+// first column, the run's id, belongs to. Invariant: row triggers and indexes of any kind, which a superuser may
+// have added, are kept; what it skips of an INSERT (statement triggers, CHECK and NOT NULL constraints,
+// generated columns, row security) these tables do not have for the engine.
 //
 // Called by store/ inside the turn's transaction. Raises PgError.
 #pragma once
