@@ -34,7 +34,7 @@ Evaluated<json::Value> value_of(const asl::Content& payload, const char* field, 
 
 std::optional<Failure> plan_reader(const asl::ItemReader& reader, Evaluator& evaluator,
                                    const json::Value& input, MapRunPlan& plan) {
-    plan.reader.emplace();
+    plan.reader = MapRunPlan::Reader{};
     plan.reader->resource = reader.resource;
     plan.reader->config = reader.config;
     plan.reader->config.max_items = {};
@@ -49,7 +49,7 @@ std::optional<Failure> plan_reader(const asl::ItemReader& reader, Evaluator& eva
 
 std::optional<Failure> plan_batcher(const asl::ItemBatcher& batcher, Evaluator& evaluator,
                                     const json::Value& input, MapRunPlan& plan) {
-    plan.batcher.emplace();
+    plan.batcher = MapRunPlan::Batcher{};
     const auto items = positive(batcher.max_items, "MaxItemsPerBatch", evaluator, input);
     if (!items.ok()) return items.error();
     plan.batcher->max_items = items.value();
