@@ -29,6 +29,7 @@ constexpr std::pair<std::string_view, std::string_view> kShapes[] = {
                         "ResponseBody": "any"})"},
     {"states:startExecution", R"({"ExecutionArn!": "string", "StartDate!": "instant"})"},
     {"states:startExecution.sync", kExecution},
+    {"states:startExecution.sync:2", kExecution},
     {"events:putEvents", R"({"FailedEntryCount": "integer", "Entries": [
         {"EventId": "string", "ErrorCode": "string", "ErrorMessage": "string"}]})"},
     {"sqs:sendMessage", R"({"MessageId": "string", "SequenceNumber": "string", "MD5OfMessageBody": "string",

@@ -82,7 +82,7 @@ TEST(Resource, TakesApartEveryForm) {
          "billing.waitForTaskToken"},
         {"flowctl:http:billing:invoke", Kind::HttpInvoke, "billing", "flowctl:http", "billing:invoke"},
         {"flowctl:sql:jobs.sync", Kind::Sql, "jobs.sync", "flowctl:sql", "jobs.sync"},
-        {"flowctl:flow:child:3.sync:2", Kind::Flow, "child:3", "flowctl:flow", "child:3.sync"},
+        {"flowctl:flow:child:3.sync:2", Kind::Flow, "child:3", "flowctl:flow", "child:3.sync:2"},
         {"flowctl:activity:paint", Kind::Activity, "paint", "flowctl:activity", "paint"},
         {"arn:aws:states:::http:invoke", Kind::AwsHttp, "", "http", "invoke"},
         {"arn:aws:lambda:eu-west-1:1:function:f", Kind::Lambda, "f", "lambda", "f"},
