@@ -124,11 +124,12 @@ class Engine {
                   const http_task::Document& document);
     bool take_answer(MapRun& run);
     bool parse_slice(MapRun& run);
+    bool gather_results(MapRun& run, const std::vector<std::string_view>& statuses);
     bool send_file(MapRun& run);
     void take_document(const http_task::Pending& pending, net::Response&& response);
     json::Value writer_details(const MapRun& run) const;
     bool keep_children(MapRun& run, MapChildren& children, bool all);
-    map_run::ChildEnd child_end(const MapRun& run, store::ChildResult&& child) const;
+    map_run::ChildEnd child_end(const MapRun& run, const store::ChildResult& child) const;
     bool run_slice(MapRun& run);
     bool close_slice(MapRun& run);
     bool write_slice(MapRun& run);

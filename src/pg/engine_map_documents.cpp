@@ -10,6 +10,7 @@
 // covers the Resource.
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "core/items/s3_listing.hpp"
 #include "core/json.hpp"
@@ -30,6 +31,7 @@ constexpr std::size_t kPieceBytes = 8 * 1024;
 constexpr std::size_t kMaxItemBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxListingBytes = 64 * 1024 * 1024;
 constexpr std::size_t kFileRows = 5'000;
+constexpr std::int64_t kWindow = 2'000;  // of children, looked at in one slice
 constexpr std::size_t kFileBytes = 2 * 1024 * 1024;
 
 // What AWS writes into files of their own; elsewhere all results go together.
@@ -171,10 +173,9 @@ bool Engine::exchange(MapRun& run, const std::string& path, const asl::DataResou
                 const std::unique_ptr<LiveRun> parent = make_live(spi, parents.runs.front(), problem);
                 const std::int32_t sending =
                     store::next_sending(spi, run.parent, static_cast<std::int32_t>(run.call_id));
-                auto result =
-                    problem.empty()
-                        ? http_task::prepare_document(*parent, call, document, now_micros(), sending)
-                        : http_task::Refusal{"States.Runtime", problem};
+                auto result = problem.empty() ? http_task::prepare_document(*parent, call, document,
+                                                                            now_micros(), sending)
+                                              : http_task::Refusal{"States.Runtime", problem};
                 if (auto* refused = std::get_if<http_task::Refusal>(&result))
                     refusal = std::move(*refused);
                 else
@@ -361,26 +362,46 @@ bool Engine::write_documents(MapRun& run) {
     return true;
 }
 
+// More results for the next file; false: it is full, or there are no more.
+bool Engine::gather_results(MapRun& run, const std::vector<std::string_view>& statuses) {
+    run.gathered_to = std::max(run.gathered_to, run.files.next);
+    const bool full = run.gathered.size() >= kFileRows || run.gathered_bytes >= kFileBytes;
+    if (full || run.gathered_to >= run.written) return false;
+    store::ChildResults found;
+    {
+        Transaction transaction("pg_flowctl: collecting the results of a map run");
+        {
+            Spi spi;
+            found = store::find_results(spi, run.id, run.gathered_to, run.gathered_to + kWindow,
+                                        kFileBytes - run.gathered_bytes, statuses);
+        }
+        transaction.commit();
+    }
+    run.gathered_to = found.next;
+    for (store::ChildResult& child : found.children) {
+        run.gathered_bytes += child.input.size() + (child.output ? child.output->size() : 0) +
+                              (child.cause ? child.cause->size() : 0);
+        run.gathered.push_back(std::move(child));
+    }
+    return true;
+}
+
 // A file is the next results of one kind; after the last kind comes AWS's manifest, if the writer has one.
 bool Engine::send_file(MapRun& run) {
     const machine::MapRunPlan::Writer& writer = *run.plan.writer;
     const std::vector<FileKind>& kinds = kinds_of(writer.resource.kind);
-    std::vector<store::ChildResult> children;
-    while (static_cast<std::size_t>(run.files.kind) < kinds.size()) {
-        {
-            Transaction transaction("pg_flowctl: collecting the results of a map run");
-            {
-                Spi spi;
-                children = store::find_results(spi, run.id, run.files.next, kFileRows, kFileBytes,
-                                               kinds[static_cast<std::size_t>(run.files.kind)].statuses);
-            }
-            transaction.commit();
+    const auto kind = static_cast<std::size_t>(run.files.kind);
+    if (kind < kinds.size()) {
+        if (gather_results(run, kinds[kind].statuses)) return true;
+        if (run.gathered.empty()) {
+            run.files.kind++;
+            run.files.number = 0;
+            run.files.next = run.gathered_to = 0;
+            return true;
         }
-        if (!children.empty()) break;
-        run.files.kind++;
-        run.files.number = 0;
-        run.files.next = 0;
     }
+    const std::vector<store::ChildResult> children = std::exchange(run.gathered, {});
+    run.gathered_bytes = 0;
     const bool to_s3 = writer.resource.kind == Kind::S3PutObject;
     const bool lines = run.plan.output_type == asl::ResultWriter::OutputType::Jsonl;
     http_task::Document document;
@@ -400,11 +421,11 @@ bool Engine::send_file(MapRun& run) {
         name = std::string(kinds[static_cast<std::size_t>(run.files.kind)].name) + "_" +
                std::to_string(run.files.number) + (lines ? ".jsonl" : ".json");
         run.in_file = static_cast<std::int64_t>(children.size());
-        run.file_next = children.back().index + 1;
+        run.file_next = run.gathered_to;
         map_run::ResultText results(run.plan.output_type);
-        for (store::ChildResult& child : children)
+        for (const store::ChildResult& child : children)
             for (const json::Value& result :
-                 map_run::results_of(child_end(run, std::move(child)), run.plan.transformation))
+                 map_run::results_of(child_end(run, child), run.plan.transformation))
                 results.append(result, *document.body);
         results.finish(*document.body);
     }
@@ -417,8 +438,10 @@ bool Engine::send_file(MapRun& run) {
                              .build();
     else
         document.input = as_invoke(writer.arguments, "POST");
-    return exchange(run, run.plan.path + "/" + run.plan.state + "/ResultWriter/" + name, writer.resource,
-                    document);
+    const bool done = exchange(run, run.plan.path + "/" + run.plan.state + "/ResultWriter/" + name,
+                               writer.resource, document);
+    if (run.request == 0) run.forget_gathered();  // it waits for room, and is made again
+    return done;
 }
 
 // What the state's result says of where the results are.

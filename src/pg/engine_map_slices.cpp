@@ -23,12 +23,12 @@ using Kind = asl::DataResource::Kind;
 
 constexpr std::int64_t kSliceMicros = 10'000;      // of making children from items
 constexpr std::int64_t kAllSlicesMicros = 30'000;  // of a turn
-constexpr std::size_t kFetched = 1'000;            // queued children whose ids are in memory
-constexpr std::size_t kAborted = 1'000;            // queued children, in one slice
+constexpr std::int64_t kFetched = 1'000;           // queued children whose ids are in memory
+constexpr std::int64_t kAborted = 1'000;           // queued children, in one slice
 constexpr std::size_t kStopped = 200;              // children under way, in one slice
-constexpr std::size_t kCollected = 2'000;          // results, in one slice
+constexpr std::int64_t kCollected = 2'000;         // results, in one slice
 constexpr std::size_t kCollectedBytes = 1024 * 1024;
-constexpr std::size_t kForgotten = 1'000;
+constexpr std::int64_t kForgotten = 1'000;
 constexpr std::int64_t kHelperAgainMicros = 1'000'000;
 constexpr std::int32_t kMostAttempts = 5;  // of helpers that leave nothing
 
@@ -73,16 +73,14 @@ bool Engine::work_on_maps() {
             const bool again = is_transient(error.sqlstate());
             const std::string reason = error.what();
             error.report();
-            run->builder.reset();
-            run->results.reset();
+            run->begin_again();
             if (again || run->status != "RUNNING" || !storage_works()) {
                 pause();
                 return false;
             }
             fail_map_run(*run, "States.Runtime", "the engine cannot carry this map run on: " + reason);
         } catch (const std::exception& error) {
-            run->builder.reset();
-            run->results.reset();
+            run->begin_again();
             if (run->status != "RUNNING") {
                 pause();
                 return false;
@@ -242,15 +240,15 @@ bool Engine::run_slice(MapRun& run) {
         run.phase = MapPhase::Writing;
         return true;
     }
-    if (run.fetched_all || run.queued.size() > kFetched / 2) return false;
+    if (run.fetched_all || run.queued.size() > static_cast<std::size_t>(kFetched / 2)) return false;
     std::vector<store::ChildId> children;
     in_transaction("pg_flowctl: looking for the next children", [&](Spi& spi) {
-        children = store::find_queued_children(spi, run.id, run.fetched_to, kFetched);
+        children = store::find_queued_children(spi, run.id, run.fetched_to, run.fetched_to + kFetched);
     });
-    run.fetched_all = children.size() < kFetched;
+    run.fetched_to += kFetched;
+    run.fetched_all = run.fetched_to >= run.written;
     for (const store::ChildId& child : children)
         if (!run.under_way.contains(child.run_id)) run.queued.push_back(child);
-    if (!children.empty()) run.fetched_to = children.back().index + 1;
     return true;
 }
 
@@ -270,12 +268,14 @@ bool Engine::close_slice(MapRun& run) {
         store::AbortedChildren aborted;
         in_transaction("pg_flowctl: aborting the children of a map run", [&](Spi& spi) {
             const std::int64_t now = now_micros();
-            aborted = store::abort_queued_children(spi, run.id, run.given_to, kAborted, now);
+            // A reader that was ended may have come to its end before.
+            if (const auto progress = store::find_map_progress(spi, run.id)) run.written = progress->children;
+            aborted = store::abort_queued_children(spi, run.id, run.given_to, run.given_to + kAborted, now);
             if (aborted.runs.aborted > 0)
                 store::add_map_counts(spi, {{run.id, aborted.runs, aborted.of_items, 0}});
         });
-        run.given_to = std::max(run.given_to, aborted.next);
-        run.queue_closed = !aborted.more;
+        run.given_to += kAborted;
+        run.queue_closed = run.given_to >= run.written;
         shmem::runs_ended(MyDatabaseId);
         return true;
     }
@@ -315,19 +315,20 @@ bool Engine::collect_slice(MapRun& run) {
         run.collected_to = 0;
         run.collected_bytes = 0;
     }
-    std::vector<store::ChildResult> children;
+    store::ChildResults found;
     const std::size_t most = static_cast<std::size_t>(guc::max_payload_bytes);
-    if (run.results->keeps_results() && run.collected_bytes <= most) {
+    if (run.results->keeps_results() && run.collected_bytes <= most && run.collected_to < run.written) {
         in_transaction("pg_flowctl: collecting the results of a map run", [&](Spi& spi) {
-            children = store::find_results(spi, run.id, run.collected_to, kCollected, kCollectedBytes);
+            found = store::find_results(spi, run.id, run.collected_to, run.collected_to + kCollected,
+                                        kCollectedBytes);
         });
     }
-    for (store::ChildResult& child : children) {
+    for (const store::ChildResult& child : found.children) {
         run.collected_bytes += child.output ? child.output->size() : 0;
-        run.results->recall(child_end(run, std::move(child)));
+        run.results->recall(child_end(run, child));
     }
-    if (!children.empty()) {
-        run.collected_to = children.back().index + 1;
+    if (found.next > run.collected_to) {
+        run.collected_to = found.next;
         return true;
     }
     auto result = run.results->result();
@@ -337,7 +338,7 @@ bool Engine::collect_slice(MapRun& run) {
     return true;
 }
 
-map_run::ChildEnd Engine::child_end(const MapRun& run, store::ChildResult&& child) const {
+map_run::ChildEnd Engine::child_end(const MapRun& run, const store::ChildResult& child) const {
     map_run::ChildEnd end;
     end.index = child.index;
     end.items = child.items;
@@ -348,8 +349,8 @@ map_run::ChildEnd Engine::child_end(const MapRun& run, store::ChildResult&& chil
         if (auto output = json::parse(*child.output, limits)) end.output = std::move(output).value();
     if (!child.input.empty())
         if (auto input = json::parse(child.input, limits)) end.input = std::move(input).value();
-    end.error = std::move(child.error);
-    end.cause = std::move(child.cause);
+    end.error = child.error;
+    end.cause = child.cause;
     end.name = to_string(child.run_id);
     machine::RunContext whole;
     whole.state_machine_name = run.whole->name;
@@ -370,11 +371,12 @@ map_run::ChildEnd Engine::child_end(const MapRun& run, store::ChildResult&& chil
 // that nobody waits for is over.
 bool Engine::end_slice(MapRun& run) {
     const KeepData keep = run.whole->keep_data;
-    if (keep != KeepData::All && run.forgotten_to >= 0) {
+    if (keep != KeepData::All && run.forgotten_to < run.written) {
         in_transaction("pg_flowctl: forgetting the payloads of a map run", [&](Spi& spi) {
-            run.forgotten_to =
-                store::forget_children(spi, run.id, run.forgotten_to, kForgotten, keep == KeepData::Error);
+            store::forget_children(spi, run.id, run.forgotten_to, run.forgotten_to + kForgotten,
+                                   keep == KeepData::Error);
         });
+        run.forgotten_to += kForgotten;
         return true;
     }
     if (!run.awaited) {

@@ -90,17 +90,32 @@ struct MapRun {
     std::int64_t collected_to = 0;
     std::size_t collected_bytes = 0;
     std::int64_t results_written = 0;
-    ResultFiles files;         // of a writer over HTTP
+    ResultFiles files;                         // of a writer over HTTP
+    std::vector<store::ChildResult> gathered;  // of the next file
+    std::size_t gathered_bytes = 0;
+    std::int64_t gathered_to = 0;
     std::int64_t in_file = 0;  // results in the file that is under way, and where the next begins
     std::int64_t file_next = 0;
     std::int64_t file_bytes = 0;
     std::string file_key;
     bool manifest_sent = false;
     bool files_done = false;
-    std::int64_t forgotten_to = 0;                // -1: nothing is left to forget
+    std::int64_t forgotten_to = 0;
     std::optional<machine::MapRunEnded> verdict;  // what the parent is told
     bool told = false;                            // the event is in the engine's queue
 
+    // What was collected for the next file is collected again.
+    void forget_gathered() {
+        gathered.clear();
+        gathered_bytes = 0;
+        gathered_to = files.next;
+    }
+    // A slice has failed: what memory has beyond the table is made again.
+    void begin_again() {
+        builder.reset();
+        results.reset();
+        forget_gathered();
+    }
     bool express() const { return type == "EXPRESS"; }
     // No child with a lower index needs to be begun (again) after a crash.
     std::int64_t begun_to() const { return unbegun.empty() ? given_to : *unbegun.begin(); }

@@ -18,7 +18,8 @@ namespace flowctl::pg::map_helper {
 namespace {
 
 constexpr const char* kWriterFailed = "States.ResultWriterFailed";
-constexpr std::size_t kRows = 1'000, kBytes = 4 * 1024 * 1024;  // of one INSERT
+constexpr std::int64_t kRows = 1'000;  // of one INSERT
+constexpr std::size_t kBytes = 4 * 1024 * 1024;
 
 // What the columns that a table may have get, and the type of the bound array.
 struct Column {
@@ -119,11 +120,13 @@ void write_results(const Job& job) {
         insert = prepare(text);
     }
     const Uuid& id = job.map_run.map_run_id;
-    std::int64_t next = 0, written = 0;
-    for (;;) {
+    std::int64_t written = 0;
+    for (std::int64_t next = 0; next < job.map_run.children;) {
         Spi spi;  // what an INSERT needs goes with it
-        const std::vector<store::ChildResult> results = store::find_results(spi, id, next, kRows, kBytes);
-        if (results.empty()) break;
+        const store::ChildResults found = store::find_results(spi, id, next, next + kRows, kBytes);
+        const std::vector<store::ChildResult>& results = found.children;
+        next = found.next;
+        if (results.empty()) continue;
         Params params = parameters(id, results);
         Datum* const values = params.values();
         const char* const nulls = params.nulls();
@@ -135,7 +138,6 @@ void write_results(const Job& job) {
                 CHECK_FOR_INTERRUPTS();
             });
         }
-        next = results.back().index + 1;
         written += static_cast<std::int64_t>(results.size());
     }
     Spi spi;

@@ -12,6 +12,7 @@ http_server($node, 'files', $stub->url('/files'), max_response_bytes => 4_000_00
 http_server($node, 'sink', $stub->url('/sink'));
 http_server($node, 'bucket', $stub->url('/s3'), arn => 'arn:aws:states:::s3:*');
 my $sql = sub { return $node->safe_psql('postgres', $_[0]) };
+my %keys;
 
 sub reading
 {
@@ -102,6 +103,18 @@ $stub->script('/sink', then => { status => 500 });
 $run = start_run($node, 'sink', {});
 is(wait_for_run($node, $run), 'FAILED', 'an endpoint that does not take them');
 is(run_row($node, $run)->{error}, 'States.ResultWriterFailed', 'fails the state');
+
+# More results than one file takes.
+$stub->reset;
+$stub->script('/files/many.jsonl', then => { headers => { 'content-type' => 'application/jsonl' }, body => join('', map { "$_\n" } 1 .. 12_000) });
+$stub->script('/sink', then => { body => {} });
+define_flow($node, 'many', reading(http('/many.jsonl', InputType => 'JSONL'), ResultWriter => { Resource => 'flowctl:http:sink', WriterConfig => { Transformation => 'COMPACT', OutputType => 'JSONL' } }));
+is(output_of('many')->{ResultWriterDetails}{Results}, 12_000, '12,000 results');
+my @files = map { [ split /\n/, $_->{body} ] } $stub->calls(path => '/sink');
+is_deeply([ map { @$_ } @files ], [ 1 .. 12_000 ], 'each once, in the order of the items');
+cmp_ok(scalar(@files), '>', 1, 'in several files');
+$keys{ $_->{headers}{'idempotency-key'} } = 1 for $stub->calls(path => '/sink');
+is(scalar(keys %keys), scalar(@files), 'each with a key of its own');
 
 # S3.
 $stub->script('/s3/in/some/items.json', then => { body => [ 1, 2 ] });

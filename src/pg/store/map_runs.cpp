@@ -301,15 +301,15 @@ void insert_children(Spi& spi, const Uuid& map_run_id, const Uuid& parent, const
 
 static Statement find_queued_sql(R"(
     SELECT r.run_id, r.map_index, r.map_items FROM flowctl.run r
-    WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.status = 'RUNNING'
+    WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND r.status = 'RUNNING'
           AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
-    ORDER BY r.map_index LIMIT $3)",
+    ORDER BY r.map_index)",
                                  {UUIDOID, INT8OID, INT8OID});
 
 std::vector<ChildId> find_queued_children(Spi& spi, const Uuid& map_run_id, std::int64_t from,
-                                          std::size_t limit) {
+                                          std::int64_t to) {
     Params params;
-    params.uuid(map_run_id).int8(from).int8(static_cast<std::int64_t>(limit));
+    params.uuid(map_run_id).int8(from).int8(to);
     Rows rows = spi.run(find_queued_sql, std::move(params));
     std::vector<ChildId> children;
     children.reserve(rows.size());
@@ -334,28 +334,22 @@ std::vector<BegunChild> find_begun_children(Spi& spi) {
 }
 
 static Statement abort_queued_sql(R"(
-    WITH queued AS MATERIALIZED (
-        SELECT r.run_id, r.map_index, r.map_items FROM flowctl.run r
-        WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.status = 'RUNNING'
-              AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
-        ORDER BY r.map_index LIMIT $3),
-    gone AS (
+    WITH gone AS (
         UPDATE flowctl.run r SET status = 'ABORTED', ended_at = $4
-        FROM queued WHERE r.run_id = queued.run_id)
-    SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(map_items), 0)::bigint, coalesce(pg_catalog.max(map_index), -1)
-    FROM queued)",
+        WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND r.status = 'RUNNING'
+              AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
+        RETURNING r.map_items)
+    SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(map_items), 0)::bigint FROM gone)",
                                   {UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID});
 
-AbortedChildren abort_queued_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::size_t limit,
+AbortedChildren abort_queued_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
                                       std::int64_t at) {
     Params params;
-    params.uuid(map_run_id).int8(from).int8(static_cast<std::int64_t>(limit)).timestamp(at);
+    params.uuid(map_run_id).int8(from).int8(to).timestamp(at);
     Rows rows = spi.run(abort_queued_sql, std::move(params));
     AbortedChildren aborted;
     aborted.runs.aborted = rows.int8(0, 0);
     aborted.of_items.aborted = rows.int8(0, 1);
-    aborted.next = rows.int8(0, 2) + 1;
-    aborted.more = aborted.runs.aborted == static_cast<std::int64_t>(limit);
     return aborted;
 }
 
@@ -369,20 +363,25 @@ static Statement find_results_sql(R"(
            END,
            r.error, r.cause, r.started_at, r.ended_at
     FROM flowctl.run r
-    WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.status <> 'RUNNING' AND ($4 = '{}' OR r.status = ANY ($4))
-    ORDER BY r.map_index LIMIT $3)",
+    WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND r.status <> 'RUNNING'
+          AND ($4 = '{}' OR r.status = ANY ($4))
+    ORDER BY r.map_index)",
                                   {UUIDOID, INT8OID, INT8OID, TEXTARRAYOID});
 
-std::vector<ChildResult> find_results(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::size_t limit,
-                                      std::size_t max_bytes, const std::vector<std::string_view>& statuses) {
+ChildResults find_results(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
+                          std::size_t max_bytes, const std::vector<std::string_view>& statuses) {
     Params params;
-    params.uuid(map_run_id).int8(from).int8(static_cast<std::int64_t>(limit));
-    params.texts({statuses.begin(), statuses.end()});
+    params.uuid(map_run_id).int8(from).int8(to).texts({statuses.begin(), statuses.end()});
     Rows rows = spi.run(find_results_sql, std::move(params));
-    std::vector<ChildResult> results;
+    ChildResults found;
+    found.next = to;
     std::size_t bytes = 0;
-    for (std::size_t i = 0; i < rows.size() && bytes < max_bytes; i++) {
-        ChildResult& result = results.emplace_back();
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        if (bytes >= max_bytes) {
+            found.next = rows.int8(i, 1);
+            break;
+        }
+        ChildResult& result = found.children.emplace_back();
         result.run_id = rows.uuid(i, 0);
         result.index = rows.int8(i, 1);
         result.status = rows.text(i, 2);
@@ -396,24 +395,19 @@ std::vector<ChildResult> find_results(Spi& spi, const Uuid& map_run_id, std::int
         bytes += result.input.size() + (result.output ? result.output->size() : 0) +
                  (result.cause ? result.cause->size() : 0);
     }
-    return results;
+    return found;
 }
 
 static Statement forget_sql(R"(
-    WITH part AS MATERIALIZED (
-        SELECT r.run_id, r.map_index, r.status FROM flowctl.run r
-        WHERE r.map_run_id = $1 AND r.map_index >= $2 ORDER BY r.map_index LIMIT $3),
-    forgotten AS (
-        UPDATE flowctl.run r SET input = 'null', output = NULL
-        FROM part WHERE r.run_id = part.run_id AND (part.status = 'SUCCEEDED' OR NOT $4))
-    SELECT CASE WHEN pg_catalog.count(*) < $3 THEN -1 ELSE pg_catalog.max(map_index) + 1 END FROM part)",
+    UPDATE flowctl.run r SET input = 'null', output = NULL
+    WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND (r.status = 'SUCCEEDED' OR NOT $4))",
                             {UUIDOID, INT8OID, INT8OID, BOOLOID});
 
-std::int64_t forget_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::size_t limit,
-                             bool succeeded_only) {
+void forget_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
+                     bool succeeded_only) {
     Params params;
-    params.uuid(map_run_id).int8(from).int8(static_cast<std::int64_t>(limit)).boolean(succeeded_only);
-    return spi.run(forget_sql, std::move(params)).int8(0, 0);
+    params.uuid(map_run_id).int8(from).int8(to).boolean(succeeded_only);
+    spi.run(forget_sql, std::move(params));
 }
 
 }  // namespace flowctl::pg::store

@@ -120,22 +120,23 @@ struct ChildId {
     std::int64_t index = 0;
     std::int32_t items = 1;
 };
-// Open children from an index on, in order, that have not begun.
+// What follows looks at a window of children, from one index to before another, so that its work is bounded
+// whatever plan the server chooses: rows of a bulk load have no statistics yet.
+
+// Open children that have not begun, in order.
 std::vector<ChildId> find_queued_children(Spi& spi, const Uuid& map_run_id, std::int64_t from,
-                                          std::size_t limit);
+                                          std::int64_t to);
 // Open children that have begun: of all map runs, since a frame does not say whose child it is.
 struct BegunChild {
     Uuid map_run_id{};
     ChildId child;
 };
 std::vector<BegunChild> find_begun_children(Spi& spi);
-// Ends queued children, from an index on, without letting them begin.
+// Ends queued children without letting them begin.
 struct AbortedChildren {
     MapCounts runs, of_items;
-    std::int64_t next = 0;  // go on from here
-    bool more = false;
 };
-AbortedChildren abort_queued_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::size_t limit,
+AbortedChildren abort_queued_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
                                       std::int64_t at);
 
 struct ChildResult {
@@ -148,14 +149,15 @@ struct ChildResult {
     std::int64_t started_at = 0;
     std::optional<std::int64_t> ended_at;
 };
-// Ended children from an index on, in order, up to so many bytes (but at least one); of these statuses, or
-// all.
-std::vector<ChildResult> find_results(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::size_t limit,
-                                      std::size_t max_bytes,
-                                      const std::vector<std::string_view>& statuses = {});
-// Forgets the payloads of children whose flow does not keep them (of those that have succeeded, or of all);
-// the index to go on from, -1: all done.
-std::int64_t forget_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::size_t limit,
-                             bool succeeded_only);
+// Ended children of these statuses, or of all, in order, up to so many bytes (but at least one).
+struct ChildResults {
+    std::vector<ChildResult> children;
+    std::int64_t next = 0;  // go on from here
+};
+ChildResults find_results(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
+                          std::size_t max_bytes, const std::vector<std::string_view>& statuses = {});
+// Forgets the payloads of children whose flow does not keep them: of those that have succeeded, or of all.
+void forget_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
+                     bool succeeded_only);
 
 }  // namespace flowctl::pg::store
