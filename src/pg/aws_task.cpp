@@ -156,7 +156,10 @@ RequestResult lambda_request(const std::string& base_url, std::string_view funct
             return runtime_error(std::string(member) + " must be a string that a header can hold");
         parts->headers.emplace_back(name, value->as_string());
     }
-    if (payload != nullptr) parts->body = json::dump(*payload);
+    // In lambda:invoke a Payload that is text is the request's body as it is, and null is none.
+    if (payload == nullptr || (payload != &input && payload->is_null())) return made;
+    parts->body =
+        payload != &input && payload->is_string() ? std::string(payload->as_string()) : json::dump(*payload);
     return made;
 }
 
