@@ -60,7 +60,7 @@ SELECT jsonb_pretty(pg_temp.try('distributed', '{"result": [1, 2]}', level => 'D
 SELECT pg_temp.try('distributed', '{"result": [1, 2]}', configuration => '{"mapIterationFailureCount": 2}');
 
 -- A test that takes long can be cancelled.
-SET statement_timeout = '100ms';
+SET statement_timeout = '10ms';
 SELECT flowctl.test_state('{"Type": "Map", "QueryLanguage": "JSONata", "ItemSelector": "{% $sum([1..100000]) %}",
     "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}, "End": true}', to_jsonb(array_fill(1, ARRAY[80000])), mock => '{"result": []}');
 RESET statement_timeout;
