@@ -18,7 +18,6 @@
 #include "net/oidc.hpp"
 #include "net/redact.hpp"
 #include "net/session_source.hpp"
-#include "net/token_verifier.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -65,13 +64,14 @@ bool refuses_session(const Answer& answer) {
 
 struct Client::Impl {
     explicit Impl(const Settings& settings)
-        : dispatcher(settings), tokens(dispatcher), sessions(dispatcher, tokens), verifier(dispatcher, {}) {}
+        : dispatcher(settings), tokens(dispatcher), sessions(dispatcher, tokens) {}
 
     void start(Request request);
     void authorize(Call& call);
     void get_token(Call& call);
     void get_session(Call& call);
-    void refuse(Call& call, Response response);
+    template <class Result>
+    void refuse(Call& call, Result&& result);
     void send(Call& call);
     void take_answer(Call& call, Answer&& answer);
     void finish(Call& call, Response response);
@@ -82,7 +82,6 @@ struct Client::Impl {
     Dispatcher dispatcher;  // outlives tokens, and both outlive sessions
     TokenSource tokens;
     SessionSource sessions;
-    TokenVerifier verifier;
     std::unordered_map<std::uint64_t, Call> calls;
     std::deque<Response> completed;
     std::deque<Revocation> revocations;
@@ -123,8 +122,14 @@ void Client::Impl::authorize(Call& call) {
         send(call);
 }
 
-// No credential: the call has not left.
-void Client::Impl::refuse(Call& call, Response response) {
+// No credential, by what the source of tokens or of sessions says: the call has not left.
+template <class Result>
+void Client::Impl::refuse(Call& call, Result&& result) {
+    Response response;
+    response.message = std::move(result.message);
+    response.credential_permanent = result.permanent;
+    response.credential_fault = result.fault;
+    response.retry_after = result.retry_after;
     response.failure = Clock::now() < call.deadline ? Failure::Credential : Failure::Timeout;
     finish(call, std::move(response));
 }
@@ -135,17 +140,9 @@ void Client::Impl::get_session(Call& call) {
                                      call.deadline, [this, id](SessionResult&& result) {
                                          Call& waiting = calls.at(id);
                                          waiting.session_wait = 0;
-                                         if (result.session) {
-                                             waiting.session = *std::move(result.session);
-                                             send(waiting);
-                                             return;
-                                         }
-                                         Response response;
-                                         response.message = std::move(result.message);
-                                         response.credential_permanent = result.permanent;
-                                         response.credential_fault = result.fault;
-                                         response.retry_after = result.retry_after;
-                                         refuse(waiting, std::move(response));
+                                         if (!result.session) return refuse(waiting, std::move(result));
+                                         waiting.session = *std::move(result.session);
+                                         send(waiting);
                                      });
 }
 
@@ -155,17 +152,9 @@ void Client::Impl::get_token(Call& call) {
                            call.deadline, [this, id](TokenResult&& result) {
                                Call& waiting = calls.at(id);
                                waiting.wait = 0;
-                               if (result.token) {
-                                   waiting.token = *std::move(result.token);
-                                   send(waiting);
-                                   return;
-                               }
-                               Response response;
-                               response.message = std::move(result.message);
-                               response.credential_permanent = result.permanent;
-                               response.credential_fault = result.fault;
-                               response.retry_after = result.retry_after;
-                               refuse(waiting, std::move(response));
+                               if (!result.token) return refuse(waiting, std::move(result));
+                               waiting.token = *std::move(result.token);
+                               send(waiting);
                            });
 }
 
@@ -324,16 +313,6 @@ void Client::cancel(std::uint64_t id) {
 
 void Client::end_run(const std::string& run) {
     impl_->end_run(run);
-}
-
-std::uint64_t Client::verify(const Issuer& issuer, const std::string& egress_role,
-                             std::shared_ptr<const Secret> token, JwtExpectation expected, VerifyDone done) {
-    return impl_->verifier.verify(issuer, egress_role, std::move(token), std::move(expected),
-                                  std::move(done));
-}
-
-void Client::cancel_verify(std::uint64_t id) {
-    impl_->verifier.cancel(id);
 }
 
 int Client::epoll_fd() const noexcept {

@@ -13,7 +13,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +21,6 @@
 #include <vector>
 
 #include "net/client_certificate.hpp"
-#include "net/jose_verify.hpp"
 #include "net/proof.hpp"
 #include "net/secret.hpp"
 #include "net/token_input.hpp"
@@ -200,15 +198,6 @@ struct Settings {
 
 struct IssuerFigures;
 
-// Why a token that somebody handed us must not be believed.
-struct TokenRejection {
-    std::string message;  // quotes nothing of the token
-    JwtFault fault = JwtFault::Malformed;
-    bool transient = false;  // its issuer's keys could not be had
-};
-using VerifyResult = std::variant<JsonObject, TokenRejection>;  // the claims
-using VerifyDone = std::function<void(VerifyResult&&)>;
-
 class Client {
   public:
     explicit Client(const Settings& settings);  // throws std::invalid_argument if egress_allow does not parse
@@ -221,11 +210,6 @@ class Client {
 
     void start(Request request);    // std::logic_error if a call with this id is under way
     void cancel(std::uint64_t id);  // no response comes any more
-    // Verifies a token against the keys that the issuer publishes (token_verifier.hpp). done is called once,
-    // from run_ready(), unless cancel_verify() comes first.
-    std::uint64_t verify(const Issuer& issuer, const std::string& egress_role,
-                         std::shared_ptr<const Secret> token, JwtExpectation expected, VerifyDone done);
-    void cancel_verify(std::uint64_t id);
 
     // Drops the run's tokens and revokes them where the issuer can. Its calls still under way end with
     // Failure::Protocol, "the run has ended".

@@ -42,14 +42,12 @@ Endpoints given_endpoints(const Issuer& issuer) {
     Endpoints endpoints;
     endpoints.token = issuer.token_endpoint;
     endpoints.revocation = issuer.revocation_endpoint;
-    endpoints.jwks = issuer.jwks_uri;
     return endpoints;
 }
 
 // What is wrong with endpoints for who needs them, or nothing.
 std::optional<std::string> missing_endpoint(const Endpoints& endpoints, DiscoveryCache::Need need) {
     if (need == DiscoveryCache::Need::Token && endpoints.token.empty()) return "it has no token endpoint";
-    if (need == DiscoveryCache::Need::Keys && endpoints.jwks.empty()) return "it names no jwks_uri";
     return std::nullopt;
 }
 
@@ -60,7 +58,6 @@ std::string cache_key(const Issuer& issuer, const std::string& egress_role) {
     add(issuer.discovery == Discovery::OAuth ? "oauth" : "oidc");
     add(issuer.token_endpoint);
     add(issuer.revocation_endpoint);
-    add(issuer.jwks_uri);
     add(issuer.ca_file);
     add(egress_role);
     return key;
@@ -130,9 +127,11 @@ std::variant<std::string, std::string> read_key_set_url(const Issuer& issuer, st
     const auto checked = own_document(issuer, document);
     if (const auto* fault = std::get_if<std::string>(&checked)) return Result(std::in_place_index<1>, *fault);
     const auto parsed_issuer = split_url(issuer.url);
+    const Url* issuer_url = std::get_if<Url>(&parsed_issuer);
+    if (issuer_url == nullptr) return Result(std::in_place_index<1>, "the issuer's url is not valid");
     const auto found = std::get<JsonObject>(checked).string("jwks_uri");
     if (!found) return Result(std::in_place_index<1>, "its discovery document names no jwks_uri");
-    if (const auto fault = endpoint_fault(std::get<Url>(parsed_issuer), *found))
+    if (const auto fault = endpoint_fault(*issuer_url, *found))
         return Result(std::in_place_index<1>, "its jwks_uri " + *fault);
     return Result(std::in_place_index<0>, *found);
 }
@@ -164,7 +163,6 @@ std::variant<Endpoints, std::string> read_discovery(const Issuer& issuer, std::s
         }
     }
     endpoints.revocation = found(object, "revocation_endpoint", issuer.revocation_endpoint);
-    endpoints.jwks = found(object, "jwks_uri", issuer.jwks_uri);
     if (const auto aliases = object.object("mtls_endpoint_aliases")) {
         endpoints.token_mtls = found(*aliases, "token_endpoint", issuer.token_endpoint);
         endpoints.revocation_mtls = found(*aliases, "revocation_endpoint", issuer.revocation_endpoint);
@@ -181,9 +179,7 @@ DiscoveryCache::~DiscoveryCache() {
 void DiscoveryCache::endpoints(const Issuer& issuer, const std::string& egress_role, Need need, Done done) {
     const Endpoints given = given_endpoints(issuer);
     // A revocation is authenticated for the token endpoint.
-    const bool all_given = need == Need::Keys
-                               ? !given.jwks.empty()
-                               : !given.token.empty() && (need == Need::Token || !given.revocation.empty());
+    const bool all_given = !given.token.empty() && (need == Need::Token || !given.revocation.empty());
     if (issuer.discovery == Discovery::None || all_given) {
         if (const auto missing = missing_endpoint(given, need)) return done(unusable(issuer, *missing));
         return done(given);

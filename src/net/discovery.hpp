@@ -8,7 +8,8 @@
 // some seconds. They are kept apart by egress role and CA file: what one role may reach must not answer for
 // another.
 //
-// Called by oidc, revocation and token_verifier.
+// Called by oidc and revocation; who fetches an issuer's keys uses the rules of a document
+// (read_key_set_url).
 #pragma once
 
 #include <chrono>
@@ -30,7 +31,6 @@ struct TokenClock;
 struct Endpoints {
     std::string token;
     std::string revocation;
-    std::string jwks;
     std::string token_mtls;  // mtls_endpoint_aliases (RFC 8705 §5): for connections that show a certificate
     std::string revocation_mtls;
 
@@ -54,7 +54,7 @@ class DiscoveryCache {
   public:
     using Result = std::variant<Endpoints, Trouble>;
     using Done = std::function<void(const Result&)>;
-    enum class Need { Token, Revocation, Keys };
+    enum class Need { Token, Revocation };
 
     DiscoveryCache(Dispatcher& dispatcher, const TokenClock& clock)
         : dispatcher_(dispatcher), clock_(clock) {}

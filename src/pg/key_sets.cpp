@@ -143,7 +143,7 @@ void Fetcher::want(Oid server, const std::string& options_hash) {
             fetch.options_hash = hash_of(found->options);
             fetch.issuer = std::move(found->issuer);
             fetch.egress_role = std::move(found->owner);
-            url = option(found->options, "jwks_uri");
+            url = fetch.issuer.jwks_uri;
         } else {
             problem = found.error().cause;
         }

@@ -38,13 +38,15 @@ void read_token(std::string_view text, std::uint8_t how) {
 void read_document(std::string_view text) {
     Issuer issuer;
     issuer.url = "https://idp.example";
+    std::vector<std::string> urls;
     const auto read = read_discovery(issuer, text);
-    const auto* endpoints = std::get_if<Endpoints>(&read);
-    if (endpoints == nullptr) return;
-    for (const std::string* url : {&endpoints->token, &endpoints->revocation, &endpoints->jwks,
-                                   &endpoints->token_mtls, &endpoints->revocation_mtls})
-        if (!url->empty() && !url->starts_with("https://") && !url->starts_with("HTTPS://")) {
-            const auto parsed = split_url(*url);
+    if (const auto* endpoints = std::get_if<Endpoints>(&read))
+        urls = {endpoints->token, endpoints->revocation, endpoints->token_mtls, endpoints->revocation_mtls};
+    const auto key_set = read_key_set_url(issuer, text);
+    if (key_set.index() == 0) urls.push_back(std::get<0>(key_set));
+    for (const std::string& url : urls)
+        if (!url.empty() && !url.starts_with("https://") && !url.starts_with("HTTPS://")) {
+            const auto parsed = split_url(url);
             if (parsed.index() != 0 || std::get<Url>(parsed).scheme != "https") std::abort();
         }
 }

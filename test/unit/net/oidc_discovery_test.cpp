@@ -119,6 +119,30 @@ TEST(DiscoveryDocument, ABadRevocationEndpointIsNone) {
     EXPECT_EQ(std::get<Endpoints>(result).revocation, "");
 }
 
+TEST(DiscoveryDocument, WhereTheKeysAre) {
+    const auto found = [](const std::string& members, const std::string& name = "https://idp.example/t") {
+        return read_key_set_url(issuer("https://idp.example/t"),
+                                R"({"issuer":")" + name + "\"" + members + "}");
+    };
+    const auto given = [&](const std::string& url) { return found(R"(,"jwks_uri":")" + url + "\""); };
+    for (const std::string url :
+         {"https://idp.example/keys", "https://idp.example:8443/keys", "https://keys.example.org/v3"}) {
+        const auto result = given(url);
+        ASSERT_EQ(result.index(), 0u) << std::get<1>(result);
+        EXPECT_EQ(std::get<0>(result), url);
+    }
+    for (const std::string url :
+         {"http://idp.example/keys", "https://10.0.0.5/keys", "https://localhost/keys",
+          "https://keys.example.org:8443/v3", "file:///etc/passwd", ""})
+        EXPECT_EQ(given(url).index(), 1u) << url;
+    EXPECT_EQ(std::get<1>(found("")), "its discovery document names no jwks_uri");
+    EXPECT_EQ(found(R"(,"jwks_uri":7)").index(), 1u);
+    EXPECT_NE(std::get<1>(found(R"(,"jwks_uri":"https://idp.example/keys")", "https://idp.example"))
+                  .find("of another issuer"),
+              std::string::npos);
+    EXPECT_EQ(read_key_set_url(issuer("https://idp.example/t"), "[]").index(), 1u);
+}
+
 TEST(Discovery, IssuerWithAPathIsFoundByBothRules) {
     FakeIssuer idp("/realms/one");
     TokenLoop loop;
