@@ -10,6 +10,7 @@
 
 #include "core/jsonata/ast.hpp"
 #include "core/jsonata/signature.hpp"
+#include "core/jsonata/text.hpp"
 
 namespace flowctl::jsonata {
 namespace {
@@ -82,7 +83,9 @@ class Walk {
         }
     }
 
-    void add(std::string sentence) {
+    // A name may hold a lone surrogate, which a sentence for people may not.
+    void add(std::string_view text) {
+        std::string sentence = well_formed(text);
         if (std::find(found_.begin(), found_.end(), sentence) != found_.end()) return;
         if (found_.size() < kMost) found_.push_back(std::move(sentence));
     }
