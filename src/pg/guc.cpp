@@ -45,6 +45,9 @@ int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
 int sweep_interval = 60'000;
 int discovery_interval = 60'000;
 int drain_timeout = 10'000;
+int partition_interval = 1'440;
+int partitions_ahead = 4;
+int retention = -1;
 
 namespace {
 
@@ -334,6 +337,26 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomIntVariable(
         "flowctl.drain_timeout", "Sets how long DROP DATABASE and its like wait for workers to leave.",
         nullptr, &drain_timeout, 10'000, 0, 600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+
+    // Runs and all that belongs to them are stored by the time at which they start, in partitions of this
+    // width, which are emptied as a whole. A change counts for partitions that are yet to be made. With a
+    // few dozen partitions statements stay cheap; so, an hour where days are kept, a week where years are.
+    DefineCustomIntVariable("flowctl.partition_interval",
+                            "Sets the span of time that one partition of runs and history holds.", nullptr,
+                            &partition_interval, 1'440, 10, 366 * 1'440, PGC_SIGHUP, GUC_UNIT_MIN, nullptr,
+                            nullptr, nullptr);
+
+    // How many partitions are there before their time has come. Making one waits for a moment without long
+    // readers (pg_dump is one); as long as none is left, new runs go to the default partition.
+    DefineCustomIntVariable("flowctl.partitions_ahead", "Sets how many partitions are made ahead of time.",
+                            nullptr, &partitions_ahead, 4, 1, 100, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How long runs are kept, counted from their start: a partition that ends so long ago is emptied. What
+    // is open then stays, and goes so long after its own end. For ever by default: nothing is dropped that
+    // nobody has asked for.
+    DefineCustomIntVariable("flowctl.retention", "Sets how long runs and their history are kept.",
+                            "-1 means for ever.", &retention, -1, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
+                            nullptr, nullptr, nullptr);
 
     // A misspelt setting is an error from now on. Not where flowctl.workers is unknown: it may stand in
     // postgresql.conf.

@@ -31,6 +31,9 @@ extern int synchronous_commit;  // enum of the server's
 extern int sweep_interval;      // ms
 extern int discovery_interval;  // ms, of the launcher
 extern int drain_timeout;       // ms: how long DROP DATABASE and its like wait for workers
+extern int partition_interval;  // min
+extern int partitions_ahead;
+extern int retention;  // min; -1: for ever
 
 void define();  // called by _PG_init
 

@@ -264,6 +264,17 @@ Rows Spi::run_latest(Statement& statement, Params params) {
     return Rows(SPI_tuptable, SPI_processed);
 }
 
+Rows Spi::command(const std::string& sql) {
+    const char* const text = sql.c_str();
+    failed_ = true;
+    guarded([&] {
+        const int result = SPI_execute(text, false, 0);
+        if (result < 0) elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
+    });
+    failed_ = false;
+    return Rows(SPI_tuptable, SPI_processed);
+}
+
 // ---------------------------------------------------------------------------------------------- owner
 
 Oid extension_oid() {

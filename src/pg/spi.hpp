@@ -124,6 +124,8 @@ class Spi {
     Rows run(Statement& statement, Params params = {});
     // Reads what is committed at this moment, whatever snapshot the transaction uses.
     Rows run_latest(Statement& statement, Params params = {});
+    // A command whose text is made when it is needed (DDL), or a query that is not worth a kept plan.
+    Rows command(const std::string& sql);
 
   private:
     void prepare(Statement& statement);

@@ -27,6 +27,7 @@
 #include "pg/call_limit.hpp"
 #include "pg/engine.hpp"
 #include "pg/guc.hpp"
+#include "pg/housekeeper.hpp"
 #include "pg/key_sets.hpp"
 #include "pg/mailbox.hpp"
 #include "pg/map_helper.hpp"
@@ -168,6 +169,7 @@ class Worker {
         pin_synchronous_commit();
         client_.configure(client_settings());
         engine_.note_poke();
+        housekeeper_.soon();
     }
 
     void publish_issuers() {
@@ -196,6 +198,7 @@ class Worker {
             error.report();
         }
         const std::int64_t now = to_unix_micros(GetCurrentTimestamp());
+        if (claim_.shard == 0) housekeeper_.look(now);
         if (now < wipe_at_ && wipe_at_ <= now + kWipeInterval) return;
         subject_tokens::wipe_ended();
         wipe_at_ = now + kWipeInterval;
@@ -232,6 +235,7 @@ class Worker {
     net::Client client_;
     Engine engine_;
     key_sets::Fetcher key_sets_;
+    Housekeeper housekeeper_;
     std::int64_t wipe_at_ = 0;
     std::uint32_t event_;
     std::uint64_t issuer_changes_ = 0;

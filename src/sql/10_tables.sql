@@ -137,8 +137,8 @@ COMMENT ON INDEX flowctl.run_map IS 'finds the children of a distributed Map, in
 CREATE INDEX run_flow ON flowctl.run (flow_id, started_at);
 COMMENT ON INDEX flowctl.run_flow IS 'finds the runs of a flow, latest last';
 
-CREATE TABLE flowctl.run_all PARTITION OF flowctl.run FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
-COMMENT ON TABLE flowctl.run_all IS 'the leaf that takes every run';
+CREATE TABLE flowctl.run_default PARTITION OF flowctl.run DEFAULT;
+COMMENT ON TABLE flowctl.run_default IS 'the leaf of the runs whose time has no leaf of its own';
 
 CREATE TABLE flowctl.run_name (
     flow_id         uuid        NOT NULL,
@@ -147,6 +147,8 @@ CREATE TABLE flowctl.run_name (
     PRIMARY KEY (flow_id, name)
 );
 COMMENT ON TABLE flowctl.run_name IS 'names given at start: the same name and input is the same run';
+CREATE INDEX run_name_run ON flowctl.run_name (run_id);
+COMMENT ON INDEX flowctl.run_name_run IS 'finds the names of runs that are no longer kept';
 
 -- Open runs only: small, hot, updated in place.
 CREATE TABLE flowctl.frame (
@@ -225,8 +227,8 @@ CREATE TABLE flowctl.history_event (
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl.history_event IS 'every transition of every run';
 
-CREATE TABLE flowctl.history_event_all PARTITION OF flowctl.history_event FOR VALUES FROM (MINVALUE) TO (MAXVALUE);
-COMMENT ON TABLE flowctl.history_event_all IS 'the leaf that takes every event';
+CREATE TABLE flowctl.history_event_default PARTITION OF flowctl.history_event DEFAULT;
+COMMENT ON TABLE flowctl.history_event_default IS 'the leaf of the events whose run''s time has no leaf of its own';
 
 -- An intent is written before a request leaves, its outcome after; neither is ever changed.
 CREATE TABLE flowctl.call (
@@ -254,8 +256,11 @@ CREATE TABLE flowctl.call (
     decision        text,                   -- by which policy; NULL: none governs the endpoint
     auth            text,                   -- how the call proves itself
     PRIMARY KEY (run_id, call_id, sending)
-);
+) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl.call IS 'the intent of every request, durable before it leaves';
+
+CREATE TABLE flowctl.call_default PARTITION OF flowctl.call DEFAULT;
+COMMENT ON TABLE flowctl.call_default IS 'the leaf of the calls whose run''s time has no leaf of its own';
 
 CREATE TABLE flowctl.call_outcome (
     run_id           uuid        NOT NULL,
@@ -275,8 +280,11 @@ CREATE TABLE flowctl.call_outcome (
     subject          text,                  -- as the token says, where it was got with somebody's token
     actor            text,
     PRIMARY KEY (run_id, call_id, sending)
-);
+) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl.call_outcome IS 'what came of a request';
+
+CREATE TABLE flowctl.call_outcome_default PARTITION OF flowctl.call_outcome DEFAULT;
+COMMENT ON TABLE flowctl.call_outcome_default IS 'the leaf of the outcomes whose run''s time has no leaf of its own';
 
 CREATE TABLE flowctl.token_revocation (
     run_id          uuid        NOT NULL,
@@ -284,10 +292,25 @@ CREATE TABLE flowctl.token_revocation (
     at              timestamptz NOT NULL,
     revoked         boolean     NOT NULL,
     message         text
-);
+) PARTITION BY RANGE (run_id);
 CREATE INDEX token_revocation_run ON flowctl.token_revocation (run_id);
 COMMENT ON INDEX flowctl.token_revocation_run IS 'finds the receipts of a run';
 COMMENT ON TABLE flowctl.token_revocation IS 'receipts of revocation (RFC 7009) at the end of runs';
+
+CREATE TABLE flowctl.token_revocation_default PARTITION OF flowctl.token_revocation DEFAULT;
+COMMENT ON TABLE flowctl.token_revocation_default IS 'the leaf of the receipts whose run''s time has no leaf of its own';
+
+-- The five tables above are partitioned by the time in a run's id, all alike: a leaf of each for a span of time, made days
+-- ahead, emptied as a whole when its runs are no longer to be kept (leaves.hpp). What falls into no span is in ..._default.
+CREATE TABLE flowctl.leaf (
+    starts_at       timestamptz PRIMARY KEY,
+    ends_at         timestamptz NOT NULL CHECK (ends_at > starts_at),
+    suffix          text        NOT NULL UNIQUE,   -- of the names of its tables: run_<suffix> and so on
+    emptied_at      timestamptz,                   -- NULL: its time has not come
+    kept            bigint,                        -- runs that stayed when it was emptied, since they were open
+    problem         text                           -- why it could not be emptied or dropped at the last attempt
+);
+COMMENT ON TABLE flowctl.leaf IS 'the spans of time that runs, history, calls, outcomes and receipts have leaves for';
 
 -- What others want of a run; its worker carries it out and deletes the row.
 CREATE TABLE flowctl.control (

@@ -32,3 +32,20 @@ COMMENT ON FUNCTION flowctl.activate() IS
     'lets a copied database work: from now on its runs go on and its calls leave';
 -- Whoever activates a copy sends the original's calls a second time: the owner decides.
 REVOKE ALL ON FUNCTION flowctl.activate() FROM PUBLIC;
+
+-- Keeping house: the leaves of the partitioned tables (10_tables.sql), and what has been kept for long enough.
+CREATE FUNCTION flowctl.keep_house(
+    at timestamptz DEFAULT pg_catalog.now(), OUT made int, OUT emptied int, OUT dropped int, OUT expired bigint)
+RETURNS record
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_keep_house';
+COMMENT ON FUNCTION flowctl.keep_house(timestamptz) IS
+    'does at once what the housekeeper does by itself, as if it were the given time: makes, empties and drops partitions, forgets names and denials';
+REVOKE ALL ON FUNCTION flowctl.keep_house(timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION flowctl.drop_runs_before(before timestamptz) RETURNS int
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_drop_runs_before';
+COMMENT ON FUNCTION flowctl.drop_runs_before(timestamptz) IS
+    'empties the partitions that end at that time or before, whatever flowctl.retention says; open runs stay. Gives how many there were';
+REVOKE ALL ON FUNCTION flowctl.drop_runs_before(timestamptz) FROM PUBLIC;

@@ -345,6 +345,27 @@ COMMENT ON COLUMN flowctl.issuers.circuit IS
     'closed: it is asked as needed; paused: it asked for a pause; open: it did not answer of late and nobody waits for it; half-open: one request finds out';
 COMMENT ON COLUMN flowctl.issuers.circuit_until IS 'until when it is left alone; NULL: it is not';
 
+CREATE VIEW flowctl.partitions WITH (security_barrier) AS
+    SELECT l.starts_at, l.ends_at, l.suffix,
+           (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(t.oid))::bigint
+            FROM pg_catalog.pg_class t
+            WHERE t.relnamespace = 'flowctl'::pg_catalog.regnamespace
+              AND t.relname = ANY (ARRAY['run_' || l.suffix, 'history_event_' || l.suffix, 'call_' || l.suffix,
+                                         'call_outcome_' || l.suffix, 'token_revocation_' || l.suffix]::name[])) AS bytes,
+           l.emptied_at, l.kept AS runs_kept, l.problem
+    FROM (SELECT starts_at, ends_at, suffix, emptied_at, kept, problem FROM flowctl.leaf
+          UNION ALL SELECT NULL, NULL, 'default', NULL, NULL, NULL) l
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'));
+COMMENT ON VIEW flowctl.partitions IS
+    'spans of time that runs and what belongs to them are stored by, for members of pg_read_all_data and pg_monitor';
+COMMENT ON COLUMN flowctl.partitions.starts_at IS 'the first moment at which runs of this partition start; NULL: the one for whatever has none';
+COMMENT ON COLUMN flowctl.partitions.ends_at IS 'the first moment after it';
+COMMENT ON COLUMN flowctl.partitions.suffix IS 'of the names of its tables: run_, history_event_, call_, call_outcome_, token_revocation_<suffix>';
+COMMENT ON COLUMN flowctl.partitions.bytes IS 'what its tables take on disk, indexes included';
+COMMENT ON COLUMN flowctl.partitions.emptied_at IS 'when its runs were dropped (flowctl.retention); NULL: not yet';
+COMMENT ON COLUMN flowctl.partitions.runs_kept IS 'runs that stayed at that time because they were open';
+COMMENT ON COLUMN flowctl.partitions.problem IS 'why it could not be emptied or dropped at the last attempt; NULL: nothing is in the way';
+
 -- Whose denied attempts one may see: one's own, and those of roles that one has the privileges of.
 CREATE VIEW flowctl.denials WITH (security_barrier) AS
     SELECT d.denial_id, d.at, d.action, d.object, d.role_name, d.session_user_name, d.subject, d.reason, d.run_id

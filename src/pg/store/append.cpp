@@ -187,12 +187,13 @@ void Append::write_rows(Oid table) const {
             bool equal = false;
             const int bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
                                                             leaves->boundinfo, 1, &id, &equal);
-            const int index = leaves->boundinfo->indexes[bound + 1];
+            int index = leaves->boundinfo->indexes[bound + 1];
+            if (index < 0) index = leaves->boundinfo->default_index;
             if (index < 0)
                 ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
                                 errmsg("no partition of relation \"%s\" found for row",
                                        RelationGetRelationName(root)),
-                                errhint("Attach a partition that reaches to MAXVALUE.")));
+                                errhint("Attach a default partition.")));
             if (leaf == nullptr || leaf->oid() != leaves->oids[index]) {
                 if (leaf != nullptr) leaf->close();
                 leaf = Leaf::open(leaves->oids[index], columns_.data(), count);

@@ -1,0 +1,60 @@
+// The store of leaves: the partitions of runs, history, calls, outcomes and receipts of revocation.
+//
+// A run's id begins with its time, and these five tables are partitioned by it, all at the same bounds. So
+// what is no longer to be kept goes by TRUNCATE, whose cost does not depend on how much there is; rows are
+// never deleted one by one. The words used here:
+//   leaf      the five tables of one span of time, as one thing; a row of flowctl.leaf
+//   default   the leaf of ids that no other leaf takes: the extension script makes it, it is never dropped,
+//             and because of it no INSERT ever fails for want of a leaf
+//   empty     to take away the runs of a leaf that have ended. Those that are open stay where they are: in
+//             one transaction their rows are set aside, the tables truncated, the rows put back. They are put
+//             back frozen, visible to every snapshot, because they were there before; so a transaction that
+//             began earlier misses none of them, though it does miss what has gone.
+// Invariants: leaves are made by CREATE TABLE ... LIKE and ATTACH, which let writers go on, and are members
+// of the extension, owned by its owner; whatever needs ACCESS EXCLUSIVE gives up after 100 ms (on tables that
+// all statements use: at once), so that nobody queues behind it for longer.
+//
+// Every function runs inside the caller's transaction, as the extension's owner, under READ COMMITTED (a
+// snapshot taken before the lock would not show all that is to stay), and raises PgError. Called by
+// housekeeping.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pg/spi.hpp"
+
+namespace flowctl::pg::store {
+
+struct Leaf {
+    std::int64_t starts_at = 0;  // micros since 1970 UTC; to the minute
+    std::int64_t ends_at = 0;    // the first moment after it
+    std::string suffix;          // of the names of its tables
+    bool emptied = false;
+    std::int64_t kept = 0;  // runs that stayed when it was emptied
+    bool has_problem = false;
+};
+
+// Without the default leaf; by time.
+std::vector<Leaf> find_leaves(Spi& spi);
+const Leaf& default_leaf();
+void make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at);
+
+struct Emptying {
+    enum class Result { Nothing, Done, TooManyOpen } result = Result::Nothing;
+    std::int64_t kept = 0;
+};
+// Takes away what has ended. Of a leaf that has been emptied before, and of the default leaf, runs that have
+// started or ended at `since` or later stay, too; they are left alone until half of their runs may go.
+Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since);
+// Drops the tables of a leaf without runs; false: they are in use at this moment, or there are runs.
+bool drop_leaf(Spi& spi, const Leaf& leaf);
+void note_problem(Spi& spi, const Leaf& leaf, const std::optional<std::string>& problem);
+
+// What is kept elsewhere of runs that are gone and started before `since`, and denials from before it: at
+// most some thousand rows at a time. Gives how many there were; 0: nothing is left to do.
+std::int64_t expire_rows(Spi& spi, std::int64_t since);
+
+}  // namespace flowctl::pg::store
