@@ -25,9 +25,12 @@ std::array<unsigned char, N> random_bytes() {
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
+    // EVP_sha256() would be looked up by its name at every use.
+    static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
     unsigned length = 0;
-    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1) {
+    if (kSha256 == nullptr ||
+        EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, kSha256, nullptr) != 1) {
         throw std::runtime_error("SHA-256 is not available");
     }
     return {reinterpret_cast<const char*>(digest.data()), length};

@@ -32,10 +32,10 @@ bool is_nonce(std::string_view text) {
 
 }  // namespace
 
-const SigningKey& DpopKeys::of(const std::string& run) {
-    const auto found = keys_.find(run);
-    if (found != keys_.end()) return found->second;
-    return keys_.emplace(run, SigningKey::generate_es256()).first->second;
+DpopKey::DpopKey() : key_(SigningKey::generate_es256()), thumbprint_(key_.thumbprint()) {
+    JsonWriter header;
+    header.add("jwk", key_.public_jwk());
+    header_ = key_.encoded_header("dpop+jwt", {}, header);
 }
 
 bool DpopNonces::learn(const std::string& url, const std::string& egress_role, const Answer& answer) {
@@ -54,16 +54,14 @@ std::string DpopNonces::find(const std::string& url, const std::string& egress_r
     return found == by_origin_.end() ? std::string() : found->second;
 }
 
-std::optional<std::string> dpop_proof(const SigningKey& key, std::string_view method, const std::string& url,
-                                      const std::string& nonce, std::chrono::system_clock::time_point now,
-                                      std::string_view token) {
+std::optional<std::string> DpopKey::proof(std::string_view method, const std::string& url,
+                                          const std::string& nonce, std::chrono::system_clock::time_point now,
+                                          std::string_view token) const {
     auto parsed = split_url(url);
     Url* target = std::get_if<Url>(&parsed);
     if (target == nullptr) return std::nullopt;
     target->query.clear();
 
-    JsonWriter header;
-    header.add("jwk", key.public_jwk());
     JsonWriter claims;
     claims.add("jti", random_id())
         .add("htm", method)
@@ -71,7 +69,7 @@ std::optional<std::string> dpop_proof(const SigningKey& key, std::string_view me
         .add("iat", std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count());
     if (!nonce.empty()) claims.add("nonce", nonce);
     if (!token.empty()) claims.add("ath", base64url_encode(sha256(token)));
-    return key.sign_jwt("dpop+jwt", {}, claims, header);
+    return key_.sign_claims(header_, claims);
 }
 
 bool asks_for_nonce(const Answer& answer) {

@@ -22,14 +22,31 @@ namespace flowctl::net {
 
 struct Answer;
 
+// A key with what all its proofs have in common.
+class DpopKey {
+  public:
+    DpopKey();
+    const std::string& thumbprint() const noexcept { return thumbprint_; }
+    // The value of the header DPoP; nothing where OpenSSL fails or the url is none. `token` only at a
+    // resource.
+    std::optional<std::string> proof(std::string_view method, const std::string& url,
+                                     const std::string& nonce, std::chrono::system_clock::time_point now,
+                                     std::string_view token = {}) const;
+
+  private:
+    SigningKey key_;
+    std::string thumbprint_;
+    std::string header_;  // encoded
+};
+
 class DpopKeys {
   public:
-    const SigningKey& of(const std::string& run);  // made where there is none yet
+    const DpopKey& of(const std::string& run) { return keys_[run]; }  // made where there is none yet
     void forget(const std::string& run) { keys_.erase(run); }
     std::size_t size() const noexcept { return keys_.size(); }
 
   private:
-    std::unordered_map<std::string, SigningKey> keys_;
+    std::unordered_map<std::string, DpopKey> keys_;
 };
 
 class DpopNonces {
@@ -41,11 +58,6 @@ class DpopNonces {
   private:
     std::map<std::string, std::string> by_origin_;
 };
-
-// The value of the header DPoP; nothing where OpenSSL fails or the url is none. `token` only at a resource.
-std::optional<std::string> dpop_proof(const SigningKey& key, std::string_view method, const std::string& url,
-                                      const std::string& nonce, std::chrono::system_clock::time_point now,
-                                      std::string_view token = {});
 
 // A resource that wants a nonce says so with 401 and WWW-Authenticate: DPoP error="use_dpop_nonce".
 bool asks_for_nonce(const Answer& answer);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "net/crypto.hpp"
 #include "net/encoding.hpp"
@@ -35,44 +36,88 @@ std::optional<std::string> raw_signature(const std::string& der, std::size_t wid
 
 }  // namespace
 
+SigningKey::SigningKey(std::shared_ptr<evp_pkey_st> key, const JoseAlgorithm& algorithm)
+    : key_(std::move(key)), algorithm_(&algorithm) {
+    if (algorithm.family == JoseFamily::Eddsa) return;
+    digest_.reset(EVP_MD_fetch(nullptr, algorithm.digest, nullptr),
+                  [](const EVP_MD* digest) { EVP_MD_free(const_cast<EVP_MD*>(digest)); });
+    context_.reset(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr), EVP_PKEY_CTX_free);
+    bool ready = digest_ && context_ && EVP_PKEY_sign_init(context_.get()) == 1 &&
+                 EVP_PKEY_CTX_set_signature_md(context_.get(), digest_.get()) == 1;
+    if (algorithm.family == JoseFamily::Rsa)
+        ready = ready && EVP_PKEY_CTX_set_rsa_padding(context_.get(), RSA_PKCS1_PADDING) == 1;
+    if (algorithm.family == JoseFamily::RsaPss)
+        ready = ready && EVP_PKEY_CTX_set_rsa_padding(context_.get(), RSA_PKCS1_PSS_PADDING) == 1 &&
+                EVP_PKEY_CTX_set_rsa_pss_saltlen(context_.get(), RSA_PSS_SALTLEN_DIGEST) == 1;
+    if (!ready) context_.reset();
+}
+
+// The signature of the input's digest.
 std::optional<std::string> SigningKey::sign(std::string_view input) const {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    if (!context) throw std::bad_alloc();
-    EVP_PKEY_CTX* parameters = nullptr;
-    if (EVP_DigestSignInit_ex(context.get(), &parameters, algorithm_->digest, nullptr, nullptr, key_.get(),
-                              nullptr) != 1) {
+    if (algorithm_->family == JoseFamily::Eddsa) return sign_whole(input);
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+    unsigned digest_size = 0;
+    std::size_t size = 0;
+    if (!context_ ||
+        EVP_Digest(input.data(), input.size(), digest.data(), &digest_size, digest_.get(), nullptr) != 1 ||
+        EVP_PKEY_sign(context_.get(), nullptr, &size, digest.data(), digest_size) != 1) {
         return std::nullopt;
     }
-    if (algorithm_->family == JoseFamily::RsaPss &&
-        (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) <= 0 ||
-         EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) <= 0)) {
+    std::string signature(size, '\0');
+    if (EVP_PKEY_sign(context_.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
+                      digest.data(), digest_size) != 1) {
         return std::nullopt;
     }
-    const auto* data = reinterpret_cast<const unsigned char*>(input.data());
-    std::size_t length = 0;
-    if (EVP_DigestSign(context.get(), nullptr, &length, data, input.size()) != 1) return std::nullopt;
-    std::string signature(length, '\0');
-    if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &length, data,
-                       input.size()) != 1) {
-        return std::nullopt;
-    }
-    signature.resize(length);
+    signature.resize(size);
     if (algorithm_->family == JoseFamily::Ecdsa) return raw_signature(signature, algorithm_->coordinate);
     return signature;
 }
 
+// Ed25519 reads the input twice, so it has no digest to sign.
+std::optional<std::string> SigningKey::sign_whole(std::string_view input) const {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    if (!context) throw std::bad_alloc();
+    const auto* data = reinterpret_cast<const unsigned char*>(input.data());
+    std::size_t size = 0;
+    if (EVP_DigestSignInit_ex(context.get(), nullptr, nullptr, nullptr, nullptr, key_.get(), nullptr) != 1 ||
+        EVP_DigestSign(context.get(), nullptr, &size, data, input.size()) != 1) {
+        return std::nullopt;
+    }
+    std::string signature(size, '\0');
+    if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, data,
+                       input.size()) != 1) {
+        return std::nullopt;
+    }
+    signature.resize(size);
+    return signature;
+}
+
 std::optional<std::string> SigningKey::sign_jwt(std::string_view type, std::string_view key_id,
-                                                const JsonWriter& claims, const JsonWriter& more) const {
+                                                const JsonWriter& claims, const JsonWriter& header) const {
+    return sign_claims(encoded_header(type, key_id, header), claims);
+}
+
+std::string SigningKey::encoded_header(std::string_view type, std::string_view key_id,
+                                       const JsonWriter& more) const {
     JsonWriter header;
     header.add("alg", algorithm_->name);
     if (!type.empty()) header.add("typ", type);
     if (!key_id.empty()) header.add("kid", key_id);
     header.add_all(more);
-    std::string token = base64url_encode(header.text()) + '.' + base64url_encode(claims.text());
+    return base64url_encode(header.text());
+}
+
+std::optional<std::string> SigningKey::sign_claims(std::string_view encoded_header,
+                                                   const JsonWriter& claims) const {
+    std::string token(encoded_header);
+    token += '.';
+    token += base64url_encode(claims.text());
     const std::optional<std::string> signature = sign(token);
     ERR_clear_error();
     if (!signature) return std::nullopt;
-    return token + '.' + base64url_encode(*signature);
+    token += '.';
+    token += base64url_encode(*signature);
+    return token;
 }
 
 std::variant<std::string, std::string> sign_jwt_with_secret(const Secret& secret, std::string_view algorithm,

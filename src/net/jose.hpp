@@ -1,9 +1,10 @@
 // JOSE: signing JWTs (RFC 7515, 7518, 8037) and looking into tokens, on OpenSSL 3.
 //
 // A SigningKey is a private key that is known to fit its algorithm: RSA of 2048 to 8192 bits for RS* and PS*,
-// the one curve of each ES*, Ed25519 for EdDSA. So sign() can fail only when OpenSSL does. A PEM that is
-// encrypted is refused, never asked a passphrase for. unverified_jti reads a claim of a token that we
-// received ourselves over TLS; nothing is decided by it.
+// the one curve of each ES*, Ed25519 for EdDSA. So signing can fail only when OpenSSL does. What is slow to
+// find in OpenSSL is looked up once for each key, since a run signs a proof for every call; copies share it,
+// so a key is for one thread. A PEM that is encrypted is refused, never asked a passphrase for.
+// unverified_jti reads a claim of a token that we received ourselves over TLS; nothing is decided by it.
 //
 // Callers: client_auth signs assertions, token_endpoint looks for jti. No exception leaves for bad keys.
 #pragma once
@@ -17,6 +18,8 @@
 #include "net/json_reader.hpp"
 #include "net/secret.hpp"
 
+struct evp_md_st;
+struct evp_pkey_ctx_st;
 struct evp_pkey_st;
 
 namespace flowctl::net {
@@ -46,14 +49,20 @@ class SigningKey {
     // `header` has what the header holds beside alg, typ and kid.
     std::optional<std::string> sign_jwt(std::string_view type, std::string_view key_id,
                                         const JsonWriter& claims, const JsonWriter& header = {}) const;
+    // The same in two steps, for tokens that share their header.
+    std::string encoded_header(std::string_view type, std::string_view key_id,
+                               const JsonWriter& header = {}) const;
+    std::optional<std::string> sign_claims(std::string_view encoded_header, const JsonWriter& claims) const;
 
   private:
-    SigningKey(std::shared_ptr<evp_pkey_st> key, const JoseAlgorithm& algorithm)
-        : key_(std::move(key)), algorithm_(&algorithm) {}
+    SigningKey(std::shared_ptr<evp_pkey_st> key, const JoseAlgorithm& algorithm);
     std::optional<std::string> sign(std::string_view input) const;
+    std::optional<std::string> sign_whole(std::string_view input) const;
 
     std::shared_ptr<evp_pkey_st> key_;
     const JoseAlgorithm* algorithm_;
+    std::shared_ptr<const evp_md_st> digest_;  // this and context_: null for EdDSA
+    std::shared_ptr<evp_pkey_ctx_st> context_;
 };
 
 // A JWT signed with a secret that client and issuer share (OIDC Core §9, client_secret_jwt): HS256, HS384 or

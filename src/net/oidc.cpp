@@ -225,8 +225,8 @@ std::optional<std::vector<Header>> TokenSource::present(const Token& token, cons
     value.append(token.token_type).append(" ").append(text);
     headers.emplace_back("Authorization", std::move(value));
     if (token.token_type != kDpop) return headers;
-    auto proof = dpop_proof(impl_->dpop_keys.of(run), method, url, impl_->dpop_nonces.find(url, egress_role),
-                            impl_->clock.system(), text);
+    auto proof = impl_->dpop_keys.of(run).proof(method, url, impl_->dpop_nonces.find(url, egress_role),
+                                                impl_->clock.system(), text);
     if (!proof) return std::nullopt;
     headers.emplace_back(kDpop, std::move(*proof));
     return headers;

@@ -152,10 +152,10 @@ void TokenSource::Impl::send(std::uint64_t flight_id, const std::string& endpoin
         return in_trouble(flight_id, trouble_of(*fault));
     auto& exchange = std::get<Exchange>(request);
     if (credential.dpop) {
-        const SigningKey& key = dpop_keys.of(flight.grant->run);
+        const DpopKey& key = dpop_keys.of(flight.grant->run);
         flight.dpop_thumbprint = key.thumbprint();
-        auto proof = dpop_proof(key, exchange.method, endpoint,
-                                dpop_nonces.find(endpoint, flight.grant->egress_role), flight.request_time);
+        auto proof = key.proof(exchange.method, endpoint,
+                               dpop_nonces.find(endpoint, flight.grant->egress_role), flight.request_time);
         if (!proof) {
             return in_trouble(flight_id, {issuer_name(credential.issuer) + ": no DPoP proof can be made",
                                           Remedy::None, std::nullopt, CredentialFault::Failed});
