@@ -1,0 +1,51 @@
+# A long history: W1 without and with millions of finished runs, and how long a month of them takes to drop
+#
+# Not done by default: the rows want 3 GB for each million runs. They are copies of real ones, spread over thirty days.
+option finished 1000000 20000 "finished runs in history; the target speaks of 10,000,000"
+option history_runs 30000 4000 "how many runs W1's rate is taken of"
+rounds_history=1
+
+measure_history() {
+    local before after begun
+    server_with "flowctl.partition_interval = '1 day'" "flowctl.partitions_ahead = 31"
+    start_endpoint
+    fresh_database history.sql || return 1
+    before=$(w1_rate) || return 1
+    figure "W1 with an empty history" "$before" runs/s curl
+    begun=$EPOCHREALTIME
+    sql "CALL copy_runs($finished)" || return 1
+    sql "ANALYZE flowctl.run, flowctl.history_event, flowctl.call, flowctl.call_outcome" CHECKPOINT
+    note "$finished finished runs, $(sql "SELECT pg_size_pretty(pg_database_size('bench'))"), made in $(calc "int($EPOCHREALTIME - $begun)") s"
+    after=$(w1_rate) || return 1
+    figure "W1 with $finished finished runs" "$after" runs/s "=$before the empty history's"
+    drop_month
+}
+
+# W1's rate from worker start; the worker is a new one, which waits until the runs are there.
+w1_rate() {
+    local seconds
+    make_worker_wait || return 1
+    start_runs w1 "$history_runs" || return 1
+    sql CHECKPOINT
+    seconds=$(seconds_until_done "SELECT flowctl.activate()") || return 1
+    calc "$history_runs / $seconds"
+}
+
+make_worker_wait() {
+    local before=$WORKERS
+    sql "UPDATE flowctl.installation SET installation = 'waits for activate()'" \
+        "SELECT pg_terminate_backend(pid, 10000) FROM flowctl.workers" >/dev/null
+    wait_until 30 another_worker "$before" && find_workers
+}
+
+another_worker() {
+    [ "$(sql "SELECT count(*) FROM flowctl.workers WHERE pid <> $1")" = 1 ]
+}
+
+drop_month() {
+    local begun=$EPOCHREALTIME left
+    sql "SELECT flowctl.drop_runs_before(now() + interval '40 days')" >/dev/null || return 1
+    figure "a month of history dropped" "$(calc "$EPOCHREALTIME - $begun")" s
+    left=$(sql "SELECT count(*) FROM flowctl.run")
+    [ "$left" -lt $((finished / 10 + 2 * history_runs)) ] || note "WRONG: $left runs are still there"
+}

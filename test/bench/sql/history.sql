@@ -1,0 +1,31 @@
+-- copy_runs(N): N copies of the first 1,000 ended runs with all that belongs to them, under ids of the next thirty days,
+-- whichever columns the tables have.
+CREATE FUNCTION columns_but_run_id(relation regclass) RETURNS text LANGUAGE sql AS
+    $$ SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+       WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attname <> 'run_id' $$;
+
+-- The n-th of `count` ids: a UUIDv7 whose time is that far into the thirty days.
+CREATE FUNCTION copied_id(n bigint, count bigint, seed text) RETURNS uuid LANGUAGE sql AS
+    $$ SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000 + 2592000000.0 * n / count)::bigint), 12, '0') || '7' ||
+               substr(md5(n || seed), 1, 19))::uuid $$;
+
+CREATE PROCEDURE copy_runs(count bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    relation regclass;
+BEGIN
+    CREATE TABLE template AS
+        SELECT run_id, row_number() OVER (ORDER BY run_id) AS n FROM flowctl.run WHERE status = 'SUCCEEDED' ORDER BY run_id LIMIT 1000;
+    FOR first IN 0 .. count - 1 BY 100000 LOOP
+        CREATE TABLE copy AS
+            SELECT t.run_id, copied_id(c * 1000 + t.n, count, t.run_id::text) AS copy_id
+            FROM template t, generate_series(first / 1000, least(first + 100000, count) / 1000 - 1) c;
+        ANALYZE copy;
+        FOREACH relation IN ARRAY '{flowctl.run, flowctl.history_event, flowctl.call, flowctl.call_outcome}'::regclass[] LOOP
+            EXECUTE format('INSERT INTO %1$s (run_id, %2$s) SELECT copy_id, %2$s FROM %1$s JOIN copy USING (run_id)',
+                           relation, columns_but_run_id(relation));
+        END LOOP;
+        DROP TABLE copy;
+        COMMIT;
+    END LOOP;
+    DROP TABLE template;
+END $$;
