@@ -65,6 +65,9 @@ bool signature_is_right(EVP_PKEY* key, const JoseAlgorithm& algorithm, const Seg
     if (algorithm.family == JoseFamily::Ecdsa)
         signature = der_signature(segments.signature, algorithm.coordinate);
     if (!signature) return false;
+    // OpenSSL would add the zeros that a shorter one lacks (RFC 8017 §8.2.2 wants it refused).
+    const bool rsa = algorithm.family == JoseFamily::Rsa || algorithm.family == JoseFamily::RsaPss;
+    if (rsa && signature->size() != static_cast<std::size_t>(EVP_PKEY_get_size(key))) return false;
 
     const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
     if (!context) throw std::bad_alloc();

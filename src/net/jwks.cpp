@@ -91,9 +91,22 @@ Key ec_key(const JsonObject& jwk) {
     return nullptr;
 }
 
+// The points of Ed25519 whose order is at most 8, the sign of x left out: under such a key everybody can
+// sign, and OpenSSL takes it.
+bool is_of_small_order(const std::string& point) {
+    constexpr std::array<std::string_view, 7> kPoints{
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU", "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o",
+        "7P_______________________________________38", "7f_______________________________________38",
+        "7v_______________________________________38"};
+    std::string without_sign = point;
+    without_sign.back() = static_cast<char>(without_sign.back() & 0x7f);
+    return std::find(kPoints.begin(), kPoints.end(), base64url_encode(without_sign)) != kPoints.end();
+}
+
 Key okp_key(const JsonObject& jwk) {
     const auto x = decoded(jwk, "x");
-    if (jwk.string("crv") != "Ed25519" || !x || x->size() != 32) return nullptr;
+    if (jwk.string("crv") != "Ed25519" || !x || x->size() != 32 || is_of_small_order(*x)) return nullptr;
     return Key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(*x), x->size()),
                EVP_PKEY_free);
 }
