@@ -41,10 +41,24 @@ BEGIN READ ONLY;
 SELECT flowctl.drop_runs_before(now());
 ROLLBACK;
 
+
+-- a partition by hand
+SELECT flowctl.make_partition(NULL, now());
+SELECT flowctl.make_partition('2001-01-02 UTC', '2001-01-01 UTC');
+SELECT flowctl.make_partition('2001-01-01 00:00:01 UTC', '2001-01-02 UTC');
+SELECT flowctl.make_partition('2001-01-01 UTC', 'infinity');
+SELECT flowctl.make_partition('2001-01-01 UTC', '2001-01-02 UTC');
+SELECT flowctl.make_partition('2001-01-01 12:00 UTC', '2001-01-03 UTC');
+SELECT starts_at AT TIME ZONE 'UTC' AS starts_at, ends_at AT TIME ZONE 'UTC' AS ends_at, suffix, emptied_at, runs_kept, problem
+FROM flowctl.partitions WHERE starts_at < '2020-01-01';
+SELECT flowctl.drop_runs_before('2001-01-02 UTC');
+SELECT emptied_at IS NOT NULL AS emptied, runs_kept FROM flowctl.partitions WHERE starts_at < '2020-01-01';
+
 -- whose business it is
 SET ROLE regress_retention_user;
 SELECT flowctl.drop_runs_before(now());
 SELECT flowctl.keep_house();
+SELECT flowctl.make_partition('2001-01-02 UTC', '2001-01-03 UTC');
 SELECT count(*) FROM flowctl.partitions;
 SET ROLE regress_retention_reader;
 SELECT count(*) > 1 AS some FROM flowctl.partitions;

@@ -116,6 +116,27 @@ FLOWCTL_FUNCTION(flowctl_keep_house) {
     });
 }
 
+FLOWCTL_FUNCTION(flowctl_make_partition) {
+    require_writable("make a partition");
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "starts_at and ends_at must not be null",
+                        "Pass the first moment of the partition and the first one after it.");
+    const TimestampTz first = PG_GETARG_TIMESTAMPTZ(0), end = PG_GETARG_TIMESTAMPTZ(1);
+    const std::int64_t starts_at = to_unix_micros(first), ends_at = to_unix_micros(end);
+    if (TIMESTAMP_NOT_FINITE(first) || TIMESTAMP_NOT_FINITE(end) || starts_at < 0 || starts_at >= ends_at ||
+        starts_at % housekeeping::kMinute != 0 || ends_at % housekeeping::kMinute != 0)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "a partition spans whole minutes, one or more",
+                        "Pass its first moment and the first one after it.");
+    const AsExtensionOwner owner;
+    Spi spi;
+    for (const store::Leaf& leaf : store::find_leaves(spi))
+        if (starts_at < leaf.ends_at && leaf.starts_at < ends_at)
+            throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                            "partition \"" + leaf.suffix + "\" has a part of that time already",
+                            "The view flowctl.partitions lists what there is.");
+    return to_text(store::make_leaf(spi, starts_at, ends_at));
+}
+
 FLOWCTL_FUNCTION(flowctl_drop_runs_before) {
     require_writable("drop runs");
     housekeeping::require_read_committed("flowctl.drop_runs_before()");

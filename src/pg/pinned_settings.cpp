@@ -32,6 +32,7 @@ void pin_settings(Planner planner) {
         {"enable_seqscan", "off"},
         {"enable_hashjoin", "off"},
         {"enable_mergejoin", "off"},
+        {"plan_cache_mode", "force_generic_plan"},
     };
     guarded([&] {
         SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);

@@ -264,6 +264,11 @@ Rows Spi::run_latest(Statement& statement, Params params) {
     return Rows(SPI_tuptable, SPI_processed);
 }
 
+void Spi::forget(Statement& statement) noexcept {
+    if (statement.plan_ != nullptr) SPI_freeplan(statement.plan_);
+    statement.plan_ = nullptr;
+}
+
 Rows Spi::command(const std::string& sql) {
     const char* const text = sql.c_str();
     failed_ = true;

@@ -82,6 +82,11 @@ class Statement {
         for (Oid type : types)
             types_[i++] = type;
     }
+    // Another text with the same parameters.
+    Statement(const char* sql, const Statement& other) : Statement(other) {
+        sql_ = sql;
+        plan_ = nullptr;
+    }
 
   private:
     friend class Spi;
@@ -126,6 +131,8 @@ class Spi {
     Rows run_latest(Statement& statement, Params params = {});
     // A command whose text is made when it is needed (DDL), or a query that is not worth a kept plan.
     Rows command(const std::string& sql);
+    // Its plan is kept no longer.
+    static void forget(Statement& statement) noexcept;
 
   private:
     void prepare(Statement& statement);

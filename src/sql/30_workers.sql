@@ -49,3 +49,10 @@ AS 'MODULE_PATHNAME', 'flowctl_drop_runs_before';
 COMMENT ON FUNCTION flowctl.drop_runs_before(timestamptz) IS
     'empties the partitions that end at that time or before, whatever flowctl.retention says; open runs stay. Gives how many there were';
 REVOKE ALL ON FUNCTION flowctl.drop_runs_before(timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION flowctl.make_partition(starts_at timestamptz, ends_at timestamptz) RETURNS text
+LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_make_partition';
+COMMENT ON FUNCTION flowctl.make_partition(timestamptz, timestamptz) IS
+    'makes a partition for runs that start within a span of time which has none, such as runs brought in from elsewhere; gives its suffix';
+REVOKE ALL ON FUNCTION flowctl.make_partition(timestamptz, timestamptz) FROM PUBLIC;

@@ -90,7 +90,7 @@ const Leaf& default_leaf() {
 static Statement insert_leaf_sql("INSERT INTO flowctl.leaf (starts_at, ends_at, suffix) VALUES ($1, $2, $3)",
                                  {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID});
 
-void make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
+std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
     Leaf leaf;
     leaf.suffix = utc_text(starts_at, "%Y%m%d_%H%M");
     lock_shortly();
@@ -111,6 +111,7 @@ void make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
         spi.command(std::string("ALTER TABLE flowctl.") + table + " ATTACH PARTITION " +
                     table_of(table, leaf) + " FOR VALUES FROM (" + first_id(starts_at) + ") TO (" +
                     first_id(ends_at) + ")");
+    return leaf.suffix;
 }
 
 // ---------------------------------------------------------------------------------------------- emptying

@@ -40,7 +40,8 @@ struct Leaf {
 // Without the default leaf; by time.
 std::vector<Leaf> find_leaves(Spi& spi);
 const Leaf& default_leaf();
-void make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at);
+// Whole minutes. Gives its suffix.
+std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at);
 
 struct Emptying {
     enum class Result { Nothing, Done, TooManyOpen } result = Result::Nothing;

@@ -1,6 +1,8 @@
 // SQL of the store of runs. See runs.hpp.
 #include "pg/store/runs.hpp"
 
+#include "pg/store/by_leaf.hpp"
+
 namespace flowctl::pg::store {
 
 // ---------------------------------------------------------------------------------------------- starting
@@ -15,9 +17,9 @@ static Statement insert_run_sql(R"(
             nullif(pg_catalog.current_setting('application_name'), ''), pg_catalog.pg_current_xact_id(),
             CASE WHEN $16 IS NULL THEN 'RUNNING' ELSE 'FAILED' END, $16, $17,
             CASE WHEN $16 IS NOT NULL THEN pg_catalog.clock_timestamp() END, $18, $19, $20, $21))",
-                                {UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-                                 OIDOID, OIDOID, OIDOID, OIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-                                 TEXTOID, TEXTOID, TEXTOID, TEXTOID, UUIDOID});
+                                {UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID,
+                                 TEXTOID, OIDOID,  OIDOID,  OIDOID,  OIDOID,  TEXTOID, TEXTOID,
+                                 TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, UUIDOID});
 
 void insert_run(Spi& spi, const NewRun& run) {
     Params params;
@@ -61,21 +63,19 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 
 // ---------------------------------------------------------------------------------------------- the worker
 
-static Statement load_runs_sql(R"(
+static LeafStatement load_runs_sql(R"(
     SELECT r.run_id, r.flow_id, r.flow, r.version, r.type = 'EXPRESS', r.name, r.status = 'RUNNING', r.input, r.event,
            r.traceparent, r.started_at, r.flow_owner::oid, r.role::oid, r.subject, r.redrive_count, r.redriven_at,
            f.frame, r.subject_issuer, r.subject_claims, r.subject_handle,
            r.map_run_id, r.map_index, r.map_items
     FROM unnest($1) AS wanted(id)
-         JOIN flowctl.run r ON r.run_id = wanted.id
+         JOIN {leaf} r ON r.run_id = wanted.id
          LEFT JOIN flowctl.frame f ON f.run_id = r.run_id)",
-                               {UUIDARRAYOID});
+                                   {UUIDARRAYOID});
 
-LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes) {
-    Rows rows = spi.run(load_runs_sql, std::move(Params().uuids(ids)));
-    LoadedRuns loaded;
-    loaded.runs.reserve(rows.size());
-    std::size_t bytes = 0;
+// Loads those of one leaf; `bytes` counts on.
+static void load_runs_of(const Rows& rows, std::size_t max_bytes, std::size_t& bytes, LoadedRuns& loaded) {
+    loaded.runs.reserve(loaded.runs.size() + rows.size());
     for (std::size_t i = 0; i < rows.size(); i++) {
         // Large values of the result are still references; they are fetched here.
         if (bytes >= max_bytes) {
@@ -108,6 +108,14 @@ LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_byt
         run.map_items = rows.int4(i, 22);
         bytes += run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
     }
+}
+
+LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes) {
+    LoadedRuns loaded;
+    std::size_t bytes = 0;
+    for (const LeafGroup& group : by_leaf("run", ids))
+        load_runs_of(load_runs_sql.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group)))),
+                     max_bytes, bytes, loaded);
     return loaded;
 }
 
@@ -142,22 +150,22 @@ void delete_frames(Spi& spi, const std::vector<Uuid>& ids) {
     if (!ids.empty()) spi.run(delete_frames_sql, std::move(Params().uuids(ids)));
 }
 
-static Statement end_runs_sql(R"(
-    UPDATE flowctl.run r
+static LeafStatement end_runs_sql(R"(
+    UPDATE {leaf} r
     SET status = u.status, output = u.output, output_ref = u.output_ref, error = u.error, cause = u.cause,
         ended_at = u.ended_at
     FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u(run_id, status, output, output_ref, error, cause, ended_at)
     WHERE r.run_id = u.run_id)",
-                              {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID,
-                               TEXTARRAYOID, TIMESTAMPTZARRAYOID});
+                                  {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID,
+                                   TEXTARRAYOID, TIMESTAMPTZARRAYOID});
 
-void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
-    if (ends.empty()) return;
+static void end_runs_of(Spi& spi, const std::vector<RunEnd>& ends, const LeafGroup& group) {
     std::vector<Uuid> ids;
     std::vector<std::optional<std::string_view>> statuses, outputs, errors, causes;
     std::vector<std::optional<std::int32_t>> refs;
     std::vector<std::optional<std::int64_t>> at;
-    for (const RunEnd& end : ends) {
+    for (const std::size_t i : group.members) {
+        const RunEnd& end = ends[i];
         ids.push_back(end.run_id);
         statuses.emplace_back(end.status);
         outputs.emplace_back(end.output);
@@ -174,24 +182,34 @@ void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
         .texts(errors)
         .texts(causes)
         .timestamps(at);
-    spi.run(end_runs_sql, std::move(params));
+    end_runs_sql.run(spi, group.leaf, std::move(params));
 }
 
-static Statement forget_input_sql("UPDATE flowctl.run SET input = 'null' WHERE run_id = ANY ($1)",
-                                  {UUIDARRAYOID});
-static Statement forget_payloads_sql(R"(
-    UPDATE flowctl.history_event SET payload = NULL, payload_ref = NULL
+void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
+    std::vector<Uuid> ids;
+    ids.reserve(ends.size());
+    for (const RunEnd& end : ends)
+        ids.push_back(end.run_id);
+    for (const LeafGroup& group : by_leaf("run", ids))
+        end_runs_of(spi, ends, group);
+}
+
+static LeafStatement forget_input_sql("UPDATE {leaf} SET input = 'null' WHERE run_id = ANY ($1)",
+                                      {UUIDARRAYOID});
+static LeafStatement forget_payloads_sql(R"(
+    UPDATE {leaf} SET payload = NULL, payload_ref = NULL
     WHERE run_id = ANY ($1) AND payload_key IS NOT NULL)",
-                                     {UUIDARRAYOID});
+                                         {UUIDARRAYOID});
 
 void forget_payloads(Spi& spi, const std::vector<Uuid>& ids) {
-    if (ids.empty()) return;
-    spi.run(forget_input_sql, std::move(Params().uuids(ids)));
+    for (const LeafGroup& group : by_leaf("run", ids))
+        forget_input_sql.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group))));
     forget_events(spi, ids);
 }
 
 void forget_events(Spi& spi, const std::vector<Uuid>& ids) {
-    if (!ids.empty()) spi.run(forget_payloads_sql, std::move(Params().uuids(ids)));
+    for (const LeafGroup& group : by_leaf("history_event", ids))
+        forget_payloads_sql.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group))));
 }
 
 static Statement fail_history_sql(R"(
