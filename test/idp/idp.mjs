@@ -9,8 +9,8 @@
 //
 // Environment: PKI (folder of pki.mjs), ISSUER_PATH ("/tenant": an issuer below a path), TTL (seconds), ALG, and what
 // services/serve.mjs reads. Control beside that: POST /__settings {ttl, alg, nonce} (nonce: ask for one in DPoP proofs);
-// POST /__mint for workload tokens; POST /__login; scripted answers by path let /token fail as
-// a test wants. What is recorded of a token request: client, method, scope, audience, the assertion's header and
+// POST /__mint for workload tokens; POST /__login; POST /__introspect asks the introspection endpoint (RFC 7662) over https, as a
+// resource server would; scripted answers by path let /token fail as a test wants. What is recorded of a token request: client, method, scope, audience, the assertion's header and
 // claims, the answer's status and error, and the token's SHA-256 and jti, never the token.
 import { createHash, X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
@@ -35,6 +35,7 @@ await serve({
         'POST /__settings': changeSettings,
         'POST /__mint': async (claims) => ({ token: await mintWorkloadToken(claims, provider.issuer) }),
         'POST /__login': async (who) => ({ refresh_token: await login(provider, who) }),
+        'POST /__introspect': async ({ token }) => introspect(token),
     },
 });
 
@@ -43,6 +44,13 @@ function changeSettings(changes) {
     const before = { ...settings };
     Object.assign(settings, changes);
     return before;
+}
+
+async function introspect(token) {
+    const authorization = `Basic ${Buffer.from(`basic:${encodeURIComponent(registered.secret)}`).toString('base64')}`;
+    const answered = await fetch(`${provider.issuer}/token/introspection`,
+        { method: 'POST', headers: { authorization }, body: new URLSearchParams({ token }) });
+    return { status: answered.status, ...(await answered.json()) };
 }
 
 function issuerPath() {

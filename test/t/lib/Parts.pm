@@ -202,6 +202,9 @@ sub fail_order
 # A token of the tests' workload authority for this provider; claims: sub, lifetime (s), others.
 sub mint { my ($self, %claims) = @_; return $self->control('POST', '/__mint', \%claims)->{token}; }
 
+# What the provider's introspection endpoint says of a token: { active, client_id, scope, ... }.
+sub introspect { my ($self, $token) = @_; return $self->control('POST', '/__introspect', { token => $token }); }
+
 # A refresh token of a user for a client.
 sub login
 {
