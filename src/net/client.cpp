@@ -193,6 +193,10 @@ void Client::Impl::send(Call& call) {
         value.reserve(value.size() + token.size());
         value += token;
     }
+    for (const SecretHeader& header : request.secret_headers) {
+        call.sent_tokens.add(header.value->reveal());
+        exchange.headers.emplace_back(header.name, header.value->reveal());
+    }
     prove(request.auth, call.session ? call.session->keys.get() : nullptr, request.message_id,
           std::chrono::system_clock::now(), exchange, call.sent_tokens);
     call.exchange = exchange.id;
@@ -257,6 +261,8 @@ void Client::Impl::finish(Call& call, Response response) {
         if (session.bearer) call.sent_tokens.add(session.bearer->reveal());
         if (session.keys) call.sent_tokens.add(session.keys->session_token.reveal());
     }
+    for (const auto& secret : call.request.redacted)
+        call.sent_tokens.add(secret->reveal());
     call.sent_tokens.apply(response.message);
     call.sent_tokens.apply(response.status_text);
     call.sent_tokens.apply(response.body);

@@ -116,6 +116,12 @@ struct SessionRequest {
 
 using Header = std::pair<std::string, std::string>;
 
+// A header whose value is a secret that belongs to the one who made the request.
+struct SecretHeader {
+    std::string name;
+    std::shared_ptr<const Secret> value;
+};
+
 struct Request {
     std::uint64_t id = 0;     // chosen by the caller, unique among calls under way
     std::string run;          // whose tokens: the run's id
@@ -123,6 +129,8 @@ struct Request {
     std::string method = "POST";
     std::string url;
     std::vector<Header> headers;
+    std::vector<SecretHeader> secret_headers;             // taken out of the answer where it echoes them
+    std::vector<std::shared_ptr<const Secret>> redacted;  // so are these, which are not sent
     std::string body;
     std::optional<Credential> credential;
     // Without a credential: a session of a role or account, a proof by key, password or signature; both for

@@ -9,6 +9,7 @@
 
 #include "pg/aws_task.hpp"
 #include "pg/endpoint.hpp"
+#include "pg/lease.hpp"
 #include "pg/policy.hpp"
 
 namespace flowctl::pg {
@@ -75,7 +76,8 @@ class Walk {
 
     void visit(const json::Value& state, const std::string& pointer) {
         for (const char* processor : {"Iterator", "ItemProcessor"})
-            if (const json::Value* block = state.find(processor)) add_block(*block, below(pointer, processor));
+            if (const json::Value* block = state.find(processor))
+                add_block(*block, below(pointer, processor));
         check_data(state, "ItemReader", asl::DataResource::parse_reader, pointer);
         check_data(state, "ResultWriter", asl::DataResource::parse_writer, pointer);
         if (const json::Value* branches = state.find("Branches"); branches != nullptr && branches->is_array())
@@ -165,6 +167,13 @@ class Walk {
         if (!decided.allowed)
             report(EndpointFailure{"States.Permissions",
                                    "the call of endpoint \"" + server + "\" is denied: " + decided.reason},
+                   location);
+        const auto terms = endpoint_lease(server);
+        if (!terms) return;
+        const lease::Parties parties{*role_, endpoint_owner(server).value_or(InvalidOid), server};
+        if (const auto wrong = lease::objection_to_definition(spi, *terms, parties, facts))
+            report(EndpointFailure{"States.Permissions",
+                                   "the call of endpoint \"" + server + "\" can have no lease: " + *wrong},
                    location);
     }
 

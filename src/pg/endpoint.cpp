@@ -535,6 +535,12 @@ std::string endpoint_scope(std::string_view name) {
     return std::string(option(server.options, "scope"));
 }
 
+std::optional<lease::Terms> endpoint_lease(std::string_view name) {
+    Server server;
+    if (!find_server(name, kHttpWrapper, server)) return std::nullopt;
+    return lease::terms_of(server.options);
+}
+
 std::optional<Oid> endpoint_owner(std::string_view name) {
     Server server;
     if (!find_server(name, kHttpWrapper, server)) return std::nullopt;
@@ -576,6 +582,8 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
     }
     endpoint.deployment = option(options, "deployment");
     endpoint.covers_arns = options.contains("arn");
+    endpoint.owner = chain.endpoint.owner;
+    endpoint.lease = lease::terms_of(options);
     endpoint.poll_interval = seconds_or(options, "poll_interval", endpoint.poll_interval);
     return endpoint;
 }

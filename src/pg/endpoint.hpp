@@ -43,6 +43,7 @@
 #include "core/result.hpp"
 #include "net/client.hpp"
 #include "pg/fdw_options.hpp"
+#include "pg/lease.hpp"
 #include "pg/step_identity.hpp"
 #include "pg/prelude.hpp"
 
@@ -86,6 +87,8 @@ struct Endpoint {
     std::string options_hash;  // SHA-256, hex, over the options of server, issuer and mapping
 
     bool covers_arns = false;  // it has an option arn
+    Oid owner = InvalidOid;
+    std::optional<lease::Terms> lease;  // that its calls carry
 
     // Prefect: the deployment whose flow runs it starts; empty for every other kind.
     std::string deployment;
@@ -110,6 +113,9 @@ Result<IssuerServer, EndpointFailure> issuer_by_oid(Oid server);
 
 // Its option scope; empty where there is none, or no endpoint of that name.
 std::string endpoint_scope(std::string_view name);
+
+// The lease that its calls carry; nullopt: none, or no endpoint of that name.
+std::optional<lease::Terms> endpoint_lease(std::string_view name);
 
 // The owner of an endpoint; nullopt where there is none of that name.
 std::optional<Oid> endpoint_owner(std::string_view name);

@@ -122,6 +122,7 @@ void Engine::collect_responses() {
         }
         const std::optional<http_task::Pending> pending = forget_request(response->id);
         if (!pending) continue;
+        leases_.call_over(pending->run_id, pending->call_id);
         if (pending->map_run) {
             take_document(*pending, std::move(*response));
             continue;
@@ -198,6 +199,7 @@ bool Engine::turn() {
     // Also while it pauses: what has come in would keep the loop from sleeping.
     collect_responses();
     collect_revocations();
+    leases_.work();
     if (paused()) return false;
     try {
         if (!check_active()) {
@@ -229,6 +231,7 @@ long Engine::sleep_ms() {
                              : fresh_.empty() ? std::min(sweep_at_, load_at_)
                                               : sweep_at_;
     if (pause_until_ > now) return static_cast<long>((pause_until_ - now) / 1000 + 1);
+    if (const auto at = leases_.next_at()) until = std::min(until, *at);
     if (const auto at = maps_.next_attempt()) until = std::min(until, std::max(*at, now));
     if (const auto due = live_.next_due()) until = std::min(until, *due);
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));

@@ -32,6 +32,7 @@
 #include "net/client.hpp"
 #include "pg/call_lanes.hpp"
 #include "pg/http_task.hpp"
+#include "pg/leases.hpp"
 #include "pg/live_runs.hpp"
 #include "pg/map_runs.hpp"
 #include "pg/shmem.hpp"
@@ -44,7 +45,8 @@ class MapChildren;
 
 class Engine {
   public:
-    Engine(const shmem::Claim& claim, net::Client& client) : claim_(claim), client_(client) {}
+    Engine(const shmem::Claim& claim, net::Client& client)
+        : claim_(claim), client_(client), leases_(claim.shard, claim.shards) {}
 
     // Something to do with a run; without an event: begin or resume it.
     struct Item {
@@ -60,6 +62,10 @@ class Engine {
     void request_sweep() { sweep_at_ = 0; }          // the ring overflowed
     void note_poke() { poked_ = true; }              // look at flowctl.control and flowctl.installation
 
+    // Before the first turn: what an earlier worker left.
+    void begin() { leases_.recover(); }
+    // After the last one, when the worker leaves by itself.
+    void leave() { leases_.leave(); }
     // One turn. True when more is ready at once.
     bool turn();
     // How long the loop may sleep, in milliseconds.
@@ -100,6 +106,9 @@ class Engine {
     void advance(Spi& spi, LiveRun& run, const machine::Event& event, Batch& batch);
     void write(Spi& spi, Batch& batch);
     void carry_out(Batch& batch);
+    void grant_leases(Batch& batch);
+    void fail_call(LiveRun& run, const http_task::Prepared& call, const std::string& error,
+                   const std::string& cause);
     void park(const Batch& batch);
     std::shared_ptr<const CompiledVersion> version(Spi& spi, const Uuid& flow_id, std::int32_t number,
                                                    const std::string& name);
@@ -151,6 +160,7 @@ class Engine {
     std::unordered_set<Uuid, UuidHash> fresh_known_;
     std::unordered_map<std::uint64_t, http_task::Pending> pending_;  // by request id
     CallLanes lanes_;
+    Leases leases_;
     std::vector<store::RevocationRow> revocations_;
     std::map<std::pair<Uuid, std::int32_t>, std::shared_ptr<const CompiledVersion>> versions_;
     store::SweepPosition position_;

@@ -93,6 +93,45 @@ void Engine::write(Spi& spi, Batch& batch) {
     }
 }
 
+// The database leases that calls of this turn carry: their roles are made now, and a call without its lease
+// does not leave.
+void Engine::grant_leases(Batch& batch) {
+    std::vector<Leases::Wanted> wanted;
+    for (const http_task::Prepared& call : batch.calls)
+        if (call.lease && live_.find(call.pending.run_id) != nullptr)
+            wanted.push_back({&*call.lease, nullptr, {}, {}});
+    if (wanted.empty()) return;
+    leases_.grant(wanted);
+    auto next = wanted.begin();
+    std::erase_if(batch.calls, [&](http_task::Prepared& call) {
+        LiveRun* run = live_.find(call.pending.run_id);
+        if (!call.lease || run == nullptr) return false;
+        Leases::Wanted& one = *next++;
+        if (!one.error.empty()) {
+            fail_call(*run, call, one.error, one.cause);
+            return true;
+        }
+        if (one.password)
+            call.request.secret_headers.push_back({lease::kPasswordHeader, std::move(one.password)});
+        return false;
+    });
+}
+
+// As if an answer had come. The run keeps the call until that is written.
+void Engine::fail_call(LiveRun& run, const http_task::Prepared& call, const std::string& error,
+                       const std::string& cause) {
+    store::CallOutcome outcome;
+    outcome.run_id = run.id;
+    outcome.call_id = static_cast<std::int32_t>(call.pending.call_id);
+    outcome.sending = call.pending.sending;
+    outcome.ended_at = now_micros();
+    outcome.error = error;
+    run.calls[call.pending.call_id] = next_request_++;
+    run.in_line = false;
+    queue_.push_back({run.id, machine::TaskFailed{call.pending.call_id, error, cause}, std::move(outcome), 0,
+                      false, std::nullopt});
+}
+
 // After the commit: memory follows the tables, and the effects leave.
 void Engine::carry_out(Batch& batch) {
     revocations_.erase(revocations_.begin(),
@@ -116,6 +155,7 @@ void Engine::carry_out(Batch& batch) {
     for (const store::CallOutcome& outcome : batch.outcomes)
         if (LiveRun* run = live_.find(outcome.run_id)) run->calls.erase(outcome.call_id);
     for (const auto& [run_id, call_id] : batch.dropped_calls) {
+        leases_.call_over(run_id, call_id);
         LiveRun* run = live_.find(run_id);
         if (run == nullptr) continue;
         if (const auto call = run->calls.find(call_id); call != run->calls.end()) {
@@ -124,11 +164,13 @@ void Engine::carry_out(Batch& batch) {
             run->calls.erase(call);
         }
     }
+    grant_leases(batch);
     for (http_task::Prepared& call : batch.calls) {
         LiveRun* run = live_.find(call.pending.run_id);
         if (run == nullptr) continue;
         const std::uint64_t request_id = next_request_++;
         call.request.id = request_id;
+        call.request.redacted = leases_.passwords_of(run->id);
         run->calls[call.pending.call_id] = request_id;
         run->in_line = false;
         lanes_.begin(call.pending.lane);
@@ -151,6 +193,7 @@ void Engine::carry_out(Batch& batch) {
             live_.remove(id);
         }
         client_.end_run(to_string(id));
+        leases_.run_over(id);
     }
     carry_out_maps(batch);
     if (!batch.ended.empty()) shmem::runs_ended(MyDatabaseId);

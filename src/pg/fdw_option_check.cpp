@@ -9,6 +9,7 @@
 #include "net/url.hpp"
 #include "pg/fdw_option_check.hpp"
 #include "pg/fdw_options.hpp"
+#include "pg/lease.hpp"
 
 #include "pg/bridge.hpp"
 
@@ -35,6 +36,9 @@ enum class Kind {
     RoleArn,
     SessionSeconds,
     PollSeconds,
+    Connections,
+    RoleNames,
+    RoleName,
     ImpersonateSeconds,
     Algorithm,
     Algorithms,
@@ -102,6 +106,11 @@ constexpr Spec kSpecs[] = {
     {"kind", Place::HttpServer, Kind::Choice, "http, prefect"},
     {"deployment", Place::HttpServer, Kind::Uuid},
     {"poll_interval", Place::HttpServer, Kind::PollSeconds},
+    {"lease", Place::HttpServer, Kind::Choice, "login, member"},
+    {"lease_roles", Place::HttpServer, Kind::RoleNames},
+    {"lease_member", Place::HttpServer, Kind::RoleName},
+    {"lease_until", Place::HttpServer, Kind::Choice, "call, run"},
+    {"lease_connections", Place::HttpServer, Kind::Connections},
 
     {"issuer", Place::OidcServer, Kind::Issuer},
     {"discovery", Place::OidcServer, Kind::Choice, "oidc, oauth, none"},
@@ -397,6 +406,20 @@ void check_value(const Spec& spec, std::string_view value) {
         case Kind::PollSeconds:
             if (!is_whole_number(value, 1, 3'600))
                 refuse_value(spec.name, "it must be a whole number of seconds from 1 to 3600");
+            return;
+        case Kind::Connections:
+            if (!is_whole_number(value, 1, 100))
+                refuse_value(spec.name, "it must be a whole number from 1 to 100");
+            return;
+        case Kind::RoleNames:
+            if (!lease::read_names(value))
+                refuse_value(spec.name, "it must be a list of role names separated by commas",
+                             "They are written as in SQL: a name with capitals or blanks in double quotes.");
+            return;
+        case Kind::RoleName:
+            if (const auto names = lease::read_names(value); !names || names->size() != 1)
+                refuse_value(spec.name, "it must be the name of a role",
+                             "It is written as in SQL: a name with capitals or blanks in double quotes.");
             return;
         case Kind::Algorithm:
             if (net::find_jose_algorithm(value) == nullptr && !is_choice(value, kSecretAlgorithms))

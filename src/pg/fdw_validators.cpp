@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pg/fdw_auth_rules.hpp"
+#include "pg/fdw_lease_rules.hpp"
 #include "pg/fdw_option_check.hpp"
 #include "pg/fdw_options.hpp"
 
@@ -110,6 +111,7 @@ void check_http_server(const Options& options) {
         contradict("options \"dpop\" and \"follow_redirects\" exclude each other",
                    "A proof of possession is made for one URL.");
     check_auth_options(options);
+    check_lease_options(options);
 }
 
 void check_oidc_server(const Options& options) {

@@ -32,6 +32,8 @@ bool allow_plain_subject_token = false;
 int max_subject_tokens = 256;
 int key_set_max_age = 3'600;
 int policy_default = PolicyDefault::Permit;
+int lease_lifetime = 3'600;
+int max_leases = 100;
 int max_payload_bytes = 262'144;
 int max_history_events = 25'000;
 int max_expression_depth = 100;
@@ -224,6 +226,19 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomEnumVariable(
         "flowctl.policy_default", "Sets whether endpoints that no policy names may be called.", nullptr,
         &policy_default, PolicyDefault::Permit, kPolicyDefault, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How long a database lease lasts at most, whatever the timeouts of its call and run. Its password counts
+    // no longer than that, even if no worker is there any more to take it back.
+    DefineCustomIntVariable("flowctl.lease_lifetime", "Sets how long database leases last at most.", nullptr,
+                            &lease_lifetime, 3'600, 1, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr,
+                            nullptr);
+
+    // How many database leases a worker has open at once. Each is a role of the whole cluster. 0: none, so
+    // that no flow can make a login, whatever endpoints say.
+    DefineCustomIntVariable("flowctl.max_leases",
+                            "Sets the number of database leases that one worker has open at once.",
+                            "0 means that there are none.", &max_leases, 100, 0, 10'000, PGC_SIGHUP, 0,
+                            nullptr, nullptr, nullptr);
 
     // What may be called besides public addresses by https: addresses and networks, each optionally followed
     // by =role to limit it to that role's flows. Plain http goes only to what is in the list.

@@ -18,6 +18,8 @@ extern int max_subject_tokens;
 extern int key_set_max_age;  // s
 enum PolicyDefault : int { Permit, Deny };
 extern int policy_default;  // PolicyDefault: for endpoints that no policy names
+extern int lease_lifetime;  // s
+extern int max_leases;      // open at once, per worker
 extern int max_payload_bytes;
 extern int max_history_events;
 extern int max_expression_depth;

@@ -60,8 +60,8 @@ constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
                                                                 "traceparent",
                                                                 "keep-alive",
                                                                 "dpop"};
-constexpr std::array<std::string_view, 4> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-",
-                                                                "x-amzn-"};
+constexpr std::array<std::string_view, 5> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-",
+                                                                "flowctl-"};
 
 std::string lower(std::string_view text) {
     std::string result(text);

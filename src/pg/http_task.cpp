@@ -114,9 +114,8 @@ std::string traceparent(const LiveRun& run, const std::string& call_hash) {
     return "00-" + trace + "-" + call_hash.substr(0, 16) + "-01";
 }
 
-// Why a policy does not permit the call; what permits it goes to `decision`.
-std::optional<Refusal> check_policies(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint,
-                                      std::int64_t now, std::optional<std::string>& decision) {
+policy::Facts facts_of(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint,
+                       std::int64_t now) {
     policy::Facts facts;
     facts.endpoint = endpoint.server;
     facts.role = role_name(run.role);
@@ -130,6 +129,12 @@ std::optional<Refusal> check_policies(const LiveRun& run, const machine::Call& c
     if (run.subject_claims)
         if (auto claims = json::parse(*run.subject_claims)) facts.claims = std::move(claims).value();
     facts.at = now;
+    return facts;
+}
+
+// Why a policy does not permit the call; what permits it goes to `decision`.
+std::optional<Refusal> check_policies(const LiveRun& run, const Endpoint& endpoint,
+                                      const policy::Facts& facts, std::optional<std::string>& decision) {
     Spi spi;
     const policy::Decision decided = policy::decide(spi, facts);
     if (decided.allowed) {
@@ -139,6 +144,30 @@ std::optional<Refusal> check_policies(const LiveRun& run, const machine::Call& c
     audit::record(spi, {run.id, run.role, endpoint.server, run.subject, decided.reason});
     return Refusal{"States.Permissions",
                    "the call of endpoint \"" + endpoint.server + "\" is denied: " + decided.reason};
+}
+
+// The database lease that the call carries, where the endpoint's calls do.
+std::optional<Refusal> plan_lease(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint,
+                                  const policy::Facts& facts, std::int32_t sending, Prepared& prepared) {
+    if (!endpoint.lease) return std::nullopt;
+    lease::Ends ends;
+    ends.now = *facts.at;
+    ends.call = ends.now + static_cast<std::int64_t>(endpoint.timeout.count() * 1e6);
+    if (call.deadline) ends.call = std::min(ends.call, *call.deadline);
+    if (run.version->flow->timeout_seconds)
+        ends.run = run.context.started_at + *run.version->flow->timeout_seconds * 1'000'000;
+    Spi spi;
+    auto planned =
+        lease::plan(spi, run.id, *endpoint.lease, {run.role, endpoint.owner, endpoint.server}, facts, ends);
+    if (auto* reason = std::get_if<std::string>(&planned)) {
+        audit::record(spi, {run.id, run.role, endpoint.server, run.subject, "lease: " + *reason});
+        return Refusal{"States.Permissions",
+                       "the call of endpoint \"" + endpoint.server + "\" can have no lease: " + *reason};
+    }
+    prepared.lease = std::get<lease::Plan>(std::move(planned));
+    prepared.lease->call_id = call.id;
+    prepared.lease->sending = sending;
+    return std::nullopt;
 }
 
 // Whether the token that is sent says for whom it stands. One of our own says which flow it is, and the run
@@ -172,14 +201,16 @@ namespace {
 // The endpoint that a call names, if its run may use it for this.
 std::variant<Endpoint, Refusal> endpoint_for(std::string_view server, const LiveRun& run,
                                              const machine::Call& call, std::int64_t now,
-                                             Prepared& prepared) {
+                                             std::int32_t sending, Prepared& prepared) {
     const StepTokens step(run, call, now);
     const RunTokens tokens{[&](const OwnTokenTerms& terms) { return step.own(terms); }, step.user()};
     auto resolved = resolve_endpoint(server, run.role, tokens);
     if (!resolved) return Refusal{resolved.error().error, resolved.error().cause};
     Endpoint endpoint = std::move(resolved).value();
-    if (auto refusal = check_policies(run, call, endpoint, now, prepared.intent.decision)) return *refusal;
+    const policy::Facts facts = facts_of(run, call, endpoint, now);
+    if (auto refusal = check_policies(run, endpoint, facts, prepared.intent.decision)) return *refusal;
     if (auto refusal = beyond_what_is_declared(call, endpoint)) return *refusal;
+    if (auto refusal = plan_lease(run, call, endpoint, facts, sending, prepared)) return *refusal;
     return endpoint;
 }
 
@@ -204,6 +235,10 @@ Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Cal
     parts.headers.emplace_back("traceparent", traceparent(run, hash(key + '\n' + std::to_string(call.id) +
                                                                     '\n' + std::to_string(sending))));
 
+    if (prepared.lease)
+        for (net::Header& header : prepared.lease->headers())
+            parts.headers.push_back(std::move(header));
+
     store::CallIntent& intent = prepared.intent;
     intent.run_id = run.id;
     intent.call_id = static_cast<std::int32_t>(call.id);
@@ -227,6 +262,7 @@ Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Cal
     if (intent.subject || !endpoint.for_user) intent.actor = endpoint.actor;
     intent.audience = endpoint.audience;
     intent.scope = endpoint.scope;
+    if (prepared.lease) intent.lease = prepared.lease->role_name;
     intent.idempotency_key = key;
     intent.request_hash = hash(parts.body);
     intent.started_at = now;
@@ -259,7 +295,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     auto server = server_of(call);
     if (auto* refusal = std::get_if<Refusal>(&server)) return *refusal;
     Prepared prepared;
-    auto found = endpoint_for(std::get<std::string>(server), run, call, now, prepared);
+    auto found = endpoint_for(std::get<std::string>(server), run, call, now, sending, prepared);
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
     Endpoint& endpoint = std::get<Endpoint>(found);
     Pending& pending = prepared.pending;
@@ -284,9 +320,13 @@ std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machi
                                                  const Document& document, std::int64_t now,
                                                  std::int32_t sending) {
     Prepared prepared;
-    auto found = endpoint_for(call.resource.name, run, call, now, prepared);
+    auto found = endpoint_for(call.resource.name, run, call, now, sending, prepared);
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
     Endpoint& endpoint = std::get<Endpoint>(found);
+    if (endpoint.lease)
+        return Refusal{kEndpointConfiguration, "endpoint \"" + endpoint.server +
+                                                   "\" has a database lease: it is for Tasks, not for the "
+                                                   "documents of a distributed Map"};
     auto built = invoke_request(endpoint.url, document.input);
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
     RequestParts parts = std::get<RequestParts>(std::move(built));

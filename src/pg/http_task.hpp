@@ -19,6 +19,7 @@
 #include "pg/aws_task.hpp"
 #include "pg/endpoint.hpp"
 #include "pg/http_request.hpp"
+#include "pg/lease.hpp"
 #include "pg/live_runs.hpp"
 #include "pg/store/history.hpp"
 
@@ -43,7 +44,7 @@ struct Pending {
     bool sync_json = false;
     json::Value follow;  // of the call: what is being asked for
     net::Seconds poll_interval{10};
-    bool for_subject = false;  // its token was got with somebody's token
+    bool for_subject = false;                    // its token was got with somebody's token
     std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run
 };
 
@@ -54,6 +55,7 @@ struct Prepared {
     net::Request request;  // without an id
     store::CallIntent intent;
     Pending pending;
+    std::optional<lease::Plan> lease;  // to be made before it leaves; the request gets its password
 };
 
 // Reads the engine's tables (policies), so the caller is the worker.

@@ -22,8 +22,6 @@ Statement find_sql(R"(
     WHERE endpoint = $1 OR endpoint IS NULL ORDER BY name)",
                    {TEXTOID});
 
-enum class Truth { No, Unknown, Yes };
-
 Truth both(Truth a, Truth b) {
     return std::min(a, b);
 }
@@ -158,13 +156,6 @@ Truth holds(const Facts& facts, const std::string& name, const json::Value& want
     return truth(limit && (name == "after" ? *facts.at >= *limit : *facts.at < *limit));
 }
 
-Truth applies(const Facts& facts, const json::Value& conditions) {
-    Truth all = Truth::Yes;
-    for (const json::Member& condition : conditions.members())
-        all = both(all, holds(facts, condition.key, condition.value));
-    return all;
-}
-
 // ---------------------------------------------------------------------------------------------- checking
 
 bool is_text_list(const json::Value& value) {
@@ -194,6 +185,13 @@ std::optional<std::string> objection_to_time(const json::Value& time) {
 }
 
 }  // namespace
+
+Truth applies(const Facts& facts, const json::Value& conditions) {
+    Truth all = Truth::Yes;
+    for (const json::Member& condition : conditions.members())
+        all = both(all, holds(facts, condition.key, condition.value));
+    return all;
+}
 
 std::optional<std::string> objection(const json::Value& conditions) {
     static constexpr std::array<std::string_view, 5> kTexts = {"role", "owner", "flow", "state", "scope"};

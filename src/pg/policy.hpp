@@ -16,7 +16,8 @@
 //    "time": {"from": "08:00", "until": "18:00", "days": [1,2,3,4,5], "zone": "Europe/Berlin"},
 //    "after": "2026-12-01T00:00:00Z", "before": "2027-01-01T00:00:00Z"}
 //
-// Called by http_task (each call), definition_check (define_flow), policy_sql (reading conditions).
+// Called by http_task (each call), definition_check (define_flow), policy_sql (reading conditions); lease,
+// whose rules have the same conditions.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +52,10 @@ struct Decision {
 
 // Reads the policies; the caller may read the engine's tables.
 Decision decide(Spi& spi, const Facts& facts);
+
+// Whether conditions hold, all of them; Unknown: that depends on what the facts do not say.
+enum class Truth { No, Unknown, Yes };
+Truth applies(const Facts& facts, const json::Value& conditions);
 
 // What is wrong with conditions, as a sentence's end; or nothing.
 std::optional<std::string> objection(const json::Value& conditions);

@@ -42,10 +42,16 @@ Place places[] = {
      "role",
      {"SELECT FROM flowctl.author WHERE role = $1 LIMIT 1", {OIDOID}},
      {"SELECT a.role::oid FROM flowctl.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role", {}}},
+    {"lease_rule",
+     "role",
+     {"SELECT FROM flowctl.lease_rule WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT l.role::oid FROM flowctl.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role",
+      {}}},
 };
 
 Statement delete_author("DELETE FROM flowctl.author WHERE role = $1", {OIDOID});
 Statement delete_grants("DELETE FROM flowctl.flow_grant WHERE role = $1", {OIDOID});
+Statement delete_lease_rules("DELETE FROM flowctl.lease_rule WHERE role = $1", {OIDOID});
 Statement flows_of("SELECT name FROM flowctl.flow WHERE owner = $1 ORDER BY name", {OIDOID});
 Statement reassign_flows("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHERE owner = $1",
                          {OIDOID, OIDOID});
@@ -155,6 +161,7 @@ void drop_owned_by(Oid role) {
     Spi spi;
     spi.run(delete_author, std::move(Params().oid(role)));
     spi.run(delete_grants, std::move(Params().oid(role)));
+    spi.run(delete_lease_rules, std::move(Params().oid(role)));
     std::vector<std::string> names;
     {
         const Rows rows = spi.run(flows_of, std::move(Params().oid(role)));
@@ -239,7 +246,7 @@ Oid role_in(HeapTuple tuple, const TriggerData& data, Column column) {
 
 }  // namespace
 
-// Trigger function of the tables flow, flow_grant and author.
+// Trigger function of the tables flow, flow_grant, author and lease_rule.
 FLOWCTL_FUNCTION(flowctl_depend_on_role) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,

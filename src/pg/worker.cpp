@@ -128,6 +128,7 @@ class Worker {
     }
 
     void loop() {
+        engine_.begin();
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
             sleep(more ? 0 : engine_.sleep_ms());
@@ -145,9 +146,10 @@ class Worker {
             publish_issuers();
             if (!extension_is_there()) {
                 shmem::no_extension(claim_.database);
-                return;
+                break;
             }
         }
+        engine_.leave();
     }
 
   private:

@@ -66,7 +66,7 @@ COMMENT ON TRIGGER depend_on_role ON flowctl.flow IS 'keeps the owner from being
 COMMENT ON TRIGGER depend_on_role ON flowctl.flow_grant IS 'keeps who may start a flow from being dropped';
 COMMENT ON TRIGGER depend_on_role ON flowctl.author IS 'keeps authors from being dropped';
 
--- These four, and policies (below), say who may do what, and members of pg_write_all_data could write to them.
+-- These four, and policies and lease rules (below), say who may do what, and members of pg_write_all_data could write to them.
 CREATE FUNCTION flowctl.only_engine_writes() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_only_engine_writes';
@@ -255,6 +255,7 @@ CREATE TABLE flowctl.call (
     started_at      timestamptz NOT NULL,
     decision        text,                   -- by which policy; NULL: none governs the endpoint
     auth            text,                   -- how the call proves itself
+    lease           text,                   -- the role made for it, where the endpoint has a database lease
     PRIMARY KEY (run_id, call_id, sending)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl.call IS 'the intent of every request, durable before it leaves';
@@ -352,6 +353,55 @@ CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE 
 ALTER TABLE flowctl.policy ENABLE ALWAYS TRIGGER only_engine_writes;
 COMMENT ON TRIGGER only_engine_writes ON flowctl.policy IS 'refuses whoever has not the privileges of the table''s owner';
 
+-- Database leases: roles that live as long as a call or run. A row and its role are made in one transaction, before the call
+-- leaves; the row says what to drop after a crash, and stays as a record.
+CREATE TABLE flowctl.lease (
+    role_name       text        PRIMARY KEY,
+    role_oid        oid         NOT NULL,
+    database_oid    oid         NOT NULL,  -- where it was made: in a copy of the database the role is not ours
+    kind            text        NOT NULL CHECK (kind IN ('LOGIN', 'MEMBER')),
+    roles           text[]      NOT NULL,  -- that it is a member of
+    rules           text[]      NOT NULL,  -- that gave some of them
+    member          text,                  -- the login that was made a member of it
+    endpoint        text        NOT NULL,
+    run_id          uuid        NOT NULL,
+    call_id         int         NOT NULL,
+    sending         int         NOT NULL,
+    until_run       boolean     NOT NULL,
+    created_at      timestamptz NOT NULL,
+    valid_until     timestamptz NOT NULL,
+    ended_at        timestamptz,           -- from here on nobody logs in by it
+    ended_by        text,                  -- CALL RUN EXPIRED RESTART LEFT COPY
+    dropped_at      timestamptz,
+    problem         text                   -- why it is not yet dropped
+);
+COMMENT ON TABLE flowctl.lease IS 'who had which rights in this database for which call, and until when';
+CREATE INDEX lease_run ON flowctl.lease (run_id);
+COMMENT ON INDEX flowctl.lease_run IS 'finds the leases of a run';
+CREATE INDEX lease_open ON flowctl.lease (role_name) WHERE dropped_at IS NULL;
+COMMENT ON INDEX flowctl.lease_open IS 'finds the roles that are still to be dropped';
+
+CREATE TABLE flowctl.lease_rule (
+    name            text        PRIMARY KEY,
+    endpoint        text        NOT NULL,  -- name of a foreign server
+    role            regrole     NOT NULL,
+    conditions      text        NOT NULL,  -- a JSON object
+    comment         text,
+    created_by      name        NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE flowctl.lease_rule IS 'which runs lease which role where they call an endpoint (flowctl.add_lease_rule)';
+CREATE INDEX lease_rule_endpoint ON flowctl.lease_rule (endpoint);
+COMMENT ON INDEX flowctl.lease_rule_endpoint IS 'finds the rules of an endpoint';
+CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl.lease_rule
+    FOR EACH ROW EXECUTE FUNCTION flowctl.depend_on_role();
+ALTER TABLE flowctl.lease_rule ENABLE ALWAYS TRIGGER depend_on_role;
+COMMENT ON TRIGGER depend_on_role ON flowctl.lease_rule IS 'keeps roles that rules lease from being dropped';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl.lease_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl.only_engine_writes();
+ALTER TABLE flowctl.lease_rule ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl.lease_rule IS 'refuses whoever has not the privileges of the table''s owner';
+
 CREATE TABLE flowctl.denial (
     denial_id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at                timestamptz NOT NULL,
@@ -381,3 +431,4 @@ SELECT pg_catalog.pg_extension_config_dump('flowctl.flow_version', '');
 SELECT pg_catalog.pg_extension_config_dump('flowctl.flow_grant', '');
 SELECT pg_catalog.pg_extension_config_dump('flowctl.author', '');
 SELECT pg_catalog.pg_extension_config_dump('flowctl.policy', '');
+SELECT pg_catalog.pg_extension_config_dump('flowctl.lease_rule', '');

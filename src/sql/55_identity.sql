@@ -41,3 +41,17 @@ CREATE FUNCTION flowctl.drop_policy(name text) RETURNS void
 COMMENT ON FUNCTION flowctl.drop_policy(text) IS 'takes a policy away';
 REVOKE ALL ON FUNCTION flowctl.add_policy(text, text, text, jsonb, text), flowctl.drop_policy(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.add_policy(text, text, text, jsonb, text), flowctl.drop_policy(text) TO PUBLIC;
+
+-- Rules of database leases (lease_sql.cpp). Executable for all: the rights on endpoint and role are checked inside.
+CREATE FUNCTION flowctl.add_lease_rule(name text, endpoint text, role regrole, conditions jsonb DEFAULT '{}',
+                                       comment text DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_add_lease_rule';
+COMMENT ON FUNCTION flowctl.add_lease_rule(text, text, regrole, jsonb, text) IS
+    'runs that meet the conditions (those of policies) lease the role where they call the endpoint, if the run''s role may grant it';
+CREATE FUNCTION flowctl.drop_lease_rule(name text) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_drop_lease_rule';
+COMMENT ON FUNCTION flowctl.drop_lease_rule(text) IS 'takes a rule of database leases away; open leases stay';
+REVOKE ALL ON FUNCTION flowctl.add_lease_rule(text, text, regrole, jsonb, text), flowctl.drop_lease_rule(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl.add_lease_rule(text, text, regrole, jsonb, text), flowctl.drop_lease_rule(text) TO PUBLIC;

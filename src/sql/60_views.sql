@@ -263,7 +263,7 @@ CREATE VIEW flowctl.calls WITH (security_barrier) AS
            (SELECT pg_catalog.min(t.at) FROM flowctl.token_revocation t
             WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
            c.idempotency_key, c.started_at, o.duration, o.http_status, o.error, o.request_bytes, o.response_bytes,
-           c.request_hash, o.response_hash, c.decision
+           c.request_hash, o.response_hash, c.decision, c.lease
     FROM flowctl.call c
          JOIN flowctl.run r ON r.run_id = c.run_id
          LEFT JOIN flowctl.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
@@ -303,6 +303,54 @@ COMMENT ON COLUMN flowctl.calls.response_bytes IS 'bytes of the answer''s body';
 COMMENT ON COLUMN flowctl.calls.request_hash IS 'SHA-256 (hex) of the request''s body';
 COMMENT ON COLUMN flowctl.calls.response_hash IS 'SHA-256 (hex) of the answer''s body';
 COMMENT ON COLUMN flowctl.calls.decision IS 'which policy permitted it; NULL: none governs the endpoint';
+COMMENT ON COLUMN flowctl.calls.lease IS 'the role made for it, as in flowctl.leases and the server''s log; NULL: its endpoint has no database lease';
+
+CREATE VIEW flowctl.leases WITH (security_barrier) AS
+    SELECT l.run_id, c.path, c.state, c.visit, c.attempt, l.endpoint, l.kind, l.role_name, l.roles, l.rules, l.member, r.subject,
+           l.created_at, l.valid_until, l.ended_at, l.ended_by, l.dropped_at, l.problem
+    FROM flowctl.lease l
+         JOIN flowctl.run r ON r.run_id = l.run_id
+         LEFT JOIN flowctl.call c ON c.run_id = l.run_id AND c.call_id = l.call_id AND c.sending = l.sending
+         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m);
+COMMENT ON VIEW flowctl.leases IS 'rights in this database that services had for calls: which, from when until when';
+COMMENT ON COLUMN flowctl.leases.run_id IS 'the run';
+COMMENT ON COLUMN flowctl.leases.path IS 'branch and item of the state, as in flowctl.steps';
+COMMENT ON COLUMN flowctl.leases.state IS 'the Task that called';
+COMMENT ON COLUMN flowctl.leases.visit IS 'from 1: how often the path had entered the state';
+COMMENT ON COLUMN flowctl.leases.attempt IS 'from 1, over the retries of this visit';
+COMMENT ON COLUMN flowctl.leases.endpoint IS 'name of the foreign server whose service had it';
+COMMENT ON COLUMN flowctl.leases.kind IS 'LOGIN: the role below, with a password | MEMBER: an existing login was a member of it';
+COMMENT ON COLUMN flowctl.leases.role_name IS 'the role made for it: flowctl_lease_<run>_<number>, as in the server''s log (%u)';
+COMMENT ON COLUMN flowctl.leases.roles IS 'the leased roles';
+COMMENT ON COLUMN flowctl.leases.rules IS 'the rules that gave some of them';
+COMMENT ON COLUMN flowctl.leases.member IS 'the existing login; NULL: kind LOGIN';
+COMMENT ON COLUMN flowctl.leases.subject IS 'the run''s verified end user';
+COMMENT ON COLUMN flowctl.leases.created_at IS 'when the role was made';
+COMMENT ON COLUMN flowctl.leases.valid_until IS 'when it ends at the latest (VALID UNTIL)';
+COMMENT ON COLUMN flowctl.leases.ended_at IS 'since when nobody can log in by it; NULL: it is open';
+COMMENT ON COLUMN flowctl.leases.ended_by IS
+    'CALL (answered, timed out or cancelled) | RUN (has ended) | EXPIRED | RESTART (of the server or worker) | LEFT (the worker had to leave) | COPY (of another database''s lease)';
+COMMENT ON COLUMN flowctl.leases.dropped_at IS 'when the role was dropped; NULL: it is there';
+COMMENT ON COLUMN flowctl.leases.problem IS 'why an ended lease''s role could not be dropped at the last attempt; it is tried again';
+
+-- Rules of endpoints that one may use.
+CREATE VIEW flowctl.lease_rules WITH (security_barrier) AS
+    SELECT l.name, l.endpoint, l.role, l.conditions::pg_catalog.jsonb AS conditions, l.comment, l.created_by, l.created_at
+    FROM flowctl.lease_rule l
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR EXISTS (SELECT FROM pg_catalog.pg_foreign_server s
+                  WHERE s.srvname = l.endpoint AND pg_catalog.has_server_privilege(s.oid, 'USAGE'));
+COMMENT ON VIEW flowctl.lease_rules IS 'which runs lease which role where they call an endpoint (flowctl.add_lease_rule)';
+COMMENT ON COLUMN flowctl.lease_rules.name IS 'the rule';
+COMMENT ON COLUMN flowctl.lease_rules.endpoint IS 'name of the foreign server';
+COMMENT ON COLUMN flowctl.lease_rules.role IS 'the role that is leased';
+COMMENT ON COLUMN flowctl.lease_rules.conditions IS 'all of which must hold';
+COMMENT ON COLUMN flowctl.lease_rules.comment IS 'what its author says about it';
+COMMENT ON COLUMN flowctl.lease_rules.created_by IS 'who added it';
+COMMENT ON COLUMN flowctl.lease_rules.created_at IS 'when';
 
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
     SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at

@@ -12,7 +12,7 @@ COMMENT ON SEQUENCE flowctl.control_control_id_seq IS 'numbers of the rows of fl
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA flowctl FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA flowctl FROM PUBLIC;
 GRANT SELECT ON flowctl.flows, flowctl.flow_versions, flowctl.runs, flowctl.map_runs, flowctl.history, flowctl.steps, flowctl.calls,
-    flowctl.workers, flowctl.issuers, flowctl.denials, flowctl.policies, flowctl.partitions TO PUBLIC;
+    flowctl.workers, flowctl.issuers, flowctl.denials, flowctl.policies, flowctl.partitions, flowctl.leases, flowctl.lease_rules TO PUBLIC;
 
 -- Members of pg_read_all_data and pg_write_all_data need no GRANT. Without policies the tables of runs are empty and closed to
 -- them, too; the views show the former what there is. Not the tables that pg_dump takes (only_engine_writes, 10_tables.sql).
@@ -23,7 +23,7 @@ BEGIN
     FOR engine_table IN
         SELECT c.oid FROM pg_catalog.pg_class c
         WHERE c.relnamespace = 'flowctl'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p')
-          AND c.relname NOT IN ('flow', 'flow_version', 'flow_grant', 'author', 'policy')
+          AND c.relname NOT IN ('flow', 'flow_version', 'flow_grant', 'author', 'policy', 'lease_rule')
     LOOP
         EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', engine_table);
     END LOOP;

@@ -42,7 +42,7 @@ void append_calls(const std::vector<CallIntent>& calls) {
                   {"run_id",          "call_id",      "sending",      "path",     "state",    "visit",
                    "attempt",         "endpoint",     "options_hash", "method",   "host",     "url_path",
                    "issuer",          "client_id",    "subject",      "actor",    "audience", "scope",
-                   "idempotency_key", "request_hash", "started_at",   "decision", "auth"});
+                   "idempotency_key", "request_hash", "started_at",   "decision", "auth",     "lease"});
     for (const CallIntent& call : calls) {
         append.uuid(call.run_id).int4(call.call_id).int4(call.sending).text(call.path).text(call.state);
         append.int4(call.visit)
@@ -60,7 +60,10 @@ void append_calls(const std::vector<CallIntent>& calls) {
             .text_or_null(call.scope)
             .text_or_null(call.idempotency_key)
             .text_or_null(call.request_hash);
-        append.timestamp(call.started_at).text_or_null(call.decision).text(call.auth);
+        append.timestamp(call.started_at)
+            .text_or_null(call.decision)
+            .text(call.auth)
+            .text_or_null(call.lease);
     }
     append.write();
 }

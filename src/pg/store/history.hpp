@@ -29,7 +29,7 @@ struct CallIntent {
     std::string endpoint, auth;
     std::optional<std::string> options_hash, method, host, url_path, issuer, client_id, subject, actor,
         audience, scope;
-    std::optional<std::string> idempotency_key, request_hash, decision;
+    std::optional<std::string> idempotency_key, request_hash, decision, lease;
     std::int64_t started_at = 0;
 };
 void append_calls(const std::vector<CallIntent>& calls);

@@ -1,0 +1,137 @@
+// flowctl.add_lease_rule() and drop_lease_rule().
+//
+// A rule gives a role to runs that meet its conditions, where they call one endpoint. Who adds it must have
+// the privileges of the endpoint's owner, and be one who may grant the role; either is enough to drop it. A
+// rule gives nothing that the run's role could not grant: that is asked at each lease (lease.hpp).
+#include "core/json.hpp"
+#include "pg/endpoint.hpp"
+#include "pg/flow_rights.hpp"
+#include "pg/lease.hpp"
+#include "pg/policy.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+Statement insert_sql(R"(
+    INSERT INTO flowctl.lease_rule (name, endpoint, role, conditions, comment, created_by)
+    VALUES ($1, $2, $3, $4, $5, pg_catalog.pg_get_userbyid($6)) ON CONFLICT DO NOTHING)",
+                     {TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDOID});
+Statement find_sql("SELECT endpoint, role::oid FROM flowctl.lease_rule WHERE name = $1 FOR UPDATE",
+                   {TEXTOID});
+Statement delete_sql("DELETE FROM flowctl.lease_rule WHERE name = $1", {TEXTOID});
+
+std::string required(FunctionCallInfo fcinfo, int index, const char* name) {
+    if (PG_ARGISNULL(index))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null",
+                        "A lease rule has a name, an endpoint and a role.");
+    return from_text(PG_GETARG_DATUM(index));
+}
+
+bool acts_for_owner(const std::string& endpoint) {
+    if (guarded([] { return superuser(); })) return true;
+    const auto owner = endpoint_owner(endpoint);
+    return owner && acts_for(GetUserId(), *owner);
+}
+
+// Claims mean what their issuer means by them.
+void check_issuer(const json::Value& conditions) {
+    const bool about_user = conditions.find("claims") != nullptr || conditions.find("subject") != nullptr;
+    if (!about_user || conditions.find("issuer") != nullptr) return;
+    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                    "conditions about claims or the subject need the condition \"issuer\"",
+                    "Another issuer may have the same names for other people: say whose claims count.");
+}
+
+std::string read_conditions(FunctionCallInfo fcinfo, int index) {
+    if (PG_ARGISNULL(index)) return "{}";
+    const char* printed = guarded([&] {
+        Jsonb* value = PG_GETARG_JSONB_P(index);
+        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
+    });
+    json::ParseLimits limits;
+    limits.max_bytes = 64 * 1024;
+    limits.max_depth = 16;
+    const auto conditions = json::parse(printed, limits);
+    const auto wrong =
+        conditions ? policy::objection(*conditions) : std::optional(conditions.error().message);
+    if (wrong)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "conditions are not valid: " + *wrong,
+                        "They are those of policies: an object with any of role, owner, flow, state, scope, "
+                        "subject, issuer, claims, time, after, before.");
+    check_issuer(*conditions);
+    return json::dump(*conditions);
+}
+
+}  // namespace
+
+FLOWCTL_FUNCTION(flowctl_add_lease_rule) {
+    require_writable("add a lease rule");
+    const std::string name = required(fcinfo, 0, "name");
+    const std::string endpoint = required(fcinfo, 1, "endpoint");
+    if (PG_ARGISNULL(2))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null",
+                        "A lease rule has a name, an endpoint and a role.");
+    const Oid role = PG_GETARG_OID(2);
+    if (name.empty() || name.size() > 80)
+        throw UserError(ERRCODE_INVALID_NAME,
+                        "\"" + shortened_name(name) + "\" is not a valid name for a lease rule",
+                        "Names of lease rules have 1 to 80 bytes.");
+    if (!acts_for_owner(endpoint))
+        throw UserError(
+            ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "permission denied to add a lease rule for endpoint \"" + shortened_name(endpoint) + "\"",
+            "The owner of the foreign server may, and superusers.");
+    if (!endpoint_owner(endpoint))
+        throw UserError(ERRCODE_UNDEFINED_OBJECT,
+                        "endpoint \"" + shortened_name(endpoint) + "\" does not exist",
+                        "An endpoint is a foreign server of wrapper flowctl_http.");
+    const std::string role_text = role_name(role);
+    if (!lease::may_grant(GetUserId(), role))
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "permission denied to lease role \"" + role_text + "\"",
+                        "Who has ADMIN OPTION on the role may, and superusers.");
+    const std::string conditions = read_conditions(fcinfo, 3);
+    std::optional<std::string> comment;
+    if (!PG_ARGISNULL(4)) comment = from_text(PG_GETARG_DATUM(4));
+    const Oid user = GetUserId();
+    const AsExtensionOwner owner;
+    Spi spi;
+    if (const auto wrong = lease::objection_to_role(spi, role_text))
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, *wrong,
+                        "Lease a role that has the privileges that the service needs, and nothing else.");
+    Params params;
+    params.text(name).text(endpoint).oid(role).text(conditions).text(comment).oid(user);
+    if (spi.run(insert_sql, std::move(params)).processed() == 0)
+        throw UserError(ERRCODE_DUPLICATE_OBJECT, "lease rule \"" + name + "\" already exists",
+                        "Drop it first with flowctl.drop_lease_rule(), or choose another name.");
+    return Datum(0);
+}
+
+FLOWCTL_FUNCTION(flowctl_drop_lease_rule) {
+    require_writable("drop a lease rule");
+    const std::string name = required(fcinfo, 0, "name");
+    std::string endpoint;
+    Oid role = InvalidOid;
+    {
+        const AsExtensionOwner owner;
+        Spi spi;
+        const Rows rows = spi.run(find_sql, std::move(Params().text(name)));
+        if (rows.size() == 0)
+            throw UserError(ERRCODE_UNDEFINED_OBJECT,
+                            "lease rule \"" + shortened_name(name) + "\" does not exist",
+                            "The view flowctl.lease_rules lists those that you may see.");
+        endpoint = rows.text(0, 0);
+        role = rows.oid(0, 1);
+    }
+    if (!acts_for_owner(endpoint) && !lease::may_grant(GetUserId(), role))
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "permission denied to drop lease rule \"" + shortened_name(name) + "\"",
+                        "The owner of its endpoint may, who may grant its role, and superusers.");
+    const AsExtensionOwner owner;
+    Spi spi;
+    spi.run(delete_sql, std::move(Params().text(name)));
+    return Datum(0);
+}
+
+}  // namespace flowctl::pg
