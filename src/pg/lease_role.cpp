@@ -9,7 +9,7 @@
 
 extern "C" {
 #include "commands/user.h"
-#include "libpq/scram.h"
+#include "libpq/crypt.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
 }
@@ -107,7 +107,9 @@ Oid create(const lease::Plan& plan, const net::Secret& password) {
         leased.push_back(role.c_str());
     const char* verifier = nullptr;
     try {
-        if (login) verifier = guarded([&] { return pg_be_scram_build_secret(clear.c_str()); });
+        if (login)
+            verifier =
+                guarded([&] { return encrypt_password(PASSWORD_TYPE_SCRAM_SHA_256, name, clear.c_str()); });
     } catch (...) {
         net::wipe(clear);
         throw;
