@@ -36,7 +36,9 @@ bool acts_for_owner(const std::string& endpoint) {
 
 // Claims mean what their issuer means by them.
 void check_issuer(const json::Value& conditions) {
-    const bool about_user = conditions.find("claims") != nullptr || conditions.find("subject") != nullptr;
+    const json::Value* subject = conditions.find("subject");
+    const bool nobody = subject != nullptr && subject->is_bool() && !subject->as_bool();
+    const bool about_user = conditions.find("claims") != nullptr || (subject != nullptr && !nobody);
     if (!about_user || conditions.find("issuer") != nullptr) return;
     throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
                     "conditions about claims or the subject need the condition \"issuer\"",
