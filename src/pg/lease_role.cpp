@@ -69,16 +69,6 @@ void begin_as(const char* name, const char* leased) {
     CommandCounterIncrement();
 }
 
-void run_command(const std::string& sql) {
-    const char* text = sql.c_str();
-    guarded([&] {
-        if (SPI_connect() != SPI_OK_CONNECT) elog(ERROR, "SPI_connect failed");
-        const int result = SPI_execute(text, false, 0);
-        if (result < 0) elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
-        SPI_finish();
-    });
-}
-
 std::string identifier(const std::string& name) {
     return guarded([&] { return quote_identifier(name.c_str()); });
 }
@@ -165,9 +155,10 @@ void disable(const Role& role) {
 
 void drop(const Role& role, bool reassign) {
     if (reassign) {
+        Spi spi;
         if (OidIsValid(guarded([&] { return get_role_oid(role.heir.c_str(), true); })))
-            run_command("REASSIGN OWNED BY " + identifier(role.name) + " TO " + identifier(role.heir));
-        run_command("DROP OWNED BY " + identifier(role.name));
+            spi.command("REASSIGN OWNED BY " + identifier(role.name) + " TO " + identifier(role.heir));
+        spi.command("DROP OWNED BY " + identifier(role.name));
     }
     guarded([&] {
         DropRoleStmt* statement = makeNode(DropRoleStmt);

@@ -327,6 +327,13 @@ static Statement expire_map_runs_sql(R"(
               AND NOT EXISTS (SELECT FROM flowctl.run r WHERE r.run_id = m.run_id)
         ORDER BY m.run_id LIMIT 2000))",
                                      {UUIDOID});
+static Statement expire_leases_sql(R"(
+    DELETE FROM flowctl.lease WHERE role_name IN (
+        SELECT l.role_name FROM flowctl.lease l
+        WHERE l.run_id < $1 AND l.dropped_at IS NOT NULL
+              AND NOT EXISTS (SELECT FROM flowctl.run r WHERE r.run_id = l.run_id)
+        ORDER BY l.run_id LIMIT 2000))",
+                                   {UUIDOID});
 // Their numbers grow with their time, and there is no index on that.
 static Statement expire_denials_sql(R"(
     DELETE FROM flowctl.denial WHERE denial_id IN (
@@ -338,6 +345,7 @@ std::int64_t expire_rows(Spi& spi, std::int64_t since) {
     const Uuid bound = first_uuid(since);
     std::uint64_t gone = spi.run(expire_names_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_map_runs_sql, std::move(Params().uuid(bound))).processed();
+    gone += spi.run(expire_leases_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_denials_sql, std::move(Params().timestamp(since))).processed();
     return static_cast<std::int64_t>(gone);
 }
