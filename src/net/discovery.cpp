@@ -60,6 +60,7 @@ std::string cache_key(const Issuer& issuer, const std::string& egress_role) {
     add(issuer.revocation_endpoint);
     add(issuer.ca_file);
     add(egress_role);
+    add(std::to_string(issuer.timeout.count()));
     return key;
 }
 

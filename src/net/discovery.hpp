@@ -6,7 +6,7 @@
 // another host than its issuer, nobody's is 10.0.0.5:8443). Behind that, the egress policy checks the address
 // of every connection. Documents are fetched once however many ask, kept for ten minutes, and a failure for
 // some seconds. They are kept apart by egress role and CA file: what one role may reach must not answer for
-// another.
+// another; and by timeout, so that nobody waits for a fetch that was begun with more patience.
 //
 // Called by oidc and revocation; who fetches an issuer's keys uses the rules of a document
 // (read_key_set_url).

@@ -11,6 +11,7 @@
 //   echo                        'body' sends the request's own bytes back, 'request' its method, url, headers and body as JSON
 //   hold                        a name: wait until POST /__release names it
 //   delay_ms                    wait that long
+//   drip_ms                     send the body byte by byte, with that long between them
 //   close                       'before' drops the connection instead of answering, 'middle' after half of the body
 //   raw                         these bytes instead of an HTTP answer, then the connection is closed
 import { Buffer } from 'node:buffer';
@@ -156,7 +157,16 @@ export async function answer(script, what, { request, response, call, bytes }) {
         });
         return;
     }
+    if (what.drip_ms) return drip(response, body, what.drip_ms);
     response.end(request.method === 'HEAD' || [204, 304].includes(what.status) ? undefined : body);
+}
+
+async function drip(response, body, ms) {
+    for (let at = 0; at < body.length && !response.destroyed; at++) {
+        response.write(body.subarray(at, at + 1));
+        await new Promise((resolve) => setTimeout(resolve, ms));
+    }
+    response.end();
 }
 
 function bodyOf(what, request, bytes) {

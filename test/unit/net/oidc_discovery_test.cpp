@@ -189,6 +189,27 @@ TEST(Discovery, OneFetchForManyAndKeptForAWhile) {
     EXPECT_EQ(fetches(), 3u);
 }
 
+TEST(Discovery, AHangingFetchHoldsUpOnlyWhoIsAsPatient) {
+    FakeIssuer idp;
+    std::promise<void> open;
+    const std::shared_future<void> gate = open.get_future().share();
+    std::atomic<int> fetches = 0;
+    idp.on_discovery([&, gate](const Seen&) {
+        if (++fetches == 1) gate.wait();
+        return FakeIssuer::json(idp.metadata());
+    });
+    TokenLoop loop;
+    Credential patient = idp.credential();
+    patient.issuer.timeout = Seconds(100);
+    const auto first = loop.ask(patient, "patient", Seconds(100));
+    while (fetches == 0)
+        loop.settle();
+    EXPECT_TRUE(loop.get(idp.credential(), "hasty").token);
+    EXPECT_FALSE(loop.answers.contains(first));
+    open.set_value();
+    EXPECT_TRUE(loop.wait(first).token);
+}
+
 TEST(Discovery, GivenEndpointsNeedNoDocument) {
     FakeIssuer idp;
     TokenLoop loop;
