@@ -62,8 +62,6 @@ class Engine {
     void request_sweep() { sweep_at_ = 0; }          // the ring overflowed
     void note_poke() { poked_ = true; }              // look at flowctl.control and flowctl.installation
 
-    // Before the first turn: what an earlier worker left.
-    void begin() { leases_.recover(); }
     // After the last one, when the worker leaves by itself.
     void leave() { leases_.leave(); }
     // One turn. True when more is ready at once.

@@ -10,6 +10,7 @@
 #include "pg/audit.hpp"
 #include "pg/endpoint.hpp"
 #include "pg/followed_task.hpp"
+#include "pg/guc.hpp"
 #include "pg/policy.hpp"
 
 namespace flowctl::pg::http_task {
@@ -150,6 +151,10 @@ std::optional<Refusal> check_policies(const LiveRun& run, const Endpoint& endpoi
 std::optional<Refusal> plan_lease(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint,
                                   const policy::Facts& facts, std::int32_t sending, Prepared& prepared) {
     if (!endpoint.lease) return std::nullopt;
+    if (endpoint.url.starts_with("http:") && guc::proxy != nullptr && *guc::proxy != '\0')
+        return Refusal{kEndpointConfiguration,
+                       "endpoint \"" + endpoint.server +
+                           "\" has a database lease, which is not sent by plain http through flowctl.proxy"};
     lease::Ends ends;
     ends.now = *facts.at;
     ends.call = ends.now + static_cast<std::int64_t>(endpoint.timeout.count() * 1e6);

@@ -17,6 +17,7 @@ constexpr machine::Instant kFirstRetry = 20'000;
 constexpr machine::Instant kLongestRetry = 60'000'000;
 // After a drop, sessions that were being begun at that moment are looked for once more.
 constexpr machine::Instant kLookAgain = 1'000'000;
+constexpr machine::Instant kRecoverAgain = 1'000'000;
 constexpr int kTriesWithSessions = 8;  // then the role is dropped whoever still has one
 constexpr int kPassesAtLeave = 20;
 constexpr long kPauseAtLeave = 20;  // ms
@@ -149,8 +150,9 @@ std::vector<std::shared_ptr<const net::Secret>> Leases::passwords_of(const Uuid&
 }
 
 std::optional<machine::Instant> Leases::next_at() const {
-    if (due_.empty()) return std::nullopt;
-    return due_.begin()->first.first;
+    std::optional<machine::Instant> at = recover_at_;
+    if (!due_.empty()) at = std::min(at.value_or(due_.begin()->first.first), due_.begin()->first.first);
+    return at;
 }
 
 // ---------------------------------------------------------------------------------------------- making
@@ -295,10 +297,15 @@ void Leases::end_pass(const std::vector<Lease*>& leases, bool with_rows) {
 void Leases::work() {
     const machine::Instant now = now_micros();
     if (!due(now)) return;
+    if (recover_at_ && *recover_at_ <= now) {
+        recover_at_.reset();
+        if (!recover()) recover_at_ = now_micros() + kRecoverAgain;
+    }
     std::vector<Lease*> ready;
     std::vector<std::string> over;
     for (auto one = due_.begin(); one != due_.end() && one->first.first <= now; ++one)
         ready.push_back(one->second);
+    if (ready.empty()) return;
     for (Lease* lease : ready) {
         if (lease->dropped) over.push_back(lease->role.name);
         if (lease->ended_by == nullptr) {
@@ -342,7 +349,8 @@ void Leases::leave() {
 // ---------------------------------------------------------------------------------------------- after a
 // crash
 
-void Leases::recover() {
+// False: not now.
+bool Leases::recover() {
     std::vector<Lease> left;
     try {
         Transaction transaction("pg_flowctl: looking for database leases");
@@ -353,6 +361,7 @@ void Leases::recover() {
             for (std::size_t i = 0; i < rows.size(); i++) {
                 const Uuid run = rows.uuid(i, 5);
                 if (shmem::shard_of(shmem::bucket_of(run), shards_) != shard_) continue;
+                if (leases_.contains(rows.text(i, 0))) continue;  // made meanwhile
                 Lease& lease = left.emplace_back();
                 const bool member = rows.text(i, 2) == "MEMBER";
                 lease.role = {rows.text(i, 0), rows.oid(i, 1),
@@ -371,10 +380,11 @@ void Leases::recover() {
         transaction.commit();
     } catch (PgError& error) {
         error.report();
-        return;
+        return false;
     }
     for (Lease& lease : left)
         add(std::move(lease));
+    return true;
 }
 
 }  // namespace flowctl::pg

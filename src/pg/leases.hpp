@@ -32,9 +32,6 @@ class Leases {
   public:
     Leases(int shard, int shards) : shard_(shard), shards_(shards) {}
 
-    // Takes over what an earlier worker left: those that last until their run ends stay, the others end.
-    void recover();
-
     struct Wanted {
         const lease::Plan* plan;
         std::shared_ptr<const net::Secret> password;  // null: a member's lease, or none
@@ -48,7 +45,8 @@ class Leases {
     // Passwords of the run's leases: to be taken out of what comes back to it.
     std::vector<std::shared_ptr<const net::Secret>> passwords_of(const Uuid& run) const;
 
-    // Ends what is to be ended and due.
+    // Ends what is to be ended and due. The first time it takes over what an earlier worker left: leases that
+    // last until their run ends stay, the others end.
     void work();
     // When work() has something to do; nullopt: nothing.
     std::optional<machine::Instant> next_at() const;
@@ -75,6 +73,7 @@ class Leases {
     };
     using ById = std::unordered_multimap<Uuid, std::string, UuidHash>;
 
+    bool recover();
     void add(Lease&& lease);
     void end(Lease& lease, const char* by);
     // What came of an attempt to end a lease.
@@ -89,7 +88,8 @@ class Leases {
     void retry_later(Lease& lease);
 
     int shard_, shards_;
-    std::map<std::string, Lease> leases_;  // by the role's name
+    std::optional<machine::Instant> recover_at_ = 0;  // nullopt: done
+    std::map<std::string, Lease> leases_;             // by the role's name
     ById of_run_;
     // When each is due: open ones at the end of their time, ended ones at their next attempt.
     std::map<std::pair<machine::Instant, std::string>, Lease*> due_;

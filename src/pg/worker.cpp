@@ -128,7 +128,6 @@ class Worker {
     }
 
     void loop() {
-        engine_.begin();
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
             sleep(more ? 0 : engine_.sleep_ms());

@@ -13,7 +13,19 @@ use Parts;
 my $node = new_node('lease', listen_addresses => '127.0.0.1', restart_after_crash => 'on', log_statement => 'all',
 	log_connections => 'on', log_line_prefix => '%m [%p] %b %u %q%a ', log_min_messages => 'debug5', wal_level => 'logical');
 unlink $node->data_dir . '/pg_hba.conf';
-$node->append_conf('pg_hba.conf', "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n");
+# What docs/identity.md prints is what this test works with.
+my $docs = slurp_file(abs_path(dirname(__FILE__)) . '/../../docs/identity.md');
+
+sub block
+{
+	my ($beginning) = @_;
+	my ($block) = $docs =~ /^(    \Q$beginning\E.*?)^(?=\S)/ms;
+	ok($block, "docs/identity.md has a block that begins with $beginning");
+	return $block =~ s/^    //mgr;
+}
+my $line = block('hostssl  shop  +reports');
+$line =~ s{^hostssl  shop  \+reports  10\.0\.0\.0/8}{host postgres +reports 127.0.0.1/32} or die $line;
+$node->append_conf('pg_hba.conf', "local all all trust\n${line}host all svc,+ledger 127.0.0.1/32 scram-sha-256\n");
 $node->reload;
 my $service = Parts::start_service('database', issuer => 'none', pgport => $node->port);
 my $stub    = Parts::start_stub();
@@ -21,10 +33,10 @@ my %seen;    # passwords that were handed out
 
 $node->safe_psql('postgres',
 	'CREATE TABLE report (line text); CREATE TABLE secret (line text); INSERT INTO secret VALUES (1);'
-	  . "CREATE ROLE app LOGIN; CREATE ROLE reports; CREATE ROLE ledger; CREATE ROLE strong CREATEROLE; CREATE ROLE files; CREATE ROLE big SUPERUSER;"
+	  . "CREATE ROLE app LOGIN; CREATE ROLE ledger; CREATE ROLE strong CREATEROLE; CREATE ROLE files; CREATE ROLE big SUPERUSER;"
 	  . "CREATE ROLE under_big; GRANT big TO under_big; GRANT pg_execute_server_program TO files; CREATE ROLE theirs;"
 	  . "CREATE ROLE svc LOGIN PASSWORD 'svc-has-its-own'; CREATE TABLE ledger (line text); GRANT ALL ON ledger TO ledger;"
-	  . "GRANT reports, ledger, strong, files, under_big, big TO app WITH ADMIN OPTION; GRANT SELECT, INSERT ON report TO reports;"
+	  . "GRANT ledger, strong, files, under_big, big TO app WITH ADMIN OPTION;" . block('CREATE ROLE reports;')
 	  . "CREATE SCHEMA made; GRANT ALL ON SCHEMA made TO reports, ledger; SELECT flowctl.grant_author('app')");
 
 # An endpoint of the service; the role that owns it is the superuser unless `owner` says so.
@@ -93,7 +105,7 @@ sub sleeping_session
 
 # ------------------------------------------------------------------------------------------------ a login
 
-endpoint('books', $service, lease => 'login', lease_roles => 'reports');
+$node->safe_psql('postgres', 'ALTER SERVER books OPTIONS (SET url ' . sql_literal($service->url('/books')) . ", SET auth 'none', ADD ca_file 'ca.pem')");
 define('books', http_flow('books'));
 my $row = work('books', sql => "INSERT INTO report VALUES ('done'); SELECT current_user || ' ' || session_user || ' ' || count(*) FROM report");
 is($row->{status}, 'SUCCEEDED', 'a service works in the database that calls it') or diag($row->{cause});
@@ -176,7 +188,7 @@ like($session->{err}, qr/terminating connection due to administrator command/, '
 wait_for_query($node, "SELECT dropped_at IS NOT NULL AND ended_by IN ('CALL', 'RUN') FROM flowctl.leases WHERE run_id = '$run'");
 is(roles_left(), '0', 'and drops the role');
 ($status, $o, $err) = psql_by($at, 'SELECT 1');
-like($err, qr/password authentication failed/, 'nobody logs in by it again');
+like($err, qr/no pg_hba\.conf entry for host "127\.0\.0\.1", user "$at->{user}"/, 'nobody logs in by it again');
 $stub->reset;
 
 # The step's time is over.
@@ -244,7 +256,7 @@ isnt($again->{user}, $at->{user}, 'kill -9: the repeated call has a new lease');
 is((psql_by($again, 'SELECT 1'))[1], '1', 'that works');
 wait_for_query($node, "SELECT count(*) FROM flowctl.leases WHERE run_id = '$run' AND ended_by = 'RESTART' AND dropped_at IS NOT NULL", '1');
 ($status, $o, $err) = psql_by($at, 'SELECT 1');
-like($err, qr/password authentication failed/, 'the first one is gone');
+like($err, qr/no pg_hba\.conf entry for host "127\.0\.0\.1", user "$at->{user}"/, 'the first one is gone');
 is(roles_left(), '1', 'one role is left');
 $node->stop('immediate');
 $node->start;
@@ -455,6 +467,14 @@ $node->safe_psql('elsewhere', 'DROP DATABASE copied');
 is(roles_left(), '1', "a copy's end is not ours");
 
 # ------------------------------------------------------------------------------------------------ nothing is left in the clear
+
+$node->safe_psql('postgres', "SELECT flowctl.drop_lease_rule('finance');" . block('CREATE SERVER ledger') . block('CREATE SERVER desk'));
+is($node->safe_psql('postgres', block('SELECT state, roles, kind') =~ s/'\.\.\.'/'$run'/r), 
+	$node->safe_psql('postgres', "SELECT state, roles, kind, created_at, NULL, NULL, NULL FROM flowctl.leases WHERE run_id = '$run'"), 'the other examples are right, too');
+$node->safe_psql('postgres', "SELECT flowctl.add_lease_rule('dumped', 'desk', 'reports')");
+my ($dump) = run_command([ 'pg_dump', '-h', $node->host, '-p', $node->port, 'postgres' ]);
+like($dump, qr/^dumped\tdesk\treports\t\{\}/m, 'pg_dump takes rules');
+unlike($dump, qr/flowctl_lease_/, 'and no lease');
 
 ok(keys %seen > 5, 'passwords were handed out');
 is_deeply([ Parts::leaks($node, map { qr/\Q$_\E/ } keys %seen) ], [], 'none is in a table, WAL, statistics or the log');

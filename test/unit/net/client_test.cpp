@@ -263,6 +263,23 @@ TEST_F(Calls, EchoIsRedacted) {
     EXPECT_TRUE(seen);
 }
 
+// What the caller itself brings: sent as a header, or only known, and never in an answer.
+TEST_F(Calls, SecretHeaders) {
+    TestServer server([](const Seen& seen) {
+        return Reply{200, seen.header("x-password") + " and earlier-secret", {}, "OK"};
+    });
+    Request with_secret = request(server.url("/x"));
+    with_secret.credential.reset();
+    with_secret.secret_headers.push_back({"X-Password", std::make_shared<const Secret>("present-secret")});
+    with_secret.redacted.push_back(std::make_shared<const Secret>("earlier-secret"));
+    const Response response = run(std::move(with_secret));
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, "[redacted] and [redacted]");
+    Request without = request(server.url("/x"));
+    without.credential.reset();
+    EXPECT_EQ(run(std::move(without)).body, " and earlier-secret");
+}
+
 TEST_F(Calls, EchoOfTheTokenBeforeTheFreshOne) {
     TestServer server([](const Seen& seen) {
         return seen.header("authorization") == "Bearer " + token(1)
@@ -272,9 +289,12 @@ TEST_F(Calls, EchoOfTheTokenBeforeTheFreshOne) {
     EXPECT_EQ(run(request(server.url("/x"))).body, "old [redacted] new [redacted] other " + token(3));
 }
 
-// One endpoint of a run tells what it got to another, which has no credential; other runs' tokens are not looked for.
+// One endpoint of a run tells what it got to another, which has no credential; other runs' tokens are not
+// looked for.
 TEST_F(Calls, EchoOfAnotherCallsToken) {
-    TestServer server([](const Seen&) { return Reply{200, "kept " + token(1), {{"X-Kept", token(1)}}, "OK"}; });
+    TestServer server([](const Seen&) {
+        return Reply{200, "kept " + token(1), {{"X-Kept", token(1)}}, "OK"};
+    });
     EXPECT_EQ(run(request(server.url("/x"))).body, "kept [redacted]");
     Request plain = request(server.url("/y"));
     plain.credential.reset();
