@@ -99,8 +99,11 @@ class Walk {
         const json::Value* resource = data != nullptr ? data->find("Resource") : nullptr;
         if (resource == nullptr || !resource->is_string()) return;
         const auto parsed = parse(resource->as_string());
-        if (parsed && parsed->kind == asl::DataResource::Kind::Http)
-            report(check_endpoint(parsed->name, role_), below(pointer, field) + "/Resource");
+        if (!parsed || parsed->kind != asl::DataResource::Kind::Http) return;
+        report(check_endpoint(parsed->name, role_), below(pointer, field) + "/Resource");
+        if (endpoint_lease(parsed->name))
+            report(EndpointFailure{kEndpointConfiguration, lease_is_for_tasks(parsed->name)},
+                   below(pointer, field) + "/Resource");
     }
 
     void check(std::string_view text, const std::string& location) {

@@ -541,6 +541,11 @@ std::optional<lease::Terms> endpoint_lease(std::string_view name) {
     return lease::terms_of(server.options);
 }
 
+std::string lease_is_for_tasks(std::string_view name) {
+    return "endpoint " + in_quotes(name) +
+           " has a database lease: it is for Tasks, not for the documents of a distributed Map";
+}
+
 std::optional<Oid> endpoint_owner(std::string_view name) {
     Server server;
     if (!find_server(name, kHttpWrapper, server)) return std::nullopt;

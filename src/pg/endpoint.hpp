@@ -117,6 +117,9 @@ std::string endpoint_scope(std::string_view name);
 // The lease that its calls carry; nullopt: none, or no endpoint of that name.
 std::optional<lease::Terms> endpoint_lease(std::string_view name);
 
+// Why such an endpoint serves no documents of distributed Maps.
+std::string lease_is_for_tasks(std::string_view name);
+
 // The owner of an endpoint; nullopt where there is none of that name.
 std::optional<Oid> endpoint_owner(std::string_view name);
 

@@ -328,10 +328,7 @@ std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machi
     auto found = endpoint_for(call.resource.name, run, call, now, sending, prepared);
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
     Endpoint& endpoint = std::get<Endpoint>(found);
-    if (endpoint.lease)
-        return Refusal{kEndpointConfiguration, "endpoint \"" + endpoint.server +
-                                                   "\" has a database lease: it is for Tasks, not for the "
-                                                   "documents of a distributed Map"};
+    if (endpoint.lease) return Refusal{kEndpointConfiguration, lease_is_for_tasks(endpoint.server)};
     auto built = invoke_request(endpoint.url, document.input);
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
     RequestParts parts = std::get<RequestParts>(std::move(built));

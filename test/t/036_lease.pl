@@ -30,6 +30,7 @@ $node->reload;
 my $service = Parts::start_service('database', issuer => 'none', pgport => $node->port);
 my $stub    = Parts::start_stub();
 my %seen;    # passwords that were handed out
+my ($status, $o, $err);
 
 $node->safe_psql('postgres',
 	'CREATE TABLE report (line text); CREATE TABLE secret (line text); INSERT INTO secret VALUES (1);'
@@ -143,6 +144,20 @@ is($row->{output}{status}, 0, 'it may create what the role may') or diag($row->{
 is($node->safe_psql('postgres', "SELECT tableowner FROM pg_tables WHERE tablename = 'by_service'"), 'reports', 'which is the leased role\'s');
 is(roles_left(), '0', 'and does not keep the role');
 
+# Many at once, in a flow that keeps no history either.
+define('many', { StartAt => 'Each', States => { Each => { Type => 'Map', ItemsPath => '$.items', End => true,
+	ItemProcessor => { StartAt => 'Call', States => { Call => { Type => 'Task', Resource => 'flowctl:http:books', End => true } } } } } });
+$row = work('many', items => [ map { { sql => 'SELECT session_user' } } 1 .. 20 ]);
+is($row->{status}, 'SUCCEEDED', 'twenty at once') or diag($row->{cause});
+my %users = map { $_->{user} => 1 } @{ $row->{output} };
+is(scalar(keys %users), 20, 'each has its own');
+is($node->safe_psql('postgres', "SELECT count(*) FROM flowctl.leases WHERE run_id = '$row->{run_id}' AND ended_by = 'CALL' AND dropped_at IS NOT NULL"), '20', 'and all are gone');
+$node->safe_psql('postgres', "SET ROLE app; SELECT flowctl.define_flow('express', " . sql_literal(to_json(http_flow('books'))) . ", 'EXPRESS')");
+is(work('express', sql => 'SELECT current_user')->{output}{out}, 'reports', 'an EXPRESS flow has leases, too');
+($status, $o, $err) = define('reads', { StartAt => 'M', States => { M => { Type => 'Map', End => true, ItemReader => { Resource => 'flowctl:http:books', ReaderConfig => { InputType => 'JSON' } },
+	ItemProcessor => { ProcessorConfig => { Mode => 'DISTRIBUTED', ExecutionType => 'STANDARD' }, StartAt => 'P', States => { P => { Type => 'Pass', End => true } } } } } });
+like($err, qr/endpoint "books" has a database lease: it is for Tasks, not for the documents/, 'the reader of a Map has none');
+
 # Redaction of a password that comes back.
 $row = work('books', sql => 'SELECT 1', echo => true);
 is($row->{output}{password}, '[redacted]', 'a password that is echoed is taken out');
@@ -177,7 +192,7 @@ like($node->safe_psql('postgres', "SELECT rolpassword FROM pg_authid WHERE rolna
 is($node->safe_psql('postgres', "SELECT rolvaliduntil BETWEEN now() + interval '500 s' AND now() + interval '600 s' FROM pg_roles WHERE rolname = '$at->{user}'"), 't', "until the call's timeout");
 is($node->safe_psql('postgres', "SET ROLE app; SELECT role_name FROM flowctl.leases WHERE run_id = '$run' AND ended_at IS NULL"), $at->{user}, "the view shows it open, to the flow's owner");
 is($node->safe_psql('postgres', "SET ROLE svc; SELECT count(*) FROM flowctl.leases"), '0', 'and not to others');
-my ($status, $o, $err) = psql_by({ %$at, password => 'another' }, 'SELECT 1');
+($status, $o, $err) = psql_by({ %$at, password => 'another' }, 'SELECT 1');
 like($err, qr/password authentication failed/, 'another password does not work');
 
 # stop() ends it with its sessions.
@@ -189,6 +204,19 @@ wait_for_query($node, "SELECT dropped_at IS NOT NULL AND ended_by IN ('CALL', 'R
 is(roles_left(), '0', 'and drops the role');
 ($status, $o, $err) = psql_by($at, 'SELECT 1');
 like($err, qr/no pg_hba\.conf entry for host "127\.0\.0\.1", user "$at->{user}"/, 'nobody logs in by it again');
+$stub->reset;
+
+# So does the answer.
+$stub->script('/held', then => { hold => 'held', body => {} });
+$run = start_run($node, 'held');
+$at = lease_at_stub('/held');
+$session = sleeping_session($at);
+$stub->release('held');
+is(wait_for_run($node, $run), 'SUCCEEDED', 'a service that answers while it has a session');
+$session->{handle}->finish;
+like($session->{err}, qr/terminating connection due to administrator command/, 'loses it');
+wait_for_query($node, "SELECT dropped_at IS NOT NULL AND problem IS NULL FROM flowctl.leases WHERE run_id = '$run'");
+is(roles_left(), '0', 'and the role');
 $stub->reset;
 
 # The step's time is over.
@@ -465,6 +493,15 @@ wait_for_workers($node, 1);
 $run = keep_one();
 $node->safe_psql('elsewhere', 'DROP DATABASE copied');
 is(roles_left(), '1', "a copy's end is not ours");
+$node->safe_psql('elsewhere', 'CREATE EXTENSION pg_flowctl; CREATE SERVER job FOREIGN DATA WRAPPER flowctl_http OPTIONS (url '
+	  . sql_literal($stub->url('/job')) . ", auth 'none', lease 'login', lease_roles 'reports', lease_until 'run')");
+my $keeps = { StartAt => 'Begin', States => { Begin => task('job', Next => 'Wait'), Wait => { Type => 'Wait', Seconds => 3600, End => true } } };
+define_flow($node, 'keeps', $keeps, 'elsewhere');
+my $other = start_run($node, 'keeps', {}, 'elsewhere');
+wait_for_query($node, "SELECT current_state FROM flowctl.runs WHERE run_id = '$other'", 'Wait', 'elsewhere');
+is(roles_left(), '2', 'another database has leases of its own');
+$node->safe_psql('postgres', 'DROP DATABASE elsewhere');
+is(roles_left(), '1', 'which go with it');
 
 # ------------------------------------------------------------------------------------------------ nothing is left in the clear
 
