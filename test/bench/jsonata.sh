@@ -4,14 +4,14 @@
 #   bash test/bench/jsonata.sh [ROUNDS]      3 rounds; the median of each side, and their ratio
 #
 # The two take turns, so that what else the machine does hits both. Installs the package that the lock file in
-# test/bench/peers names. Needs Node and npm; prints, asserts nothing.
+# test/bench/peers names. Needs Node and npm; prints, asserts nothing. CORE may name the compiled objects of src/core.
 set -eu -o pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=$(cd "$HERE/../.." && pwd)/build/bench
 ROUNDS=${1:-3}
 
 command -v npm >/dev/null || { echo "jsonata.sh: this needs Node and npm" >&2; exit 1; }
-make -s -C "$HERE" "$BUILD/jsonata" >&2
+make -s -C "$HERE" "$BUILD/jsonata" ${CORE:+CORE="$CORE"} >&2
 stamp=$(cksum <"$HERE/peers/package-lock.json")
 if [ "$(cat "$HERE/peers/node_modules/.installed" 2>/dev/null)" != "$stamp" ]; then
     (cd "$HERE/peers" && npm ci --ignore-scripts --no-audit --no-fund) >&2

@@ -171,31 +171,27 @@ check_runs() {
 cpu() {
     local postmaster
     read -r postmaster <"$WORK/bench/postmaster.pid"
-    awk -v postmaster="$postmaster" -v workers=" $WORKERS " -v endpoint="${ENDPOINT_PID:-0}" -v tick="$(getconf CLK_TCK)" '
-        FILENAME ~ /schedstat$/ {
-            split(FILENAME, part, "/")
-            if (part[3] == endpoint) of_endpoint = $1 / 1000
-            else of_workers += $1 / 1000
-            next
-        }
-        {
-            split(FILENAME, part, "/")
-            sub(/.*\) /, "")
-            if (part[3] == postmaster) ticks += $14 + $15
-            else if ($2 == postmaster && !index(workers, " " part[3] " ")) ticks += $12 + $13
-        }
-        END { printf "%.0f %.0f %.0f\n", of_workers, of_endpoint, ticks * 1000000 / tick }' \
-        $(printf '/proc/%s/schedstat ' $WORKERS "${ENDPOINT_PID:-}") $(server_stats "$postmaster") 2>/dev/null
+    process_times "$postmaster" | awk -v postmaster="$postmaster" -v workers=" $WORKERS " -v tick="$(getconf CLK_TCK)" '
+        $1 == "worker" { of_workers += $2 / 1000 }
+        $1 == "endpoint" { of_endpoint += $2 / 1000 }
+        $1 == "server" && $2 == postmaster { ticks += $16 + $17 }
+        $1 == "server" && $2 != postmaster && !index(workers, " " $2 " ") { ticks += $14 + $15 }
+        END { printf "%.0f %.0f %.0f\n", of_workers, of_endpoint, ticks * 1000000 / tick }'
 }
 
-# The stat files of the postmaster and of its children that are there now.
-server_stats() {
-    local stat line
+# Lines "worker NANOSECONDS", "endpoint NANOSECONDS", and "server PID STATE PARENT ..." with the rest of /proc/PID/stat
+# for the postmaster and its children. A process that ends meanwhile has none.
+process_times() {
+    local pid stat line rest
+    for pid in $WORKERS; do
+        { read -r line <"/proc/$pid/schedstat"; } 2>/dev/null && printf 'worker %s\n' "$line"
+    done
+    [ -z "${ENDPOINT_PID:-}" ] || printf 'endpoint %s\n' "$(cat "/proc/$ENDPOINT_PID/schedstat")"
     for stat in /proc/[0-9]*/stat; do
         { read -r line <"$stat"; } 2>/dev/null || continue
-        line=${line##*) }
-        line=${line#* }
-        if [ "${line%% *}" = "$1" ] || [ "$stat" = "/proc/$1/stat" ]; then printf '%s ' "$stat"; fi
+        pid=${line%% *} rest=${line##*) }
+        line=${rest#* }
+        if [ "${line%% *}" = "$1" ] || [ "$pid" = "$1" ]; then printf 'server %s %s\n' "$pid" "$rest"; fi
     done
 }
 

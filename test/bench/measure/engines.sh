@@ -4,8 +4,10 @@
 rounds_engines=1
 
 measure_engines() {
-    local line name rate ours npm
-    make -s -C "$ROOT/test/bench" "$ROOT/build/bench/engine" EXTRA_CXXFLAGS= >"$WORK/log/engine.log" 2>&1 || return 1
+    local line name rate ours npm CORE=''
+    [ -n "$INSTALLED" ] || CORE=$(find "$EXTENSION_TREE/src/core" -name '*.o' | tr '\n' ' ')
+    export CORE EXTRA_CXXFLAGS=
+    make -s -C "$ROOT/test/bench" "$ROOT/build/bench/engine" ${CORE:+CORE="$CORE"} >"$WORK/log/engine.log" 2>&1 || return 1
     while IFS= read -r line; do
         name=$(sed 's/  .*//' <<<"$line")
         rate=$(sed -n 's/.* \([0-9]*\) transitions\/s.*/\1/p' <<<"$line")

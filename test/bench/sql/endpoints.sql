@@ -3,7 +3,7 @@ CREATE SERVER bench FOREIGN DATA WRAPPER flowctl_http OPTIONS (url :'endpoint', 
 \set echo :endpoint '/echo'
 CREATE SERVER echo FOREIGN DATA WRAPPER flowctl_http OPTIONS (url :'echo', auth 'none');
 \set hold :endpoint '/hold'
-CREATE SERVER hold FOREIGN DATA WRAPPER flowctl_http OPTIONS (url :'hold', auth 'none', timeout '600');
+CREATE SERVER hold FOREIGN DATA WRAPPER flowctl_http OPTIONS (url :'hold', auth 'none', timeout '600', connect_timeout '300');
 SELECT :'endpoint' LIKE 'https:%' AS tls \gset
 \if :tls
 ALTER SERVER bench OPTIONS (ADD ca_file 'ca.pem');

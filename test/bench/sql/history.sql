@@ -15,10 +15,10 @@ DECLARE
 BEGIN
     CREATE TABLE template AS
         SELECT run_id, row_number() OVER (ORDER BY run_id) AS n FROM flowctl.run WHERE status = 'SUCCEEDED' ORDER BY run_id LIMIT 1000;
-    FOR first IN 0 .. count - 1 BY 100000 LOOP
+    FOR from_copy IN 0 .. count - 1 BY 100000 LOOP
         CREATE TABLE copy AS
             SELECT t.run_id, copied_id(c * 1000 + t.n, count, t.run_id::text) AS copy_id
-            FROM template t, generate_series(first / 1000, least(first + 100000, count) / 1000 - 1) c;
+            FROM template t, generate_series(from_copy / 1000, least(from_copy + 100000, count) / 1000 - 1) c;
         ANALYZE copy;
         FOREACH relation IN ARRAY '{flowctl.run, flowctl.history_event, flowctl.call, flowctl.call_outcome}'::regclass[] LOOP
             EXECUTE format('INSERT INTO %1$s (run_id, %2$s) SELECT copy_id, %2$s FROM %1$s JOIN copy USING (run_id)',
