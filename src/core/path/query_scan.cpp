@@ -51,7 +51,7 @@ std::string Scanner::unicode_escape() {
     } else {
         escape = "\"\\u" + std::string(text_.substr(at_, 10)) + "\"";
         read = json::parse(escape);
-        if (text_.substr(at_ + 4, 2) != "\\u" || !read.ok()) fail_at(from, "wrong \\u escape");
+        if (peek(4) != '\\' || peek(5) != 'u' || !read.ok()) fail_at(from, "wrong \\u escape");
         at_ += 10;
     }
     return std::string(read->as_string());

@@ -109,6 +109,14 @@ TEST(PathFilter, RegularExpressions) {
               "regular expression: look-ahead, atomic groups and flags inside a pattern are not supported");
 }
 
+TEST(PathFilter, EscapesThatEndTooEarly) {
+    for (const char* path : {R"($[?(@.a == "\u)", R"($[?(@.a == "\u00)", R"($[?(@.a == "\ud83d\u)", R"($['\u004)",
+                             R"($[?(@.a == ["\u"])])"}) {
+        EXPECT_NE(refusal(path), "accepted") << path;
+    }
+    EXPECT_EQ(evaluate(R"($[?(@.a == "\ud83d\ude00")].b)", R"([{"a":"\ud83d\ude00","b":1}])"), "[1]");
+}
+
 TEST(PathFilter, Functions) {
     EXPECT_EQ(evaluate("$.a.length()", R"({"a":[1,2,3]})"), "3");
     EXPECT_EQ(evaluate("$.a.size()", R"({"a":{"x":1}})"), "1");
