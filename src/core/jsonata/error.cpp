@@ -201,8 +201,8 @@ const char* limit_sentence(BudgetExceeded::Of limit) noexcept {
 Error to_error(const Raised& raised, std::string_view expression) {
     Error error;
     error.code = raised.code;
-    error.token = well_formed(raised.token.value_or(""));
-    error.message = well_formed(message_of(raised));
+    error.token = for_message(raised.token.value_or(""));
+    error.message = for_message(message_of(raised));
     if (raised.position) error.position = utf16_length(expression.substr(0, *raised.position));
     return error;
 }

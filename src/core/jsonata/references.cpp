@@ -83,9 +83,8 @@ class Walk {
         }
     }
 
-    // A name may hold a lone surrogate, which a sentence for people may not.
     void add(std::string_view text) {
-        std::string sentence = well_formed(text);
+        std::string sentence = for_message(text);
         if (std::find(found_.begin(), found_.end(), sentence) != found_.end()) return;
         if (found_.size() < kMost) found_.push_back(std::move(sentence));
     }

@@ -77,6 +77,13 @@ std::string well_formed(std::string_view text) {
     return out;
 }
 
+std::string for_message(std::string_view text) {
+    std::string out = well_formed(text);
+    for (std::size_t at = out.find('\0'); at != out.npos; at = out.find('\0', at))
+        out.replace(at, 1, "\xef\xbf\xbd");
+    return out;
+}
+
 void append_quoted(std::string_view text, std::string& out) {
     constexpr char kHex[] = "0123456789abcdef";
     out.push_back('"');

@@ -26,6 +26,8 @@ std::size_t offset_of_character(std::string_view text, std::size_t n) noexcept;
 bool has_lone_surrogate(std::string_view text) noexcept;
 // Lone surrogates replaced by U+FFFD.
 std::string well_formed(std::string_view text);
+// The same, and U+0000 too: for messages, which end up where it cannot be held.
+std::string for_message(std::string_view text);
 // As JSON.stringify writes it.
 void append_quoted(std::string_view text, std::string& out);
 

@@ -204,6 +204,7 @@ TEST(JsonataAws, NamesAtTheTopLevelAreUnsupported) {
     EXPECT_EQ(unsupported("$$.phone"), std::vector<std::string>{"Reference to '$$' is not supported."});
     EXPECT_EQ(unsupported("`a b`"), names({"a b"}));
     EXPECT_EQ(unsupported(R"("a\ud882" . "b\udc00")"), names({"a\uFFFD"}));
+    EXPECT_EQ(unsupported(R"("a\u0000".b)"), names({"a\uFFFD"}));
     EXPECT_EQ(unsupported("[a, -b]"), names({"a", "b"}));
     EXPECT_EQ(unsupported("{aaa: bbb, 'c': $}"), names({"aaa", "bbb", "$"}));
     EXPECT_EQ(unsupported("a ? b : c"), names({"a", "b", "c"}));
