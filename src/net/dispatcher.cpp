@@ -35,6 +35,7 @@ using Clock = std::chrono::steady_clock;
 constexpr unsigned kMaxResolvingPerRole = 16;
 constexpr unsigned kMaxResolving = 128;
 constexpr int kMaxEvents = 256;
+constexpr std::size_t kMaxIdleHandles = 256;
 // How long an abandoned resolver thread is counted on: two tries of five seconds are the C library's default.
 constexpr std::chrono::seconds kAbandonedResolver{10};
 
@@ -67,6 +68,10 @@ std::string seconds_text(Seconds seconds) {
     if (text.ends_with('.')) text.pop_back();
     return text + " s";
 }
+
+struct FreeEasy {
+    void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+};
 
 struct FreeMulti {
     void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
@@ -103,7 +108,10 @@ struct Dispatcher::Impl {
     unsigned resolving() const noexcept;
     void collect();
     void finish(Transfer& transfer);
+    CURL* take_easy();
+    void keep_easy(Transfer& transfer);
     void detach(Transfer& transfer) noexcept;
+    void detach_blocked(Transfer& transfer) noexcept;
     void count_abandoned_resolver(Transfer& transfer);
     void deliver();
     void run_timers();
@@ -118,6 +126,7 @@ struct Dispatcher::Impl {
     std::size_t waiting_ = 0;  // in all lanes
     std::unordered_map<std::uint64_t, std::unique_ptr<Transfer>> transfers_;
     std::deque<std::uint64_t> finished_;
+    std::vector<std::unique_ptr<CURL, FreeEasy>> idle_;  // out of the multi handle, without options
 
     std::map<std::pair<Clock::time_point, std::uint64_t>, std::function<void()>> timers_;
     std::unordered_map<std::uint64_t, Clock::time_point> timer_times_;
@@ -162,11 +171,11 @@ void Dispatcher::Impl::add(Exchange exchange, Done done) {
     Lane& lane = lanes_[exchange.egress_role];
     auto transfer = std::make_unique<Transfer>(std::move(exchange), std::move(done), egress_, lane);
     if (transfers_.contains(id)) throw std::logic_error("an exchange with this id is under way");
-    auto refusal = objection_to_exchange(transfer->exchange(), egress_);
-    if (!refusal) transfer->prepare();
+    auto checked = check_exchange(transfer->exchange(), egress_);
+    if (auto* url = std::get_if<Url>(&checked)) transfer->prepare(std::move(*url), take_easy());
     Transfer& added = *transfers_.emplace(id, std::move(transfer)).first->second;
-    if (refusal) {
-        added.fail(Failure::Refused, *std::move(refusal));
+    if (auto* refusal = std::get_if<std::string>(&checked)) {
+        added.fail(Failure::Refused, std::move(*refusal));
         finish(added);
         return;
     }
@@ -174,7 +183,7 @@ void Dispatcher::Impl::add(Exchange exchange, Done done) {
         Transfer& late = *transfers_.at(id);
         late.deadline_timer = 0;
         count_abandoned_resolver(late);
-        detach(late);
+        detach_blocked(late);
         late.fail(Failure::Timeout, "no answer within " + seconds_text(late.exchange().timeout));
         finish(late);
     });
@@ -187,19 +196,42 @@ void Dispatcher::Impl::cancel(std::uint64_t id) {
     const auto found = transfers_.find(id);
     if (found == transfers_.end()) return;
     count_abandoned_resolver(*found->second);
-    detach(*found->second);
+    detach_blocked(*found->second);
     cancel_timer(found->second->deadline_timer);
     transfers_.erase(found);
 }
 
-// Takes the transfer from curl or from its line.
+// A handle for the next transfer. Those that are over are used again: making one takes curl a dozen
+// allocations.
+CURL* Dispatcher::Impl::take_easy() {
+    if (!idle_.empty()) {
+        CURL* easy = idle_.back().release();
+        idle_.pop_back();
+        return easy;
+    }
+    CURL* easy = curl_easy_init();
+    if (easy == nullptr) throw std::bad_alloc();
+    return easy;
+}
+
+void Dispatcher::Impl::keep_easy(Transfer& transfer) {
+    if (transfer.easy() == nullptr || idle_.size() == kMaxIdleHandles) return;
+    idle_.reserve(kMaxIdleHandles);
+    idle_.emplace_back(transfer.release_easy());
+}
+
+void Dispatcher::Impl::detach_blocked(Transfer& transfer) noexcept {
+    const SignalBlock block;
+    detach(transfer);
+}
+
+// Takes the transfer from curl or from its line; signals are blocked.
 void Dispatcher::Impl::detach(Transfer& transfer) noexcept {
     if (transfer.waiting) {
         transfer.waiting = false;  // start_one drops the number it left in the line
         --waiting_;
     }
     if (!transfer.in_multi) return;
-    const SignalBlock block;
     curl_multi_remove_handle(multi_.get(), transfer.easy());
     transfer.in_multi = false;
 }
@@ -382,7 +414,9 @@ void Dispatcher::Impl::deliver() {
         if (found == transfers_.end()) continue;
         const std::unique_ptr<Transfer> transfer = std::move(found->second);
         transfers_.erase(found);
-        if (transfer->done()) transfer->done()(transfer->take_answer());
+        Answer answer = transfer->take_answer();
+        keep_easy(*transfer);
+        if (transfer->done()) transfer->done()(std::move(answer));
     }
 }
 
@@ -408,7 +442,9 @@ void Dispatcher::add(Exchange exchange, Done done) {
     impl_->add(std::move(exchange), std::move(done));
 }
 std::optional<std::string> Dispatcher::objection(const Exchange& exchange) const {
-    return objection_to_exchange(exchange, impl_->egress_);
+    auto checked = check_exchange(exchange, impl_->egress_);
+    if (auto* refusal = std::get_if<std::string>(&checked)) return std::move(*refusal);
+    return std::nullopt;
 }
 void Dispatcher::cancel(std::uint64_t id) {
     impl_->cancel(id);

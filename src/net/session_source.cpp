@@ -90,7 +90,7 @@ std::uint64_t SessionSource::get(std::shared_ptr<const SessionRequest> request, 
     const std::uint64_t id = next_wait_++;
     const std::string key = key_of(*request, run, egress_role);
     waits_[id] = Wait{run, key, 0, std::move(done)};
-    if (const auto live = live_.find(key); live != live_.end() && now < live->second.usable_until) {
+    if (const auto live = live_.find({run, key}); live != live_.end() && now < live->second.usable_until) {
         SessionResult result;
         result.session = live->second.session;
         waits_[id].timer = dispatcher_.after(0ms, [this, id, result] { answer(id, result); });
@@ -123,15 +123,15 @@ void SessionSource::cancel(std::uint64_t wait_id) {
 }
 
 void SessionSource::drop(const std::string& run, std::uint64_t generation) {
-    std::erase_if(live_, [&](const auto& entry) {
-        return entry.second.run == run && entry.second.session.generation == generation;
-    });
+    const auto [first, last] = of_run(run);
+    for (auto live = first; live != last;)
+        live = live->second.session.generation == generation ? live_.erase(live) : std::next(live);
 }
 
 std::vector<Session> SessionSource::sessions_of(const std::string& run) const {
     std::vector<Session> sessions;
-    for (const auto& [key, live] : live_)
-        if (live.run == run) sessions.push_back(live.session);
+    for (auto live = live_.lower_bound({run, ""}); live != live_.end() && live->first.first == run; ++live)
+        sessions.push_back(live->second.session);
     return sessions;
 }
 
@@ -141,7 +141,17 @@ void SessionSource::end_run(const std::string& run) {
         if (wait.run == run) open.push_back(id);
     for (const std::uint64_t id : open)
         cancel(id);
-    std::erase_if(live_, [&](const auto& entry) { return entry.second.run == run; });
+    const auto [first, last] = of_run(run);
+    live_.erase(first, last);
+}
+
+std::pair<SessionSource::Lives::iterator, SessionSource::Lives::iterator> SessionSource::of_run(
+    const std::string& run) {
+    const auto first = live_.lower_bound({run, ""});
+    auto last = first;
+    while (last != live_.end() && last->first.first == run)
+        ++last;
+    return {first, last};
 }
 
 // First the token that is handed in.
@@ -192,7 +202,7 @@ void SessionSource::answered(const std::string& key, Answer&& answer) {
     forget_ended(clock_.steady());
     const Seconds lifetime =
         std::min(Seconds(session.info.expires_at - now), asked_lifetime(*flight.request));
-    live_[key] = Live{flight.run, session, usable_until(flight.request_start, lifetime)};
+    live_[{flight.run, key}] = Live{session, usable_until(flight.request_start, lifetime)};
     SessionResult result;
     result.session = std::move(session);
     finish(key, result);

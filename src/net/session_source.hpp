@@ -13,11 +13,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "net/oidc.hpp"
@@ -72,10 +74,10 @@ class SessionSource {
         SteadyPoint request_start;
     };
     struct Live {
-        std::string run;
         Session session;
         SteadyPoint usable_until;
     };
+    using Lives = std::map<std::pair<std::string, std::string>, Live>;  // by run and key
 
     void begin(const std::string& key);
     void send(const std::string& key, std::string_view token);
@@ -85,13 +87,14 @@ class SessionSource {
     void answer(std::uint64_t wait_id, SessionResult result);
     void stop(Flight& flight);
     void forget_ended(SteadyPoint now);
+    std::pair<Lives::iterator, Lives::iterator> of_run(const std::string& run);
 
     Dispatcher& dispatcher_;
     TokenSource& tokens_;
     TokenClock clock_;
     std::unordered_map<std::uint64_t, Wait> waits_;
     std::unordered_map<std::string, Flight> flights_;  // by key
-    std::unordered_map<std::string, Live> live_;       // by key
+    Lives live_;
     std::uint64_t next_wait_ = 1;
     std::uint64_t next_generation_ = 1;
 };

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
+#include <utility>
 
 #include "net/crypto.hpp"
 #include "net/header_rules.hpp"
@@ -17,6 +18,8 @@ namespace {
 
 constexpr int kMaxRedirects = 5;
 constexpr long kCaCacheSeconds = 300;
+// Curl has one of these for every request with a body over TLS, 64 KiB if nothing is said.
+constexpr long kUploadBuffer = 16384;
 constexpr const char* kSystemCaFile = "/etc/ssl/certs/ca-certificates.crt";
 
 long milliseconds(Seconds duration) noexcept {
@@ -77,12 +80,12 @@ bool is_redirect(int status) noexcept {
 
 // Behind a proxy only the proxy sees the addresses of names: what can be judged here is an address in the
 // url, and plain http is for listed addresses only.
-std::optional<std::string> objection_to_exchange(const Exchange& exchange, const Egress& egress) {
-    if (auto objection = objection_to_method(exchange.method)) return objection;
-    if (auto objection = objection_to_headers(exchange.headers)) return objection;
-    const auto parsed = split_url(exchange.url);
+std::variant<Url, std::string> check_exchange(const Exchange& exchange, const Egress& egress) {
+    if (auto objection = objection_to_method(exchange.method)) return *std::move(objection);
+    if (auto objection = objection_to_headers(exchange.headers)) return *std::move(objection);
+    auto parsed = split_url(exchange.url);
     if (const auto* what = std::get_if<std::string>(&parsed)) return "the url " + *what;
-    const Url& url = std::get<Url>(parsed);
+    Url& url = std::get<Url>(parsed);
     const bool https = url.scheme == "https";
     if (const auto literal = Address::parse(url.host)) {
         if (auto objection = egress.policy.objection(*literal, https, exchange.egress_role))
@@ -92,7 +95,7 @@ std::optional<std::string> objection_to_exchange(const Exchange& exchange, const
     } else if (!egress.policy.could_allow(https, exchange.egress_role)) {
         return "plain http is only for addresses in flowctl.egress_allow";
     }
-    return std::nullopt;
+    return std::move(url);
 }
 
 Transfer::Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane)
@@ -113,14 +116,19 @@ Transfer::~Transfer() {
     wipe(exchange_.body);
 }
 
-void Transfer::prepare() {
-    url_ = std::get<Url>(split_url(exchange_.url));
+void Transfer::prepare(Url url, CURL* easy) {
+    url_ = std::move(url);
+    easy_ = easy;
     by_proxy_ = !egress_.proxy.empty();
-    easy_ = curl_easy_init();
-    if (easy_ == nullptr) throw std::bad_alloc();
     set_options();
     set_headers();
     set_request();
+}
+
+// Curl forgets all options; what it knows of a TLS session or a name stays, as it does between transfers.
+CURL* Transfer::release_easy() noexcept {
+    if (easy_ != nullptr) curl_easy_reset(easy_);
+    return std::exchange(easy_, nullptr);
 }
 
 void Transfer::set_options() {
@@ -142,19 +150,8 @@ void Transfer::set_options() {
     set(easy_, CURLOPT_USERAGENT, "pg_flowctl");
     set(easy_, CURLOPT_ERRORBUFFER, curl_message_);
 
-    // Trust comes from one file: with a directory beside it, an endpoint's own CA would only be added to the
-    // system's, and curl would read all of them anew for every connection.
-    set(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
-    set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
-    set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-    struct stat system_file {};
-    const std::string& ca_file = exchange_.ca_file;
-    if (!ca_file.empty() || stat(kSystemCaFile, &system_file) == 0) {
-        set(easy_, CURLOPT_CAPATH, static_cast<char*>(nullptr));
-        set(easy_, CURLOPT_CAINFO, ca_file.empty() ? kSystemCaFile : ca_file.c_str());
-        set(easy_, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
-    }
-    if (exchange_.certificate) set_certificate(*exchange_.certificate);
+    set(easy_, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
+    if (https() || by_proxy_) set_trust();
 
     set(easy_, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
     set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
@@ -166,6 +163,22 @@ void Transfer::set_options() {
     set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
     set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::on_resolve);
     set(easy_, CURLOPT_RESOLVER_START_DATA, static_cast<void*>(this));
+}
+
+// Trust comes from one file: with a directory beside it, an endpoint's own CA would only be added to the
+// system's, and curl would read all of them anew for every connection.
+void Transfer::set_trust() {
+    set(easy_, CURLOPT_SSL_VERIFYPEER, 1L);
+    set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
+    set(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    struct stat system_file {};
+    const std::string& ca_file = exchange_.ca_file;
+    if (!ca_file.empty() || stat(kSystemCaFile, &system_file) == 0) {
+        set(easy_, CURLOPT_CAPATH, static_cast<char*>(nullptr));
+        set(easy_, CURLOPT_CAINFO, ca_file.empty() ? kSystemCaFile : ca_file.c_str());
+        set(easy_, CURLOPT_CA_CACHE_TIMEOUT, kCaCacheSeconds);
+    }
+    if (exchange_.certificate) set_certificate(*exchange_.certificate);
 }
 
 // Curl reads both where they lie: they live as long as the exchange. An empty passphrase keeps OpenSSL from

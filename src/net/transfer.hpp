@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "net/dispatcher.hpp"
 #include "net/egress.hpp"
@@ -34,8 +35,9 @@ struct ResolverLane {
     unsigned resolving = 0;
 };
 
-// Why an exchange must not be sent, as far as it can be told without looking up its name; or nothing.
-std::optional<std::string> objection_to_exchange(const Exchange& exchange, const Egress& egress);
+// The url of an exchange that may be sent, as far as it can be told without looking up its name; or why it
+// must not be.
+std::variant<Url, std::string> check_exchange(const Exchange& exchange, const Egress& egress);
 
 std::string_view trim_line(std::string_view text) noexcept;  // without spaces, tabs and line ends around it
 
@@ -46,7 +48,8 @@ class Transfer {
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
-    void prepare();  // makes the handle for an exchange without objection
+    void prepare(Url url, CURL* easy);  // for an exchange that may be sent; takes the handle over
+    CURL* release_easy() noexcept;      // the handle, which forgets the transfer; or null
 
     enum class Next { Done, SendAgain };
     // Curl is through with the handle: SendAgain after a permitted redirect, or to replace a connection that
@@ -75,6 +78,7 @@ class Transfer {
     static int on_resolve(void* state, void* reserved, void* self) noexcept;
 
     void set_options();
+    void set_trust();
     void set_certificate(const ClientCertificate& certificate);
     void set_request();
     void set_headers();
