@@ -86,6 +86,58 @@ inline List* insert_index_entries(ResultRelInfo* relation, TupleTableSlot* slot,
 #endif
 }
 
+// The same for a row that was updated in place of another. Which indexes need an entry, update_tuple() has
+// said.
+inline void update_index_entries(ResultRelInfo* relation, TupleTableSlot* slot, EState* state,
+                                 bool summarizing) {
+#if PG_VERSION_NUM >= 160000
+    list_free(ExecInsertIndexTuples(relation, slot, state, true, false, nullptr, NIL, summarizing));
+#else
+    (void)summarizing;
+    list_free(ExecInsertIndexTuples(relation, slot, state, true, false, nullptr, NIL));
+#endif
+}
+
+// Which indexes need an entry for a row's new version; 16 tells summarizing ones (BRIN) from others.
+enum class IndexesToUpdate { None, Summarizing, All };
+
+// Replaces the row at `place` by what the slot holds; false where somebody else has changed it.
+inline bool update_tuple(Relation table, ItemPointer place, TupleTableSlot* slot, Snapshot snapshot,
+                         IndexesToUpdate& indexes) {
+    TM_FailureData failure;
+    LockTupleMode lock;
+#if PG_VERSION_NUM >= 160000
+    TU_UpdateIndexes wanted = TU_None;
+    const bool done = table_tuple_update(table, place, slot, GetCurrentCommandId(true), snapshot,
+                                         InvalidSnapshot, true, &failure, &lock, &wanted) == TM_Ok;
+    indexes = wanted == TU_All           ? IndexesToUpdate::All
+              : wanted == TU_Summarizing ? IndexesToUpdate::Summarizing
+                                         : IndexesToUpdate::None;
+#else
+    bool wanted = false;
+    const bool done = table_tuple_update(table, place, slot, GetCurrentCommandId(true), snapshot,
+                                         InvalidSnapshot, true, &failure, &lock, &wanted) == TM_Ok;
+    indexes = wanted ? IndexesToUpdate::All : IndexesToUpdate::None;
+#endif
+    return done;
+}
+
+// 18 added a parameter for deferrable keys, and one for figures that EXPLAIN shows.
+inline Oid primary_key_index(Relation table) {
+#if PG_VERSION_NUM >= 180000
+    return RelationGetPrimaryKeyIndex(table, false);
+#else
+    return RelationGetPrimaryKeyIndex(table);
+#endif
+}
+inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot snapshot, int keys) {
+#if PG_VERSION_NUM >= 180000
+    return index_beginscan(table, index, snapshot, nullptr, keys, 0);
+#else
+    return index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+
 // SYSTEM_USER came with 16. Null where the session has none.
 inline const char* system_user() {
 #if PG_VERSION_NUM >= 160000

@@ -152,7 +152,8 @@ Params& Params::optional_int4s(const std::vector<std::optional<std::int32_t>>& v
 // ---------------------------------------------------------------------------------------------- rows
 
 Datum Rows::get(std::size_t row, int column, bool& is_null_out) const {
-    return SPI_getbinval(table_->vals[row], table_->tupdesc, column + 1, &is_null_out);
+    const int number = numbers_ != nullptr ? numbers_[column] : column + 1;
+    return SPI_getbinval(table_->vals[row], table_->tupdesc, number, &is_null_out);
 }
 bool Rows::is_null(std::size_t row, int column) const {
     bool null_value;

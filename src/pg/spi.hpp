@@ -98,7 +98,9 @@ class Statement {
 
 class Rows {
   public:
-    Rows(SPITupleTable* table, std::uint64_t processed) : table_(table), processed_(processed) {}
+    // `numbers`: the attribute of each column, where the rows have others besides.
+    Rows(SPITupleTable* table, std::uint64_t processed, const int* numbers = nullptr)
+        : table_(table), processed_(processed), numbers_(numbers) {}
     std::size_t size() const { return table_ != nullptr ? table_->numvals : 0; }  // rows returned
     std::uint64_t processed() const { return processed_; }                        // rows affected
     bool is_null(std::size_t row, int column) const;
@@ -116,6 +118,7 @@ class Rows {
     Datum get(std::size_t row, int column, bool& is_null) const;
     SPITupleTable* table_;
     std::uint64_t processed_;
+    const int* numbers_;
 };
 
 // One SPI connection, for the lifetime of the object.

@@ -35,29 +35,6 @@ Oid table_oid(const char* name) {
 
 }  // namespace
 
-Datum Append::datum_of(const Field& field) {
-    switch (field.kind) {
-        case Kind::Null:
-            return 0;
-        case Kind::Uuid:
-            return PointerGetDatum(field.bytes);
-        case Kind::Int4:
-            return Int32GetDatum(static_cast<std::int32_t>(field.number));
-        case Kind::Int8:
-            return Int64GetDatum(field.number);
-        case Kind::Timestamp:
-            return TimestampTzGetDatum(to_timestamp(field.number));
-        case Kind::Interval: {
-            auto* interval = static_cast<Interval*>(palloc0(sizeof(Interval)));
-            interval->time = field.number;
-            return IntervalPGetDatum(interval);
-        }
-        case Kind::Text:
-            return PointerGetDatum(cstring_to_text_with_len(field.bytes, static_cast<int>(field.size)));
-    }
-    return 0;
-}
-
 // A table that rows go into: a leaf, or the table itself.
 class Append::Leaf {
   public:
@@ -99,7 +76,7 @@ class Append::Leaf {
         for (int i = 0; i < columns_; i++) {
             const int at = attributes_[i];
             slot->tts_values[at] = datum_of(row[i]);
-            slot->tts_isnull[at] = row[i].kind == Kind::Null;
+            slot->tts_isnull[at] = row[i].kind == Field::Kind::Null;
             bytes_ += row[i].size;
         }
         MemoryContextSwitchTo(caller);
@@ -180,8 +157,8 @@ void Append::write_rows(Oid table) const {
     PartitionKey key = partitioned ? RelationGetPartitionKey(root) : nullptr;
     PartitionDesc leaves = partitioned ? RelationGetPartitionDesc(root, false) : nullptr;
     Leaf* leaf = partitioned ? nullptr : Leaf::open(table, columns_.data(), count);
-    for (std::size_t at = 0; at + count <= fields_.size(); at += count) {
-        const Field* row = fields_.data() + at;
+    for (std::size_t at = 0; at + count <= fields().size(); at += count) {
+        const Field* row = fields().data() + at;
         if (partitioned) {
             Datum id = datum_of(row[0]);
             bool equal = false;
@@ -206,7 +183,7 @@ void Append::write_rows(Oid table) const {
 }
 
 void Append::write() {
-    if (fields_.empty()) return;
+    if (fields().empty()) return;
     guarded([this] {
         MemoryContext rows =
             AllocSetContextCreate(CurrentMemoryContext, "flowctl append", ALLOCSET_DEFAULT_SIZES);
@@ -216,7 +193,7 @@ void Append::write() {
         MemoryContextDelete(rows);
         CommandCounterIncrement();
     });
-    fields_.clear();
+    clear();
 }
 
 }  // namespace flowctl::pg::store

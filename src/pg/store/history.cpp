@@ -5,6 +5,7 @@
 
 #include "core/json.hpp"
 #include "pg/store/append.hpp"
+#include "pg/store/by_leaf.hpp"
 
 namespace flowctl::pg::store {
 
@@ -68,12 +69,14 @@ void append_calls(const std::vector<CallIntent>& calls) {
     append.write();
 }
 
-static Statement next_sending_sql(R"(
-    SELECT coalesce(max(sending), 0) + 1 FROM flowctl.call WHERE run_id = $1 AND call_id = $2)",
-                                  {UUIDOID, INT4OID});
+static LeafStatement last_sending_sql(R"(
+    SELECT sending FROM {leaf} WHERE run_id = $1 AND call_id = $2 ORDER BY sending DESC LIMIT 1)",
+                                      {UUIDOID, INT4OID});
 
 std::int32_t next_sending(Spi& spi, const Uuid& run_id, std::int32_t call_id) {
-    return spi.run(next_sending_sql, std::move(Params().uuid(run_id).int4(call_id))).int4(0, 0);
+    const Oid leaf = by_leaf("call", {run_id}).front().leaf;
+    const Rows rows = last_sending_sql.run(spi, leaf, std::move(Params().uuid(run_id).int4(call_id)));
+    return rows.size() == 0 ? 1 : rows.int4(0, 0) + 1;
 }
 
 void append_outcomes(const std::vector<CallOutcome>& outcomes) {

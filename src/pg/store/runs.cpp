@@ -1,6 +1,11 @@
 // SQL of the store of runs. See runs.hpp.
 #include "pg/store/runs.hpp"
 
+#include <map>
+
+#include "pg/shmem.hpp"
+#include "pg/store/append.hpp"
+#include "pg/store/by_key.hpp"
 #include "pg/store/by_leaf.hpp"
 
 namespace flowctl::pg::store {
@@ -63,126 +68,129 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 
 // ---------------------------------------------------------------------------------------------- the worker
 
-static LeafStatement load_runs_sql(R"(
-    SELECT r.run_id, r.flow_id, r.flow, r.version, r.type = 'EXPRESS', r.name, r.status = 'RUNNING', r.input, r.event,
-           r.traceparent, r.started_at, r.flow_owner::oid, r.role::oid, r.subject, r.redrive_count, r.redriven_at,
-           f.frame, r.subject_issuer, r.subject_claims, r.subject_handle,
-           r.map_run_id, r.map_index, r.map_items
-    FROM unnest($1) AS wanted(id)
-         JOIN {leaf} r ON r.run_id = wanted.id
-         LEFT JOIN flowctl.frame f ON f.run_id = r.run_id)",
-                                   {UUIDARRAYOID});
+// What is read of a run; the order is that of read_run().
+static constexpr std::initializer_list<const char*> kRunColumns = {
+    "run_id",         "flow_id",    "flow",          "version",     "type",           "name",
+    "status",         "input",      "event",         "traceparent", "started_at",     "flow_owner",
+    "role",           "subject",    "redrive_count", "redriven_at", "subject_issuer", "subject_claims",
+    "subject_handle", "map_run_id", "map_index",     "map_items"};
 
-// Loads those of one leaf; `bytes` counts on.
-static void load_runs_of(const Rows& rows, std::size_t max_bytes, std::size_t& bytes, LoadedRuns& loaded) {
-    loaded.runs.reserve(loaded.runs.size() + rows.size());
-    for (std::size_t i = 0; i < rows.size(); i++) {
-        // Large values of the result are still references; they are fetched here.
-        if (bytes >= max_bytes) {
-            loaded.later.push_back(rows.uuid(i, 0));
-            continue;
-        }
-        StoredRun& run = loaded.runs.emplace_back();
-        run.run_id = rows.uuid(i, 0);
-        run.flow_id = rows.uuid(i, 1);
-        run.flow = rows.text(i, 2);
-        run.version = rows.int4(i, 3);
-        run.express = rows.boolean(i, 4);
-        run.name = rows.optional_text(i, 5);
-        run.open = rows.boolean(i, 6);
-        run.input = rows.text(i, 7);
-        run.event = rows.optional_text(i, 8);
-        run.traceparent = rows.optional_text(i, 9);
-        run.started_at = rows.timestamp(i, 10);
-        run.flow_owner = rows.oid(i, 11);
-        run.role = rows.oid(i, 12);
-        run.subject = rows.optional_text(i, 13);
-        run.redrive_count = rows.int4(i, 14);
-        run.redriven_at = rows.optional_timestamp(i, 15);
-        run.frame = rows.optional_text(i, 16);
-        run.subject_issuer = rows.optional_text(i, 17);
-        run.subject_claims = rows.optional_text(i, 18);
-        if (!rows.is_null(i, 19)) run.subject_handle = rows.uuid(i, 19);
-        if (!rows.is_null(i, 20)) run.map_run_id = rows.uuid(i, 20);
-        run.map_index = rows.int8(i, 21);
-        run.map_items = rows.int4(i, 22);
-        bytes += run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
-    }
+static StoredRun read_run(const Rows& rows, std::size_t i) {
+    StoredRun run;
+    run.run_id = rows.uuid(i, 0);
+    run.flow_id = rows.uuid(i, 1);
+    run.flow = rows.text(i, 2);
+    run.version = rows.int4(i, 3);
+    run.express = rows.text(i, 4) == "EXPRESS";
+    run.name = rows.optional_text(i, 5);
+    run.open = rows.text(i, 6) == "RUNNING";
+    run.input = rows.text(i, 7);
+    run.event = rows.optional_text(i, 8);
+    run.traceparent = rows.optional_text(i, 9);
+    run.started_at = rows.timestamp(i, 10);
+    run.flow_owner = rows.oid(i, 11);
+    run.role = rows.oid(i, 12);
+    run.subject = rows.optional_text(i, 13);
+    run.redrive_count = rows.int4(i, 14);
+    run.redriven_at = rows.optional_timestamp(i, 15);
+    run.subject_issuer = rows.optional_text(i, 16);
+    run.subject_claims = rows.optional_text(i, 17);
+    if (!rows.is_null(i, 18)) run.subject_handle = rows.uuid(i, 18);
+    if (!rows.is_null(i, 19)) run.map_run_id = rows.uuid(i, 19);
+    run.map_index = rows.int8(i, 20);
+    run.map_items = rows.int4(i, 21);
+    return run;
 }
 
-LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes) {
+// A frame is written by the worker that reads it here, so it cannot have come after its run was read.
+LoadedRuns load_runs(Spi&, const std::vector<Uuid>& ids, std::size_t max_bytes) {
     LoadedRuns loaded;
+    const Rows frames = find_by_key(table_named("frame"), {"run_id", "frame"}, ids);
+    std::map<Uuid, std::size_t> frame_of;
+    for (std::size_t i = 0; i < frames.size(); i++)
+        frame_of.emplace(frames.uuid(i, 0), i);
     std::size_t bytes = 0;
-    for (const LeafGroup& group : by_leaf("run", ids))
-        load_runs_of(load_runs_sql.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group)))),
-                     max_bytes, bytes, loaded);
+    for (const LeafGroup& group : by_leaf("run", ids)) {
+        const Rows rows = find_by_key(group.leaf, kRunColumns, pick(ids, group));
+        for (std::size_t i = 0; i < rows.size(); i++) {
+            // Large values of the rows are still references; they are fetched here.
+            if (bytes >= max_bytes) {
+                loaded.later.push_back(rows.uuid(i, 0));
+                continue;
+            }
+            StoredRun& run = loaded.runs.emplace_back(read_run(rows, i));
+            if (const auto frame = frame_of.find(run.run_id); frame != frame_of.end())
+                run.frame = frames.text(frame->second, 1);
+            bytes +=
+                run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
+        }
+    }
     return loaded;
 }
 
-static Statement save_frames_sql(R"(
-    INSERT INTO flowctl.frame AS f (run_id, bucket, phase, current_state, due_at, frame)
-    SELECT u.run_id, pg_catalog.get_byte(pg_catalog.uuid_send(u.run_id), 15) % 64, u.phase, u.state, u.due, u.frame
-    FROM unnest($1, $2, $3, $4, $5) AS u(run_id, phase, state, due, frame)
-    ON CONFLICT (run_id) DO UPDATE
-    SET phase = excluded.phase, current_state = excluded.current_state, due_at = excluded.due_at, frame = excluded.frame)",
-                                 {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TIMESTAMPTZARRAYOID,
-                                  TEXTARRAYOID});
+static Statement save_frame_sql(R"(
+    UPDATE flowctl.frame SET phase = $2, current_state = $3, due_at = $4, frame = $5 WHERE run_id = $1)",
+                                {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID});
+
+// Those that are there already, where the heap cannot be asked to replace them.
+static void save_frame(Spi& spi, const FrameRow& row) {
+    Params params;
+    params.uuid(row.run_id).text(row.phase).text(row.current_state);
+    if (row.due_at)
+        params.timestamp(*row.due_at);
+    else
+        params.null();
+    spi.run(save_frame_sql, std::move(params.text(row.frame)));
+}
 
 void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
     if (frames.empty()) return;
-    std::vector<Uuid> ids;
-    std::vector<std::optional<std::string_view>> phases, states, texts;
-    std::vector<std::optional<std::int64_t>> due;
+    Append added("frame", {"run_id", "bucket", "phase", "current_state", "due_at", "frame"});
+    RowFields changed;
+    std::vector<const FrameRow*> changed_rows;
     for (const FrameRow& row : frames) {
-        ids.push_back(row.run_id);
-        phases.emplace_back(row.phase);
-        states.emplace_back(row.current_state);
-        due.push_back(row.due_at);
-        texts.emplace_back(row.frame);
+        if (row.is_new) {
+            added.uuid(row.run_id).int2(static_cast<std::int16_t>(shmem::bucket_of(row.run_id)));
+            added.text(row.phase).text(row.current_state).timestamp(row.due_at).text(row.frame);
+        } else {
+            changed_rows.push_back(&row);
+            changed.uuid(row.run_id)
+                .text(row.phase)
+                .text(row.current_state)
+                .timestamp(row.due_at)
+                .text(row.frame);
+        }
     }
-    spi.run(save_frames_sql,
-            std::move(Params().uuids(ids).texts(phases).texts(states).timestamps(due).texts(texts)));
+    added.write();
+    for (const std::size_t i : update_by_key(
+             table_named("frame"), {"run_id", "phase", "current_state", "due_at", "frame"}, changed))
+        save_frame(spi, *changed_rows[i]);
 }
 
 static Statement delete_frames_sql("DELETE FROM flowctl.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID});
 
 void delete_frames(Spi& spi, const std::vector<Uuid>& ids) {
-    if (!ids.empty()) spi.run(delete_frames_sql, std::move(Params().uuids(ids)));
+    if (ids.empty()) return;
+    const std::vector<Uuid> left = delete_by_key(table_named("frame"), ids);
+    if (!left.empty()) spi.run(delete_frames_sql, std::move(Params().uuids(left)));
 }
 
-static LeafStatement end_runs_sql(R"(
-    UPDATE {leaf} r
-    SET status = u.status, output = u.output, output_ref = u.output_ref, error = u.error, cause = u.cause,
-        ended_at = u.ended_at
-    FROM unnest($1, $2, $3, $4, $5, $6, $7) AS u(run_id, status, output, output_ref, error, cause, ended_at)
-    WHERE r.run_id = u.run_id)",
-                                  {UUIDARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID,
-                                   TEXTARRAYOID, TIMESTAMPTZARRAYOID});
+static LeafStatement end_run_sql(R"(
+    UPDATE {leaf}
+    SET status = $2, output = $3, output_ref = $4, error = $5, cause = $6, ended_at = $7
+    WHERE run_id = $1)",
+                                 {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
 
-static void end_runs_of(Spi& spi, const std::vector<RunEnd>& ends, const LeafGroup& group) {
-    std::vector<Uuid> ids;
-    std::vector<std::optional<std::string_view>> statuses, outputs, errors, causes;
-    std::vector<std::optional<std::int32_t>> refs;
-    std::vector<std::optional<std::int64_t>> at;
-    for (const std::size_t i : group.members) {
-        const RunEnd& end = ends[i];
-        ids.push_back(end.run_id);
-        statuses.emplace_back(end.status);
-        outputs.emplace_back(end.output);
-        refs.push_back(end.output_ref);
-        errors.emplace_back(end.error);
-        causes.emplace_back(end.cause);
-        at.emplace_back(end.ended_at);
-    }
+// One that somebody else is changing, too.
+static void end_run(Spi& spi, Oid leaf, const RunEnd& end) {
     Params params;
-    params.uuids(ids)
-        .texts(statuses)
-        .texts(outputs)
-        .optional_int4s(refs)
-        .texts(errors)
-        .texts(causes)
-        .timestamps(at);
-    end_runs_sql.run(spi, group.leaf, std::move(params));
+    params.uuid(end.run_id).text(end.status).text(end.output);
+    if (end.output_ref)
+        params.int4(*end.output_ref);
+    else
+        params.null();
+    params.text(end.error).text(end.cause).timestamp(end.ended_at);
+    end_run_sql.run(spi, leaf, std::move(params));
 }
 
 void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
@@ -190,8 +198,18 @@ void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
     ids.reserve(ends.size());
     for (const RunEnd& end : ends)
         ids.push_back(end.run_id);
-    for (const LeafGroup& group : by_leaf("run", ids))
-        end_runs_of(spi, ends, group);
+    for (const LeafGroup& group : by_leaf("run", ids)) {
+        RowFields rows;
+        for (const std::size_t i : group.members) {
+            const RunEnd& end = ends[i];
+            rows.uuid(end.run_id).text(end.status).text_or_null(end.output).int4(end.output_ref);
+            rows.text_or_null(end.error).text_or_null(end.cause).timestamp(end.ended_at);
+        }
+        for (const std::size_t left :
+             update_by_key(group.leaf,
+                           {"run_id", "status", "output", "output_ref", "error", "cause", "ended_at"}, rows))
+            end_run(spi, group.leaf, ends[group.members[left]]);
+    }
 }
 
 static LeafStatement forget_input_sql("UPDATE {leaf} SET input = 'null' WHERE run_id = ANY ($1)",

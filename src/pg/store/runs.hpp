@@ -96,6 +96,7 @@ struct FrameRow {
     std::string current_state;
     std::optional<std::int64_t> due_at;
     std::string frame;
+    bool is_new = true;  // the run has none yet
 };
 void save_frames(Spi& spi, const std::vector<FrameRow>& frames);
 void delete_frames(Spi& spi, const std::vector<Uuid>& ids);
