@@ -23,8 +23,11 @@ constexpr std::int64_t kMaxTurnMicros = 50'000;  // of advancing; what is left w
 constexpr std::size_t kMaxDueLoaded = 10'000;    // parked runs, at once
 constexpr std::size_t kMaxControls = 500;        // fewer than a turn takes
 constexpr std::int64_t kNever = INT64_MAX;
-constexpr std::size_t kMaxBegunInCongestion =
-    16;  // in a turn: most would only join the line, others must go on
+// Runs whose call waits for room: more only cost time and memory. Of new ones a turn begins some all the
+// same, since others' calls may find room.
+constexpr std::size_t kEnoughInLine = 512;
+constexpr std::size_t kMinBegun = 16;
+static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
 
 }  // namespace
 
@@ -177,7 +180,7 @@ std::vector<Engine::Item> Engine::take_items() {
             items.push_back({id, std::nullopt, std::nullopt, 0, false, std::nullopt});
     }
     const std::size_t most = items.size() + kMaxItems;
-    std::size_t may_begin = lanes_.waiting() < kMaxInLineLive ? kMaxItems : kMaxBegunInCongestion;
+    std::size_t may_begin = std::max(kMinBegun, kEnoughInLine - std::min(kEnoughInLine, lanes_.waiting()));
     while (items.size() < most && (!queue_.empty() || (!fresh_.empty() && may_begin > 0))) {
         if (!queue_.empty()) {
             items.push_back(std::move(queue_.front()));

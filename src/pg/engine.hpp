@@ -110,6 +110,7 @@ class Engine {
     void park(const Batch& batch);
     std::shared_ptr<const CompiledVersion> version(Spi& spi, const Uuid& flow_id, std::int32_t number,
                                                    const std::string& name);
+    const std::string& arn_prefix() const;  // arn:flowctl:<database>:
     std::unique_ptr<LiveRun> make_live(Spi& spi, const store::StoredRun& row, std::string& problem);
 
     // Map runs: engine_maps.cpp.
@@ -170,8 +171,8 @@ class Engine {
     bool active_ = false;
     bool poked_ = true;
     bool trouble_ = false;
-    Uuid last_map_{};         // that had a slice
-    std::string arn_prefix_;  // arn:flowctl:<database>:
+    Uuid last_map_{};  // that had a slice
+    mutable std::string arn_prefix_;
     std::int64_t turns_ = 0, events_ = 0, last_turn_at_ = 0;
 };
 

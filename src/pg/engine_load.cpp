@@ -39,6 +39,14 @@ std::shared_ptr<const CompiledVersion> Engine::version(Spi& spi, const Uuid& flo
     return versions_[key] = compiled;
 }
 
+// The worker leaves before its database gets another name.
+const std::string& Engine::arn_prefix() const {
+    if (arn_prefix_.empty())
+        arn_prefix_ =
+            "arn:flowctl:" + std::string(guarded([] { return get_database_name(MyDatabaseId); })) + ":";
+    return arn_prefix_;
+}
+
 std::unique_ptr<LiveRun> Engine::make_live(Spi& spi, const store::StoredRun& row, std::string& problem) {
     auto run = std::make_unique<LiveRun>();
     run->id = row.run_id;
@@ -67,9 +75,8 @@ std::unique_ptr<LiveRun> Engine::make_live(Spi& spi, const store::StoredRun& row
         problem = run->version->problem;
         return run;
     }
-    const std::string database = guarded([] { return get_database_name(MyDatabaseId); });
     machine::RunContext& context = run->context;
-    const std::string arn = "arn:flowctl:" + database + ":";
+    const std::string& arn = arn_prefix();
     context.execution_id = arn + "execution:" + row.flow + ":" + run->id_text;
     context.execution_name = row.name.value_or(run->id_text);
     context.role_arn = arn + "role/" + role_name(row.role);

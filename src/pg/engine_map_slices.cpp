@@ -354,8 +354,8 @@ map_run::ChildEnd Engine::child_end(const MapRun& run, const store::ChildResult&
     end.name = to_string(child.run_id);
     machine::RunContext whole;
     whole.state_machine_name = run.whole->name;
-    whole.state_machine_id = arn_prefix_ + "stateMachine:" + run.whole->name;
-    whole.execution_id = arn_prefix_ + "execution:" + run.whole->name + ":" + to_string(run.parent);
+    whole.state_machine_id = arn_prefix() + "stateMachine:" + run.whole->name;
+    whole.execution_id = arn_prefix() + "execution:" + run.whole->name + ":" + to_string(run.parent);
     const machine::RunContext context =
         map_run::child_context(whole, run.plan, end.name, child.started_at, json::Value());
     end.arn = context.execution_id;

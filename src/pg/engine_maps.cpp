@@ -242,7 +242,6 @@ void Engine::close_in_memory(MapRun& run, const std::string& status, const std::
 
 // At the start of a worker, before any run is loaded.
 void Engine::load_map_runs(Spi& spi) {
-    arn_prefix_ = "arn:flowctl:" + std::string(guarded([] { return get_database_name(MyDatabaseId); })) + ":";
     for (const Uuid& id : maps_.ids())
         maps_.remove(id);
     for (const store::MapRunRow& row : store::find_open_map_runs(spi, claim_.shard, claim_.shards)) {
