@@ -77,12 +77,14 @@ struct Client::Impl {
     void finish(Call& call, Response response);
     void fail(Call& call, Failure failure, std::string message);
     void detach(Call& call);
+    void forget(const Call& call);
     void end_run(const std::string& run);
 
     Dispatcher dispatcher;  // outlives tokens, and both outlive sessions
     TokenSource tokens;
     SessionSource sessions;
     std::unordered_map<std::uint64_t, Call> calls;
+    std::unordered_map<std::string, std::vector<std::uint64_t>> calls_of_run;
     std::deque<Response> completed;
     std::deque<Revocation> revocations;
 };
@@ -98,14 +100,20 @@ void Client::Impl::start(Request request) {
     call.deadline = call.begun + std::chrono::duration_cast<Clock::duration>(Seconds(
                                      std::isnan(seconds) ? 0.0 : std::clamp(seconds, 0.0, kLongestTimeout)));
 
-    Exchange probe;
-    probe.method = call.request.method;
-    probe.url = call.request.url;
-    probe.headers = call.request.headers;
-    probe.egress_role = call.request.egress_role;
+    calls_of_run[call.request.run].push_back(id);
+
     auto objection = objection_to_authorization(call.request.headers);
-    if (!objection) objection = objection_to_headers_beside(call.request.auth, call.request.headers);
-    if (!objection) objection = dispatcher.objection(probe);
+    if (!objection && call.request.auth)
+        objection = objection_to_headers_beside(*call.request.auth, call.request.headers);
+    // Without a credential the exchange is made at once, and checked by the dispatcher.
+    if (!objection && (call.request.session || call.request.credential)) {
+        Exchange probe;
+        probe.method = call.request.method;
+        probe.url = call.request.url;
+        probe.headers = call.request.headers;
+        probe.egress_role = call.request.egress_role;
+        objection = dispatcher.objection(probe);
+    }
     if (objection) {
         fail(call, Failure::Refused, *std::move(objection));
         return;
@@ -197,8 +205,9 @@ void Client::Impl::send(Call& call) {
         call.sent_tokens.add(header.value->reveal());
         exchange.headers.emplace_back(header.name, header.value->reveal());
     }
-    prove(request.auth, call.session ? call.session->keys.get() : nullptr, request.message_id,
-          std::chrono::system_clock::now(), exchange, call.sent_tokens);
+    if (request.auth)
+        prove(*request.auth, call.session ? call.session->keys.get() : nullptr, request.message_id,
+              std::chrono::system_clock::now(), exchange, call.sent_tokens);
     call.exchange = exchange.id;
     dispatcher.add(std::move(exchange), [this, id = request.id](Answer&& answer) {
         Call& answered = calls.at(id);
@@ -270,7 +279,7 @@ void Client::Impl::finish(Call& call, Response response) {
         call.sent_tokens.apply(header.first);
         call.sent_tokens.apply(header.second);
     }
-    calls.erase(response.id);
+    forget(call);
     completed.push_back(std::move(response));
 }
 
@@ -287,13 +296,17 @@ void Client::Impl::detach(Call& call) {
     if (call.exchange != 0) dispatcher.cancel(std::exchange(call.exchange, 0));
 }
 
+void Client::Impl::forget(const Call& call) {
+    const auto of_run = calls_of_run.find(call.request.run);
+    std::erase(of_run->second, call.request.id);
+    if (of_run->second.empty()) calls_of_run.erase(of_run);
+    calls.erase(call.request.id);
+}
+
 // A call that the owner has not cancelled gets its response like every other.
 void Client::Impl::end_run(const std::string& run) {
-    std::vector<std::uint64_t> open;
-    for (const auto& [id, call] : calls)
-        if (call.request.run == run) open.push_back(id);
-    for (std::uint64_t id : open)
-        fail(calls.at(id), Failure::Protocol, "the run has ended");
+    while (calls_of_run.contains(run))
+        fail(calls.at(calls_of_run.at(run).back()), Failure::Protocol, "the run has ended");
     sessions.end_run(run);
     tokens.end_run(run, [this](Revocation&& revocation) { revocations.push_back(std::move(revocation)); });
 }
@@ -312,7 +325,7 @@ void Client::start(Request request) {
 void Client::cancel(std::uint64_t id) {
     if (const auto found = impl_->calls.find(id); found != impl_->calls.end()) {
         impl_->detach(found->second);
-        impl_->calls.erase(found);
+        impl_->forget(found->second);
     }
     std::erase_if(impl_->completed, [id](const Response& response) { return response.id == id; });
 }

@@ -109,7 +109,7 @@ struct Credential {
 // or made (token, for `audience`).
 struct SessionRequest {
     std::variant<AwsRole, GcpAccount> what;
-    std::optional<Credential> credential;
+    std::shared_ptr<const Credential> credential;  // or null
     TokenInput token;
     std::string audience;
 };
@@ -132,11 +132,11 @@ struct Request {
     std::vector<SecretHeader> secret_headers;             // taken out of the answer where it echoes them
     std::vector<std::shared_ptr<const Secret>> redacted;  // so are these, which are not sent
     std::string body;
-    std::optional<Credential> credential;
+    std::shared_ptr<const Credential> credential;  // or null
     // Without a credential: a session of a role or account, a proof by key, password or signature; both for
     // AWS.
     std::shared_ptr<const SessionRequest> session;
-    CallAuth auth;
+    std::shared_ptr<const CallAuth> auth;                  // or null
     std::string message_id;                                // the same over repetitions; WebhookKeys need it
     std::shared_ptr<const ClientCertificate> certificate;  // shown to the endpoint
     std::string ca_file;

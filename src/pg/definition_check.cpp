@@ -166,7 +166,7 @@ class Walk {
         facts.scope = endpoint_scope(server);
         const AsExtensionOwner owner;
         Spi spi;
-        const policy::Decision decided = policy::decide(spi, facts);
+        const policy::Decision decided = policy::decide(policy::rules_of(spi, facts.endpoint), facts);
         if (!decided.allowed)
             report(EndpointFailure{"States.Permissions",
                                    "the call of endpoint \"" + server + "\" is denied: " + decided.reason},

@@ -473,7 +473,7 @@ std::optional<Failure> add_own_credential(const Chain& chain, const net::Url& ur
     credential.grant = net::GrantType::Direct;
     credential.subject = identity->input();
     credential.audience = *endpoint.audience;
-    endpoint.credential = std::move(credential);
+    endpoint.credential = std::make_shared<net::Credential>(std::move(credential));
     return std::nullopt;
 }
 
@@ -508,7 +508,7 @@ std::optional<Failure> add_credential(const Chain& chain, const RunTokens& token
     endpoint.scope = if_set(options, "scope");
     endpoint.audience = if_set(options, "audience");
     if (!endpoint.audience) endpoint.audience = if_set(options, "resource");
-    endpoint.credential = std::move(credential);
+    endpoint.credential = std::make_shared<net::Credential>(std::move(credential));
     return std::nullopt;
 }
 
@@ -565,6 +565,7 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
     const auto url = net::split_url(endpoint.url);
     if (const auto* wrong = std::get_if<std::string>(&url))
         return unusable("foreign server " + in_quotes(server) + ": url: " + *wrong);
+    endpoint.parsed_url = std::get<net::Url>(url);
     auto path = ca_path(chain.endpoint);
     if (!path) return Err{std::move(path).error()};
     endpoint.ca_file = *path;

@@ -1,9 +1,9 @@
 // From the name of an endpoint and the role of a run to everything that a call needs: address, credential,
 // limits.
 //
-// Nothing is cached: every call reads the catalog and the secret files as they are now, so that REVOKE, ALTER
-// SERVER and a rotated key act on the next call. The worker is a superuser, so every right is checked here by
-// name:
+// Nothing is kept beyond a turn of the engine: it reads the catalog and the secret files as they are now, so
+// that REVOKE, ALTER SERVER and a rotated key act on the next call. The worker is a superuser, so every right
+// is checked here by name:
 //
 //   - the run's role has USAGE on the endpoint;
 //   - the endpoint's owner has USAGE on its issuer, or its url could collect tokens that are meant for
@@ -34,6 +34,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,7 @@
 
 #include "core/result.hpp"
 #include "net/client.hpp"
+#include "net/url.hpp"
 #include "pg/fdw_options.hpp"
 #include "pg/lease.hpp"
 #include "pg/step_identity.hpp"
@@ -71,9 +73,10 @@ struct RunTokens {
 struct Endpoint {
     std::string server;
     std::string url;
-    std::optional<net::Credential> credential;  // of its issuer
-    std::string auth;                           // its option auth, or "bearer"
-    net::CallAuth proof;                        // what its calls show without a token
+    net::Url parsed_url;
+    std::shared_ptr<const net::Credential> credential;  // of its issuer; or null
+    std::string auth;                                   // its option auth, or "bearer"
+    std::shared_ptr<const net::CallAuth> proof;         // what its calls show without a token; or null
     std::shared_ptr<net::SessionRequest> session;
     std::shared_ptr<const net::ClientCertificate> certificate;
     bool aws = false;     // it speaks AWS's protocols: auth 'aws_sigv4'

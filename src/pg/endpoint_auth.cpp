@@ -50,7 +50,7 @@ std::optional<Failure> add_api_key(const Options& options, Endpoint& endpoint) {
     auth.in_query = options.contains("api_key_query");
     auth.name = option(options, auth.in_query ? "api_key_query" : "api_key_header");
     auth.key = std::move(key).value();
-    endpoint.proof = std::move(auth);
+    endpoint.proof = std::make_shared<net::CallAuth>(std::move(auth));
     return std::nullopt;
 }
 
@@ -58,7 +58,8 @@ std::optional<Failure> add_basic(const Options& options, Endpoint& endpoint) {
     auto password = secret(options, "password_file");
     if (!password) return std::move(password).error();
     endpoint.client_id = option(options, "username");
-    endpoint.proof = net::BasicLogin{*endpoint.client_id, std::move(password).value()};
+    endpoint.proof =
+        std::make_shared<net::CallAuth>(net::BasicLogin{*endpoint.client_id, std::move(password).value()});
     return std::nullopt;
 }
 
@@ -68,7 +69,8 @@ std::optional<Failure> add_webhook(const Options& options, Endpoint& endpoint) {
     auto keys = net::read_webhook_keys(*file);
     if (auto* wrong = std::get_if<std::string>(&keys))
         return Failure{kEndpointConfiguration, "hmac_secret_file: " + *wrong};
-    endpoint.proof = net::WebhookKeys{std::get<std::vector<net::Secret>>(std::move(keys))};
+    endpoint.proof = std::make_shared<net::CallAuth>(
+        net::WebhookKeys{std::get<std::vector<net::Secret>>(std::move(keys))});
     return std::nullopt;
 }
 
@@ -148,7 +150,7 @@ std::optional<Failure> add_aws(const Options& options, Oid owner, const RunToken
         endpoint.client_id = option(options, "aws_access_key_id");
         signing.keys = std::make_shared<const net::AwsKeys>(
             net::AwsKeys{*endpoint.client_id, std::move(key).value(), net::Secret()});
-        endpoint.proof = std::move(signing);
+        endpoint.proof = std::make_shared<net::CallAuth>(std::move(signing));
         return std::nullopt;
     }
     net::AwsRole role;
@@ -164,7 +166,7 @@ std::optional<Failure> add_aws(const Options& options, Oid owner, const RunToken
     if (auto failure = add_subject(options, owner, tokens, endpoint, *request)) return failure;
     request->what = std::move(role);
     endpoint.session = std::move(request);
-    endpoint.proof = std::move(signing);
+    endpoint.proof = std::make_shared<net::CallAuth>(std::move(signing));
     return std::nullopt;
 }
 

@@ -94,7 +94,7 @@ void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machi
     const std::int32_t sending = run.resumed || !call.follow.is_null()
                                      ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id))
                                      : 1;
-    auto prepared = http_task::prepare(run, call, now_micros(), sending);
+    auto prepared = http_task::prepare(run, call, now_micros(), sending, batch.lookups);
     if (auto* refusal = std::get_if<http_task::Refusal>(&prepared)) {
         events.push_back(
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});

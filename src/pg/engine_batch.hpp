@@ -53,6 +53,7 @@ struct Engine::Batch {
     std::vector<store::HistoryRow> history;
     std::vector<store::CallOutcome> outcomes;
     std::vector<http_task::Prepared> calls;
+    http_task::Lookups lookups;
     std::set<std::pair<Uuid, std::int64_t>> begun_calls;  // those in `calls`
     std::map<std::string, std::size_t> planned;           // how many of them in each lane
     std::vector<std::pair<std::string, Uuid>> in_line;    // lane and run of calls that find no room

@@ -173,8 +173,9 @@ bool Engine::exchange(MapRun& run, const std::string& path, const asl::DataResou
                 const std::unique_ptr<LiveRun> parent = make_live(spi, parents.runs.front(), problem);
                 const std::int32_t sending =
                     store::next_sending(spi, run.parent, static_cast<std::int32_t>(run.call_id));
+                http_task::Lookups lookups;
                 auto result = problem.empty() ? http_task::prepare_document(*parent, call, document,
-                                                                            now_micros(), sending)
+                                                                            now_micros(), sending, lookups)
                                               : http_task::Refusal{"States.Runtime", problem};
                 if (auto* refused = std::get_if<http_task::Refusal>(&result))
                     refusal = std::move(*refused);

@@ -135,9 +135,13 @@ policy::Facts facts_of(const LiveRun& run, const machine::Call& call, const Endp
 
 // Why a policy does not permit the call; what permits it goes to `decision`.
 std::optional<Refusal> check_policies(const LiveRun& run, const Endpoint& endpoint,
-                                      const policy::Facts& facts, std::optional<std::string>& decision) {
+                                      const policy::Facts& facts, Lookups& lookups,
+                                      std::optional<std::string>& decision) {
     Spi spi;
-    const policy::Decision decided = policy::decide(spi, facts);
+    auto rules = lookups.policies.find(endpoint.server);
+    if (rules == lookups.policies.end())
+        rules = lookups.policies.emplace(endpoint.server, policy::rules_of(spi, endpoint.server)).first;
+    const policy::Decision decided = policy::decide(rules->second, facts);
     if (decided.allowed) {
         if (!decided.reason.empty()) decision = decided.reason;
         return std::nullopt;
@@ -203,17 +207,35 @@ std::string idempotency_key(const std::string& run_id, const machine::Call& call
 
 namespace {
 
+Result<Endpoint, EndpointFailure> find_endpoint(std::string_view server, const LiveRun& run,
+                                                const machine::Call& call, std::int64_t now,
+                                                Lookups& lookups) {
+    auto key = std::make_pair(std::string(server), run.role);
+    if (const auto known = lookups.endpoints.find(key); known != lookups.endpoints.end())
+        return known->second;
+    bool of_this_step = false;
+    const StepTokens step(run, call, now);
+    const RunTokens tokens{[&](const OwnTokenTerms& terms) {
+                               of_this_step = true;
+                               return step.own(terms);
+                           },
+                           step.user()};
+    auto endpoint = resolve_endpoint(server, run.role, tokens);
+    if (endpoint && !of_this_step && !endpoint->for_user && !endpoint->session)
+        lookups.endpoints.emplace(std::move(key), *endpoint);
+    return endpoint;
+}
+
 // The endpoint that a call names, if its run may use it for this.
 std::variant<Endpoint, Refusal> endpoint_for(std::string_view server, const LiveRun& run,
                                              const machine::Call& call, std::int64_t now,
-                                             std::int32_t sending, Prepared& prepared) {
-    const StepTokens step(run, call, now);
-    const RunTokens tokens{[&](const OwnTokenTerms& terms) { return step.own(terms); }, step.user()};
-    auto resolved = resolve_endpoint(server, run.role, tokens);
-    if (!resolved) return Refusal{resolved.error().error, resolved.error().cause};
-    Endpoint endpoint = std::move(resolved).value();
+                                             std::int32_t sending, Prepared& prepared, Lookups& lookups) {
+    auto found = find_endpoint(server, run, call, now, lookups);
+    if (!found) return Refusal{found.error().error, found.error().cause};
+    Endpoint endpoint = std::move(found).value();
     const policy::Facts facts = facts_of(run, call, endpoint, now);
-    if (auto refusal = check_policies(run, endpoint, facts, prepared.intent.decision)) return *refusal;
+    if (auto refusal = check_policies(run, endpoint, facts, lookups, prepared.intent.decision))
+        return *refusal;
     if (auto refusal = beyond_what_is_declared(call, endpoint)) return *refusal;
     if (auto refusal = plan_lease(run, call, endpoint, facts, sending, prepared)) return *refusal;
     return endpoint;
@@ -225,7 +247,7 @@ std::string key_of(const LiveRun& run, const machine::Call& call, const Endpoint
 }
 
 Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Call& call, Endpoint endpoint,
-                       RequestParts parts, std::int64_t now, std::int32_t sending) {
+                       const std::string& key, RequestParts parts, std::int64_t now, std::int32_t sending) {
     Pending& pending = prepared.pending;
     pending.run_id = run.id;
     pending.call_id = call.id;
@@ -235,7 +257,6 @@ Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Cal
     pending.lane = lane_of(call);
     pending.for_subject = stands_for_somebody(endpoint);
 
-    const std::string key = key_of(run, call, endpoint);
     parts.headers.emplace_back("Idempotency-Key", key);
     parts.headers.emplace_back("traceparent", traceparent(run, hash(key + '\n' + std::to_string(call.id) +
                                                                     '\n' + std::to_string(sending))));
@@ -256,10 +277,15 @@ Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Cal
     intent.auth = endpoint.auth;
     intent.options_hash = endpoint.options_hash;
     intent.method = parts.method;
-    auto url = net::split_url(parts.url);
-    if (auto* split = std::get_if<net::Url>(&url)) {
-        intent.host = split->origin().substr(split->scheme.size() + 3);
-        intent.url_path = split->path;
+    const auto name_address = [&intent](const net::Url& url) {
+        intent.host = url.origin().substr(url.scheme.size() + 3);
+        intent.url_path = url.path;
+    };
+    if (parts.url == endpoint.url) {
+        name_address(endpoint.parsed_url);
+    } else {
+        const auto url = net::split_url(parts.url);
+        if (const auto* split = std::get_if<net::Url>(&url)) name_address(*split);
     }
     intent.issuer = endpoint.issuer;
     intent.client_id = endpoint.client_id;
@@ -296,13 +322,14 @@ Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Cal
 }  // namespace
 
 std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
-                                        std::int32_t sending) {
+                                        std::int32_t sending, Lookups& lookups) {
     auto server = server_of(call);
     if (auto* refusal = std::get_if<Refusal>(&server)) return *refusal;
     Prepared prepared;
-    auto found = endpoint_for(std::get<std::string>(server), run, call, now, sending, prepared);
+    auto found = endpoint_for(std::get<std::string>(server), run, call, now, sending, prepared, lookups);
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
     Endpoint& endpoint = std::get<Endpoint>(found);
+    const std::string key = key_of(run, call, endpoint);
     Pending& pending = prepared.pending;
     if (endpoint.aws) pending.aws = aws_task::integration_of(call.resource);
     pending.prefect = !endpoint.deployment.empty() && call.resource.kind == Kind::Http;
@@ -314,18 +341,17 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
         return Refusal{kEndpointConfiguration,
                        "endpoint \"" + endpoint.server + "\" cannot follow work to its end (.sync)"};
     auto built =
-        request_parts(call, endpoint, pending,
-                      {run.context.execution_id, run.context.state_machine_id, key_of(run, call, endpoint)});
+        request_parts(call, endpoint, pending, {run.context.execution_id, run.context.state_machine_id, key});
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
-    return prepare_parts(std::move(prepared), run, call, std::move(endpoint),
+    return prepare_parts(std::move(prepared), run, call, std::move(endpoint), key,
                          std::get<RequestParts>(std::move(built)), now, sending);
 }
 
 std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machine::Call& call,
                                                  const Document& document, std::int64_t now,
-                                                 std::int32_t sending) {
+                                                 std::int32_t sending, Lookups& lookups) {
     Prepared prepared;
-    auto found = endpoint_for(call.resource.name, run, call, now, sending, prepared);
+    auto found = endpoint_for(call.resource.name, run, call, now, sending, prepared, lookups);
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
     Endpoint& endpoint = std::get<Endpoint>(found);
     if (endpoint.lease) return Refusal{kEndpointConfiguration, lease_is_for_tasks(endpoint.server)};
@@ -336,7 +362,9 @@ std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machi
         parts.body = *document.body;
         parts.headers.emplace_back("Content-Type", document.content_type);
     }
-    return prepare_parts(std::move(prepared), run, call, std::move(endpoint), std::move(parts), now, sending);
+    const std::string key = key_of(run, call, endpoint);
+    return prepare_parts(std::move(prepared), run, call, std::move(endpoint), key, std::move(parts), now,
+                         sending);
 }
 
 }  // namespace flowctl::pg::http_task

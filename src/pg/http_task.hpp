@@ -10,8 +10,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "core/machine/machine.hpp"
@@ -21,6 +23,7 @@
 #include "pg/http_request.hpp"
 #include "pg/lease.hpp"
 #include "pg/live_runs.hpp"
+#include "pg/policy.hpp"
 #include "pg/store/history.hpp"
 
 namespace flowctl::pg::http_task {
@@ -58,9 +61,16 @@ struct Prepared {
     std::optional<lease::Plan> lease;  // to be made before it leaves; the request gets its password
 };
 
+// What the calls of one turn have found already: they share its transaction, and would find it again.
+struct Lookups {
+    std::map<std::pair<std::string, Oid>, Endpoint>
+        endpoints;                                  // by server and role; if the same for each run
+    std::map<std::string, policy::Rules> policies;  // by server
+};
+
 // Reads the engine's tables (policies), so the caller is the worker.
 std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
-                                        std::int32_t sending);
+                                        std::int32_t sending, Lookups& lookups);
 
 struct Interpreted {
     machine::Event event;  // TaskSucceeded, TaskFailed or TaskContinues
@@ -77,7 +87,7 @@ struct Document {
 // `call` says where it belongs, and its resource names the server.
 std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machine::Call& call,
                                                  const Document& document, std::int64_t now,
-                                                 std::int32_t sending);
+                                                 std::int32_t sending, Lookups& lookups);
 struct DocumentAnswer {
     std::variant<std::string, Refusal> body;
     store::CallOutcome outcome;

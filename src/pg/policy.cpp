@@ -216,21 +216,32 @@ std::optional<std::string> objection(const json::Value& conditions) {
     return std::nullopt;
 }
 
-Decision decide(Spi& spi, const Facts& facts) {
-    const Rows rows = spi.run(find_sql, std::move(Params().text(facts.endpoint)));
+Rules rules_of(Spi& spi, std::string_view endpoint) {
+    const Rows rows = spi.run(find_sql, std::move(Params().text(endpoint)));
+    Rules rules;
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        Rule& rule = rules.emplace_back();
+        rule.name = rows.text(i, 0);
+        rule.forbids = rows.boolean(i, 1);
+        rule.names_endpoint = rows.boolean(i, 2);
+        auto conditions = json::parse(rows.text(i, 3));
+        if (conditions && conditions->is_object()) rule.conditions = std::move(conditions).value();
+    }
+    return rules;
+}
+
+Decision decide(const Rules& rules, const Facts& facts) {
     bool governed = guc::policy_default == guc::PolicyDefault::Deny;
     std::optional<std::string> permitted;
-    for (std::size_t i = 0; i < rows.size(); i++) {
-        governed = governed || rows.boolean(i, 2);
-        const auto conditions = json::parse(rows.text(i, 3));
-        const bool forbids = rows.boolean(i, 1);
+    for (const Rule& rule : rules) {
+        governed = governed || rule.names_endpoint;
         // What cannot be read forbids, and permits nothing.
-        const Truth applied = conditions && conditions->is_object() ? applies(facts, *conditions)
-                              : forbids                             ? Truth::Yes
-                                                                    : Truth::No;
-        const std::string name = "\"" + rows.text(i, 0) + "\"";
-        if (forbids && applied == Truth::Yes) return {false, "forbidden by policy " + name};
-        if (!forbids && applied != Truth::No && !permitted) permitted = "permitted by policy " + name;
+        const Truth applied = rule.conditions ? applies(facts, *rule.conditions)
+                              : rule.forbids  ? Truth::Yes
+                                              : Truth::No;
+        const std::string name = "\"" + rule.name + "\"";
+        if (rule.forbids && applied == Truth::Yes) return {false, "forbidden by policy " + name};
+        if (!rule.forbids && applied != Truth::No && !permitted) permitted = "permitted by policy " + name;
     }
     if (!governed) return {};
     if (permitted) return {true, *permitted};

@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/json.hpp"
 #include "pg/spi.hpp"
@@ -50,8 +51,19 @@ struct Decision {
     std::string reason;  // empty: no policy governs the endpoint
 };
 
-// Reads the policies; the caller may read the engine's tables.
-Decision decide(Spi& spi, const Facts& facts);
+// A policy that an endpoint has to do with.
+struct Rule {
+    std::string name;
+    bool forbids = false;
+    bool names_endpoint = false;            // itself, not all of them
+    std::optional<json::Value> conditions;  // nullopt: not readable
+};
+using Rules = std::vector<Rule>;
+
+// Reads them; the caller may read the engine's tables.
+Rules rules_of(Spi& spi, std::string_view endpoint);
+
+Decision decide(const Rules& rules, const Facts& facts);
 
 // Whether conditions hold, all of them; Unknown: that depends on what the facts do not say.
 enum class Truth { No, Unknown, Yes };

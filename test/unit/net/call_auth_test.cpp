@@ -87,7 +87,7 @@ class Proofs : public ::testing::Test {
         out.url = std::move(url);
         out.body = "{\"n\":1}";
         out.timeout = Seconds(15);
-        out.auth = std::move(auth);
+        out.auth = std::make_shared<CallAuth>(std::move(auth));
         out.message_id = "message-1";
         return out;
     }

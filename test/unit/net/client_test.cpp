@@ -89,7 +89,7 @@ class Calls : public ::testing::Test {
         out.url = std::move(url);
         out.body = "{\"n\":1}";
         out.timeout = Seconds(15);
-        if (with_token) out.credential = issuer_.credential();
+        if (with_token) out.credential = std::make_shared<Credential>(issuer_.credential());
         return out;
     }
     bool pump(std::function<bool()> until) {
@@ -349,7 +349,8 @@ TEST_F(Calls, CancelInEveryPhase) {
 
     issuer_.silent = false;
     Request with_token = request(server.url("/b"));
-    with_token.credential = issuer_.credential("other");  // the first one's token may yet arrive
+    with_token.credential =
+        std::make_shared<Credential>(issuer_.credential("other"));  // the first one's token may yet arrive
     client_.start(std::move(with_token));
     const std::uint64_t sent = last_id_;
     ASSERT_TRUE(pump([&] { return server.request_count("/b") == 1; }));
@@ -404,7 +405,7 @@ TEST_F(Calls, EndOfARunWithCallsUnderWay) {
     ASSERT_TRUE(pump([&] { return server.request_count() == 1; }));
     issuer_.silent = true;
     Request at_issuer = request(server.url("/waiting"));
-    at_issuer.credential = issuer_.credential("other");
+    at_issuer.credential = std::make_shared<Credential>(issuer_.credential("other"));
     const std::uint64_t waiting = at_issuer.id;
     client_.start(std::move(at_issuer));
     ASSERT_TRUE(pump([&] { return issuer_.tokens_given() == 2; }));
