@@ -154,10 +154,10 @@ void disable(const Role& role) {
 }
 
 void drop(const Role& role, bool reassign) {
-    if (reassign) {
+    // Without an heir what it owns is somebody's to look at, not ours to drop.
+    if (reassign && OidIsValid(guarded([&] { return get_role_oid(role.heir.c_str(), true); }))) {
         Spi spi;
-        if (OidIsValid(guarded([&] { return get_role_oid(role.heir.c_str(), true); })))
-            spi.command("REASSIGN OWNED BY " + identifier(role.name) + " TO " + identifier(role.heir));
+        spi.command("REASSIGN OWNED BY " + identifier(role.name) + " TO " + identifier(role.heir));
         spi.command("DROP OWNED BY " + identifier(role.name));
     }
     guarded([&] {

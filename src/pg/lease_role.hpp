@@ -34,7 +34,8 @@ struct Role {
 bool exists(const Role& role);
 // From the commit on nobody logs in by it, and nobody is a member of it.
 void disable(const Role& role);
-// Drops the role. With `reassign` what it owns in this database goes to its heir, what it was granted goes.
+// Drops the role. With `reassign` what it owns in this database goes to its heir, if there still is one, and
+// what it was granted goes.
 void drop(const Role& role, bool reassign);
 
 // Ends the sessions of these roles; returns the roles that have some.

@@ -25,7 +25,7 @@ sub block
 }
 my $line = block('hostssl  shop  +reports');
 $line =~ s{^hostssl  shop  \+reports  10\.0\.0\.0/8}{host postgres +reports 127.0.0.1/32} or die $line;
-$node->append_conf('pg_hba.conf', "local all all trust\n${line}host all svc,+ledger 127.0.0.1/32 scram-sha-256\n");
+$node->append_conf('pg_hba.conf', "local all all trust\n${line}host all svc,+ledger,+second 127.0.0.1/32 scram-sha-256\n");
 $node->reload;
 my $service = Parts::start_service('database', issuer => 'none', pgport => $node->port);
 my $stub    = Parts::start_stub();
@@ -178,12 +178,26 @@ is($row->{output}{status}, 0, 'several roles at once') or diag($row->{output}{er
 wait_for_query($node, q{SELECT count(*) FROM pg_roles WHERE rolname LIKE 'flowctl\_lease\_%'}, '0');
 is($node->safe_psql('postgres', "SELECT tableowner FROM pg_tables WHERE tablename = 'by_both'"), 'reports', 'what it made goes to the first of them');
 
+# Where the first of them is gone, what it made is nobody's to drop.
+$node->safe_psql('postgres', 'CREATE ROLE first; CREATE ROLE second; GRANT first, second TO app WITH ADMIN OPTION; CREATE SCHEMA kept; GRANT ALL ON SCHEMA kept TO second');
+endpoint('orphan', $service, lease => 'login', lease_roles => 'first, second');
+define('orphan', http_flow('orphan'));
+my $run = start_run($node, 'orphan', { sql => 'CREATE TABLE kept.valuable AS SELECT 1 AS a', hold => 'orphan' });
+$service->wait_for(1, path => '/orphan', outcome => 'held');
+$node->safe_psql('postgres', 'DROP ROLE first');
+$service->release('orphan');
+is(wait_for_run($node, $run), 'SUCCEEDED', 'a leased role that was dropped meanwhile');
+wait_for_query($node, "SELECT problem LIKE '%some objects depend on it' FROM flowctl.leases WHERE run_id = '$run' AND ended_at IS NOT NULL AND dropped_at IS NULL");
+is($node->safe_psql('postgres', 'SELECT a FROM kept.valuable'), '1', 'what the service made is kept');
+$node->safe_psql('postgres', 'ALTER TABLE kept.valuable OWNER TO second');
+wait_for_query($node, "SELECT dropped_at IS NOT NULL FROM flowctl.leases WHERE run_id = '$run'");
+
 # ------------------------------------------------------------------------------------------------ until the call is over
 
 endpoint('held', $stub, lease => 'login', lease_roles => 'reports', timeout => '600');
 define('held', { %{ http_flow('held', Retry => [ { ErrorEquals => ['Never'] } ]) } });
 $stub->script('/held', then => { hold => 'held', body => {} });
-my $run = start_run($node, 'held');
+$run = start_run($node, 'held');
 my $at = lease_at_stub('/held');
 is((psql_by($at, 'SELECT count(*) > 0 FROM report'))[1], 't', 'while the call is under way it works');
 is($node->safe_psql('postgres', "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls OR rolinherit FROM pg_roles WHERE rolname = '$at->{user}'"), 'f', 'a role without attributes');
