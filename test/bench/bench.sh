@@ -48,7 +48,7 @@ main() {
     fi
     make_work
     FIGURES=$WORK/figures NOTES=$WORK/notes
-    : >"$FIGURES" >"$NOTES"
+    touch "$FIGURES" "$NOTES"
     own_by_test_user "$WORK/log"
     heading "Preparing"
     prepare
@@ -179,7 +179,11 @@ carry_out() {
 
 describe_machine() {
     printf 'date\t%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-    printf 'commit\t%s\n' "$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown)"
+    if [ -n "$INSTALLED" ]; then
+        printf 'build\tthe installed one\n'
+    else
+        printf 'build\t%s\n' "$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown)"
+    fi
     printf 'cores\t%s\n' "$(nproc)"
     printf 'processor\t%s\n' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
     printf 'memory\t%s GiB\n' "$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)"

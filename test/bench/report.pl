@@ -35,6 +35,7 @@ $place{ $all[$_]{measurement} } //= $_ for 0 .. $#all;
 my %seen;
 my @notes = grep { !$seen{$_}++ } map { my (undef, $measurement, $text) = split /\t/; "$measurement: $text" } lines($notes);
 my @machine = map { [ split /\t/, $_, 2 ] } lines($machine);
+my %of = map { @$_ } @machine;
 
 print_text();
 write_markdown($file{markdown}) if $file{markdown};
@@ -68,6 +69,7 @@ sub pretty {
 }
 
 sub span {
+    return $of{rounds} > 1 ? 'once' : '' if @_ == 1;
     my ($low, $high) = range(@_);
     return pretty($low) eq pretty($high) ? '' : pretty($low) . ' to ' . pretty($high);
 }
@@ -97,10 +99,9 @@ sub print_text {
 sub write_markdown {
     my ($name) = @_;
     open my $out, '>:encoding(UTF-8)', $name or die "report.pl: $name: $!\n";
-    my %of = map { @$_ } @machine;
     my ($day) = $of{date} =~ /^([\d-]+)/;
-    print $out "Measured on $day at commit $of{commit}: $of{cores} cores ($of{processor}), $of{memory}, Linux $of{kernel}, $of{server}, ",
-        "libcurl $of{libcurl}; $of{settings}; medians of $of{rounds} rounds.\n";
+    print $out "Measured on $day (build: $of{build}): $of{cores} cores ($of{processor}), $of{memory}, Linux $of{kernel}, $of{server}, ",
+        "libcurl $of{libcurl}; $of{settings}; medians of $of{rounds} round" . ($of{rounds} == 1 ? "" : "s") . ".\n";
     my $measurement = '';
     for my $entry (@all) {
         print $out "\n| $entry->{measurement} | median | range | of its floor |\n|---|---:|---|---|\n" if $entry->{measurement} ne $measurement;

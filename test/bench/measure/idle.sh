@@ -1,7 +1,8 @@
 # What the extension does when there is nothing to do: CPU of worker and launcher, and statements
 #
-# Statements are counted by pg_stat_statements, which is loaded for this measurement only.
+# Done once, in the first round. Statements are counted by pg_stat_statements, which is loaded for this measurement only.
 option idle_seconds 60 20 "how long to look"
+rounds_idle=1
 
 measure_idle() {
     local launcher before used statements

@@ -4,6 +4,7 @@
 # four clients start them, each in a transaction of its own, while the worker works; from the first start to the last
 # run's end.
 option runs 30000 4000 "how many runs of each kind"
+option meanwhile_seconds 5 2 "how long clients start runs meanwhile"
 option kinds "w0 w0_express w1 w3" "w0 w0_express w1 w3" "which flows"
 
 measure_runs() {
@@ -62,7 +63,7 @@ drain() {
 }
 
 started_meanwhile() {
-    local kind=$1 name each=$((runs / 4)) begun seconds before worker endpoint rest
+    local kind=$1 name count begun seconds before worker endpoint rest
     name=$(kind_name "$kind")
     fresh_database || return 1
     sql "SELECT flowctl.activate()" >/dev/null
@@ -71,12 +72,14 @@ started_meanwhile() {
     tell_endpoint reset >/dev/null
     before=$(cpu)
     begun=$EPOCHREALTIME
-    PGUSER=app "$BINDIR/pgbench" -n -M prepared -c 4 -j 2 -t "$each" -D flow="$kind" -f "$HERE/sql/start_run.sql" bench >"$WORK/log/pgbench.log" 2>&1 || return 1
+    PGUSER=app "$BINDIR/pgbench" -n -M prepared -c 4 -j 2 -T "$meanwhile_seconds" -D flow="$kind" -f "$HERE/sql/start_run.sql" bench \
+        >"$WORK/log/pgbench.log" 2>&1 || return 1
+    count=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' "$WORK/log/pgbench.log")
     seconds_until_done >/dev/null || return 1
     seconds=$(calc "$EPOCHREALTIME - $begun")
-    read -r worker endpoint rest < <(cpu_since "$before" $((each * 4)))
-    figure "$name, started meanwhile by 4 clients" "$(calc "$each * 4 / $seconds")" runs/s $(compare "$kind")
+    read -r worker endpoint rest < <(cpu_since "$before" "$count")
+    figure "$name, started meanwhile by 4 clients" "$(calc "$count / $seconds")" runs/s $(compare "$kind")
     figure "$name, started meanwhile, CPU of the worker" "$worker" us/run
     figure "$name, started meanwhile, CPU of the server's other processes" "$rest" us/run
-    check_runs $((each * 4 + 200)) $((each * 4 * $(posts_of "$kind")))
+    check_runs $((count + 200)) $((count * $(posts_of "$kind")))
 }

@@ -46,7 +46,7 @@ CURL* new_handle(const char* url, const std::string& body, curl_slist* headers, 
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, ignore);
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, 120'000L);
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, 600'000L);
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_PROXY, "");
     if (ca_file != nullptr) curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file);

@@ -130,7 +130,9 @@ class Endpoint {
             alive = receive(connection);
             answer(connection);
         }
-        if (!send(connection) || !alive) connections_.erase(found);
+        if (send(connection) && alive) return;
+        if (connection.held) held_--;
+        connections_.erase(found);
     }
 
     void accept_all(int listener) {
