@@ -190,7 +190,7 @@ describe_machine() {
     printf 'kernel\t%s\n' "$(uname -r)"
     printf 'file system\t%s\n' "$(stat -f -c %T "$WORK")"
     printf 'server\t%s\n' "$("$BINDIR/postgres" --version)"
-    printf 'libcurl\t%s\n' "$(curl-config --version 2>/dev/null)"
+    printf 'libcurl\t%s\n' "$(curl-config --version 2>/dev/null | sed 's/^libcurl //')"
     printf 'settings\t%s\n' "$(printf '%s, ' "${STANDARD_SETTINGS[@]}" | sed 's/, $//')"
     printf 'load at the end\t%s\n' "$(cut -d ' ' -f 1-3 /proc/loadavg)"
     printf 'rounds\t%s\n' "$ROUNDS"
