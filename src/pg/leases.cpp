@@ -164,12 +164,19 @@ void Leases::grant(std::vector<Wanted>& wanted) {
         one.cause = "no lease can be had for endpoint \"" + one.plan->parties.endpoint + "\": " + why;
         one.password.reset();
     };
+    const auto open = static_cast<std::size_t>(
+        std::count_if(leases_.begin(), leases_.end(), [](const auto& one) { return !one.second.dropped; }));
+    std::string locked;  // somebody holds a lock: the others do not wait for it, too
     try {
         Transaction transaction("pg_flowctl: making database leases");
         bound_lock_waits();
         for (Wanted& one : wanted) {
             const lease::Plan& plan = *one.plan;
-            if (leases_.size() + made.size() >= static_cast<std::size_t>(guc::max_leases)) {
+            if (!locked.empty()) {
+                fail(one, locked);
+                continue;
+            }
+            if (open + made.size() >= static_cast<std::size_t>(guc::max_leases)) {
                 fail(one, "flowctl.max_leases (" + std::to_string(guc::max_leases) + ") are open");
                 continue;
             }
@@ -214,6 +221,7 @@ void Leases::grant(std::vector<Wanted>& wanted) {
                 lease.password = one.password;
             } catch (PgError& error) {
                 fail(one, error.what());
+                if (error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE) locked = error.what();
             }
         }
         transaction.commit();
@@ -260,6 +268,8 @@ void Leases::end_one(Attempt& attempt, bool has_session, bool with_rows) {
         } catch (PgError& error) {
             owns_something = error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST;
             if (is_drop || attempt.problem.empty()) attempt.problem = error.what();
+            attempt.locked = error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE;
+            if (attempt.locked) return;
         }
     }
 }
@@ -281,7 +291,8 @@ void Leases::end_pass(const std::vector<Lease*>& leases, bool with_rows) {
         for (Lease* lease : leases) {
             if (lease->dropped) continue;
             const bool has_session = std::find(busy.begin(), busy.end(), lease->role.oid) != busy.end();
-            end_one(attempts.emplace_back(Attempt{lease, false, {}}), has_session, with_rows);
+            end_one(attempts.emplace_back(Attempt{lease}), has_session, with_rows);
+            if (attempts.back().locked) break;  // the others do not wait for it, too
         }
         transaction.commit();
     } catch (PgError& error) {

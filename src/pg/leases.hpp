@@ -80,7 +80,8 @@ class Leases {
     struct Attempt {
         Lease* lease;
         bool dropped = false;
-        std::string problem;
+        bool locked = false;  // by somebody else
+        std::string problem = {};
     };
     static void end_pass(const std::vector<Lease*>& leases, bool with_rows);
     static void end_one(Attempt& attempt, bool has_session, bool with_rows);
