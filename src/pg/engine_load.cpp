@@ -106,7 +106,7 @@ std::unique_ptr<LiveRun> Engine::make_live(Spi& spi, const store::StoredRun& row
         problem = "its frame is not JSON: " + saved.error().message;
         return run;
     }
-    auto frame = machine::Frame::load(*saved);
+    auto frame = machine::Frame::load(*saved, &context.input);
     if (!frame) {
         problem = frame.error();
         return run;

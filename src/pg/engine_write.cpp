@@ -47,7 +47,7 @@ void Engine::write(Spi& spi, Batch& batch) {
         if (!working.ended()) {
             if (!run.express)
                 frames.push_back({id, phase_text(working.phase), working.current_state, working.next_due,
-                                  json::dump(working.frame.save()), !working.begun});
+                                  json::dump(working.frame.save(&run.context.input)), !working.begun});
             continue;
         }
         batch.ended.push_back(id);

@@ -231,9 +231,9 @@ Execution run_execution(const asl::Flow& flow, const machine::RunContext& run, c
         execution.outcome = step.outcome;
         if (step.outcome.status != machine::Status::Running) return execution;
 
-        auto text = json::parse(json::dump(frame.save()),
+        auto text = json::parse(json::dump(frame.save(&run.input)),
                                 {.max_bytes = 64 << 20, .max_depth = machine::kMaxFrameDepth});
-        auto loaded = text.ok() ? machine::Frame::load(text.value()) : Err{std::string("unreadable frame")};
+        auto loaded = text.ok() ? machine::Frame::load(text.value(), &run.input) : Err{std::string("unreadable frame")};
         if (!loaded.ok()) {
             execution.stuck = loaded.error();
             return execution;

@@ -225,11 +225,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         ended = step.outcome.status != machine::Status::Running;
         require(!ended || !step.next_due);
 
-        const std::string saved = json::dump(frame.save());
+        const std::string saved = json::dump(frame.save(&run.input));
         auto text = json::parse(saved, {.max_bytes = 64 << 20, .max_depth = machine::kMaxFrameDepth});
         require(text.ok());
-        auto loaded = machine::Frame::load(text.value());
-        require(loaded.ok() && json::dump(loaded.value().save()) == saved);
+        auto loaded = machine::Frame::load(text.value(), &run.input);
+        require(loaded.ok() && json::dump(loaded.value().save(&run.input)) == saved);
         if ((code & 0x80) != 0) frame = std::move(loaded).value();
         if ((code & 0x20) != 0) {
             const machine::Frame copy = frame;

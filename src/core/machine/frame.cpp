@@ -43,19 +43,22 @@ void add_instant(json::ObjectBuilder& out, std::string_view key, const std::opti
     if (instant) out.add(key, number(*instant));
 }
 
-json::Value save_payload(const Payload& payload) {
+// `run_input`: null where it is not to be left out.
+json::Value save_payload(const Payload& payload, const json::Value* run_input) {
     json::ObjectBuilder out;
-    out.add("value", payload.value);
+    // Absent: the run's input, which its row holds.
+    const bool is_run_input = run_input != nullptr && payload.event == 0 && payload.value.same(*run_input);
+    if (!is_run_input) out.add("value", payload.value);
     add_unless(out, "event", payload.event, kNoEvent);
     return out.build();
 }
 
-json::Value save_call(const PendingCall& call, const Payload& branch_input) {
+json::Value save_call(const PendingCall& call, const Payload& branch_input, const json::Value* run_input) {
     json::ObjectBuilder out;
     out.add("id", number(call.id));
     out.add("beganAt", number(call.began_at));
     // Absent: the branch's own input, so that restoring keeps the two one payload.
-    if (!call.input.value.same(branch_input.value)) out.add("input", save_payload(call.input));
+    if (!call.input.value.same(branch_input.value)) out.add("input", save_payload(call.input, run_input));
     if (!call.credentials.is_null()) out.add("credentials", call.credentials);
     add_instant(out, "deadline", call.deadline);
     add_instant(out, "heartbeatDue", call.heartbeat_due);
@@ -65,7 +68,7 @@ json::Value save_call(const PendingCall& call, const Payload& branch_input) {
     return out.build();
 }
 
-json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent);
+json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent, const json::Value* run_input);
 
 json::Value save_item(const MapItem& item, const Payload& branch_input) {
     json::ObjectBuilder out;
@@ -95,30 +98,30 @@ json::Value save_items(const Fork& fork, const BranchFrame& branch) {
     return out.add("rest", json::Value::array(std::vector<json::Value>(rest, items.items().end()))).build();
 }
 
-json::Value save_fork(const Fork& fork, const BranchFrame& branch) {
+json::Value save_fork(const Fork& fork, const BranchFrame& branch, const json::Value* run_input) {
     json::ObjectBuilder out;
     out.add("length", number(static_cast<std::int64_t>(fork.length)));
     out.add("begun", number(static_cast<std::int64_t>(fork.begun)));
     add_unless(out, "most", static_cast<std::int64_t>(fork.most), 0);
     // Absent: the branch's own input.
     if (fork.begun < fork.length && !fork.input.value.same(branch.input.value))
-        out.add("input", save_payload(fork.input));
+        out.add("input", save_payload(fork.input, run_input));
     if (!fork.items.is_null()) out.add("items", save_items(fork, branch));
     if (fork.keeps_outputs) out.add("outputs", fork.outputs.save());
     std::vector<json::Value> children;
     for (const auto& [index, child] : fork.children)
-        children.push_back(save_branch(child, &branch));
+        children.push_back(save_branch(child, &branch, run_input));
     if (!children.empty()) out.add("children", json::Value::array(std::move(children)));
     return out.build();
 }
 
-json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent) {
+json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent, const json::Value* run_input) {
     json::ObjectBuilder out;
     if (parent != nullptr) out.add("index", number(static_cast<std::int64_t>(branch.index)));
     if (!branch.path.empty()) out.add("path", branch.path);
     out.add("state", branch.state);
     out.add("phase", kPhaseNames[static_cast<std::size_t>(branch.phase)]);
-    out.add("input", save_payload(branch.input));
+    out.add("input", save_payload(branch.input, run_input));
     add_unless(out, "lastEvent", branch.last_event, 0);
     add_unless(out, "enteredEvent", branch.entered_event, 0);
     if (branch.last_event == branch.entered_event) add_unless(out, "enteredAfter", branch.entered_after, 0);
@@ -132,7 +135,7 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent) {
         out.add("retries", json::Value::array(std::move(retries)));
     }
     add_instant(out, "due", branch.due);
-    if (branch.call) out.add("call", save_call(*branch.call, branch.input));
+    if (branch.call) out.add("call", save_call(*branch.call, branch.input, run_input));
     if (!branch.visits.empty()) {
         json::ObjectBuilder visits;
         for (const auto& [state, count] : branch.visits)
@@ -151,7 +154,7 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent) {
     }
     if (any) out.add("variables", variables.build());
     if (branch.item) out.add("item", save_item(*branch.item, branch.input));
-    if (branch.fork) out.add("fork", save_fork(*branch.fork, branch));
+    if (branch.fork) out.add("fork", save_fork(*branch.fork, branch, run_input));
     if (branch.map_run) out.add("mapRun", number(*branch.map_run));
     return out.build();
 }
@@ -161,6 +164,7 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent) {
 // Reads members of objects; remembers the first thing that is wrong.
 class Loader {
   public:
+    explicit Loader(const json::Value* run_input) : run_input_(run_input) {}
     const json::Value* member(const json::Value& object, std::string_view key, json::Kind kind) {
         const json::Value* value = object.find(key);
         if (value == nullptr) return nullptr;
@@ -204,19 +208,23 @@ class Loader {
     }
     bool ok() const { return error_.empty(); }
     const std::string& error() const { return error_; }
+    const json::Value* run_input() const { return run_input_; }
 
   private:
+    const json::Value* run_input_;
     std::string error_;
 };
 
 Payload load_payload(const json::Value& saved, Loader& loader) {
     Payload payload;
+    payload.event = loader.integer(saved, "event", kNoEvent, 0, kMaxEvent);
     if (const json::Value* value = saved.find("value")) {
         payload.value = *value;
+    } else if (payload.event == 0 && loader.run_input() != nullptr) {
+        payload.value = *loader.run_input();
     } else {
         loader.fail("value");
     }
-    payload.event = loader.integer(saved, "event", kNoEvent, 0, kMaxEvent);
     return payload;
 }
 
@@ -386,19 +394,19 @@ Frame& Frame::operator=(const Frame& other) {
 Frame& Frame::operator=(Frame&&) noexcept = default;
 Frame::~Frame() = default;
 
-json::Value Frame::save() const {
+json::Value Frame::save(const json::Value* run_input) const {
     json::ObjectBuilder out;
     out.add("format", number(kFormat));
     if (!data_->started) return out.build();
     out.add("status", kStatusNames[static_cast<std::size_t>(data_->status)]);
     add_unless(out, "lastEvent", data_->last_event, 0);
     add_instant(out, "deadline", data_->deadline);
-    out.add("top", save_branch(data_->top, nullptr));
+    out.add("top", save_branch(data_->top, nullptr, run_input));
     return out.build();
 }
 
-Result<Frame, std::string> Frame::load(const json::Value& saved) {
-    Loader loader;
+Result<Frame, std::string> Frame::load(const json::Value& saved, const json::Value* run_input) {
+    Loader loader(run_input);
     Frame frame;
     FrameData& data = *frame.data_;
     if (!saved.is_object()) return Err{std::string("the stored frame is not an object")};

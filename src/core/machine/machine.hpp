@@ -231,11 +231,12 @@ class Frame {
     Frame& operator=(Frame&&) noexcept;
     ~Frame();
 
-    // JSON with a format number; payloads that history or the run row holds may be left out by reference only
-    // if load() can resolve them without the database: they are written out.
-    json::Value save() const;
+    // JSON with a format number. Payloads are written out, whether history holds them or not, so that load()
+    // needs no database; but where `run_input` is given (RunContext::input), what is the run's input itself
+    // is left out, and load() must be given it again.
+    json::Value save(const json::Value* run_input = nullptr) const;
     // Fails with a reason when the JSON is not a frame that this version knows.
-    static Result<Frame, std::string> load(const json::Value& saved);
+    static Result<Frame, std::string> load(const json::Value& saved, const json::Value* run_input = nullptr);
 
     FrameData& data() noexcept { return *data_; }
     const FrameData& data() const noexcept { return *data_; }

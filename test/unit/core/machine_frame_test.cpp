@@ -72,6 +72,24 @@ TEST(Frame, OfARunThatHasNotStarted) {
     EXPECT_TRUE(Frame::load(frame.save()).ok());
 }
 
+TEST(Frame, LeavesTheRunsInputOutWhereItIsGivenAgain) {
+    TestRun run(states("A", R"("A": {"Type": "Wait", "Seconds": 5, "End": true})"));
+    run.start();
+    const json::Value& input = run.run.input;
+    const std::string full = json::dump(run.frame.save());
+    const std::string brief = json::dump(run.frame.save(&input));
+    EXPECT_NE(full.find(R"("input":{"value":)"), std::string::npos) << full;
+    EXPECT_NE(brief.find(R"("input":{"event":0})"), std::string::npos) << brief;
+    EXPECT_FALSE(Frame::load(value(brief)).ok());
+    auto loaded = Frame::load(value(brief), &input);
+    ASSERT_TRUE(loaded.ok());
+    EXPECT_EQ(json::dump(loaded.value().save()), full);
+    EXPECT_EQ(json::dump(loaded.value().save(&input)), brief);
+    auto old = Frame::load(value(full), &input);
+    ASSERT_TRUE(old.ok());
+    EXPECT_EQ(json::dump(old.value().save()), full);
+}
+
 TEST(Frame, CopiesAreIndependent) {
     TestRun run(states("A", R"("A": {"Type": "Wait", "Seconds": 5, "End": true})"));
     run.start();

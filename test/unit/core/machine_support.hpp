@@ -43,9 +43,9 @@ class TestRun {
     const machine::Step& start() { return give(machine::Started{}); }
     const machine::Step& give(const machine::Event& event) {
         if (save_between_steps) {
-            auto text = json::parse(json::dump(frame.save()), {.max_depth = machine::kMaxFrameDepth});
+            auto text = json::parse(json::dump(frame.save(&run.input)), {.max_depth = machine::kMaxFrameDepth});
             EXPECT_TRUE(text.ok());
-            auto loaded = machine::Frame::load(text.value());
+            auto loaded = machine::Frame::load(text.value(), &run.input);
             EXPECT_TRUE(loaded.ok()) << (loaded.ok() ? "" : loaded.error());
             frame = std::move(loaded).value();
         }
