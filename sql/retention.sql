@@ -1,5 +1,7 @@
 -- Partitions and what becomes of old runs: the surface. What happens over time: test/t/090_retention.pl.
+BEGIN ISOLATION LEVEL SERIALIZABLE;
 CREATE EXTENSION pg_flowctl;
+COMMIT;
 CREATE ROLE regress_retention_user;
 CREATE ROLE regress_retention_reader IN ROLE pg_read_all_data;
 CREATE ROLE regress_retention_monitor IN ROLE pg_monitor;

@@ -3,6 +3,10 @@
 
 #include "pg/guc.hpp"
 
+extern "C" {
+#include "commands/extension.h"
+}
+
 namespace flowctl::pg::housekeeping {
 
 namespace {
@@ -56,9 +60,9 @@ std::string too_many_open(std::int64_t open) {
 
 namespace {
 
-// A snapshot from before the locks would hide runs that are to stay.
+// A snapshot from before the locks would hide runs that are to stay. CREATE EXTENSION finds none.
 void require_read_committed(const char* function) {
-    if (!IsolationUsesXactSnapshot()) return;
+    if (!IsolationUsesXactSnapshot() || creating_extension) return;
     throw UserError(ERRCODE_ACTIVE_SQL_TRANSACTION,
                     std::string(function) + " must be called in a transaction that is READ COMMITTED",
                     "Begin the transaction with BEGIN ISOLATION LEVEL READ COMMITTED.");

@@ -285,6 +285,7 @@ bool lock_at_once(const std::vector<Oid>& tables) {
 
 }  // namespace
 
+static Statement note_stragglers_sql("UPDATE flowctl.leaf SET kept = 1 WHERE suffix = $1", {TEXTOID});
 static Statement forget_leaf_sql("DELETE FROM flowctl.leaf WHERE suffix = $1", {TEXTOID});
 
 bool drop_leaf(Spi& spi, const Leaf& leaf) {
@@ -294,7 +295,11 @@ bool drop_leaf(Spi& spi, const Leaf& leaf) {
     for (const char* table : kTables)
         tables.push_back(oid_of(table_of(table, leaf)));
     if (!lock_at_once(tables)) return false;
-    if (spi.command("SELECT FROM " + table_of("run", leaf) + " LIMIT 1").size() != 0) return false;
+    if (spi.command("SELECT FROM " + table_of("run", leaf) + " LIMIT 1").size() != 0) {
+        // A transaction that took long has started runs of that time since; it is to be emptied again.
+        spi.run(note_stragglers_sql, std::move(Params().text(leaf.suffix)));
+        return false;
+    }
     lock_shortly();
     for (const char* table : kTables) {
         spi.command("ALTER EXTENSION pg_flowctl DROP TABLE " + table_of(table, leaf));

@@ -33,7 +33,7 @@ struct Leaf {
     std::int64_t ends_at = 0;    // the first moment after it
     std::string suffix;          // of the names of its tables
     bool emptied = false;
-    std::int64_t kept = 0;  // runs that stayed when it was emptied
+    std::int64_t kept = 0;  // runs that stayed when it was emptied, or came later
     bool has_problem = false;
 };
 
