@@ -237,17 +237,16 @@ $stub->reset;
 $stub->script('/held', then => { hold => 'held', body => {} });
 define('short', http_flow('held', TimeoutSeconds => 2));
 $run = start_run($node, 'short');
-$at = lease_at_stub('/held');
-is($node->safe_psql('postgres', "SELECT rolvaliduntil <= now() + interval '2 s' FROM pg_roles WHERE rolname = '$at->{user}'"), 't', 'it lasts no longer than the step');
 is(wait_for_run($node, $run), 'FAILED', 'a step that is too slow');
+is($node->safe_psql('postgres', "SELECT valid_until <= created_at + interval '2 s' FROM flowctl.leases WHERE run_id = '$run'"), 't', 'its lease lasts no longer than the step');
 wait_for_query($node, "SELECT dropped_at IS NOT NULL FROM flowctl.leases WHERE run_id = '$run'");
 is(roles_left(), '0', 'takes its lease along');
 $stub->reset;
 
 # Its own time is over.
-$node->safe_psql('postgres', 'ALTER SYSTEM SET flowctl.lease_lifetime = 2');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET flowctl.lease_lifetime = 8');
 $node->reload;
-wait_for_query($node, "SELECT current_setting('flowctl.lease_lifetime')", '2s');
+wait_for_query($node, "SELECT current_setting('flowctl.lease_lifetime')", '8s');
 $stub->script('/held', then => { hold => 'held', body => {} });
 $run = start_run($node, 'held');
 $at = lease_at_stub('/held');
@@ -356,6 +355,29 @@ $stub->release('m2');
 wait_for_run($node, $second);
 like((psql_by(@svc, 'SELECT count(*) FROM report'))[2], qr/permission denied for table report/, 'after the last the right is gone');
 is(roles_left(), '0', 'and nothing is left');
+# A crash: the membership goes, and comes again with the repeated call.
+$stub->reset;
+$stub->script('/member', then => { hold => 'm', body => {} });
+$run = start_run($node, 'member');
+lease_at_stub('/member');
+($pid) = worker_pids($node);
+kill 'KILL', $pid;
+lease_at_stub('/member', 2);
+wait_for_query($node, "SELECT string_agg(coalesce(ended_by, 'open'), ' ' ORDER BY created_at) FROM flowctl.leases WHERE run_id = '$run'", 'RESTART open');
+is((psql_by(@svc, 'SELECT count(*) > 0 FROM report'))[1], 't', 'after a crash the repeated call has a membership of its own');
+
+# A lock on the roles: the end is late, and nothing else is.
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN; LOCK TABLE pg_auth_members, pg_authid IN SHARE MODE');
+$stub->release('m');
+is(wait_for_run($node, $run), 'SUCCEEDED', 'somebody has locked what a lease needs to end: its run ends');
+define('unlocked', http_flow('echo'));
+is(work('unlocked')->{status}, 'SUCCEEDED', 'and others go on');
+is(roles_left(), '1', 'the role is there');
+$holder->query_safe('COMMIT');
+$holder->quit;
+wait_for_query($node, "SELECT dropped_at IS NOT NULL FROM flowctl.leases WHERE run_id = '$run' AND ended_by = 'CALL'");
+is(roles_left(), '0', 'until it can be dropped');
 $node->safe_psql('postgres', 'GRANT reports TO svc');
 $stub->script('/member', then => { body => {} });
 is(work('member')->{status}, 'SUCCEEDED', 'a membership that was there before');
