@@ -55,6 +55,9 @@ prepare() {
     case " $* " in
         *" tap "* | *" conformance "*) need_node ;;
     esac
+    case " $* " in
+        *" tap "*) need_packages softhsm2 ;;
+    esac
     copy_tree
 }
 

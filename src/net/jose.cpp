@@ -14,6 +14,7 @@
 #include "net/crypto.hpp"
 #include "net/encoding.hpp"
 #include "net/jose_algorithm.hpp"
+#include "net/jose_verify.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -36,11 +37,13 @@ std::optional<std::string> raw_signature(const std::string& der, std::size_t wid
 
 }  // namespace
 
-SigningKey::SigningKey(std::shared_ptr<evp_pkey_st> key, const JoseAlgorithm& algorithm)
-    : key_(std::move(key)), algorithm_(&algorithm) {
+SigningKey::SigningKey(std::shared_ptr<evp_pkey_st> key, const JoseAlgorithm& algorithm,
+                       std::shared_ptr<RemoteKey> remote)
+    : key_(std::move(key)), algorithm_(&algorithm), remote_(std::move(remote)) {
     if (algorithm.family == JoseFamily::Eddsa) return;
     digest_.reset(EVP_MD_fetch(nullptr, algorithm.digest, nullptr),
                   [](const EVP_MD* digest) { EVP_MD_free(const_cast<EVP_MD*>(digest)); });
+    if (remote_) return;
     context_.reset(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr), EVP_PKEY_CTX_free);
     bool ready = digest_ && context_ && EVP_PKEY_sign_init(context_.get()) == 1 &&
                  EVP_PKEY_CTX_set_signature_md(context_.get(), digest_.get()) == 1;
@@ -58,9 +61,12 @@ std::optional<std::string> SigningKey::sign(std::string_view input) const {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
     unsigned digest_size = 0;
     std::size_t size = 0;
-    if (!context_ ||
-        EVP_Digest(input.data(), input.size(), digest.data(), &digest_size, digest_.get(), nullptr) != 1 ||
-        EVP_PKEY_sign(context_.get(), nullptr, &size, digest.data(), digest_size) != 1) {
+    if (!digest_ ||
+        EVP_Digest(input.data(), input.size(), digest.data(), &digest_size, digest_.get(), nullptr) != 1) {
+        return std::nullopt;
+    }
+    if (remote_) return sign_remotely(input, {reinterpret_cast<const char*>(digest.data()), digest_size});
+    if (!context_ || EVP_PKEY_sign(context_.get(), nullptr, &size, digest.data(), digest_size) != 1) {
         return std::nullopt;
     }
     std::string signature(size, '\0');
@@ -71,6 +77,19 @@ std::optional<std::string> SigningKey::sign(std::string_view input) const {
     signature.resize(size);
     if (algorithm_->family == JoseFamily::Ecdsa) return raw_signature(signature, algorithm_->coordinate);
     return signature;
+}
+
+// What comes back is looked at: a signature that our public key does not verify must not leave.
+std::optional<std::string> SigningKey::sign_remotely(std::string_view input, std::string_view digest) const {
+    auto signature = remote_->sign(*algorithm_, digest);
+    if (signature && !signature_fits(key_.get(), *algorithm_, input, *signature)) signature.reset();
+    return signature;
+}
+
+std::string SigningKey::trouble() const {
+    if (!remote_) return {};
+    return remote_->trouble().empty() ? "the token signs with another key than the public one beside its name"
+                                      : remote_->trouble();
 }
 
 // Ed25519 reads the input twice, so it has no digest to sign.

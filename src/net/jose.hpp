@@ -32,6 +32,15 @@ std::variant<std::shared_ptr<evp_pkey_st>, std::string> load_private_key(std::st
 // The required members of a key's public JWK (RFC 7517), in the order of RFC 7638.
 JsonWriter public_jwk_of(const evp_pkey_st* key);
 
+// A private key that is kept elsewhere and signs there.
+class RemoteKey {
+  public:
+    virtual ~RemoteKey() = default;
+    // The signature of a digest by RS256 or an ES*, as JOSE has it; or nothing, and then trouble() says why.
+    virtual std::optional<std::string> sign(const JoseAlgorithm& algorithm, std::string_view digest) = 0;
+    virtual const std::string& trouble() const = 0;
+};
+
 class SigningKey {
   public:
     // An empty algorithm means the one usual for the key: RS256, ES256/384/512 by curve, EdDSA. The
@@ -39,7 +48,13 @@ class SigningKey {
     static std::variant<SigningKey, std::string> from_pem(std::string_view pem,
                                                           std::string_view algorithm = {});
 
+    // A key of which only the public half is here (PEM). RSA or one of the curves of ES*.
+    static std::variant<SigningKey, std::string> of_remote(std::string_view public_pem,
+                                                           std::shared_ptr<RemoteKey> remote);
+
     std::string_view algorithm() const noexcept;
+    // Why the last signature failed, where there is more to say than that OpenSSL failed.
+    std::string trouble() const;
     std::string thumbprint() const;  // of the public key, RFC 7638 with SHA-256
     // The members of the public key's JWK, as RFC 7638 orders them; add kid, use and alg as needed.
     JsonWriter public_jwk() const;
@@ -55,7 +70,9 @@ class SigningKey {
     std::optional<std::string> sign_claims(std::string_view encoded_header, const JsonWriter& claims) const;
 
   private:
-    SigningKey(std::shared_ptr<evp_pkey_st> key, const JoseAlgorithm& algorithm);
+    SigningKey(std::shared_ptr<evp_pkey_st> key, const JoseAlgorithm& algorithm,
+               std::shared_ptr<RemoteKey> remote = nullptr);
+    std::optional<std::string> sign_remotely(std::string_view input, std::string_view digest) const;
     std::optional<std::string> sign(std::string_view input) const;
     std::optional<std::string> sign_whole(std::string_view input) const;
 
@@ -63,6 +80,7 @@ class SigningKey {
     const JoseAlgorithm* algorithm_;
     std::shared_ptr<const evp_md_st> digest_;  // this and context_: null for EdDSA
     std::shared_ptr<evp_pkey_ctx_st> context_;
+    std::shared_ptr<RemoteKey> remote_;  // signs instead of key_, where there is one
 };
 
 // A JWT signed with a secret that client and issuer share (OIDC Core §9, client_secret_jwt): HS256, HS384 or

@@ -91,6 +91,22 @@ std::variant<SigningKey, std::string> SigningKey::from_pem(std::string_view pem,
     return SigningKey(key, *algorithm);
 }
 
+std::variant<SigningKey, std::string> SigningKey::of_remote(std::string_view public_pem,
+                                                            std::shared_ptr<RemoteKey> remote) {
+    if (public_pem.size() > kMaxPemBytes) return std::string("public key is too large");
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+        BIO_new_mem_buf(public_pem.data(), static_cast<int>(public_pem.size())), BIO_free);
+    if (!bio) throw std::bad_alloc();
+    const std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr),
+                                        EVP_PKEY_free);
+    ERR_clear_error();
+    if (!key) return std::string("it holds no PEM public key");
+    const JoseAlgorithm* algorithm = usual_jose_algorithm(key.get());
+    if (algorithm == nullptr || algorithm->family == JoseFamily::Eddsa)
+        return std::string("its public key is none of RSA (2048 to 8192 bits), P-256, P-384 and P-521");
+    return SigningKey(key, *algorithm, std::move(remote));
+}
+
 std::string_view SigningKey::algorithm() const noexcept {
     return algorithm_->name;
 }

@@ -60,33 +60,6 @@ std::optional<std::string> der_signature(const std::string& raw, std::size_t wid
     return der;
 }
 
-bool signature_is_right(EVP_PKEY* key, const JoseAlgorithm& algorithm, const Segments& segments) {
-    std::optional<std::string> signature = segments.signature;
-    if (algorithm.family == JoseFamily::Ecdsa)
-        signature = der_signature(segments.signature, algorithm.coordinate);
-    if (!signature) return false;
-    // OpenSSL would add the zeros that a shorter one lacks (RFC 8017 §8.2.2 wants it refused).
-    const bool rsa = algorithm.family == JoseFamily::Rsa || algorithm.family == JoseFamily::RsaPss;
-    if (rsa && signature->size() != static_cast<std::size_t>(EVP_PKEY_get_size(key))) return false;
-
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    if (!context) throw std::bad_alloc();
-    EVP_PKEY_CTX* parameters = nullptr;
-    if (EVP_DigestVerifyInit_ex(context.get(), &parameters, algorithm.digest, nullptr, nullptr, key,
-                                nullptr) != 1) {
-        return false;
-    }
-    if (algorithm.family == JoseFamily::RsaPss &&
-        (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) <= 0 ||
-         EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) <= 0)) {
-        return false;
-    }
-    return EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature->data()),
-                            signature->size(),
-                            reinterpret_cast<const unsigned char*>(segments.signed_text.data()),
-                            segments.signed_text.size()) == 1;
-}
-
 JwtRefusal refuse(JwtFault fault, const char* message) {
     return {fault, message};
 }
@@ -152,6 +125,32 @@ std::optional<JwtRefusal> header_fault(const JsonObject& header, const JwtExpect
 
 }  // namespace
 
+bool signature_fits(evp_pkey_st* key, const JoseAlgorithm& algorithm, std::string_view signed_text,
+                    const std::string& given) {
+    std::optional<std::string> signature = given;
+    if (algorithm.family == JoseFamily::Ecdsa) signature = der_signature(given, algorithm.coordinate);
+    if (!signature) return false;
+    // OpenSSL would add the zeros that a shorter one lacks (RFC 8017 §8.2.2 wants it refused).
+    const bool rsa = algorithm.family == JoseFamily::Rsa || algorithm.family == JoseFamily::RsaPss;
+    if (rsa && signature->size() != static_cast<std::size_t>(EVP_PKEY_get_size(key))) return false;
+
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    if (!context) throw std::bad_alloc();
+    EVP_PKEY_CTX* parameters = nullptr;
+    if (EVP_DigestVerifyInit_ex(context.get(), &parameters, algorithm.digest, nullptr, nullptr, key,
+                                nullptr) != 1) {
+        return false;
+    }
+    if (algorithm.family == JoseFamily::RsaPss &&
+        (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) <= 0 ||
+         EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) <= 0)) {
+        return false;
+    }
+    return EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature->data()),
+                            signature->size(), reinterpret_cast<const unsigned char*>(signed_text.data()),
+                            signed_text.size()) == 1;
+}
+
 std::optional<std::string> unverified_issuer(std::string_view token) {
     const auto segments = split(token);
     if (!segments) return std::nullopt;
@@ -180,7 +179,7 @@ std::variant<JsonObject, JwtRefusal> verify_jwt(std::string_view token, const Ke
     const auto candidates = keys.candidates(*algorithm, header->string("kid").value_or(""));
     if (candidates.empty()) return refuse(JwtFault::UnknownKey, "no key of the issuer fits the token");
     const bool right = std::any_of(candidates.begin(), candidates.end(), [&](const auto& key) {
-        return signature_is_right(key.get(), *algorithm, *segments);
+        return signature_fits(key.get(), *algorithm, segments->signed_text, segments->signature);
     });
     ERR_clear_error();
     if (!right) return refuse(JwtFault::Signature, "token's signature is wrong");

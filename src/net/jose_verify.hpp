@@ -19,7 +19,11 @@
 #include "net/json_reader.hpp"
 #include "net/jwks.hpp"
 
+struct evp_pkey_st;
+
 namespace flowctl::net {
+
+struct JoseAlgorithm;
 
 struct JwtExpectation {
     std::string issuer;
@@ -46,6 +50,10 @@ struct JwtRefusal {
     JwtFault fault;
     std::string message;
 };
+
+// Whether the signature of this text is right by the key, which fits the algorithm.
+bool signature_fits(evp_pkey_st* key, const JoseAlgorithm& algorithm, std::string_view signed_text,
+                    const std::string& signature);
 
 // The iss of something that looks like a JWT: to choose the keys to verify it with, and for nothing else.
 std::optional<std::string> unverified_issuer(std::string_view token);

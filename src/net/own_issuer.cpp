@@ -28,14 +28,22 @@ std::string_view type_for(TokenUse::Purpose purpose) {
     return purpose == TokenUse::Purpose::Bearer ? "at+jwt" : "JWT";
 }
 
+std::variant<SigningKey, std::string> read_key(std::string_view text, const Pkcs11Place& place) {
+    if (!text.starts_with("pkcs11:")) return SigningKey::from_pem(text);
+    const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
+    auto uri = read_pkcs11_uri(text.substr(0, end));
+    if (auto* wrong = std::get_if<std::string>(&uri)) return std::move(*wrong);
+    return SigningKey::of_remote(text.substr(end), pkcs11_key(place, std::get<Pkcs11Uri>(std::move(uri))));
+}
+
 }  // namespace
 
-std::variant<OwnKeys, std::string> OwnKeys::read(const std::vector<Pem>& files) {
+std::variant<OwnKeys, std::string> OwnKeys::read(const std::vector<Pem>& files, const Pkcs11Place& place) {
     if (files.empty()) return std::string("there is no key");
     if (files.size() > kMaxKeys) return "there are more than " + std::to_string(kMaxKeys) + " keys";
     auto entries = std::make_shared<std::vector<Entry>>();
     for (const Pem& file : files) {
-        auto key = SigningKey::from_pem(file.content.reveal());
+        auto key = read_key(file.content.reveal(), place);
         if (const auto* wrong = std::get_if<std::string>(&key)) return "\"" + file.name + "\": " + *wrong;
         SigningKey& usable = std::get<SigningKey>(key);
         std::string id = usable.thumbprint();
@@ -124,7 +132,10 @@ std::variant<MintedToken, std::string> StepIdentity::mint(std::string_view audie
         .add("client_id", facts_->subject)  // RFC 9068 requires it
         .add_all(facts_->claims);
     auto token = keys_.current().sign_jwt(type, keys_.current_id(), claims);
-    if (!token) return std::string("the token could not be signed");
+    if (!token) {
+        const std::string why = keys_.current().trouble();
+        return "the token could not be signed" + (why.empty() ? why : ": " + why);
+    }
     minted.token = Secret(*token);
     wipe(*token);
     return minted;

@@ -19,6 +19,7 @@
 
 #include "net/jose.hpp"
 #include "net/json_reader.hpp"
+#include "net/pkcs11.hpp"
 #include "net/secret.hpp"
 #include "net/token_input.hpp"
 
@@ -32,8 +33,10 @@ class OwnKeys {
         std::string name;  // for messages
         Secret content;
     };
-    // The keys, or what is wrong with which of them.
-    static std::variant<OwnKeys, std::string> read(const std::vector<Pem>& files);
+    // The keys, or what is wrong with which of them. A file holds a private key, or the PKCS#11 URI of one
+    // and below it the public key.
+    static std::variant<OwnKeys, std::string> read(const std::vector<Pem>& files,
+                                                   const Pkcs11Place& place = {});
 
     const SigningKey& current() const { return keys_->front().key; }
     const std::string& current_id() const { return keys_->front().id; }

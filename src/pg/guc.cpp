@@ -26,6 +26,7 @@ char* installation = nullptr;
 char* traceparent = nullptr;
 char* issuer_url = nullptr;
 char* issuer_keys = nullptr;
+char* pkcs11_module = nullptr;
 int issuer_token_lifetime = 300;
 char* issuer_encryption_keys = nullptr;
 bool allow_plain_subject_token = false;
@@ -78,6 +79,11 @@ bool refuse(const char* reason) noexcept {
 bool check_secrets_dir(char** value, void**, GucSource) noexcept {
     if (**value == '\0' || is_absolute_path(*value)) return true;
     return refuse("\"flowctl.secrets_dir\" must be an absolute path, or empty for none.");
+}
+
+bool check_pkcs11_module(char** value, void**, GucSource) noexcept {
+    if (**value == '\0' || is_absolute_path(*value)) return true;
+    return refuse("\"flowctl.pkcs11_module\" must be an absolute path, or empty for none.");
 }
 
 bool check_egress_allow(char** value, void**, GucSource) noexcept {
@@ -194,6 +200,14 @@ void define_settings(bool with_postmaster_settings) {
                                "Lists the private keys of this installation's own issuer.",
                                "Files in flowctl.secrets_dir, separated by commas; the first signs.",
                                &issuer_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
+
+    // The library of the token (HSM, smart card) in which keys of that issuer are, where a file of
+    // flowctl.issuer_keys names one by its PKCS#11 URI. A worker loads it when it first signs and keeps it;
+    // it runs with the server's rights, and a signature holds up the worker for as long as the token takes.
+    DefineCustomStringVariable("flowctl.pkcs11_module",
+                               "Sets the PKCS#11 module that holds keys of the issuer.",
+                               "An absolute path. Empty means none.", &pkcs11_module, "", PGC_SIGHUP,
+                               GUC_SUPERUSER_ONLY, check_pkcs11_module, nullptr, nullptr);
 
     // How long a token of our own lives at most. It ends with its step when that is sooner.
     DefineCustomIntVariable("flowctl.issuer_token_lifetime",

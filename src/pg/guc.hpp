@@ -8,9 +8,10 @@ extern char* secrets_dir;  // empty: none
 extern char* egress_allow;
 extern char* proxy;
 extern char* installation;
-extern char* traceparent;             // of the session, recorded with the runs it starts
-extern char* issuer_url;              // of our own issuer, without the database's name; empty: none
-extern char* issuer_keys;             // file names; the first signs
+extern char* traceparent;  // of the session, recorded with the runs it starts
+extern char* issuer_url;   // of our own issuer, without the database's name; empty: none
+extern char* issuer_keys;  // file names; the first signs
+extern char* pkcs11_module;           // empty: none
 extern int issuer_token_lifetime;     // s
 extern char* issuer_encryption_keys;  // file names
 extern bool allow_plain_subject_token;

@@ -80,8 +80,12 @@ std::variant<net::OwnKeys, std::string> own_keys(bool keep) {
         files.push_back({name, std::move(std::get<net::Secret>(content))});
         digests += net::sha256(files.back().content.reveal());
     }
+    net::Pkcs11Place place;
+    place.module = guc::pkcs11_module == nullptr ? "" : guc::pkcs11_module;
+    place.secrets_dir = guc::secrets_dir == nullptr ? "" : guc::secrets_dir;
+    digests += place.module + '\n' + place.secrets_dir;
     if (keep && kept && digests == kept_digest) return *kept;
-    auto keys = net::OwnKeys::read(files);
+    auto keys = net::OwnKeys::read(files, place);
     if (auto* wrong = std::get_if<std::string>(&keys)) return "flowctl.issuer_keys: " + *wrong;
     if (keep) {
         kept = std::get<net::OwnKeys>(keys);

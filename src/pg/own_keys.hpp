@@ -4,7 +4,8 @@
 // key is rotated in three steps, each a change of the list: publish the next behind the current one; when
 // relying parties have seen it, put it first; when the last token of the old one has ended, take the old one
 // away. Files are read at each use, so that what is in them counts at once; a process that signs keeps the
-// parsed keys as long as the files' content is the same. The issuer's URL is the setting and the database's
+// parsed keys as long as the files' content is the same. Where a file names a key in a PKCS#11 token, only
+// the process that signs asks the token (net/pkcs11). The issuer's URL is the setting and the database's
 // name, so that no two databases of an installation are the same issuer.
 //
 // Called by step_identity (worker), own_issuer_sql and subject_verify (sessions).
