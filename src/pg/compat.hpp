@@ -49,6 +49,15 @@ inline int my_process_number() {
 #endif
 }
 
+// The number of this process's transaction; 17 moved it.
+inline LocalTransactionId local_transaction() {
+#if PG_VERSION_NUM >= 170000
+    return MyProc->vxid.lxid;
+#else
+    return MyProc->lxid;
+#endif
+}
+
 // Whether `member` may become `role`: 16 tells membership with SET from other membership.
 inline bool can_set_role(Oid member, Oid role) {
 #if PG_VERSION_NUM >= 160000

@@ -8,6 +8,7 @@
 #include "pg/hooks.hpp"
 #include "pg/launcher.hpp"
 #include "pg/mailbox.hpp"
+#include "pg/pending_runs.hpp"
 #include "pg/shmem.hpp"
 #include "pg/subject.hpp"
 #include "pg/subject_tokens.hpp"
@@ -31,6 +32,7 @@ void _PG_init(void) {
             launcher::register_at_load();
         }
         wake::install_at_load();
+        pending_runs::install_at_load();
         subject::install_at_load();
         hooks::install_at_load();
     });

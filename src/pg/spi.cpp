@@ -287,7 +287,18 @@ Oid extension_oid() {
     return guarded([] { return get_extension_oid("pg_flowctl", true); });
 }
 
-Oid extension_owner() {
+namespace {
+
+constexpr const char* kPinnedPath = "pg_catalog, pg_temp";
+
+// The owner, as the transaction saw it last.
+struct KnownOwner {
+    LocalTransactionId transaction = InvalidLocalTransactionId;
+    Oid role = InvalidOid;
+};
+KnownOwner known_owner;
+
+Oid find_extension_owner() {
     return guarded([] {
         Oid owner = InvalidOid;
         Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
@@ -304,19 +315,33 @@ Oid extension_owner() {
     });
 }
 
+}  // namespace
+
+Oid extension_owner() {
+    const LocalTransactionId transaction = local_transaction();
+    if (known_owner.transaction != transaction) known_owner = {transaction, find_extension_owner()};
+    return known_owner.role;
+}
+
+void forget_extension_owner() noexcept {
+    known_owner.transaction = InvalidLocalTransactionId;
+}
+
 AsExtensionOwner::AsExtensionOwner() {
     Oid owner = extension_owner();
     GetUserIdAndSecContext(&user_, &context_);
-    nest_level_ = guarded([] { return NewGUCNestLevel(); });
     SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    guarded([] {
-        (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                                GUC_ACTION_SAVE, true, 0, false);
+    // Functions whose search_path is pinned have it already.
+    if (strcmp(namespace_search_path, kPinnedPath) == 0) return;
+    guarded([this] {
+        nest_level_ = NewGUCNestLevel();
+        (void)set_config_option("search_path", kPinnedPath, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+                                0, false);
     });
 }
 
 AsExtensionOwner::~AsExtensionOwner() {
-    AtEOXact_GUC(false, nest_level_);
+    if (nest_level_ != 0) AtEOXact_GUC(false, nest_level_);
     SetUserIdAndSecContext(user_, context_);
 }
 

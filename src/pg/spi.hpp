@@ -159,5 +159,6 @@ class AsExtensionOwner {
 
 Oid extension_oid();  // of pg_flowctl in this database, or InvalidOid
 Oid extension_owner();
+void forget_extension_owner() noexcept;  // a command may change it; otherwise it is looked up once a transaction
 
 }  // namespace flowctl::pg

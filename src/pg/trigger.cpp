@@ -48,23 +48,31 @@ Options read_options(const Trigger& trigger) {
 // Output functions follow the session's settings; a row must read the same whoever writes it.
 class PlainOutput {
   public:
-    PlainOutput() : level_(guarded([] { return NewGUCNestLevel(); })) {
-        guarded([] {
+    PlainOutput() {
+        if (is_plain()) return;
+        guarded([this] {
+            level_ = NewGUCNestLevel();
             if (bytea_output != BYTEA_OUTPUT_HEX) set("bytea_output", "hex");
             if (extra_float_digits < 1) set("extra_float_digits", "1");
             if (IntervalStyle != INTSTYLE_POSTGRES) set("intervalstyle", "postgres");
             if (DateStyle != USE_ISO_DATES) set("datestyle", "ISO");
         });
     }
-    ~PlainOutput() { AtEOXact_GUC(true, level_); }
+    ~PlainOutput() {
+        if (level_ != 0) AtEOXact_GUC(true, level_);
+    }
     PlainOutput(const PlainOutput&) = delete;
     PlainOutput& operator=(const PlainOutput&) = delete;
 
   private:
+    static bool is_plain() {
+        return bytea_output == BYTEA_OUTPUT_HEX && extra_float_digits >= 1 &&
+               IntervalStyle == INTSTYLE_POSTGRES && DateStyle == USE_ISO_DATES;
+    }
     static void set(const char* name, const char* value) {
         (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     }
-    int level_;
+    int level_ = 0;
 };
 
 std::string row_json(HeapTuple tuple, TupleDesc shape) {

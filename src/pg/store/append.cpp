@@ -51,8 +51,9 @@ class Append::Leaf {
         TupleDesc shape = RelationGetDescr(leaf->relation_);
         leaf->attributes_ = static_cast<int*>(palloc(sizeof(int) * count));
         leaf->columns_ = static_cast<int>(count);
+        AttrNumber number = 0;
         for (std::size_t i = 0; i < count; i++) {
-            const AttrNumber number = attribute_of(shape, columns[i]);
+            number = attribute_of(shape, columns[i], number);
             if (number == InvalidAttrNumber)
                 ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
                                 errmsg("column \"%s\" of relation \"%s\" does not exist", columns[i],
@@ -128,9 +129,10 @@ class Append::Leaf {
         return count;
     }
 
-    static AttrNumber attribute_of(TupleDesc shape, const char* column) {
+    // Columns come in the table's order, mostly: it is looked for behind the one that was found last.
+    static AttrNumber attribute_of(TupleDesc shape, const char* column, AttrNumber last) {
         for (int i = 0; i < shape->natts; i++) {
-            Form_pg_attribute attribute = TupleDescAttr(shape, i);
+            Form_pg_attribute attribute = TupleDescAttr(shape, (last + i) % shape->natts);
             if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), column) == 0)
                 return attribute->attnum;
         }

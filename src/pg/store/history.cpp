@@ -15,6 +15,7 @@ void append_history(const std::vector<HistoryRow>& rows) {
     Append append("history_event",
                   {"run_id", "event_id", "previous_event_id", "at", "type", "details", "payload_key",
                    "payload", "payload_ref", "path", "state", "visit", "attempt"});
+    append.reserve(rows.size() * 13);
     const auto json_text = [&](const json::Value& value) -> std::string_view {
         return dumped.emplace_back(json::dump(value));
     };

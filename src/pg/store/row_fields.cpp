@@ -17,6 +17,10 @@ Datum datum_of(const Field& field) {
             return Int64GetDatum(field.number);
         case Field::Kind::Timestamp:
             return TimestampTzGetDatum(to_timestamp(field.number));
+        case Field::Kind::Oid:
+            return ObjectIdGetDatum(static_cast<Oid>(field.number));
+        case Field::Kind::Ready:
+            return static_cast<Datum>(field.number);
         case Field::Kind::Interval: {
             auto* interval = static_cast<Interval*>(palloc0(sizeof(Interval)));
             interval->time = field.number;

@@ -15,7 +15,7 @@
 namespace flowctl::pg::store {
 
 struct Field {
-    enum class Kind : std::uint8_t { Null, Uuid, Int2, Int4, Int8, Timestamp, Interval, Text };
+    enum class Kind : std::uint8_t { Null, Uuid, Int2, Int4, Int8, Timestamp, Interval, Text, Oid, Ready };
     Kind kind;
     std::int64_t number;
     const char* bytes;
@@ -36,6 +36,13 @@ class RowFields {
         return value ? add({Field::Kind::Int4, *value, nullptr, 0}) : null();
     }
     RowFields& int8(std::int64_t value) { return add({Field::Kind::Int8, value, nullptr, 0}); }
+    RowFields& oid(::Oid value) {
+        return add({Field::Kind::Oid, static_cast<std::int64_t>(value), nullptr, 0});
+    }
+    // A value that the server has made; it is borrowed, too.
+    RowFields& ready(Datum value) {
+        return add({Field::Kind::Ready, static_cast<std::int64_t>(value), nullptr, 0});
+    }
     RowFields& timestamp(std::optional<std::int64_t> unix_micros) {
         return unix_micros ? add({Field::Kind::Timestamp, *unix_micros, nullptr, 0}) : null();
     }
@@ -47,6 +54,7 @@ class RowFields {
         return value ? text(std::string_view(*value)) : null();
     }
 
+    void reserve(std::size_t fields) { fields_.reserve(fields); }
     const std::vector<Field>& fields() const { return fields_; }
     void clear() { fields_.clear(); }
 

@@ -12,32 +12,84 @@ namespace flowctl::pg::store {
 
 // ---------------------------------------------------------------------------------------------- starting
 
-static Statement insert_run_sql(R"(
-    INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, name, input, event, flow_owner, role, starter,
-                             session_user_name, system_user_name, asserted_subject, traceparent, client_addr,
-                             application_name, start_xid, status, error, cause, ended_at, subject, subject_issuer,
-                             subject_claims, subject_handle)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::regrole, $10::regrole, $11::regrole,
-            pg_catalog.pg_get_userbyid($12), $13, $14, $15, pg_catalog.inet_client_addr(),
-            nullif(pg_catalog.current_setting('application_name'), ''), pg_catalog.pg_current_xact_id(),
-            CASE WHEN $16 IS NULL THEN 'RUNNING' ELSE 'FAILED' END, $16, $17,
-            CASE WHEN $16 IS NOT NULL THEN pg_catalog.clock_timestamp() END, $18, $19, $20, $21))",
-                                {UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID,
-                                 TEXTOID, OIDOID,  OIDOID,  OIDOID,  OIDOID,  TEXTOID, TEXTOID,
-                                 TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, UUIDOID});
+namespace {
 
-void insert_run(Spi& spi, const NewRun& run) {
-    Params params;
-    params.uuid(run.run_id).uuid(run.flow_id).text(run.flow).int4(run.version).text(run.type).text(run.name);
-    params.text(run.input).text(run.event).oid(run.flow_owner).oid(run.role).oid(run.starter);
-    params.oid(run.session_user).text(run.system_user).text(run.asserted_subject).text(run.traceparent);
-    params.text(run.error).text(run.cause);
-    params.text(run.subject).text(run.subject_issuer).text(run.subject_claims);
-    if (run.subject_handle)
-        params.uuid(*run.subject_handle);
-    else
-        params.null();
-    spi.run(insert_run_sql, std::move(params));
+// Where the client is; 0 where it is on this machine.
+Datum client_address() {
+    return guarded([] {
+        LOCAL_FCINFO(call, 0);
+        FmgrInfo function;
+        fmgr_info(F_INET_CLIENT_ADDR, &function);
+        InitFunctionCallInfoData(*call, &function, 0, InvalidOid, nullptr, nullptr);
+        const Datum address = FunctionCallInvoke(call);
+        return call->isnull ? static_cast<Datum>(0) : address;
+    });
+}
+
+Datum name_of(Oid role) {
+    return guarded([role] {
+        auto* name = static_cast<Name>(palloc(sizeof(NameData)));
+        namestrcpy(name, GetUserNameFromId(role, false));
+        return NameGetDatum(name);
+    });
+}
+
+}  // namespace
+
+void insert_runs(const NewRun* runs, std::size_t count) {
+    const Datum address = client_address();
+    const Datum xid =
+        guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
+    Oid session_user = InvalidOid;
+    Datum session_user_name = 0;
+    Append append("run", {"run_id",
+                          "flow_id",
+                          "flow",
+                          "version",
+                          "type",
+                          "name",
+                          "status",
+                          "input",
+                          "error",
+                          "cause",
+                          "started_at",
+                          "ended_at",
+                          "flow_owner",
+                          "role",
+                          "starter",
+                          "session_user_name",
+                          "system_user_name",
+                          "subject",
+                          "subject_issuer",
+                          "subject_claims",
+                          "subject_handle",
+                          "asserted_subject",
+                          "client_addr",
+                          "application_name",
+                          "start_xid",
+                          "event",
+                          "traceparent",
+                          "redrive_count"});
+    for (const NewRun* run = runs; run != runs + count; run++) {
+        if (run->session_user != session_user) {
+            session_user = run->session_user;
+            session_user_name = name_of(session_user);
+        }
+        append.uuid(run->run_id).uuid(run->flow_id).text(run->flow).int4(run->version).text(run->type);
+        append.text_or_null(run->name).text(run->error ? "FAILED" : "RUNNING").text(run->input);
+        append.text_or_null(run->error).text_or_null(run->cause).timestamp(run->started_at);
+        run->error ? append.timestamp(run->started_at) : append.null();
+        append.oid(run->flow_owner).oid(run->role).oid(run->starter).ready(session_user_name);
+        append.text_or_null(run->system_user).text_or_null(run->subject).text_or_null(run->subject_issuer);
+        append.text_or_null(run->subject_claims);
+        run->subject_handle ? append.uuid(*run->subject_handle) : append.null();
+        append.text_or_null(run->asserted_subject);
+        address != 0 ? append.ready(address) : append.null();
+        application_name != nullptr&&* application_name != '\0' ? append.text(application_name)
+                                                                : append.null();
+        append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
+    }
+    append.write();
 }
 
 static Statement take_name_sql("INSERT INTO flowctl.run_name VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",

@@ -27,6 +27,7 @@ struct NewRun {
     std::optional<std::string> name;
     std::string input;
     std::optional<std::string> event;
+    std::int64_t started_at = 0;  // micros since 1970 UTC
     Oid flow_owner = InvalidOid;
     Oid role = InvalidOid;
     Oid starter = InvalidOid;
@@ -42,7 +43,7 @@ struct NewRun {
     std::optional<std::string> error;
     std::optional<std::string> cause;
 };
-void insert_run(Spi& spi, const NewRun& run);
+void insert_runs(const NewRun* runs, std::size_t count);
 
 // Takes (flow, name) for `run_id`; false when the name is taken. Waits for a concurrent transaction that
 // takes it.
