@@ -53,7 +53,9 @@ SELECT flowctl.make_partition('2001-01-01 UTC', '2001-01-02 UTC');
 SELECT flowctl.make_partition('2001-01-01 12:00 UTC', '2001-01-03 UTC');
 SELECT starts_at AT TIME ZONE 'UTC' AS starts_at, ends_at AT TIME ZONE 'UTC' AS ends_at, suffix, emptied_at, runs_kept, problem
 FROM flowctl.partitions WHERE starts_at < '2020-01-01';
+BEGIN;
 SELECT flowctl.drop_runs_before('2001-01-02 UTC');
+COMMIT;
 SELECT emptied_at IS NOT NULL AS emptied, runs_kept FROM flowctl.partitions WHERE starts_at < '2020-01-01';
 
 -- whose business it is

@@ -166,7 +166,7 @@ class Round {
         for (const store::Leaf& leaf : housekeeping::to_empty(leaves(), since)) {
             try {
                 in_transaction("pg_flowctl: emptying a partition", [&](Spi& spi) {
-                    const store::Emptying done = store::empty_leaf(spi, leaf, since);
+                    const store::Emptying done = store::empty_leaf(spi, leaf, since, true);
                     if (done.result == store::Emptying::Result::TooManyOpen)
                         store::note_problem(spi, leaf, housekeeping::too_many_open(done.kept));
                     return true;

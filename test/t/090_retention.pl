@@ -208,7 +208,7 @@ eval { $middle->quit };
 $node->start;
 is($sql->("SELECT count(*) FROM flowctl.history_event_$suffix"), '1500', 'a crash before the commit: everything is there');
 is($sql->("SELECT count(*) FROM flowctl.run_$suffix"), '500', 'in every table');
-is($sql->(q{SELECT flowctl.drop_runs_before('2020-05-05 UTC')}), '1', 'once more');
+is($sql->(q{BEGIN; SELECT flowctl.drop_runs_before('2020-05-05 UTC'); COMMIT}), '1', 'once more');
 $node->stop('immediate');
 $node->start;
 is($sql->("SELECT count(*) FROM flowctl.run_$suffix"), '0', 'a crash after it: gone');

@@ -114,6 +114,64 @@ std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
     return leaf.suffix;
 }
 
+// ---------------------------------------------------------------------------------------------- dropping
+
+namespace {
+
+// All of them, without waiting, or none.
+bool lock_at_once(const std::vector<Oid>& tables) {
+    const std::size_t count = tables.size();
+    const Oid* const oids = tables.data();
+    return guarded([=] {
+        for (std::size_t i = 0; i < count; i++) {
+            if (ConditionalLockRelationOid(oids[i], AccessExclusiveLock)) continue;
+            while (i > 0)
+                UnlockRelationOid(oids[--i], AccessExclusiveLock);
+            return false;
+        }
+        return true;
+    });
+}
+
+}  // namespace
+
+static Statement note_stragglers_sql("UPDATE flowctl.leaf SET kept = 1 WHERE suffix = $1", {TEXTOID});
+static Statement forget_leaf_sql("DELETE FROM flowctl.leaf WHERE suffix = $1", {TEXTOID});
+
+namespace {
+
+// The leaf and what it is a part of.
+bool lock_all_at_once(const Leaf& leaf) {
+    std::vector<Oid> tables;
+    for (const char* table : kTables)
+        tables.push_back(oid_of(std::string("flowctl.") + table));
+    for (const char* table : kTables)
+        tables.push_back(oid_of(table_of(table, leaf)));
+    return lock_at_once(tables);
+}
+
+void drop_tables(Spi& spi, const Leaf& leaf) {
+    lock_shortly();
+    for (const char* table : kTables) {
+        spi.command("ALTER EXTENSION pg_flowctl DROP TABLE " + table_of(table, leaf));
+        spi.command("DROP TABLE " + table_of(table, leaf));
+    }
+    spi.run(forget_leaf_sql, std::move(Params().text(leaf.suffix)));
+}
+
+}  // namespace
+
+bool drop_leaf(Spi& spi, const Leaf& leaf) {
+    if (!lock_all_at_once(leaf)) return false;
+    if (spi.command("SELECT FROM " + table_of("run", leaf) + " LIMIT 1").size() != 0) {
+        // A transaction that took long has started runs of that time since; it is to be emptied again.
+        spi.run(note_stragglers_sql, std::move(Params().text(leaf.suffix)));
+        return false;
+    }
+    drop_tables(spi, leaf);
+    return true;
+}
+
 // ---------------------------------------------------------------------------------------------- emptying
 
 namespace {
@@ -227,11 +285,18 @@ static Statement note_emptied_sql(R"(
     UPDATE flowctl.leaf SET emptied_at = pg_catalog.clock_timestamp(), kept = $2, problem = NULL WHERE suffix = $1)",
                                   {TEXTOID, INT8OID});
 
-Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since) {
+Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_drop) {
     const std::string which = staying(leaf, since);
     const std::size_t open = find_staying(spi, which + " LIMIT " + std::to_string(kMostKept + 1)).size();
     if (!is_worth(spi, leaf, since, open)) return {};
     if (open > kMostKept) return {Emptying::Result::TooManyOpen, static_cast<std::int64_t>(open)};
+
+    // TRUNCATE makes new files and flushes each; nothing is faster than to drop the old ones.
+    if (open == 0 && may_drop && !is_default(leaf) && lock_all_at_once(leaf) &&
+        find_staying(spi, which).empty()) {
+        drop_tables(spi, leaf);
+        return {Emptying::Result::Done, 0};
+    }
 
     lock_shortly();
     std::string names;
@@ -262,51 +327,6 @@ Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since) {
     const auto kept = static_cast<std::int64_t>(ids.size());
     spi.run(note_emptied_sql, std::move(Params().text(leaf.suffix).int8(kept)));
     return {Emptying::Result::Done, kept};
-}
-
-// ---------------------------------------------------------------------------------------------- dropping
-
-namespace {
-
-// All of them, without waiting, or none.
-bool lock_at_once(const std::vector<Oid>& tables) {
-    const std::size_t count = tables.size();
-    const Oid* const oids = tables.data();
-    return guarded([=] {
-        for (std::size_t i = 0; i < count; i++) {
-            if (ConditionalLockRelationOid(oids[i], AccessExclusiveLock)) continue;
-            while (i > 0)
-                UnlockRelationOid(oids[--i], AccessExclusiveLock);
-            return false;
-        }
-        return true;
-    });
-}
-
-}  // namespace
-
-static Statement note_stragglers_sql("UPDATE flowctl.leaf SET kept = 1 WHERE suffix = $1", {TEXTOID});
-static Statement forget_leaf_sql("DELETE FROM flowctl.leaf WHERE suffix = $1", {TEXTOID});
-
-bool drop_leaf(Spi& spi, const Leaf& leaf) {
-    std::vector<Oid> tables;
-    for (const char* table : kTables)
-        tables.push_back(oid_of(std::string("flowctl.") + table));
-    for (const char* table : kTables)
-        tables.push_back(oid_of(table_of(table, leaf)));
-    if (!lock_at_once(tables)) return false;
-    if (spi.command("SELECT FROM " + table_of("run", leaf) + " LIMIT 1").size() != 0) {
-        // A transaction that took long has started runs of that time since; it is to be emptied again.
-        spi.run(note_stragglers_sql, std::move(Params().text(leaf.suffix)));
-        return false;
-    }
-    lock_shortly();
-    for (const char* table : kTables) {
-        spi.command("ALTER EXTENSION pg_flowctl DROP TABLE " + table_of(table, leaf));
-        spi.command("DROP TABLE " + table_of(table, leaf));
-    }
-    spi.run(forget_leaf_sql, std::move(Params().text(leaf.suffix)));
-    return true;
 }
 
 static Statement note_problem_sql("UPDATE flowctl.leaf SET problem = $2 WHERE suffix = $1",

@@ -49,7 +49,9 @@ struct Emptying {
 };
 // Takes away what has ended. Of a leaf that has been emptied before, and of the default leaf, runs that have
 // started or ended at `since` or later stay, too; they are left alone until half of their runs may go.
-Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since);
+// A leaf in which none stays is dropped at once, if `may_drop` and nobody uses the tables at this moment; all
+// who come wait for the transaction's end then.
+Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_drop);
 // Drops the tables of a leaf without runs; false: they are in use at this moment, or there are runs.
 bool drop_leaf(Spi& spi, const Leaf& leaf);
 void note_problem(Spi& spi, const Leaf& leaf, const std::optional<std::string>& problem);
