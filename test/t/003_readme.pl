@@ -1,4 +1,4 @@
-# The SQL in the README is what a new user types first: it is run as it stands there.
+# The SQL in the README is what a new user types first: it is run as it stands there. So is that of docs/identity.md.
 use strict;
 use warnings;
 use Test::More;
@@ -8,7 +8,8 @@ use PostgreSQL::Test::Utils;
 use FlowctlTest;
 use Parts;
 
-my $readme = PostgreSQL::Test::Utils::slurp_file(abs_path(dirname(__FILE__)) . '/../../README.md');
+my $root   = abs_path(dirname(__FILE__)) . '/../..';
+my $text   = slurp_file("$root/README.md");
 my $node   = new_node('readme');
 my $stub   = Parts::start_stub();
 
@@ -16,8 +17,8 @@ my $stub   = Parts::start_stub();
 sub block
 {
 	my ($beginning) = @_;
-	my ($block) = $readme =~ /^(    \Q$beginning\E.*?)^(?=\S)/ms;
-	ok($block, "the README has a block that begins with $beginning");
+	my ($block) = $text =~ /^(    \Q$beginning\E.*?)^(?=\S)/ms;
+	ok($block, "there is a block that begins with $beginning");
 	return $block =~ s/^    //mgr;
 }
 
@@ -40,6 +41,44 @@ is($node->safe_psql('postgres', block('SELECT flowctl.test_state((SELECT definit
 $node->safe_psql('postgres', 'CREATE ROLE app');
 $node->safe_psql('postgres', block('CREATE SERVER corp'));
 is($node->safe_psql('postgres', q{SELECT has_server_privilege('app', 'billing', 'USAGE')}), 't', 'the same with an identity provider is accepted');
+
+# docs/identity.md, in a database of its own. What stands in a shell's words runs in a shell.
+$text = slurp_file("$root/docs/identity.md");
+my $secrets = Parts::pki() . '/secrets';
+my $served  = PostgreSQL::Test::Utils::tempdir_short();
+mkdir "$served/.well-known" or die;
+sub shell
+{
+	my ($commands) = @_;
+	my $output = '';
+	local %ENV = ($node->_get_env(), SECRETS => $secrets, PGDATABASE => 'shop');
+	ok(IPC::Run::run([ 'bash', '-ec', "cd '$served'\n$commands" ], '>&', \$output), 'runs in a shell') or diag($output);
+}
+$node->safe_psql('postgres', 'CREATE DATABASE shop');
+$node->safe_psql('shop', 'CREATE EXTENSION pg_flowctl');
+my $issuer = block('openssl genpkey');
+my ($command, $sql) = $issuer =~ /^(openssl [^\n]*\n)\s*(.*)$/s;
+shell($command);
+$node->safe_psql('shop', $sql);
+wait_for_query($node, 'SHOW flowctl.issuer_keys', '2026-12.pem', 'shop');
+is($node->safe_psql('shop', q{SELECT has_server_privilege('app', 'billing', 'USAGE')}), 't', 'an endpoint that takes our tokens');
+shell(block('psql -XAtc'));
+my $published = from_json(slurp_file("$served/.well-known/openid-configuration"));
+is($published->{issuer}, 'https://id.example/flowctl/shop', 'what is published names the issuer');
+is(scalar(@{ from_json(slurp_file("$served/.well-known/jwks.json"))->{keys} }), 1, 'and its key');
+
+shell('openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $SECRETS/subject-2026-12.pem && chmod 600 $SECRETS/subject-2026-12.pem');
+my $user = block('CREATE SERVER login');
+$user =~ s/^BEGIN;.*//ms or die 'no transaction in the block';    # its token is cut short
+$node->safe_psql('shop', $user);
+$node->reload;
+wait_for_query($node, q{SELECT flowctl.jwks()::text LIKE '%"use":"enc"%'}, 't', 'shop');
+my ($status, $ignored, $error) = $node->psql('shop', q{SELECT flowctl.set_subject_token('eyJhbGciOiJSU0EtT0FFUC0yNTYi.e30.e30.e30.e30')});
+like($error, qr/the subject token is not accepted/, 'a token can be handed over');
+
+$node->safe_psql('shop', q{CREATE SERVER payroll FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://payroll.example', auth 'none')});
+$node->safe_psql('shop', block('SELECT flowctl.add_policy('));
+is($node->safe_psql('shop', q{SELECT string_agg(name, ' ' ORDER BY name) FROM flowctl.policies}), 'charge people', 'policies are added and dropped');
 
 $node->stop;
 done_testing();
