@@ -2,9 +2,9 @@
 //
 // A key gets in only if it is whole: strict base64url, coordinates of exactly the curve's width, RSA of 2048
 // to 8192 bits, a point on the curve (EVP_PKEY_public_check) and for Ed25519 none of small order, meant for
-// signatures where it says what it is meant for. What is not is left out, since issuers publish keys for other purposes too; a set of which
-// nothing is left is no error. Symmetric keys are never taken: who can read a JWKS must not be able to sign
-// with it.
+// signatures where it says what it is meant for. What is not is left out, since issuers publish keys for
+// other purposes too; a set of which nothing is left is no error. Symmetric keys are never taken: who can
+// read a JWKS must not be able to sign with it.
 //
 // Called by jose_verify and jwe; whoever fetches the document parses it here.
 #pragma once
