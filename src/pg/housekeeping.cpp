@@ -70,10 +70,9 @@ void require_read_committed(const char* function) {
 
 int empty_all(Spi& spi, std::int64_t since) {
     int emptied = 0;
-    // Not within a transaction that goes on for who knows how long.
-    const bool may_drop = !IsTransactionBlock();
+    // Nothing is dropped: all leaves are emptied in one transaction, and everybody would wait for its end.
     for (const store::Leaf& leaf : to_empty(store::find_leaves(spi), since)) {
-        const store::Emptying done = store::empty_leaf(spi, leaf, since, may_drop);
+        const store::Emptying done = store::empty_leaf(spi, leaf, since, false);
         if (done.result == store::Emptying::Result::Done) emptied++;
         if (done.result == store::Emptying::Result::TooManyOpen)
             store::note_problem(spi, leaf, too_many_open(done.kept));
