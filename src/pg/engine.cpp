@@ -4,6 +4,8 @@
 // engine_write.cpp (tables, then effects), engine_failures.cpp (what happens when it fails).
 #include "pg/engine.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -27,6 +29,7 @@ constexpr std::int64_t kNever = INT64_MAX;
 // same, since others' calls may find room.
 constexpr std::size_t kEnoughInLine = 512;
 constexpr std::size_t kMinBegun = 16;
+constexpr std::size_t kFlood = 100'000;  // runs that wait for their beginning
 static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
 
 }  // namespace
@@ -38,6 +41,16 @@ void Engine::note_fresh(const std::vector<Uuid>& runs) {
     if (!active_) return;  // the sweep at activation finds them
     for (const Uuid& id : runs)
         if (live_.find(id) == nullptr && fresh_known_.insert(id).second) fresh_.push_back(id);
+    flood_ = flood_ || fresh_.size() > kFlood;
+}
+
+// After a flood of starts, what it took goes back to the system: the allocator would keep it.
+void Engine::forget_flood() {
+    if (!flood_ || !fresh_.empty()) return;
+    flood_ = false;
+    fresh_ = {};
+    fresh_known_ = {};
+    malloc_trim(0);
 }
 
 // Whether this database may act (promise 10). Looked at when the worker starts and when it is poked.
@@ -223,6 +236,7 @@ bool Engine::turn() {
         events_ += static_cast<std::int64_t>(items.size());
         last_turn_at_ = now_micros();
     }
+    forget_flood();
     const bool maps_go_on = !paused() && work_on_maps();
     return maps_go_on || !queue_.empty() || poked_ || !fresh_.empty() || lanes_.has_ready() ||
            (maps_.has_queued() && room_for_children() > 0);

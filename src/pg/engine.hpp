@@ -83,6 +83,7 @@ class Engine {
     void collect_responses();
     void collect_revocations();
     void collect_timers();
+    void forget_flood();
     std::vector<Item> take_items();
     // When a turn fails: engine_failures.cpp.
     struct Failure {
@@ -157,6 +158,7 @@ class Engine {
     std::deque<net::Response> others_;
     std::deque<Uuid> fresh_;
     std::unordered_set<Uuid, UuidHash> fresh_known_;
+    bool flood_ = false;  // of them
     std::unordered_map<std::uint64_t, http_task::Pending> pending_;  // by request id
     CallLanes lanes_;
     Leases leases_;

@@ -329,6 +329,26 @@ static Statement find_due_sql(R"(
                               {TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID});
 
 namespace {
+
+// The worker's statements look rows up by key, and the planner is told so (pinned_settings). Those that a
+// worker begins with look at all open runs: with a million of them parked, key by key takes seconds.
+class WholeTables {
+  public:
+    WholeTables() : level_(guarded([] { return NewGUCNestLevel(); })) {
+        guarded([] {
+            for (const char* name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"})
+                (void)set_config_option(name, "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                                        false);
+        });
+    }
+    ~WholeTables() { AtEOXact_GUC(true, level_); }
+    WholeTables(const WholeTables&) = delete;
+    WholeTables& operator=(const WholeTables&) = delete;
+
+  private:
+    int level_;
+};
+
 std::vector<Uuid> first_column(const Rows& rows) {
     std::vector<Uuid> ids;
     ids.reserve(rows.size());
@@ -339,11 +359,15 @@ std::vector<Uuid> first_column(const Rows& rows) {
 }  // namespace
 
 std::vector<Uuid> find_fresh(Spi& spi, const SweepPosition& position) {
-    if (!position.snapshot) return first_column(spi.run(find_fresh_all_sql));
+    if (!position.snapshot) {
+        const WholeTables plans;
+        return first_column(spi.run(find_fresh_all_sql));
+    }
     return first_column(spi.run(find_fresh_since_sql, std::move(Params().text(*position.snapshot))));
 }
 
 std::vector<Uuid> find_interrupted(Spi& spi) {
+    const WholeTables plans;
     return first_column(spi.run(find_interrupted_sql));
 }
 
