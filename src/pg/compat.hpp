@@ -8,6 +8,7 @@
 
 #if PG_VERSION_NUM >= 180000
 extern "C" {
+#include "libpq/auth.h"
 #include "libpq/hba.h"
 #include "libpq/libpq-be.h"
 }
@@ -157,17 +158,32 @@ inline const char* system_user() {
 }
 
 // Whom the server itself authenticated by an OAuth token (18): the identity that the token's validator found,
-// and the issuer that pg_hba.conf names. The token itself the server does not keep.
+// and the issuer that pg_hba.conf names. The token itself the server does not keep, nor, once the session has
+// begun, the line of pg_hba.conf: the issuer is noted at the login.
 struct OauthLogin {
     const char* identity;
-    const char* issuer;
+    const char* issuer;  // or null
 };
+#if PG_VERSION_NUM >= 180000
+inline ClientAuthentication_hook_type next_login_hook = nullptr;
+inline char* oauth_issuer = nullptr;
+inline void note_login(Port* port, int status) {
+    if (next_login_hook != nullptr) next_login_hook(port, status);
+    if (status == STATUS_OK && port->hba->auth_method == uaOAuth && port->hba->oauth_issuer != nullptr)
+        oauth_issuer = MemoryContextStrdup(TopMemoryContext, port->hba->oauth_issuer);
+}
+inline void install_login_hook() {
+    next_login_hook = ClientAuthentication_hook;
+    ClientAuthentication_hook = note_login;
+}
+#else
+inline void install_login_hook() {}
+#endif
 inline std::optional<OauthLogin> oauth_login() {
 #if PG_VERSION_NUM >= 180000
-    if (MyClientConnectionInfo.auth_method != uaOAuth || MyClientConnectionInfo.authn_id == nullptr ||
-        MyProcPort == nullptr)
+    if (MyClientConnectionInfo.auth_method != uaOAuth || MyClientConnectionInfo.authn_id == nullptr)
         return std::nullopt;
-    return OauthLogin{MyClientConnectionInfo.authn_id, MyProcPort->hba->oauth_issuer};
+    return OauthLogin{MyClientConnectionInfo.authn_id, oauth_issuer};
 #else
     return std::nullopt;
 #endif

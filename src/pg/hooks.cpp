@@ -13,6 +13,8 @@
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
+// A login is looked at for what the server forgets of it (compat.hpp, OauthLogin).
+//
 // DISCARD ALL, which poolers send between two users, forgets the session's user (subject).
 //
 // The code here is C in style: it calls the server directly, so nothing with a destructor is alive in it.
@@ -225,6 +227,7 @@ void install_at_load() {
     ProcessUtility_hook = utility;
     next_access_hook = object_access_hook;
     object_access_hook = object_access;
+    install_login_hook();
 }
 
 }  // namespace flowctl::pg::hooks

@@ -154,7 +154,7 @@ void add_subject(store::NewRun& run) {
         run.subject_claims = user->claims;
     } else if (const auto login = oauth_login()) {
         run.subject = login->identity;
-        run.subject_issuer = login->issuer;
+        if (login->issuer != nullptr) run.subject_issuer = login->issuer;
     }
 }
 
