@@ -139,16 +139,6 @@ Params& Params::texts(const std::vector<std::optional<std::string_view>>& values
     add_array(column.values, column.nulls, values.size(), TEXTOID);
     return *this;
 }
-Params& Params::optional_int4s(const std::vector<std::optional<std::int32_t>>& values) {
-    Column column(values.size());
-    for (std::size_t i = 0; i < values.size(); i++) {
-        column.nulls[i] = !values[i];
-        if (values[i]) column.values[i] = Int32GetDatum(*values[i]);
-    }
-    add_array(column.values, column.nulls, values.size(), INT4OID);
-    return *this;
-}
-
 // ---------------------------------------------------------------------------------------------- rows
 
 Datum Rows::get(std::size_t row, int column, bool& is_null_out) const {

@@ -58,7 +58,6 @@ class Params {
     Params& int8s(const std::vector<std::int64_t>& values);
     Params& timestamps(const std::vector<std::optional<std::int64_t>>& unix_micros);
     Params& texts(const std::vector<std::optional<std::string_view>>& values);
-    Params& optional_int4s(const std::vector<std::optional<std::int32_t>>& values);
 
     std::size_t size() const { return values_.size(); }
     Datum* values() { return values_.data(); }
