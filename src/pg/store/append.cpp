@@ -24,15 +24,6 @@ namespace {
 constexpr int kMaxRows = 500;
 constexpr std::size_t kMaxBytes = 1024 * 1024;
 
-Oid table_oid(const char* name) {
-    const Oid schema = get_namespace_oid("flowctl", false);
-    const Oid table = get_relname_relid(name, schema);
-    if (!OidIsValid(table))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table flowctl.%s does not exist", name),
-                        errhint("Install the extension again, or update it.")));
-    return table;
-}
-
 }  // namespace
 
 // A table that rows go into: a leaf, or the table itself.
@@ -53,12 +44,7 @@ class Append::Leaf {
         leaf->columns_ = static_cast<int>(count);
         AttrNumber number = 0;
         for (std::size_t i = 0; i < count; i++) {
-            number = attribute_of(shape, columns[i], number);
-            if (number == InvalidAttrNumber)
-                ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                                errmsg("column \"%s\" of relation \"%s\" does not exist", columns[i],
-                                       RelationGetRelationName(leaf->relation_)),
-                                errhint("Run ALTER EXTENSION pg_flowctl UPDATE.")));
+            number = column_number(shape, columns[i], number);
             leaf->attributes_[i] = number - 1;
         }
         return leaf;
@@ -127,16 +113,6 @@ class Append::Leaf {
         for (int i = 0; i < used_; i++)
             if (ExecBRInsertTriggers(state_, info_, slots_[i])) std::swap(slots_[count++], slots_[i]);
         return count;
-    }
-
-    // Columns come in the table's order, mostly: it is looked for behind the one that was found last.
-    static AttrNumber attribute_of(TupleDesc shape, const char* column, AttrNumber last) {
-        for (int i = 0; i < shape->natts; i++) {
-            Form_pg_attribute attribute = TupleDescAttr(shape, (last + i) % shape->natts);
-            if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), column) == 0)
-                return attribute->attnum;
-        }
-        return InvalidAttrNumber;
     }
 
     Oid oid_;

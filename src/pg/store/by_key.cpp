@@ -60,18 +60,9 @@ bool find(Keyed& keyed, const char* id) {
 }
 
 void numbers_of(TupleDesc shape, const char* const* columns, int count, int* numbers) {
-    for (int i = 0; i < count; i++) {
-        numbers[i] = InvalidAttrNumber;
-        for (int at = 0; at < shape->natts; at++) {
-            Form_pg_attribute attribute = TupleDescAttr(shape, at);
-            if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), columns[i]) == 0)
-                numbers[i] = attribute->attnum;
-        }
-        if (numbers[i] == InvalidAttrNumber)
-            ereport(ERROR,
-                    (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("there is no column \"%s\"", columns[i]),
-                     errhint("Run ALTER EXTENSION pg_flowctl UPDATE.")));
-    }
+    AttrNumber last = 0;
+    for (int i = 0; i < count; i++)
+        numbers[i] = last = column_number(shape, columns[i], last);
 }
 
 SPITupleTable* read(Oid table, const char* const* columns, int count, const Uuid* ids, std::size_t id_count,
@@ -168,13 +159,7 @@ int remove(Oid oid, const Uuid* ids, int count, int* left) {
 }  // namespace
 
 Oid table_named(const char* name) {
-    return guarded([name] {
-        const Oid table = get_relname_relid(name, get_namespace_oid("flowctl", false));
-        if (!OidIsValid(table))
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table flowctl.%s does not exist", name),
-                            errhint("Install the extension again, or update it.")));
-        return table;
-    });
+    return guarded([name] { return table_oid(name); });
 }
 
 Rows find_by_key(Oid table, std::initializer_list<const char*> columns, const std::vector<Uuid>& ids) {

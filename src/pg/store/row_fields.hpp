@@ -1,7 +1,7 @@
 // Rows as C++ has them, for writing straight to the heap: fields given one after the other, in the order of
 // the columns. Texts and ids are borrowed, so they live until the rows are written.
 //
-// Used by append and by_key.
+// Beside it, tables and columns by name. Used by append and by_key.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,12 @@ struct Field {
 
 // Allocates in the current memory context; raises.
 Datum datum_of(const Field& field);
+
+// A table in schema flowctl. Raises.
+Oid table_oid(const char* name);
+
+// The number of a column. It is looked for behind `last`, since columns mostly come in the table's order. Raises.
+AttrNumber column_number(TupleDesc shape, const char* column, AttrNumber last);
 
 class RowFields {
   public:
