@@ -145,6 +145,7 @@ class Engine {
     bool collect_slice(MapRun& run);
     bool end_slice(MapRun& run);
     bool use_helper(MapRun& run);
+    void fail_helped(MapRun& run, std::int32_t times);
     void judge_children(MapRun& run, const store::MapCounts& of_items, const store::MapCounts& of_runs);
     void close_in_memory(MapRun& run, const std::string& status, const std::optional<std::string>& error = {},
                          const std::optional<std::string>& cause = {});

@@ -124,6 +124,7 @@ bool Engine::fail_run(const Item& item, const std::string& reason) {
             batch.ended.push_back(item.run);
             if (item.map_over) batch.maps_over.emplace_back(*item.map_over, "FAILED");
             if (failed && child) batch.end_child(item.run, *child, "FAILED");
+            if (!failed && child) batch.children_gone.emplace_back(item.run, child->map_run);
             carry_out(batch);
             return true;
         } catch (PgError& error) {

@@ -30,6 +30,7 @@ constexpr std::int64_t kSliceMicros = 10'000;  // of taking a document apart
 constexpr std::size_t kPieceBytes = 8 * 1024;
 constexpr std::size_t kMaxItemBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxListingBytes = 64 * 1024 * 1024;
+constexpr int kMaxEmptyPages = 100;  // of a list: one may have a next one, too
 constexpr std::size_t kFileRows = 5'000;
 constexpr std::int64_t kWindow = 2'000;  // of children, looked at in one slice
 constexpr std::size_t kFileBytes = 2 * 1024 * 1024;
@@ -195,6 +196,7 @@ bool Engine::exchange(MapRun& run, const std::string& path, const asl::DataResou
     if (!prepared) return false;
     prepared->pending.map_run = run.id;
     prepared->request.id = run.request = next_request_++;
+    prepared->request.redacted = leases_.passwords_of(run.parent);
     lanes_.begin(prepared->pending.lane);
     pending_.emplace(run.request, std::move(prepared->pending));
     client_.start(std::move(prepared->request));
@@ -238,9 +240,8 @@ bool Engine::read_document(MapRun& run) {
 
 // The answer is kept, or the reason why there is none. A bucket's list is kept when its last page has come.
 bool Engine::take_answer(MapRun& run) {
-    std::string cause;
-    std::optional<std::string> source;
-    run.listing_token.reset();
+    std::string cause, objects;
+    std::optional<std::string> source, next_page;
     if (const auto* refusal = std::get_if<http_task::Refusal>(&run.answer->body)) {
         cause = refusal->error + ": " + refusal->cause;
     } else if (run.plan.reader->resource.kind != Kind::S3ListObjects) {
@@ -249,12 +250,15 @@ bool Engine::take_answer(MapRun& run) {
         cause = page.error();
     } else {
         for (const json::Value& object : page->objects)
-            run.listing += json::dump(object) + "\n";
-        run.listing_token = page->next;
-        if (run.listing.size() > kMaxListingBytes)
+            objects += json::dump(object) + "\n";
+        next_page = page->next;
+        if (run.listing.size() + objects.size() > kMaxListingBytes)
             cause = "the list of the bucket has more than " + std::to_string(kMaxListingBytes) + " bytes";
-        else if (!page->next)
-            source = std::move(run.listing);
+        else if (next_page && objects.empty() && run.empty_pages >= kMaxEmptyPages)
+            cause = "the list of the bucket has more than " + std::to_string(kMaxEmptyPages) +
+                    " pages without an object";
+        else if (!next_page)
+            source = run.listing + objects;
     }
     {
         Transaction transaction("pg_flowctl: keeping the items of a map run");
@@ -266,6 +270,10 @@ bool Engine::take_answer(MapRun& run) {
         transaction.commit();
     }
     run.answer.reset();
+    run.listing += objects;
+    run.listing_token = std::move(next_page);
+    if (objects.empty()) run.empty_pages++;
+    if (source) run.listing.clear();
     run.source = std::move(source);
     if (!cause.empty()) fail_map_run(run, std::string(map_run::kItemReaderFailed), cause);
     return true;
@@ -327,14 +335,12 @@ bool Engine::parse_slice(MapRun& run) {
 bool Engine::write_documents(MapRun& run) {
     if (run.request != 0) return false;
     if (!run.answer) return send_file(run);
-    const http_task::DocumentAnswer answer = std::move(*run.answer);
-    run.answer.reset();
-    const auto* refusal = std::get_if<http_task::Refusal>(&answer.body);
+    const auto* refusal = std::get_if<http_task::Refusal>(&run.answer->body);
     ResultFiles files = run.files;
-    const Kind kind = run.plan.writer->resource.kind;
-    const FileKind& here = kinds_of(kind)[static_cast<std::size_t>(files.kind)];
     if (refusal == nullptr && !run.manifest_sent) {
-        files.done.push_back({run.file_key, run.file_bytes, here.status});
+        const std::vector<FileKind>& kinds = kinds_of(run.plan.writer->resource.kind);
+        files.done.push_back(
+            {run.file_key, run.file_bytes, kinds.at(static_cast<std::size_t>(files.kind)).status});
         files.number++;
         files.next = run.file_next;
     }
@@ -342,7 +348,7 @@ bool Engine::write_documents(MapRun& run) {
         Transaction transaction("pg_flowctl: results of a map run have arrived");
         {
             Spi spi;
-            store::append_outcomes({answer.outcome});
+            store::append_outcomes({run.answer->outcome});
             if (refusal == nullptr && !run.manifest_sent) {
                 store::set_writer_state(spi, run.id, files.save());
                 store::add_results_written(spi, run.id, run.in_file);
@@ -350,8 +356,11 @@ bool Engine::write_documents(MapRun& run) {
         }
         transaction.commit();
     }
-    if (refusal != nullptr) {
-        fail_map_run(run, std::string(map_run::kResultWriterFailed), refusal->error + ": " + refusal->cause);
+    const std::string cause = refusal == nullptr ? "" : refusal->error + ": " + refusal->cause;
+    const bool taken = refusal == nullptr;
+    run.answer.reset();
+    if (!taken) {
+        fail_map_run(run, std::string(map_run::kResultWriterFailed), cause);
         return true;
     }
     if (run.manifest_sent) {

@@ -31,6 +31,7 @@ constexpr std::size_t kCollectedBytes = 1024 * 1024;
 constexpr std::int64_t kForgotten = 1'000;
 constexpr std::int64_t kHelperAgainMicros = 1'000'000;
 constexpr std::int32_t kMostAttempts = 5;  // of helpers that leave nothing
+constexpr std::int32_t kMostStarts = 20;   // of helpers in all: one may take the server down with it
 
 machine::Status status_of(const std::string& status) {
     if (status == "SUCCEEDED") return machine::Status::Succeeded;
@@ -41,6 +42,11 @@ machine::Status status_of(const std::string& status) {
 
 bool is_by_sql(Kind kind) {
     return kind == Kind::SqlQuery || kind == Kind::SqlTable;
+}
+
+// Whether something may be given up for an error of a slice. What only ends it must come to its end.
+bool can_fail(const MapRun& run) {
+    return run.status == "RUNNING" || (run.phase == MapPhase::Writing && !run.results_given_up);
 }
 
 // A slice's transaction.
@@ -74,14 +80,14 @@ bool Engine::work_on_maps() {
             const std::string reason = error.what();
             error.report();
             run->begin_again();
-            if (again || run->status != "RUNNING" || !storage_works()) {
+            if (again || !can_fail(*run) || !storage_works()) {
                 pause();
                 return false;
             }
             fail_map_run(*run, "States.Runtime", "the engine cannot carry this map run on: " + reason);
         } catch (const std::exception& error) {
             run->begin_again();
-            if (run->status != "RUNNING") {
+            if (!can_fail(*run)) {
                 pause();
                 return false;
             }
@@ -95,7 +101,7 @@ bool Engine::work_on_maps() {
 // One slice; false: there is nothing to do now.
 bool Engine::work_on(MapRun& run) {
     if (run.told) return false;
-    if (run.phase != MapPhase::Closing && !run.children->flow) {
+    if (run.phase != MapPhase::Closing && !run.children->flow && !run.results_given_up) {
         fail_map_run(run, "States.Runtime", run.children->problem);
         return true;
     }
@@ -111,7 +117,8 @@ bool Engine::work_on(MapRun& run) {
     }
 }
 
-// In a transaction of its own. What is open of the map run is aborted next.
+// In a transaction of its own. What is open of the map run is aborted next; results that cannot be written
+// are given up, whether it has failed before or fails by that.
 void Engine::fail_map_run(MapRun& run, const std::string& error, const std::string& cause) {
     try {
         in_transaction("pg_flowctl: failing a map run",
@@ -121,12 +128,12 @@ void Engine::fail_map_run(MapRun& run, const std::string& error, const std::stri
         pause();
         return;
     }
-    if (run.phase == MapPhase::Writing && run.status == "RUNNING") {
-        run.status = "FAILED";
-        run.error = error;
-        run.cause = cause;
-    }
-    if (run.phase != MapPhase::Writing) close_in_memory(run, "FAILED", error, cause);
+    if (run.phase != MapPhase::Writing) return close_in_memory(run, "FAILED", error, cause);
+    run.results_given_up = true;
+    if (run.status != "RUNNING") return;
+    run.status = "FAILED";
+    run.error = error;
+    run.cause = cause;
 }
 
 // ---------------------------------------------------------------------------------------------- READING
@@ -187,8 +194,20 @@ bool Engine::use_helper(MapRun& run) {
             return false;
         case MapHelper::State::None: {
             const std::int64_t now = now_micros();
-            if (run.not_before > now || MapHelper::count() >= guc::map_helpers) return false;
-            run.not_before = run.helper.start(run.id) ? 0 : now + kHelperAgainMicros;
+            if (run.not_before > now) return false;
+            run.not_before = 0;
+            if (MapHelper::count() >= guc::map_helpers) return false;  // the end of another wakes us
+            if (run.starts >= kMostStarts) {
+                fail_helped(run, run.starts);
+                return true;
+            }
+            if (!run.helper.start(run.id)) {
+                run.not_before = now + kHelperAgainMicros;
+                return false;
+            }
+            run.starts++;
+            in_transaction("pg_flowctl: a map run has a process",
+                           [&](Spi& spi) { store::note_map_helper(spi, run.id); });
             return false;
         }
         default:
@@ -198,7 +217,7 @@ bool Engine::use_helper(MapRun& run) {
     in_transaction("pg_flowctl: looking at a map run",
                    [&](Spi& spi) { progress = store::find_map_progress(spi, run.id); });
     if (!progress) throw std::runtime_error("its row is gone");
-    if (progress->status == "FAILED") {
+    if (progress->status == "FAILED" && run.status == "RUNNING") {
         run.status = progress->status;
         run.error = progress->error;
         run.cause = progress->cause;
@@ -218,12 +237,17 @@ bool Engine::use_helper(MapRun& run) {
     }
     // It was ended, or died.
     if (++run.attempts >= kMostAttempts)
-        fail_map_run(
-            run, run.phase == MapPhase::Reading ? "States.ItemReaderFailed" : "States.ResultWriterFailed",
-            "the process that did it has ended " + std::to_string(run.attempts) + " times without a result");
+        fail_helped(run, run.attempts);
     else
         run.not_before = now_micros() + kHelperAgainMicros;
     return true;
+}
+
+// Its helpers have come to nothing so often that there will be no other.
+void Engine::fail_helped(MapRun& run, std::int32_t times) {
+    const bool reads = run.phase == MapPhase::Reading;
+    fail_map_run(run, std::string(reads ? map_run::kItemReaderFailed : map_run::kResultWriterFailed),
+                 "the process that did it has ended " + std::to_string(times) + " times without a result");
 }
 
 // ---------------------------------------------------------------------------------------------- RUNNING
@@ -280,7 +304,7 @@ bool Engine::close_slice(MapRun& run) {
         return true;
     }
     if (!run.under_way.empty()) return false;
-    if (run.awaited && run.plan.writer && run.written > 0) {
+    if (run.awaited && run.plan.writer && run.written > 0 && run.children->flow) {
         in_transaction("pg_flowctl: a map run has stopped",
                        [&](Spi& spi) { store::set_map_phase(spi, run.id, MapPhase::Writing); });
         run.phase = MapPhase::Writing;
@@ -295,8 +319,8 @@ bool Engine::write_slice(MapRun& run) {
     if (run.plan.writer) {
         const bool by_sql = is_by_sql(run.plan.writer->resource.kind);
         const bool all = by_sql ? run.results_written >= run.written : run.files_done;
-        const bool failed_itself = run.error == map_run::kResultWriterFailed;
-        if (!all && !failed_itself) return by_sql ? use_helper(run) : write_documents(run);
+        const bool given_up = run.results_given_up || run.error == map_run::kResultWriterFailed;
+        if (!all && !given_up) return by_sql ? use_helper(run) : write_documents(run);
         if (!run.verdict && run.status == "RUNNING")
             run.verdict =
                 map_run::succeeded(run.call_id, map_run::writer_output(run.plan, writer_details(run)));

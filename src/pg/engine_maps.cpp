@@ -150,7 +150,7 @@ MapRun Engine::make_map_run(const store::MapRunRow& row, std::shared_ptr<const C
     run.cause = row.cause;
     run.items = row.items;
     run.written = row.children;
-    run.attempts = row.read_attempts;
+    run.starts = row.read_attempts;
     run.results_written = row.results_written;
     run.source = row.source;
     run.files = ResultFiles::load(row.writer_state);
@@ -227,8 +227,10 @@ void Engine::close_in_memory(MapRun& run, const std::string& status, const std::
     run.phase = MapPhase::Closing;
     run.builder.reset();
     run.source.reset();
+    run.answer.reset();
     run.queued.clear();
     run.queue_closed = false;
+    run.not_before = 0;
     run.to_stop.clear();
     for (const auto& [id, child] : run.under_way)
         run.to_stop.push_back(id);

@@ -194,13 +194,24 @@ std::optional<Job> find_job(const Uuid& id) {
     return job;
 }
 
+// A map run that has failed keeps its first error.
 void record_failure(const Job& job, const Failed& failure) {
     Transaction transaction("pg_flowctl: recording the failure of a map run");
+    bool recorded = false;
     {
         Spi spi;
-        store::fail_map_run(spi, job.map_run.map_run_id, job.map_run.phase, failure.error, failure.cause);
+        recorded =
+            store::fail_map_run(spi, job.map_run.map_run_id, job.map_run.phase, failure.error, failure.cause);
     }
     transaction.commit();
+    if (recorded || job.map_run.phase != store::MapPhase::Writing) return;
+    const std::string id = to_string(job.map_run.map_run_id);
+    const char* const map_run = id.c_str();
+    const char* const cause = failure.cause.c_str();
+    guarded([&] {
+        ereport(LOG, (errmsg("pg_flowctl: the results of a map run that has failed cannot be written"),
+                      errdetail_internal("%s", cause), errcontext("map run %s", map_run)));
+    });
 }
 
 std::string sqlstate_text(int sqlstate) {

@@ -25,6 +25,7 @@ std::size_t MapRun::most_under_way() const {
 
 MapRun& MapRuns::add(MapRun run) {
     const Uuid id = run.id;
+    by_parent_.emplace(run.parent, id);
     return runs_.insert_or_assign(id, std::move(run)).first->second;
 }
 
@@ -34,25 +35,29 @@ MapRun* MapRuns::find(const Uuid& id) {
 }
 
 MapRun* MapRuns::find(const Uuid& parent, std::int64_t call_id) {
-    for (auto& [id, run] : runs_)
-        if (run.parent == parent && run.call_id == call_id) return &run;
+    for (MapRun* run : of_parent(parent))
+        if (run->call_id == call_id) return run;
     return nullptr;
 }
 
 void MapRuns::remove(const Uuid& id) {
-    runs_.erase(id);
+    const auto found = runs_.find(id);
+    if (found == runs_.end()) return;
+    by_parent_.erase({found->second.parent, id});
+    runs_.erase(found);
 }
 
 std::vector<MapRun*> MapRuns::of_parent(const Uuid& parent) {
     std::vector<MapRun*> found;
-    for (auto& [id, run] : runs_)
-        if (run.parent == parent) found.push_back(&run);
+    for (auto one = by_parent_.lower_bound({parent, Uuid{}}); one != by_parent_.end() && one->first == parent;
+         ++one)
+        found.push_back(&runs_.at(one->second));
     return found;
 }
 
 bool MapRuns::has_parent(const Uuid& parent) const {
-    return std::any_of(runs_.begin(), runs_.end(),
-                       [&](const auto& entry) { return entry.second.parent == parent; });
+    const auto first = by_parent_.lower_bound({parent, Uuid{}});
+    return first != by_parent_.end() && first->first == parent;
 }
 
 std::vector<Uuid> MapRuns::ids() const {

@@ -21,6 +21,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/items/items.hpp"
@@ -67,7 +68,9 @@ struct MapRun {
     std::size_t parsed_to = 0;
     std::int64_t to_skip = 0;                         // items of which there are children already
     std::int64_t items = 0, written = 0;              // in the table: items, and the children made of them
-    std::int32_t attempts = 0;                        // of helpers
+    std::int32_t attempts = 0;                        // of helpers that left nothing, of this worker's
+    std::int32_t starts = 0;                          // of helpers, in the table
+    int empty_pages = 0;                              // of the list
     std::uint64_t request = 0;                        // of the HTTP call under way
     std::optional<http_task::DocumentAnswer> answer;  // what came of it
     MapHelper helper;                                 // the process that reads or writes for it
@@ -100,6 +103,7 @@ struct MapRun {
     std::string file_key;
     bool manifest_sent = false;
     bool files_done = false;
+    bool results_given_up = false;
     std::int64_t forgotten_to = 0;
     std::optional<machine::MapRunEnded> verdict;  // what the parent is told
     bool told = false;                            // the event is in the engine's queue
@@ -155,6 +159,7 @@ class MapRuns {
   private:
     static bool may_give(const MapRun& run);
     std::map<Uuid, MapRun> runs_;
+    std::set<std::pair<Uuid, Uuid>> by_parent_;  // parent and map run
     Uuid last_served_{};
 };
 

@@ -188,7 +188,7 @@ CREATE TABLE flowctl.map_run (
     cause             text,
     started_at        timestamptz NOT NULL,
     ended_at          timestamptz,
-    read_attempts     int         NOT NULL DEFAULT 0,
+    read_attempts     int         NOT NULL DEFAULT 0,   -- processes started to read or write for it
     items             bigint      NOT NULL DEFAULT 0,
     children          bigint      NOT NULL DEFAULT 0,
     begun             bigint      NOT NULL DEFAULT 0,   -- children before this index have begun

@@ -177,11 +177,11 @@ bool add_map_children(Spi& spi, const Uuid& id, std::int64_t items, std::int64_t
     return spi.run(add_children_sql, std::move(params)).processed() == 1;
 }
 
-static Statement note_reading_sql(
+static Statement note_helper_sql(
     "UPDATE flowctl.map_run SET read_attempts = read_attempts + 1 WHERE map_run_id = $1", {UUIDOID});
 
-void note_map_reading(Spi& spi, const Uuid& id) {
-    spi.run(note_reading_sql, std::move(Params().uuid(id)));
+void note_map_helper(Spi& spi, const Uuid& id) {
+    spi.run(note_helper_sql, std::move(Params().uuid(id)));
 }
 
 static Statement set_phase_sql("UPDATE flowctl.map_run SET phase = $2 WHERE map_run_id = $1",
@@ -208,9 +208,11 @@ static Statement fail_sql(R"(
     WHERE map_run_id = $1 AND phase = $2 AND status = 'RUNNING')",
                           {UUIDOID, TEXTOID, TEXTOID, TEXTOID});
 
-void fail_map_run(Spi& spi, const Uuid& id, MapPhase in_phase, const std::string& error,
+bool fail_map_run(Spi& spi, const Uuid& id, MapPhase in_phase, const std::string& error,
                   const std::string& cause) {
-    spi.run(fail_sql, std::move(Params().uuid(id).text(phase_text(in_phase)).text(error).text(cause)));
+    Params params;
+    params.uuid(id).text(phase_text(in_phase)).text(error).text(cause);
+    return spi.run(fail_sql, std::move(params)).processed() == 1;
 }
 
 void cancel_map_run(Spi& spi, const Uuid& parent, std::int64_t call_id) {

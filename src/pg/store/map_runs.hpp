@@ -81,11 +81,11 @@ void set_map_source(Spi& spi, const Uuid& id, const std::string& source);
 // Children and items are there; `done`: all of them, the children may begin. False: it is not READING any
 // more.
 bool add_map_children(Spi& spi, const Uuid& id, std::int64_t items, std::int64_t children, bool done);
-void note_map_reading(Spi& spi, const Uuid& id);  // one more attempt begins
+void note_map_helper(Spi& spi, const Uuid& id);  // one more has been started
 void set_map_phase(Spi& spi, const Uuid& id, MapPhase phase);
-// It has failed in this phase: what is open of it is aborted; in WRITING nothing is. Nothing happens when it
-// has left the phase, or has failed before.
-void fail_map_run(Spi& spi, const Uuid& id, MapPhase in_phase, const std::string& error,
+// It has failed in this phase: what is open of it is aborted; in WRITING nothing is. False: it has left the
+// phase, or has failed before.
+bool fail_map_run(Spi& spi, const Uuid& id, MapPhase in_phase, const std::string& error,
                   const std::string& cause);
 // Nobody waits for it any more: what is open of it is aborted. Nothing happens to one that is over.
 void cancel_map_run(Spi& spi, const Uuid& parent, std::int64_t call_id);
