@@ -117,10 +117,14 @@ struct ParseError {
 };
 
 Result<Value, ParseError> parse(std::string_view text, const ParseLimits& limits = {});
+// What parse() would refuse the text for, without its value; nullopt: nothing. Member names may repeat.
+std::optional<ParseError> check(std::string_view text, const ParseLimits& limits = {});
 
 // Compact JSON text.
 std::string dump(const Value& value);
 void dump(const Value& value, std::string& out);
+// A string as JSON text, in quotes.
+void dump_string(std::string_view text, std::string& out);
 // Its length, and how deep containers are nested (0 for a scalar). Both are remembered: asking again for the
 // same payload is O(1), and values that share nodes are measured once per node.
 std::size_t dumped_size(const Value& value);

@@ -5,10 +5,13 @@
 // parsed a second time with every number spelled 0 of the same length, and the handler takes the spelling
 // from the original text. Invariant: what parse() returns was UTF-8, within the limits, and has no repeated
 // key.
+//
+// check() reads in the same way and keeps nothing: for payloads that are only stored.
 #include <algorithm>
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "core/json.hpp"
 #include "core/json_number.hpp"
@@ -86,26 +89,88 @@ void drop_repeated_keys(std::vector<Member>& members) {
     members.resize(kept);
 }
 
-// Collects finished values on one stack; the end of a container takes its content from the top.
-class Builder {
+// What a text must keep to, whatever becomes of its values: a handler of RapidJSON without a result.
+class Checker {
   public:
     // With `original`, numbers are read from there instead of from what RapidJSON saw.
-    Builder(const ParseLimits& limits, const rj::MemoryStream& stream, std::string_view original,
+    Checker(const ParseLimits& limits, const rj::MemoryStream& stream, std::string_view original,
             bool from_original)
         : limits_(limits), stream_(stream), original_(original), from_original_(from_original) {}
 
-    Value take() { return std::move(stack_.back().value); }
     const char* refusal() const noexcept { return refusal_; }
+
+    bool Null() { return true; }
+    bool Bool(bool) { return true; }
+    bool RawNumber(const char* text, rj::SizeType length, bool) {
+        return fine_number(text, length).data() != nullptr;
+    }
+    bool String(const char* text, rj::SizeType length, bool) { return fine({text, length}); }
+    bool Key(const char* text, rj::SizeType length, bool) { return fine({text, length}); }
+    bool StartObject() { return descend(); }
+    bool StartArray() { return descend(); }
+    bool EndObject(rj::SizeType) { return ascend(); }
+    bool EndArray(rj::SizeType) { return ascend(); }
+    // Numbers come as text; these exist for RapidJSON's compiler only.
+    bool Int(int) { return true; }
+    bool Uint(unsigned) { return true; }
+    bool Int64(std::int64_t) { return true; }
+    bool Uint64(std::uint64_t) { return true; }
+    bool Double(double) { return true; }
+
+  protected:
+    bool refuse(const char* why) noexcept {
+        refusal_ = why;
+        return false;
+    }
+    // The number as it was spelled; refused, it has no data.
+    std::string_view fine_number(const char* text, rj::SizeType length) {
+        std::string_view number(text, length);
+        if (from_original_) number = number_at(original_, stream_.Tell() - 1);
+        if (limits_.storable && number.size() > 3 && digits_written_out(number) > kMaxStorableDigits) {
+            refuse("number with over 1000 digits when written out");
+            return {};
+        }
+        return number;
+    }
+    bool fine(std::string_view text) {
+        if (has_surrogate(text)) return refuse("lone surrogate in a string");
+        if (!limits_.storable) return true;
+        if (std::memchr(text.data(), '\0', text.size()) != nullptr) return refuse("\\u0000 in a string");
+        if (text.size() > kMaxStorableString) return refuse("string of over 64 MB");
+        return true;
+    }
+    bool descend() {
+        if (depth_ >= limits_.max_depth) return refuse("nested too deeply");
+        depth_++;
+        return true;
+    }
+    bool ascend() {
+        depth_--;
+        return true;
+    }
+
+    const ParseLimits& limits_;
+
+  private:
+    const rj::MemoryStream& stream_;
+    std::string_view original_;
+    bool from_original_;
+    std::size_t depth_ = 0;
+    const char* refusal_ = nullptr;
+};
+
+// Collects finished values on one stack; the end of a container takes its content from the top.
+class Builder : public Checker {
+  public:
+    using Checker::Checker;
+
+    Value take() { return std::move(stack_.back().value); }
 
     bool Null() { return push(Value()); }
     bool Bool(bool b) { return push(Value::boolean(b)); }
     bool RawNumber(const char* text, rj::SizeType length, bool) {
-        std::string_view number(text, length);
-        if (from_original_) number = number_at(original_, stream_.Tell() - 1);
-        if (limits_.storable && number.size() > 3 && digits_written_out(number) > kMaxStorableDigits) {
-            return refuse("number with over 1000 digits when written out");
-        }
-        return push(Value::number_text(number));
+        const std::string_view number = fine_number(text, length);
+        return number.data() != nullptr && push(Value::number_text(number));
     }
     bool String(const char* text, rj::SizeType length, bool) {
         return fine({text, length}) && push(Value::string({text, length}));
@@ -115,16 +180,15 @@ class Builder {
         stack_.push_back(Member{std::string(text, length), Value()});
         return true;
     }
-    bool StartObject() { return descend('{'); }
-    bool StartArray() { return descend('['); }
+    bool StartObject() { return open('{'); }
+    bool StartArray() { return open('['); }
     bool EndObject(rj::SizeType count) {
         const auto from = stack_.end() - static_cast<std::ptrdiff_t>(count);
         std::vector<Member> members(std::make_move_iterator(from), std::make_move_iterator(stack_.end()));
         stack_.erase(from, stack_.end());
         drop_repeated_keys(members);
         if (limits_.unique_names && members.size() != count) return refuse("repeated member name");
-        open_.pop_back();
-        return push(Value::object(std::move(members)));
+        return close() && push(Value::object(std::move(members)));
     }
     bool EndArray(rj::SizeType count) {
         const auto from = stack_.end() - static_cast<std::ptrdiff_t>(count);
@@ -133,32 +197,18 @@ class Builder {
         for (auto at = from; at != stack_.end(); ++at)
             items.push_back(std::move(at->value));
         stack_.erase(from, stack_.end());
-        open_.pop_back();
-        return push(Value::array(std::move(items)));
+        return close() && push(Value::array(std::move(items)));
     }
-    // Numbers come as text; these exist for RapidJSON's compiler only.
-    bool Int(int i) { return push(Value::integer(i)); }
-    bool Uint(unsigned i) { return push(Value::integer(i)); }
-    bool Int64(std::int64_t i) { return push(Value::integer(i)); }
-    bool Uint64(std::uint64_t i) { return push(Value::number_text(std::to_string(i))); }
-    bool Double(double d) { return push(Value::number(d)); }
 
   private:
-    bool refuse(const char* why) noexcept {
-        refusal_ = why;
-        return false;
-    }
-    bool fine(std::string_view text) {
-        if (has_surrogate(text)) return refuse("lone surrogate in a string");
-        if (!limits_.storable) return true;
-        if (std::memchr(text.data(), '\0', text.size()) != nullptr) return refuse("\\u0000 in a string");
-        if (text.size() > kMaxStorableString) return refuse("string of over 64 MB");
-        return true;
-    }
-    bool descend(char bracket) {
-        if (open_.size() >= limits_.max_depth) return refuse("nested too deeply");
+    bool open(char bracket) {
+        if (!descend()) return false;
         open_.push_back(bracket);
         return true;
+    }
+    bool close() {
+        open_.pop_back();
+        return ascend();
     }
     // A member's value fills the place that its key made.
     bool push(Value value) {
@@ -170,13 +220,8 @@ class Builder {
         return true;
     }
 
-    const ParseLimits& limits_;
-    const rj::MemoryStream& stream_;
-    std::string_view original_;
-    bool from_original_;
     std::vector<Member> stack_;
     std::vector<char> open_;
-    const char* refusal_ = nullptr;
 };
 
 std::string describe(rj::ParseErrorCode code) {
@@ -237,33 +282,48 @@ std::string with_numbers_blanked(std::string_view text) {
     return blanked;
 }
 
-Result<Value, ParseError> parse_as(std::string_view seen, std::string_view original, bool from_original,
-                                   const ParseLimits& limits) {
+// Reads the text, which `give` then makes the result of. With `original`, see Checker.
+template <class Handler, class Give>
+auto read_as(std::string_view seen, std::string_view original, bool from_original, const ParseLimits& limits,
+             Give give) -> decltype(give(std::declval<Handler&>())) {
     rj::MemoryStream stream(seen.data(), seen.size());
     rj::Reader reader;
-    Builder builder(limits, stream, original, from_original);
+    Handler handler(limits, stream, original, from_original);
     constexpr unsigned kFlags =
         rj::kParseIterativeFlag | rj::kParseNumbersAsStringsFlag | rj::kParseValidateEncodingFlag;
-    const rj::ParseResult result = reader.Parse<kFlags>(stream, builder);
+    const rj::ParseResult result = reader.Parse<kFlags>(stream, handler);
     if (result.IsError()) {
         if (result.Code() == rj::kParseErrorNumberTooBig && !from_original) {
-            return parse_as(with_numbers_blanked(original), original, true, limits);
+            return read_as<Handler>(with_numbers_blanked(original), original, true, limits, give);
         }
-        std::string message = builder.refusal() != nullptr ? builder.refusal() : describe(result.Code());
+        std::string message = handler.refusal() != nullptr ? handler.refusal() : describe(result.Code());
         return Err{ParseError{result.Offset(), std::move(message)}};
     }
     // RapidJSON takes a NUL byte for the end.
     if (stream.Tell() != seen.size()) return Err{ParseError{stream.Tell(), "text after the value"}};
-    return builder.take();
+    return give(handler);
+}
+
+template <class Handler, class Give>
+auto read(std::string_view text, const ParseLimits& limits, Give give)
+    -> decltype(give(std::declval<Handler&>())) {
+    if (text.size() > limits.max_bytes || text.size() > std::numeric_limits<rj::SizeType>::max() / 2) {
+        return Err{ParseError{limits.max_bytes, "text too long"}};
+    }
+    return read_as<Handler>(text, text, false, limits, give);
 }
 
 }  // namespace
 
 Result<Value, ParseError> parse(std::string_view text, const ParseLimits& limits) {
-    if (text.size() > limits.max_bytes || text.size() > std::numeric_limits<rj::SizeType>::max() / 2) {
-        return Err{ParseError{limits.max_bytes, "text too long"}};
-    }
-    return parse_as(text, text, false, limits);
+    return read<Builder>(text, limits,
+                         [](Builder& builder) -> Result<Value, ParseError> { return builder.take(); });
+}
+
+std::optional<ParseError> check(std::string_view text, const ParseLimits& limits) {
+    const auto checked =
+        read<Checker>(text, limits, [](Checker&) -> Result<bool, ParseError> { return true; });
+    return checked ? std::nullopt : std::optional(checked.error());
 }
 
 }  // namespace flowctl::json

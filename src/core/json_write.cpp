@@ -47,27 +47,6 @@ std::size_t next_escape(std::string_view text, std::size_t at) noexcept {
     return at;
 }
 
-void write_string(std::string_view text, std::string& out) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    out.push_back('"');
-    for (std::size_t from = 0;;) {
-        const std::size_t at = next_escape(text, from);
-        out.append(text, from, at - from);
-        if (at == text.size()) break;
-        const char escape = escape_of(text[at]);
-        out.push_back('\\');
-        out.push_back(escape);
-        if (escape == 'u') {
-            const auto byte = static_cast<unsigned char>(text[at]);
-            out.append("00");
-            out.push_back(kHex[byte >> 4]);
-            out.push_back(kHex[byte & 0xf]);
-        }
-        from = at + 1;
-    }
-    out.push_back('"');
-}
-
 std::size_t string_size(std::string_view text) noexcept {
     std::size_t size = text.size() + 2;
     for (std::size_t at = next_escape(text, 0); at < text.size(); at = next_escape(text, at + 1)) {
@@ -96,7 +75,7 @@ void write_scalar(const Value& value, std::string& out) {
             }
             break;
         case Kind::String:
-            write_string(value.as_string(), out);
+            dump_string(value.as_string(), out);
             break;
         case Kind::Array:
             out.append("[]");
@@ -186,6 +165,27 @@ void measure(const Value& root) {
 
 }  // namespace
 
+void dump_string(std::string_view text, std::string& out) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    out.push_back('"');
+    for (std::size_t from = 0;;) {
+        const std::size_t at = next_escape(text, from);
+        out.append(text, from, at - from);
+        if (at == text.size()) break;
+        const char escape = escape_of(text[at]);
+        out.push_back('\\');
+        out.push_back(escape);
+        if (escape == 'u') {
+            const auto byte = static_cast<unsigned char>(text[at]);
+            out.append("00");
+            out.push_back(kHex[byte >> 4]);
+            out.push_back(kHex[byte & 0xf]);
+        }
+        from = at + 1;
+    }
+    out.push_back('"');
+}
+
 void dump(const Value& value, std::string& out) {
     if (!is_container(value)) return write_scalar(value, out);
     std::vector<Visit> open{{&value}};
@@ -201,7 +201,7 @@ void dump(const Value& value, std::string& out) {
         }
         if (!first) out.push_back(',');
         if (visit.value->is_object()) {
-            write_string(Access::object(*visit.value).members[visit.next - 1].key, out);
+            dump_string(Access::object(*visit.value).members[visit.next - 1].key, out);
             out.push_back(':');
         }
         if (is_container(*child)) {

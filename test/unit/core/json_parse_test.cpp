@@ -1,4 +1,5 @@
-// Parsing: what is accepted, what is kept as written, and what is refused and where.
+// Parsing: what is accepted, what is kept as written, and what is refused and where, with and without a
+// value.
 #include "core/json.hpp"
 
 #include <gtest/gtest.h>
@@ -8,14 +9,27 @@
 namespace flowctl::json {
 namespace {
 
+// With and without a value, the text is taken or refused alike.
+Result<Value, ParseError> parse_both_ways(std::string_view text, const ParseLimits& limits = {}) {
+    auto result = parse(text, limits);
+    const auto checked = check(text, limits);
+    if (limits.unique_names) return result;
+    EXPECT_EQ(result.ok(), !checked) << text.substr(0, 80);
+    if (!result.ok() && checked) {
+        EXPECT_EQ(result.error().message, checked->message);
+        EXPECT_EQ(result.error().offset, checked->offset);
+    }
+    return result;
+}
+
 Value read(std::string_view text) {
-    auto result = parse(text);
+    auto result = parse_both_ways(text);
     EXPECT_TRUE(result.ok()) << text.substr(0, 80) << ": " << (result.ok() ? "" : result.error().message);
     return result.ok() ? *result : Value();
 }
 
 std::string refusal(std::string_view text, const ParseLimits& limits = {}) {
-    auto result = parse(text, limits);
+    auto result = parse_both_ways(text, limits);
     return result.ok() ? "accepted: " + dump(*result).substr(0, 80) : result.error().message;
 }
 
@@ -77,16 +91,16 @@ TEST(JsonParse, RefusesWhatIsNotJson) {
           "\xef\xbb\xbf"
           "1",
           "/**/1", "tru", "01", "0x1"}) {
-        EXPECT_FALSE(parse(text).ok()) << text;
+        EXPECT_FALSE(parse_both_ways(text).ok()) << text;
     }
 }
 
 TEST(JsonParse, SaysWhere) {
-    auto result = parse("{\"a\": [1, x]}");
+    auto result = parse_both_ways("{\"a\": [1, x]}");
     ASSERT_FALSE(result.ok());
     EXPECT_EQ(result.error().offset, 10u);
     // Also after the second pass.
-    result = parse("[1e400, x]");
+    result = parse_both_ways("[1e400, x]");
     ASSERT_FALSE(result.ok());
     EXPECT_EQ(result.error().offset, 8u);
 }
@@ -134,12 +148,12 @@ TEST(JsonParse, RefusesWhatCannotBeStored) {
 TEST(JsonParse, NotStorableIsReadWhenAskedFor) {
     ParseLimits limits;
     limits.storable = false;
-    auto nul = parse(R"("a\u0000b")", limits);
+    auto nul = parse_both_ways(R"("a\u0000b")", limits);
     ASSERT_TRUE(nul.ok());
     EXPECT_EQ(nul->as_string(), std::string_view("a\0b", 3));
     EXPECT_EQ(dump(*nul), R"("a\u0000b")");
-    EXPECT_TRUE(parse("1e5000", limits).ok());
-    EXPECT_FALSE(parse(R"("\udc00")", limits).ok());  // no UTF-8 for it
+    EXPECT_TRUE(parse_both_ways("1e5000", limits).ok());
+    EXPECT_FALSE(parse_both_ways(R"("\udc00")", limits).ok());  // no UTF-8 for it
 }
 
 TEST(JsonParse, DepthIsLimitedAndCostsNoStack) {
@@ -149,7 +163,7 @@ TEST(JsonParse, DepthIsLimitedAndCostsNoStack) {
     EXPECT_EQ(refusal(std::string(10'000'000, '[')), "nested too deeply");
     ParseLimits deep;
     deep.max_depth = 2'000'000;
-    auto result = parse(nested(1'000'000), deep);
+    auto result = parse_both_ways(nested(1'000'000), deep);
     ASSERT_TRUE(result.ok());
     EXPECT_EQ(dump(*result), nested(1'000'000));
     EXPECT_EQ(depth(*result), 1'000'000u);
@@ -157,7 +171,7 @@ TEST(JsonParse, DepthIsLimitedAndCostsNoStack) {
     for (int i = 0; i < 200'000; ++i)
         objects += "{\"a\":";
     objects += "1" + std::string(200'000, '}');
-    result = parse(objects, deep);
+    result = parse_both_ways(objects, deep);
     ASSERT_TRUE(result.ok());
     EXPECT_EQ(dump(*result), objects);
 }
@@ -165,7 +179,7 @@ TEST(JsonParse, DepthIsLimitedAndCostsNoStack) {
 TEST(JsonParse, LengthIsLimited) {
     ParseLimits limits;
     limits.max_bytes = 5;
-    EXPECT_TRUE(parse("[1,2]", limits).ok());
+    EXPECT_TRUE(parse_both_ways("[1,2]", limits).ok());
     EXPECT_EQ(refusal("[1,23]", limits), "text too long");
 }
 
