@@ -39,6 +39,18 @@ std::string_view number_at(std::string_view text, std::size_t from) noexcept {
     return text.substr(from, end - from);
 }
 
+// Then its encoding need not be looked at character by character; what escapes stand for is another matter.
+bool is_ascii(std::string_view text) noexcept {
+    constexpr std::uint64_t kHighs = 0x8080808080808080ULL;
+    std::uint64_t seen = 0;
+    std::size_t at = 0;
+    for (; at + 8 <= text.size() && (seen & kHighs) == 0; at += 8)
+        std::memcpy(&seen, text.data() + at, 8);
+    if ((seen & kHighs) != 0) return false;
+    return std::none_of(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(),
+                        [](char c) { return static_cast<signed char>(c) < 0; });
+}
+
 // A lone \uDC00 to \uDFFF, which RapidJSON lets through: the encoding of a surrogate, ED A0..BF.
 bool has_surrogate(std::string_view text) noexcept {
     for (std::size_t at = text.find('\xed'); at != std::string_view::npos; at = text.find('\xed', at + 1)) {
@@ -289,9 +301,10 @@ auto read_as(std::string_view seen, std::string_view original, bool from_origina
     rj::MemoryStream stream(seen.data(), seen.size());
     rj::Reader reader;
     Handler handler(limits, stream, original, from_original);
-    constexpr unsigned kFlags =
-        rj::kParseIterativeFlag | rj::kParseNumbersAsStringsFlag | rj::kParseValidateEncodingFlag;
-    const rj::ParseResult result = reader.Parse<kFlags>(stream, handler);
+    constexpr unsigned kFlags = rj::kParseIterativeFlag | rj::kParseNumbersAsStringsFlag;
+    const rj::ParseResult result =
+        is_ascii(seen) ? reader.Parse<kFlags>(stream, handler)
+                       : reader.Parse<kFlags | rj::kParseValidateEncodingFlag>(stream, handler);
     if (result.IsError()) {
         if (result.Code() == rj::kParseErrorNumberTooBig && !from_original) {
             return read_as<Handler>(with_numbers_blanked(original), original, true, limits, give);

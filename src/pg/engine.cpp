@@ -60,6 +60,7 @@ bool Engine::check_active() {
     {
         Spi spi;
         const bool matches = installation_matches();
+        shmem::hear_of_runs(claim_.slot, matches);
         if (matches && !active_) sweep_at_ = 0;
         active_ = matches;
     }

@@ -192,13 +192,11 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
         IsA(statement, DiscardStmt) && reinterpret_cast<DiscardStmt*>(statement)->target == DISCARD_ALL;
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
-    forget_extension_owner();
     if (next_utility_hook != nullptr)
         next_utility_hook(planned, text, read_only_tree, context, params, environment, receiver, completion);
     else
         standard_ProcessUtility(planned, text, read_only_tree, context, params, environment, receiver,
                                 completion);
-    forget_extension_owner();
     if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
         entry([statement] { after_command(statement); });
     if (IsTransactionState()) entry([] { pending_runs::at_end_of_command(); });

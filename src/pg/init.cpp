@@ -4,6 +4,7 @@
 // loads the library as it starts (shared_preload_libraries); a session that loads it later gets the SQL
 // functions, and those that need a worker say so (shmem::require).
 #include "pg/bridge.hpp"
+#include "pg/catalog_watch.hpp"
 #include "pg/guc.hpp"
 #include "pg/hooks.hpp"
 #include "pg/launcher.hpp"
@@ -31,6 +32,7 @@ void _PG_init(void) {
             subject_tokens::request_at_load();
             launcher::register_at_load();
         }
+        catalog_watch::install_at_load();
         wake::install_at_load();
         pending_runs::install_at_load();
         subject::install_at_load();

@@ -36,7 +36,7 @@ void forget() noexcept {
 void write() {
     const std::vector<store::NewRun> runs = std::exchange(held.runs, {});
     held.bytes = 0;
-    const AsExtensionOwner owner;
+    const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
     store::insert_runs(runs.data(), runs.size());
 }
 

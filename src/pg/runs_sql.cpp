@@ -74,7 +74,6 @@ FLOWCTL_FUNCTION(flowctl_start) {
     request.name = text_argument(fcinfo, 2);
     request.starter = GetUserId();
     request.must_may_start = GetUserId();
-    request.right_holder = "role";
     const Uuid id = start_run(request);
     return UUIDPGetDatum(to_pg(id));
 }

@@ -22,7 +22,6 @@ constexpr std::size_t kIdsPerLock = 256;  // 4 KB copied under a spinlock
 constexpr int kNobody = -1;
 
 struct Slot {
-    pg_atomic_uint32 database;  // read without the lock to pass over other databases' slots
     slock_t mutex;
     State state;
     bool leaving;
@@ -30,6 +29,7 @@ struct Slot {
     bool no_extension;
     bool overflow;
     bool poked;
+    bool deaf;
     std::int32_t shard;
     std::int32_t shards;
     std::int32_t pid;
@@ -59,6 +59,7 @@ struct Shared {
 
 Shared* shared = nullptr;
 Slot* slot_array = nullptr;
+pg_atomic_uint32* databases = nullptr;  // of each slot: read without its lock to pass over others'
 shmem_request_hook_type next_request_hook = nullptr;
 shmem_startup_hook_type next_startup_hook = nullptr;
 
@@ -76,8 +77,11 @@ class Locked {
 std::size_t slots_offset() {
     return MAXALIGN(sizeof(Shared));
 }
+std::size_t databases_offset() {
+    return slots_offset() + MAXALIGN(sizeof(Slot) * static_cast<std::size_t>(max_worker_processes));
+}
 std::size_t total_size() {
-    return slots_offset() + sizeof(Slot) * static_cast<std::size_t>(max_worker_processes);
+    return databases_offset() + sizeof(pg_atomic_uint32) * static_cast<std::size_t>(max_worker_processes);
 }
 
 void request() {
@@ -92,6 +96,7 @@ void startup() {
     auto* base = static_cast<char*>(ShmemInitStruct("pg_flowctl", total_size(), &found));
     shared = reinterpret_cast<Shared*>(base);
     slot_array = reinterpret_cast<Slot*>(base + slots_offset());
+    databases = reinterpret_cast<pg_atomic_uint32*>(base + databases_offset());
     if (!found) {
         memset(base, 0, total_size());
         SpinLockInit(&shared->mutex);
@@ -104,7 +109,7 @@ void startup() {
         ConditionVariableInit(&shared->departed);
         for (int i = 0; i < shared->slot_count; i++) {
             SpinLockInit(&slot_array[i].mutex);
-            pg_atomic_init_u32(&slot_array[i].database, InvalidOid);
+            pg_atomic_init_u32(&databases[i], InvalidOid);
             slot_array[i].process = kNobody;
         }
     }
@@ -128,8 +133,8 @@ pg_atomic_uint32& bar_cell(Oid database) noexcept {
     return shared->bars[database % kBarCells];
 }
 
-bool is_of(Slot& slot, Oid database) noexcept {
-    return pg_atomic_read_u32(&slot.database) == database;
+bool is_of(int slot, Oid database) noexcept {
+    return pg_atomic_read_u32(&databases[slot]) == database;
 }
 
 // Applies `change` to each claimed slot of the database under its lock, and wakes its worker.
@@ -137,12 +142,12 @@ template <class Change>
 void tell_workers(Oid database, Change&& change) noexcept {
     if (shared == nullptr) return;
     for (int i = 0; i < shared->slot_count; i++) {
+        if (!is_of(i, database)) continue;
         Slot& slot = slot_array[i];
-        if (!is_of(slot, database)) continue;
         int process = kNobody;
         {
             Locked lock(slot.mutex);
-            if (slot.state != State::kClaimed || !is_of(slot, database)) continue;
+            if (slot.state != State::kClaimed || !is_of(i, database)) continue;
             change(slot);
             process = slot.process;
         }
@@ -199,15 +204,15 @@ void request_at_load() {
 void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept {
     if (shared == nullptr || count == 0) return;
     for (int i = 0; i < shared->slot_count; i++) {
+        if (!is_of(i, database)) continue;
         Slot& slot = slot_array[i];
-        if (!is_of(slot, database)) continue;
         int process = kNobody;
         for (std::size_t done = 0; done < count;) {
             const std::size_t upto = std::min(count, done + kIdsPerLock);
             Locked lock(slot.mutex);
-            if (slot.state != State::kClaimed || !is_of(slot, database)) break;
+            if (slot.state != State::kClaimed || !is_of(i, database)) break;
             for (; done < upto; done++) {
-                if (shard_of(bucket_of(runs[done]), slot.shards) != slot.shard) continue;
+                if (shard_of(bucket_of(runs[done]), slot.shards) != slot.shard || slot.deaf) continue;
                 process = slot.process;
                 if (slot.count == kRingSize) {
                     slot.overflow = true;
@@ -274,13 +279,13 @@ bool barred(Oid database) noexcept {
 void ask_to_leave(Oid database, bool terminate) noexcept {
     if (shared == nullptr) return;
     for (int i = 0; i < shared->slot_count; i++) {
+        if (!is_of(i, database)) continue;
         Slot& slot = slot_array[i];
-        if (!is_of(slot, database)) continue;
         int process = kNobody;
         int pid = 0;
         {
             Locked lock(slot.mutex);
-            if (!is_of(slot, database)) continue;
+            if (!is_of(i, database)) continue;
             slot.leaving = true;
             if (slot.state == State::kReserved) slot.state = State::kEnded;
             if (slot.state == State::kClaimed) {
@@ -325,7 +330,7 @@ std::optional<Claim> claim(int index) noexcept {
     slot.pid = MyProcPid;
     slot.process = my_process_number();
     slot.started_at = now;
-    return Claim{index, pg_atomic_read_u32(&slot.database), slot.shard, slot.shards};
+    return Claim{index, pg_atomic_read_u32(&databases[index]), slot.shard, slot.shards};
 }
 
 void take(int index, std::vector<Uuid>& runs, bool& overflow, bool& poked) {
@@ -355,6 +360,12 @@ void take(int index, std::vector<Uuid>& runs, bool& overflow, bool& poked) {
             runs.push_back(id);
         }
     }
+}
+
+void hear_of_runs(int index, bool wanted) noexcept {
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    slot.deaf = !wanted;
 }
 
 bool asked_to_leave(int index) noexcept {
@@ -411,7 +422,7 @@ View view(int index) noexcept {
     Slot& slot = slot_array[index];
     Locked lock(slot.mutex);
     return View{.state = slot.state,
-                .database = pg_atomic_read_u32(&slot.database),
+                .database = pg_atomic_read_u32(&databases[index]),
                 .shard = slot.shard,
                 .shards = slot.shards,
                 .pid = slot.pid,
@@ -451,10 +462,10 @@ int reserve(Oid database, int shard, int shards, std::uint32_t& ticket) noexcept
             Locked lock(slot.mutex);
             if (slot.state != State::kFree) continue;
             slot.state = State::kReserved;
-            pg_atomic_write_u32(&slot.database, database);
+            pg_atomic_write_u32(&databases[i], database);
             slot.shard = shard;
             slot.shards = shards;
-            slot.leaving = slot.serving = slot.no_extension = false;
+            slot.leaving = slot.serving = slot.no_extension = slot.deaf = false;
             slot.started_at = 0;
             slot.figures = Figures{};
             slot.issuer_count = 0;
@@ -481,7 +492,7 @@ void recycle(int index) noexcept {
     Locked lock(slot.mutex);
     if (slot.state != State::kEnded) return;
     slot.state = State::kFree;
-    pg_atomic_write_u32(&slot.database, InvalidOid);
+    pg_atomic_write_u32(&databases[index], InvalidOid);
 }
 
 }  // namespace flowctl::pg::shmem

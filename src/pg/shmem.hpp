@@ -86,6 +86,9 @@ struct Claim {
 std::optional<Claim> claim(int slot) noexcept;
 // Takes everything out of the ring; `overflow`: some did not fit; `poked`: poke_workers() was called.
 void take(int slot, std::vector<Uuid>& runs, bool& overflow, bool& poked);
+// Whether sessions are to announce their runs, as they do at first: who may not act is not woken for nothing.
+// Behind the change to true, a sweep finds those that were not announced.
+void hear_of_runs(int slot, bool wanted) noexcept;
 // A command needs the database, or the extension was dropped. Also the first thing to ask when a turn fails:
 // the tables may be gone.
 bool asked_to_leave(int slot) noexcept;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "pg/catalog_watch.hpp"
+
 namespace flowctl::pg {
 
 std::string to_string(const Uuid& uuid) {
@@ -281,9 +283,8 @@ namespace {
 
 constexpr const char* kPinnedPath = "pg_catalog, pg_temp";
 
-// The owner, as the transaction saw it last.
 struct KnownOwner {
-    LocalTransactionId transaction = InvalidLocalTransactionId;
+    std::uint64_t seen = 0;
     Oid role = InvalidOid;
 };
 KnownOwner known_owner;
@@ -308,26 +309,25 @@ Oid find_extension_owner() {
 }  // namespace
 
 Oid extension_owner() {
-    const LocalTransactionId transaction = local_transaction();
-    if (known_owner.transaction != transaction) known_owner = {transaction, find_extension_owner()};
+    const std::uint64_t now = catalog_watch::number();
+    if (!OidIsValid(known_owner.role) || known_owner.seen != now) known_owner = {now, find_extension_owner()};
     return known_owner.role;
 }
 
-void forget_extension_owner() noexcept {
-    known_owner.transaction = InvalidLocalTransactionId;
+int pin_search_path() {
+    // Functions whose search_path is pinned have it already.
+    if (strcmp(namespace_search_path, kPinnedPath) == 0) return 0;
+    const int level = NewGUCNestLevel();
+    (void)set_config_option("search_path", kPinnedPath, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                            false);
+    return level;
 }
 
-AsExtensionOwner::AsExtensionOwner() {
+AsExtensionOwner::AsExtensionOwner(For what) {
     Oid owner = extension_owner();
     GetUserIdAndSecContext(&user_, &context_);
     SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    // Functions whose search_path is pinned have it already.
-    if (strcmp(namespace_search_path, kPinnedPath) == 0) return;
-    guarded([this] {
-        nest_level_ = NewGUCNestLevel();
-        (void)set_config_option("search_path", kPinnedPath, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
-                                0, false);
-    });
+    if (what == For::Sql) nest_level_ = guarded([] { return pin_search_path(); });
 }
 
 AsExtensionOwner::~AsExtensionOwner() {

@@ -141,11 +141,17 @@ class Spi {
     bool failed_ = false;  // a statement raised: what it left is the abort's to clean up
 };
 
+// Makes search_path what SQL of ours is written for; gives the level that AtEOXact_GUC() takes back, 0 where
+// it was so already. Raises.
+int pin_search_path();
+
 // Acts as the extension's owner while it lives: for the few statements that touch the engine's tables on
 // behalf of a user who has no right to. Nothing user-made may run inside.
 class AsExtensionOwner {
   public:
-    AsExtensionOwner();
+    // Rows: only the heap is written to (store/append), which pins the path where it needs to.
+    enum class For { Sql, Rows };
+    explicit AsExtensionOwner(For what = For::Sql);
     ~AsExtensionOwner();
     AsExtensionOwner(const AsExtensionOwner&) = delete;
     AsExtensionOwner& operator=(const AsExtensionOwner&) = delete;
@@ -158,6 +164,5 @@ class AsExtensionOwner {
 
 Oid extension_oid();  // of pg_flowctl in this database, or InvalidOid
 Oid extension_owner();
-void forget_extension_owner() noexcept;  // a command may change it; otherwise it is looked up once a transaction
 
 }  // namespace flowctl::pg

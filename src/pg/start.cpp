@@ -1,11 +1,14 @@
 // Implementation of starting a run. See start.hpp.
 #include "pg/start.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "core/json.hpp"
 #include "pg/flow_rights.hpp"
 #include "pg/audit.hpp"
+#include "pg/catalog_watch.hpp"
 #include "pg/guc.hpp"
 #include "pg/pending_runs.hpp"
 #include "pg/shmem.hpp"
@@ -70,62 +73,65 @@ store::FlowRow find_flow(Spi& spi, const std::string& text) {
                     "Define it with flowctl.define_flow(); the view flowctl.flows lists what there is.");
 }
 
-// The flow that was started last, and by whose right. The rows of one statement start one flow, and looking
-// it up takes longer than writing the run.
-class LastFound {
+// Flows that were started, and by whose right: looking one up takes as long as writing its run.
+class KnownFlows {
   public:
-    const store::FlowRow* find(const StartRequest& request) const {
-        const bool same =
-            flow_ && request.flow == text_ && request.must_may_start == right_of_ && seen_ == now();
-        return same ? &*flow_ : nullptr;
+    // What has been kept and still holds, or null. A pointer until the next add().
+    const store::FlowRow* find(const StartRequest& request) {
+        // Such a transaction sees the flows as they were when it began.
+        if (IsolationUsesXactSnapshot()) return nullptr;
+        forget_if_changed();
+        for (const Known& known : known_)
+            if (known.text == request.flow && known.right_of == request.must_may_start) return &known.flow;
+        return nullptr;
     }
-    void set(const StartRequest& request, const store::FlowRow& flow) {
-        text_ = request.flow;
-        right_of_ = request.must_may_start;
-        flow_ = flow;
+    // `flow` was looked up behind a find().
+    void add(const StartRequest& request, const store::FlowRow& flow) {
+        if (IsolationUsesXactSnapshot()) return;
+        const std::uint64_t before = seen_;
+        forget_if_changed();
+        if (seen_ != before) return;
+        if (known_.size() == kMost) known_.clear();
+        known_.push_back({request.flow, request.must_may_start, flow});
     }
-    // The run is written: if nothing else has happened in the database until the next start, the same holds
-    // then.
-    void keep_for_next() { seen_ = now(); }
 
   private:
-    // What would be seen: nothing changes as long as this does not.
-    struct Seen {
-        LocalTransactionId transaction = InvalidLocalTransactionId;
-        CommandId command = 0;
-        uint64 completed = 0;  // transactions, by all
-        bool operator==(const Seen&) const = default;
+    static constexpr std::size_t kMost = 32;
+    struct Known {
+        std::string text;
+        Oid right_of;
+        store::FlowRow flow;
     };
-    static Seen now() {
-        return guarded([] {
-            const Snapshot snapshot = GetTransactionSnapshot();
-            return Seen{local_transaction(), GetCurrentCommandId(false), snapshot->snapXactCompletionCount};
-        });
+    void forget_if_changed() {
+        const std::uint64_t now = catalog_watch::number();
+        if (now == seen_) return;
+        known_.clear();
+        seen_ = now;
     }
-
-    std::string text_;
-    Oid right_of_ = InvalidOid;
-    std::optional<store::FlowRow> flow_;
-    Seen seen_;
+    std::vector<Known> known_;
+    std::uint64_t seen_ = 0;
 };
-LastFound last_found;
+KnownFlows known_flows;
 
-store::FlowRow find_startable(Spi& spi, const StartRequest& request) {
-    if (const store::FlowRow* found = last_found.find(request)) return *found;
+store::FlowRow find_startable(const StartRequest& request) {
+    if (const store::FlowRow* known = known_flows.find(request)) return *known;
+    const AsExtensionOwner owner;
+    Spi spi;
     store::FlowRow flow = find_flow(spi, request.flow);
     if (!may_start(spi, flow.flow_id, flow.owner, request.must_may_start)) {
-        audit::denied(
-            request.starter, "start", flow.name,
-            request.right_holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
+        const std::string holder =
+            request.table != nullptr ? std::string("owner of table \"") + request.table + "\"," : "role";
+        audit::denied(request.starter, "start", flow.name,
+                      holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to start flow \"" + flow.name + "\"",
                         "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
                             role_literal(request.must_may_start) + ").",
-                        "The " + request.right_holder + " \"" + role_name(request.must_may_start) +
+                        "The " + holder + " \"" + role_name(request.must_may_start) +
                             "\" is neither a member of the flow's owner \"" + role_name(flow.owner) +
                             "\" nor granted to start it.");
     }
-    last_found.set(request, flow);
+    known_flows.add(request, flow);
     return flow;
 }
 
@@ -194,7 +200,7 @@ bool within_trigger() {
 
 Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
     if (!flow.run_as_invoker) return flow.owner;
-    if (request.by_trigger || within_trigger())
+    if (request.table != nullptr || within_trigger())
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a trigger",
                         "Define the flow with the option run_as = OWNER.");
@@ -204,6 +210,52 @@ Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
             "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a superuser",
             "Start it as an ordinary role (SET ROLE), or define the flow with the option run_as = OWNER.");
     return request.starter;
+}
+
+void check_payload(std::string_view text, std::string_view flow) {
+    const auto what = [flow] {
+        return "input of flow \"" + shortened_name(flow.substr(0, flow.find(':'))) + "\"";
+    };
+    if (text.size() > static_cast<std::size_t>(guc::max_payload_bytes))
+        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                        what() + " has " + std::to_string(text.size()) + " bytes, more than the limit of " +
+                            std::to_string(guc::max_payload_bytes),
+                        "Pass a key instead of the data, or raise flowctl.max_payload_bytes.");
+    json::ParseLimits limits;
+    limits.max_bytes = text.size() + 1;
+    if (const auto refused = json::check(text, limits))
+        throw UserError(ERRCODE_INVALID_TEXT_REPRESENTATION,
+                        what() + " cannot be kept as JSON: " + refused->message,
+                        "Leave the offending value out, or store it as a string.",
+                        "At byte " + std::to_string(refused->offset + 1) + ".");
+}
+
+// Eight random bytes. They are fetched for many ids at once, which takes a system call or two.
+void take_random_tail(std::uint8_t* tail) {
+    constexpr std::size_t kTail = 8, kIds = 64;
+    static std::uint8_t random[kTail * kIds];
+    static std::size_t used = kIds;
+    if (used == kIds) {
+        if (!pg_strong_random(random, sizeof random))
+            throw UserError(ERRCODE_INTERNAL_ERROR, "could not generate a random run id");
+        used = 0;
+    }
+    std::copy_n(random + kTail * used++, kTail, tail);
+}
+
+// Gives the run the name it asks for; the id of the run that has it already, for the same input.
+std::optional<Uuid> take_name(const store::NewRun& run) {
+    const AsExtensionOwner owner;
+    Spi spi;
+    if (store::take_name(spi, run.flow_id, *run.name, run.run_id)) return std::nullopt;
+    const store::NamedRun named = store::find_named(spi, run.flow_id, *run.name, run.input);
+    if (named.found && named.same_input) return named.run_id;
+    if (named.found)
+        throw UserError(ERRCODE_DUPLICATE_OBJECT,
+                        "flow \"" + run.flow + "\" has a run named \"" + *run.name + "\" with another input",
+                        "Choose another name: a name stands for one input as long as its run is kept.");
+    store::replace_name(spi, run.flow_id, *run.name, run.run_id);
+    return std::nullopt;
 }
 
 }  // namespace
@@ -217,30 +269,13 @@ Uuid new_run_id() {
     const std::uint64_t millis = static_cast<std::uint64_t>(now / 1000);
     const std::uint32_t fraction = static_cast<std::uint32_t>((now % 1000) * 4096 / 1000);
     Uuid id;
-    if (!pg_strong_random(id.data() + 8, 8))
-        throw UserError(ERRCODE_INTERNAL_ERROR, "could not generate a random run id");
+    take_random_tail(id.data() + 8);
     for (int i = 0; i < 6; i++)
         id[i] = static_cast<std::uint8_t>(millis >> (40 - 8 * i));
     id[6] = static_cast<std::uint8_t>(0x70 | (fraction >> 8));
     id[7] = static_cast<std::uint8_t>(fraction);
     id[8] = static_cast<std::uint8_t>(0x80 | (id[8] & 0x3f));
     return id;
-}
-
-void check_payload(const std::string& text, const std::string& what) {
-    if (text.size() > static_cast<std::size_t>(guc::max_payload_bytes))
-        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                        what + " has " + std::to_string(text.size()) + " bytes, more than the limit of " +
-                            std::to_string(guc::max_payload_bytes),
-                        "Pass a key instead of the data, or raise flowctl.max_payload_bytes.");
-    json::ParseLimits limits;
-    limits.max_bytes = text.size() + 1;
-    const auto parsed = json::parse(text, limits);
-    if (!parsed)
-        throw UserError(ERRCODE_INVALID_TEXT_REPRESENTATION,
-                        what + " cannot be kept as JSON: " + parsed.error().message,
-                        "Leave the offending value out, or store it as a string.",
-                        "At byte " + std::to_string(parsed.error().offset + 1) + ".");
 }
 
 Uuid start_run(const StartRequest& request) {
@@ -250,32 +285,20 @@ Uuid start_run(const StartRequest& request) {
                         "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
                         "Names of runs have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
     require_writable("start a flow");
-    const std::string what =
-        "input of flow \"" + shortened_name(request.flow.substr(0, request.flow.find(':'))) + "\"";
-    check_payload(request.input, what);
-
-    const AsExtensionOwner owner;
-    Spi spi;
-    const store::FlowRow flow = find_startable(spi, request);
+    check_payload(request.input, request.flow);
+    const store::FlowRow flow = find_startable(request);
     store::NewRun run = describe(flow, request, role_of_run(flow, request));
-    if (request.name && !store::take_name(spi, flow.flow_id, *request.name, run.run_id)) {
-        const store::NamedRun named = store::find_named(spi, flow.flow_id, *request.name, request.input);
-        if (named.found && named.same_input) return named.run_id;
-        if (named.found)
-            throw UserError(
-                ERRCODE_DUPLICATE_OBJECT,
-                "flow \"" + flow.name + "\" has a run named \"" + *request.name + "\" with another input",
-                "Choose another name: a name stands for one input as long as its run is kept.");
-        store::replace_name(spi, flow.flow_id, *request.name, run.run_id);
-    }
+    if (run.name)
+        if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
     const Uuid id = run.run_id;
-    if (request.by_trigger)
+    if (request.table != nullptr) {
         pending_runs::add(std::move(run));
-    else
+    } else {
+        const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
         store::insert_runs(&run, 1);
+    }
     wake::note_started_run(id);
-    last_found.keep_for_next();
     return id;
 }
 

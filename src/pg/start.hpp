@@ -22,8 +22,7 @@ struct StartRequest {
     Oid starter = InvalidOid;          // who does it
     Oid must_may_start =
         InvalidOid;  // whose right is asked for: the starter's, or that of a trigger's table's owner
-    std::string right_holder;  // what that role is, for the message: "role", "owner of table \"x\""
-    bool by_trigger = false;
+    const char* table = nullptr;  // the one whose trigger it is, else null
 };
 
 // The id of the run: a new one, or the one that has this name and input. Throws UserError, PgError.
@@ -34,9 +33,5 @@ bool record_failed_start(const StartRequest& request, const std::string& error, 
 
 // A new UUID version 7 (RFC 9562 §5.7), increasing within this process.
 Uuid new_run_id();
-
-// Raises an error when JSON text cannot be a payload: malformed, over the limit, or what jsonb cannot hold.
-// `what` begins the message: "input of flow \"x\"".
-void check_payload(const std::string& json, const std::string& what);
 
 }  // namespace flowctl::pg

@@ -5,10 +5,13 @@
 // table's owner, which the engine's functions act as. The tables that no dump holds are closed by row-level
 // security instead (80_grants.sql); these cannot be, because pg_dump of a role without BYPASSRLS would fail.
 //
+// What sessions keep of these tables is taken back by the same trigger (catalog_watch).
+//
 // Called by triggers that 10_tables.sql makes.
 #include <string>
 
 #include "pg/bridge.hpp"
+#include "pg/catalog_watch.hpp"
 
 namespace flowctl::pg {
 
@@ -23,6 +26,7 @@ FLOWCTL_FUNCTION(flowctl_only_engine_writes) {
             ERRCODE_INSUFFICIENT_PRIVILEGE,
             "permission denied to write to table " + std::string(RelationGetRelationName(data.tg_relation)),
             "Flows are changed by flowctl.define_flow() and the other functions of pg_flowctl.");
+    catalog_watch::changed();
     return PointerGetDatum(nullptr);
 }
 

@@ -75,15 +75,15 @@ class PlainOutput {
     int level_ = 0;
 };
 
-std::string row_json(HeapTuple tuple, TupleDesc shape) {
-    if (tuple == nullptr) return "null";
-    Datum json = guarded(
-        [&] { return OidFunctionCall1(F_ROW_TO_JSON_RECORD, heap_copy_tuple_as_datum(tuple, shape)); });
-    return from_text(json);
-}
-
-std::string in_quotes(std::string_view text) {
-    return json::dump(json::Value::string(text));
+void append_row(HeapTuple tuple, TupleDesc shape, std::string& out) {
+    if (tuple == nullptr) {
+        out += "null";
+        return;
+    }
+    varlena* json = guarded([&] {
+        return DatumGetTextPP(OidFunctionCall1(F_ROW_TO_JSON_RECORD, heap_copy_tuple_as_datum(tuple, shape)));
+    });
+    out.append(VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
 }
 
 // RFC 3339 in UTC with microseconds.
@@ -98,6 +98,29 @@ std::string instant_text(TimestampTz at) {
                     fields.tm_mday, fields.tm_hour, fields.tm_min, fields.tm_sec, static_cast<int>(fraction));
     });
     return text;
+}
+
+// What all rows of a transaction have in common.
+struct InTransaction {
+    TimestampTz began = 0;
+    FullTransactionId id = InvalidFullTransactionId;
+    std::string at;
+    std::string xid;
+};
+
+const InTransaction& in_transaction() {
+    static InTransaction last;
+    const TimestampTz began = GetCurrentTransactionStartTimestamp();
+    const FullTransactionId id = guarded([] { return GetTopFullTransactionId(); });
+    if (!FullTransactionIdEquals(id, last.id) || began != last.began)
+        last = {began, id, instant_text(began), std::to_string(U64FromFullTransactionId(id))};
+    return last;
+}
+
+// Nobody renames a database that a session is connected to.
+const std::string& database_name() {
+    static const std::string name = guarded([] { return get_database_name(MyDatabaseId); });
+    return name;
 }
 
 struct Change {
@@ -116,36 +139,53 @@ Change read_change(const TriggerData& data) {
     return {'t', "flowctl.table.truncate", nullptr, nullptr};
 }
 
+std::string input_of(const Change& change, Relation table, std::string_view schema) {
+    const InTransaction& transaction = in_transaction();
+    std::string input = "{\"op\":\"";
+    input += change.op;
+    input += "\",\"before\":";
+    {
+        const PlainOutput plain;
+        append_row(change.before, RelationGetDescr(table), input);
+        input += ",\"after\":";
+        append_row(change.after, RelationGetDescr(table), input);
+    }
+    input += ",\"source\":{\"db\":";
+    json::dump_string(database_name(), input);
+    input += ",\"schema\":";
+    json::dump_string(schema, input);
+    input += ",\"table\":";
+    json::dump_string(RelationGetRelationName(table), input);
+    input.append(",\"txId\":").append(transaction.xid);
+    input.append(",\"ts\":\"").append(transaction.at).append("\"}}");
+    return input;
+}
+
+std::string event_of(const Change& change, Relation table, std::string_view schema, const char* trigger) {
+    const InTransaction& transaction = in_transaction();
+    std::string source = "/" + database_name();
+    source.append("/").append(schema).append("/").append(RelationGetRelationName(table));
+    std::string event = "{\"specversion\":\"1.0\",\"type\":\"";
+    event.append(change.event_type).append("\",\"source\":");
+    json::dump_string(source, event);
+    // One event, one run: the id is as unique as the run's.
+    event.append(",\"id\":\"").append(transaction.xid).append("/").append(to_string(new_run_id()));
+    event.append("\",\"time\":\"").append(transaction.at).append("\",\"trigger\":");
+    json::dump_string(trigger, event);
+    event += '}';
+    return event;
+}
+
 void start_for(const TriggerData& data, const Options& options, StartRequest& request) {
     const Change change = read_change(data);
     const Relation table = data.tg_relation;
-    const std::string database = guarded([] { return get_database_name(MyDatabaseId); });
-    const std::string schema = guarded([&] { return get_namespace_name(RelationGetNamespace(table)); });
-    const std::string relation = RelationGetRelationName(table);
-    const std::string at = instant_text(GetCurrentTransactionStartTimestamp());
-    const std::string xid =
-        std::to_string(U64FromFullTransactionId(guarded([] { return GetTopFullTransactionId(); })));
-
-    std::string before, after;
-    {
-        const PlainOutput plain;
-        before = row_json(change.before, RelationGetDescr(table));
-        after = row_json(change.after, RelationGetDescr(table));
-    }
+    const std::string_view schema = guarded([&] { return get_namespace_name(RelationGetNamespace(table)); });
     request.flow = options.flow;
-    request.input = std::string("{\"op\":\"") + change.op + "\",\"before\":" + before +
-                    ",\"after\":" + after + ",\"source\":{\"db\":" + in_quotes(database) +
-                    ",\"schema\":" + in_quotes(schema) + ",\"table\":" + in_quotes(relation) +
-                    ",\"txId\":" + xid + ",\"ts\":\"" + at + "\"}}";
-    // The id of the event is the run's own: one event, one run.
-    request.event = std::string("{\"specversion\":\"1.0\",\"type\":\"") + change.event_type +
-                    "\",\"source\":" + in_quotes("/" + database + "/" + schema + "/" + relation) +
-                    ",\"id\":" + in_quotes(xid + "/" + to_string(new_run_id())) + ",\"time\":\"" + at +
-                    "\",\"trigger\":" + in_quotes(data.tg_trigger->tgname) + "}";
+    request.input = input_of(change, table, schema);
+    request.event = event_of(change, table, schema, data.tg_trigger->tgname);
     request.starter = GetUserId();
     request.must_may_start = table->rd_rel->relowner;
-    request.right_holder = "owner of table \"" + relation + "\",";
-    request.by_trigger = true;
+    request.table = RelationGetRelationName(table);
     start_run(request);
 }
 

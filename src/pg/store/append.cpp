@@ -37,6 +37,7 @@ class Append::Leaf {
         leaf->info_ = makeNode(ResultRelInfo);
         InitResultRelInfo(leaf->info_, leaf->relation_, 0, nullptr, 0);
         ExecOpenIndices(leaf->info_, false);
+        if (leaf->runs_other_code()) leaf->path_level_ = pin_search_path();
         if (leaf->info_->ri_TrigDesc != nullptr) AfterTriggerBeginQuery();
         leaf->rows_ = AllocSetContextCreate(CurrentMemoryContext, "flowctl rows", ALLOCSET_DEFAULT_SIZES);
         TupleDesc shape = RelationGetDescr(leaf->relation_);
@@ -97,6 +98,7 @@ class Append::Leaf {
     void close() {
         flush();
         if (info_->ri_TrigDesc != nullptr) AfterTriggerEndQuery(state_);
+        if (path_level_ != 0) AtEOXact_GUC(false, path_level_);
         for (int i = 0; i < made_; i++)
             ExecDropSingleTupleTableSlot(slots_[i]);
         ExecCloseIndices(info_);
@@ -106,6 +108,14 @@ class Append::Leaf {
     }
 
   private:
+    // Triggers and index expressions that were added to the table.
+    bool runs_other_code() const {
+        if (info_->ri_TrigDesc != nullptr) return true;
+        for (int i = 0; i < info_->ri_NumIndices; i++)
+            if (info_->ri_IndexRelationInfo[i]->ii_Expressions != NIL) return true;
+        return false;
+    }
+
     // Fires the BEFORE ROW triggers; the rows that they let pass come first. Gives their number.
     int pass_before_triggers() {
         if (!info_->ri_TrigDesc->trig_insert_before_row) return used_;
@@ -126,6 +136,7 @@ class Append::Leaf {
     int made_;
     int used_;
     std::size_t bytes_;
+    int path_level_;  // 0: as it was
 };
 
 void Append::write_rows(Oid table) const {

@@ -1,0 +1,27 @@
+// Whether what this session has read of flows, rights and roles still holds.
+//
+// PostgreSQL's catalog caches are kept right by invalidation messages: a process takes its own at the end of
+// each command, and others' once their transaction has committed. What we keep of our tables rides on the
+// same messages: whoever writes to them sends one for flowctl.flow (changed(), from their statement
+// triggers), and the messages about roles, memberships and schemas come from the server. Invariant: whoever
+// keeps something together with the number() from before it was read, and uses it while number() is the same,
+// is never behind a transaction that had committed and told so. A transaction that must see an older state
+// (REPEATABLE READ) may not use what was kept.
+//
+// Called by start (flows), spi (the extension's owner), table_guard (changed).
+#pragma once
+
+#include <cstdint>
+
+namespace flowctl::pg::catalog_watch {
+
+void install_at_load();
+
+// Changes whenever a flow, its versions and grants, a role, a membership or a schema may have changed. Takes
+// the messages that have come in. Raises.
+std::uint64_t number();
+
+// This command writes to the tables of flows. Raises.
+void changed();
+
+}  // namespace flowctl::pg::catalog_watch
