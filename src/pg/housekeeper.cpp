@@ -137,7 +137,7 @@ class Round {
         if (rules_.retention && in_place_) {
             const std::int64_t since = now - *rules_.retention;
             empty(since);
-            drop();
+            drop(now);
             expire(since);
         }
         return complete_;
@@ -152,7 +152,7 @@ class Round {
     void make(std::int64_t now) {
         try {
             while (in_transaction("pg_flowctl: making a partition", [&](Spi& spi) {
-                const auto span = housekeeping::next_leaf(store::find_leaves(spi), now, rules_);
+                const auto span = housekeeping::next_leaf(spi, now, rules_);
                 if (span) store::make_leaf(spi, span->starts_at, span->ends_at);
                 return span.has_value();
             })) {
@@ -178,8 +178,8 @@ class Round {
         }
     }
 
-    void drop() {
-        for (const store::Leaf& leaf : housekeeping::to_drop(leaves())) {
+    void drop(std::int64_t now) {
+        for (const store::Leaf& leaf : housekeeping::to_drop(leaves(), now)) {
             try {
                 bool dropped = false;
                 for (int i = 0; i < kTriesToDrop && !dropped; i++) {
@@ -207,10 +207,14 @@ class Round {
 
     // For the view flowctl.partitions.
     static void note(const store::Leaf& leaf, const std::string& problem) {
-        in_transaction("pg_flowctl: noting why a partition stays", [&](Spi& spi) {
-            store::note_problem(spi, leaf, problem);
-            return true;
-        });
+        try {
+            in_transaction("pg_flowctl: noting why a partition stays", [&](Spi& spi) {
+                store::note_problem(spi, leaf, problem);
+                return true;
+            });
+        } catch (PgError& error) {
+            error.report();  // the others have their turn all the same
+        }
     }
 
     // A lock that is not to be had is no news.

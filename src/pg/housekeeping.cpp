@@ -1,6 +1,8 @@
 // The rules of housekeeping, and the SQL functions that apply them at once. See housekeeping.hpp.
 #include "pg/housekeeping.hpp"
 
+#include <algorithm>
+
 #include "pg/guc.hpp"
 
 extern "C" {
@@ -27,16 +29,45 @@ Rules rules_of_settings() {
     return rules;
 }
 
-std::optional<Span> next_leaf(const std::vector<store::Leaf>& leaves, std::int64_t now, const Rules& rules) {
-    std::int64_t from = now - now % rules.interval;
-    if (!leaves.empty()) {
-        from = leaves.back().ends_at;
-        // Nobody made leaves for a while, and runs of the time without have gone to the default leaf. The
-        // next one begins behind them, soon.
-        if (from <= now) from = now - now % kMinute + 2 * kMinute;
-    }
+namespace {
+
+// Runs that start from now on may be in the default leaf until a new one is there: it is to begin behind
+// them.
+std::int64_t soon(std::int64_t now) {
+    return now - now % kMinute + 2 * kMinute;
+}
+
+// The first moment from this one on that no leaf takes.
+std::int64_t first_free(const std::vector<store::Leaf>& leaves, std::int64_t moment) {
+    for (const store::Leaf& leaf : leaves)
+        if (leaf.starts_at <= moment && moment < leaf.ends_at) moment = leaf.ends_at;
+    return moment;
+}
+
+}  // namespace
+
+std::optional<Span> next_leaf(const std::vector<store::Leaf>& leaves, std::int64_t now, const Rules& rules,
+                              std::int64_t not_before) {
+    std::int64_t from = first_free(leaves, now);
+    if (from == now) from = leaves.empty() ? now - now % rules.interval : soon(now);
+    from = first_free(leaves, std::max(from, not_before));
     if (from > now + rules.ahead * rules.interval) return std::nullopt;
-    return Span{from, from - from % rules.interval + rules.interval};
+    std::int64_t to = from - from % rules.interval + rules.interval;
+    for (const store::Leaf& leaf : leaves)
+        if (leaf.starts_at > from) to = std::min(to, leaf.starts_at);
+    return Span{from, to};
+}
+
+std::optional<Span> next_leaf(Spi& spi, std::int64_t now, const Rules& rules) {
+    const std::vector<store::Leaf> leaves = store::find_leaves(spi);
+    std::int64_t not_before = 0;
+    for (;;) {
+        const std::optional<Span> span = next_leaf(leaves, now, rules, not_before);
+        if (!span) return std::nullopt;
+        const auto last = store::last_in_default(spi, span->starts_at, span->ends_at);
+        if (!last) return span;
+        not_before = std::max(*last - *last % kMinute + kMinute, soon(now));
+    }
 }
 
 std::vector<store::Leaf> to_empty(const std::vector<store::Leaf>& leaves, std::int64_t since) {
@@ -47,10 +78,10 @@ std::vector<store::Leaf> to_empty(const std::vector<store::Leaf>& leaves, std::i
     return due;
 }
 
-std::vector<store::Leaf> to_drop(const std::vector<store::Leaf>& leaves) {
+std::vector<store::Leaf> to_drop(const std::vector<store::Leaf>& leaves, std::int64_t now) {
     std::vector<store::Leaf> due;
     for (const store::Leaf& leaf : leaves)
-        if (leaf.emptied && leaf.kept == 0) due.push_back(leaf);
+        if (leaf.ends_at <= now && leaf.emptied && leaf.kept == 0) due.push_back(leaf);
     return due;
 }
 
@@ -97,14 +128,14 @@ FLOWCTL_FUNCTION(flowctl_keep_house) {
     {
         const AsExtensionOwner owner;
         Spi spi;
-        while (const auto span = housekeeping::next_leaf(store::find_leaves(spi), now, rules)) {
+        while (const auto span = housekeeping::next_leaf(spi, now, rules)) {
             store::make_leaf(spi, span->starts_at, span->ends_at);
             made++;
         }
         if (rules.retention) {
             const std::int64_t since = now - *rules.retention;
             emptied = housekeeping::empty_all(spi, since);
-            for (const store::Leaf& leaf : housekeeping::to_drop(store::find_leaves(spi)))
+            for (const store::Leaf& leaf : housekeeping::to_drop(store::find_leaves(spi), now))
                 if (store::drop_leaf(spi, leaf)) dropped++;
             while (const std::int64_t some = store::expire_rows(spi, since))
                 expired += some;

@@ -26,13 +26,18 @@ Rules rules_of_settings();
 struct Span {
     std::int64_t starts_at, ends_at;
 };
-// The leaf that is to be made next, if one is.
-std::optional<Span> next_leaf(const std::vector<store::Leaf>& leaves, std::int64_t now, const Rules& rules);
+// The leaf that is to be made next, if one is: for the first moment from now on, and from `not_before` on,
+// that none takes, whatever there is for later times.
+std::optional<Span> next_leaf(const std::vector<store::Leaf>& leaves, std::int64_t now, const Rules& rules,
+                              std::int64_t not_before = 0);
+// The same of the leaves that there are. Where runs of its time are in the default leaf, it begins behind
+// them.
+std::optional<Span> next_leaf(Spi& spi, std::int64_t now, const Rules& rules);
 
 // Those to be emptied when runs that started before `since` are no longer kept, the default leaf among them.
 std::vector<store::Leaf> to_empty(const std::vector<store::Leaf>& leaves, std::int64_t since);
-// Those that have been emptied and hold nothing.
-std::vector<store::Leaf> to_drop(const std::vector<store::Leaf>& leaves);
+// Those whose time is over, that have been emptied and hold nothing.
+std::vector<store::Leaf> to_drop(const std::vector<store::Leaf>& leaves, std::int64_t now);
 
 // What stands in flowctl.leaf of one that has too many open runs.
 std::string too_many_open(std::int64_t open);

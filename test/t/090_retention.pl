@@ -225,7 +225,8 @@ $sql->(q{ALTER SYSTEM SET flowctl.retention = '1d'});
 $sql->('SELECT pg_reload_conf()');
 wait_for_query($node, "SELECT count(*) FROM flowctl.partitions WHERE suffix = '$suffix'", '0');
 keep_house('3 days');
-$sql->(q{SELECT flowctl.make_partition(date_trunc('minute', now()) - interval '1 hour', date_trunc('minute', now()) + interval '5 minutes')});
+$sql->(q{SELECT flowctl.make_partition(date_trunc('minute', now()) - interval '1 hour', 
+	least(date_trunc('minute', now()) + interval '5 minutes', (SELECT min(starts_at) FROM flowctl.partitions WHERE starts_at > now())))});
 $sql->(q{BEGIN; SELECT flowctl.start('pass', '{"who": "prepared"}'); PREPARE TRANSACTION 'p'});
 ($status, $out, $err) = $node->psql('postgres', q{SELECT flowctl.keep_house(now() + '3 days')});
 like($err, qr/lock timeout/, 'a partition that a prepared transaction has written to is left alone');

@@ -40,6 +40,13 @@ Uuid first_uuid(std::int64_t unix_micros) {
     return id;
 }
 
+std::int64_t micros_of(const Uuid& id) {
+    std::int64_t millis = 0;
+    for (std::size_t i = 0; i < 6; i++)
+        millis = millis << 8 | id[i];
+    return millis * 1000;
+}
+
 std::string first_id(std::int64_t unix_micros) {
     return "'" + to_string(first_uuid(unix_micros)) + "'";
 }
@@ -85,6 +92,17 @@ std::vector<Leaf> find_leaves(Spi& spi) {
 const Leaf& default_leaf() {
     static const Leaf leaf{0, 0, "default", true, 0, false};
     return leaf;
+}
+
+static Statement last_in_default_sql(
+    "SELECT run_id FROM flowctl.run_default WHERE run_id >= $1 AND run_id < $2 ORDER BY run_id DESC LIMIT 1",
+    {UUIDOID, UUIDOID});
+
+std::optional<std::int64_t> last_in_default(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
+    const Rows rows = spi.run(last_in_default_sql,
+                              std::move(Params().uuid(first_uuid(starts_at)).uuid(first_uuid(ends_at))));
+    if (rows.size() == 0) return std::nullopt;
+    return micros_of(rows.uuid(0, 0));
 }
 
 static Statement insert_leaf_sql("INSERT INTO flowctl.leaf (starts_at, ends_at, suffix) VALUES ($1, $2, $3)",

@@ -40,6 +40,8 @@ struct Leaf {
 // Without the default leaf; by time.
 std::vector<Leaf> find_leaves(Spi& spi);
 const Leaf& default_leaf();
+// When the last run of that span began that is in the default leaf; nullopt: none is.
+std::optional<std::int64_t> last_in_default(Spi& spi, std::int64_t starts_at, std::int64_t ends_at);
 // Whole minutes. Gives its suffix.
 std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at);
 
