@@ -13,6 +13,7 @@ namespace flowctl::pg {
 namespace {
 
 constexpr int kLockTimeout = 100;  // ms; what others hold locked is tried again, or fails one call
+constexpr int kAfterALock = 1;     // ms; nobody waits for somebody's locks a second time
 constexpr machine::Instant kFirstRetry = 20'000;
 constexpr machine::Instant kLongestRetry = 60'000'000;
 // After a drop, sessions that were being begun at that moment are looked for once more.
@@ -53,9 +54,9 @@ machine::Instant now_micros() {
 }
 
 // Short waits, for locks that sessions hold on roles.
-void bound_lock_waits() {
-    guarded([] {
-        (void)set_config_option("lock_timeout", psprintf("%d", kLockTimeout), PGC_SUSET, PGC_S_SESSION,
+void bound_lock_waits(int milliseconds) {
+    guarded([&] {
+        (void)set_config_option("lock_timeout", psprintf("%d", milliseconds), PGC_SUSET, PGC_S_SESSION,
                                 GUC_ACTION_LOCAL, true, 0, false);
     });
 }
@@ -169,7 +170,7 @@ void Leases::grant(std::vector<Wanted>& wanted) {
     std::string locked;  // somebody holds a lock: the others do not wait for it, too
     try {
         Transaction transaction("pg_flowctl: making database leases");
-        bound_lock_waits();
+        bound_lock_waits(kLockTimeout);
         for (Wanted& one : wanted) {
             const lease::Plan& plan = *one.plan;
             if (!locked.empty()) {
@@ -237,7 +238,9 @@ void Leases::grant(std::vector<Wanted>& wanted) {
 
 // ---------------------------------------------------------------------------------------------- ending
 
-// In a subtransaction: the role is dropped, or disabled where that cannot be, and its row says so.
+// In a subtransaction: the role is dropped, or disabled where that cannot be, and its row says so. To hold a
+// lock on a role (BEGIN; GRANT ... TO it) takes no right, and keeps it from being dropped, not from being
+// disabled.
 void Leases::end_one(Attempt& attempt, bool has_session, bool with_rows) {
     const Lease& lease = *attempt.lease;
     enum class Way { Drop, ReassignAndDrop, Disable, DisableOnly };
@@ -264,13 +267,14 @@ void Leases::end_one(Attempt& attempt, bool has_session, bool with_rows) {
             }
             subtransaction.commit();
             attempt.dropped = is_drop || gone;
+            attempt.locked = false;
             return;
         } catch (PgError& error) {
             owns_something = error.sqlstate() == ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST;
             if (is_drop || attempt.problem.empty()) attempt.problem = error.what();
             attempt.locked = error.sqlstate() == ERRCODE_LOCK_NOT_AVAILABLE;
-            if (attempt.locked) return;
         }
+        if (attempt.locked) bound_lock_waits(kAfterALock);
     }
 }
 
@@ -280,7 +284,7 @@ void Leases::end_pass(const std::vector<Lease*>& leases, bool with_rows) {
     std::vector<Attempt> attempts;
     try {
         Transaction transaction("pg_flowctl: ending database leases");
-        bound_lock_waits();
+        bound_lock_waits(kLockTimeout);
         std::vector<Oid> logins, busy;
         for (const Lease* lease : leases)
             if (lease->role.kind == lease::Kind::Login) logins.push_back(lease->role.oid);
@@ -292,7 +296,7 @@ void Leases::end_pass(const std::vector<Lease*>& leases, bool with_rows) {
             if (lease->dropped) continue;
             const bool has_session = std::find(busy.begin(), busy.end(), lease->role.oid) != busy.end();
             end_one(attempts.emplace_back(Attempt{lease}), has_session, with_rows);
-            if (attempts.back().locked) break;  // the others do not wait for it, too
+            if (attempts.back().locked) break;  // what all of them need
         }
         transaction.commit();
     } catch (PgError& error) {

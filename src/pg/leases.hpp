@@ -80,7 +80,7 @@ class Leases {
     struct Attempt {
         Lease* lease;
         bool dropped = false;
-        bool locked = false;  // by somebody else
+        bool locked = false;  // by somebody else: neither dropped nor disabled
         std::string problem = {};
     };
     static void end_pass(const std::vector<Lease*>& leases, bool with_rows);
