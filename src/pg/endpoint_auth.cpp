@@ -7,8 +7,7 @@
 #include "net/client_certificate.hpp"
 #include "net/url.hpp"
 #include "pg/endpoint_auth.hpp"
-
-#include "pg/guc.hpp"
+#include "pg/endpoint_files.hpp"
 
 namespace flowctl::pg {
 
@@ -19,23 +18,6 @@ using Failure = EndpointFailure;
 constexpr const char* kStsAudience = "sts.amazonaws.com";
 constexpr const char* kGoogleScope = "https://www.googleapis.com/auth/cloud-platform";
 
-Err<Failure> unusable(std::string cause) {
-    return Err{Failure{kEndpointConfiguration, std::move(cause)}};
-}
-
-std::string secrets_dir() {
-    return guc::secrets_dir == nullptr ? std::string() : std::string(guc::secrets_dir);
-}
-
-Result<net::Secret, Failure> secret(const Options& options, std::string_view name) {
-    if (secrets_dir().empty())
-        return unusable("option \"" + std::string(name) +
-                        "\" names a file, but flowctl.secrets_dir is not set");
-    auto content = net::read_secret_file(secrets_dir(), option(options, name));
-    if (auto* wrong = std::get_if<std::string>(&content)) return unusable(std::string(name) + ": " + *wrong);
-    return std::get<net::Secret>(std::move(content));
-}
-
 int seconds_of(const Options& options, std::string_view name, int fallback) {
     const std::string_view text = option(options, name);
     int value = fallback;
@@ -44,7 +26,7 @@ int seconds_of(const Options& options, std::string_view name, int fallback) {
 }
 
 std::optional<Failure> add_api_key(const Options& options, Endpoint& endpoint) {
-    auto key = secret(options, "api_key_file");
+    auto key = secret_file(options, "api_key_file");
     if (!key) return std::move(key).error();
     net::ApiKey auth;
     auth.in_query = options.contains("api_key_query");
@@ -55,7 +37,7 @@ std::optional<Failure> add_api_key(const Options& options, Endpoint& endpoint) {
 }
 
 std::optional<Failure> add_basic(const Options& options, Endpoint& endpoint) {
-    auto password = secret(options, "password_file");
+    auto password = secret_file(options, "password_file");
     if (!password) return std::move(password).error();
     endpoint.client_id = option(options, "username");
     endpoint.proof =
@@ -64,7 +46,7 @@ std::optional<Failure> add_basic(const Options& options, Endpoint& endpoint) {
 }
 
 std::optional<Failure> add_webhook(const Options& options, Endpoint& endpoint) {
-    auto file = secret(options, "hmac_secret_file");
+    auto file = secret_file(options, "hmac_secret_file");
     if (!file) return std::move(file).error();
     auto keys = net::read_webhook_keys(*file);
     if (auto* wrong = std::get_if<std::string>(&keys))
@@ -75,14 +57,9 @@ std::optional<Failure> add_webhook(const Options& options, Endpoint& endpoint) {
 }
 
 std::optional<Failure> add_certificate(const Options& options, Endpoint& endpoint) {
-    auto certificate = secret(options, "certificate_file");
+    auto certificate = certificate_of(options);
     if (!certificate) return std::move(certificate).error();
-    auto key = secret(options, "certificate_key_file");
-    if (!key) return std::move(key).error();
-    auto pair = net::ClientCertificate::from_pem(certificate->reveal(), key->reveal());
-    if (auto* wrong = std::get_if<std::string>(&pair))
-        return Failure{kEndpointConfiguration, "certificate_file and certificate_key_file: " + *wrong};
-    endpoint.certificate = std::get<std::shared_ptr<const net::ClientCertificate>>(std::move(pair));
+    endpoint.certificate = std::move(certificate).value();
     return std::nullopt;
 }
 
@@ -125,12 +102,9 @@ std::optional<Failure> add_subject(const Options& options, Oid owner, const RunT
     request.audience = option(options, "audience");
     if (request.audience.empty()) request.audience = kStsAudience;
     if (options.contains("web_identity_token_file")) {
-        if (secrets_dir().empty())
-            return Failure{
-                kEndpointConfiguration,
-                "option \"web_identity_token_file\" names a file, but flowctl.secrets_dir is not set"};
-        request.token =
-            net::TokenInput::file(secrets_dir(), std::string(option(options, "web_identity_token_file")));
+        auto token = token_file(options, "web_identity_token_file");
+        if (!token) return std::move(token).error();
+        request.token = std::move(token).value();
         return std::nullopt;
     }
     return add_own_identity(options, owner, tokens, endpoint, request);
@@ -145,7 +119,7 @@ std::optional<Failure> add_aws(const Options& options, Oid owner, const RunToken
     endpoint.aws = true;
     endpoint.scope = signing.scope.region + "/" + signing.scope.service;
     if (!options.contains("role_arn")) {
-        auto key = secret(options, "aws_secret_key_file");
+        auto key = secret_file(options, "aws_secret_key_file");
         if (!key) return std::move(key).error();
         endpoint.client_id = option(options, "aws_access_key_id");
         signing.keys = std::make_shared<const net::AwsKeys>(

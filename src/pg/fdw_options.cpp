@@ -30,6 +30,17 @@ std::string_view option(const Options& options, std::string_view name) {
     return found == options.end() ? std::string_view{} : std::string_view(found->second);
 }
 
+std::optional<std::string> if_set(const Options& options, std::string_view name) {
+    const std::string_view value = option(options, name);
+    if (value.empty()) return std::nullopt;
+    return std::string(value);
+}
+
+Seconds seconds_or(const Options& options, std::string_view name, Seconds fallback) {
+    const auto value = read_seconds(option(options, name));
+    return value ? Seconds(*value) : fallback;
+}
+
 std::optional<double> read_seconds(std::string_view text) {
     double value = 0;
     const auto [end, error] =

@@ -7,9 +7,10 @@
 // pg_read_server_files (a validator cannot tell an old option from a new one, so this goes for every ALTER of
 // such an object too).
 //
-// Called by fdw_validators and endpoint.
+// Called by fdw_validators, and by endpoint and what it is made of.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -32,6 +33,11 @@ Options to_options(List* list);
 
 // The value, or "" where the option is not set.
 std::string_view option(const Options& options, std::string_view name);
+
+// nullopt: the option is not set.
+std::optional<std::string> if_set(const Options& options, std::string_view name);
+using Seconds = std::chrono::duration<double>;
+Seconds seconds_or(const Options& options, std::string_view name, Seconds fallback);
 
 // What values may look like; nullopt: malformed.
 std::optional<double> read_seconds(std::string_view text);     // 0.001 to 86400
