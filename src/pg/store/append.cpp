@@ -20,8 +20,8 @@ namespace flowctl::pg::store {
 
 namespace {
 
-// Rows of one call of the heap: enough to fill pages, few enough to be held.
-constexpr int kMaxRows = 500;
+// Rows of one call of the heap: enough to fill pages. Each takes a slot, which costs as much as its row.
+constexpr int kMaxRows = 128;
 constexpr std::size_t kMaxBytes = 1024 * 1024;
 
 }  // namespace
@@ -40,12 +40,13 @@ class Append::Leaf {
         if (leaf->runs_other_code()) leaf->path_level_ = pin_search_path();
         if (leaf->info_->ri_TrigDesc != nullptr) AfterTriggerBeginQuery();
         leaf->rows_ = AllocSetContextCreate(CurrentMemoryContext, "flowctl rows", ALLOCSET_DEFAULT_SIZES);
-        TupleDesc shape = RelationGetDescr(leaf->relation_);
+        // A copy: the relation's own is counted by reference, and each slot's is remembered and forgotten.
+        leaf->shape_ = CreateTupleDescCopy(RelationGetDescr(leaf->relation_));
         leaf->attributes_ = static_cast<int*>(palloc(sizeof(int) * count));
         leaf->columns_ = static_cast<int>(count);
         AttrNumber number = 0;
         for (std::size_t i = 0; i < count; i++) {
-            number = column_number(shape, columns[i], number);
+            number = column_number(leaf->shape_, columns[i], number);
             leaf->attributes_[i] = number - 1;
         }
         return leaf;
@@ -54,8 +55,7 @@ class Append::Leaf {
     Oid oid() const { return oid_; }
 
     void add(const Field* row) {
-        if (used_ == made_)
-            slots_[made_++] = MakeSingleTupleTableSlot(RelationGetDescr(relation_), &TTSOpsVirtual);
+        if (used_ == made_) slots_[made_++] = MakeSingleTupleTableSlot(shape_, &TTSOpsVirtual);
         TupleTableSlot* slot = slots_[used_++];
         ExecClearTuple(slot);
         memset(slot->tts_isnull, true,
@@ -127,6 +127,7 @@ class Append::Leaf {
 
     Oid oid_;
     Relation relation_;
+    TupleDesc shape_;
     EState* state_;
     ResultRelInfo* info_;
     MemoryContext rows_;
