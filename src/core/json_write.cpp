@@ -188,7 +188,11 @@ void dump_string(std::string_view text, std::string& out) {
 
 void dump(const Value& value, std::string& out) {
     if (!is_container(value)) return write_scalar(value, out);
-    std::vector<Visit> open{{&value}};
+    // 0 where it is not measured yet; values that share nodes may be larger than any text.
+    out.reserve(out.size() + std::min<std::size_t>(Access::node(value)->dumped, 64 * 1024));
+    std::vector<Visit> open;
+    open.reserve(8);
+    open.push_back({&value});
     out.push_back(value.is_array() ? '[' : '{');
     while (!open.empty()) {
         Visit& visit = open.back();

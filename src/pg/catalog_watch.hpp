@@ -8,7 +8,7 @@
 // is never behind a transaction that had committed and told so. A transaction that must see an older state
 // (REPEATABLE READ) may not use what was kept.
 //
-// Called by start (flows), spi (the extension's owner), table_guard (changed).
+// Called by start (flows), spi (the extension's owner), policy (rules), table_guard (changed).
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace flowctl::pg::catalog_watch {
 
 void install_at_load();
 
-// Changes whenever a flow, its versions and grants, a role, a membership or a schema may have changed. Takes
-// the messages that have come in. Raises.
+// Changes whenever a flow, its versions and grants, a policy, a role, a membership or a schema may have
+// changed. Takes the messages that have come in. Raises.
 std::uint64_t number();
 
 // This command writes to the tables of flows. Raises.

@@ -100,7 +100,7 @@ class Engine {
     std::optional<Failure> try_items(const std::vector<Item>& items, bool alone);
     void load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch);
     void apply(Spi& spi, const Item& item, Batch& batch);
-    void call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machine::Event>& events, Batch& batch);
+    void call(Spi& spi, LiveRun& run, machine::Call&& call, std::vector<machine::Event>& events, Batch& batch);
     std::optional<http_task::Pending> forget_request(std::uint64_t request_id);
     void advance(Spi& spi, LiveRun& run, const machine::Event& event, Batch& batch);
     void write(Spi& spi, Batch& batch);
@@ -119,7 +119,7 @@ class Engine {
     void load_map_runs(Spi& spi);
     MapRun make_map_run(const store::MapRunRow& row, std::shared_ptr<const CompiledVersion> whole);
     MapRun unusable_map_run(const store::MapRunRow& row, const CompiledVersion& whole, const char* problem);
-    void map_effect(LiveRun& run, machine::Effect&& effect, std::deque<machine::Event>& events, Batch& batch);
+    void map_effect(LiveRun& run, machine::Effect&& effect, std::vector<machine::Event>& events, Batch& batch);
     void start_map_run(LiveRun& run, machine::StartMapRun&& start, Batch& batch);
     void write_maps(Spi& spi, Batch& batch);
     void carry_out_maps(Batch& batch);

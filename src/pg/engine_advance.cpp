@@ -47,22 +47,23 @@ void Engine::apply(Spi& spi, const Item& item, Batch& batch) {
 void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch& batch) {
     Batch::Working& working = batch.working.at(run.id);
     const machine::Limits limits = machine_limits();
-    std::deque<machine::Event> events{first};
-    while (!events.empty() && !working.ended()) {
+    std::vector<machine::Event> events;  // that follow from the first
+    for (std::size_t next = 0; next <= events.size() && !working.ended(); next++) {
+        const machine::Event& event = next == 0 ? first : events[next - 1];
         const machine::Now now{now_micros(), pg_prng_uint64(&pg_global_prng_state)};
         machine::Step step =
-            machine::advance(*run.version->flow, run.context, limits, working.frame, events.front(), now);
-        const bool resumed = std::holds_alternative<machine::Resumed>(events.front());
-        events.pop_front();
+            machine::advance(*run.version->flow, run.context, limits, working.frame, event, now);
+        // From here on `event` may move: effects add to those that follow.
+        const bool resumed = std::holds_alternative<machine::Resumed>(event);
         working.next_due = step.next_due;
         if (!step.accepted) continue;
         // Giving calls again changes nothing that is stored.
         working.changed = working.changed || !resumed || !step.history.empty();
         if (!run.express)
-            for (machine::HistoryEvent& event : step.history) {
-                if (run.version->keep_data == KeepData::None) event.payload.reset();
-                if (event.payload) batch.bytes += json::dumped_size(*event.payload);
-                batch.history.push_back({run.id, std::move(event)});
+            for (machine::HistoryEvent& recorded : step.history) {
+                if (run.version->keep_data == KeepData::None) recorded.payload.reset();
+                if (recorded.payload) batch.bytes += json::dumped_size(*recorded.payload);
+                batch.history.push_back({run.id, std::move(recorded)});
             }
         for (machine::Effect& effect : step.effects) {
             if (auto* cancel = std::get_if<machine::CancelCall>(&effect)) {
@@ -82,7 +83,7 @@ void Engine::advance(Spi& spi, LiveRun& run, const machine::Event& first, Batch&
 
 // Prepares a call, puts its run in line, or fails its task; a call that is under way is given again after
 // Resumed.
-void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::deque<machine::Event>& events,
+void Engine::call(Spi& spi, LiveRun& run, machine::Call&& call, std::vector<machine::Event>& events,
                   Batch& batch) {
     if (run.calls.contains(call.id) || batch.begun_calls.contains({run.id, call.id})) return;
     const std::string lane = http_task::lane_of(call);

@@ -51,7 +51,7 @@ bool storage_works() {
         store::append_history({event});
         store::CallIntent call;
         call.run_id = kNobody;
-        store::append_calls({call});
+        store::append_calls({&call});
         store::CallOutcome outcome;
         outcome.run_id = kNobody;
         store::append_outcomes({outcome});

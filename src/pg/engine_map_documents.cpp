@@ -183,7 +183,7 @@ bool Engine::exchange(MapRun& run, const std::string& path, const asl::DataResou
                 else
                     prepared = std::get<http_task::Prepared>(std::move(result));
             }
-            if (prepared) store::append_calls({prepared->intent});
+            if (prepared) store::append_calls({&prepared->intent});
         }
         transaction.commit();
     }

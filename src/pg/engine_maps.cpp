@@ -47,7 +47,7 @@ std::size_t Engine::room_for_children() const {
     return std::min(most - taken, kBegunAtOnce);
 }
 
-void Engine::map_effect(LiveRun& run, machine::Effect&& effect, std::deque<machine::Event>& events,
+void Engine::map_effect(LiveRun& run, machine::Effect&& effect, std::vector<machine::Event>& events,
                         Batch& batch) {
     if (auto* start = std::get_if<machine::StartMapRun>(&effect)) {
         start_map_run(run, std::move(*start), batch);

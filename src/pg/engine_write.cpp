@@ -76,9 +76,9 @@ void Engine::write(Spi& spi, Batch& batch) {
     }
     store::append_history(batch.history);
     store::append_outcomes(batch.outcomes);
-    std::vector<store::CallIntent> intents;
+    std::vector<const store::CallIntent*> intents;
     for (const http_task::Prepared& call : batch.calls)
-        intents.push_back(call.intent);
+        intents.push_back(&call.intent);
     store::append_calls(intents);
     store::save_frames(spi, frames);
     store::delete_frames(spi, frames_gone);

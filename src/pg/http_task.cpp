@@ -135,17 +135,14 @@ policy::Facts facts_of(const LiveRun& run, const machine::Call& call, const Endp
 
 // Why a policy does not permit the call; what permits it goes to `decision`.
 std::optional<Refusal> check_policies(const LiveRun& run, const Endpoint& endpoint,
-                                      const policy::Facts& facts, Lookups& lookups,
+                                      const policy::Rules& rules, const policy::Facts& facts,
                                       std::optional<std::string>& decision) {
-    Spi spi;
-    auto rules = lookups.policies.find(endpoint.server);
-    if (rules == lookups.policies.end())
-        rules = lookups.policies.emplace(endpoint.server, policy::rules_of(spi, endpoint.server)).first;
-    const policy::Decision decided = policy::decide(rules->second, facts);
+    const policy::Decision decided = policy::decide(rules, facts);
     if (decided.allowed) {
         if (!decided.reason.empty()) decision = decided.reason;
         return std::nullopt;
     }
+    Spi spi;
     audit::record(spi, {run.id, run.role, endpoint.server, run.subject, decided.reason});
     return Refusal{"States.Permissions",
                    "the call of endpoint \"" + endpoint.server + "\" is denied: " + decided.reason};
@@ -154,7 +151,6 @@ std::optional<Refusal> check_policies(const LiveRun& run, const Endpoint& endpoi
 // The database lease that the call carries, where the endpoint's calls do.
 std::optional<Refusal> plan_lease(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint,
                                   const policy::Facts& facts, std::int32_t sending, Prepared& prepared) {
-    if (!endpoint.lease) return std::nullopt;
     if (endpoint.url.starts_with("http:") && guc::proxy != nullptr && *guc::proxy != '\0')
         return Refusal{kEndpointConfiguration,
                        "endpoint \"" + endpoint.server +
@@ -207,12 +203,12 @@ std::string idempotency_key(const std::string& run_id, const machine::Call& call
 
 namespace {
 
-Result<Endpoint, EndpointFailure> find_endpoint(std::string_view server, const LiveRun& run,
-                                                const machine::Call& call, std::int64_t now,
-                                                Lookups& lookups) {
+Result<const Endpoint*, EndpointFailure> find_endpoint(std::string_view server, const LiveRun& run,
+                                                       const machine::Call& call, std::int64_t now,
+                                                       Lookups& lookups) {
     auto key = std::make_pair(std::string(server), run.role);
     if (const auto known = lookups.endpoints.find(key); known != lookups.endpoints.end())
-        return known->second;
+        return &known->second;
     bool of_this_step = false;
     const StepTokens step(run, call, now);
     const RunTokens tokens{[&](const OwnTokenTerms& terms) {
@@ -221,24 +217,30 @@ Result<Endpoint, EndpointFailure> find_endpoint(std::string_view server, const L
                            },
                            step.user()};
     auto endpoint = resolve_endpoint(server, run.role, tokens);
-    if (endpoint && !of_this_step && !endpoint->for_user && !endpoint->session)
-        lookups.endpoints.emplace(std::move(key), *endpoint);
-    return endpoint;
+    if (!endpoint) return Err{endpoint.error()};
+    if (!of_this_step && !endpoint->for_user && !endpoint->session)
+        return &lookups.endpoints.emplace(std::move(key), std::move(endpoint).value()).first->second;
+    return &lookups.other.emplace(std::move(endpoint).value());
 }
 
 // The endpoint that a call names, if its run may use it for this.
-std::variant<Endpoint, Refusal> endpoint_for(std::string_view server, const LiveRun& run,
-                                             const machine::Call& call, std::int64_t now,
-                                             std::int32_t sending, Prepared& prepared, Lookups& lookups) {
+std::variant<const Endpoint*, Refusal> endpoint_for(std::string_view server, const LiveRun& run,
+                                                    const machine::Call& call, std::int64_t now,
+                                                    std::int32_t sending, Prepared& prepared,
+                                                    Lookups& lookups) {
     auto found = find_endpoint(server, run, call, now, lookups);
     if (!found) return Refusal{found.error().error, found.error().cause};
-    Endpoint endpoint = std::move(found).value();
-    const policy::Facts facts = facts_of(run, call, endpoint, now);
-    if (auto refusal = check_policies(run, endpoint, facts, lookups, prepared.intent.decision))
-        return *refusal;
+    const Endpoint& endpoint = **found;
+    const policy::Rules& rules = policy::kept_rules_of(endpoint.server);
+    std::optional<policy::Facts> facts;
+    if (endpoint.lease || policy::have_a_say(rules)) facts = facts_of(run, call, endpoint, now);
+    if (facts)
+        if (auto refusal = check_policies(run, endpoint, rules, *facts, prepared.intent.decision))
+            return *refusal;
     if (auto refusal = beyond_what_is_declared(call, endpoint)) return *refusal;
-    if (auto refusal = plan_lease(run, call, endpoint, facts, sending, prepared)) return *refusal;
-    return endpoint;
+    if (endpoint.lease)
+        if (auto refusal = plan_lease(run, call, endpoint, *facts, sending, prepared)) return *refusal;
+    return &endpoint;
 }
 
 std::string key_of(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint) {
@@ -246,8 +248,9 @@ std::string key_of(const LiveRun& run, const machine::Call& call, const Endpoint
                            endpoint.idempotency == Idempotency::Attempt);
 }
 
-Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Call& call, Endpoint endpoint,
-                       const std::string& key, RequestParts parts, std::int64_t now, std::int32_t sending) {
+Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Call& call,
+                       const Endpoint& endpoint, const std::string& key, RequestParts parts, std::int64_t now,
+                       std::int32_t sending) {
     Pending& pending = prepared.pending;
     pending.run_id = run.id;
     pending.call_id = call.id;
@@ -305,12 +308,12 @@ Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Cal
     request.url = std::move(parts.url);
     request.headers = std::move(parts.headers);
     request.body = std::move(parts.body);
-    request.credential = std::move(endpoint.credential);
+    request.credential = endpoint.credential;
     if (endpoint.session) end_with_run(*endpoint.session, run);
-    request.session = std::move(endpoint.session);
-    request.auth = std::move(endpoint.proof);
+    request.session = endpoint.session;
+    request.auth = endpoint.proof;
     request.message_id = key;
-    request.certificate = std::move(endpoint.certificate);
+    request.certificate = endpoint.certificate;
     request.ca_file = endpoint.ca_file;
     request.connect_timeout = endpoint.connect_timeout;
     request.timeout = endpoint.timeout;
@@ -328,7 +331,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     Prepared prepared;
     auto found = endpoint_for(std::get<std::string>(server), run, call, now, sending, prepared, lookups);
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
-    Endpoint& endpoint = std::get<Endpoint>(found);
+    const Endpoint& endpoint = *std::get<const Endpoint*>(found);
     const std::string key = key_of(run, call, endpoint);
     Pending& pending = prepared.pending;
     if (endpoint.aws) pending.aws = aws_task::integration_of(call.resource);
@@ -343,7 +346,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
     auto built =
         request_parts(call, endpoint, pending, {run.context.execution_id, run.context.state_machine_id, key});
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
-    return prepare_parts(std::move(prepared), run, call, std::move(endpoint), key,
+    return prepare_parts(std::move(prepared), run, call, endpoint, key,
                          std::get<RequestParts>(std::move(built)), now, sending);
 }
 
@@ -353,7 +356,7 @@ std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machi
     Prepared prepared;
     auto found = endpoint_for(call.resource.name, run, call, now, sending, prepared, lookups);
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
-    Endpoint& endpoint = std::get<Endpoint>(found);
+    const Endpoint& endpoint = *std::get<const Endpoint*>(found);
     if (endpoint.lease) return Refusal{kEndpointConfiguration, lease_is_for_tasks(endpoint.server)};
     auto built = invoke_request(endpoint.url, document.input);
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
@@ -363,8 +366,7 @@ std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machi
         parts.headers.emplace_back("Content-Type", document.content_type);
     }
     const std::string key = key_of(run, call, endpoint);
-    return prepare_parts(std::move(prepared), run, call, std::move(endpoint), key, std::move(parts), now,
-                         sending);
+    return prepare_parts(std::move(prepared), run, call, endpoint, key, std::move(parts), now, sending);
 }
 
 }  // namespace flowctl::pg::http_task

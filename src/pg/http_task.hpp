@@ -64,8 +64,8 @@ struct Prepared {
 // What the calls of one turn have found already: they share its transaction, and would find it again.
 struct Lookups {
     std::map<std::pair<std::string, Oid>, Endpoint>
-        endpoints;                                  // by server and role; if the same for each run
-    std::map<std::string, policy::Rules> policies;  // by server
+        endpoints;                  // by server and role; if the same for each run
+    std::optional<Endpoint> other;  // of the last call whose endpoint is for its run alone
 };
 
 // Reads the engine's tables (policies), so the caller is the worker.

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <vector>
 
 #include "core/asl/timestamp.hpp"
+#include "pg/catalog_watch.hpp"
 #include "pg/guc.hpp"
 
 extern "C" {
@@ -228,6 +230,23 @@ Rules rules_of(Spi& spi, std::string_view endpoint) {
         if (conditions && conditions->is_object()) rule.conditions = std::move(conditions).value();
     }
     return rules;
+}
+
+const Rules& kept_rules_of(std::string_view endpoint) {
+    constexpr std::size_t kMost = 1'000;
+    static std::map<std::string, Rules, std::less<>> kept;
+    static std::uint64_t seen = 0;
+    const std::uint64_t now = catalog_watch::number();
+    if (now != seen || kept.size() == kMost) kept.clear();
+    seen = now;
+    const auto found = kept.find(endpoint);
+    if (found != kept.end()) return found->second;
+    Spi spi;
+    return kept.emplace(endpoint, rules_of(spi, endpoint)).first->second;
+}
+
+bool have_a_say(const Rules& rules) {
+    return !rules.empty() || guc::policy_default == guc::PolicyDefault::Deny;
 }
 
 Decision decide(const Rules& rules, const Facts& facts) {

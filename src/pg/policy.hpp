@@ -62,6 +62,11 @@ using Rules = std::vector<Rule>;
 
 // Reads them; the caller may read the engine's tables.
 Rules rules_of(Spi& spi, std::string_view endpoint);
+// The same, read once as long as nobody changes a policy. Valid until the next call of this function.
+const Rules& kept_rules_of(std::string_view endpoint);
+
+// Whether decide() can come to anything but "allowed, nothing governs it".
+bool have_a_say(const Rules& rules);
 
 Decision decide(const Rules& rules, const Facts& facts);
 

@@ -140,6 +140,8 @@ class Worker {
             take_hints();
             client_.run_ready();
             more = engine_.turn();
+            // What the turn has started leaves at once.
+            if (client_.timeout_ms() == 0) client_.run_ready();
             serve_sessions();
             shmem::publish(claim_.slot, engine_.figures());
             publish_issuers();

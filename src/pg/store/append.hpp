@@ -21,9 +21,11 @@ namespace flowctl::pg::store {
 // Rows for one table: its fields are given one after the other, in the order of the columns.
 class Append : public RowFields {
   public:
-    // `table`: in schema flowctl.
-    Append(const char* table, std::vector<const char*> columns)
-        : table_(table), columns_(std::move(columns)) {}
+    // `table`: in schema flowctl. `rows`: how many there will be.
+    Append(const char* table, std::vector<const char*> columns, std::size_t rows)
+        : table_(table), columns_(std::move(columns)) {
+        reserve(rows * columns_.size());
+    }
 
     void write();
 

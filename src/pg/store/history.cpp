@@ -1,6 +1,7 @@
 // The store of history. See history.hpp.
 #include "pg/store/history.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include "core/json.hpp"
@@ -9,25 +10,45 @@
 
 namespace flowctl::pg::store {
 
+namespace {
+
+// JSON texts that rows point to until they are written, in few pieces of memory.
+class DumpedTexts {
+  public:
+    std::string_view add(const json::Value& value) {
+        text_.clear();
+        json::dump(value, text_);
+        if (pieces_.empty() || pieces_.back().capacity() - pieces_.back().size() < text_.size())
+            pieces_.emplace_back().reserve(std::max(kPiece, text_.size()));
+        std::string& piece = pieces_.back();
+        piece.append(text_);
+        return std::string_view(piece).substr(piece.size() - text_.size());
+    }
+
+  private:
+    static constexpr std::size_t kPiece = 32 * 1024;
+    std::string text_;
+    std::deque<std::string> pieces_;  // none grows beyond what it has reserved
+};
+
+}  // namespace
+
 void append_history(const std::vector<HistoryRow>& rows) {
     if (rows.empty()) return;
-    std::deque<std::string> dumped;  // holds the texts that the rows below point to
+    DumpedTexts dumped;
     Append append("history_event",
                   {"run_id", "event_id", "previous_event_id", "at", "type", "details", "payload_key",
-                   "payload", "payload_ref", "path", "state", "visit", "attempt"});
-    append.reserve(rows.size() * 13);
-    const auto json_text = [&](const json::Value& value) -> std::string_view {
-        return dumped.emplace_back(json::dump(value));
-    };
+                   "payload", "payload_ref", "path", "state", "visit", "attempt"},
+                  rows.size());
     for (const HistoryRow& row : rows) {
         const machine::HistoryEvent& event = row.event;
         append.uuid(row.run_id)
             .int4(static_cast<std::int32_t>(event.id))
             .int4(static_cast<std::int32_t>(event.previous_id));
         append.timestamp(event.at).text(event.type);
-        event.details.is_null() ? append.null() : append.text(json_text(event.details));
+        event.details.is_null() ? append.null() : append.text(dumped.add(event.details));
         event.payload_key == nullptr ? append.null() : append.text(event.payload_key);
-        event.payload ? append.text(json_text(*event.payload)) : append.null();
+        event.payload ? append.text(dumped.add(*event.payload)) : append.null();
         event.payload_ref ? append.int4(static_cast<std::int32_t>(*event.payload_ref)) : append.null();
         if (event.state.empty())
             append.null().null().null();
@@ -38,14 +59,16 @@ void append_history(const std::vector<HistoryRow>& rows) {
     append.write();
 }
 
-void append_calls(const std::vector<CallIntent>& calls) {
+void append_calls(const std::vector<const CallIntent*>& calls) {
     if (calls.empty()) return;
     Append append("call",
                   {"run_id",          "call_id",      "sending",      "path",     "state",    "visit",
                    "attempt",         "endpoint",     "options_hash", "method",   "host",     "url_path",
                    "issuer",          "client_id",    "subject",      "actor",    "audience", "scope",
-                   "idempotency_key", "request_hash", "started_at",   "decision", "auth",     "lease"});
-    for (const CallIntent& call : calls) {
+                   "idempotency_key", "request_hash", "started_at",   "decision", "auth",     "lease"},
+                  calls.size());
+    for (const CallIntent* one : calls) {
+        const CallIntent& call = *one;
         append.uuid(call.run_id).int4(call.call_id).int4(call.sending).text(call.path).text(call.state);
         append.int4(call.visit)
             .int4(call.attempt)
@@ -82,9 +105,11 @@ std::int32_t next_sending(Spi& spi, const Uuid& run_id, std::int32_t call_id) {
 
 void append_outcomes(const std::vector<CallOutcome>& outcomes) {
     if (outcomes.empty()) return;
-    Append append("call_outcome", {"run_id", "call_id", "sending", "ended_at", "duration", "sends",
-                                   "http_status", "error", "address", "token_id", "token_expires_at",
-                                   "subject", "actor", "request_bytes", "response_bytes", "response_hash"});
+    Append append("call_outcome",
+                  {"run_id", "call_id", "sending", "ended_at", "duration", "sends", "http_status", "error",
+                   "address", "token_id", "token_expires_at", "subject", "actor", "request_bytes",
+                   "response_bytes", "response_hash"},
+                  outcomes.size());
     for (const CallOutcome& outcome : outcomes) {
         append.uuid(outcome.run_id).int4(outcome.call_id).int4(outcome.sending).timestamp(outcome.ended_at);
         append.interval(outcome.duration_micros)

@@ -32,7 +32,7 @@ struct CallIntent {
     std::optional<std::string> idempotency_key, request_hash, decision, lease;
     std::int64_t started_at = 0;
 };
-void append_calls(const std::vector<CallIntent>& calls);
+void append_calls(const std::vector<const CallIntent*>& calls);
 // The number for the next sending of a call: 1, or one more than the last one recorded.
 std::int32_t next_sending(Spi& spi, const Uuid& run_id, std::int32_t call_id);
 

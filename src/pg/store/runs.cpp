@@ -42,34 +42,36 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
     Oid session_user = InvalidOid;
     Datum session_user_name = 0;
-    Append append("run", {"run_id",
-                          "flow_id",
-                          "flow",
-                          "version",
-                          "type",
-                          "name",
-                          "status",
-                          "input",
-                          "error",
-                          "cause",
-                          "started_at",
-                          "ended_at",
-                          "flow_owner",
-                          "role",
-                          "starter",
-                          "session_user_name",
-                          "system_user_name",
-                          "subject",
-                          "subject_issuer",
-                          "subject_claims",
-                          "subject_handle",
-                          "asserted_subject",
-                          "client_addr",
-                          "application_name",
-                          "start_xid",
-                          "event",
-                          "traceparent",
-                          "redrive_count"});
+    Append append("run",
+                  {"run_id",
+                   "flow_id",
+                   "flow",
+                   "version",
+                   "type",
+                   "name",
+                   "status",
+                   "input",
+                   "error",
+                   "cause",
+                   "started_at",
+                   "ended_at",
+                   "flow_owner",
+                   "role",
+                   "starter",
+                   "session_user_name",
+                   "system_user_name",
+                   "subject",
+                   "subject_issuer",
+                   "subject_claims",
+                   "subject_handle",
+                   "asserted_subject",
+                   "client_addr",
+                   "application_name",
+                   "start_xid",
+                   "event",
+                   "traceparent",
+                   "redrive_count"},
+                  count);
     for (const NewRun* run = runs; run != runs + count; run++) {
         if (run->session_user != session_user) {
             session_user = run->session_user;
@@ -197,7 +199,7 @@ static void save_frame(Spi& spi, const FrameRow& row) {
 
 void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
     if (frames.empty()) return;
-    Append added("frame", {"run_id", "bucket", "phase", "current_state", "due_at", "frame"});
+    Append added("frame", {"run_id", "bucket", "phase", "current_state", "due_at", "frame"}, frames.size());
     RowFields changed;
     std::vector<const FrameRow*> changed_rows;
     for (const FrameRow& row : frames) {
@@ -214,6 +216,7 @@ void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
         }
     }
     added.write();
+    if (changed_rows.empty()) return;
     for (const std::size_t i : update_by_key(
              table_named("frame"), {"run_id", "phase", "current_state", "due_at", "frame"}, changed))
         save_frame(spi, *changed_rows[i]);
