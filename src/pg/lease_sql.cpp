@@ -7,7 +7,7 @@
 #include "pg/endpoint.hpp"
 #include "pg/flow_rights.hpp"
 #include "pg/lease.hpp"
-#include "pg/policy.hpp"
+#include "pg/rule_arguments.hpp"
 
 namespace flowctl::pg {
 
@@ -21,18 +21,7 @@ Statement find_sql("SELECT endpoint, role::oid FROM flowctl.lease_rule WHERE nam
                    {TEXTOID});
 Statement delete_sql("DELETE FROM flowctl.lease_rule WHERE name = $1", {TEXTOID});
 
-std::string required(FunctionCallInfo fcinfo, int index, const char* name) {
-    if (PG_ARGISNULL(index))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null",
-                        "A lease rule has a name, an endpoint and a role.");
-    return from_text(PG_GETARG_DATUM(index));
-}
-
-bool acts_for_owner(const std::string& endpoint) {
-    if (guarded([] { return superuser(); })) return true;
-    const auto owner = endpoint_owner(endpoint);
-    return owner && acts_for(GetUserId(), *owner);
-}
+constexpr const char* kWants = "A lease rule has a name, an endpoint and a role.";
 
 // Claims mean what their issuer means by them.
 void check_issuer(const json::Value& conditions) {
@@ -45,41 +34,16 @@ void check_issuer(const json::Value& conditions) {
                     "Another issuer may have the same names for other people: say whose claims count.");
 }
 
-std::string read_conditions(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) return "{}";
-    const char* printed = guarded([&] {
-        Jsonb* value = PG_GETARG_JSONB_P(index);
-        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
-    });
-    json::ParseLimits limits;
-    limits.max_bytes = 64 * 1024;
-    limits.max_depth = 16;
-    const auto conditions = json::parse(printed, limits);
-    const auto wrong =
-        conditions ? policy::objection(*conditions) : std::optional(conditions.error().message);
-    if (wrong)
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "conditions are not valid: " + *wrong,
-                        "They are those of policies: an object with any of role, owner, flow, state, scope, "
-                        "subject, issuer, claims, time, after, before.");
-    check_issuer(*conditions);
-    return json::dump(*conditions);
-}
-
 }  // namespace
 
 FLOWCTL_FUNCTION(flowctl_add_lease_rule) {
     require_writable("add a lease rule");
-    const std::string name = required(fcinfo, 0, "name");
-    const std::string endpoint = required(fcinfo, 1, "endpoint");
-    if (PG_ARGISNULL(2))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null",
-                        "A lease rule has a name, an endpoint and a role.");
+    const std::string name = required_argument(fcinfo, 0, "name", kWants);
+    const std::string endpoint = required_argument(fcinfo, 1, "endpoint", kWants);
+    if (PG_ARGISNULL(2)) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", kWants);
     const Oid role = PG_GETARG_OID(2);
-    if (name.empty() || name.size() > 80)
-        throw UserError(ERRCODE_INVALID_NAME,
-                        "\"" + shortened_name(name) + "\" is not a valid name for a lease rule",
-                        "Names of lease rules have 1 to 80 bytes.");
-    if (!acts_for_owner(endpoint))
+    check_rule_name(name, "lease rule", "lease rules");
+    if (!acts_for_owner_of(endpoint))
         throw UserError(
             ERRCODE_INSUFFICIENT_PRIVILEGE,
             "permission denied to add a lease rule for endpoint \"" + shortened_name(endpoint) + "\"",
@@ -93,9 +57,9 @@ FLOWCTL_FUNCTION(flowctl_add_lease_rule) {
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to lease role \"" + role_text + "\"",
                         "Who has ADMIN OPTION on the role may, and superusers.");
-    const std::string conditions = read_conditions(fcinfo, 3);
-    std::optional<std::string> comment;
-    if (!PG_ARGISNULL(4)) comment = from_text(PG_GETARG_DATUM(4));
+    const json::Value conditions = conditions_argument(fcinfo, 3);
+    check_issuer(conditions);
+    const auto comment = text_argument(fcinfo, 4);
     const Oid user = GetUserId();
     const AsExtensionOwner owner;
     Spi spi;
@@ -103,7 +67,7 @@ FLOWCTL_FUNCTION(flowctl_add_lease_rule) {
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, *wrong,
                         "Lease a role that has the privileges that the service needs, and nothing else.");
     Params params;
-    params.text(name).text(endpoint).oid(role).text(conditions).text(comment).oid(user);
+    params.text(name).text(endpoint).oid(role).text(json::dump(conditions)).text(comment).oid(user);
     if (spi.run(insert_sql, std::move(params)).processed() == 0)
         throw UserError(ERRCODE_DUPLICATE_OBJECT, "lease rule \"" + name + "\" already exists",
                         "Drop it first with flowctl.drop_lease_rule(), or choose another name.");
@@ -112,7 +76,7 @@ FLOWCTL_FUNCTION(flowctl_add_lease_rule) {
 
 FLOWCTL_FUNCTION(flowctl_drop_lease_rule) {
     require_writable("drop a lease rule");
-    const std::string name = required(fcinfo, 0, "name");
+    const std::string name = required_argument(fcinfo, 0, "name", kWants);
     std::string endpoint;
     Oid role = InvalidOid;
     {
@@ -126,7 +90,7 @@ FLOWCTL_FUNCTION(flowctl_drop_lease_rule) {
         endpoint = rows.text(0, 0);
         role = rows.oid(0, 1);
     }
-    if (!acts_for_owner(endpoint) && !lease::may_grant(GetUserId(), role))
+    if (!acts_for_owner_of(endpoint) && !lease::may_grant(GetUserId(), role))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to drop lease rule \"" + shortened_name(name) + "\"",
                         "The owner of its endpoint may, who may grant its role, and superusers.");

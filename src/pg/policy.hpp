@@ -16,7 +16,7 @@
 //    "time": {"from": "08:00", "until": "18:00", "days": [1,2,3,4,5], "zone": "Europe/Berlin"},
 //    "after": "2026-12-01T00:00:00Z", "before": "2027-01-01T00:00:00Z"}
 //
-// Called by http_task (each call), definition_check (define_flow), policy_sql (reading conditions); lease,
+// Called by http_task (each call), definition_check (define_flow), rule_arguments (reading conditions); lease,
 // whose rules have the same conditions.
 #pragma once
 

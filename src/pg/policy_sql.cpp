@@ -5,7 +5,8 @@
 #include "core/json.hpp"
 #include "pg/endpoint.hpp"
 #include "pg/flow_rights.hpp"
-#include "pg/policy.hpp"
+#include "pg/rule_arguments.hpp"
+#include "pg/spi.hpp"
 
 namespace flowctl::pg {
 
@@ -18,67 +19,29 @@ Statement insert_sql(R"(
 Statement find_sql("SELECT endpoint FROM flowctl.policy WHERE name = $1 FOR UPDATE", {TEXTOID});
 Statement delete_sql("DELETE FROM flowctl.policy WHERE name = $1", {TEXTOID});
 
-std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) return std::nullopt;
-    return from_text(PG_GETARG_DATUM(index));
-}
-
-std::string required(FunctionCallInfo fcinfo, int index, const char* name) {
-    auto text = text_argument(fcinfo, index);
-    if (!text)
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null",
-                        "A policy has a name and an effect, permit or forbid.");
-    return *std::move(text);
-}
-
-void check_name(const std::string& name) {
-    if (!name.empty() && name.size() <= 80) return;
-    throw UserError(ERRCODE_INVALID_NAME, "\"" + shortened_name(name) + "\" is not a valid name for a policy",
-                    "Names of policies have 1 to 80 bytes.");
-}
+constexpr const char* kWants = "A policy has a name and an effect, permit or forbid.";
 
 // `what`: "add a policy".
 void require_right(const std::optional<std::string>& endpoint, const char* what) {
-    if (guarded([] { return superuser(); })) return;
+    if (endpoint ? acts_for_owner_of(*endpoint) : guarded([] { return superuser(); })) return;
     if (!endpoint)
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         std::string("permission denied to ") + what + " for all endpoints",
                         "Only superusers may. Name an endpoint that you own.");
-    const auto owner = endpoint_owner(*endpoint);
-    if (owner && acts_for(GetUserId(), *owner)) return;
     throw UserError(
         ERRCODE_INSUFFICIENT_PRIVILEGE,
         std::string("permission denied to ") + what + " for endpoint \"" + shortened_name(*endpoint) + "\"",
         "The owner of the foreign server may, and superusers.");
 }
 
-std::string read_conditions(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) return "{}";
-    const char* printed = guarded([&] {
-        Jsonb* value = PG_GETARG_JSONB_P(index);
-        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
-    });
-    json::ParseLimits limits;
-    limits.max_bytes = 64 * 1024;
-    limits.max_depth = 16;
-    const auto conditions = json::parse(printed, limits);
-    const auto wrong =
-        conditions ? policy::objection(*conditions) : std::optional(conditions.error().message);
-    if (wrong)
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "conditions are not valid: " + *wrong,
-                        "They are an object with any of role, owner, flow, state, scope, subject, issuer, "
-                        "claims, time, after, before.");
-    return json::dump(*conditions);
-}
-
 }  // namespace
 
 FLOWCTL_FUNCTION(flowctl_add_policy) {
     require_writable("add a policy");
-    const std::string name = required(fcinfo, 0, "name");
-    const std::string effect = required(fcinfo, 1, "effect");
+    const std::string name = required_argument(fcinfo, 0, "name", kWants);
+    const std::string effect = required_argument(fcinfo, 1, "effect", kWants);
     const auto endpoint = text_argument(fcinfo, 2);
-    check_name(name);
+    check_rule_name(name, "policy", "policies");
     if (effect != "permit" && effect != "forbid")
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
                         "\"" + shortened_name(effect) + "\" is not an effect of a policy",
@@ -88,7 +51,7 @@ FLOWCTL_FUNCTION(flowctl_add_policy) {
         throw UserError(ERRCODE_UNDEFINED_OBJECT,
                         "endpoint \"" + shortened_name(*endpoint) + "\" does not exist",
                         "An endpoint is a foreign server of wrapper flowctl_http; NULL means all of them.");
-    const std::string conditions = read_conditions(fcinfo, 3);
+    const std::string conditions = json::dump(conditions_argument(fcinfo, 3));
     const auto comment = text_argument(fcinfo, 4);
     const Oid user = GetUserId();
     const AsExtensionOwner owner;
@@ -103,7 +66,7 @@ FLOWCTL_FUNCTION(flowctl_add_policy) {
 
 FLOWCTL_FUNCTION(flowctl_drop_policy) {
     require_writable("drop a policy");
-    const std::string name = required(fcinfo, 0, "name");
+    const std::string name = required_argument(fcinfo, 0, "name", kWants);
     std::optional<std::string> endpoint;
     {
         const AsExtensionOwner owner;
