@@ -1,4 +1,5 @@
-// The table of options: which there are, where each may stand, and what its value looks like.
+// The table of options: which there are, where each may stand, and of which kind its value is
+// (fdw_option_values).
 //
 // Each option is looked at by itself; what they must be together is fdw_validators.cpp's.
 //
