@@ -9,6 +9,7 @@
 #include <array>
 #include <set>
 
+#include "core/asl/blocks.hpp"
 #include "core/asl/states.hpp"
 
 namespace flowctl::asl {
@@ -308,33 +309,23 @@ class Distributions {
     explicit Distributions(Findings& findings) : findings_(findings) {}
 
     void check(const json::Value& block, const Where& where) {
-        const json::Value* states = block.find("States");
-        if (states == nullptr || !states->is_object()) return;
-        const Where states_where(where, "States");
-        for (const json::Member& member : states->members())
-            check_state(member.value, Where(states_where, member.key));
+        for_each_state(block, where, [this](const json::Member& state, const Where& here) {
+            for_each_inner(state.value, here, [&](const json::Value& inner, const Where& at, Inner what) {
+                check(inner, at);
+                if (what == Inner::Processor && is_distributed(inner))
+                    check_map(state.value, here, inner, at);
+            });
+        });
     }
 
   private:
-    void check_state(const json::Value& state, const Where& where) {
-        if (const json::Value* branches = state.find("Branches");
-            branches != nullptr && branches->is_array()) {
-            const Where branches_where(where, "Branches");
-            for (std::size_t i = 0; i < branches->items().size(); ++i)
-                check(branches->items()[i], Where(branches_where, i));
-        }
-        for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
-            const json::Value* processor = state.find(name);
-            if (processor == nullptr) continue;
-            const Where processor_where(where, name);
-            check(*processor, processor_where);
-            if (!is_distributed(*processor)) continue;
-            const json::Value* label = state.find("Label");
-            if (label != nullptr && label->is_string() && !labels_.insert(label->as_string()).second)
-                findings_.error(Where(where, "Label"), "Another Map has the same Label");
-            if (says(*processor->find("ProcessorConfig"), "ExecutionType", "EXPRESS"))
-                check_express(*processor, processor_where, findings_);
-        }
+    void check_map(const json::Value& state, const Where& where, const json::Value& processor,
+                   const Where& processor_where) {
+        const json::Value* label = state.find("Label");
+        if (label != nullptr && label->is_string() && !labels_.insert(label->as_string()).second)
+            findings_.error(Where(where, "Label"), "Another Map has the same Label");
+        if (says(*processor.find("ProcessorConfig"), "ExecutionType", "EXPRESS"))
+            check_express(processor, processor_where, findings_);
     }
 
     Findings& findings_;

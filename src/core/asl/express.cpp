@@ -1,5 +1,6 @@
 // What flows of the type EXPRESS cannot have: work that outlives the state's own call. Works on the JSON, as
 // graph.cpp does. See states.hpp.
+#include "core/asl/blocks.hpp"
 #include "core/asl/distribution.hpp"
 #include "core/asl/resource.hpp"
 #include "core/asl/states.hpp"
@@ -11,22 +12,13 @@ namespace {
 void check_block(const json::Value& block, const Where& where, Findings& findings);
 
 void check_state(const json::Value& state, const Where& where, Findings& findings) {
-    if (const json::Value* branches = state.find("Branches"); branches != nullptr && branches->is_array()) {
-        const Where branches_where(where, "Branches");
-        for (std::size_t i = 0; i < branches->items().size(); ++i)
-            check_block(branches->items()[i], Where(branches_where, i), findings);
-    }
-    for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
-        const json::Value* inner = state.find(name);
-        if (inner == nullptr) continue;
-        const Where inner_where(where, name);
-        if (is_distributed(*inner)) {
+    for_each_inner(state, where, [&](const json::Value& inner, const Where& inner_where, Inner what) {
+        if (what == Inner::Processor && is_distributed(inner))
             findings.error(Where(inner_where, "ProcessorConfig"),
                            "Express state machine does not support distributed Map states");
-        } else {
-            check_block(*inner, inner_where, findings);
-        }
-    }
+        else
+            check_block(inner, inner_where, findings);
+    });
     const json::Value* type = state.find("Type");
     const json::Value* text = state.find("Resource");
     const bool is_task = type != nullptr && type->is_string() && type->as_string() == "Task";
@@ -45,11 +37,9 @@ void check_state(const json::Value& state, const Where& where, Findings& finding
 }
 
 void check_block(const json::Value& block, const Where& where, Findings& findings) {
-    const json::Value* states = block.find("States");
-    if (states == nullptr || !states->is_object()) return;
-    const Where states_where(where, "States");
-    for (const json::Member& state : states->members())
-        check_state(state.value, Where(states_where, state.key), findings);
+    for_each_state(block, where, [&](const json::Member& state, const Where& here) {
+        check_state(state.value, here, findings);
+    });
 }
 
 }  // namespace

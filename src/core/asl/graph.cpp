@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "core/asl/blocks.hpp"
 #include "core/asl/states.hpp"
 
 namespace flowctl::asl {
@@ -38,7 +39,8 @@ class Graph {
             if (!state.value.is_object()) continue;
             collect(state.value, here, from);
             has_end = has_end || ends(state.value);
-            check_inner(state.value, here);
+            for_each_inner(state.value, here,
+                           [this](const json::Value& inner, const Where& at, Inner) { check(inner, at); });
         }
         std::vector<Edge> start;
         add(block, "StartAt", where, start);
@@ -84,18 +86,6 @@ class Graph {
             return true;
         const json::Value* end = state.find("End");
         return end != nullptr && !(end->is_bool() && !end->as_bool());  // of another type: reported elsewhere
-    }
-
-    void check_inner(const json::Value& state, const Where& where) {
-        if (const json::Value* branches = state.find("Branches");
-            branches != nullptr && branches->is_array()) {
-            const Where branches_where(where, "Branches");
-            for (std::size_t i = 0; i < branches->items().size(); ++i)
-                check(branches->items()[i], Where(branches_where, i));
-        }
-        for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
-            if (const json::Value* inner = state.find(name)) check(*inner, Where(where, name));
-        }
     }
 
     void check_target(const Edge& edge, const Edges& edges) {

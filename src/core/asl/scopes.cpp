@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "core/asl/blocks.hpp"
 #include "core/asl/distribution.hpp"
 #include "core/asl/states.hpp"
 
@@ -66,7 +67,11 @@ class Scopes {
             for (const auto& [name, count] : assigning) {
                 if (count > assigned[i].count(name)) visible.insert(name);
             }
-            check_inner(state.value, Where(states_where, state.key), visible);
+            for_each_inner(state.value, Where(states_where, state.key),
+                           [&](const json::Value& inner, const Where& at, Inner what) {
+                               const bool apart = what == Inner::Processor && is_distributed(inner);
+                               check(inner, at, apart ? Names{} : visible);
+                           });
         }
     }
 
@@ -82,20 +87,6 @@ class Scopes {
         if (outer.count(name) == 0) return;
         findings_.error(where, "The variable '" + std::string(name) +
                                    "' belongs to an outer scope and cannot be assigned in an inner one");
-    }
-
-    void check_inner(const json::Value& state, const Where& where, const Names& visible) {
-        if (const json::Value* branches = state.find("Branches");
-            branches != nullptr && branches->is_array()) {
-            const Where branches_where(where, "Branches");
-            for (std::size_t i = 0; i < branches->items().size(); ++i)
-                check(branches->items()[i], Where(branches_where, i), visible);
-        }
-        for (const std::string_view name : {"ItemProcessor", "Iterator"}) {
-            const json::Value* inner = state.find(name);
-            if (inner != nullptr)
-                check(*inner, Where(where, name), is_distributed(*inner) ? Names{} : visible);
-        }
     }
 
     Findings& findings_;
