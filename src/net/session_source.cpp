@@ -90,6 +90,7 @@ std::uint64_t SessionSource::get(std::shared_ptr<const SessionRequest> request, 
     const std::uint64_t id = next_wait_++;
     const std::string key = key_of(*request, run, egress_role);
     waits_[id] = Wait{run, key, 0, std::move(done)};
+    waits_of_run_.emplace(run, id);
     if (const auto live = live_.find({run, key}); live != live_.end() && now < live->second.usable_until) {
         SessionResult result;
         result.session = live->second.session;
@@ -111,10 +112,9 @@ std::uint64_t SessionSource::get(std::shared_ptr<const SessionRequest> request, 
 }
 
 void SessionSource::cancel(std::uint64_t wait_id) {
-    auto wait = waits_.extract(wait_id);
-    if (wait.empty()) return;
-    dispatcher_.cancel_timer(wait.mapped().timer);
-    const auto flight = flights_.find(wait.mapped().key);
+    const auto wait = take(wait_id);
+    if (!wait) return;
+    const auto flight = flights_.find(wait->key);
     if (flight == flights_.end()) return;
     flight->second.waits.erase(wait_id);
     if (!flight->second.waits.empty()) return;
@@ -136,11 +136,8 @@ std::vector<Session> SessionSource::sessions_of(const std::string& run) const {
 }
 
 void SessionSource::end_run(const std::string& run) {
-    std::vector<std::uint64_t> open;
-    for (const auto& [id, wait] : waits_)
-        if (wait.run == run) open.push_back(id);
-    for (const std::uint64_t id : open)
-        cancel(id);
+    for (auto wait = waits_of_run_.lower_bound({run, 0}); wait != waits_of_run_.end() && wait->first == run;)
+        cancel((wait++)->second);
     const auto [first, last] = of_run(run);
     live_.erase(first, last);
 }
@@ -230,18 +227,25 @@ void SessionSource::finish(const std::string& key, const SessionResult& result) 
 }
 
 void SessionSource::answer(std::uint64_t wait_id, SessionResult result) {
-    auto wait = waits_.extract(wait_id);
-    if (wait.empty()) return;
-    dispatcher_.cancel_timer(wait.mapped().timer);
+    auto wait = take(wait_id);
+    if (!wait) return;
     // A wait that ends by its own deadline leaves its flight.
-    if (const auto flight = flights_.find(wait.mapped().key); flight != flights_.end()) {
+    if (const auto flight = flights_.find(wait->key); flight != flights_.end()) {
         flight->second.waits.erase(wait_id);
         if (flight->second.waits.empty()) {
             stop(flight->second);
             flights_.erase(flight);
         }
     }
-    wait.mapped().done(std::move(result));
+    wait->done(std::move(result));
+}
+
+std::optional<SessionSource::Wait> SessionSource::take(std::uint64_t wait_id) {
+    auto wait = waits_.extract(wait_id);
+    if (wait.empty()) return std::nullopt;
+    waits_of_run_.erase({wait.mapped().run, wait_id});
+    dispatcher_.cancel_timer(wait.mapped().timer);
+    return std::move(wait.mapped());
 }
 
 void SessionSource::stop(Flight& flight) {

@@ -85,6 +85,7 @@ class SessionSource {
     void failed(const std::string& key, const Trouble& trouble);
     void finish(const std::string& key, const SessionResult& result);
     void answer(std::uint64_t wait_id, SessionResult result);
+    std::optional<Wait> take(std::uint64_t wait_id);
     void stop(Flight& flight);
     void forget_ended(SteadyPoint now);
     std::pair<Lives::iterator, Lives::iterator> of_run(const std::string& run);
@@ -93,6 +94,7 @@ class SessionSource {
     TokenSource& tokens_;
     TokenClock clock_;
     std::unordered_map<std::uint64_t, Wait> waits_;
+    std::set<std::pair<std::string, std::uint64_t>> waits_of_run_;
     std::unordered_map<std::string, Flight> flights_;  // by key
     Lives live_;
     std::uint64_t next_wait_ = 1;
