@@ -130,7 +130,7 @@ class Worker {
     void loop() {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
-            sleep(more ? 0 : engine_.sleep_ms());
+            const bool network = sleep(more ? 0 : engine_.sleep_ms());
             // A cancel means a statement, and none is under way; it must not end the worker.
             guarded([] {
                 QueryCancelPending = false;
@@ -138,7 +138,7 @@ class Worker {
             });
             if (ConfigReloadPending) reload();
             take_hints();
-            client_.run_ready();
+            if (network || client_.timeout_ms() == 0) client_.run_ready();
             more = engine_.turn();
             // What the turn has started leaves at once.
             if (client_.timeout_ms() == 0) client_.run_ready();
@@ -154,13 +154,18 @@ class Worker {
     }
 
   private:
-    void sleep(long timeout) {
+    // True when the network has something.
+    bool sleep(long timeout) {
         const int network = client_.timeout_ms();
         if (network >= 0) timeout = std::min<long>(timeout, network);
-        guarded([&] {
+        return guarded([&] {
             WaitEvent events[3];
-            (void)WaitEventSetWait(set_, timeout, events, 3, event_);
+            const int count = WaitEventSetWait(set_, timeout, events, 3, event_);
             ResetLatch(MyLatch);
+            bool readable = false;
+            for (int i = 0; i < count; i++)
+                readable = readable || (events[i].events & WL_SOCKET_READABLE) != 0;
+            return readable;
         });
     }
 
