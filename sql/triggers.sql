@@ -90,6 +90,26 @@ INSERT INTO t (j) VALUES ('"\u0000"');
 INSERT INTO t (j) VALUES ('[1e99999]');
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM t;
+-- The same within a domain, an array and a row.
+CREATE DOMAIN wrapped AS json;
+CREATE TYPE holder AS (part json);
+CREATE TABLE within (d wrapped, a json[], h holder, n numeric, v text);
+CREATE TRIGGER see AFTER INSERT OR UPDATE ON within FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('see');
+\set VERBOSITY terse
+INSERT INTO within (d) VALUES ('"\u0000"');
+INSERT INTO within (a) VALUES (ARRAY['"\udc00"'::json]);
+INSERT INTO within (h) VALUES (row('"\u0000"'));
+INSERT INTO within (n) VALUES (1e1100);
+\set VERBOSITY default
+-- Values that only look so, in columns that hold no JSON.
+CREATE TABLE plain (v text, c varchar, b char(3), y bytea, f float8, at timestamptz, gone json);
+ALTER TABLE plain DROP COLUMN gone;
+CREATE TRIGGER see AFTER INSERT ON plain FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('see');
+INSERT INTO plain VALUES (E'\\u0000 "\x01\t\n', 'ä"\', '\', '\x00ff', 'NaN', 'infinity'), (NULL, '', '', '', '-inf', '-infinity');
+SELECT input->'after' AS after FROM flowctl.runs WHERE input->'source'->>'table' = 'plain' ORDER BY run_id;
+DROP TABLE within, plain;
+DROP TYPE holder;
+DROP DOMAIN wrapped;
 
 -- on_error=record: the row is written, and a failed run tells why nothing started.
 DROP TRIGGER see ON t;

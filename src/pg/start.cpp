@@ -212,22 +212,27 @@ Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
     return request.starter;
 }
 
-void check_payload(std::string_view text, std::string_view flow) {
-    const auto what = [flow] {
-        return "input of flow \"" + shortened_name(flow.substr(0, flow.find(':'))) + "\"";
-    };
-    if (text.size() > static_cast<std::size_t>(guc::max_payload_bytes))
-        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                        what() + " has " + std::to_string(text.size()) + " bytes, more than the limit of " +
-                            std::to_string(guc::max_payload_bytes),
-                        "Pass a key instead of the data, or raise flowctl.max_payload_bytes.");
+std::string input_of(std::string_view flow) {
+    return "input of flow \"" + shortened_name(flow.substr(0, flow.find(':'))) + "\"";
+}
+
+void check_size(std::string_view text, std::string_view flow) {
+    if (text.size() <= static_cast<std::size_t>(guc::max_payload_bytes)) return;
+    throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                    input_of(flow) + " has " + std::to_string(text.size()) +
+                        " bytes, more than the limit of " + std::to_string(guc::max_payload_bytes),
+                    "Pass a key instead of the data, or raise flowctl.max_payload_bytes.");
+}
+
+void check_content(std::string_view text, std::string_view flow) {
     json::ParseLimits limits;
     limits.max_bytes = text.size() + 1;
-    if (const auto refused = json::check(text, limits))
-        throw UserError(ERRCODE_INVALID_TEXT_REPRESENTATION,
-                        what() + " cannot be kept as JSON: " + refused->message,
-                        "Leave the offending value out, or store it as a string.",
-                        "At byte " + std::to_string(refused->offset + 1) + ".");
+    const auto refused = json::check(text, limits);
+    if (!refused) return;
+    throw UserError(ERRCODE_INVALID_TEXT_REPRESENTATION,
+                    input_of(flow) + " cannot be kept as JSON: " + refused->message,
+                    "Leave the offending value out, or store it as a string.",
+                    "At byte " + std::to_string(refused->offset + 1) + ".");
 }
 
 // Eight random bytes. They are fetched for many ids at once, which takes a system call or two.
@@ -285,7 +290,8 @@ Uuid start_run(const StartRequest& request) {
                         "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
                         "Names of runs have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
     require_writable("start a flow");
-    check_payload(request.input, request.flow);
+    check_size(request.input, request.flow);
+    if (!request.input_is_fit) check_content(request.input, request.flow);
     const store::FlowRow flow = find_startable(request);
     store::NewRun run = describe(flow, request, role_of_run(flow, request));
     if (run.name)

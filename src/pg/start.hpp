@@ -17,6 +17,7 @@ namespace flowctl::pg {
 struct StartRequest {
     std::string flow;                  // 'name' or 'name:version'
     std::string input;                 // JSON text
+    bool input_is_fit = false;         // it is known to hold nothing that cannot be kept
     std::optional<std::string> name;   // idempotency
     std::optional<std::string> event;  // CloudEvents envelope, JSON text
     Oid starter = InvalidOid;          // who does it

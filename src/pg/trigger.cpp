@@ -4,7 +4,8 @@
 // the run happens as the extension's owner (start.cpp). The input has Debezium's shape and the event is a
 // CloudEvents 1.0 envelope (DESIGN.md §7). The writer needs no right on the flow: the table's owner does,
 // checked here, and the trigger's creator did, checked when it was created (flow_rights.cpp).
-#include <optional>
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "core/json.hpp"
@@ -84,6 +85,23 @@ void append_row(HeapTuple tuple, TupleDesc shape, std::string& out) {
         return DatumGetTextPP(OidFunctionCall1(F_ROW_TO_JSON_RECORD, heap_copy_tuple_as_datum(tuple, shape)));
     });
     out.append(VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+}
+
+// Whether a row's JSON can be kept whatever its values are: it is well-formed, its strings are valid and hold
+// no U+0000, its numbers are short. Other types (json, numeric, arrays, domains, those of users) are looked
+// at.
+bool is_always_fit(TupleDesc shape) {
+    static constexpr Oid kTypes[] = {BOOLOID,   INT2OID,  INT4OID,      INT8OID,       OIDOID,  FLOAT4OID,
+                                     FLOAT8OID, TEXTOID,  UUIDOID,      DATEOID,       TIMEOID, VARCHAROID,
+                                     BPCHAROID, BYTEAOID, TIMESTAMPOID, TIMESTAMPTZOID};
+    if (GetDatabaseEncoding() != PG_UTF8) return false;
+    for (int i = 0; i < shape->natts; i++) {
+        Form_pg_attribute column = TupleDescAttr(shape, i);
+        if (!column->attisdropped &&
+            std::find(std::begin(kTypes), std::end(kTypes), column->atttypid) == std::end(kTypes))
+            return false;
+    }
+    return true;
 }
 
 // RFC 3339 in UTC with microseconds.
@@ -182,6 +200,7 @@ void start_for(const TriggerData& data, const Options& options, StartRequest& re
     const std::string_view schema = guarded([&] { return get_namespace_name(RelationGetNamespace(table)); });
     request.flow = options.flow;
     request.input = input_of(change, table, schema);
+    request.input_is_fit = is_always_fit(RelationGetDescr(table));
     request.event = event_of(change, table, schema, data.tg_trigger->tgname);
     request.starter = GetUserId();
     request.must_may_start = table->rd_rel->relowner;

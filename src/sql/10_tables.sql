@@ -109,7 +109,7 @@ CREATE TABLE flowctl.run (
     flow_owner        regrole     NOT NULL,
     role              regrole     NOT NULL,
     starter           regrole     NOT NULL,
-    session_user_name name        NOT NULL,
+    session_user_name text        NOT NULL,
     system_user_name  text,
     subject           text,       -- the end user: verified, as are the next two
     subject_issuer    text,

@@ -59,7 +59,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
                 THEN (SELECT h.payload::pg_catalog.jsonb FROM flowctl.history_event h
                       WHERE h.run_id = r.run_id AND h.event_id = r.output_ref)
            END AS output,
-           r.error, r.cause, r.started_at, r.ended_at, r.role, r.starter, r.session_user_name, r.system_user_name, r.subject,
+           r.error, r.cause, r.started_at, r.ended_at, r.role, r.starter,
+           r.session_user_name::pg_catalog.name AS session_user_name, r.system_user_name, r.subject,
            r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
            r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index

@@ -26,22 +26,13 @@ Datum client_address() {
     });
 }
 
-Datum name_of(Oid role) {
-    return guarded([role] {
-        auto* name = static_cast<Name>(palloc(sizeof(NameData)));
-        namestrcpy(name, GetUserNameFromId(role, false));
-        return NameGetDatum(name);
-    });
-}
-
 }  // namespace
 
 void insert_runs(const NewRun* runs, std::size_t count) {
     const Datum address = client_address();
     const Datum xid =
         guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
-    Oid session_user = InvalidOid;
-    Datum session_user_name = 0;
+    std::map<Oid, std::string> session_users;  // the rows point to their names
     Append append("run",
                   {"run_id",
                    "flow_id",
@@ -73,15 +64,13 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "redrive_count"},
                   count);
     for (const NewRun* run = runs; run != runs + count; run++) {
-        if (run->session_user != session_user) {
-            session_user = run->session_user;
-            session_user_name = name_of(session_user);
-        }
+        const auto session_user = session_users.try_emplace(run->session_user).first;
+        if (session_user->second.empty()) session_user->second = role_name(run->session_user);
         append.uuid(run->run_id).uuid(run->flow_id).text(run->flow).int4(run->version).text(run->type);
         append.text_or_null(run->name).text(run->error ? "FAILED" : "RUNNING").text(run->input);
         append.text_or_null(run->error).text_or_null(run->cause).timestamp(run->started_at);
         run->error ? append.timestamp(run->started_at) : append.null();
-        append.oid(run->flow_owner).oid(run->role).oid(run->starter).ready(session_user_name);
+        append.oid(run->flow_owner).oid(run->role).oid(run->starter).text(session_user->second);
         append.text_or_null(run->system_user).text_or_null(run->subject).text_or_null(run->subject_issuer);
         append.text_or_null(run->subject_claims);
         run->subject_handle ? append.uuid(*run->subject_handle) : append.null();
