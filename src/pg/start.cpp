@@ -172,7 +172,7 @@ void carry_token(const store::NewRun& run) {
 
 store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, Oid role) {
     store::NewRun run;
-    run.run_id = new_run_id();
+    run.run_id = request.run_id ? *request.run_id : new_run_id();
     run.flow_id = flow.flow_id;
     run.flow = flow.name;
     run.version = flow.version;

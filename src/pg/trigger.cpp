@@ -157,8 +157,8 @@ Change read_change(const TriggerData& data) {
     return {'t', "flowctl.table.truncate", nullptr, nullptr};
 }
 
-std::string input_of(const Change& change, Relation table, std::string_view schema) {
-    const InTransaction& transaction = in_transaction();
+std::string input_of(const Change& change, Relation table, std::string_view schema,
+                     const InTransaction& transaction) {
     std::string input = "{\"op\":\"";
     input += change.op;
     input += "\",\"before\":";
@@ -179,15 +179,15 @@ std::string input_of(const Change& change, Relation table, std::string_view sche
     return input;
 }
 
-std::string event_of(const Change& change, Relation table, std::string_view schema, const char* trigger) {
-    const InTransaction& transaction = in_transaction();
+// The id of the event has the run's own: one event, one run.
+std::string event_of(const Change& change, Relation table, std::string_view schema,
+                     const InTransaction& transaction, const Uuid& run_id, const char* trigger) {
     std::string source = "/" + database_name();
     source.append("/").append(schema).append("/").append(RelationGetRelationName(table));
     std::string event = "{\"specversion\":\"1.0\",\"type\":\"";
     event.append(change.event_type).append("\",\"source\":");
     json::dump_string(source, event);
-    // One event, one run: the id is as unique as the run's.
-    event.append(",\"id\":\"").append(transaction.xid).append("/").append(to_string(new_run_id()));
+    event.append(",\"id\":\"").append(transaction.xid).append("/").append(to_string(run_id));
     event.append("\",\"time\":\"").append(transaction.at).append("\",\"trigger\":");
     json::dump_string(trigger, event);
     event += '}';
@@ -197,11 +197,13 @@ std::string event_of(const Change& change, Relation table, std::string_view sche
 void start_for(const TriggerData& data, const Options& options, StartRequest& request) {
     const Change change = read_change(data);
     const Relation table = data.tg_relation;
+    const InTransaction& transaction = in_transaction();
     const std::string_view schema = guarded([&] { return get_namespace_name(RelationGetNamespace(table)); });
+    request.run_id = new_run_id();
     request.flow = options.flow;
-    request.input = input_of(change, table, schema);
+    request.input = input_of(change, table, schema, transaction);
     request.input_is_fit = is_always_fit(RelationGetDescr(table));
-    request.event = event_of(change, table, schema, data.tg_trigger->tgname);
+    request.event = event_of(change, table, schema, transaction, *request.run_id, data.tg_trigger->tgname);
     request.starter = GetUserId();
     request.must_may_start = table->rd_rel->relowner;
     request.table = RelationGetRelationName(table);
