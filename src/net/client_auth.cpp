@@ -9,6 +9,7 @@ namespace flowctl::net {
 namespace {
 
 constexpr std::int64_t kAssertionSeconds = 60;
+constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
 constexpr std::string_view kAssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 // RFC 6749 §2.3.1: id and secret are form-encoded before base64, so that a ':' in the id stays readable.
@@ -61,6 +62,23 @@ void append_assertion(std::string& form, const std::string& client_id, std::stri
 }
 
 }  // namespace
+
+Exchange form_request(const Credential& credential, AuthenticatedForm&& authenticated, std::string url,
+                      std::string egress_role, Seconds timeout) {
+    Exchange exchange;
+    exchange.method = "POST";
+    exchange.url = std::move(url);
+    exchange.headers = std::move(authenticated.headers);
+    exchange.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+    exchange.headers.emplace_back("Accept", "application/json");
+    exchange.body = std::move(authenticated.form);
+    exchange.ca_file = credential.issuer.ca_file;
+    exchange.certificate = credential.client.certificate;
+    exchange.egress_role = std::move(egress_role);
+    exchange.timeout = exchange.connect_timeout = timeout;
+    exchange.max_response_bytes = kMaxAnswerBytes;
+    return exchange;
+}
 
 std::string assertion_audience(const Issuer& issuer, const std::string& token_endpoint) {
     switch (issuer.assertion_audience) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "net/client.hpp"
+#include "net/dispatcher.hpp"
 
 namespace flowctl::net {
 
@@ -30,6 +31,10 @@ std::variant<AuthenticatedForm, TokenInputFault> authenticate(const Issuer& issu
                                                               const std::string& token_endpoint,
                                                               std::chrono::system_clock::time_point now,
                                                               std::string form);
+
+// The request that carries it to the issuer.
+Exchange form_request(const Credential& credential, AuthenticatedForm&& authenticated, std::string url,
+                      std::string egress_role, Seconds timeout);
 
 // Who an assertion for the issuer is meant for, as its option says.
 std::string assertion_audience(const Issuer& issuer, const std::string& token_endpoint);

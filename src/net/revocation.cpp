@@ -17,7 +17,6 @@ constexpr int kMaxTries = 3;
 constexpr Seconds kMaxTimeout{6};  // of one try
 constexpr Seconds kPause{1};
 constexpr Seconds kMaxPause{4};
-constexpr std::size_t kMaxAnswerBytes = 64 * 1024;
 constexpr std::string_view kWhat = "revocation";
 
 std::variant<Exchange, std::string> revocation_request(const LiveToken& live, const Endpoints& endpoints,
@@ -31,23 +30,10 @@ std::variant<Exchange, std::string> revocation_request(const LiveToken& live, co
     auto proof = authenticate(credential.issuer, credential.client, endpoints.token, now, std::move(form));
     if (auto* fault = std::get_if<TokenInputFault>(&proof))
         return issuer_name(credential.issuer) + ": " + fault->message;
-    auto& authenticated = std::get<AuthenticatedForm>(proof);
-
-    Exchange exchange;
-    exchange.method = "POST";
-    exchange.url = authenticates_by_certificate(credential.client) ? endpoints.revocation_by_certificate()
-                                                                   : endpoints.revocation;
-    exchange.headers = std::move(authenticated.headers);
-    exchange.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
-    exchange.headers.emplace_back("Accept", "application/json");
-    exchange.body = std::move(authenticated.form);
-    exchange.ca_file = credential.issuer.ca_file;
-    exchange.certificate = credential.client.certificate;
-    exchange.egress_role = live.grant->egress_role;
-    exchange.timeout = std::min(credential.issuer.timeout, kMaxTimeout);
-    exchange.connect_timeout = exchange.timeout;
-    exchange.max_response_bytes = kMaxAnswerBytes;
-    return exchange;
+    std::string url = authenticates_by_certificate(credential.client) ? endpoints.revocation_by_certificate()
+                                                                      : endpoints.revocation;
+    return form_request(credential, std::get<AuthenticatedForm>(std::move(proof)), std::move(url),
+                        live.grant->egress_role, std::min(credential.issuer.timeout, kMaxTimeout));
 }
 
 }  // namespace

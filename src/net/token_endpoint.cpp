@@ -301,22 +301,8 @@ std::variant<Exchange, TokenInputFault> token_request(const Credential& credenti
 
     auto proof = authenticate(credential.issuer, credential.client, token_endpoint, now, std::move(form));
     if (auto* fault = std::get_if<TokenInputFault>(&proof)) return at_issuer(std::move(*fault));
-    auto& authenticated = std::get<AuthenticatedForm>(proof);
-
-    Exchange exchange;
-    exchange.method = "POST";
-    exchange.url = token_endpoint;
-    exchange.headers = std::move(authenticated.headers);
-    exchange.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
-    exchange.headers.emplace_back("Accept", "application/json");
-    exchange.body = std::move(authenticated.form);
-    exchange.ca_file = credential.issuer.ca_file;
-    exchange.certificate = credential.client.certificate;
-    exchange.egress_role = egress_role;
-    exchange.connect_timeout = credential.issuer.timeout;
-    exchange.timeout = credential.issuer.timeout;
-    exchange.max_response_bytes = kMaxAnswerBytes;
-    return exchange;
+    return form_request(credential, std::get<AuthenticatedForm>(std::move(proof)), token_endpoint,
+                        egress_role, credential.issuer.timeout);
 }
 
 IssuedToken described_token(Secret token, std::chrono::system_clock::time_point now) {

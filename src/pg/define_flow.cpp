@@ -17,6 +17,7 @@
 #include "pg/audit.hpp"
 #include "pg/definition_check.hpp"
 #include "pg/flow_rights.hpp"
+#include "pg/quoting.hpp"
 
 namespace flowctl::pg {
 
@@ -40,10 +41,6 @@ Statement update_flow("UPDATE flowctl.flow SET latest_version = $2, comment = $3
 constexpr std::size_t kMaxNameLength = 80;
 constexpr std::size_t kMaxCommentBytes = 8192;
 constexpr const char* kDefinitionHint = "Pass a definition in Amazon States Language, as JSON.";
-
-std::string in_quotes(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
 
 // ------------------------------------------------------------------------------------------ options
 

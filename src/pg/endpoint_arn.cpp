@@ -6,14 +6,11 @@
 
 #include "pg/bridge.hpp"
 #include "pg/foreign_servers.hpp"
+#include "pg/quoting.hpp"
 
 namespace flowctl::pg {
 
 namespace {
-
-std::string in_quotes(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
 
 Err<EndpointFailure> failure(const char* error, std::string cause) {
     return Err{EndpointFailure{error, std::move(cause)}};

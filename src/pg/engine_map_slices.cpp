@@ -33,13 +33,6 @@ constexpr std::int64_t kHelperAgainMicros = 1'000'000;
 constexpr std::int32_t kMostAttempts = 5;  // of helpers that leave nothing
 constexpr std::int32_t kMostStarts = 20;   // of helpers in all: one may take the server down with it
 
-machine::Status status_of(const std::string& status) {
-    if (status == "SUCCEEDED") return machine::Status::Succeeded;
-    if (status == "TIMED_OUT") return machine::Status::TimedOut;
-    if (status == "ABORTED") return machine::Status::Aborted;
-    return machine::Status::Failed;
-}
-
 bool is_by_sql(Kind kind) {
     return kind == Kind::SqlQuery || kind == Kind::SqlTable;
 }

@@ -36,6 +36,20 @@ map_run::Counts counts_of(std::int64_t total, const store::MapCounts& ended) {
     return counts;
 }
 
+// What a row says by itself.
+MapRun without_plan(const store::MapRunRow& row) {
+    MapRun run;
+    run.id = row.map_run_id;
+    run.parent = row.run_id;
+    run.call_id = row.call_id;
+    run.type = row.type;
+    run.phase = row.phase;
+    run.status = row.status;
+    run.error = row.error;
+    run.cause = row.cause;
+    return run;
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------- turns
@@ -139,15 +153,7 @@ void Engine::carry_out_maps(Batch& batch) {
 // ---------------------------------------------------------------------------------------------- in memory
 
 MapRun Engine::make_map_run(const store::MapRunRow& row, std::shared_ptr<const CompiledVersion> whole) {
-    MapRun run;
-    run.id = row.map_run_id;
-    run.parent = row.run_id;
-    run.call_id = row.call_id;
-    run.type = row.type;
-    run.phase = row.phase;
-    run.status = row.status;
-    run.error = row.error;
-    run.cause = row.cause;
+    MapRun run = without_plan(row);
     run.items = row.items;
     run.written = row.children;
     run.starts = row.read_attempts;
@@ -182,15 +188,7 @@ MapRun Engine::make_map_run(const store::MapRunRow& row, std::shared_ptr<const C
 
 MapRun Engine::unusable_map_run(const store::MapRunRow& row, const CompiledVersion& whole,
                                 const char* problem) {
-    MapRun run;
-    run.id = row.map_run_id;
-    run.parent = row.run_id;
-    run.call_id = row.call_id;
-    run.type = row.type;
-    run.phase = row.phase;
-    run.status = row.status;
-    run.error = row.error;
-    run.cause = row.cause;
+    MapRun run = without_plan(row);
     auto unusable = std::make_shared<CompiledVersion>(whole);
     unusable->flow = nullptr;
     unusable->problem = problem;

@@ -4,14 +4,11 @@
 #include "pg/fdw_auth_rules.hpp"
 
 #include "pg/bridge.hpp"
+#include "pg/quoting.hpp"
 
 namespace flowctl::pg {
 
 namespace {
-
-std::string in_quotes(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
 
 [[noreturn]] void contradict(const std::string& message, std::string hint) {
     throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, message, std::move(hint));

@@ -12,14 +12,11 @@
 #include "pg/fdw_options.hpp"
 
 #include "pg/bridge.hpp"
+#include "pg/quoting.hpp"
 
 namespace flowctl::pg {
 
 namespace {
-
-std::string in_quotes(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
 
 void require(const Options& options, std::string_view name, const char* where, std::string hint) {
     if (options.contains(name)) return;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "pg/flow_admin.hpp"
+#include "pg/quoting.hpp"
 
 namespace flowctl::pg {
 
@@ -37,10 +38,6 @@ Statement insert_author(R"(
     VALUES ($1::pg_catalog.regrole, pg_catalog.pg_get_userbyid($2)) ON CONFLICT (role) DO NOTHING)",
                         {OIDOID, OIDOID});
 Statement delete_author("DELETE FROM flowctl.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
-
-std::string in_quotes(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(0))

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "pg/flow_rights.hpp"
+#include "pg/quoting.hpp"
 
 namespace flowctl::pg {
 
@@ -21,10 +22,6 @@ Statement find_for_update(FLOW_COLUMNS " FOR UPDATE", {TEXTOID});
 
 Statement version_exists("SELECT FROM flowctl.flow_version WHERE flow_id = $1 AND version = $2",
                          {UUIDOID, INT4OID});
-
-std::string in_quotes(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
 
 // ------------------------------------------------------------------------------------------ triggers
 

@@ -6,6 +6,7 @@
 #include "net/encoding.hpp"
 #include "pg/flow_rights.hpp"
 #include "pg/guc.hpp"
+#include "pg/quoting.hpp"
 
 extern "C" {
 #include "port.h"
@@ -32,14 +33,6 @@ Statement rules_sql(R"(
     FROM flowctl.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role
     WHERE l.endpoint = $1 ORDER BY l.name)",
                     {TEXTOID});
-
-std::string in_quotes(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
-
-std::string identifier(const std::string& name) {
-    return guarded([&] { return quote_identifier(name.c_str()); });
-}
 
 Oid oid_of(const std::string& role) {
     return guarded([&] { return get_role_oid(role.c_str(), true); });

@@ -6,6 +6,7 @@
 
 #include "net/crypto.hpp"
 #include "net/encoding.hpp"
+#include "pg/quoting.hpp"
 
 extern "C" {
 #include "commands/user.h"
@@ -67,10 +68,6 @@ void begin_as(const char* name, const char* leased) {
     statement->setstmt = set;
     AlterRoleSet(statement);
     CommandCounterIncrement();
-}
-
-std::string identifier(const std::string& name) {
-    return guarded([&] { return quote_identifier(name.c_str()); });
 }
 
 }  // namespace

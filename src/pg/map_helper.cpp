@@ -11,6 +11,7 @@
 #include "core/json.hpp"
 #include "pg/guc.hpp"
 #include "pg/pinned_settings.hpp"
+#include "pg/quoting.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/transaction.hpp"
 
@@ -158,9 +159,7 @@ std::string table_argument(const json::Value& arguments, const char* error) {
         if (value == nullptr && std::string_view(part) == "Schema") continue;
         if (value == nullptr || !value->is_string() || value->as_string().empty())
             throw Failed(error, std::string(part) + " must be a name");
-        const std::string text(value->as_string());
-        const char* const plain = text.c_str();
-        name += (name.empty() ? "" : ".") + std::string(guarded([&] { return quote_identifier(plain); }));
+        name += (name.empty() ? "" : ".") + identifier(std::string(value->as_string()));
     }
     return name;
 }

@@ -9,14 +9,14 @@ namespace {
 
 constexpr std::int64_t kMostUnderWay = 10'000;  // AWS's limit, and what 0 means
 
+}  // namespace
+
 machine::Status status_of(std::string_view status) {
     if (status == "SUCCEEDED") return machine::Status::Succeeded;
     if (status == "TIMED_OUT") return machine::Status::TimedOut;
     if (status == "ABORTED") return machine::Status::Aborted;
     return machine::Status::Failed;
 }
-
-}  // namespace
 
 std::size_t MapRun::most_under_way() const {
     const std::int64_t wanted = plan.max_concurrency;

@@ -129,6 +129,9 @@ struct MapRun {
 // What a child that ended with this status adds to the counts.
 store::MapDelta delta_of(const ChildOf& child, std::string_view status);
 
+// Of a run that has ended, as its row says it.
+machine::Status status_of(std::string_view status);
+
 class MapRuns {
   public:
     MapRun& add(MapRun run);

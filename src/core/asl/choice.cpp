@@ -188,18 +188,10 @@ bool is_rule_field(std::string_view name) noexcept {
 
 std::vector<ChoiceRule> read_choices(Fields& fields, const Targets& targets) {
     std::vector<ChoiceRule> rules;
-    const json::Value* list = fields.array("Choices");
-    if (list == nullptr) return rules;
-    const Where where = fields.at("Choices");
-    if (list->items().empty()) fields.findings().error(where, "Value cannot be empty");
-    for (std::size_t i = 0; i < list->items().size(); ++i) {
-        const Where here(where, i);
-        if (!list->items()[i].is_object()) {
-            fields.findings().error(here, "Expected value of type Object");
-            continue;
-        }
-        Fields item(list->items()[i], here, fields.findings());
-        item.set_language(fields.language());
+    const json::Value* list = fields.any("Choices");
+    if (list != nullptr && list->is_array() && list->items().empty())
+        fields.findings().error(fields.at("Choices"), "Value cannot be empty");
+    read_objects(fields, "Choices", [&](Fields& item, bool) {
         ChoiceRule rule;
         if (fields.language() == QueryLanguage::Jsonata) {
             rule.query = read_rule_query(item);
@@ -213,7 +205,7 @@ std::vector<ChoiceRule> read_choices(Fields& fields, const Targets& targets) {
         item.string("Comment");
         item.refuse_others();
         rules.push_back(std::move(rule));
-    }
+    });
     return rules;
 }
 

@@ -16,6 +16,24 @@ namespace flowctl::asl {
 using Targets = std::map<std::string, StateIndex, std::less<>>;
 StateIndex target(const Targets& targets, std::string_view name);
 
+// Reads an array of objects, each by `read(fields, is_last)`.
+template <class Read>
+void read_objects(Fields& fields, std::string_view name, const Read& read) {
+    const json::Value* list = fields.array(name);
+    if (list == nullptr) return;
+    const Where where = fields.at(name);
+    for (std::size_t i = 0; i < list->items().size(); ++i) {
+        const Where here(where, i);
+        if (!list->items()[i].is_object()) {
+            fields.findings().error(here, "Expected value of type Object");
+            continue;
+        }
+        Fields item(list->items()[i], here, fields.findings());
+        item.set_language(fields.language());
+        read(item, i + 1 == list->items().size());
+    }
+}
+
 // How strict a path field is.
 enum class PathRule {
     Any,                   // InputPath, OutputPath
