@@ -72,5 +72,20 @@ is($node->safe_psql('postgres', q{SET enable_seqscan = off; SELECT count(*) FROM
 is($node->safe_psql('postgres', "SET enable_seqscan = off; SELECT count(*) FROM flowctl.run WHERE status = 'SUCCEEDED' AND ended_at > now() - interval '1 hour'"),
 	'6', 'and a partial one');
 
+# A column that has become of another type is an error, not bytes that mean something else.
+my $log = -s $node->logfile;
+$node->safe_psql('postgres', 'ALTER TABLE flowctl.frame ALTER COLUMN bucket TYPE int');
+$run = start_run($node, 'two_waits', { first => 0, second => 1 });
+my $refused = qr/column "bucket" of the engine's tables has type integer, which this library does not write/;
+for (1 .. 600)
+{
+	last if PostgreSQL::Test::Utils::slurp_file($node->logfile, $log) =~ $refused;
+	select undef, undef, undef, 0.05;
+}
+like(PostgreSQL::Test::Utils::slurp_file($node->logfile, $log), $refused, 'a column of another type is refused by its name');
+$node->safe_psql('postgres', 'ALTER TABLE flowctl.frame ALTER COLUMN bucket TYPE smallint');
+is(wait_for_run($node, $run), 'SUCCEEDED', 'and when it is mended, the run goes on');
+unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile, $log), qr/terminated by signal/, 'nothing has crashed');
+
 $node->stop;
 done_testing();

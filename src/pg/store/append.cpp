@@ -63,7 +63,7 @@ class Append::Leaf {
         MemoryContext caller = MemoryContextSwitchTo(rows_);
         for (int i = 0; i < columns_; i++) {
             const int at = attributes_[i];
-            slot->tts_values[at] = datum_of(row[i]);
+            slot->tts_values[at] = datum_for(TupleDescAttr(shape_, at), row[i]);
             slot->tts_isnull[at] = row[i].kind == Field::Kind::Null;
             bytes_ += row[i].size;
         }

@@ -109,7 +109,7 @@ int change(Oid oid, const char* const* columns, int count, const Field* fields, 
             MemoryContext caller = MemoryContextSwitchTo(work);
             for (int i = 1; i < count; i++) {
                 const int at = numbers[i] - 1;
-                values[at] = datum_of(field[i]);
+                values[at] = datum_for(TupleDescAttr(shape, at), field[i]);
                 nulls[at] = field[i].kind == Field::Kind::Null;
                 replaced[at] = true;
             }

@@ -32,6 +32,45 @@ Datum datum_of(const Field& field) {
     return 0;
 }
 
+namespace {
+
+bool is_of(Oid type, Field::Kind kind) {
+    switch (kind) {
+        case Field::Kind::Uuid:
+            return type == UUIDOID;
+        case Field::Kind::Int2:
+            return type == INT2OID;
+        case Field::Kind::Int4:
+            return type == INT4OID;
+        case Field::Kind::Int8:
+            return type == INT8OID;
+        case Field::Kind::Timestamp:
+            return type == TIMESTAMPTZOID;
+        case Field::Kind::Interval:
+            return type == INTERVALOID;
+        case Field::Kind::Text:
+            return type == TEXTOID;
+        case Field::Kind::Oid:
+            return type == OIDOID || type == REGROLEOID;
+        case Field::Kind::Null:
+        case Field::Kind::Ready:
+            return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Datum datum_for(Form_pg_attribute column, const Field& field) {
+    if (!is_of(column->atttypid, field.kind))
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("column \"%s\" of the engine's tables has type %s, which this library does not write",
+                        NameStr(column->attname), format_type_be(column->atttypid)),
+                 errhint("Run ALTER EXTENSION pg_flowctl UPDATE.")));
+    return datum_of(field);
+}
+
 Oid table_oid(const char* name) {
     const Oid table = get_relname_relid(name, get_namespace_oid("flowctl", false));
     if (!OidIsValid(table))

@@ -24,11 +24,15 @@ struct Field {
 
 // Allocates in the current memory context; raises.
 Datum datum_of(const Field& field);
+// The same for a column, which another version of the script may have given another type; raises where it
+// has.
+Datum datum_for(Form_pg_attribute column, const Field& field);
 
 // A table in schema flowctl. Raises.
 Oid table_oid(const char* name);
 
-// The number of a column. It is looked for behind `last`, since columns mostly come in the table's order. Raises.
+// The number of a column. It is looked for behind `last`, since columns mostly come in the table's order.
+// Raises.
 AttrNumber column_number(TupleDesc shape, const char* column, AttrNumber last);
 
 class RowFields {
