@@ -1,8 +1,9 @@
 // Dispatcher. See dispatcher.hpp; transfer.hpp has what concerns one exchange.
 //
-// An exchange's way: add() puts it into its role's line (lanes_); run_ready() starts it as soon as the role
-// may resolve one more name, hands curl what the epoll fd shows, collects what curl has finished, and at the
-// end calls back. A deadline of our own covers the whole way, curl's waiting for a connection included.
+// An exchange's way: add() puts it into its role's lane (lanes_); run_ready() starts it as soon as there is a
+// place for it and the role may resolve one more name, hands curl what the epoll fd shows, collects what curl
+// has finished, and at the end calls back. Where its host has no more places it waits in that host's line, so
+// that it holds up none to other hosts. A deadline of our own covers the whole way.
 //
 // Curl resolves names in threads (getaddrinfo) that it abandons when a transfer is cancelled. They inherit
 // our signal mask, so signals are blocked around every call that may start one: the server's handlers must
@@ -10,19 +11,16 @@
 #include "net/dispatcher.hpp"
 
 #include <curl/curl.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <deque>
 #include <map>
 #include <stdexcept>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 
+#include "net/curl_pools.hpp"
 #include "net/egress.hpp"
 #include "net/signal_block.hpp"
 #include "net/transfer.hpp"
@@ -34,20 +32,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kMaxResolvingPerRole = 16;
 constexpr unsigned kMaxResolving = 128;
-constexpr int kMaxEvents = 256;
 constexpr std::size_t kMaxIdleHandles = 256;
 // How long an abandoned resolver thread is counted on: two tries of five seconds are the C library's default.
 constexpr std::chrono::seconds kAbandonedResolver{10};
-
-// Once per process. Curl writes TLS keys to the file that SSLKEYLOGFILE names; nothing here may.
-void init_curl() {
-    static const CURLcode code = [] {
-        unsetenv("SSLKEYLOGFILE");
-        return curl_global_init(CURL_GLOBAL_DEFAULT);
-    }();
-    if (code != CURLE_OK)
-        throw std::runtime_error(std::string("curl_global_init: ") + curl_easy_strerror(code));
-}
 
 EgressPolicy policy_of(const Settings& settings) {
     auto parsed = parse_egress_policy(settings.egress_allow);
@@ -73,10 +60,6 @@ struct FreeEasy {
     void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
 };
 
-struct FreeMulti {
-    void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
-};
-
 }  // namespace
 
 struct Dispatcher::Impl {
@@ -85,7 +68,7 @@ struct Dispatcher::Impl {
         std::deque<std::uint64_t> waiting;
     };
 
-    explicit Impl(const Settings& settings);
+    Impl(const Settings& settings, PoolSizes sizes);
     ~Impl();
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -98,13 +81,12 @@ struct Dispatcher::Impl {
     int timeout_ms() const noexcept;
     void run_ready();
 
-    static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* known) noexcept;
-    static int on_timer(CURLM* multi, long timeout_ms, void* self) noexcept;
-
-    void drive();
-    void kick();
+    Transfer* next_waiting(std::uint64_t id) noexcept;
     void start_waiting();
     bool start_one(Lane& lane);
+    unsigned start_lines(unsigned most);
+    void start(Transfer& transfer, CurlPools::Host& host);
+    bool can_start() const noexcept;
     unsigned resolving() const noexcept;
     void collect();
     void finish(Transfer& transfer);
@@ -116,14 +98,13 @@ struct Dispatcher::Impl {
     void deliver();
     void run_timers();
 
-    int epoll_ = -1;
-    std::unique_ptr<CURLM, FreeMulti> multi_;
+    CurlPools pools_;  // outlives all handles
     Egress egress_;
-    std::optional<Clock::time_point> curl_deadline_;
     std::uint64_t last_id_ = 0;
 
     std::map<std::string, Lane, std::less<>> lanes_;
-    std::size_t waiting_ = 0;  // in all lanes
+    std::vector<CurlPools::Host*> lined_;  // hosts with a line
+    std::size_t waiting_ = 0;              // in all lanes and lines
     std::unordered_map<std::uint64_t, std::unique_ptr<Transfer>> transfers_;
     std::deque<std::uint64_t> finished_;
     std::vector<std::unique_ptr<CURL, FreeEasy>> idle_;  // out of the multi handle, without options
@@ -132,17 +113,7 @@ struct Dispatcher::Impl {
     std::unordered_map<std::uint64_t, Clock::time_point> timer_times_;
 };
 
-Dispatcher::Impl::Impl(const Settings& settings) {
-    init_curl();
-    egress_ = {policy_of(settings), settings.proxy};
-    multi_.reset(curl_multi_init());
-    if (!multi_) throw std::bad_alloc();
-    epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
-    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, &Impl::on_socket);
-    curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
-    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &Impl::on_timer);
-    curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
+Dispatcher::Impl::Impl(const Settings& settings, PoolSizes sizes) : pools_(sizes) {
     configure(settings);
 }
 
@@ -151,18 +122,11 @@ Dispatcher::Impl::~Impl() {
     for (auto& [id, transfer] : transfers_)
         detach(*transfer);
     transfers_.clear();
-    multi_.reset();  // closes connections: on_socket still needs the epoll fd
-    if (epoll_ >= 0) close(epoll_);
 }
 
 void Dispatcher::Impl::configure(const Settings& settings) {
     egress_ = {policy_of(settings), settings.proxy};
-    const long total = static_cast<long>(std::clamp<std::size_t>(settings.max_connections, 1, 100000));
-    const long per_host =
-        static_cast<long>(std::clamp<std::size_t>(settings.max_connections_per_host, 1, 100000));
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, total);
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, per_host);
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, total);
+    pools_.limit(settings.max_connections, settings.max_connections_per_host);
 }
 
 void Dispatcher::Impl::add(Exchange exchange, Done done) {
@@ -209,9 +173,7 @@ CURL* Dispatcher::Impl::take_easy() {
         idle_.pop_back();
         return easy;
     }
-    CURL* easy = curl_easy_init();
-    if (easy == nullptr) throw std::bad_alloc();
-    return easy;
+    return pools_.new_easy();
 }
 
 void Dispatcher::Impl::keep_easy(Transfer& transfer) {
@@ -228,12 +190,14 @@ void Dispatcher::Impl::detach_blocked(Transfer& transfer) noexcept {
 // Takes the transfer from curl or from its line; signals are blocked.
 void Dispatcher::Impl::detach(Transfer& transfer) noexcept {
     if (transfer.waiting) {
-        transfer.waiting = false;  // start_one drops the number it left in the line
+        transfer.waiting = false;  // next_waiting drops the number it left in a lane or line
         --waiting_;
     }
-    if (!transfer.in_multi) return;
-    curl_multi_remove_handle(multi_.get(), transfer.easy());
-    transfer.in_multi = false;
+    if (transfer.in_multi) {
+        pools_.remove(transfer.easy(), transfer.place);
+        transfer.in_multi = false;
+    }
+    if (transfer.place.host != nullptr) pools_.leave_place(std::exchange(transfer.place, {}), false);
 }
 
 // A transfer that ends while its name is being resolved leaves a thread behind, so it stays counted for a
@@ -266,41 +230,9 @@ void Dispatcher::Impl::cancel_timer(std::uint64_t id) {
     timer_times_.erase(found);
 }
 
-// CURLMOPT_SOCKETFUNCTION
-int Dispatcher::Impl::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) noexcept {
-    const int epoll = static_cast<Impl*>(self)->epoll_;
-    if (what == CURL_POLL_REMOVE) {
-        epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr);
-        return 0;
-    }
-    epoll_event event{};
-    event.data.fd = fd;
-    event.events =
-        ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U);
-    // An error code would end all transfers of the multi handle; without one, this transfer alone runs into
-    // its deadline.
-    if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) != 0) epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-    return 0;
-}
-
-// CURLMOPT_TIMERFUNCTION
-int Dispatcher::Impl::on_timer(CURLM*, long timeout_ms, void* self) noexcept {
-    auto& deadline = static_cast<Impl*>(self)->curl_deadline_;
-    if (timeout_ms < 0)
-        deadline.reset();
-    else
-        deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
-    return 0;
-}
-
 int Dispatcher::Impl::timeout_ms() const noexcept {
-    if (!finished_.empty()) return 0;
-    if (waiting_ > 0 && resolving() < kMaxResolving &&
-        std::any_of(lanes_.begin(), lanes_.end(), [](const auto& entry) {
-            return !entry.second.waiting.empty() && entry.second.resolving < kMaxResolvingPerRole;
-        }))
-        return 0;
-    std::optional<Clock::time_point> next = curl_deadline_;
+    if (!finished_.empty() || can_start()) return 0;
+    std::optional<Clock::time_point> next = pools_.deadline();
     if (!timers_.empty() && (!next || timers_.begin()->first.first < *next))
         next = timers_.begin()->first.first;
     if (!next) return -1;
@@ -311,7 +243,7 @@ int Dispatcher::Impl::timeout_ms() const noexcept {
 void Dispatcher::Impl::run_ready() {
     {
         const SignalBlock block;
-        drive();
+        pools_.run_events();
         start_waiting();
         collect();
     }
@@ -324,26 +256,6 @@ void Dispatcher::Impl::run_ready() {
     }
 }
 
-void Dispatcher::Impl::drive() {
-    epoll_event events[kMaxEvents];
-    const int count = epoll_wait(epoll_, events, kMaxEvents, 0);
-    int running = 0;
-    for (int i = 0; i < count; ++i) {
-        const std::uint32_t seen = events[i].events;
-        const int flags = ((seen & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
-                          ((seen & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
-                          ((seen & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
-        curl_multi_socket_action(multi_.get(), events[i].data.fd, flags, &running);
-    }
-    if (curl_deadline_ && *curl_deadline_ <= Clock::now()) kick();
-}
-
-void Dispatcher::Impl::kick() {
-    int running = 0;
-    curl_deadline_.reset();
-    curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
-}
-
 unsigned Dispatcher::Impl::resolving() const noexcept {
     unsigned sum = 0;
     for (const auto& [role, lane] : lanes_)
@@ -351,12 +263,29 @@ unsigned Dispatcher::Impl::resolving() const noexcept {
     return sum;
 }
 
-// Round after round, of each role as many exchanges as it may resolve names. Curl begins with a handle when
-// it is kicked, and only then is it known whether a name has to be resolved at all.
+// Whether start_waiting() would start anything.
+bool Dispatcher::Impl::can_start() const noexcept {
+    if (waiting_ == 0 || !pools_.has_place() || resolving() >= kMaxResolving) return false;
+    const auto may_resolve = [](const Lane& lane) { return lane.resolving < kMaxResolvingPerRole; };
+    return std::any_of(lanes_.begin(), lanes_.end(),
+                       [&](const auto& entry) {
+                           return !entry.second.waiting.empty() && may_resolve(entry.second);
+                       }) ||
+           std::any_of(lined_.begin(), lined_.end(), [&](const CurlPools::Host* host) {
+               if (!pools_.has_place(*host)) return false;
+               const auto first = transfers_.find(host->line.front());
+               return first == transfers_.end() ||
+                      may_resolve(lanes_.find(first->second->exchange().egress_role)->second);
+           });
+}
+
+// Round after round, first of those that waited for their host, then of each role as many exchanges as it may
+// resolve names. Curl begins with a handle when it is told to, and only then is it known whether a name has
+// to be resolved at all.
 void Dispatcher::Impl::start_waiting() {
     while (waiting_ > 0) {
         const unsigned busy = resolving();
-        unsigned begun = 0;
+        unsigned begun = start_lines(kMaxResolving - std::min(busy, kMaxResolving));
         for (auto& [role, lane] : lanes_)
             for (unsigned used = lane.resolving; used < kMaxResolvingPerRole && busy + begun < kMaxResolving;
                  ++used) {
@@ -364,46 +293,82 @@ void Dispatcher::Impl::start_waiting() {
                 ++begun;
             }
         if (begun == 0) return;
-        kick();
+        pools_.run_due();
     }
 }
 
+// The exchange if it still waits; null if it has been cancelled or has run out of time.
+Transfer* Dispatcher::Impl::next_waiting(std::uint64_t id) noexcept {
+    const auto found = transfers_.find(id);
+    return found == transfers_.end() || !found->second->waiting ? nullptr : found->second.get();
+}
+
 bool Dispatcher::Impl::start_one(Lane& lane) {
-    while (!lane.waiting.empty()) {
+    while (!lane.waiting.empty() && pools_.has_place()) {
         const std::uint64_t id = lane.waiting.front();
         lane.waiting.pop_front();
-        const auto found = transfers_.find(id);
-        if (found == transfers_.end() || !found->second->waiting) continue;
-        Transfer& transfer = *found->second;
-        transfer.waiting = false;
-        --waiting_;
-        if (curl_multi_add_handle(multi_.get(), transfer.easy()) != CURLM_OK) throw std::bad_alloc();
-        transfer.in_multi = true;
-        return true;
+        Transfer* transfer = next_waiting(id);
+        if (transfer == nullptr) continue;
+        CurlPools::Host& host = pools_.host(transfer->host_name());
+        if (host.line.empty() && pools_.has_place(host)) {
+            start(*transfer, host);
+            return true;
+        }
+        if (host.line.empty()) lined_.push_back(&host);
+        host.line.push_back(id);
     }
     return false;
 }
 
+// At most so many; a role's share of names to resolve is kept here too.
+unsigned Dispatcher::Impl::start_lines(unsigned most) {
+    unsigned begun = 0;
+    for (CurlPools::Host* host : lined_)
+        while (begun < most && !host->line.empty() && pools_.has_place(*host)) {
+            if (Transfer* transfer = next_waiting(host->line.front())) {
+                if (lanes_.find(transfer->exchange().egress_role)->second.resolving + begun >=
+                    kMaxResolvingPerRole)
+                    break;
+                start(*transfer, *host);
+                ++begun;
+            }
+            host->line.pop_front();
+        }
+    std::erase_if(lined_, [this](CurlPools::Host* host) {
+        if (!host->line.empty()) return false;
+        pools_.forget_unused(*host);
+        return true;
+    });
+    return begun;
+}
+
+void Dispatcher::Impl::start(Transfer& transfer, CurlPools::Host& host) {
+    transfer.waiting = false;
+    --waiting_;
+    transfer.place = pools_.take_place(host);
+    pools_.add(transfer.easy(), transfer.place);
+    transfer.in_multi = true;
+}
+
 void Dispatcher::Impl::collect() {
-    int left = 0;
     bool again = false;
-    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
-        if (message->msg != CURLMSG_DONE) continue;
-        const CURLcode code = message->data.result;
+    while (const auto finished = pools_.next_finished()) {
         char* owner = nullptr;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
+        curl_easy_getinfo(finished->easy, CURLINFO_PRIVATE, &owner);
         auto& transfer = *reinterpret_cast<Transfer*>(owner);
-        if (code == CURLE_OPERATION_TIMEDOUT) count_abandoned_resolver(transfer);
-        detach(transfer);
-        if (transfer.complete(code) == Transfer::Next::Done) {
+        if (finished->code == CURLE_OPERATION_TIMEDOUT) count_abandoned_resolver(transfer);
+        pools_.remove(transfer.easy(), transfer.place);
+        transfer.in_multi = false;
+        if (transfer.complete(finished->code) == Transfer::Next::Done) {
+            pools_.leave_place(std::exchange(transfer.place, {}), finished->code == CURLE_OK);
             finish(transfer);
         } else {
-            if (curl_multi_add_handle(multi_.get(), transfer.easy()) != CURLM_OK) throw std::bad_alloc();
+            pools_.add(transfer.easy(), transfer.place);
             transfer.in_multi = true;
             again = true;
         }
     }
-    if (again) kick();
+    if (again) pools_.run_due();
 }
 
 // Only what had finished before: a callback that adds what is refused at once must not keep us here.
@@ -429,7 +394,8 @@ void Dispatcher::Impl::run_timers() {
     }
 }
 
-Dispatcher::Dispatcher(const Settings& settings) : impl_(std::make_unique<Impl>(settings)) {}
+Dispatcher::Dispatcher(const Settings& settings, PoolSizes sizes)
+    : impl_(std::make_unique<Impl>(settings, sizes)) {}
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::configure(const Settings& settings) {
@@ -456,7 +422,7 @@ void Dispatcher::cancel_timer(std::uint64_t id) {
     impl_->cancel_timer(id);
 }
 int Dispatcher::epoll_fd() const noexcept {
-    return impl_->epoll_;
+    return impl_->pools_.epoll_fd();
 }
 int Dispatcher::timeout_ms() const noexcept {
     return impl_->timeout_ms();

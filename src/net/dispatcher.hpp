@@ -1,4 +1,4 @@
-// Dispatcher: plain HTTP exchanges for one event loop, on one curl_multi and one epoll fd.
+// Dispatcher: plain HTTP exchanges for one event loop, by curl and with one epoll fd.
 //
 // It knows nothing of tokens: TokenSource sends token requests through it, Client the calls themselves.
 // Nothing blocks. The owner waits on epoll_fd() and for timeout_ms(), then calls run_ready(), the only place
@@ -10,7 +10,7 @@
 // (headers, body) are wiped when it is over; no callback runs after cancel(). One thread; not for use after
 // fork. SIGPIPE must be ignored or is swallowed here.
 //
-// Called by client.cpp and oidc.cpp; calls egress (addresses) and url (redirects).
+// Called by client.cpp and oidc.cpp; calls curl_pools, egress (addresses) and url (redirects).
 #pragma once
 
 #include <chrono>
@@ -24,8 +24,6 @@
 #include "net/client.hpp"
 
 namespace flowctl::net {
-
-class EgressPolicy;
 
 // One request. Headers and body may hold secrets. Framing headers (Host, Content-Length, ...) are refused.
 struct Exchange {
@@ -65,12 +63,18 @@ struct Answer {
     std::optional<Seconds> retry_after() const;
 };
 
+// How the exchanges are spread over curl's handles (see curl_pools.hpp).
+struct PoolSizes {
+    std::size_t exchanges = 500;                 // under way in one of them
+    std::chrono::milliseconds empty_for{30000};  // until one more than the first is closed
+};
+
 class Dispatcher {
   public:
     using Done = std::function<void(Answer&&)>;
 
-    explicit Dispatcher(
-        const Settings& settings);  // throws std::invalid_argument if egress_allow does not parse
+    // Throws std::invalid_argument if egress_allow does not parse.
+    explicit Dispatcher(const Settings& settings, PoolSizes sizes = {});
     ~Dispatcher();
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;

@@ -131,6 +131,11 @@ CURL* Transfer::release_easy() noexcept {
     return std::exchange(easy_, nullptr);
 }
 
+// As curl keeps them apart: a proxy that tunnels has a connection for each host behind it.
+std::string Transfer::host_name() const {
+    return by_proxy_ && !https() ? egress_.proxy : url_.origin();
+}
+
 void Transfer::set_options() {
     set(easy_, CURLOPT_PRIVATE, static_cast<void*>(this));
     set(easy_, CURLOPT_NOSIGNAL, 1L);

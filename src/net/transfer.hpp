@@ -5,7 +5,7 @@
 // before a request is sent, with the address of the connection it will use, which may be one that another
 // role opened. Invariant: secrets in headers and body are wiped when the transfer goes.
 //
-// Called by dispatcher only, which owns the transfers and moves them through curl_multi.
+// Called by dispatcher only, which owns the transfers and moves them through curl_pools.
 #pragma once
 
 #include <curl/curl.h>
@@ -18,6 +18,7 @@
 #include <string_view>
 #include <variant>
 
+#include "net/curl_pools.hpp"
 #include "net/dispatcher.hpp"
 #include "net/egress.hpp"
 #include "net/url.hpp"
@@ -61,12 +62,14 @@ class Transfer {
     CURL* easy() const noexcept { return easy_; }
     const Exchange& exchange() const noexcept { return exchange_; }
     Dispatcher::Done& done() noexcept { return done_; }
+    std::string host_name() const;  // whose connections it uses: host and port, or the proxy's url
     bool is_resolving() const noexcept { return resolving_; }
     void leave_resolving() noexcept { resolving_ = false; }  // the lane's count is somebody else's now
 
     // The dispatcher's marks.
+    CurlPools::Place place;  // from its start on
     bool in_multi = false;
-    bool waiting = false;   // in its lane's line
+    bool waiting = false;   // for its start
     bool finished = false;  // answer ready
     std::uint64_t deadline_timer = 0;
 

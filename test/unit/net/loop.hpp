@@ -22,7 +22,7 @@ inline Settings settings(std::string allow = kLoopback) {
 
 class Loop {
   public:
-    explicit Loop(const Settings& given = settings()) : dispatcher(given) {}
+    explicit Loop(const Settings& given = settings(), PoolSizes sizes = {}) : dispatcher(given, sizes) {}
 
     std::uint64_t add(Exchange exchange) {
         exchange.id = dispatcher.next_id();
