@@ -1,12 +1,30 @@
--- copy_runs(N): N copies of the first 1,000 ended runs with all that belongs to them, under ids of the next thirty days,
--- whichever columns the tables have.
+-- copy_runs(N): N copies of the first 1,000 ended runs with all that belongs to them, under ids of the thirty days before
+-- today, whichever columns the tables have.
+CREATE PROCEDURE make_month() LANGUAGE plpgsql AS $$
+BEGIN
+    FOR day IN 1 .. 30 LOOP
+        PERFORM flowctl.make_partition((date_trunc('day', now() AT TIME ZONE 'UTC') - make_interval(days => day)) AT TIME ZONE 'UTC',
+                                       (date_trunc('day', now() AT TIME ZONE 'UTC') - make_interval(days => day - 1)) AT TIME ZONE 'UTC');
+        COMMIT;
+    END LOOP;
+END $$;
+
+CREATE PROCEDURE wait_until_dropped() LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. 12000 LOOP
+        EXIT WHEN NOT EXISTS (SELECT FROM flowctl.leaf WHERE ends_at <= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC');
+        PERFORM pg_sleep(0.005);
+        COMMIT;
+    END LOOP;
+END $$;
+
 CREATE FUNCTION columns_but_run_id(relation regclass) RETURNS text LANGUAGE sql AS
     $$ SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
        WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped AND attname <> 'run_id' $$;
 
 -- The n-th of `count` ids: a UUIDv7 whose time is that far into the thirty days.
 CREATE FUNCTION copied_id(n bigint, count bigint, seed text) RETURNS uuid LANGUAGE sql AS
-    $$ SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000 + 2592000000.0 * n / count)::bigint), 12, '0') || '7' ||
+    $$ SELECT (lpad(to_hex((extract(epoch FROM date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC') * 1000 - 2592000000.0 * n / (count + 1))::bigint), 12, '0') || '7' ||
                substr(md5(n || seed), 1, 19))::uuid $$;
 
 CREATE PROCEDURE copy_runs(count bigint) LANGUAGE plpgsql AS $$
