@@ -5,8 +5,8 @@
 // same messages: whoever writes to them sends one for flowctl.flow (changed(), from their statement
 // triggers), and the messages about roles, memberships and schemas come from the server. Invariant: whoever
 // keeps something together with the number() from before it was read, and uses it while number() is the same,
-// is never behind a transaction that had committed and told so. A transaction that must see an older state
-// (REPEATABLE READ) may not use what was kept.
+// is never behind a transaction that had committed and told so. What a transaction finds that sees an older
+// state (REPEATABLE READ) is for itself alone.
 //
 // Called by start (flows), spi (the extension's owner), policy (rules), table_guard (changed).
 #pragma once

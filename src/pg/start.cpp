@@ -78,8 +78,6 @@ class KnownFlows {
   public:
     // What has been kept and still holds, or null. A pointer until the next add().
     const store::FlowRow* find(const StartRequest& request) {
-        // Such a transaction sees the flows as they were when it began.
-        if (IsolationUsesXactSnapshot()) return nullptr;
         forget_if_changed();
         for (const Known& known : known_)
             if (known.text == request.flow && known.right_of == request.must_may_start) return &known.flow;
@@ -87,8 +85,7 @@ class KnownFlows {
     }
     // `flow` was looked up behind a find().
     void add(const StartRequest& request, const store::FlowRow& flow) {
-        if (IsolationUsesXactSnapshot()) return;
-        const std::uint64_t before = seen_;
+        const Seen before = seen_;
         forget_if_changed();
         if (seen_ != before) return;
         if (known_.size() == kMost) known_.clear();
@@ -102,14 +99,21 @@ class KnownFlows {
         Oid right_of;
         store::FlowRow flow;
     };
+    struct Seen {
+        std::uint64_t number = 0;
+        // One that sees the flows as they were when it began; what it has found is for itself.
+        LocalTransactionId transaction = InvalidLocalTransactionId;
+        bool operator==(const Seen&) const = default;
+    };
     void forget_if_changed() {
-        const std::uint64_t now = catalog_watch::number();
+        const Seen now{catalog_watch::number(),
+                       IsolationUsesXactSnapshot() ? local_transaction() : InvalidLocalTransactionId};
         if (now == seen_) return;
         known_.clear();
         seen_ = now;
     }
     std::vector<Known> known_;
-    std::uint64_t seen_ = 0;
+    Seen seen_;
 };
 KnownFlows known_flows;
 
