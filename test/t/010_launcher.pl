@@ -86,7 +86,7 @@ wait_for_workers($node, 2, 'second');
 pass('workers follow DROP EXTENSION and CREATE EXTENSION');
 
 # A restart finds all databases; a fast stop ends.
-$node->restart('fast');
+$node->restart;
 wait_for_workers($node, 2, $_) for qw(postgres second copied);
 pass('a restart brings back the workers of all databases');
 $node->stop('fast');
