@@ -70,6 +70,7 @@ FLOWCTL_FUNCTION(flowctl_start) {
         const std::string text = printed;
         const auto parsed = json::parse(text, limits);
         request.input = parsed ? json::dump(*parsed) : text;
+        request.input_is_fit = parsed.ok();
     }
     request.name = text_argument(fcinfo, 2);
     request.starter = GetUserId();

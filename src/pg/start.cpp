@@ -216,14 +216,15 @@ Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
     return request.starter;
 }
 
-std::string input_of(std::string_view flow) {
+// How messages name it.
+std::string input_named(std::string_view flow) {
     return "input of flow \"" + shortened_name(flow.substr(0, flow.find(':'))) + "\"";
 }
 
 void check_size(std::string_view text, std::string_view flow) {
     if (text.size() <= static_cast<std::size_t>(guc::max_payload_bytes)) return;
     throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-                    input_of(flow) + " has " + std::to_string(text.size()) +
+                    input_named(flow) + " has " + std::to_string(text.size()) +
                         " bytes, more than the limit of " + std::to_string(guc::max_payload_bytes),
                     "Pass a key instead of the data, or raise flowctl.max_payload_bytes.");
 }
@@ -234,7 +235,7 @@ void check_content(std::string_view text, std::string_view flow) {
     const auto refused = json::check(text, limits);
     if (!refused) return;
     throw UserError(ERRCODE_INVALID_TEXT_REPRESENTATION,
-                    input_of(flow) + " cannot be kept as JSON: " + refused->message,
+                    input_named(flow) + " cannot be kept as JSON: " + refused->message,
                     "Leave the offending value out, or store it as a string.",
                     "At byte " + std::to_string(refused->offset + 1) + ".");
 }
