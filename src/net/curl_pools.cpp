@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
 #include <cstdlib>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -144,13 +144,18 @@ void CurlPools::leave_place(const Place& place, bool kept) noexcept {
     --host.under_way;
     --pool.under_way;
     if (pool.under_way == 0) pool.empty_since = Clock::now();
-    if (kept && open_ > 1 && pool.under_way + pool.idle < room(place.pool)) try {
-            if (host.idle.size() <= place.pool) host.idle.resize(place.pool + 1);
-            ++host.idle[place.pool];
-            ++pool.idle;
-        } catch (const std::bad_alloc&) {  // then it is found by chance
-        }
+    if (kept && open_ > 1 && pool.under_way + pool.idle < room(place.pool)) note_idle(host, pool);
     forget_unused(host);
+}
+
+void CurlPools::note_idle(Host& host, Pool& pool) noexcept {
+    try {
+        if (host.idle.size() <= pool.number) host.idle.resize(pool.number + 1);
+    } catch (const std::bad_alloc&) {
+        return;  // then it is found by chance
+    }
+    ++host.idle[pool.number];
+    ++pool.idle;
 }
 
 void CurlPools::forget_unused(Host& host) noexcept {

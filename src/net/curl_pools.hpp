@@ -104,6 +104,7 @@ class CurlPools {
     void set_limits(Pool& pool) noexcept;
     Pool& open(std::size_t number);
     std::size_t choose(const Host& host);
+    void note_idle(Host& host, Pool& pool) noexcept;
     void close_empty() noexcept;
     void close(std::size_t number) noexcept;
     void rest(curl_socket_t fd) noexcept;
