@@ -168,6 +168,13 @@ END $$;
 SET enable_seqscan = off;
 SELECT v, pg_temp.scans(format('SELECT * FROM flowctl.%s WHERE run_id = %L', v, '01900000-0000-7000-8000-000000000001'))
 FROM unnest(ARRAY['runs', 'history', 'steps', 'calls']) v;
+-- so are those of a time, the open ones, and those that failed
+SELECT flowctl.run_id_at('2024-06-08 00:00:00.1239+00'), flowctl.run_id_at('-infinity'), flowctl.run_id_at('1969-01-01');
+SELECT flowctl.run_id_at('infinity'), flowctl.run_id_at(NULL);
+SELECT v, pg_temp.scans(format('SELECT * FROM flowctl.%s WHERE run_id >= flowctl.run_id_at(now() - interval %L)', v, '1 hour'))
+FROM unnest(ARRAY['runs', 'history', 'steps', 'calls']) v;
+SELECT c, pg_temp.scans('SELECT * FROM flowctl.runs WHERE ' || c)
+FROM unnest(ARRAY[$$status = 'RUNNING'$$, $$status = 'FAILED'$$, $$status IN ('TIMED_OUT', 'ABORTED') AND started_at > now() - interval '1 hour'$$]) c;
 ROLLBACK;
 
 -- flow_versions and workers for those who have nothing

@@ -3,7 +3,7 @@
 
 #include "core/json.hpp"
 #include "pg/machine_limits.hpp"
-#include "pg/start.hpp"
+#include "pg/run_id.hpp"
 
 extern "C" {
 #include "common/pg_prng.h"

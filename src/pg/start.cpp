@@ -11,6 +11,7 @@
 #include "pg/catalog_watch.hpp"
 #include "pg/guc.hpp"
 #include "pg/pending_runs.hpp"
+#include "pg/run_id.hpp"
 #include "pg/shmem.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/runs.hpp"
@@ -240,19 +241,6 @@ void check_content(std::string_view text, std::string_view flow) {
                     "At byte " + std::to_string(refused->offset + 1) + ".");
 }
 
-// Eight random bytes. They are fetched for many ids at once, which takes a system call or two.
-void take_random_tail(std::uint8_t* tail) {
-    constexpr std::size_t kTail = 8, kIds = 64;
-    static std::uint8_t random[kTail * kIds];
-    static std::size_t used = kIds;
-    if (used == kIds) {
-        if (!pg_strong_random(random, sizeof random))
-            throw UserError(ERRCODE_INTERNAL_ERROR, "could not generate a random run id");
-        used = 0;
-    }
-    std::copy_n(random + kTail * used++, kTail, tail);
-}
-
 // Gives the run the name it asks for; the id of the run that has it already, for the same input.
 std::optional<Uuid> take_name(const store::NewRun& run) {
     const AsExtensionOwner owner;
@@ -269,24 +257,6 @@ std::optional<Uuid> take_name(const store::NewRun& run) {
 }
 
 }  // namespace
-
-Uuid new_run_id() {
-    static std::int64_t last = 0;
-    // The 12 bits behind the milliseconds count fractions of one (RFC 9562 §6.2, method 3).
-    std::int64_t now = to_unix_micros(GetCurrentTimestamp());
-    if (now <= last) now = last + 1;
-    last = now;
-    const std::uint64_t millis = static_cast<std::uint64_t>(now / 1000);
-    const std::uint32_t fraction = static_cast<std::uint32_t>((now % 1000) * 4096 / 1000);
-    Uuid id;
-    take_random_tail(id.data() + 8);
-    for (int i = 0; i < 6; i++)
-        id[i] = static_cast<std::uint8_t>(millis >> (40 - 8 * i));
-    id[6] = static_cast<std::uint8_t>(0x70 | (fraction >> 8));
-    id[7] = static_cast<std::uint8_t>(fraction);
-    id[8] = static_cast<std::uint8_t>(0x80 | (id[8] & 0x3f));
-    return id;
-}
 
 Uuid start_run(const StartRequest& request) {
     shmem::require("starting a flow");

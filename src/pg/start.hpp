@@ -33,7 +33,4 @@ Uuid start_run(const StartRequest& request);
 // Records a run of the flow that ended before it began; false when there is no such flow to record it with.
 bool record_failed_start(const StartRequest& request, const std::string& error, const std::string& cause);
 
-// A new UUID version 7 (RFC 9562 §5.7), increasing within this process.
-Uuid new_run_id();
-
 }  // namespace flowctl::pg

@@ -10,6 +10,7 @@
 
 #include "core/json.hpp"
 #include "pg/prelude.hpp"
+#include "pg/run_id.hpp"
 #include "pg/start.hpp"
 
 extern "C" {

@@ -130,12 +130,14 @@ CREATE TABLE flowctl.run (
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl.run IS 'runs: who started what, when, with which input, and how it ended';
-CREATE INDEX run_open ON flowctl.run (start_xid) WHERE status = 'RUNNING' AND map_run_id IS NULL;
-COMMENT ON INDEX flowctl.run_open IS 'finds the open runs of recent transactions for the worker''s sweep';
+-- Every index costs each start an entry, and most runs succeed: so what is looked for among many (open runs, those that
+-- failed) has indexes that hold nothing else.
+CREATE INDEX run_open ON flowctl.run (start_xid) WHERE status = 'RUNNING';
+COMMENT ON INDEX flowctl.run_open IS 'finds open runs: of recent transactions, for the worker''s sweep, or all of them';
+CREATE INDEX run_failed ON flowctl.run (started_at) WHERE status IN ('FAILED', 'TIMED_OUT', 'ABORTED');
+COMMENT ON INDEX flowctl.run_failed IS 'finds the runs that ended without success, latest last';
 CREATE INDEX run_map ON flowctl.run (map_run_id, map_index) WHERE map_run_id IS NOT NULL;
 COMMENT ON INDEX flowctl.run_map IS 'finds the children of a distributed Map, in the order of their items';
-CREATE INDEX run_flow ON flowctl.run (flow_id, started_at);
-COMMENT ON INDEX flowctl.run_flow IS 'finds the runs of a flow, latest last';
 
 CREATE TABLE flowctl.run_default PARTITION OF flowctl.run DEFAULT;
 COMMENT ON TABLE flowctl.run_default IS 'the leaf of the runs whose time has no leaf of its own';

@@ -26,7 +26,14 @@ CREATE FUNCTION flowctl.stop(run_id uuid, error text DEFAULT NULL, cause text DE
 COMMENT ON FUNCTION flowctl.stop(uuid, text, text) IS
     'ends an open run as ABORTED once this transaction has committed (AWS: StopExecution); nothing happens to a run that has ended';
 
+CREATE FUNCTION flowctl.run_id_at(at timestamptz) RETURNS uuid
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_run_id_at';
+COMMENT ON FUNCTION flowctl.run_id_at(timestamptz) IS
+    'the least run_id of that millisecond: runs, history, steps and calls are stored by run_id, so WHERE run_id >= '
+    'flowctl.run_id_at(now() - interval ''1 hour'') reads an hour of them and no more';
+
 REVOKE ALL ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
-    flowctl.stop(uuid, text, text) FROM PUBLIC;
+    flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
-    flowctl.stop(uuid, text, text) TO PUBLIC;
+    flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) TO PUBLIC;

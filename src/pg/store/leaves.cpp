@@ -4,6 +4,8 @@
 #include <array>
 #include <ctime>
 
+#include "pg/run_id.hpp"
+
 extern "C" {
 #include "access/heaptoast.h"
 #include "access/tableam.h"
@@ -31,24 +33,8 @@ bool is_default(const Leaf& leaf) {
     return leaf.suffix == "default";
 }
 
-// The least id of a run that starts at this time (UUID version 7: milliseconds come first).
-Uuid first_uuid(std::int64_t unix_micros) {
-    Uuid id{};
-    const auto millis = static_cast<std::uint64_t>(unix_micros / 1000);
-    for (int i = 0; i < 6; i++)
-        id[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(millis >> (40 - 8 * i));
-    return id;
-}
-
-std::int64_t micros_of(const Uuid& id) {
-    std::int64_t millis = 0;
-    for (std::size_t i = 0; i < 6; i++)
-        millis = millis << 8 | id[i];
-    return millis * 1000;
-}
-
 std::string first_id(std::int64_t unix_micros) {
-    return "'" + to_string(first_uuid(unix_micros)) + "'";
+    return "'" + to_string(first_run_id(unix_micros)) + "'";
 }
 
 std::string utc_text(std::int64_t unix_micros, const char* format) {
@@ -100,9 +86,9 @@ static Statement last_in_default_sql(
 
 std::optional<std::int64_t> last_in_default(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
     const Rows rows = spi.run(last_in_default_sql,
-                              std::move(Params().uuid(first_uuid(starts_at)).uuid(first_uuid(ends_at))));
+                              std::move(Params().uuid(first_run_id(starts_at)).uuid(first_run_id(ends_at))));
     if (rows.size() == 0) return std::nullopt;
-    return micros_of(rows.uuid(0, 0));
+    return time_of_run_id(rows.uuid(0, 0));
 }
 
 static Statement insert_leaf_sql("INSERT INTO flowctl.leaf (starts_at, ends_at, suffix) VALUES ($1, $2, $3)",
@@ -385,7 +371,7 @@ static Statement expire_denials_sql(R"(
                                     {TIMESTAMPTZOID});
 
 std::int64_t expire_rows(Spi& spi, std::int64_t since) {
-    const Uuid bound = first_uuid(since);
+    const Uuid bound = first_run_id(since);
     std::uint64_t gone = spi.run(expire_names_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_map_runs_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_leases_sql, std::move(Params().uuid(bound))).processed();
