@@ -171,10 +171,18 @@ FROM unnest(ARRAY['runs', 'history', 'steps', 'calls']) v;
 -- so are those of a time, the open ones, and those that failed
 SELECT flowctl.run_id_at('2024-06-08 00:00:00.1239+00'), flowctl.run_id_at('-infinity'), flowctl.run_id_at('1969-01-01');
 SELECT flowctl.run_id_at('infinity'), flowctl.run_id_at(NULL);
-SELECT v, pg_temp.scans(format('SELECT * FROM flowctl.%s WHERE run_id >= flowctl.run_id_at(now() - interval %L)', v, '1 hour'))
-FROM unnest(ARRAY['runs', 'history', 'steps', 'calls']) v;
-SELECT c, pg_temp.scans('SELECT * FROM flowctl.runs WHERE ' || c)
-FROM unnest(ARRAY[$$status = 'RUNNING'$$, $$status = 'FAILED'$$, $$status IN ('TIMED_OUT', 'ABORTED') AND started_at > now() - interval '1 hour'$$]) c;
+CREATE FUNCTION pg_temp.finds_by(condition text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT run_id FROM flowctl.runs WHERE ' || condition LOOP
+        IF line ~ ' on run_' THEN RETURN NEXT substring(line FROM '(?:Scan using|Index Scan on) run_(?:[0-9]+_[0-9]+|default)_(\w+)'); END IF;
+        IF line ~ 'Index Cond: \(\(?run_id' THEN RETURN NEXT 'run_id'; END IF;
+    END LOOP;
+END $$;
+SELECT DISTINCT c, f COLLATE "C" AS finds_by
+FROM unnest(ARRAY[$$run_id >= flowctl.run_id_at(now() - interval '1 hour')$$, $$status = 'RUNNING'$$, $$status = 'FAILED'$$,
+                  $$status IN ('TIMED_OUT', 'ABORTED') AND started_at > now() - interval '1 hour'$$]) c, pg_temp.finds_by(c) f
+WHERE f IS NOT NULL ORDER BY 1, 2;
 ROLLBACK;
 
 -- flow_versions and workers for those who have nothing
