@@ -1,5 +1,5 @@
--- copy_runs(N): N copies of the first 1,000 ended runs with all that belongs to them, under ids of the thirty days before
--- today, whichever columns the tables have.
+-- What the measurement of a long history needs. copy_runs(N): N copies of the first 1,000 ended runs with all that belongs
+-- to them, under ids of the thirty days before today, whichever columns the tables have.
 CREATE PROCEDURE make_month() LANGUAGE plpgsql AS $$
 BEGIN
     FOR day IN 1 .. 30 LOOP
@@ -7,6 +7,19 @@ BEGIN
                                        (date_trunc('day', now() AT TIME ZONE 'UTC') - make_interval(days => day - 1)) AT TIME ZONE 'UTC');
         COMMIT;
     END LOOP;
+END $$;
+
+-- Reads as much as shared_buffers holds, and again as much.
+CREATE PROCEDURE fill_buffers() LANGUAGE plpgsql AS $$
+DECLARE
+    buffers int := (SELECT setting FROM pg_settings WHERE name = 'shared_buffers');
+BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_prewarm;
+    CREATE TABLE filler (pad text);
+    ALTER TABLE filler ALTER COLUMN pad SET STORAGE PLAIN;
+    INSERT INTO filler SELECT repeat('x', 8000) FROM generate_series(1, 2 * buffers);
+    COMMIT;
+    PERFORM pg_prewarm('filler');
 END $$;
 
 CREATE PROCEDURE wait_until_dropped() LANGUAGE plpgsql AS $$
