@@ -118,7 +118,7 @@ CREATE TABLE flowctl.run (
     asserted_subject  text,
     client_addr       inet,
     application_name  text,
-    start_xid         xid8        NOT NULL,
+    start_xid         xid8        NOT NULL,   -- of a child: its parent's, so that sweeps for recent runs pass over it
     event             text,       -- the CloudEvents envelope of what caused the run, JSON
     traceparent       text,
     parent_run_id     uuid,

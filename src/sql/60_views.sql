@@ -95,7 +95,7 @@ COMMENT ON COLUMN flowctl.runs.subject IS 'the end user, where a token of theirs
 COMMENT ON COLUMN flowctl.runs.asserted_subject IS 'the end user as the session claimed (request.jwt.claims); nobody verified it';
 COMMENT ON COLUMN flowctl.runs.client_addr IS 'address of the client that started it; NULL: local';
 COMMENT ON COLUMN flowctl.runs.application_name IS 'application_name at the start';
-COMMENT ON COLUMN flowctl.runs.xid IS 'the transaction that started it';
+COMMENT ON COLUMN flowctl.runs.xid IS 'the transaction that started it; of a child of a distributed Map, the one that started its parent';
 COMMENT ON COLUMN flowctl.runs.event IS 'CloudEvents 1.0 envelope of the row or command that caused it; NULL: flowctl.start';
 COMMENT ON COLUMN flowctl.runs.traceparent IS 'W3C trace context at the start (flowctl.traceparent)';
 COMMENT ON COLUMN flowctl.runs.parent_run_id IS 'the run that started it; NULL: none';

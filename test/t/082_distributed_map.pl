@@ -68,6 +68,8 @@ is( $sql->(qq{
 		SELECT count(*), count(DISTINCT map_index), min(map_index), max(map_index), bool_and(map_run_id = '$map_run->{map_run_id}')
 		FROM flowctl.runs WHERE parent_run_id = '$run' AND status = 'SUCCEEDED'}),
 	'25|25|0|24|t', 'each item is a run');
+is($sql->("SELECT DISTINCT c.xid = p.xid FROM flowctl.runs c JOIN flowctl.runs p ON p.run_id = c.parent_run_id WHERE p.run_id = '$run'"),
+	't', 'begun by the transaction that started its parent');
 is( $sql->(qq{
 		SELECT string_agg(DISTINCT types, ',') FROM (
 			SELECT string_agg(h.type, ' ' ORDER BY h.event_id) AS types

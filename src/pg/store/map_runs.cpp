@@ -275,8 +275,7 @@ static Statement insert_children_sql(R"(
                              traceparent, parent_run_id, map_run_id, map_index, map_items)
     SELECT c.run_id, p.flow_id, p.flow, p.version, $3, c.input, p.flow_owner, p.role, p.starter, p.session_user_name,
            p.system_user_name, p.subject, p.subject_issuer, p.subject_claims, p.subject_handle, p.asserted_subject,
-           p.client_addr, p.application_name,
-           pg_catalog.pg_current_xact_id(), p.traceparent, p.run_id, $1, c.index, c.items
+           p.client_addr, p.application_name, p.start_xid, p.traceparent, p.run_id, $1, c.index, c.items
     FROM flowctl.run p, unnest($4, $5, $6, $7) AS c(run_id, index, items, input)
     WHERE p.run_id = $2)",
                                      {UUIDOID, UUIDOID, TEXTOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID,
