@@ -160,12 +160,7 @@ std::optional<net::Response> Engine::next_other() {
 void Engine::collect_revocations() {
     while (auto receipt = client_.next_revocation()) {
         store::RevocationRow& row = revocations_.emplace_back();
-        // No transaction is open, so what is palloc'd here stays.
-        pg_uuid_t* run = guarded([&] {
-            return DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(receipt->run.c_str())));
-        });
-        row.run_id = from_pg(run);
-        pfree(run);
+        row.run_id = uuid_from_text(receipt->run);
         row.token_id = receipt->fingerprint;
         row.at =
             std::chrono::duration_cast<std::chrono::microseconds>(receipt->at.time_since_epoch()).count();

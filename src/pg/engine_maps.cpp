@@ -19,12 +19,6 @@ using store::MapPhase;
 
 constexpr std::size_t kBegunAtOnce = 256;  // children, in one turn
 
-Uuid uuid_of(const std::string& text) {
-    const char* const plain = text.c_str();
-    return from_pg(
-        guarded([&] { return DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(plain))); }));
-}
-
 map_run::Counts counts_of(std::int64_t total, const store::MapCounts& ended) {
     map_run::Counts counts;
     counts.total = total;
@@ -82,7 +76,7 @@ void Engine::start_map_run(LiveRun& run, machine::StartMapRun&& start, Batch& ba
     Batch::StartedMap& started = batch.maps_started.emplace_back();
     started.whole = run.version;
     store::MapRunRow& row = started.row;
-    row.map_run_id = uuid_of(start.plan.uuid);
+    row.map_run_id = uuid_from_text(start.plan.uuid);
     row.run_id = run.id;
     row.call_id = start.id;
     row.flow_id = run.version->flow_id;

@@ -20,6 +20,15 @@ std::string to_string(const Uuid& uuid) {
     return text;
 }
 
+Uuid uuid_from_text(const std::string& text) {
+    const char* const plain = text.c_str();
+    pg_uuid_t* uuid =
+        guarded([plain] { return DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(plain))); });
+    const Uuid copy = from_pg(uuid);
+    pfree(uuid);  // there may be no transaction that it would go with
+    return copy;
+}
+
 Uuid from_pg(const pg_uuid_t* uuid) {
     Uuid copy;
     std::memcpy(copy.data(), uuid->data, copy.size());

@@ -27,7 +27,8 @@
 namespace flowctl::pg {
 
 using Uuid = std::array<std::uint8_t, 16>;
-std::string to_string(const Uuid& uuid);  // 8-4-4-4-12, lower case
+std::string to_string(const Uuid& uuid);       // 8-4-4-4-12, lower case
+Uuid uuid_from_text(const std::string& text);  // raises what uuid_in raises
 Uuid from_pg(const pg_uuid_t* uuid);
 pg_uuid_t* to_pg(const Uuid& uuid);  // palloc'd
 
