@@ -76,16 +76,31 @@ forget_file_cache() {
     fi
 }
 
+# How long the file system takes to give up so many bytes; of a disk that is told of every block (mount option discard) that
+# is nearly all that dropping them costs.
+seconds_to_cut() {
+    local file=$WORK/cut mib=1000 begun
+    [ "$1" -gt 0 ] || return 0
+    head -c ${mib}M /dev/zero >"$file"
+    forget_file_cache >/dev/null
+    begun=$EPOCHREALTIME
+    truncate -s 0 "$file"
+    calc "($EPOCHREALTIME - $begun) * $1 / ($mib * 1048576)"
+    rm "$file"
+}
+
 # By the process that keeps house, from the change of the setting on: it starts, and drops day by day.
 drop_month() {
-    local begun left
+    local begun left bytes seconds
     # Whatever holds a lock on a partition keeps it until a later time; what was just written is still vacuumed.
     wait_until 900 nobody_vacuums || return 1
+    bytes=$(sql "SELECT sum(bytes) FROM flowctl.partitions WHERE ends_at <= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'")
     forget_file_cache
     sql "ALTER SYSTEM SET flowctl.retention = '1 min'" >/dev/null
     begun=$EPOCHREALTIME
     sql "SELECT pg_reload_conf()" "CALL wait_until_dropped()" >/dev/null || return 1
-    figure "a month of $finished finished runs dropped by retention" "$(calc "$EPOCHREALTIME - $begun")" s
+    seconds=$(calc "$EPOCHREALTIME - $begun")
+    figure "a month of $finished finished runs dropped by retention" "$seconds" s "=$(seconds_to_cut "$bytes") files of as many bytes cut to nothing"
     sql "ALTER SYSTEM RESET flowctl.retention" "SELECT pg_reload_conf()" >/dev/null
     left=$(sql "SELECT count(*) FROM flowctl.run")
     [ "$left" -le $((2 * history_times * history_runs + finished / 30)) ] || note "WRONG: $left runs are still there"
