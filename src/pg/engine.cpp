@@ -29,6 +29,9 @@ constexpr std::int64_t kNever = INT64_MAX;
 // same, since others' calls may find room.
 constexpr std::size_t kEnoughInLine = 512;
 constexpr std::size_t kMinBegun = 16;
+// A sweep goes through what has started since the one before, a microsecond for each run: often under load,
+// so that none takes long.
+constexpr std::size_t kEnoughHeard = 4'000;
 constexpr std::size_t kFlood = 100'000;  // runs that wait for their beginning
 static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
 
@@ -39,6 +42,7 @@ static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
 
 void Engine::note_fresh(const std::vector<Uuid>& runs) {
     if (!active_) return;  // the sweep at activation finds them
+    heard_ += runs.size();
     for (const Uuid& id : runs)
         if (live_.find(id) == nullptr && fresh_known_.insert(id).second) fresh_.push_back(id);
     flood_ = flood_ || fresh_.size() > kFlood;
@@ -68,11 +72,25 @@ bool Engine::check_active() {
     return active_;
 }
 
+bool Engine::is_ours(const Uuid& run) const {
+    return shmem::shard_of(shmem::bucket_of(run), claim_.shards) == claim_.shard;
+}
+
+// Nearly all that a sweep finds the worker has heard of already.
+std::vector<Uuid> Engine::find_unannounced(Spi& spi) {
+    std::vector<Uuid> found = position_ ? store::find_open_since(*position_) : store::find_unbegun(spi);
+    std::erase_if(found, [this](const Uuid& id) {
+        return !is_ours(id) || live_.find(id) != nullptr || fresh_known_.contains(id);
+    });
+    return position_ ? store::without_frame(found) : found;
+}
+
 void Engine::sweep() {
     const std::int64_t now = now_micros();
     const std::int64_t interval = static_cast<std::int64_t>(guc::sweep_interval) * 1000;
     sweep_at_ = std::min(sweep_at_, now + interval);  // the setting has changed, or the clock was set back
-    const bool due = now >= sweep_at_;
+    const std::size_t enough = kEnoughHeard / static_cast<std::size_t>(claim_.shards);
+    const bool due = now >= sweep_at_ || heard_ >= enough;
     const bool load = due || (now >= load_at_ && fresh_.empty());
     const bool look = poked_ && queue_.size() < kMaxItems;
     if (!load && !look) return;
@@ -84,9 +102,9 @@ void Engine::sweep() {
     {
         Spi spi;
         if (due) {
-            next.snapshot = store::current_snapshot(spi);
-            fresh = store::find_fresh(spi, position_);
-            if (!started_) {
+            next = store::current_position(spi);
+            fresh = find_unannounced(spi);
+            if (!position_) {
                 load_map_runs(spi);
                 parked = store::find_interrupted(spi);
             }
@@ -103,19 +121,15 @@ void Engine::sweep() {
     }
     transaction.commit();
 
-    const auto is_ours = [&](const Uuid& id) {
-        return shmem::shard_of(shmem::bucket_of(id), claim_.shards) == claim_.shard;
-    };
-    if (due) {
-        position_ = next;
-        started_ = true;
-        sweep_at_ = now + interval;
-    }
     load_at_ = load_at;
-    std::erase_if(fresh, [&](const Uuid& id) { return !is_ours(id); });
-    std::erase_if(parked, [&](const Uuid& id) { return !is_ours(id); });
+    std::erase_if(parked, [this](const Uuid& id) { return !is_ours(id); });
     note_fresh(fresh);
     note_fresh(parked);
+    if (due) {
+        position_ = std::move(next);
+        sweep_at_ = now + interval;
+        heard_ = 0;
+    }
     for (store::Control& control : controls)
         queue_.push_back({control.run_id,
                           machine::Stopped{std::move(control.error), std::move(control.cause)}, std::nullopt,

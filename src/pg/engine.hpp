@@ -38,6 +38,7 @@
 #include "pg/shmem.hpp"
 #include "pg/store/history.hpp"
 #include "pg/store/runs.hpp"
+#include "pg/store/sweep.hpp"
 
 namespace flowctl::pg {
 
@@ -79,6 +80,8 @@ class Engine {
     struct Batch;
 
     bool check_active();
+    bool is_ours(const Uuid& run) const;
+    std::vector<Uuid> find_unannounced(Spi& spi);
     void sweep();
     void collect_responses();
     void collect_revocations();
@@ -100,7 +103,8 @@ class Engine {
     std::optional<Failure> try_items(const std::vector<Item>& items, bool alone);
     void load_missing(Spi& spi, const std::vector<Item>& items, Batch& batch);
     void apply(Spi& spi, const Item& item, Batch& batch);
-    void call(Spi& spi, LiveRun& run, machine::Call&& call, std::vector<machine::Event>& events, Batch& batch);
+    void call(Spi& spi, LiveRun& run, machine::Call&& call, std::vector<machine::Event>& events,
+              Batch& batch);
     std::optional<http_task::Pending> forget_request(std::uint64_t request_id);
     void advance(Spi& spi, LiveRun& run, const machine::Event& event, Batch& batch);
     void write(Spi& spi, Batch& batch);
@@ -119,7 +123,8 @@ class Engine {
     void load_map_runs(Spi& spi);
     MapRun make_map_run(const store::MapRunRow& row, std::shared_ptr<const CompiledVersion> whole);
     MapRun unusable_map_run(const store::MapRunRow& row, const CompiledVersion& whole, const char* problem);
-    void map_effect(LiveRun& run, machine::Effect&& effect, std::vector<machine::Event>& events, Batch& batch);
+    void map_effect(LiveRun& run, machine::Effect&& effect, std::vector<machine::Event>& events,
+                    Batch& batch);
     void start_map_run(LiveRun& run, machine::StartMapRun&& start, Batch& batch);
     void write_maps(Spi& spi, Batch& batch);
     void carry_out_maps(Batch& batch);
@@ -159,18 +164,18 @@ class Engine {
     std::deque<net::Response> others_;
     std::deque<Uuid> fresh_;
     std::unordered_set<Uuid, UuidHash> fresh_known_;
-    bool flood_ = false;  // of them
+    bool flood_ = false;                                             // of them
     std::unordered_map<std::uint64_t, http_task::Pending> pending_;  // by request id
     CallLanes lanes_;
     Leases leases_;
     std::vector<store::RevocationRow> revocations_;
     std::map<std::pair<Uuid, std::int32_t>, std::shared_ptr<const CompiledVersion>> versions_;
-    store::SweepPosition position_;
+    std::optional<store::SweepPosition> position_;  // none before the first sweep
     std::uint64_t next_request_ = 1;
     std::int64_t sweep_at_ = 0;
+    std::size_t heard_ = 0;         // of how many runs since the last sweep
     std::int64_t load_at_ = 0;      // when parked runs are to be loaded, between sweeps
     std::int64_t pause_until_ = 0;  // after a failure of the server, not of a run
-    bool started_ = false;
     bool active_ = false;
     bool poked_ = true;
     bool trouble_ = false;

@@ -294,74 +294,9 @@ bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::str
     return true;
 }
 
-static Statement snapshot_sql("SELECT pg_catalog.pg_current_snapshot()::text", {});
-
-std::string current_snapshot(Spi& spi) {
-    return spi.run(snapshot_sql).text(0, 0);
-}
-
-static Statement find_fresh_all_sql(R"(
-    SELECT r.run_id FROM flowctl.run r
-    WHERE r.status = 'RUNNING' AND r.map_run_id IS NULL AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
-    ORDER BY r.run_id)",
-                                    {});
-static Statement find_fresh_since_sql(R"(
-    SELECT r.run_id FROM flowctl.run r
-    WHERE r.status = 'RUNNING' AND r.map_run_id IS NULL AND r.start_xid >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot)
-          AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
-    UNION ALL
-    SELECT r.run_id FROM pg_catalog.pg_snapshot_xip($1::pg_snapshot) AS xip
-           JOIN flowctl.run r ON r.start_xid = xip AND r.status = 'RUNNING' AND r.map_run_id IS NULL
-    WHERE NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id))",
-                                      {TEXTOID});
-static Statement find_interrupted_sql(
-    "SELECT run_id FROM flowctl.frame WHERE phase = 'RUNNING' ORDER BY run_id", {});
 static Statement find_due_sql(R"(
     SELECT run_id, due_at FROM flowctl.frame WHERE due_at <= $1 AND bucket % $2 = $3 ORDER BY due_at LIMIT $4)",
                               {TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID});
-
-namespace {
-
-// The worker's statements look rows up by key, and the planner is told so (pinned_settings). Those that a
-// worker begins with look at all open runs: with a million of them parked, key by key takes seconds.
-class WholeTables {
-  public:
-    WholeTables() : level_(guarded([] { return NewGUCNestLevel(); })) {
-        guarded([] {
-            for (const char* name : {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"})
-                (void)set_config_option(name, "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                                        false);
-        });
-    }
-    ~WholeTables() { AtEOXact_GUC(true, level_); }
-    WholeTables(const WholeTables&) = delete;
-    WholeTables& operator=(const WholeTables&) = delete;
-
-  private:
-    int level_;
-};
-
-std::vector<Uuid> first_column(const Rows& rows) {
-    std::vector<Uuid> ids;
-    ids.reserve(rows.size());
-    for (std::size_t i = 0; i < rows.size(); i++)
-        ids.push_back(rows.uuid(i, 0));
-    return ids;
-}
-}  // namespace
-
-std::vector<Uuid> find_fresh(Spi& spi, const SweepPosition& position) {
-    if (!position.snapshot) {
-        const WholeTables plans;
-        return first_column(spi.run(find_fresh_all_sql));
-    }
-    return first_column(spi.run(find_fresh_since_sql, std::move(Params().text(*position.snapshot))));
-}
-
-std::vector<Uuid> find_interrupted(Spi& spi) {
-    const WholeTables plans;
-    return first_column(spi.run(find_interrupted_sql));
-}
 
 std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit) {
     Params params;

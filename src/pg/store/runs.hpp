@@ -78,7 +78,7 @@ struct StoredRun {
     std::optional<Uuid> subject_handle;
     std::int32_t redrive_count = 0;
     std::optional<std::int64_t> redriven_at;
-    std::optional<Uuid> map_run_id;    // of a child
+    std::optional<Uuid> map_run_id;  // of a child
     std::int64_t map_index = 0;
     std::int32_t map_items = 0;
     std::optional<std::string> frame;  // absent: not begun
@@ -118,21 +118,11 @@ void forget_payloads(Spi& spi, const std::vector<Uuid>& ids);
 // Those in history only.
 void forget_events(Spi& spi, const std::vector<Uuid>& ids);
 
-// Ends a run that the machine cannot carry on: history closes with ExecutionFailed, the frame goes. False: it had
-// ended already.
+// Ends a run that the machine cannot carry on: history closes with ExecutionFailed, the frame goes. False: it
+// had ended already.
 bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
               bool with_history);
 
-// What a sweep finds.
-struct SweepPosition {
-    std::optional<std::string> snapshot;  // pg_snapshot text; absent: look at every open run
-};
-std::string current_snapshot(Spi& spi);
-// Open runs without a frame that became visible after `position`; not the children of map runs, whose turn comes
-// when their map run says.
-std::vector<Uuid> find_fresh(Spi& spi, const SweepPosition& position);
-// Runs whose frame is in phase RUNNING: calls are to be repeated. For the start of a worker.
-std::vector<Uuid> find_interrupted(Spi& spi);
 // Runs of a shard that are due before `horizon`, the earliest first.
 struct DueRun {
     Uuid run_id{};

@@ -1,0 +1,40 @@
+// Finding open runs that no commit announced.
+//
+// A run's transaction tells the worker its id when it commits (wake). That is a hint: the ring may be full,
+// the transaction prepared, the worker not there yet. A sweep looks for what became visible since the one
+// before: it remembers which transactions were in progress then and which was to be the next, and goes
+// through the runs of those by the index on start_xid. The worker's first sweep looks at all open runs.
+// Invariant: a run whose transaction had committed when a sweep began is found by it or was by an earlier
+// one; one may be found twice.
+//
+// The index keeps an entry of each run that has ended until vacuum comes, so a sweep's cost is that of all
+// runs since the last one: it goes through the index itself, since a plan made while the tables were small
+// reads all of it.
+//
+// Called by engine, inside its transaction (READ COMMITTED). Raises PgError.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pg/spi.hpp"
+
+namespace flowctl::pg::store {
+
+struct SweepPosition {
+    std::uint64_t next = 0;                  // transactions from this one on had not begun
+    std::vector<std::uint64_t> in_progress;  // of those before it
+};
+SweepPosition current_position(Spi& spi);
+
+// Open runs, but for children of map runs, whose turn comes when their map run says: those without a frame,
+// for the first sweep, and those of transactions that were not over at `position`, with a frame or without.
+std::vector<Uuid> find_unbegun(Spi& spi);
+std::vector<Uuid> find_open_since(const SweepPosition& position);
+// Those of them that no worker has begun.
+std::vector<Uuid> without_frame(const std::vector<Uuid>& ids);
+
+// Runs whose frame is in phase RUNNING: calls are to be repeated. For the first sweep.
+std::vector<Uuid> find_interrupted(Spi& spi);
+
+}  // namespace flowctl::pg::store
