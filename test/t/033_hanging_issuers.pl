@@ -79,7 +79,7 @@ for my $name (map { "${_}_short" } sort keys %issuer)
 	my $row = query_json($node, "SELECT to_json(i) FROM flowctl.issuers i WHERE server = 'idp_$name'");
 	cmp_ok($row->{failures}, '>=', 5, "$name: failures are counted");
 	is($row->{tokens_issued}, 0, "$name: no token came");
-	like($row->{last_failure_message}, qr/^issuer \Q$issuer{$name =~ s{_short}{}r}\E: .*(?:no answer within 1 s|connection timeout)/, "$name: why is told");
+	like($row->{last_failure_message}, qr/^issuer \Q$issuer{$name =~ s{_short}{}r}\E: .*(?:no answer within 1 s|(?i:connection time(?:out|d out)))/, "$name: why is told");
 	like(statuses($name), qr/^FAILED \d+$/, "$name: its runs are told that it does not answer");
 	is($node->safe_psql('postgres', "SELECT DISTINCT error FROM flowctl.runs WHERE flow = '$name'"), 'Flowctl.CredentialFailed', "$name: by the error for that");
 	my ($run, $status) = $scene->run('good');
