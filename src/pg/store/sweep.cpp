@@ -10,7 +10,7 @@
 
 extern "C" {
 #include "access/genam.h"
-#include "catalog/pg_am_d.h"
+#include "catalog/partition.h"
 #include "partitioning/partdesc.h"
 #include "utils/xid8.h"
 }
@@ -36,20 +36,14 @@ struct Found {
 
 // The leaf's part of the index flowctl.run_open.
 Relation open_index(Relation leaf) {
-    const AttrNumber key = column_number(RelationGetDescr(leaf), "start_xid", 0);
-    ListCell* cell;
-    List* indexes = RelationGetIndexList(leaf);
-    foreach (cell, indexes) {
-        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        const Form_pg_index form = index->rd_index;
-        if (form->indisvalid && form->indnkeyatts == 1 && form->indkey.values[0] == key &&
-            index->rd_rel->relam == BTREE_AM_OID)
-            return index;
-        index_close(index, AccessShareLock);
-    }
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                    errmsg("table flowctl.%s has no index on start_xid", RelationGetRelationName(leaf)),
-                    errhint("Create it again, as flowctl.run_open is defined in the extension's script.")));
+    const Oid whole = get_relname_relid("run_open", get_namespace_oid("flowctl", false));
+    const Oid part = OidIsValid(whole) ? index_get_partition(leaf, whole) : InvalidOid;
+    if (!OidIsValid(part))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("table flowctl.%s has no part of index flowctl.run_open",
+                               RelationGetRelationName(leaf)),
+                        errhint("Create the index again, as the extension's script defines it.")));
+    return index_open(part, AccessShareLock);
 }
 
 // A leaf and its index, with one scan that is set to one range of transactions after the other.
@@ -188,6 +182,7 @@ std::vector<Uuid> find_open_since(const SweepPosition& position) {
 }
 
 std::vector<Uuid> without_frame(const std::vector<Uuid>& ids) {
+    if (ids.empty()) return ids;
     const std::vector<Uuid> framed = first_column(find_by_key(table_named("frame"), {"run_id"}, ids));
     const std::set<Uuid> begun(framed.begin(), framed.end());
     std::vector<Uuid> unbegun;
