@@ -3,7 +3,7 @@
 #   make && make install && make installcheck       as for every extension; PG_CONFIG chooses the server
 #   make unit / make fuzz / make conformance        tests without a server (test/unit/Makefile and so on)
 #
-# Three rules hold the layers apart: core and net are compiled without a server include path, warnings are on for our
+# Three rules hold the layers apart: base, core, net and calls are compiled without a server include path, warnings are on for our
 # code and off for the server's headers (-isystem), and symbols are hidden but for the entries.
 
 EXTENSION   = pg_flowctl
@@ -13,7 +13,7 @@ DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
 DOCS        = README.md
 REGRESS     = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 
-PURE_SRCS   = $(wildcard src/core/*.cpp src/core/*/*.cpp src/net/*.cpp)
+PURE_SRCS   = $(wildcard src/base/*.cpp src/core/*.cpp src/core/*/*.cpp src/net/*.cpp src/net/*/*.cpp src/calls/*.cpp)
 PG_SRCS     = $(wildcard src/pg/*.cpp src/pg/*/*.cpp)
 OBJS        = $(PURE_SRCS:.cpp=.o) $(PG_SRCS:.cpp=.o)
 SQL_PIECES  = $(sort $(wildcard src/sql/*.sql))

@@ -12,12 +12,12 @@
 #include <unordered_map>
 #include <utility>
 
-#include "net/call_auth.hpp"
-#include "net/dispatcher.hpp"
-#include "net/header_rules.hpp"
-#include "net/oidc.hpp"
-#include "net/redact.hpp"
-#include "net/session_source.hpp"
+#include "net/http/dispatcher.hpp"
+#include "net/http/header_rules.hpp"
+#include "net/http/redact.hpp"
+#include "net/proofs/call_auth.hpp"
+#include "net/proofs/session_source.hpp"
+#include "net/tokens/token_source.hpp"
 
 namespace flowctl::net {
 namespace {

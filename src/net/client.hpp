@@ -20,10 +20,10 @@
 #include <variant>
 #include <vector>
 
-#include "net/client_certificate.hpp"
-#include "net/proof.hpp"
-#include "net/secret.hpp"
-#include "net/token_input.hpp"
+#include "net/call/proof.hpp"
+#include "net/call/token_input.hpp"
+#include "net/crypto/client_certificate.hpp"
+#include "net/crypto/secret.hpp"
 
 namespace flowctl::net {
 

@@ -21,13 +21,13 @@
 // What calls our C++ runs in entry().
 #include "pg/hooks.hpp"
 
-#include "pg/flow_rights.hpp"
-#include "pg/guc.hpp"
-#include "pg/pending_runs.hpp"
-#include "pg/role_dependency.hpp"
-#include "pg/shmem.hpp"
-#include "pg/subject.hpp"
-#include "pg/wake.hpp"
+#include "pg/flows/role_dependency.hpp"
+#include "pg/rights/flow_rights.hpp"
+#include "pg/rights/session_user.hpp"
+#include "pg/server/guc.hpp"
+#include "pg/shared/shmem.hpp"
+#include "pg/shared/wake.hpp"
+#include "pg/starts/pending_runs.hpp"
 
 namespace flowctl::pg::hooks {
 

@@ -3,17 +3,17 @@
 // _PG_init is a list of calls. What needs shared memory or a background worker happens only when the server
 // loads the library as it starts (shared_preload_libraries); a session that loads it later gets the SQL
 // functions, and those that need a worker say so (shmem::require).
-#include "pg/bridge.hpp"
-#include "pg/catalog_watch.hpp"
-#include "pg/guc.hpp"
 #include "pg/hooks.hpp"
-#include "pg/launcher.hpp"
-#include "pg/mailbox.hpp"
-#include "pg/pending_runs.hpp"
-#include "pg/shmem.hpp"
-#include "pg/subject.hpp"
-#include "pg/subject_tokens.hpp"
-#include "pg/wake.hpp"
+#include "pg/processes/launcher.hpp"
+#include "pg/rights/session_user.hpp"
+#include "pg/server/bridge.hpp"
+#include "pg/server/catalog_watch.hpp"
+#include "pg/server/guc.hpp"
+#include "pg/shared/mailbox.hpp"
+#include "pg/shared/shmem.hpp"
+#include "pg/shared/subject_tokens.hpp"
+#include "pg/shared/wake.hpp"
+#include "pg/starts/pending_runs.hpp"
 
 extern "C" {
 #pragma GCC visibility push(default)

@@ -9,8 +9,8 @@
 #include <map>
 #include <string>
 
-#include "core/jsonata/jsonata.hpp"
 #include "core/json.hpp"
+#include "core/jsonata/jsonata.hpp"
 #include "jsonata_cases.hpp"
 
 using namespace flowctl;

@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "net/discovery.hpp"
-#include "net/dispatcher.hpp"
-#include "net/issuer_trouble.hpp"
-#include "net/json_reader.hpp"
-#include "net/token_endpoint.hpp"
-#include "net/url.hpp"
+#include "net/crypto/json_reader.hpp"
+#include "net/http/dispatcher.hpp"
+#include "net/http/url.hpp"
+#include "net/tokens/discovery.hpp"
+#include "net/tokens/issuer_trouble.hpp"
+#include "net/tokens/token_endpoint.hpp"
 
 using namespace flowctl::net;
 

@@ -9,10 +9,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "net/call_auth.hpp"
-#include "net/session.hpp"
-#include "net/sigv4.hpp"
-#include "net/xml_reader.hpp"
+#include "base/xml.hpp"
+#include "net/proofs/call_auth.hpp"
+#include "net/proofs/session.hpp"
+#include "net/proofs/sigv4.hpp"
 
 using namespace flowctl::net;
 

@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "net/jose.hpp"
-#include "net/jose_verify.hpp"
-#include "net/jwe.hpp"
-#include "net/jwks.hpp"
+#include "net/crypto/jose.hpp"
+#include "net/crypto/jose_verify.hpp"
+#include "net/crypto/jwe.hpp"
+#include "net/crypto/jwks.hpp"
 
 using namespace flowctl::net;
 

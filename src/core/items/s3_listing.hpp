@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.hpp"
 #include "core/json.hpp"
-#include "core/result.hpp"
 
 namespace flowctl::items {
 

@@ -18,10 +18,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.hpp"
 #include "core/budget.hpp"
 #include "core/json.hpp"
 #include "core/random.hpp"
-#include "core/result.hpp"
 
 namespace flowctl::jsonata {
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/utf8.hpp"
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/signature.hpp"
 #include "core/jsonata/text.hpp"

@@ -1,7 +1,7 @@
 // Functions over instants. The clock is the caller's.
 #include "core/jsonata/error.hpp"
+#include "core/jsonata/format_date.hpp"
 #include "core/jsonata/library.hpp"
-#include "core/jsonata/picture_date.hpp"
 #include "core/jsonata/serialise.hpp"
 
 namespace flowctl::jsonata {

@@ -1,8 +1,9 @@
 // Base64 and URLs.
+#include "base/utf8.hpp"
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/library.hpp"
 #include "core/jsonata/text.hpp"
-#include "core/path/regex.hpp"
+#include "core/text/regex_program.hpp"
 
 namespace flowctl::jsonata {
 namespace {
@@ -19,7 +20,7 @@ Value base64_encode(const Call& call) {
     call.evaluation.budget.bytes(text.size() * 3);
     std::string bytes;
     for (std::size_t at = 0; at < text.size();)
-        bytes.push_back(static_cast<char>(path::decode_utf8(text, at) & 0xff));
+        bytes.push_back(static_cast<char>(decode_utf8(text, at) & 0xff));
     std::string out;
     for (std::size_t at = 0; at < bytes.size(); at += 3) {
         std::uint32_t group = 0;
@@ -91,7 +92,7 @@ bool is_utf8(std::string_view text) {
             if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return false;
         }
         std::size_t next = at;
-        const char32_t c = path::decode_utf8(text, next);
+        const char32_t c = decode_utf8(text, next);
         if ((width == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
             (width == 4 && (c < 0x10000 || c > 0x10ffff))) {
             return false;

@@ -10,7 +10,7 @@
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/library.hpp"
 #include "core/jsonata/serialise.hpp"
-#include "core/path/digest.hpp"
+#include "core/text/digest.hpp"
 
 namespace flowctl::jsonata {
 namespace {

@@ -3,9 +3,9 @@
 #include <limits>
 
 #include "core/jsonata/error.hpp"
+#include "core/jsonata/format_integer.hpp"
+#include "core/jsonata/format_number.hpp"
 #include "core/jsonata/library.hpp"
-#include "core/jsonata/picture_integer.hpp"
-#include "core/jsonata/picture_number.hpp"
 #include "core/jsonata/serialise.hpp"
 
 namespace flowctl::jsonata {

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/jsonata/case.hpp"
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/library.hpp"
 #include "core/jsonata/serialise.hpp"
 #include "core/jsonata/text.hpp"
+#include "core/text/case.hpp"
 
 namespace flowctl::jsonata {
 namespace {

@@ -16,25 +16,6 @@ bool is_surrogate_at(std::string_view text, std::size_t at) noexcept {
 
 }  // namespace
 
-void append_utf8(char32_t c, std::string& out) {
-    if (c < 0x80) {
-        out.push_back(static_cast<char>(c));
-        return;
-    }
-    if (c < 0x800) {
-        out.push_back(static_cast<char>(0xc0 | (c >> 6)));
-    } else {
-        if (c < 0x10000) {
-            out.push_back(static_cast<char>(0xe0 | (c >> 12)));
-        } else {
-            out.push_back(static_cast<char>(0xf0 | (c >> 18)));
-            out.push_back(static_cast<char>(0x80 | ((c >> 12) & 0x3f)));
-        }
-        out.push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3f)));
-    }
-    out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
-}
-
 std::size_t count_characters(std::string_view text) noexcept {
     return static_cast<std::size_t>(
         std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));

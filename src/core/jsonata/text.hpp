@@ -18,7 +18,6 @@ inline std::size_t width_of(char lead) noexcept {
     return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 }
 
-void append_utf8(char32_t c, std::string& out);
 std::size_t count_characters(std::string_view text) noexcept;
 std::size_t utf16_length(std::string_view text) noexcept;
 // Byte offset of the n-th character; the text's size beyond the last.

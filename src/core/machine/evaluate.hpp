@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "core/budget.hpp"
 #include "core/machine/frame.hpp"
 #include "core/machine/observed.hpp"
 #include "core/random.hpp"
-#include "core/result.hpp"
 
 namespace flowctl::machine {
 

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "core/asl/model.hpp"
 #include "core/json.hpp"
-#include "core/result.hpp"
 
 namespace flowctl::machine {
 

@@ -18,12 +18,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.hpp"
 #include "core/asl/model.hpp"
 #include "core/items/items.hpp"
 #include "core/json.hpp"
 #include "core/machine/item_input.hpp"
 #include "core/machine/machine.hpp"
-#include "core/result.hpp"
 
 namespace flowctl::map_run {
 

@@ -8,9 +8,9 @@
 #include <limits>
 #include <unordered_map>
 
-#include "core/path/base64.hpp"
-#include "core/path/digest.hpp"
+#include "base/base64.hpp"
 #include "core/path/intrinsic.hpp"
+#include "core/text/digest.hpp"
 
 namespace flowctl::path {
 namespace {

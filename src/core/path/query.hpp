@@ -15,7 +15,7 @@
 
 #include "core/json.hpp"
 #include "core/path/path.hpp"
-#include "core/path/regex.hpp"
+#include "core/text/regex_program.hpp"
 
 namespace flowctl::path {
 

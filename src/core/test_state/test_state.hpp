@@ -11,9 +11,9 @@
 #include <optional>
 #include <string>
 
+#include "base/result.hpp"
 #include "core/json.hpp"
 #include "core/machine/machine.hpp"
-#include "core/result.hpp"
 
 namespace flowctl::test_state {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "pg/spi.hpp"
+#include "pg/server/spi.hpp"
 
 namespace flowctl::pg::store {
 

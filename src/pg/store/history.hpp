@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/machine/machine.hpp"
-#include "pg/spi.hpp"
+#include "pg/server/spi.hpp"
 
 namespace flowctl::pg::store {
 

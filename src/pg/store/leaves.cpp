@@ -4,7 +4,7 @@
 #include <array>
 #include <ctime>
 
-#include "pg/run_id.hpp"
+#include "pg/store/run_id.hpp"
 
 extern "C" {
 #include "access/heaptoast.h"

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pg/spi.hpp"
+#include "pg/server/spi.hpp"
 
 namespace flowctl::pg::store {
 

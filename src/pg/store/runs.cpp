@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "pg/shmem.hpp"
+#include "pg/shared/shmem.hpp"
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/by_leaf.hpp"

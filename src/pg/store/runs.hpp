@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "pg/spi.hpp"
+#include "pg/server/spi.hpp"
 
 namespace flowctl::pg::store {
 

@@ -17,7 +17,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "pg/spi.hpp"
+#include "pg/server/spi.hpp"
 
 namespace flowctl::pg::store {
 

@@ -5,7 +5,7 @@ rounds_engines=1
 
 measure_engines() {
     local line name rate ours npm CORE=''
-    [ -n "$INSTALLED" ] || CORE=$(find "$EXTENSION_TREE/src/core" -name '*.o' | tr '\n' ' ')
+    [ -n "$INSTALLED" ] || CORE=$(find "$EXTENSION_TREE/src/base" "$EXTENSION_TREE/src/core" -name '*.o' | tr '\n' ' ')
     export CORE EXTRA_CXXFLAGS=
     make -s -C "$ROOT/test/bench" "$ROOT/build/bench/engine" ${CORE:+CORE="$CORE"} >"$WORK/log/engine.log" 2>&1 || return 1
     while IFS= read -r line; do

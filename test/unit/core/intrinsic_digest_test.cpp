@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "core/path/base64.hpp"
-#include "core/path/digest.hpp"
+#include "base/base64.hpp"
+#include "core/text/digest.hpp"
 
 namespace flowctl::path {
 namespace {

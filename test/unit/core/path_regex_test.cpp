@@ -1,5 +1,5 @@
 // Regular expressions: Java's syntax as far as it is supported, refusals, and linear time on hostile pairs.
-#include "core/path/regex.hpp"
+#include "core/text/regex_program.hpp"
 
 #include <gtest/gtest.h>
 

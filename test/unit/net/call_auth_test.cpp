@@ -1,6 +1,6 @@
 // Proofs that calls carry instead of a token, through the Client to a server: keys, passwords, signatures;
 // and that none of them comes back in an answer.
-#include "net/call_auth.hpp"
+#include "net/proofs/call_auth.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <atomic>
 #include <map>
 
-#include "net/crypto.hpp"
-#include "net/encoding.hpp"
-#include "net/session.hpp"
+#include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/proofs/session.hpp"
 #include "test_server.hpp"
 
 namespace flowctl::net::test {

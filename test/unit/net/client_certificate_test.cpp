@@ -1,11 +1,11 @@
 // Client certificates: what makes one, that the connection shows it, to whom, and tokens bound to it.
-#include "net/client_certificate.hpp"
+#include "net/crypto/client_certificate.hpp"
 
 #include <gtest/gtest.h>
 
 #include "jose_test_support.hpp"
 #include "loop.hpp"
-#include "net/encoding.hpp"
+#include "net/crypto/encoding.hpp"
 #include "oidc_test_support.hpp"
 
 namespace flowctl::net::test {

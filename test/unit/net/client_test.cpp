@@ -9,8 +9,8 @@
 #include <map>
 #include <stdexcept>
 
-#include "net/encoding.hpp"
-#include "net/url.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/http/url.hpp"
 #include "test_server.hpp"
 
 namespace flowctl::net::test {

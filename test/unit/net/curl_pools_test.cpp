@@ -1,5 +1,5 @@
 // Dispatcher with more exchanges under way than one pool of curl's takes.
-#include "net/curl_pools.hpp"
+#include "net/http/curl_pools.hpp"
 
 #include <gtest/gtest.h>
 

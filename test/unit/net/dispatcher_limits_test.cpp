@@ -1,5 +1,5 @@
 // Dispatcher: time, cancellation, connections, timers, and the egress policy on the way.
-#include "net/dispatcher.hpp"
+#include "net/http/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Dispatcher: exchanges over real sockets on loopback, and everything that can go wrong with them.
-#include "net/dispatcher.hpp"
+#include "net/http/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

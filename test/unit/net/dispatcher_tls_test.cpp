@@ -1,5 +1,5 @@
 // Dispatcher over TLS: who is believed, and by which CA.
-#include "net/dispatcher.hpp"
+#include "net/http/dispatcher.hpp"
 
 #include <gtest/gtest.h>
 

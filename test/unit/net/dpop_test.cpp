@@ -1,14 +1,14 @@
 // DPoP from end to end: proofs at the issuer and at the resource, nonces of both, and the end of a run's key.
-#include "net/dpop.hpp"
+#include "net/tokens/dpop.hpp"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
 #include "jose_test_support.hpp"
-#include "net/crypto.hpp"
-#include "net/encoding.hpp"
-#include "net/jwks.hpp"
+#include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/crypto/jwks.hpp"
 #include "oidc_test_support.hpp"
 
 namespace flowctl::net::test {

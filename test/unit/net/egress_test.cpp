@@ -1,5 +1,5 @@
 // Egress policy: which addresses are public, and what the setting can and cannot open.
-#include "net/egress.hpp"
+#include "net/http/egress.hpp"
 
 #include <gtest/gtest.h>
 

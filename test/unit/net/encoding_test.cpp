@@ -1,5 +1,5 @@
 // base64url in its one strict spelling, base64, form encoding.
-#include "net/encoding.hpp"
+#include "net/crypto/encoding.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Methods and headers: nothing gets through that could become a second header or request.
-#include "net/header_rules.hpp"
+#include "net/http/header_rules.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,9 +4,9 @@
 #include <set>
 
 #include "jose_test_support.hpp"
-#include "net/crypto.hpp"
-#include "net/encoding.hpp"
-#include "net/jose.hpp"
+#include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/crypto/jose.hpp"
 
 namespace flowctl::net {
 namespace {

@@ -9,7 +9,7 @@
 #include <map>
 #include <stdexcept>
 
-#include "net/encoding.hpp"
+#include "net/crypto/encoding.hpp"
 
 namespace flowctl::net::test {
 namespace {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/json_reader.hpp"
+#include "net/crypto/json_reader.hpp"
 
 namespace flowctl::net::test {
 

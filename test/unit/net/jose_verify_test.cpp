@@ -1,12 +1,12 @@
 // Verification of JWTs and parsing of key sets: what passes, and each way in which it must not.
-#include "net/jose_verify.hpp"
+#include "net/crypto/jose_verify.hpp"
 
 #include <gtest/gtest.h>
 #include <openssl/hmac.h>
 
 #include "jose_test_support.hpp"
-#include "net/encoding.hpp"
-#include "net/jose.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/crypto/jose.hpp"
 
 namespace flowctl::net {
 namespace {

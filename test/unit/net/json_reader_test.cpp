@@ -1,5 +1,5 @@
 // JsonObject: what it takes, what it refuses, and that nothing hostile gets past the limits.
-#include "net/json_reader.hpp"
+#include "net/crypto/json_reader.hpp"
 
 #include <gtest/gtest.h>
 

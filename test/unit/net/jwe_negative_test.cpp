@@ -5,8 +5,8 @@
 #include <openssl/rsa.h>
 
 #include "jose_test_support.hpp"
-#include "net/encoding.hpp"
-#include "net/jwe.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/crypto/jwe.hpp"
 
 namespace flowctl::net {
 namespace {

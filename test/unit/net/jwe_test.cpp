@@ -1,13 +1,13 @@
 // Decrypting JWE: tokens made by another implementation (npm jose 6) for fixed keys, and what must not pass.
-#include "net/jwe.hpp"
+#include "net/crypto/jwe.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "jose_test_support.hpp"
-#include "net/encoding.hpp"
-#include "net/jose.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/crypto/jose.hpp"
 
 namespace flowctl::net {
 namespace {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "jose_test_support.hpp"
-#include "net/encoding.hpp"
-#include "net/jose_verify.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/crypto/jose_verify.hpp"
 
 namespace flowctl::net::test {
 

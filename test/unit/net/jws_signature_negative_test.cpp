@@ -5,7 +5,7 @@
 #include <openssl/x509.h>
 
 #include "jws_negative.hpp"
-#include "net/crypto.hpp"
+#include "net/crypto/crypto.hpp"
 
 namespace flowctl::net::test {
 namespace {

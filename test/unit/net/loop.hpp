@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "net/dispatcher.hpp"
+#include "net/http/dispatcher.hpp"
 #include "test_server.hpp"
 
 namespace flowctl::net::test {

@@ -1,9 +1,9 @@
 // What issuers may answer at the token endpoint, from odd to hostile; and that no message tells a secret.
 #include <gtest/gtest.h>
 
-#include "net/encoding.hpp"
-#include "net/issuer_trouble.hpp"
-#include "net/token_endpoint.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/tokens/issuer_trouble.hpp"
+#include "net/tokens/token_endpoint.hpp"
 #include "oidc_test_support.hpp"
 
 namespace flowctl::net::test {

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <future>
 
-#include "net/discovery.hpp"
+#include "net/tokens/discovery.hpp"
 #include "oidc_test_support.hpp"
 
 namespace flowctl::net::test {

@@ -9,9 +9,9 @@
 #include <fstream>
 
 #include "jose_test_support.hpp"
-#include "net/crypto.hpp"
-#include "net/encoding.hpp"
-#include "net/jose.hpp"
+#include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/crypto/jose.hpp"
 #include "oidc_test_support.hpp"
 
 namespace flowctl::net::test {

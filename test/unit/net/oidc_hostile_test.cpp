@@ -3,11 +3,11 @@
 
 #include <random>
 
-#include "net/discovery.hpp"
-#include "net/encoding.hpp"
-#include "net/issuer_trouble.hpp"
-#include "net/jose.hpp"
-#include "net/token_endpoint.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/crypto/jose.hpp"
+#include "net/tokens/discovery.hpp"
+#include "net/tokens/issuer_trouble.hpp"
+#include "net/tokens/token_endpoint.hpp"
 
 namespace flowctl::net {
 namespace {

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "net/client.hpp"
-#include "net/dispatcher.hpp"
-#include "net/oidc.hpp"
+#include "net/http/dispatcher.hpp"
+#include "net/tokens/token_source.hpp"
 #include "test_server.hpp"
 
 namespace flowctl::net::test {

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "jose_test_support.hpp"
-#include "net/jose_verify.hpp"
-#include "net/own_issuer.hpp"
+#include "net/crypto/jose_verify.hpp"
+#include "net/tokens/own_issuer.hpp"
 
 namespace flowctl::net {
 namespace {

@@ -1,12 +1,12 @@
 // Names of keys in PKCS#11 tokens, and keys that sign elsewhere. The module itself runs in
 // test/t/034_pkcs11.pl.
-#include "net/pkcs11.hpp"
+#include "net/crypto/pkcs11.hpp"
 
 #include <gtest/gtest.h>
 
 #include "jose_test_support.hpp"
-#include "net/jose_algorithm.hpp"
-#include "net/own_issuer.hpp"
+#include "net/crypto/jose_algorithm.hpp"
+#include "net/tokens/own_issuer.hpp"
 
 namespace flowctl::net::test {
 namespace {

@@ -1,12 +1,12 @@
 // Redactor: an echoed token is found in the shapes that servers write it, and nothing else is touched.
-#include "net/redact.hpp"
+#include "net/http/redact.hpp"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 
-#include "net/encoding.hpp"
-#include "net/url.hpp"
+#include "net/crypto/encoding.hpp"
+#include "net/http/url.hpp"
 
 namespace flowctl::net {
 namespace {

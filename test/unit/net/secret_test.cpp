@@ -1,5 +1,5 @@
 // Secret files: which are read, which are refused, and that no message holds their content.
-#include "net/secret.hpp"
+#include "net/crypto/secret.hpp"
 
 #include <gtest/gtest.h>
 

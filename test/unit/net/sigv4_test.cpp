@@ -1,14 +1,14 @@
 // AWS Signature Version 4: AWS's published vectors, the examples of the S3 reference, and requests that
 // botocore has signed (sigv4_peer.inc, made by sigv4_peer.py).
-#include "net/sigv4.hpp"
+#include "net/proofs/sigv4.hpp"
 
 #include <gtest/gtest.h>
 
 #include <ctime>
 #include <sstream>
 
-#include "net/crypto.hpp"
-#include "net/encoding.hpp"
+#include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
 
 namespace flowctl::net {
 namespace {

@@ -18,7 +18,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "net/encoding.hpp"
+#include "net/crypto/encoding.hpp"
 
 namespace flowctl::net::test {
 namespace {

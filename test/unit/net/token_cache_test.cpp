@@ -1,11 +1,11 @@
 // TokenCache by itself: keys, times, bounds.
-#include "net/token_cache.hpp"
+#include "net/tokens/token_cache.hpp"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 
-#include "net/issuer_circuit.hpp"
+#include "net/tokens/issuer_circuit.hpp"
 
 namespace flowctl::net {
 namespace {

@@ -1,5 +1,5 @@
 // URLs: what is let in, what it is taken for, and that a caller's path stays below its base.
-#include "net/url.hpp"
+#include "net/http/url.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,35 @@
+// UTF-8, one character at a time. See utf8.hpp.
+#include "base/utf8.hpp"
+
+namespace flowctl {
+
+char32_t decode_utf8(std::string_view text, std::size_t& at) {
+    const auto lead = static_cast<unsigned char>(text[at++]);
+    if (lead < 0x80) return lead;
+    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    char32_t c = lead & (0x3f >> more);
+    for (int i = 0; i < more && at < text.size(); ++i)
+        c = c << 6 | (static_cast<unsigned char>(text[at++]) & 0x3f);
+    return c;
+}
+
+void append_utf8(char32_t c, std::string& out) {
+    if (c < 0x80) {
+        out.push_back(static_cast<char>(c));
+        return;
+    }
+    if (c < 0x800) {
+        out.push_back(static_cast<char>(0xc0 | (c >> 6)));
+    } else {
+        if (c < 0x10000) {
+            out.push_back(static_cast<char>(0xe0 | (c >> 12)));
+        } else {
+            out.push_back(static_cast<char>(0xf0 | (c >> 18)));
+            out.push_back(static_cast<char>(0x80 | ((c >> 12) & 0x3f)));
+        }
+        out.push_back(static_cast<char>(0x80 | ((c >> 6) & 0x3f)));
+    }
+    out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
+}
+
+}  // namespace flowctl

@@ -1,0 +1,16 @@
+// Reading and writing single characters of UTF-8.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace flowctl {
+
+// The character at `at`, which must be the first byte of one in valid UTF-8; moves `at` past it.
+char32_t decode_utf8(std::string_view text, std::size_t& at);
+
+// Appends the one to four bytes of the character. A surrogate is written as three bytes, which JSONata needs while it
+// evaluates; texts that leave an evaluation have none.
+void append_utf8(char32_t c, std::string& out);
+
+}  // namespace flowctl

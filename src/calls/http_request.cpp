@@ -1,0 +1,305 @@
+// Building requests of HTTP Tasks. See http_request.hpp.
+#include "calls/http_request.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "net/http/url.hpp"
+
+namespace flowctl::pg::http_task {
+
+namespace {
+
+Refusal runtime_error(std::string cause) {
+    return {"States.Runtime", std::move(cause)};
+}
+Refusal not_permitted(std::string cause) {
+    return {"States.Permissions", std::move(cause)};
+}
+
+constexpr std::array<std::string_view, 7> kMethods = {"GET",   "POST",    "PUT", "DELETE",
+                                                      "PATCH", "OPTIONS", "HEAD"};
+
+// AWS, "Call HTTPS APIs in Step Functions workflows", the headers that a definition may not set; then those
+// that this engine sets itself or that carry credentials.
+constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
+                                                                "accept-charset",
+                                                                "accept-datetime",
+                                                                "accept-encoding",
+                                                                "cache-control",
+                                                                "connection",
+                                                                "content-encoding",
+                                                                "content-md5",
+                                                                "date",
+                                                                "expect",
+                                                                "forwarded",
+                                                                "from",
+                                                                "host",
+                                                                "http2-settings",
+                                                                "if-match",
+                                                                "if-modified-since",
+                                                                "if-none-match",
+                                                                "if-range",
+                                                                "if-unmodified-since",
+                                                                "max-forwards",
+                                                                "origin",
+                                                                "pragma",
+                                                                "referer",
+                                                                "server",
+                                                                "te",
+                                                                "trailer",
+                                                                "transfer-encoding",
+                                                                "upgrade",
+                                                                "via",
+                                                                "warning",
+                                                                "authorization",
+                                                                "cookie",
+                                                                "idempotency-key",
+                                                                "content-length",
+                                                                "traceparent",
+                                                                "keep-alive",
+                                                                "dpop"};
+constexpr std::array<std::string_view, 5> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-",
+                                                                "flowctl-"};
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    for (char& c : result)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return result;
+}
+
+bool is_forbidden(const std::string& name) {
+    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), name) != kForbiddenHeaders.end())
+        return true;
+    return std::any_of(kForbiddenPrefixes.begin(), kForbiddenPrefixes.end(),
+                       [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+// A scalar as it stands in a query, header or form; nullopt for arrays and objects.
+std::optional<std::string> scalar_text(const json::Value& value) {
+    switch (value.kind()) {
+        case json::Kind::Null:
+            return "null";
+        case json::Kind::Bool:
+            return value.as_bool() ? "true" : "false";
+        case json::Kind::Number:
+            return value.number_as_text();
+        case json::Kind::String:
+            return std::string(value.as_string());
+        default:
+            return std::nullopt;
+    }
+}
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+// QueryParameters: a member may be a scalar, or an array of scalars that is repeated.
+std::optional<Refusal> read_query(const json::Value& query, Parameters& out) {
+    if (!query.is_object()) return runtime_error("QueryParameters must be an object");
+    for (const json::Member& member : query.members()) {
+        if (const auto text = scalar_text(member.value)) {
+            out.emplace_back(member.key, *text);
+            continue;
+        }
+        if (!member.value.is_array())
+            return runtime_error("the query parameter '" + member.key +
+                                 "' must be a string or an array of strings");
+        for (const json::Value& item : member.value.items()) {
+            const auto text = scalar_text(item);
+            if (!text)
+                return runtime_error("the query parameter '" + member.key + "' must hold strings only");
+            out.emplace_back(member.key, *text);
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net::Header>& out) {
+    if (!headers.is_object()) return runtime_error("Headers must be an object");
+    for (const json::Member& member : headers.members()) {
+        const std::string name = lower(member.key);
+        if (is_forbidden(name))
+            return runtime_error("the header '" + member.key + "' may not be set by a flow");
+        std::string value;
+        if (const auto text = scalar_text(member.value)) {
+            value = *text;
+        } else if (member.value.is_array()) {
+            for (const json::Value& item : member.value.items()) {
+                const auto part = scalar_text(item);
+                if (!part) return runtime_error("the header '" + member.key + "' must hold strings only");
+                if (!value.empty()) value += ", ";
+                value += *part;
+            }
+        } else {
+            return runtime_error("the header '" + member.key + "' must be a string");
+        }
+        if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
+            return runtime_error("the header '" + member.key + "' holds a line break or a NUL");
+        out.emplace_back(member.key, std::move(value));
+    }
+    return std::nullopt;
+}
+
+const std::string* find_header(const std::vector<net::Header>& headers, std::string_view name) {
+    for (const net::Header& header : headers)
+        if (lower(header.first) == name) return &header.second;
+    return nullptr;
+}
+
+// Transform.RequestEncodingOptions.ArrayFormat (AWS's HTTP Task).
+enum class ArrayFormat { Indices, Repeat, Commas, Brackets, None };
+
+constexpr int kMaxFormDepth = 32;
+
+bool append_form(Parameters& out, const std::string& name, const json::Value& value, ArrayFormat format,
+                 int depth) {
+    if (depth > kMaxFormDepth) return false;
+    if (value.is_object()) {
+        for (const json::Member& member : value.members()) {
+            const std::string inner = name.empty() ? member.key : name + "[" + member.key + "]";
+            if (!append_form(out, inner, member.value, format, depth + 1)) return false;
+        }
+        return true;
+    }
+    if (!value.is_array()) {
+        out.emplace_back(name, *scalar_text(value));
+        return true;
+    }
+    if (format == ArrayFormat::None) {
+        out.emplace_back(name, json::dump(value));
+        return true;
+    }
+    if (format == ArrayFormat::Commas) {
+        std::string joined;
+        for (const json::Value& item : value.items()) {
+            if (!joined.empty()) joined += ',';
+            joined += scalar_text(item).value_or(json::dump(item));
+        }
+        out.emplace_back(name, std::move(joined));
+        return true;
+    }
+    std::size_t index = 0;
+    for (const json::Value& item : value.items()) {
+        std::string inner = name;
+        if (format == ArrayFormat::Indices) inner += "[" + std::to_string(index) + "]";
+        if (format == ArrayFormat::Brackets) inner += "[]";
+        if (!append_form(out, inner, item, format, depth + 1)) return false;
+        index++;
+    }
+    return true;
+}
+
+std::variant<std::optional<ArrayFormat>, Refusal> read_transform(const json::Value* transform) {
+    if (transform == nullptr) return std::optional<ArrayFormat>();
+    const json::Value* encoding = transform->find("RequestBodyEncoding");
+    if (encoding == nullptr || (encoding->is_string() && encoding->as_string() == "NONE"))
+        return std::optional<ArrayFormat>();
+    if (!encoding->is_string() || encoding->as_string() != "URL_ENCODED")
+        return runtime_error("Transform.RequestBodyEncoding must be NONE or URL_ENCODED");
+    const json::Value* options = transform->find("RequestEncodingOptions");
+    const json::Value* format = options != nullptr ? options->find("ArrayFormat") : nullptr;
+    if (format == nullptr) return std::optional(ArrayFormat::Indices);
+    static constexpr std::array<std::pair<std::string_view, ArrayFormat>, 5> kFormats = {{
+        {"INDICES", ArrayFormat::Indices},
+        {"REPEAT", ArrayFormat::Repeat},
+        {"COMMAS", ArrayFormat::Commas},
+        {"BRACKETS", ArrayFormat::Brackets},
+        {"NONE", ArrayFormat::None},
+    }};
+    for (const auto& [name, value] : kFormats)
+        if (format->is_string() && format->as_string() == name) return std::optional(value);
+    return runtime_error("ArrayFormat must be INDICES, REPEAT, COMMAS, BRACKETS or NONE");
+}
+
+std::optional<Refusal> set_body(RequestParts& parts, const json::Value& input) {
+    const json::Value* body = input.find("RequestBody");
+    auto transform = read_transform(input.find("Transform"));
+    if (auto* refusal = std::get_if<Refusal>(&transform)) return *refusal;
+    const auto form = std::get<std::optional<ArrayFormat>>(transform);
+    if (body == nullptr) return std::nullopt;
+    const std::string* content_type = find_header(parts.headers, "content-type");
+    if (form) {
+        if (!body->is_object()) return runtime_error("a URL_ENCODED RequestBody must be an object");
+        Parameters fields;
+        if (!append_form(fields, "", *body, *form, 0))
+            return runtime_error("the RequestBody is nested too deeply");
+        parts.body = net::encode_query(fields);
+        if (content_type == nullptr)
+            parts.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+        return std::nullopt;
+    }
+    if (body->is_string() && content_type != nullptr &&
+        lower(*content_type).find("json") == std::string::npos) {
+        parts.body = body->as_string();
+        return std::nullopt;
+    }
+    parts.body = json::dump(*body);
+    if (content_type == nullptr) parts.headers.emplace_back("Content-Type", "application/json");
+    return std::nullopt;
+}
+
+RequestResult build(net::Url url, const json::Value& input) {
+    RequestParts parts;
+    const json::Value* method = input.find("Method");
+    if (method == nullptr || !method->is_string() ||
+        std::find(kMethods.begin(), kMethods.end(), method->as_string()) == kMethods.end())
+        return runtime_error("Method must be one of GET, POST, PUT, DELETE, PATCH, OPTIONS and HEAD");
+    parts.method = method->as_string();
+    if (const json::Value* query = input.find("QueryParameters"); query != nullptr && !query->is_null()) {
+        Parameters parameters;
+        if (auto refusal = read_query(*query, parameters)) return *refusal;
+        net::add_query(url, net::encode_query(parameters));
+    }
+    if (const json::Value* headers = input.find("Headers"); headers != nullptr && !headers->is_null())
+        if (auto refusal = read_headers(*headers, parts.headers)) return *refusal;
+    if (auto refusal = set_body(parts, input)) return *refusal;
+    parts.url = url.text();
+    return parts;
+}
+
+std::variant<net::Url, Refusal> base(const std::string& base_url) {
+    auto url = net::split_url(base_url);
+    if (auto* problem = std::get_if<std::string>(&url))
+        return Refusal{"Flowctl.EndpointConfiguration", "the endpoint's url is not valid: " + *problem};
+    return std::get<net::Url>(std::move(url));
+}
+
+}  // namespace
+
+RequestResult post_request(const std::string& base_url, const json::Value& input) {
+    return RequestParts{"POST", base_url, {{"Content-Type", "application/json"}}, json::dump(input)};
+}
+
+RequestResult invoke_request(const std::string& base_url, const json::Value& input) {
+    if (!input.is_object())
+        return runtime_error(
+            "the input of an :invoke must be an object {Method, Path, Headers, RequestBody, ...}");
+    auto url = base(base_url);
+    if (auto* refusal = std::get_if<Refusal>(&url)) return *refusal;
+    const json::Value* path = input.find("Path");
+    if (path == nullptr || path->is_null()) return build(std::get<net::Url>(url), input);
+    if (!path->is_string()) return runtime_error("Path must be a string");
+    auto joined = net::join_path(std::get<net::Url>(url), path->as_string());
+    if (auto* problem = std::get_if<std::string>(&joined))
+        return not_permitted("the Path leads out of the endpoint's url: " + *problem);
+    return build(std::get<net::Url>(std::move(joined)), input);
+}
+
+RequestResult aws_request(const std::string& base_url, const json::Value& input) {
+    if (!input.is_object()) return runtime_error("the input of an HTTP Task must be an object");
+    auto url = base(base_url);
+    if (auto* refusal = std::get_if<Refusal>(&url)) return *refusal;
+    const json::Value* endpoint = input.find("ApiEndpoint");
+    if (endpoint == nullptr || !endpoint->is_string()) return runtime_error("ApiEndpoint must be a string");
+    auto wanted = net::split_url(endpoint->as_string());
+    if (auto* problem = std::get_if<std::string>(&wanted))
+        return runtime_error("ApiEndpoint is not a valid URL: " + *problem);
+    if (!net::lies_under(std::get<net::Url>(url), std::get<net::Url>(wanted)))
+        return not_permitted(
+            "the ApiEndpoint does not lie under the url of the endpoint that ConnectionArn names");
+    return build(std::get<net::Url>(std::move(wanted)), input);
+}
+
+}  // namespace flowctl::pg::http_task

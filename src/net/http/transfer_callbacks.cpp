@@ -1,0 +1,155 @@
+// Transfer: what curl calls back for - names, sockets, headers, bytes. See transfer.hpp.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "net/http/transfer.hpp"
+
+namespace flowctl::net {
+namespace {
+
+constexpr std::size_t kMaxAnswerHeaders = 256;
+constexpr std::size_t kMaxAnswerHeaderBytes = 131072;
+
+}  // namespace
+
+std::string_view trim_line(std::string_view text) noexcept {
+    const std::size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == text.npos) return {};
+    return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+void Transfer::resolved() noexcept {
+    if (!resolving_) return;
+    resolving_ = false;
+    --lane_.resolving;
+}
+
+// CURLOPT_RESOLVER_START_FUNCTION
+int Transfer::on_resolve(void*, void*, void* self) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    if (!transfer->resolving_) {
+        transfer->resolving_ = true;
+        ++transfer->lane_.resolving;
+    }
+    return 0;
+}
+
+// CURLOPT_OPENSOCKETFUNCTION
+curl_socket_t Transfer::on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    try {
+        transfer->resolved();
+        transfer->opened_socket_ = true;
+        if (purpose != CURLSOCKTYPE_IPCXN) return CURL_SOCKET_BAD;
+        if (!transfer->by_proxy_) {
+            const auto peer = Address::from(&address->addr);
+            if (!peer) return CURL_SOCKET_BAD;
+            if (auto objection = transfer->egress_.policy.objection(*peer, transfer->https(),
+                                                                    transfer->exchange_.egress_role)) {
+                transfer->refusal_ = *std::move(objection);
+                return CURL_SOCKET_BAD;
+            }
+        }
+        transfer->tried_allowed_address_ = true;
+        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    } catch (...) {
+        return CURL_SOCKET_BAD;
+    }
+}
+
+// CURLOPT_PREREQFUNCTION: a connection, new or used before, is about to carry the request.
+int Transfer::on_connected(void* self, char* peer, char*, int, int) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    try {
+        transfer->resolved();
+        ++transfer->sends_;
+        if (transfer->by_proxy_) return CURL_PREREQFUNC_OK;
+        const auto address = Address::parse(peer);
+        auto objection = address ? transfer->egress_.policy.objection(*address, transfer->https(),
+                                                                      transfer->exchange_.egress_role)
+                                 : std::optional<std::string>("the peer's address is not readable");
+        if (!objection) return CURL_PREREQFUNC_OK;
+        --transfer->sends_;
+        transfer->refusal_ = *std::move(objection);
+        transfer->reused_refused_ = !transfer->opened_socket_;
+        transfer->callback_failure_ = Failure::Refused;
+    } catch (...) {
+        transfer->callback_failure_ = Failure::Protocol;
+    }
+    return CURL_PREREQFUNC_ABORT;
+}
+
+// CURLOPT_HEADERFUNCTION: one line, its end included.
+std::size_t Transfer::on_header(char* text, std::size_t size, std::size_t count, void* self) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    const std::size_t bytes = size * count;
+    try {
+        transfer->header_bytes_ += bytes;
+        if (transfer->header_bytes_ > kMaxAnswerHeaderBytes ||
+            transfer->answer_.headers.size() > kMaxAnswerHeaders) {
+            transfer->callback_failure_ = Failure::TooLarge;
+            transfer->answer_.message = "the answer's headers are too large";
+            return 0;
+        }
+        transfer->read_header_line({text, bytes});
+        return bytes;
+    } catch (...) {
+        transfer->callback_failure_ = Failure::Protocol;
+        return 0;
+    }
+}
+
+// Lines after the final status's empty line are trailers, which nobody asked for.
+void Transfer::read_header_line(std::string_view line) {
+    if (headers_complete_) return;
+    std::string_view text = trim_line(line);
+    if (!in_status_block_) {
+        if (!text.starts_with("HTTP/")) return;
+        in_status_block_ = true;
+        answer_.headers.clear();
+        answer_.status = 0;
+        text.remove_prefix(std::min(text.find(' '), text.size()));
+        text = trim_line(text);
+        std::from_chars(text.data(), text.data() + std::min<std::size_t>(text.size(), 3), answer_.status);
+        answer_.status_text = trim_line(text.substr(std::min<std::size_t>(text.size(), 3)));
+        return;
+    }
+    if (text.empty()) {
+        in_status_block_ = false;
+        headers_complete_ = answer_.status >= 200;
+        return;
+    }
+    if ((line.front() == ' ' || line.front() == '\t') && !answer_.headers.empty()) {
+        answer_.headers.back().second.append(" ").append(text);
+        return;
+    }
+    const std::size_t colon = text.find(':');
+    if (colon == text.npos) return;
+    std::string name(trim_line(text.substr(0, colon)));
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    answer_.headers.emplace_back(std::move(name), trim_line(text.substr(colon + 1)));
+}
+
+// CURLOPT_WRITEFUNCTION
+std::size_t Transfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    const std::size_t length = size * count;
+    try {
+        if (length > transfer->exchange_.max_response_bytes - transfer->answer_.body.size()) {
+            transfer->callback_failure_ = Failure::TooLarge;
+            transfer->answer_.message = "the answer is larger than " +
+                                        std::to_string(transfer->exchange_.max_response_bytes) + " bytes";
+            return 0;
+        }
+        transfer->answer_.body.append(bytes, length);
+        return length;
+    } catch (...) {
+        transfer->callback_failure_ = Failure::Protocol;
+        return 0;
+    }
+}
+
+}  // namespace flowctl::net

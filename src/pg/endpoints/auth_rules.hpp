@@ -1,0 +1,14 @@
+// What the options of a flowctl_http server must be together, as far as they say how its calls prove
+// themselves.
+//
+// Called by fdw_validators.
+#pragma once
+
+#include "pg/endpoints/options.hpp"
+
+namespace flowctl::pg {
+
+// Raises an error with a hint where options are missing for the server's `auth`, or do not go with it.
+void check_auth_options(const Options& options);
+
+}  // namespace flowctl::pg

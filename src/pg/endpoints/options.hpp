@@ -1,0 +1,53 @@
+// Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how they are
+// read, and the rule for those that name files.
+//
+// A validator is given the whole new list of options at every CREATE and ALTER, and nothing else: it looks up
+// no other object and opens no file. Invariant: no option holds a secret. Options ending in `_file` are plain
+// file names in flowctl.secrets_dir; a list that holds one is accepted only from superusers and members of
+// pg_read_server_files (a validator cannot tell an old option from a new one, so this goes for every ALTER of
+// such an object too).
+//
+// Called by fdw_validators, and by endpoint and what it is made of.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pg/server/prelude.hpp"
+
+namespace flowctl::pg {
+
+inline constexpr std::string_view kHttpWrapper = "flowctl_http";
+inline constexpr std::string_view kOidcWrapper = "flowctl_oidc";
+
+// By name, so that their order is always the same.
+using Options = std::map<std::string, std::string, std::less<>>;
+
+// Copies a list of DefElem, as the server keeps options in memory.
+Options to_options(List* list);
+
+// The value, or "" where the option is not set.
+std::string_view option(const Options& options, std::string_view name);
+
+// nullopt: the option is not set.
+std::optional<std::string> if_set(const Options& options, std::string_view name);
+using Seconds = std::chrono::duration<double>;
+Seconds seconds_or(const Options& options, std::string_view name, Seconds fallback);
+
+// What values may look like; nullopt: malformed.
+std::optional<double> read_seconds(std::string_view text);     // 0.001 to 86400
+std::optional<std::size_t> read_bytes(std::string_view text);  // 1 to 64 MB
+std::optional<bool> read_boolean(std::string_view text);       // as the server's booleans
+
+// True for superusers and members of pg_read_server_files: who may set an option that names a file.
+bool may_name_files(Oid role);
+
+// The option that names a file, if there is one.
+std::optional<std::string> file_option(const Options& options);
+
+}  // namespace flowctl::pg

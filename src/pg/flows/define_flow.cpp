@@ -1,0 +1,356 @@
+// SQL functions define_flow and validate: from the text of a definition to a version in the catalog.
+//
+// A version is immutable, and runs keep the one they started with, so defining is adding a row: the same
+// definition (as JSON, whatever its white space) with the same options as the newest version is that version.
+// Everything that can be known to be wrong is refused here, all findings at once. Two sessions that define
+// one flow at the same time get two successive versions: the row of the flow is the lock. The engine's tables
+// are touched as the extension's owner, and nothing else happens meanwhile.
+//
+// Called from SQL (40_flows.sql).
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/asl/asl.hpp"
+#include "core/json.hpp"
+#include "pg/flows/definition_check.hpp"
+#include "pg/rights/denials.hpp"
+#include "pg/rights/flow_rights.hpp"
+#include "pg/server/quoting.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+Statement insert_flow(R"(
+    INSERT INTO flowctl.flow (name, owner, type, latest_version, comment)
+    VALUES ($1, $2::pg_catalog.regrole, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
+                      {TEXTOID, OIDOID, TEXTOID, TEXTOID});
+Statement insert_version(R"(
+    INSERT INTO flowctl.flow_version (flow_id, version, definition, options, author)
+    VALUES ($1, $2, $3, $4::pg_catalog.jsonb, pg_catalog.pg_get_userbyid($5)))",
+                         {UUIDOID, INT4OID, TEXTOID, TEXTOID, OIDOID});
+Statement read_version(
+    "SELECT definition, options::pg_catalog.text FROM flowctl.flow_version WHERE flow_id = $1 AND version = "
+    "$2",
+    {UUIDOID, INT4OID});
+Statement update_flow("UPDATE flowctl.flow SET latest_version = $2, comment = $3 WHERE flow_id = $1",
+                      {UUIDOID, INT4OID, TEXTOID});
+
+constexpr std::size_t kMaxNameLength = 80;
+constexpr std::size_t kMaxCommentBytes = 8192;
+constexpr const char* kDefinitionHint = "Pass a definition in Amazon States Language, as JSON.";
+
+// ------------------------------------------------------------------------------------------ options
+
+struct OptionRule {
+    std::string_view name;
+    std::array<std::string_view, 3> values;  // the first is the default; "" where there are fewer
+};
+
+constexpr OptionRule kOptionRules[] = {
+    {"run_as", {"OWNER", "INVOKER", ""}},
+    {"keep_data", {"ALL", "ERROR", "NONE"}},
+};
+
+std::string values_of(const OptionRule& rule) {
+    std::string values;
+    for (const std::string_view value : rule.values)
+        if (!value.empty()) values += (values.empty() ? "" : ", ") + std::string(value);
+    return values;
+}
+
+bool is_value(const OptionRule& rule, const json::Value& value) {
+    if (!value.is_string() || value.as_string().empty()) return false;
+    for (const std::string_view allowed : rule.values)
+        if (value.as_string() == allowed) return true;
+    return false;
+}
+
+[[noreturn]] void refuse_option(std::string_view name) {
+    std::string names;
+    for (const OptionRule& rule : kOptionRules)
+        names += (names.empty() ? "" : ", ") + std::string(rule.name);
+    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                    "unknown option " + in_quotes(shortened_name(name)) + " of a flow",
+                    "The options are: " + names + ".");
+}
+
+// Every option with its value, in a fixed order, so that equal options are equal text.
+json::Value complete_options(const json::Value& given) {
+    if (!given.is_object())
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options of a flow must be a JSON object",
+                        "For example '{\"run_as\": \"OWNER\"}'.");
+    for (const json::Member& member : given.members()) {
+        bool known = false;
+        for (const OptionRule& rule : kOptionRules)
+            known = known || rule.name == member.key;
+        if (!known) refuse_option(member.key);
+    }
+    json::ObjectBuilder complete;
+    for (const OptionRule& rule : kOptionRules) {
+        const json::Value* value = given.find(rule.name);
+        if (value == nullptr) {
+            complete.add(rule.name, rule.values[0]);
+        } else if (is_value(rule, *value)) {
+            complete.add(rule.name, *value);
+        } else {
+            throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                            "invalid value for option " + in_quotes(rule.name) + " of a flow",
+                            "It is one of: " + values_of(rule) + ".");
+        }
+    }
+    return complete.build();
+}
+
+// ------------------------------------------------------------------------------------------ arguments
+
+struct Request {
+    std::string name;
+    std::string definition;
+    std::string type;
+    std::optional<std::string> comment;
+    json::Value options;
+    Oid user = InvalidOid;
+};
+
+std::string required_text(FunctionCallInfo fcinfo, int index, const char* name, const char* hint) {
+    if (PG_ARGISNULL(index))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null", hint);
+    return from_text(PG_GETARG_DATUM(index));
+}
+
+bool is_flow_name(std::string_view name) {
+    if (name.empty() || name.size() > kMaxNameLength) return false;
+    for (const char c : name)
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+              c == '-'))
+            return false;
+    return true;
+}
+
+json::Value options_argument(FunctionCallInfo fcinfo, int index) {
+    if (PG_ARGISNULL(index))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
+                        "Leave them out for the defaults.");
+    const char* text = guarded([&] {
+        Jsonb* value = PG_GETARG_JSONB_P(index);
+        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
+    });
+    const auto parsed = json::parse(text);
+    if (!parsed)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options cannot be read: " + parsed.error().message,
+                        "Pass a JSON object, for example '{\"run_as\": \"OWNER\"}'.");
+    return complete_options(*parsed);
+}
+
+Request read_request(FunctionCallInfo fcinfo) {
+    Request request;
+    request.user = GetUserId();
+    request.name = required_text(fcinfo, 0, "name", "Name the flow.");
+    if (!is_flow_name(request.name))
+        throw UserError(ERRCODE_INVALID_NAME,
+                        in_quotes(shortened_name(request.name)) + " cannot be the name of a flow",
+                        "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
+    request.definition = required_text(fcinfo, 1, "definition", kDefinitionHint);
+    request.type = required_text(fcinfo, 2, "type", "The types are STANDARD and EXPRESS.");
+    if (request.type != "STANDARD" && request.type != "EXPRESS")
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "invalid type of flow: " + in_quotes(shortened_name(request.type)),
+                        "The types are STANDARD and EXPRESS.");
+    if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
+    if (request.comment && request.comment->size() > kMaxCommentBytes)
+        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes",
+                        "Shorten it.");
+    request.options = options_argument(fcinfo, 4);
+    return request;
+}
+
+// ------------------------------------------------------------------------------------------ findings
+
+const char* severity_of(const asl::Finding& finding) {
+    return finding.severity == asl::Finding::Severity::Error ? "ERROR" : "WARNING";
+}
+
+std::string line_of(const asl::Finding& finding) {
+    return (finding.location.empty() ? std::string("(definition)") : finding.location) + ": " +
+           finding.message;
+}
+
+std::string list_errors(const std::vector<asl::Finding>& findings) {
+    std::string list;
+    for (const asl::Finding& finding : findings) {
+        if (finding.severity != asl::Finding::Severity::Error) continue;
+        if (!list.empty()) list += '\n';
+        list += line_of(finding);
+    }
+    return list;
+}
+
+void report_warnings(const Request& request, const std::vector<asl::Finding>& findings) {
+    for (const asl::Finding& finding : findings) {
+        if (finding.severity != asl::Finding::Severity::Warning) continue;
+        const std::string message = "definition of flow " + in_quotes(request.name) + ": " + line_of(finding);
+        const char* text = message.c_str();
+        guarded([&] { ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg_internal("%s", text))); });
+    }
+}
+
+struct Reason {
+    int sqlstate;
+    const char* hint;
+};
+
+Reason reason_of(std::string_view code) {
+    if (code == kNotPermitted)
+        return {
+            ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "The flow's role needs USAGE on the endpoint, a user mapping at its issuer, and a policy that "
+            "permits the call where one names the endpoint; the endpoint's owner needs USAGE on the "
+            "issuer."};
+    if (code == kNotFound)
+        return {ERRCODE_UNDEFINED_OBJECT,
+                "An endpoint is a foreign server of wrapper flowctl_http: CREATE SERVER."};
+    if (code == kNotSupported)
+        return {ERRCODE_FEATURE_NOT_SUPPORTED, "Tasks call endpoints: flowctl:http:<server>."};
+    return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "ALTER SERVER or ALTER USER MAPPING mends its options."};
+}
+
+// Raises an error that lists every ERROR finding.
+void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_definition,
+                   const std::vector<asl::Finding>& in_catalog) {
+    std::string errors = list_errors(in_definition);
+    if (!errors.empty())
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "definition of flow " + in_quotes(request.name) + " is not valid",
+                        "flowctl.validate(definition) lists the findings as rows.", std::move(errors));
+    errors = list_errors(in_catalog);
+    if (errors.empty()) return;
+    for (const asl::Finding& finding : in_catalog)
+        if (finding.code == kNotPermitted)
+            audit::denied(request.user, "define_flow", request.name,
+                          finding.location + ": " + finding.message);
+    const Reason reason = reason_of(in_catalog.front().code);
+    throw UserError(reason.sqlstate,
+                    "definition of flow " + in_quotes(request.name) + " uses what it cannot have",
+                    reason.hint, std::move(errors));
+}
+
+// The findings that need no lock, in the order in which they are useful: rights, definition, relations.
+void check(const Request& request, Oid flow_owner) {
+    const auto type = request.type == "EXPRESS" ? asl::FlowType::Express : asl::FlowType::Standard;
+    const asl::Compiled compiled = asl::compile(request.definition, type);
+    refuse_errors(request, compiled.findings, {});
+    const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
+    refuse_errors(request, {},
+                  check_resources(request.definition, {request.name, flow_owner,
+                                                       as_owner ? std::optional(flow_owner) : std::nullopt}));
+    report_warnings(request, compiled.findings);
+}
+
+// ------------------------------------------------------------------------------------------ versions
+
+bool same_json(const std::string& a, const std::string& b) {
+    const auto left = json::parse(a);
+    const auto right = json::parse(b);
+    return left && right && json::dump(*left) == json::dump(*right);
+}
+
+bool is_version(Spi& spi, const FlowIdentity& flow, const Request& request) {
+    Rows rows = spi.run(read_version, std::move(Params().uuid(flow.flow_id).int4(flow.latest_version)));
+    if (rows.size() == 0) return false;
+    const auto options = json::parse(rows.text(0, 1));
+    return options && json::equal(complete_options(*options), request.options) &&
+           same_json(rows.text(0, 0), request.definition);
+}
+
+void add_version(Spi& spi, const Uuid& flow_id, std::int32_t version, const Request& request) {
+    spi.run(insert_version, std::move(Params()
+                                          .uuid(flow_id)
+                                          .int4(version)
+                                          .text(request.definition)
+                                          .text(json::dump(request.options))
+                                          .oid(request.user)));
+}
+
+void require_type(const FlowIdentity& flow, const Request& request) {
+    if (flow.type == request.type) return;
+    throw UserError(
+        ERRCODE_INVALID_PARAMETER_VALUE, "flow " + in_quotes(flow.name) + " has type " + flow.type,
+        "The type of a flow is fixed: pass type => '" + flow.type + "', or define a flow of another name.");
+}
+
+std::int32_t next_version(Spi& spi, const FlowIdentity& flow, const Request& request) {
+    const bool same = is_version(spi, flow, request);
+    const std::int32_t version = same ? flow.latest_version : flow.latest_version + 1;
+    if (!same) add_version(spi, flow.flow_id, version, request);
+    const bool new_comment = request.comment && request.comment != flow.comment;
+    if (!same || new_comment)
+        spi.run(update_flow, std::move(Params()
+                                           .uuid(flow.flow_id)
+                                           .int4(version)
+                                           .text(request.comment ? request.comment : flow.comment)));
+    return version;
+}
+
+std::optional<FlowIdentity> existing_flow(const std::string& name) {
+    const AsExtensionOwner owner;
+    Spi spi;
+    return find_flow_by_name(spi, name, FlowLock::None);
+}
+
+// Writes the version; nullopt when the flow's owner is no longer the one for whom the definition was checked.
+std::optional<std::int32_t> store_version(const Request& request, Oid checked_owner) {
+    const AsExtensionOwner owner;
+    Spi spi;
+    if (auto flow = find_flow_by_name(spi, request.name, FlowLock::Change)) {
+        require_owner(*flow, request.user, "redefine");
+        require_type(*flow, request);
+        if (flow->owner != checked_owner) return std::nullopt;
+        return next_version(spi, *flow, request);
+    }
+    if (checked_owner != request.user) return std::nullopt;
+    Rows rows = spi.run(
+        insert_flow,
+        std::move(Params().text(request.name).oid(request.user).text(request.type).text(request.comment)));
+    if (rows.size() == 0) return std::nullopt;  // another session was faster
+    add_version(spi, rows.uuid(0, 0), 1, request);
+    return 1;
+}
+
+}  // namespace
+
+FLOWCTL_FUNCTION(flowctl_define_flow) {
+    require_writable("define a flow");
+    require_author("define flows");
+    const Request request = read_request(fcinfo);
+    for (;;) {
+        const auto flow = existing_flow(request.name);
+        if (flow) {
+            require_owner(*flow, request.user, "redefine");
+            require_type(*flow, request);
+        }
+        const Oid flow_owner = flow ? flow->owner : request.user;
+        check(request, flow_owner);
+        if (const auto version = store_version(request, flow_owner)) PG_RETURN_INT32(*version);
+        guarded([] { CHECK_FOR_INTERRUPTS(); });
+    }
+}
+
+FLOWCTL_FUNCTION(flowctl_validate) {
+    require_author("validate definitions");
+    const std::string definition = required_text(fcinfo, 0, "definition", kDefinitionHint);
+    guarded([&] { InitMaterializedSRF(fcinfo, 0); });
+    auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    for (const asl::Finding& finding : asl::compile(definition).findings) {
+        Datum values[] = {to_text(severity_of(finding)), to_text(finding.code), to_text(finding.location),
+                          to_text(finding.message)};
+        bool nulls[4] = {};
+        guarded([&] { tuplestore_putvalues(result->setResult, result->setDesc, values, nulls); });
+    }
+    return Datum(0);
+}
+
+}  // namespace flowctl::pg

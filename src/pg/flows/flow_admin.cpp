@@ -1,0 +1,191 @@
+// SQL functions that administer flows: drop_flow, alter_flow_owner, grant_start, revoke_start, grant_author,
+// revoke_author.
+//
+// Each locks the flow's row, asks for the right, and changes it; so two of them, or one and define_flow, come
+// one after the other. A flow is not dropped while a trigger would start it or a run of it is open.
+//
+// Called from SQL (40_flows.sql).
+#include <string>
+
+#include "pg/flows/flow_admin.hpp"
+#include "pg/server/quoting.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+Statement triggers_of(R"(
+    SELECT t.tgname::text, t.tgrelid::pg_catalog.regclass::text
+    FROM pg_catalog.pg_trigger t
+    WHERE t.tgfoid = $1 AND t.tgparentid = 0
+      AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || E'\\x00'::bytea, $2 || E'\\x3a'::bytea)
+    ORDER BY 2, 1 LIMIT 5)",
+                      {OIDOID, BYTEAOID});
+Statement open_runs("SELECT pg_catalog.count(*) FROM flowctl.run WHERE flow_id = $1 AND status = 'RUNNING'",
+                    {UUIDOID});
+Statement delete_names("DELETE FROM flowctl.run_name WHERE flow_id = $1", {UUIDOID});
+Statement delete_flow("DELETE FROM flowctl.flow WHERE flow_id = $1", {UUIDOID});
+Statement set_owner("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHERE flow_id = $1",
+                    {UUIDOID, OIDOID});
+Statement insert_grant(R"(
+    INSERT INTO flowctl.flow_grant (flow_id, role, granted_by)
+    VALUES ($1, $2::pg_catalog.regrole, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, role) DO NOTHING)",
+                       {UUIDOID, OIDOID, OIDOID});
+Statement delete_grant("DELETE FROM flowctl.flow_grant WHERE flow_id = $1 AND role = $2::pg_catalog.regrole",
+                       {UUIDOID, OIDOID});
+Statement insert_author(R"(
+    INSERT INTO flowctl.author (role, granted_by)
+    VALUES ($1::pg_catalog.regrole, pg_catalog.pg_get_userbyid($2)) ON CONFLICT (role) DO NOTHING)",
+                        {OIDOID, OIDOID});
+Statement delete_author("DELETE FROM flowctl.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
+
+std::string flow_argument(FunctionCallInfo fcinfo) {
+    if (PG_ARGISNULL(0))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null",
+                        "Name the flow.");
+    return from_text(PG_GETARG_DATUM(0));
+}
+
+Oid role_argument(FunctionCallInfo fcinfo, int index) {
+    if (PG_ARGISNULL(index))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", "Name the role.");
+    return PG_GETARG_OID(index);
+}
+
+// A regrole may be any number.
+Oid existing_role_argument(FunctionCallInfo fcinfo, int index) {
+    const Oid role = role_argument(fcinfo, index);
+    if (!guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); }))
+        throw UserError(ERRCODE_UNDEFINED_OBJECT, "role with OID " + std::to_string(role) + " does not exist",
+                        "Name a role instead of giving a number.");
+    return role;
+}
+
+void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
+    const Oid function = start_flow_function();
+    if (!OidIsValid(function)) return;
+    const char* name = flow.name.data();
+    const std::size_t length = flow.name.size();
+    Datum bytes = guarded([&] {
+        auto* copy = static_cast<bytea*>(palloc(VARHDRSZ + length));
+        SET_VARSIZE(copy, VARHDRSZ + length);
+        memcpy(VARDATA(copy), name, length);
+        return PointerGetDatum(copy);
+    });
+    Rows rows = spi.run(triggers_of, std::move(Params().oid(function).datum(bytes)));
+    if (rows.size() == 0) return;
+    std::string list;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        list += (i == 0 ? "" : "\n") +
+                ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
+    throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+                    "cannot drop flow " + in_quotes(flow.name) + " because triggers start it",
+                    "Drop the triggers first.", std::move(list));
+}
+
+void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
+    const std::int64_t open = spi.run(open_runs, std::move(Params().uuid(flow.flow_id))).int8(0, 0);
+    if (open == 0) return;
+    throw UserError(ERRCODE_OBJECT_IN_USE,
+                    "cannot drop flow " + in_quotes(flow.name) + " because it has " + std::to_string(open) +
+                        (open == 1 ? " open run" : " open runs"),
+                    "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
+}
+
+// Author rights are the superuser's to give, and the extension owner's.
+void require_administrator(const char* what) {
+    const Oid user = GetUserId();
+    if (guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner())) return;
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
+                    "Only superusers and the owner of extension pg_flowctl may.");
+}
+
+}  // namespace
+
+void remove_flow(Spi& spi, const FlowIdentity& flow) {
+    require_no_triggers(spi, flow);
+    require_no_open_runs(spi, flow);
+    spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
+}
+
+FLOWCTL_FUNCTION(flowctl_drop_flow) {
+    require_writable("drop a flow");
+    const Oid user = GetUserId();
+    const std::string name = flow_argument(fcinfo);
+    const AsExtensionOwner owner;
+    Spi spi;
+    require_owner(get_flow(spi, name, FlowLock::None), user, "drop");
+    const FlowIdentity flow = get_flow(spi, name, FlowLock::Update);
+    require_owner(flow, user, "drop");
+    remove_flow(spi, flow);
+    PG_RETURN_VOID();
+}
+
+FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
+    require_writable("change the owner of a flow");
+    const Oid user = GetUserId();
+    const std::string name = flow_argument(fcinfo);
+    const Oid new_owner = existing_role_argument(fcinfo, 1);
+    const bool may_become = guarded([&] { return can_set_role(user, new_owner); });
+    const AsExtensionOwner owner;
+    Spi spi;
+    require_owner(get_flow(spi, name, FlowLock::None), user, "change the owner of");
+    const FlowIdentity flow = get_flow(spi, name, FlowLock::Change);
+    require_owner(flow, user, "change the owner of");
+    if (!may_become)
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "must be able to SET ROLE " + in_quotes(role_name(new_owner)),
+                        "Runs act as the flow's owner: only who may act as that role can give it a flow.");
+    spi.run(set_owner, std::move(Params().uuid(flow.flow_id).oid(new_owner)));
+    PG_RETURN_VOID();
+}
+
+FLOWCTL_FUNCTION(flowctl_grant_start) {
+    require_writable("grant rights on a flow");
+    const Oid user = GetUserId();
+    const std::string name = flow_argument(fcinfo);
+    const Oid role = existing_role_argument(fcinfo, 1);
+    const AsExtensionOwner owner;
+    Spi spi;
+    const FlowIdentity flow = get_flow(spi, name, FlowLock::KeyShare);
+    require_owner(flow, user, "grant rights on");
+    spi.run(insert_grant, std::move(Params().uuid(flow.flow_id).oid(role).oid(user)));
+    PG_RETURN_VOID();
+}
+
+FLOWCTL_FUNCTION(flowctl_revoke_start) {
+    require_writable("revoke rights on a flow");
+    const Oid user = GetUserId();
+    const std::string name = flow_argument(fcinfo);
+    const Oid role = role_argument(fcinfo, 1);
+    const AsExtensionOwner owner;
+    Spi spi;
+    const FlowIdentity flow = get_flow(spi, name, FlowLock::KeyShare);
+    require_owner(flow, user, "revoke rights on");
+    spi.run(delete_grant, std::move(Params().uuid(flow.flow_id).oid(role)));
+    PG_RETURN_VOID();
+}
+
+FLOWCTL_FUNCTION(flowctl_grant_author) {
+    require_writable("grant the right to define flows");
+    const Oid user = GetUserId();
+    require_administrator("grant the right to define flows");
+    const Oid role = existing_role_argument(fcinfo, 0);
+    const AsExtensionOwner owner;
+    Spi spi;
+    spi.run(insert_author, std::move(Params().oid(role).oid(user)));
+    PG_RETURN_VOID();
+}
+
+FLOWCTL_FUNCTION(flowctl_revoke_author) {
+    require_writable("revoke the right to define flows");
+    require_administrator("revoke the right to define flows");
+    const Oid role = role_argument(fcinfo, 0);
+    const AsExtensionOwner owner;
+    Spi spi;
+    spi.run(delete_author, std::move(Params().oid(role)));
+    PG_RETURN_VOID();
+}
+
+}  // namespace flowctl::pg

@@ -1,0 +1,272 @@
+// Implementation of the dependencies on roles. See role_dependency.hpp.
+//
+// Any number of rows with one role are one entry in pg_shdepend, of the column that holds the role. Who adds
+// a row locks the role against who removes one, until the end of the transaction: so the entry goes with the
+// last row and not before. The code that touches the catalog is C in style, in bodies given to guarded().
+#include "pg/flows/role_dependency.hpp"
+
+#include "pg/flows/flow_admin.hpp"
+#include "pg/rights/flow_rights.hpp"
+#include "pg/server/spi.hpp"
+
+extern "C" {
+#include "catalog/catalog.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_shdepend.h"
+#include "storage/lmgr.h"
+}
+
+namespace flowctl::pg {
+
+namespace {
+
+// A column that holds roles.
+struct Place {
+    const char* table;
+    const char* column;
+    Statement remaining;  // a row with this role
+    Statement roles;      // that exist
+};
+
+Place places[] = {
+    {"flow",
+     "owner",
+     {"SELECT FROM flowctl.flow WHERE owner = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT f.owner::oid FROM flowctl.flow f JOIN pg_catalog.pg_roles r ON r.oid = f.owner", {}}},
+    {"flow_grant",
+     "role",
+     {"SELECT FROM flowctl.flow_grant WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT g.role::oid FROM flowctl.flow_grant g JOIN pg_catalog.pg_roles r ON r.oid = g.role",
+      {}}},
+    {"author",
+     "role",
+     {"SELECT FROM flowctl.author WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT a.role::oid FROM flowctl.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role", {}}},
+    {"lease_rule",
+     "role",
+     {"SELECT FROM flowctl.lease_rule WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT l.role::oid FROM flowctl.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role",
+      {}}},
+};
+
+Statement delete_author("DELETE FROM flowctl.author WHERE role = $1", {OIDOID});
+Statement delete_grants("DELETE FROM flowctl.flow_grant WHERE role = $1", {OIDOID});
+Statement delete_lease_rules("DELETE FROM flowctl.lease_rule WHERE role = $1", {OIDOID});
+Statement flows_of("SELECT name FROM flowctl.flow WHERE owner = $1 ORDER BY name", {OIDOID});
+Statement reassign_flows("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHERE owner = $1",
+                         {OIDOID, OIDOID});
+
+// ------------------------------------------------------------------------------------------ pg_shdepend
+
+struct Column {
+    Oid table;
+    AttrNumber number;
+};
+
+Column column_of(const Place& place) {
+    return guarded([&] {
+        const Oid table = get_relname_relid(place.table, get_namespace_oid("flowctl", false));
+        return Column{table, get_attnum(table, place.column)};
+    });
+}
+
+// Looks for the column's entries for a role, and removes them where asked to.
+bool find_entries(Column column, Oid role, bool remove) {
+    return guarded([&] {
+        bool found = false;
+        Relation catalog = table_open(SharedDependRelationId, remove ? RowExclusiveLock : AccessShareLock);
+        ScanKeyData key[4];
+        ScanKeyInit(&key[0], Anum_pg_shdepend_dbid, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(MyDatabaseId));
+        ScanKeyInit(&key[1], Anum_pg_shdepend_classid, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(RelationRelationId));
+        ScanKeyInit(&key[2], Anum_pg_shdepend_objid, BTEqualStrategyNumber, F_OIDEQ,
+                    ObjectIdGetDatum(column.table));
+        ScanKeyInit(&key[3], Anum_pg_shdepend_objsubid, BTEqualStrategyNumber, F_INT4EQ,
+                    Int32GetDatum(column.number));
+        SysScanDesc scan = systable_beginscan(catalog, SharedDependDependerIndexId, true, nullptr, 4, key);
+        while (HeapTuple tuple = systable_getnext(scan)) {
+            auto* entry = reinterpret_cast<Form_pg_shdepend>(GETSTRUCT(tuple));
+            if (entry->refclassid != AuthIdRelationId || entry->refobjid != role) continue;
+            found = true;
+            if (remove) CatalogTupleDelete(catalog, &tuple->t_self);
+        }
+        systable_endscan(scan);
+        table_close(catalog, remove ? RowExclusiveLock : AccessShareLock);
+        if (found && remove) CommandCounterIncrement();
+        return found;
+    });
+}
+
+void insert_entry(Column column, Oid role) {
+    guarded([&] {
+        Datum values[Natts_pg_shdepend] = {};
+        bool nulls[Natts_pg_shdepend] = {};
+        values[Anum_pg_shdepend_dbid - 1] = ObjectIdGetDatum(MyDatabaseId);
+        values[Anum_pg_shdepend_classid - 1] = ObjectIdGetDatum(RelationRelationId);
+        values[Anum_pg_shdepend_objid - 1] = ObjectIdGetDatum(column.table);
+        values[Anum_pg_shdepend_objsubid - 1] = Int32GetDatum(column.number);
+        values[Anum_pg_shdepend_refclassid - 1] = ObjectIdGetDatum(AuthIdRelationId);
+        values[Anum_pg_shdepend_refobjid - 1] = ObjectIdGetDatum(role);
+        values[Anum_pg_shdepend_deptype - 1] = CharGetDatum(SHARED_DEPENDENCY_ACL);
+        Relation catalog = table_open(SharedDependRelationId, RowExclusiveLock);
+        HeapTuple tuple = heap_form_tuple(RelationGetDescr(catalog), values, nulls);
+        CatalogTupleInsert(catalog, tuple);
+        table_close(catalog, RowExclusiveLock);
+        CommandCounterIncrement();
+    });
+}
+
+// The bootstrap superuser cannot be dropped.
+bool is_pinned(Oid role) {
+    return guarded([&] { return IsPinnedObject(AuthIdRelationId, role); });
+}
+
+void add(Column column, Oid role) {
+    const bool exists = guarded([&] {
+        LockSharedObject(AuthIdRelationId, role, 0, ShareLock);
+        return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role));
+    });
+    if (!exists)
+        throw UserError(ERRCODE_UNDEFINED_OBJECT, "role with OID " + std::to_string(role) + " does not exist",
+                        "A right on a flow belongs to a role; name one that there is.");
+    if (!is_pinned(role) && !find_entries(column, role, false)) insert_entry(column, role);
+}
+
+// Waits for those who add rows with the role, and keeps them out.
+void lock_against_add(Oid role) {
+    guarded([&] { LockSharedObject(AuthIdRelationId, role, 0, ExclusiveLock); });
+}
+
+bool has_rows(Spi& spi, Place& place, Oid role) {
+    guarded([] { CommandCounterIncrement(); });  // this statement's own changes count
+    return spi.run_latest(place.remaining, std::move(Params().oid(role))).size() != 0;
+}
+
+void remove_if_last(Place& place, Column column, Oid role) {
+    if (is_pinned(role)) return;
+    lock_against_add(role);
+    Spi spi;
+    if (!has_rows(spi, place, role)) find_entries(column, role, true);
+}
+
+// ------------------------------------------------------------------------------------------ DROP OWNED
+
+Oid role_of(void* spec) {
+    return guarded([&] { return get_rolespec_oid(static_cast<RoleSpec*>(spec), true); });
+}
+
+void drop_owned_by(Oid role) {
+    const AsExtensionOwner owner;
+    Spi spi;
+    spi.run(delete_author, std::move(Params().oid(role)));
+    spi.run(delete_grants, std::move(Params().oid(role)));
+    spi.run(delete_lease_rules, std::move(Params().oid(role)));
+    std::vector<std::string> names;
+    {
+        const Rows rows = spi.run(flows_of, std::move(Params().oid(role)));
+        for (std::size_t i = 0; i < rows.size(); i++)
+            names.push_back(rows.text(i, 0));
+    }
+    for (const std::string& name : names)
+        if (const auto flow = find_flow_by_name(spi, name, FlowLock::Update)) remove_flow(spi, *flow);
+    // Rows that this transaction's snapshot is too old to see.
+    for (Place& place : places)
+        if (has_rows(spi, place, role)) add(column_of(place), role);
+}
+
+}  // namespace
+
+namespace role_dependency {
+
+void release(List* roles) {
+    const Oid user = GetUserId();
+    ListCell* cell;
+    foreach (cell, roles) {
+        const Oid role = role_of(lfirst(cell));
+        if (!acts_for(user, role)) continue;
+        lock_against_add(role);
+        for (const Place& place : places)
+            find_entries(column_of(place), role, true);
+    }
+}
+
+void drop_owned(List* roles) {
+    ListCell* cell;
+    foreach (cell, roles)
+        drop_owned_by(role_of(lfirst(cell)));
+}
+
+void reassign_owned(List* roles, RoleSpec* new_owner) {
+    const Oid to = role_of(new_owner);
+    ListCell* cell;
+    foreach (cell, roles) {
+        const Oid from = role_of(lfirst(cell));
+        const AsExtensionOwner owner;
+        Spi spi;
+        spi.run(reassign_flows, std::move(Params().oid(from).oid(to)));
+    }
+}
+
+void record_missing() {
+    for (Place& place : places) {
+        const Column column = column_of(place);
+        std::vector<Oid> roles;
+        {
+            Spi spi;
+            const Rows rows = spi.run(place.roles);
+            for (std::size_t i = 0; i < rows.size(); i++)
+                roles.push_back(rows.oid(i, 0));
+        }
+        for (const Oid role : roles) {
+            if (is_pinned(role) || find_entries(column, role, false)) continue;
+            // Whoever took the entry away since the rows were read has taken the last row away, too.
+            guarded([&] { LockSharedObject(AuthIdRelationId, role, 0, ShareLock); });
+            Spi spi;
+            if (has_rows(spi, place, role)) add(column, role);
+        }
+    }
+}
+
+}  // namespace role_dependency
+
+namespace {
+
+Place& place_of(const TriggerData& data) {
+    for (Place& place : places)
+        if (strcmp(place.table, RelationGetRelationName(data.tg_relation)) == 0) return place;
+    throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                    "flowctl.depend_on_role() is for the tables of pg_flowctl");
+}
+
+Oid role_in(HeapTuple tuple, const TriggerData& data, Column column) {
+    bool is_null = false;
+    return DatumGetObjectId(heap_getattr(tuple, column.number, RelationGetDescr(data.tg_relation), &is_null));
+}
+
+}  // namespace
+
+// Trigger function of the tables flow, flow_grant, author and lease_rule.
+FLOWCTL_FUNCTION(flowctl_depend_on_role) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                        "flowctl.depend_on_role() can only be called by a trigger");
+    const auto& data = *reinterpret_cast<const TriggerData*>(fcinfo->context);
+    if (!TRIGGER_FIRED_AFTER(data.tg_event) || !TRIGGER_FIRED_FOR_ROW(data.tg_event))
+        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+                        "flowctl.depend_on_role() must be fired AFTER the change, FOR EACH ROW");
+    Place& place = place_of(data);
+    const Column column = column_of(place);
+    const bool update = TRIGGER_FIRED_BY_UPDATE(data.tg_event);
+    const Oid old_role =
+        TRIGGER_FIRED_BY_INSERT(data.tg_event) ? InvalidOid : role_in(data.tg_trigtuple, data, column);
+    const Oid new_role = TRIGGER_FIRED_BY_DELETE(data.tg_event)
+                             ? InvalidOid
+                             : role_in(update ? data.tg_newtuple : data.tg_trigtuple, data, column);
+    if (old_role == new_role) return PointerGetDatum(nullptr);
+    if (OidIsValid(new_role)) add(column, new_role);
+    if (OidIsValid(old_role)) remove_if_last(place, column, old_role);
+    return PointerGetDatum(nullptr);
+}
+
+}  // namespace flowctl::pg

@@ -1,0 +1,78 @@
+// The public keys of issuers whose users' tokens are taken: fetched by the worker, used by sessions.
+//
+// A session verifies a token in its own process, but does no network I/O. So the worker of shard 0 fetches
+// key sets and keeps them in the table flowctl.key_set, and a session that lacks one (never fetched, too old,
+// a key id that it does not know) asks for it through the mailbox and waits, for a bounded time. Invariants:
+// a set belongs to the options that the server had when it was fetched; a set older than
+// flowctl.key_set_max_age is not used; an issuer is asked at most every 30 s whatever tokens come; a session
+// trusts what stands in the table only because nobody but the engine can write there.
+//
+// Session: key_sets::Reader. Worker: key_sets::Fetcher.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/client.hpp"
+#include "net/crypto/jwks.hpp"
+#include "pg/endpoints/options.hpp"
+#include "pg/server/spi.hpp"
+
+namespace flowctl::pg::key_sets {
+
+struct Stored {
+    std::optional<net::KeySet> keys;  // absent: never fetched, or too old
+    std::int64_t tried_at = 0;        // when it was last asked for; microseconds since 1970
+    std::string problem;              // why that brought nothing; empty: it did
+};
+
+// For a session that verifies a token of the issuer which this foreign server stands for.
+class Reader {
+  public:
+    Reader(Oid server, const Options& options);
+
+    const Stored& stored() const { return stored_; }
+    // Asks the worker to fetch the set and waits until it has tried. False: it was tried less than 30 s ago,
+    // or nobody answered in time; then nothing has changed.
+    bool fetch();
+
+  private:
+    void load();
+    Oid server_;
+    std::string options_hash_;
+    double timeout_;
+    Stored stored_;
+};
+
+// For the worker. Ids of its requests have kRequestBit, by which their answers are told from those of tasks.
+constexpr std::uint64_t kRequestBit = 1ULL << 63;
+
+class Fetcher {
+  public:
+    explicit Fetcher(net::Client& client) : client_(client) {}
+
+    // Begins to fetch, unless it is under way or was tried less than 30 s ago. Begins and ends a transaction.
+    void want(Oid server, const std::string& options_hash);
+    // An answer whose id has kRequestBit. Begins and ends a transaction.
+    void take(net::Response&& response);
+
+  private:
+    struct Fetch {
+        Oid server = InvalidOid;
+        std::string options_hash;
+        net::Issuer issuer;
+        std::string egress_role;
+        bool discovering = false;
+    };
+    void send(Fetch fetch, std::string url);
+    void finish(const Fetch& fetch, const std::optional<std::string>& document, const std::string& problem);
+
+    net::Client& client_;
+    std::map<std::uint64_t, Fetch> under_way_;
+    std::uint64_t next_id_ = kRequestBit + 1;
+};
+
+}  // namespace flowctl::pg::key_sets

@@ -1,0 +1,88 @@
+// The helper of a map run: a process of its own that reads the items by SQL, or writes the results.
+//
+// A user's query may take hours, and a user's table may have triggers; neither may hold up the worker's loop.
+// So the worker registers a short-lived background process, which does the whole of it in one transaction, as
+// the role of the run: either all children are there and the map run is RUNNING, or nothing has happened.
+// What fails is left in the row of the map run, by a second transaction; a process that dies leaves nothing
+// and is started again. Two processes of one map run cannot work at the same time (advisory lock), and one
+// whose map run is not in the phase that it came for does nothing.
+//
+// MapHelper is the worker's end. The process's own code: map_helper.cpp, map_reader.cpp, map_writer.cpp.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "core/asl/model.hpp"
+#include "core/machine/machine.hpp"
+#include "pg/server/spi.hpp"
+#include "pg/store/map_runs.hpp"
+#include "pg/store/runs.hpp"
+
+namespace flowctl::pg {
+
+class MapHelper {
+  public:
+    enum class State { None, UnderWay, Over };
+
+    // False: the server has no room for another process.
+    bool start(const Uuid& map_run);
+    State look();        // Over is said once
+    void terminate();    // it is to end at once; look() says when it has
+    static int count();  // of this worker's, under way
+
+  private:
+    BackgroundWorkerHandle* handle_ = nullptr;
+};
+
+// At the exit of this process, whatever the reason, its helpers are told to end.
+void end_helpers_at_exit();
+
+namespace map_helper {
+
+// What the work needs of the map run and of the run whose Map it is.
+struct Job {
+    store::MapRunRow map_run;
+    store::StoredRun parent;
+};
+
+// What the map run fails with.
+struct Failed : std::exception {
+    Failed(std::string name, std::string reason) : error(std::move(name)), cause(std::move(reason)) {}
+    const char* what() const noexcept override { return cause.c_str(); }
+    std::string error;
+    std::string cause;
+};
+
+std::shared_ptr<const asl::Flow> flow_of(const Job& job);
+machine::MapRunPlan plan_of(const Job& job);
+// The table that {Schema, Table} name, as SQL; throws Failed(error, ...).
+std::string table_argument(const json::Value& arguments, const char* error);
+
+// In the caller's transaction; throws Failed or PgError.
+void read_items(const Job& job);
+void write_results(const Job& job);
+
+// Acts as the role of the run while it lives: nothing that its code can do outlives that or gets another role
+// (SECURITY_RESTRICTED_OPERATION). After an ERROR the abort of the transaction undoes it.
+class AsRunRole {
+  public:
+    AsRunRole(Oid role, bool read_only);
+    ~AsRunRole();
+    AsRunRole(const AsRunRole&) = delete;
+    AsRunRole& operator=(const AsRunRole&) = delete;
+
+  private:
+    Oid user_ = InvalidOid;
+    int context_ = 0;
+    int nest_level_ = 0;
+    bool read_only_ = false;
+};
+
+}  // namespace map_helper
+
+}  // namespace flowctl::pg
+
+extern "C" __attribute__((visibility("default"))) void flowctl_map_main(Datum);

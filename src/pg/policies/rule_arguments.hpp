@@ -1,0 +1,26 @@
+// The arguments that policies and lease rules have in common: a name, an endpoint, conditions (policy.hpp).
+//
+// What is wrong with one raises an error with a hint. Called by policy_sql and lease_sql.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/json.hpp"
+#include "pg/server/prelude.hpp"
+
+namespace flowctl::pg {
+
+// nullopt: it is null.
+std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int index);
+std::string required_argument(FunctionCallInfo fcinfo, int index, const char* name, const char* hint);
+// `one` and `many` as messages name them: "policy", "policies".
+void check_rule_name(const std::string& name, const char* one, const char* many);
+
+// Whether the current user is a superuser or has the privileges of the endpoint's owner.
+bool acts_for_owner_of(const std::string& endpoint);
+
+// Where it is null: {}, which always holds.
+json::Value conditions_argument(FunctionCallInfo fcinfo, int index);
+
+}  // namespace flowctl::pg

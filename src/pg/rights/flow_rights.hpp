@@ -1,0 +1,65 @@
+// Who may do what with flows.
+//
+// A role acts for another when it has that role's privileges, as PostgreSQL asks for ownership everywhere
+// (has_privs_of_role): the role itself, a superuser, a member who inherits. A member that does not inherit
+// says SET ROLE first.
+//
+//   define_flow, validate     superusers, and who acts for a role in flowctl.author (flowctl.grant_author)
+//   a new version, drop,
+//   grants, new owner         superusers, and who acts for the flow's owner
+//   start                     these, and who acts for a role in flowctl.flow_grant (flowctl.grant_start)
+//
+// The table flowctl.author is the one place that says who is an author: EXECUTE on these functions is
+// PUBLIC's and the check is inside, so that the right is dumped as data and survives an upgrade that replaces
+// a function.
+//
+// Called by define_flow, flow_admin, start (may_start), hooks (check_trigger_creation).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg/server/spi.hpp"
+
+namespace flowctl::pg {
+
+// True when `role` has the privileges of `other`. False for roles that no longer exist.
+bool acts_for(Oid role, Oid other);
+
+bool may_author(Oid role);
+// Raises 42501 when the current user may not; `what` ends the message "permission denied to ...".
+void require_author(const char* what);
+
+// The caller is AsExtensionOwner, or a superuser.
+bool may_start(Spi& spi, const Uuid& flow_id, Oid owner, Oid role);
+
+struct FlowIdentity {
+    Uuid flow_id{};
+    std::string name;
+    Oid owner = InvalidOid;
+    std::string type;
+    std::int32_t latest_version = 0;
+    std::optional<std::string> comment;
+};
+
+// Finds a flow by its bare name. KeyShare: it cannot be dropped before this transaction ends; Change: nor
+// changed by another, while a KeyShare stays possible; Update: nothing of all this. The caller is
+// AsExtensionOwner, or a superuser.
+enum class FlowLock { None, KeyShare, Change, Update };
+std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name, FlowLock lock);
+
+// As above; raises 42704 when there is none.
+FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock);
+
+// Raises 42501 when `role` does not act for the flow's owner; `what` as in "drop".
+void require_owner(const FlowIdentity& flow, Oid role, const char* what);
+
+// Called for every new trigger; looks only at those whose function is flowctl.start_flow. Raises an error
+// when the trigger names no flow, has unknown options, fires at the wrong time, or its creator may not start
+// the flow.
+void check_trigger_creation(Oid trigger);
+
+// flowctl.start_flow(), or InvalidOid where the extension is not installed.
+Oid start_flow_function();
+
+}  // namespace flowctl::pg

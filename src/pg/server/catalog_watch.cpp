@@ -1,0 +1,52 @@
+// A number that invalidation messages move. See catalog_watch.hpp.
+//
+// Callbacks run wherever the server takes messages, also in the middle of a lookup: they touch plain
+// variables only.
+#include "pg/server/catalog_watch.hpp"
+
+#include "pg/store/row_fields.hpp"
+
+namespace flowctl::pg::catalog_watch {
+
+namespace {
+
+std::uint64_t now = 0;
+Oid flows = InvalidOid;  // the table whose messages are ours; looked up anew when it may have gone
+
+void on_table(Datum, Oid table) noexcept {
+    if (OidIsValid(table) && table != flows) return;
+    flows = InvalidOid;
+    now++;
+}
+
+void on_catalog(Datum, int, uint32) noexcept {
+    now++;
+}
+
+}  // namespace
+
+void install_at_load() {
+    guarded([] {
+        CacheRegisterRelcacheCallback(on_table, 0);
+        for (const int cache : {AUTHOID, AUTHMEMROLEMEM, NAMESPACEOID})
+            CacheRegisterSyscacheCallback(cache, on_catalog, 0);
+    });
+}
+
+std::uint64_t number() {
+    guarded([] {
+        AcceptInvalidationMessages();
+        if (OidIsValid(flows)) return;
+        const Oid schema = get_namespace_oid("flowctl", true);
+        if (OidIsValid(schema)) flows = get_relname_relid("flow", schema);
+        // While there is no table, nothing can be kept.
+        now++;
+    });
+    return now;
+}
+
+void changed() {
+    guarded([] { CacheInvalidateRelcacheByRelid(store::table_oid("flow")); });
+}
+
+}  // namespace flowctl::pg::catalog_watch

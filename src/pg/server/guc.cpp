@@ -1,0 +1,402 @@
+// The settings of pg_flowctl: what each is for, its unit, range, default, and when a change counts.
+//
+// Contexts: POSTMASTER for what shapes the set of workers, SIGHUP for what workers read (they never see a
+// session's SET), USERSET for what belongs to a session. Settings with security in them are hidden from
+// ordinary users. The strings belong to the server's GUC machinery; nobody frees or keeps them across a
+// reload.
+//
+// Called by _PG_init, also when the library is loaded by a session, where POSTMASTER settings cannot be
+// defined any more and keep their defaults: there are no workers then.
+#include <climits>
+#include <variant>
+
+#include "pg/server/guc.hpp"
+#include "net/http/egress.hpp"
+#include "net/http/url.hpp"
+#include "pg/identity/own_keys.hpp"
+#include "pg/server/bridge.hpp"
+
+namespace flowctl::pg::guc {
+
+int workers = 1;
+char* secrets_dir = nullptr;
+char* egress_allow = nullptr;
+char* proxy = nullptr;
+char* installation = nullptr;
+char* traceparent = nullptr;
+char* issuer_url = nullptr;
+char* issuer_keys = nullptr;
+char* pkcs11_module = nullptr;
+int issuer_token_lifetime = 300;
+char* issuer_encryption_keys = nullptr;
+bool allow_plain_subject_token = false;
+int max_subject_tokens = 256;
+int key_set_max_age = 3'600;
+int policy_default = PolicyDefault::Permit;
+int lease_lifetime = 3'600;
+int max_leases = 100;
+int max_payload_bytes = 262'144;
+int max_history_events = 25'000;
+int max_expression_depth = 100;
+int max_expression_bytes = 6'990'256;
+int max_calls = 500;
+int max_calls_per_endpoint = 125;
+int map_children = 1'000;
+int map_helpers = 2;
+int map_helper_timeout = 3'600'000;
+int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
+int sweep_interval = 60'000;
+int discovery_interval = 60'000;
+int drain_timeout = 10'000;
+int partition_interval = 1'440;
+int partitions_ahead = 4;
+int retention = -1;
+
+namespace {
+
+const config_enum_entry kSynchronousCommit[] = {{"local", SYNCHRONOUS_COMMIT_LOCAL_FLUSH, false},
+                                                {"remote_write", SYNCHRONOUS_COMMIT_REMOTE_WRITE, false},
+                                                {"remote_apply", SYNCHRONOUS_COMMIT_REMOTE_APPLY, false},
+                                                {"on", SYNCHRONOUS_COMMIT_ON, false},
+                                                {"off", SYNCHRONOUS_COMMIT_OFF, false},
+                                                {"true", SYNCHRONOUS_COMMIT_ON, true},
+                                                {"false", SYNCHRONOUS_COMMIT_OFF, true},
+                                                {"yes", SYNCHRONOUS_COMMIT_ON, true},
+                                                {"no", SYNCHRONOUS_COMMIT_OFF, true},
+                                                {"1", SYNCHRONOUS_COMMIT_ON, true},
+                                                {"0", SYNCHRONOUS_COMMIT_OFF, true},
+                                                {nullptr, 0, false}};
+
+const config_enum_entry kPolicyDefault[] = {
+    {"permit", PolicyDefault::Permit, false}, {"deny", PolicyDefault::Deny, false}, {nullptr, 0, false}};
+
+// What the server keeps of a refusal is copied at once by GUC_check_errdetail.
+bool refuse(const char* reason) noexcept {
+    GUC_check_errdetail("%s", reason);
+    return false;
+}
+
+bool check_secrets_dir(char** value, void**, GucSource) noexcept {
+    if (**value == '\0' || is_absolute_path(*value)) return true;
+    return refuse("\"flowctl.secrets_dir\" must be an absolute path, or empty for none.");
+}
+
+bool check_pkcs11_module(char** value, void**, GucSource) noexcept {
+    if (**value == '\0' || is_absolute_path(*value)) return true;
+    return refuse("\"flowctl.pkcs11_module\" must be an absolute path, or empty for none.");
+}
+
+bool check_egress_allow(char** value, void**, GucSource) noexcept {
+    try {
+        const std::variant<net::EgressPolicy, std::string> policy = net::parse_egress_policy(*value);
+        const std::string* reason = std::get_if<std::string>(&policy);
+        return reason == nullptr || refuse(reason->c_str());
+    } catch (...) {
+        return refuse("The list could not be read: out of memory.");
+    }
+}
+
+bool check_proxy(char** value, void**, GucSource) noexcept {
+    const std::string_view url = *value;
+    if (url.empty()) return true;
+    for (const std::string_view scheme : {"http://", "https://", "socks5h://"})
+        if (url.starts_with(scheme) && url.size() > scheme.size()) return true;
+    return refuse(
+        "\"flowctl.proxy\" must be a URL that starts with http://, https:// or socks5h://, or empty for "
+        "none.");
+}
+
+// Relying parties compare the issuer byte by byte, so there is one spelling: no query, no slash at the end.
+bool check_issuer_url(char** value, void**, GucSource) noexcept {
+    try {
+        const std::string_view text = *value;
+        if (text.empty()) return true;
+        const auto url = net::split_url(text);
+        const net::Url* parts = std::get_if<net::Url>(&url);
+        if (parts != nullptr && parts->scheme == "https" && parts->query.empty() && !text.ends_with('/') &&
+            text.find_first_of("?#") == std::string_view::npos)
+            return true;
+    } catch (...) {
+        return refuse("The URL could not be read: out of memory.");
+    }
+    return refuse(
+        "\"flowctl.issuer_url\" must be an https URL without query, fragment and final slash, or empty for "
+        "none.");
+}
+
+bool check_key_files(char** value, void**, GucSource) noexcept {
+    const char* objection = objection_to_file_names(*value);
+    return objection == nullptr || refuse(objection);
+}
+
+bool is_lower_hex(std::string_view text) noexcept {
+    return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// W3C Trace Context: version "-" trace-id "-" parent-id "-" flags, and after that only what later versions
+// may add.
+bool is_traceparent(std::string_view text) noexcept {
+    constexpr std::size_t kLength = 55;
+    constexpr std::size_t kLongest = 256;
+    if (text.size() < kLength || text.size() > kLongest) return false;
+    const std::string_view version = text.substr(0, 2), trace = text.substr(3, 32),
+                           parent = text.substr(36, 16);
+    if (text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
+    if (!is_lower_hex(version) || !is_lower_hex(trace) || !is_lower_hex(parent) ||
+        !is_lower_hex(text.substr(53, 2)))
+        return false;
+    if (version == "ff" || trace.find_first_not_of('0') == std::string_view::npos ||
+        parent.find_first_not_of('0') == std::string_view::npos)
+        return false;
+    if (text.size() == kLength) return true;
+    for (const char c : text)
+        if (c < 0x21 || c > 0x7e) return false;
+    return version != "00" && text[kLength] == '-';
+}
+
+bool check_traceparent(char** value, void**, GucSource) noexcept {
+    if (**value == '\0' || is_traceparent(*value)) return true;
+    return refuse(
+        "A traceparent has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case, and "
+        "its ids are not "
+        "all zero.");
+}
+
+void define_settings(bool with_postmaster_settings) {
+    // How many workers share the runs of one database. Each takes one of max_worker_processes. A run stays
+    // with one worker for its whole life, chosen by its id; that is why the number is fixed while the server
+    // runs.
+    if (with_postmaster_settings)
+        DefineCustomIntVariable("flowctl.workers", "Sets the number of workers per database.",
+                                "Each takes one of max_worker_processes.", &workers, 1, 1, 64, PGC_POSTMASTER,
+                                0, nullptr, nullptr, nullptr);
+
+    // How many users' tokens may be in memory for open runs; 8 kB each, not in core files, and not swapped
+    // out where the limit on locked memory allows that. Runs that one session starts share a place.
+    if (with_postmaster_settings)
+        DefineCustomIntVariable("flowctl.max_subject_tokens",
+                                "Sets how many tokens of end users open runs can carry.",
+                                "Each takes 8 kB of memory.", &max_subject_tokens, 256, 0, 100'000,
+                                PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+
+    // Where the files are that options ending in _file name: client secrets, private keys, certificates.
+    // Empty: no option may name a file. The files follow the rules of ssl_key_file on owner and mode.
+    DefineCustomStringVariable("flowctl.secrets_dir",
+                               "Sets the directory of the files that server and mapping options name.",
+                               "Empty means that no option may name a file.", &secrets_dir, "", PGC_SIGHUP,
+                               GUC_SUPERUSER_ONLY, check_secrets_dir, nullptr, nullptr);
+
+    // What our own issuer calls itself; the database's name comes behind it, since no two databases may be
+    // the same issuer. flowctl.openid_configuration() and flowctl.jwks() are to be found below this URL by
+    // who trusts its tokens; nothing here serves them. Empty: no endpoint may say auth 'flowctl'.
+    DefineCustomStringVariable("flowctl.issuer_url", "Sets the URL of this installation's own issuer.",
+                               "The name of the database is added to it. Empty means that there is none.",
+                               &issuer_url, "", PGC_SIGHUP, 0, check_issuer_url, nullptr, nullptr);
+
+    // The keys of that issuer: PEM files in flowctl.secrets_dir. The first signs, all are published: put the
+    // next key behind the current one some time before it is to sign, and leave the old one behind the new
+    // one until the last token that it signed has ended.
+    DefineCustomStringVariable("flowctl.issuer_keys",
+                               "Lists the private keys of this installation's own issuer.",
+                               "Files in flowctl.secrets_dir, separated by commas; the first signs.",
+                               &issuer_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
+
+    // The library of the token (HSM, smart card) in which keys of that issuer are, where a file of
+    // flowctl.issuer_keys names one by its PKCS#11 URI. A worker loads it when it first signs and keeps it;
+    // it runs with the server's rights, and a signature holds up the worker for as long as the token takes.
+    DefineCustomStringVariable("flowctl.pkcs11_module",
+                               "Sets the PKCS#11 module that holds keys of the issuer.",
+                               "An absolute path. Empty means none.", &pkcs11_module, "", PGC_SIGHUP,
+                               GUC_SUPERUSER_ONLY, check_pkcs11_module, nullptr, nullptr);
+
+    // How long a token of our own lives at most. It ends with its step when that is sooner.
+    DefineCustomIntVariable("flowctl.issuer_token_lifetime",
+                            "Sets how long tokens of this installation's own issuer live at most.", nullptr,
+                            &issuer_token_lifetime, 300, 1, 3'600, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr,
+                            nullptr);
+
+    // The keys that users' tokens are encrypted to before they are handed over: PEM files in
+    // flowctl.secrets_dir. All of them decrypt; flowctl.jwks() publishes the first, so a new one is put first
+    // and the old one stays until nobody uses it any more.
+    DefineCustomStringVariable("flowctl.issuer_encryption_keys",
+                               "Lists the private keys that users' tokens are decrypted with.",
+                               "Files in flowctl.secrets_dir, separated by commas; the first is published.",
+                               &issuer_encryption_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
+
+    // Whether flowctl.set_subject_token() takes a token that is not encrypted. The arguments of statements
+    // reach logs and pg_stat_activity, and whoever reads a token there can use it until it ends.
+    DefineCustomBoolVariable("flowctl.allow_plain_subject_token",
+                             "Sets whether users' tokens may be handed over unencrypted.", nullptr,
+                             &allow_plain_subject_token, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+
+    // How long the fetched keys of an issuer are used to verify its users' tokens: a key that the issuer has
+    // withdrawn is believed that long at most.
+    DefineCustomIntVariable("flowctl.key_set_max_age", "Sets how long an issuer's fetched keys are used.",
+                            nullptr, &key_set_max_age, 3'600, 30, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr,
+                            nullptr, nullptr);
+
+    // What becomes of calls to endpoints that no policy names (flowctl.add_policy): with permit, USAGE on the
+    // foreign server is enough; with deny, each needs a policy that permits it.
+    DefineCustomEnumVariable(
+        "flowctl.policy_default", "Sets whether endpoints that no policy names may be called.", nullptr,
+        &policy_default, PolicyDefault::Permit, kPolicyDefault, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How long a database lease lasts at most, whatever the timeouts of its call and run. Its password counts
+    // no longer than that, even if no worker is there any more to take it back.
+    DefineCustomIntVariable("flowctl.lease_lifetime", "Sets how long database leases last at most.", nullptr,
+                            &lease_lifetime, 3'600, 1, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr,
+                            nullptr);
+
+    // How many database leases a worker has open at once. Each is a role of the whole cluster. 0: none, so
+    // that no flow can make a login, whatever endpoints say.
+    DefineCustomIntVariable("flowctl.max_leases",
+                            "Sets the number of database leases that one worker has open at once.",
+                            "0 means that there are none.", &max_leases, 100, 0, 10'000, PGC_SIGHUP, 0,
+                            nullptr, nullptr, nullptr);
+
+    // What may be called besides public addresses by https: addresses and networks, each optionally followed
+    // by =role to limit it to that role's flows. Plain http goes only to what is in the list.
+    DefineCustomStringVariable(
+        "flowctl.egress_allow",
+        "Lists the addresses that flows may call although they are not public, or by plain http.",
+        "Addresses and CIDRs, separated by commas, each optionally followed by =role.", &egress_allow, "",
+        PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_egress_allow, nullptr, nullptr);
+
+    // The proxy of all calls. It may hold a password, hence hidden. The environment's *_proxy variables are
+    // ignored.
+    DefineCustomStringVariable("flowctl.proxy", "Sets the proxy that calls go through.", "Empty means none.",
+                               &proxy, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_proxy, nullptr, nullptr);
+
+    // A name for this installation. CREATE EXTENSION records it with the server's system identifier and the
+    // database's oid; a copy that differs in any of them does nothing until flowctl.activate(). Give a copy
+    // of the data directory (a test system made from a backup) another name, since it has the original's
+    // identifier.
+    DefineCustomStringVariable(
+        "flowctl.installation", "Names this installation, to tell a copy from the original.",
+        "Where it differs from what the database recorded, runs wait for flowctl.activate().", &installation,
+        "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // The W3C trace context that the session's next runs belong to. Their calls carry it on.
+    DefineCustomStringVariable("flowctl.traceparent",
+                               "Sets the W3C trace context of the runs that this session starts.", nullptr,
+                               &traceparent, "", PGC_USERSET, 0, check_traceparent, nullptr, nullptr);
+
+    // The largest input, output or answer of a state. AWS's limit by default; above it a step fails with
+    // States.DataLimitExceeded and a start is refused. jsonb holds no string of over 64 MB, hence the
+    // maximum.
+    DefineCustomIntVariable("flowctl.max_payload_bytes",
+                            "Sets the largest input or output of a run or state.", nullptr,
+                            &max_payload_bytes, 262'144, 1'024, 64 * 1'024 * 1'024, PGC_SIGHUP, GUC_UNIT_BYTE,
+                            nullptr, nullptr, nullptr);
+
+    // The longest history of a run: at this event the run fails, as on AWS, so that an endless loop ends.
+    DefineCustomIntVariable(
+        "flowctl.max_history_events", "Sets the number of history events at which a run fails.", nullptr,
+        &max_history_events, 25'000, 100, INT_MAX, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How deep the evaluation of a JSONata expression in a flow may nest, and how large one value of it may
+    // be on the way (8 bytes an item, 1 a byte of text); AWS's by default. Beyond them the state fails with
+    // States.QueryEvaluationError. Steps and memory of a whole visit are bounded besides.
+    DefineCustomIntVariable("flowctl.max_expression_depth",
+                            "Sets how deep the evaluation of an expression in a flow may nest.", nullptr,
+                            &max_expression_depth, 100, 10, 400, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("flowctl.max_expression_bytes",
+                            "Sets the largest value in the evaluation of an expression in a flow.", nullptr,
+                            &max_expression_bytes, 6'990'256, 1'024, 64 * 1'024 * 1'024, PGC_SIGHUP,
+                            GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
+
+    // How many HTTP calls a worker has under way at once; more wait in line. An open call takes 14 to 70 KB
+    // of the worker's memory and one file descriptor, so the limit on open files counts, too.
+    DefineCustomIntVariable("flowctl.max_calls",
+                            "Sets the number of calls that one worker has under way at once.", nullptr,
+                            &max_calls, 500, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How many of these may go to one endpoint. Without it, an endpoint that never answers would take them
+    // all, and every other flow of the database would stand still.
+    DefineCustomIntVariable("flowctl.max_calls_per_endpoint",
+                            "Sets the number of calls that one worker has under way at once to one endpoint.",
+                            nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
+                            nullptr, nullptr);
+
+    // How many children of distributed Maps a worker holds in memory at once, over all map runs, whatever
+    // their MaxConcurrency. A child takes some 10 KB and its payloads. Those that wait for long leave memory
+    // and do not count.
+    DefineCustomIntVariable(
+        "flowctl.map_children",
+        "Sets the number of children of distributed Maps that one worker carries at once.", nullptr,
+        &map_children, 1'000, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How many processes a worker has at once that read items by a query or write results into a table. Each
+    // takes one of max_worker_processes while it works; other map runs wait for their turn.
+    DefineCustomIntVariable(
+        "flowctl.map_helpers",
+        "Sets the number of processes that read and write for one worker's distributed Maps at once.",
+        "Each takes one of max_worker_processes.", &map_helpers, 2, 1, 64, PGC_SIGHUP, 0, nullptr, nullptr,
+        nullptr);
+
+    // How long such a process may take. Its query holds back vacuum, as every long query does.
+    DefineCustomIntVariable(
+        "flowctl.map_helper_timeout",
+        "Sets how long reading the items or writing the results of a distributed Map by SQL may take.",
+        "0 means any time.", &map_helper_timeout, 3'600'000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr,
+        nullptr, nullptr);
+
+    // synchronous_commit of the worker's own transactions. "off" gives up the promise that an intent is
+    // durable before its call leaves: after a crash of the server a call may be repeated under a history that
+    // does not show it.
+    DefineCustomEnumVariable("flowctl.synchronous_commit",
+                             "Sets synchronous_commit for the transactions of workers.", nullptr,
+                             &synchronous_commit, SYNCHRONOUS_COMMIT_ON, kSynchronousCommit, PGC_SIGHUP, 0,
+                             nullptr, nullptr, nullptr);
+
+    // How often a worker looks for runs that no session told it of: committed prepared transactions, lost
+    // hints. Under load it looks sooner, each time it has heard of 4,000 runs, so that no look takes long.
+    DefineCustomIntVariable(
+        "flowctl.sweep_interval", "Sets how often a worker looks for runs that it was not told of.", nullptr,
+        &sweep_interval, 60'000, 100, 24 * 3'600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+
+    // How often the launcher looks for databases that nobody told it of. CREATE DATABASE and CREATE EXTENSION
+    // do tell.
+    DefineCustomIntVariable(
+        "flowctl.discovery_interval", "Sets how often the launcher looks for new databases.", nullptr,
+        &discovery_interval, 60'000, 100, 24 * 3'600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+
+    // How long a command that needs a database without connections (DROP DATABASE and its like) waits for the
+    // database's workers to leave. They leave at once unless a flow's SQL function ignores cancellation.
+    DefineCustomIntVariable(
+        "flowctl.drain_timeout", "Sets how long DROP DATABASE and its like wait for workers to leave.",
+        nullptr, &drain_timeout, 10'000, 0, 600'000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+
+    // Runs and all that belongs to them are stored by the time at which they start, in partitions of this
+    // width, which are emptied as a whole. A change counts for partitions that are yet to be made. With a
+    // few dozen partitions statements stay cheap; so, an hour where days are kept, a week where years are.
+    DefineCustomIntVariable("flowctl.partition_interval",
+                            "Sets the span of time that one partition of runs and history holds.", nullptr,
+                            &partition_interval, 1'440, 10, 366 * 1'440, PGC_SIGHUP, GUC_UNIT_MIN, nullptr,
+                            nullptr, nullptr);
+
+    // How many partitions are there before their time has come. Making one waits for a moment without long
+    // readers (pg_dump is one); as long as none is left, new runs go to the default partition.
+    DefineCustomIntVariable("flowctl.partitions_ahead", "Sets how many partitions are made ahead of time.",
+                            nullptr, &partitions_ahead, 4, 1, 100, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How long runs are kept, counted from their start: a partition that ends so long ago is emptied. What
+    // is open then stays, and goes so long after its own end. For ever by default: nothing is dropped that
+    // nobody has asked for.
+    DefineCustomIntVariable("flowctl.retention", "Sets how long runs and their history are kept.",
+                            "-1 means for ever.", &retention, -1, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
+                            nullptr, nullptr, nullptr);
+
+    // A misspelt setting is an error from now on. Not where flowctl.workers is unknown: it may stand in
+    // postgresql.conf.
+    if (with_postmaster_settings) MarkGUCPrefixReserved("flowctl");
+}
+
+}  // namespace
+
+void define() {
+    const bool at_start = process_shared_preload_libraries_in_progress;
+    guarded([at_start] { define_settings(at_start); });
+}
+
+}  // namespace flowctl::pg::guc

@@ -1,0 +1,59 @@
+// Pinned settings of our own processes. See pinned_settings.hpp.
+#include "pg/server/pinned_settings.hpp"
+
+#include <utility>
+
+#include "pg/server/bridge.hpp"
+#include "pg/server/guc.hpp"
+
+namespace flowctl::pg {
+
+void pin_settings(Planner planner) {
+    static constexpr const char* kPinned[][2] = {
+        {"role", "none"},
+        {"search_path", "pg_catalog, pg_temp"},
+        {"default_transaction_isolation", "read committed"},
+        {"default_transaction_read_only", "off"},
+        {"default_transaction_deferrable", "off"},
+        {"statement_timeout", "0"},
+        {"lock_timeout", "0"},
+        {"idle_in_transaction_session_timeout", "0"},
+        {"session_replication_role", "origin"},
+        {"row_security", "on"},
+        {"DateStyle", "ISO"},
+        {"IntervalStyle", "postgres"},
+        {"TimeZone", "UTC"},
+        {"bytea_output", "hex"},
+        {"extra_float_digits", "1"},
+        {"client_min_messages", "warning"},
+    };
+    static constexpr const char* kByKey[][2] = {
+        {"jit", "off"},
+        {"enable_seqscan", "off"},
+        {"enable_hashjoin", "off"},
+        {"enable_mergejoin", "off"},
+        {"plan_cache_mode", "force_generic_plan"},
+    };
+    guarded([&] {
+        SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
+        for (const auto& [name, value] : kPinned)
+            SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+        if (planner == Planner::Keys)
+            for (const auto& [name, value] : kByKey)
+                SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+    });
+}
+
+void pin_synchronous_commit() {
+    static constexpr std::pair<int, const char*> kNames[] = {
+        {SYNCHRONOUS_COMMIT_OFF, "off"},
+        {SYNCHRONOUS_COMMIT_LOCAL_FLUSH, "local"},
+        {SYNCHRONOUS_COMMIT_REMOTE_WRITE, "remote_write"},
+        {SYNCHRONOUS_COMMIT_REMOTE_APPLY, "remote_apply"}};
+    const char* value = "on";
+    for (const auto& [level, name] : kNames)
+        if (level == guc::synchronous_commit) value = name;
+    guarded([&] { SetConfigOption("synchronous_commit", value, PGC_SUSET, PGC_S_SESSION); });
+}
+
+}  // namespace flowctl::pg

@@ -1,0 +1,99 @@
+// A transaction of the worker: begun by the constructor, committed by commit(), aborted by the destructor
+// otherwise. A subtransaction within one, for work that may fail without the rest.
+//
+// Worker code has no transaction around it, so a turn begins and ends its own. Everything palloc'd in it goes
+// with it. Called by engine, worker and leases.
+#pragma once
+
+#include "pg/server/bridge.hpp"
+
+namespace flowctl::pg {
+
+class Transaction {
+  public:
+    explicit Transaction(const char* activity) {
+        guarded([&] {
+            SetCurrentStatementStartTimestamp();
+            StartTransactionCommand();
+            PushActiveSnapshot(GetTransactionSnapshot());
+            pgstat_report_activity(STATE_RUNNING, activity);
+        });
+        open_ = true;
+    }
+    ~Transaction() {
+        if (open_) abort();
+    }
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    void commit() {
+        guarded([] {
+            PopActiveSnapshot();
+            CommitTransactionCommand();
+        });
+        open_ = false;
+        guarded([] {
+            pgstat_report_stat(false);
+            pgstat_report_activity(STATE_IDLE, nullptr);
+        });
+        MemoryContextSwitchTo(TopMemoryContext);
+    }
+
+  private:
+    void abort() noexcept {
+        try {
+            guarded([] {
+                AbortCurrentTransaction();
+                pgstat_report_activity(STATE_IDLE, nullptr);
+            });
+        } catch (PgError& error) {
+            error.report();
+        }
+        MemoryContextSwitchTo(TopMemoryContext);
+        open_ = false;
+    }
+    bool open_ = false;
+};
+
+// Begin and end it outside of any Spi of the same scope: its abort ends the connections made within.
+class Subtransaction {
+  public:
+    Subtransaction() {
+        context_ = CurrentMemoryContext;
+        owner_ = CurrentResourceOwner;
+        guarded([] { BeginInternalSubTransaction(nullptr); });
+        MemoryContextSwitchTo(context_);
+        open_ = true;
+    }
+    ~Subtransaction() {
+        if (open_) abort();
+    }
+    Subtransaction(const Subtransaction&) = delete;
+    Subtransaction& operator=(const Subtransaction&) = delete;
+
+    void commit() {
+        guarded([] { ReleaseCurrentSubTransaction(); });
+        open_ = false;
+        restore();
+    }
+
+  private:
+    void abort() noexcept {
+        try {
+            guarded([] { RollbackAndReleaseCurrentSubTransaction(); });
+        } catch (PgError& error) {
+            error.report();
+        }
+        restore();
+        open_ = false;
+    }
+    void restore() noexcept {
+        MemoryContextSwitchTo(context_);
+        CurrentResourceOwner = owner_;
+    }
+    MemoryContext context_ = nullptr;
+    ResourceOwner owner_ = nullptr;
+    bool open_ = false;
+};
+
+}  // namespace flowctl::pg

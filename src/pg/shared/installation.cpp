@@ -1,0 +1,80 @@
+// The record of where the database was when its flows were last allowed to act, flowctl.installation.
+//
+// A copied database holds the original's open runs, endpoints and mappings; were its worker to go on with
+// them, calls would leave twice. So CREATE EXTENSION records the server's system identifier, the database's
+// oid and flowctl.installation, and a worker that finds another place there waits. A database made with
+// TEMPLATE differs in the oid, a restored dump runs CREATE EXTENSION itself, a server made by initdb differs
+// in the identifier; a copied data directory differs only if it is given another flowctl.installation, as a
+// promoted standby should not be.
+//
+// Called by the extension script, flowctl.activate(), the engine.
+#include "pg/shared/installation.hpp"
+
+#include <cstdint>
+#include <string>
+
+#include "pg/server/guc.hpp"
+#include "pg/server/spi.hpp"
+#include "pg/shared/wake.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+Statement record_place(
+    "INSERT INTO flowctl.installation (system_identifier, database_oid, installation) VALUES ($1, $2, $3) "
+    "ON CONFLICT (only_row) DO UPDATE SET system_identifier = EXCLUDED.system_identifier, "
+    "database_oid = EXCLUDED.database_oid, installation = EXCLUDED.installation, at = pg_catalog.now()",
+    {INT8OID, OIDOID, TEXTOID});
+
+Statement compare_place(
+    "SELECT 1 FROM flowctl.installation WHERE system_identifier = $1 AND database_oid = $2 AND installation "
+    "= $3",
+    {INT8OID, OIDOID, TEXTOID});
+
+Params this_place() {
+    Params place;
+    place.int8(static_cast<std::int64_t>(GetSystemIdentifier()))
+        .oid(MyDatabaseId)
+        .text(std::string_view(guc::installation));
+    return place;
+}
+
+void record() {
+    Spi spi;
+    spi.run(record_place, this_place());
+}
+
+}  // namespace
+
+bool installation_matches() {
+    Spi spi;
+    return spi.run(compare_place, this_place()).size() == 1;
+}
+
+}  // namespace flowctl::pg
+
+using namespace flowctl::pg;
+
+// Called at the end of the extension script. Payloads are UTF-8 JSON, so another encoding cannot hold them
+// all.
+FLOWCTL_FUNCTION(flowctl_register_installation) {
+    if (GetDatabaseEncoding() != PG_UTF8)
+        throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "pg_flowctl needs a database whose encoding is UTF8",
+                        "Create the database with ENCODING 'UTF8' TEMPLATE template0.",
+                        std::string("This database has encoding ") + GetDatabaseEncodingName() + ".");
+    record();
+    wake::note_extension_created();
+    return Datum(0);
+}
+
+FLOWCTL_FUNCTION(flowctl_activate) {
+    require_writable("activate a copy");
+    {
+        AsExtensionOwner owner;
+        record();
+    }
+    wake::note_poke();
+    wake::note_extension_created();
+    return Datum(0);
+}

@@ -1,0 +1,53 @@
+// What sessions tell the worker of their database at once, not at commit: shared memory, 128 messages.
+//
+// Two things cannot wait for a commit: a session that needs an issuer's keys waits for them inside its
+// transaction, and an attempt that was denied is to be recorded although the transaction that made it rolls
+// back. A message is a fixed piece of memory; where there is no room for a denial, it is counted, and the
+// count is recorded.
+//
+// Called by key_sets and audit (sessions post, the worker of shard 0 takes).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "pg/server/bridge.hpp"
+
+namespace flowctl::pg::mailbox {
+
+struct Message {
+    enum class Kind : std::uint8_t { KeysWanted, Denied };
+    Kind kind = Kind::KeysWanted;
+    Oid database = InvalidOid;
+    Oid server = InvalidOid;  // KeysWanted
+    // Denied:
+    Oid role = InvalidOid;
+    Oid session_role = InvalidOid;
+    std::int64_t at = 0;  // microseconds since 1970
+    char action[32] = {};
+    char object[256] = {};
+    char subject[256] = {};
+    char reason[512] = {};
+};
+
+// Copies as much as fits, to the end of a character.
+template <std::size_t N>
+void set(char (&field)[N], std::string_view value) {
+    const std::string_view fitting = first_bytes(value, N - 1);
+    fitting.copy(field, fitting.size());
+    field[fitting.size()] = '\0';
+}
+
+void request_at_load();  // _PG_init, while the server starts
+
+// Wakes the database's workers. False: no room, or no shared memory.
+bool post(const Message& message) noexcept;
+// The messages for this database, oldest first, and how many denials found no room since the last call.
+std::vector<Message> take(std::uint32_t& lost);
+
+// Where a session waits for what the worker does about its message; it looks again whenever it is signalled.
+ConditionVariable* answered() noexcept;  // null without shared memory
+void answer() noexcept;
+
+}  // namespace flowctl::pg::mailbox

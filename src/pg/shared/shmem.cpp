@@ -1,0 +1,498 @@
+// The shared memory of workers, launcher and sessions; shmem.hpp says what each part means.
+//
+// One spinlock a slot, one for the launcher's pokes, atomics for the bars. Nothing under a spinlock
+// allocates, raises, or copies more than a few KB. Latches are set and signals sent after the lock is
+// released: a process that has gone meanwhile makes that a stray wake-up, which every process must expect
+// anyway.
+#include "pg/shared/shmem.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+namespace flowctl::pg::shmem {
+
+namespace {
+
+constexpr std::uint32_t kBarCells =
+    4096;  // databases that share a cell are barred together, which is harmless
+constexpr std::uint32_t kSignals = 64;
+constexpr int kPokes = 64;                // more at once: the launcher looks everywhere
+constexpr std::size_t kIdsPerLock = 256;  // 4 KB copied under a spinlock
+constexpr int kNobody = -1;
+
+struct Slot {
+    slock_t mutex;
+    State state;
+    bool leaving;
+    bool serving;
+    bool no_extension;
+    bool overflow;
+    bool poked;
+    bool deaf;
+    std::int32_t shard;
+    std::int32_t shards;
+    std::int32_t pid;
+    std::int32_t process;  // index of its PGPROC
+    std::uint32_t ticket;
+    TimestampTz started_at;
+    Figures figures;
+    std::uint32_t first;  // of the ids in the ring
+    std::uint32_t count;
+    std::uint8_t ring[kRingSize][16];
+    std::int32_t issuer_count;
+    IssuerRow issuers[kIssuers];
+};
+
+struct Shared {
+    slock_t mutex;  // of the launcher's part
+    std::int32_t launcher_process;
+    std::int32_t poke_count;
+    bool look_everywhere;
+    Oid pokes[kPokes];
+
+    pg_atomic_uint32 bars[kBarCells];
+    ConditionVariableMinimallyPadded ended[kSignals];
+    ConditionVariable departed;
+    std::int32_t slot_count;
+};
+
+Shared* shared = nullptr;
+Slot* slot_array = nullptr;
+pg_atomic_uint32* databases = nullptr;  // of each slot: read without its lock to pass over others'
+shmem_request_hook_type next_request_hook = nullptr;
+shmem_startup_hook_type next_startup_hook = nullptr;
+
+class Locked {
+  public:
+    explicit Locked(slock_t& mutex) noexcept : mutex_(mutex) { SpinLockAcquire(&mutex_); }
+    ~Locked() { SpinLockRelease(&mutex_); }
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+
+  private:
+    slock_t& mutex_;
+};
+
+std::size_t slots_offset() {
+    return MAXALIGN(sizeof(Shared));
+}
+std::size_t databases_offset() {
+    return slots_offset() + MAXALIGN(sizeof(Slot) * static_cast<std::size_t>(max_worker_processes));
+}
+std::size_t total_size() {
+    return databases_offset() + sizeof(pg_atomic_uint32) * static_cast<std::size_t>(max_worker_processes);
+}
+
+void request() {
+    if (next_request_hook != nullptr) next_request_hook();
+    RequestAddinShmemSpace(total_size());
+}
+
+void startup() {
+    if (next_startup_hook != nullptr) next_startup_hook();
+    bool found = false;
+    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+    auto* base = static_cast<char*>(ShmemInitStruct("pg_flowctl", total_size(), &found));
+    shared = reinterpret_cast<Shared*>(base);
+    slot_array = reinterpret_cast<Slot*>(base + slots_offset());
+    databases = reinterpret_cast<pg_atomic_uint32*>(base + databases_offset());
+    if (!found) {
+        memset(base, 0, total_size());
+        SpinLockInit(&shared->mutex);
+        shared->launcher_process = kNobody;
+        shared->slot_count = max_worker_processes;
+        for (pg_atomic_uint32& cell : shared->bars)
+            pg_atomic_init_u32(&cell, 0);
+        for (ConditionVariableMinimallyPadded& signal : shared->ended)
+            ConditionVariableInit(&signal.cv);
+        ConditionVariableInit(&shared->departed);
+        for (int i = 0; i < shared->slot_count; i++) {
+            SpinLockInit(&slot_array[i].mutex);
+            pg_atomic_init_u32(&databases[i], InvalidOid);
+            slot_array[i].process = kNobody;
+        }
+    }
+    LWLockRelease(AddinShmemInitLock);
+}
+
+void wake(int process) noexcept {
+    if (process != kNobody) SetLatch(&GetPGProcByNumber(process)->procLatch);
+}
+
+void wake_launcher() noexcept {
+    int process;
+    {
+        Locked lock(shared->mutex);
+        process = shared->launcher_process;
+    }
+    wake(process);
+}
+
+pg_atomic_uint32& bar_cell(Oid database) noexcept {
+    return shared->bars[database % kBarCells];
+}
+
+bool is_of(int slot, Oid database) noexcept {
+    return pg_atomic_read_u32(&databases[slot]) == database;
+}
+
+// Applies `change` to each claimed slot of the database under its lock, and wakes its worker.
+template <class Change>
+void tell_workers(Oid database, Change&& change) noexcept {
+    if (shared == nullptr) return;
+    for (int i = 0; i < shared->slot_count; i++) {
+        if (!is_of(i, database)) continue;
+        Slot& slot = slot_array[i];
+        int process = kNobody;
+        {
+            Locked lock(slot.mutex);
+            if (slot.state != State::kClaimed || !is_of(i, database)) continue;
+            change(slot);
+            process = slot.process;
+        }
+        wake(process);
+    }
+}
+
+void clear_ring(Slot& slot) noexcept {
+    slot.first = slot.count = 0;
+    slot.overflow = slot.poked = false;
+}
+
+// Ends the claim of this process, whatever made it exit.
+void release_at_exit(int, Datum index) {
+    Slot& slot = slot_array[DatumGetInt32(index)];
+    {
+        Locked lock(slot.mutex);
+        if (slot.state != State::kClaimed || slot.pid != MyProcPid) return;
+        slot.state = State::kEnded;
+        slot.pid = 0;
+        slot.process = kNobody;
+    }
+    ConditionVariableBroadcast(&shared->departed);
+    wake_launcher();
+}
+
+void launcher_leaves(int, Datum) {
+    Locked lock(shared->mutex);
+    shared->launcher_process = kNobody;
+}
+
+}  // namespace
+
+bool available() noexcept {
+    return shared != nullptr;
+}
+
+void require(const char* what) {
+    if (available()) return;
+    throw UserError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    std::string(what) + " needs pg_flowctl to be loaded when the server starts",
+                    "Add pg_flowctl to shared_preload_libraries and restart the server.");
+}
+
+void request_at_load() {
+    next_request_hook = shmem_request_hook;
+    shmem_request_hook = request;
+    next_startup_hook = shmem_startup_hook;
+    shmem_startup_hook = startup;
+}
+
+// ---- Sessions.
+
+void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept {
+    if (shared == nullptr || count == 0) return;
+    for (int i = 0; i < shared->slot_count; i++) {
+        if (!is_of(i, database)) continue;
+        Slot& slot = slot_array[i];
+        int process = kNobody;
+        for (std::size_t done = 0; done < count;) {
+            const std::size_t upto = std::min(count, done + kIdsPerLock);
+            Locked lock(slot.mutex);
+            if (slot.state != State::kClaimed || !is_of(i, database)) break;
+            for (; done < upto; done++) {
+                if (shard_of(bucket_of(runs[done]), slot.shards) != slot.shard || slot.deaf) continue;
+                process = slot.process;
+                if (slot.count == kRingSize) {
+                    slot.overflow = true;
+                    done = count;
+                    break;
+                }
+                memcpy(slot.ring[(slot.first + slot.count) % kRingSize], runs[done].data(), 16);
+                slot.count++;
+            }
+        }
+        wake(process);
+    }
+}
+
+void announce_unknown_runs(Oid database) noexcept {
+    tell_workers(database, [](Slot& slot) { slot.overflow = true; });
+}
+
+void poke_workers(Oid database) noexcept {
+    tell_workers(database, [](Slot& slot) { slot.poked = true; });
+}
+
+void extension_dropped(Oid database) noexcept {
+    ask_to_leave(database, false);
+    poke_launcher(database);
+}
+
+void poke_launcher(Oid database) noexcept {
+    if (shared == nullptr) return;
+    int process;
+    {
+        Locked lock(shared->mutex);
+        if (database == InvalidOid || shared->poke_count == kPokes)
+            shared->look_everywhere = true;
+        else
+            shared->pokes[shared->poke_count++] = database;
+        process = shared->launcher_process;
+    }
+    wake(process);
+}
+
+void runs_ended(Oid database) noexcept {
+    if (shared != nullptr) ConditionVariableBroadcast(&shared->ended[database % kSignals].cv);
+}
+
+ConditionVariable* ended_signal(Oid database) noexcept {
+    return shared != nullptr ? &shared->ended[database % kSignals].cv : nullptr;
+}
+
+// ---- Bars.
+
+void bar(Oid database) noexcept {
+    if (shared != nullptr) pg_atomic_fetch_add_u32(&bar_cell(database), 1);  // a full barrier
+}
+
+void unbar(Oid database) noexcept {
+    if (shared != nullptr) pg_atomic_fetch_sub_u32(&bar_cell(database), 1);
+}
+
+bool barred(Oid database) noexcept {
+    return shared != nullptr && pg_atomic_read_u32(&bar_cell(database)) != 0;
+}
+
+void ask_to_leave(Oid database, bool terminate) noexcept {
+    if (shared == nullptr) return;
+    for (int i = 0; i < shared->slot_count; i++) {
+        if (!is_of(i, database)) continue;
+        Slot& slot = slot_array[i];
+        int process = kNobody;
+        int pid = 0;
+        {
+            Locked lock(slot.mutex);
+            if (!is_of(i, database)) continue;
+            slot.leaving = true;
+            if (slot.state == State::kReserved) slot.state = State::kEnded;
+            if (slot.state == State::kClaimed) {
+                process = slot.process;
+                pid = slot.pid;
+            }
+        }
+        wake(process);
+        if (terminate && pid != 0 && pid != MyProcPid) kill(pid, SIGTERM);
+    }
+}
+
+int workers_present(Oid database) noexcept {
+    int present = 0;
+    for (int i = 0; i < slots(); i++) {
+        const View worker = view(i);
+        if (worker.state == State::kClaimed && worker.database == database && worker.pid != MyProcPid)
+            present++;
+    }
+    return present;
+}
+
+ConditionVariable* departure_signal() noexcept {
+    return shared != nullptr ? &shared->departed : nullptr;
+}
+
+// ---- A worker.
+
+std::optional<Claim> claim(int index) noexcept {
+    if (shared == nullptr || index < 0 || index >= shared->slot_count) return std::nullopt;
+    std::uint32_t ticket = 0;
+    memcpy(&ticket, MyBgworkerEntry->bgw_extra, sizeof ticket);
+    // Registered before the process enters the list of backends, so it runs after the process has left that
+    // list.
+    on_shmem_exit(release_at_exit, Int32GetDatum(index));
+    const TimestampTz now = GetCurrentTimestamp();
+
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    if (slot.state != State::kReserved || slot.ticket != ticket) return std::nullopt;
+    slot.state = State::kClaimed;
+    slot.pid = MyProcPid;
+    slot.process = my_process_number();
+    slot.started_at = now;
+    return Claim{index, pg_atomic_read_u32(&databases[index]), slot.shard, slot.shards};
+}
+
+void take(int index, std::vector<Uuid>& runs, bool& overflow, bool& poked) {
+    Slot& slot = slot_array[index];
+    std::uint8_t chunk[kIdsPerLock][16];
+    bool first_chunk = true;
+    for (;;) {
+        std::uint32_t taken = 0;
+        {
+            Locked lock(slot.mutex);
+            if (first_chunk) {
+                overflow = slot.overflow;
+                poked = slot.poked;
+                slot.overflow = slot.poked = false;
+            }
+            // Up to the end of the array; what wrapped round comes with the next chunk.
+            taken = std::min({slot.count, static_cast<std::uint32_t>(kIdsPerLock), kRingSize - slot.first});
+            memcpy(chunk, slot.ring[slot.first], taken * sizeof chunk[0]);
+            slot.first = (slot.first + taken) % kRingSize;
+            slot.count -= taken;
+        }
+        if (taken == 0) return;
+        first_chunk = false;
+        for (std::uint32_t i = 0; i < taken; i++) {
+            Uuid id;
+            memcpy(id.data(), chunk[i], id.size());
+            runs.push_back(id);
+        }
+    }
+}
+
+void hear_of_runs(int index, bool wanted) noexcept {
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    slot.deaf = !wanted;
+}
+
+bool asked_to_leave(int index) noexcept {
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    return slot.leaving;
+}
+
+void publish(int index, const Figures& figures) noexcept {
+    Slot& slot = slot_array[index];
+    bool first = false;
+    {
+        Locked lock(slot.mutex);
+        slot.figures = figures;
+        first = !slot.serving;
+        slot.serving = true;
+    }
+    if (first) wake_launcher();
+}
+
+// One row under the lock at a time: a reader may see rows of before and after, each whole.
+void publish_issuers(int index, const std::vector<IssuerRow>& issuers) noexcept {
+    Slot& slot = slot_array[index];
+    const auto count = std::min<std::size_t>(issuers.size(), kIssuers);
+    for (std::size_t i = 0; i < count; i++) {
+        Locked lock(slot.mutex);
+        slot.issuers[i] = issuers[i];
+    }
+    Locked lock(slot.mutex);
+    slot.issuer_count = static_cast<std::int32_t>(count);
+}
+
+bool view_issuer(int index, int issuer, IssuerRow& row) noexcept {
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    if (issuer >= slot.issuer_count) return false;
+    row = slot.issuers[issuer];
+    return true;
+}
+
+void no_extension(Oid database) noexcept {
+    tell_workers(database, [](Slot& slot) {
+        if (slot.pid == MyProcPid) slot.no_extension = true;
+    });
+}
+
+// ---- The launcher and the view.
+
+int slots() noexcept {
+    return shared != nullptr ? shared->slot_count : 0;
+}
+
+View view(int index) noexcept {
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    return View{.state = slot.state,
+                .database = pg_atomic_read_u32(&databases[index]),
+                .shard = slot.shard,
+                .shards = slot.shards,
+                .pid = slot.pid,
+                .leaving = slot.leaving,
+                .serving = slot.serving,
+                .no_extension = slot.no_extension,
+                .started_at = slot.started_at,
+                .figures = slot.figures};
+}
+
+void launcher_is_here() noexcept {
+    on_shmem_exit(launcher_leaves, 0);
+    Locked lock(shared->mutex);
+    shared->launcher_process = my_process_number();
+}
+
+bool take_pokes(std::vector<Oid>& databases) {
+    Oid pokes[kPokes];
+    int count = 0;
+    bool everywhere = false;
+    {
+        Locked lock(shared->mutex);
+        count = shared->poke_count;
+        memcpy(pokes, shared->pokes, sizeof pokes);
+        everywhere = shared->look_everywhere;
+        shared->poke_count = 0;
+        shared->look_everywhere = false;
+    }
+    databases.assign(pokes, pokes + count);
+    return everywhere;
+}
+
+int reserve(Oid database, int shard, int shards, std::uint32_t& ticket) noexcept {
+    for (int i = 0; i < shared->slot_count; i++) {
+        Slot& slot = slot_array[i];
+        {
+            Locked lock(slot.mutex);
+            if (slot.state != State::kFree) continue;
+            slot.state = State::kReserved;
+            pg_atomic_write_u32(&databases[i], database);
+            slot.shard = shard;
+            slot.shards = shards;
+            slot.leaving = slot.serving = slot.no_extension = slot.deaf = false;
+            slot.started_at = 0;
+            slot.figures = Figures{};
+            slot.issuer_count = 0;
+            clear_ring(slot);
+            ticket = ++slot.ticket;
+        }
+        pg_memory_barrier();
+        if (!barred(database)) return i;
+        cancel(i);
+        recycle(i);
+        return -1;
+    }
+    return -1;
+}
+
+void cancel(int index) noexcept {
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    if (slot.state == State::kReserved) slot.state = State::kEnded;
+}
+
+void recycle(int index) noexcept {
+    Slot& slot = slot_array[index];
+    Locked lock(slot.mutex);
+    if (slot.state != State::kEnded) return;
+    slot.state = State::kFree;
+    pg_atomic_write_u32(&databases[index], InvalidOid);
+}
+
+}  // namespace flowctl::pg::shmem

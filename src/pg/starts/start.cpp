@@ -1,0 +1,301 @@
+// Implementation of starting a run. See start.hpp.
+#include "pg/starts/start.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "core/json.hpp"
+#include "pg/rights/denials.hpp"
+#include "pg/rights/flow_rights.hpp"
+#include "pg/rights/session_user.hpp"
+#include "pg/server/catalog_watch.hpp"
+#include "pg/server/guc.hpp"
+#include "pg/shared/shmem.hpp"
+#include "pg/shared/subject_tokens.hpp"
+#include "pg/shared/wake.hpp"
+#include "pg/starts/pending_runs.hpp"
+#include "pg/store/flows.hpp"
+#include "pg/store/run_id.hpp"
+#include "pg/store/runs.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+constexpr std::size_t kMaxNameLength = 80;
+
+bool is_name(std::string_view name) {
+    if (name.empty() || name.size() > kMaxNameLength) return false;
+    for (char c : name) {
+        const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                             c == '_' || c == '-';
+        if (!allowed) return false;
+    }
+    return true;
+}
+
+// 'name' or 'name:version'.
+struct Target {
+    std::string name;
+    std::optional<std::int32_t> version;
+};
+
+Target parse_target(const std::string& text) {
+    const std::size_t colon = text.find(':');
+    Target target{text.substr(0, colon), std::nullopt};
+    if (!is_name(target.name))
+        throw UserError(
+            ERRCODE_INVALID_NAME, "\"" + shortened_name(text) + "\" is not the name of a flow",
+            "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -; a version follows after "
+            "a colon, as in 'fulfil:3'.");
+    if (colon == std::string::npos) return target;
+    const std::string_view digits = std::string_view(text).substr(colon + 1);
+    std::int32_t version = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
+    if (error != std::errc() || end != digits.data() + digits.size() || version < 1)
+        throw UserError(
+            ERRCODE_INVALID_PARAMETER_VALUE,
+            "\"" + shortened_name(digits) + "\" is not a version of flow \"" + target.name + "\"",
+            "Versions are whole numbers from 1, as in 'fulfil:3'; without one, the newest is started.");
+    target.version = version;
+    return target;
+}
+
+store::FlowRow find_flow(Spi& spi, const std::string& text) {
+    const Target target = parse_target(text);
+    std::optional<store::FlowRow> flow = store::find_flow(spi, target.name, target.version);
+    if (flow) return *flow;
+    if (target.version && store::flow_exists(spi, target.name))
+        throw UserError(ERRCODE_UNDEFINED_OBJECT,
+                        "flow \"" + target.name + "\" has no version " + std::to_string(*target.version),
+                        "The view flowctl.flow_versions lists them.");
+    throw UserError(ERRCODE_UNDEFINED_OBJECT, "flow \"" + target.name + "\" does not exist",
+                    "Define it with flowctl.define_flow(); the view flowctl.flows lists what there is.");
+}
+
+// Flows that were started, and by whose right: looking one up takes as long as writing its run.
+class KnownFlows {
+  public:
+    // What has been kept and still holds, or null. A pointer until the next add().
+    const store::FlowRow* find(const StartRequest& request) {
+        forget_if_changed();
+        for (const Known& known : known_)
+            if (known.text == request.flow && known.right_of == request.must_may_start) return &known.flow;
+        return nullptr;
+    }
+    // `flow` was looked up behind a find().
+    void add(const StartRequest& request, const store::FlowRow& flow) {
+        const Seen before = seen_;
+        forget_if_changed();
+        if (seen_ != before) return;
+        if (known_.size() == kMost) known_.clear();
+        known_.push_back({request.flow, request.must_may_start, flow});
+    }
+
+  private:
+    static constexpr std::size_t kMost = 32;
+    struct Known {
+        std::string text;
+        Oid right_of;
+        store::FlowRow flow;
+    };
+    struct Seen {
+        std::uint64_t number = 0;
+        // One that sees the flows as they were when it began; what it has found is for itself.
+        LocalTransactionId transaction = InvalidLocalTransactionId;
+        bool operator==(const Seen&) const = default;
+    };
+    void forget_if_changed() {
+        const Seen now{catalog_watch::number(),
+                       IsolationUsesXactSnapshot() ? local_transaction() : InvalidLocalTransactionId};
+        if (now == seen_) return;
+        known_.clear();
+        seen_ = now;
+    }
+    std::vector<Known> known_;
+    Seen seen_;
+};
+KnownFlows known_flows;
+
+store::FlowRow find_startable(const StartRequest& request) {
+    if (const store::FlowRow* known = known_flows.find(request)) return *known;
+    const AsExtensionOwner owner;
+    Spi spi;
+    store::FlowRow flow = find_flow(spi, request.flow);
+    if (!may_start(spi, flow.flow_id, flow.owner, request.must_may_start)) {
+        const std::string holder =
+            request.table != nullptr ? std::string("owner of table \"") + request.table + "\"," : "role";
+        audit::denied(request.starter, "start", flow.name,
+                      holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "permission denied to start flow \"" + flow.name + "\"",
+                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
+                            role_literal(request.must_may_start) + ").",
+                        "The " + holder + " \"" + role_name(request.must_may_start) +
+                            "\" is neither a member of the flow's owner \"" + role_name(flow.owner) +
+                            "\" nor granted to start it.");
+    }
+    known_flows.add(request, flow);
+    return flow;
+}
+
+// The `sub` of the claims that PostgREST and Supabase set for a request. Nobody here has verified it.
+std::optional<std::string> asserted_subject() {
+    const char* claims = guarded([] { return GetConfigOption("request.jwt.claims", true, false); });
+    if (claims == nullptr || *claims == '\0') return std::nullopt;
+    json::ParseLimits limits;
+    limits.max_bytes = 64 * 1024;
+    limits.max_depth = 32;
+    const auto parsed = json::parse(claims, limits);
+    if (!parsed) return std::nullopt;
+    const json::Value* subject = parsed->find("sub");
+    if (subject == nullptr || !subject->is_string()) return std::nullopt;
+    return std::string(first_bytes(subject->as_string(), 1024));
+}
+
+// The end user: whose token this session has handed over, else whom the server authenticated by one.
+void add_subject(store::NewRun& run) {
+    if (const auto user = subject::current()) {
+        run.subject_handle = user->handle;
+        // Whoever's token has ended is nobody; a step that needs it will say that it is lost.
+        if (user->expires_at <= to_unix_micros(GetCurrentTimestamp())) return;
+        run.subject = user->name;
+        run.subject_issuer = user->issuer;
+        run.subject_claims = user->claims;
+    } else if (const auto login = oauth_login()) {
+        run.subject = login->identity;
+        if (login->issuer != nullptr) run.subject_issuer = login->issuer;
+    }
+}
+
+// The token goes where the worker finds it.
+void carry_token(const store::NewRun& run) {
+    const auto user = subject::current();
+    if (run.subject && user) subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at);
+}
+
+store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, Oid role) {
+    store::NewRun run;
+    run.run_id = request.run_id ? *request.run_id : new_run_id();
+    run.flow_id = flow.flow_id;
+    run.flow = flow.name;
+    run.version = flow.version;
+    run.type = flow.type;
+    run.name = request.name;
+    run.input = request.input;
+    run.event = request.event;
+    run.flow_owner = flow.owner;
+    run.role = role;
+    run.started_at = to_unix_micros(GetCurrentTimestamp());
+    run.starter = request.starter;
+    run.session_user = GetSessionUserId();
+    if (const char* user = system_user()) run.system_user = user;
+    run.asserted_subject = asserted_subject();
+    add_subject(run);
+    if (guc::traceparent != nullptr && *guc::traceparent != '\0') run.traceparent = guc::traceparent;
+    return run;
+}
+
+// Whoever writes to a table has not chosen what its triggers start in his name, be it by a function of their
+// own.
+bool within_trigger() {
+    return guarded([] { return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH)) > 0; });
+}
+
+Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
+    if (!flow.run_as_invoker) return flow.owner;
+    if (request.table != nullptr || within_trigger())
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a trigger",
+                        "Define the flow with the option run_as = OWNER.");
+    if (guarded([&] { return superuser_arg(request.starter); }))
+        throw UserError(
+            ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a superuser",
+            "Start it as an ordinary role (SET ROLE), or define the flow with the option run_as = OWNER.");
+    return request.starter;
+}
+
+// How messages name it.
+std::string input_named(std::string_view flow) {
+    return "input of flow \"" + shortened_name(flow.substr(0, flow.find(':'))) + "\"";
+}
+
+void check_size(std::string_view text, std::string_view flow) {
+    if (text.size() <= static_cast<std::size_t>(guc::max_payload_bytes)) return;
+    throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                    input_named(flow) + " has " + std::to_string(text.size()) +
+                        " bytes, more than the limit of " + std::to_string(guc::max_payload_bytes),
+                    "Pass a key instead of the data, or raise flowctl.max_payload_bytes.");
+}
+
+void check_content(std::string_view text, std::string_view flow) {
+    json::ParseLimits limits;
+    limits.max_bytes = text.size() + 1;
+    const auto refused = json::check(text, limits);
+    if (!refused) return;
+    throw UserError(ERRCODE_INVALID_TEXT_REPRESENTATION,
+                    input_named(flow) + " cannot be kept as JSON: " + refused->message,
+                    "Leave the offending value out, or store it as a string.",
+                    "At byte " + std::to_string(refused->offset + 1) + ".");
+}
+
+// Gives the run the name it asks for; the id of the run that has it already, for the same input.
+std::optional<Uuid> take_name(const store::NewRun& run) {
+    const AsExtensionOwner owner;
+    Spi spi;
+    if (store::take_name(spi, run.flow_id, *run.name, run.run_id)) return std::nullopt;
+    const store::NamedRun named = store::find_named(spi, run.flow_id, *run.name, run.input);
+    if (named.found && named.same_input) return named.run_id;
+    if (named.found)
+        throw UserError(ERRCODE_DUPLICATE_OBJECT,
+                        "flow \"" + run.flow + "\" has a run named \"" + *run.name + "\" with another input",
+                        "Choose another name: a name stands for one input as long as its run is kept.");
+    store::replace_name(spi, run.flow_id, *run.name, run.run_id);
+    return std::nullopt;
+}
+
+}  // namespace
+
+Uuid start_run(const StartRequest& request) {
+    shmem::require("starting a flow");
+    if (request.name && !is_name(*request.name))
+        throw UserError(ERRCODE_INVALID_NAME,
+                        "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
+                        "Names of runs have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
+    require_writable("start a flow");
+    check_size(request.input, request.flow);
+    if (!request.input_is_fit) check_content(request.input, request.flow);
+    const store::FlowRow flow = find_startable(request);
+    store::NewRun run = describe(flow, request, role_of_run(flow, request));
+    if (run.name)
+        if (const auto earlier = take_name(run)) return *earlier;
+    carry_token(run);
+    const Uuid id = run.run_id;
+    if (request.table != nullptr) {
+        pending_runs::add(std::move(run));
+    } else {
+        const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
+        store::insert_runs(&run, 1);
+    }
+    wake::note_started_run(id);
+    return id;
+}
+
+bool record_failed_start(const StartRequest& request, const std::string& error, const std::string& cause) {
+    const AsExtensionOwner owner;
+    Spi spi;
+    const Target target = parse_target(request.flow);
+    std::optional<store::FlowRow> flow = store::find_flow(spi, target.name, target.version);
+    if (!flow) return false;
+    store::NewRun run = describe(*flow, request, flow->owner);
+    run.input = "{}";
+    run.name.reset();
+    run.error = error;
+    run.cause = cause;
+    store::insert_runs(&run, 1);
+    return true;
+}
+
+}  // namespace flowctl::pg
