@@ -1,9 +1,9 @@
-// What an issuer's credential is made of. See endpoint_credential.hpp.
+// What an issuer's credential is made of. See credential_options.hpp.
 #include <memory>
 #include <utility>
 #include <variant>
 
-#include "pg/endpoints/credential.hpp"
+#include "pg/endpoints/credential_options.hpp"
 #include "pg/endpoints/files.hpp"
 #include "pg/server/quoting.hpp"
 
