@@ -2,7 +2,7 @@
 //
 // PostgreSQL's catalog caches are kept right by invalidation messages: a process takes its own at the end of
 // each command, and others' once their transaction has committed. What we keep of our tables rides on the
-// same messages: whoever writes to them sends one for flowctl.flow (changed(), from their statement
+// same messages: whoever writes to them sends one for flowctl_catalog.flow (changed(), from their statement
 // triggers), and the messages about roles, memberships and schemas come from the server. Invariant: whoever
 // keeps something together with the number() from before it was read, and uses it while number() is the same,
 // is never behind a transaction that had committed and told so. What a transaction finds that sees an older

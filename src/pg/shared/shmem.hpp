@@ -51,7 +51,7 @@ inline int shard_of(int bucket, int shards) noexcept {
 void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept;
 // There are new runs whose ids the caller does not have: the workers are to sweep.
 void announce_unknown_runs(Oid database) noexcept;
-// Wakes the workers of a database to look at flowctl.control and flowctl.installation.
+// Wakes the workers of a database to look at flowctl_catalog.control and flowctl_catalog.installation.
 void poke_workers(Oid database) noexcept;
 // Tells the launcher that a database may have gained the extension, or, with InvalidOid, that there may be
 // new databases.
