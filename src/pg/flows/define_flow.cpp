@@ -17,6 +17,7 @@
 #include "pg/flows/definition_check.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -230,7 +231,7 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     if (errors.empty()) return;
     for (const asl::Finding& finding : in_catalog)
         if (finding.code == kNotPermitted)
-            audit::denied(request.user, "define_flow", request.name,
+            denials::report(request.user, "define_flow", request.name,
                           finding.location + ": " + finding.message);
     const Reason reason = reason_of(in_catalog.front().code);
     throw UserError(reason.sqlstate,

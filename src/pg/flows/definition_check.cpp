@@ -11,6 +11,7 @@
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/policies/policy.hpp"
+#include "pg/server/acting_role.hpp"
 
 namespace flowctl::pg {
 

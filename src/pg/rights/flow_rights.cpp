@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {

@@ -143,7 +143,7 @@ std::optional<Refusal> check_policies(const LiveRun& run, const Endpoint& endpoi
         return std::nullopt;
     }
     Spi spi;
-    audit::record(spi, {run.id, run.role, endpoint.server, run.subject, decided.reason});
+    denials::record(spi, {run.id, run.role, endpoint.server, run.subject, decided.reason});
     return Refusal{"States.Permissions",
                    "the call of endpoint \"" + endpoint.server + "\" is denied: " + decided.reason};
 }
@@ -165,7 +165,7 @@ std::optional<Refusal> plan_lease(const LiveRun& run, const machine::Call& call,
     auto planned =
         lease::plan(spi, run.id, *endpoint.lease, {run.role, endpoint.owner, endpoint.server}, facts, ends);
     if (auto* reason = std::get_if<std::string>(&planned)) {
-        audit::record(spi, {run.id, run.role, endpoint.server, run.subject, "lease: " + *reason});
+        denials::record(spi, {run.id, run.role, endpoint.server, run.subject, "lease: " + *reason});
         return Refusal{"States.Permissions",
                        "the call of endpoint \"" + endpoint.server + "\" can have no lease: " + *reason};
     }
