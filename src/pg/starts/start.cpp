@@ -2,9 +2,9 @@
 #include "pg/starts/start.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
+#include "core/asl/flow_name.hpp"
 #include "core/json.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
@@ -24,18 +24,6 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr std::size_t kMaxNameLength = 80;
-
-bool is_name(std::string_view name) {
-    if (name.empty() || name.size() > kMaxNameLength) return false;
-    for (char c : name) {
-        const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                             c == '_' || c == '-';
-        if (!allowed) return false;
-    }
-    return true;
-}
-
 // 'name' or 'name:version'.
 struct Target {
     std::string name;
@@ -43,23 +31,21 @@ struct Target {
 };
 
 Target parse_target(const std::string& text) {
-    const std::size_t colon = text.find(':');
-    Target target{text.substr(0, colon), std::nullopt};
-    if (!is_name(target.name))
+    const asl::FlowReference reference = asl::parse_flow_reference(text);
+    Target target{std::string(reference.name), std::nullopt};
+    if (!asl::is_flow_name(target.name))
         throw UserError(
             ERRCODE_INVALID_NAME, "\"" + shortened_name(text) + "\" is not the name of a flow",
             "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -; a version follows after "
             "a colon, as in 'fulfil:3'.");
-    if (colon == std::string::npos) return target;
-    const std::string_view digits = std::string_view(text).substr(colon + 1);
-    std::int32_t version = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
-    if (error != std::errc() || end != digits.data() + digits.size() || version < 1)
+    if (!reference.qualifier) return target;
+    target.version = reference.version();
+    if (!target.version)
         throw UserError(
             ERRCODE_INVALID_PARAMETER_VALUE,
-            "\"" + shortened_name(digits) + "\" is not a version of flow \"" + target.name + "\"",
+            "\"" + shortened_name(*reference.qualifier) + "\" is not a version of flow \"" + target.name +
+                "\"",
             "Versions are whole numbers from 1, as in 'fulfil:3'; without one, the newest is started.");
-    target.version = version;
     return target;
 }
 
@@ -261,7 +247,7 @@ std::optional<Uuid> take_name(const store::NewRun& run) {
 
 Uuid start_run(const StartRequest& request) {
     shmem::require("starting a flow");
-    if (request.name && !is_name(*request.name))
+    if (request.name && !asl::is_flow_name(*request.name))  // a run's name has the form of a flow's
         throw UserError(ERRCODE_INVALID_NAME,
                         "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
                         "Names of runs have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
