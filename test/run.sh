@@ -66,6 +66,8 @@ part_checks() {
         '#include [<"](postgres|fmgr|miscadmin|pgstat|access/|catalog/|commands/|executor/|nodes/|parser/|postmaster/|storage/|tcop/|utils/|libpq)' \
         "$ROOT/src/base" "$ROOT/src/core" "$ROOT/src/net" "$ROOT/src/calls" "$ROOT/src/third_party"
     check "base and core include neither curl nor OpenSSL" ! grep -rnE '#include [<"](curl/|openssl/)' "$ROOT/src/base" "$ROOT/src/core"
+    check "the checkers of the tree find every kind of fault" perl "$ROOT/test/lib/checkers.pl"
+    check "the documents are in form, complete, and lead somewhere" perl "$ROOT/test/lib/docs.pl" "$ROOT"
     check "every regression test has its expected output" every_test_has_output
     [ -z "$BUILT" ] || check "the library exports nothing but its entries" ! foreign_symbols
     check "no download address in a lock file" ! grep -rn --include=package-lock.json --exclude-dir=node_modules '"resolved"' "$ROOT"
