@@ -21,7 +21,7 @@ main() {
     need_packages build-essential perl openssl ca-certificates rapidjson-dev libcurl4-openssl-dev libssl-dev
     need_postgres
     need_node
-    build || die "the extension does not build"
+    build DEBUG= || die "the extension does not build"
     copy_tree
     start_everything
 
