@@ -101,8 +101,8 @@ auto guarded(Body&& body) -> std::invoke_result_t<Body> {
     }
 }
 
-// Runs the body of a function that the server calls; whatever it throws becomes an ERROR once it has been
-// unwound.
+// Runs the body of a function that the server calls. An exception becomes an ERROR once all C++ objects are
+// gone.
 template <class Body>
 auto entry(Body&& body) -> std::invoke_result_t<Body> {
     bridge_detail::Failure failure;
@@ -119,8 +119,7 @@ Datum to_text(std::string_view text);
 // The text of a (possibly toasted) text, json or varchar datum.
 std::string from_text(Datum text);
 
-// For messages: what a user gave as a name, its beginning where it is longer than names are. Cuts at a
-// character's end.
+// For messages: a name that a user gave, cut at a character's end where it is longer than names are.
 std::string shortened_name(std::string_view text);
 // At most so many bytes of valid UTF-8, cut at a character's end.
 std::string_view first_bytes(std::string_view text, std::size_t limit);
@@ -130,8 +129,8 @@ void require_writable(const std::string& what);
 
 // A role as SQL takes it for a regrole: 'name' or '"Na me"'.
 std::string role_literal(Oid role);
-std::string role_name(
-    Oid role);  // quoted as an identifier is not: the bare name, or "role 123" when it is gone
+// The role's name, unquoted; "role 123" for a role that is gone.
+std::string role_name(Oid role);
 
 }  // namespace flowctl::pg
 
