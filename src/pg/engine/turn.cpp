@@ -61,7 +61,7 @@ void Engine::forget_flood() {
 // Whether this database may act (promise 10). Looked at when the worker starts and when it is poked.
 bool Engine::check_active() {
     if (!poked_) return active_;
-    Transaction transaction("pg_flowctl: looking at flowctl.installation");
+    Transaction transaction("pg_flowctl: looking at flowctl_catalog.installation");
     {
         Spi spi;
         const bool matches = installation_matches();

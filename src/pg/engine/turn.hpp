@@ -63,7 +63,7 @@ class Engine {
 
     void note_fresh(const std::vector<Uuid>& runs);  // from the ring: hints
     void request_sweep() { sweep_at_ = 0; }          // the ring overflowed
-    void note_poke() { poked_ = true; }              // look at flowctl.control and flowctl.installation
+    void note_poke() { poked_ = true; }  // look at flowctl_catalog.control and flowctl_catalog.installation
 
     // After the last one, when the worker leaves by itself.
     void leave() { leases_.leave(); }

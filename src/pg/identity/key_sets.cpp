@@ -25,14 +25,14 @@ constexpr std::int64_t kBetweenTries = 30'000'000;  // microseconds
 constexpr std::size_t kMaxDocumentBytes = 256 * 1024;
 
 Statement find_sql(R"(
-    SELECT document, fetched_at, tried_at, problem FROM flowctl.key_set WHERE server = $1 AND options_hash = $2)",
+    SELECT document, fetched_at, tried_at, problem FROM flowctl_catalog.key_set WHERE server = $1 AND options_hash = $2)",
                    {OIDOID, TEXTOID});
 
-Statement tried_sql("SELECT tried_at FROM flowctl.key_set WHERE server = $1 AND options_hash = $2",
+Statement tried_sql("SELECT tried_at FROM flowctl_catalog.key_set WHERE server = $1 AND options_hash = $2",
                     {OIDOID, TEXTOID});
 
 Statement save_sql(R"(
-    INSERT INTO flowctl.key_set AS k (server, options_hash, document, fetched_at, tried_at, problem)
+    INSERT INTO flowctl_catalog.key_set AS k (server, options_hash, document, fetched_at, tried_at, problem)
     VALUES ($1, $2, $3, CASE WHEN $3 IS NOT NULL THEN pg_catalog.clock_timestamp() END,
             pg_catalog.clock_timestamp(), $4)
     ON CONFLICT (server) DO UPDATE
@@ -42,7 +42,7 @@ Statement save_sql(R"(
                    {OIDOID, TEXTOID, TEXTOID, TEXTOID});
 
 Statement forget_sql(R"(
-    DELETE FROM flowctl.key_set k
+    DELETE FROM flowctl_catalog.key_set k
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid = k.server))",
                      {});
 

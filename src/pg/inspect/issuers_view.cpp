@@ -1,5 +1,5 @@
-// flowctl.issuer_status(): the rows behind the view flowctl.issuers, one per issuer and worker of this
-// database, from shared memory.
+// flowctl_catalog.issuer_status(): the rows behind the view flowctl.issuers, one per issuer and worker of
+// this database, from shared memory.
 //
 // Shown is what concerns a foreign server on which the caller has USAGE, looked up by the name under which
 // the worker counted; a server that was renamed or dropped since is shown to nobody. Without the library

@@ -1,5 +1,5 @@
-// flowctl.worker_status(): the rows of the view flowctl.workers, one per worker of this database, from shared
-// memory.
+// flowctl_catalog.worker_status(): the rows of the view flowctl.workers, one per worker of this database,
+// from shared memory.
 //
 // Without the library preloaded there are no workers and no rows; that is an answer, not an error.
 #include "pg/inspect/view_row.hpp"

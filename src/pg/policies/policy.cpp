@@ -20,7 +20,7 @@ namespace flowctl::pg::policy {
 namespace {
 
 Statement find_sql(R"(
-    SELECT name, effect = 'forbid', endpoint IS NOT NULL, conditions FROM flowctl.policy
+    SELECT name, effect = 'forbid', endpoint IS NOT NULL, conditions FROM flowctl_catalog.policy
     WHERE endpoint = $1 OR endpoint IS NULL ORDER BY name)",
                    {TEXTOID});
 

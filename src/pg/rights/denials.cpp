@@ -8,7 +8,7 @@ namespace flowctl::pg::denials {
 namespace {
 
 Statement insert_sql(R"(
-    INSERT INTO flowctl.denial (at, action, object, role_name, session_user_name, subject, reason, run_id)
+    INSERT INTO flowctl_catalog.denial (at, action, object, role_name, session_user_name, subject, reason, run_id)
     VALUES (coalesce($1, pg_catalog.clock_timestamp()), $2, nullif($3, ''), $4, $5, nullif($6, ''), $7, $8))",
                      {TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, UUIDOID});
 

@@ -70,6 +70,23 @@ struct Failure {
     char* hint = nullptr;
 };
 void capture_current(Failure& failure) noexcept;  // called within a catch block
+
+// Puts back where the server goes with an ERROR, whichever way guarded() is left: also by an exception of its
+// body, behind which the next ERROR would jump into a frame that is gone.
+class PutBackErrorStack {
+  public:
+    PutBackErrorStack() noexcept : stack_(PG_exception_stack), callbacks_(error_context_stack) {}
+    ~PutBackErrorStack() {
+        PG_exception_stack = stack_;
+        error_context_stack = callbacks_;
+    }
+    PutBackErrorStack(const PutBackErrorStack&) = delete;
+    PutBackErrorStack& operator=(const PutBackErrorStack&) = delete;
+
+  private:
+    sigjmp_buf* const stack_;
+    ErrorContextCallback* const callbacks_;
+};
 [[noreturn]] void raise(const Failure& failure);
 }  // namespace bridge_detail
 
@@ -78,27 +95,14 @@ void capture_current(Failure& failure) noexcept;  // called within a catch block
 template <class Body>
 auto guarded(Body&& body) -> std::invoke_result_t<Body> {
     using Value = std::invoke_result_t<Body>;
-    sigjmp_buf* const saved_stack = PG_exception_stack;
-    ErrorContextCallback* const saved_callbacks = error_context_stack;
+    static_assert(std::is_void_v<Value> || std::is_trivially_destructible_v<Value>,
+                  "a longjmp would skip its destructor");
+    const bridge_detail::PutBackErrorStack put_back;
     MemoryContext const caller = CurrentMemoryContext;
     sigjmp_buf here;
-    if (sigsetjmp(here, 0) != 0) {
-        PG_exception_stack = saved_stack;
-        error_context_stack = saved_callbacks;
-        throw PgError(bridge_detail::take_error(caller));
-    }
+    if (sigsetjmp(here, 0) != 0) throw PgError(bridge_detail::take_error(caller));
     PG_exception_stack = &here;
-    if constexpr (std::is_void_v<Value>) {
-        body();
-        PG_exception_stack = saved_stack;
-        error_context_stack = saved_callbacks;
-    } else {
-        static_assert(std::is_trivially_destructible_v<Value>, "a longjmp would skip its destructor");
-        Value value = body();
-        PG_exception_stack = saved_stack;
-        error_context_stack = saved_callbacks;
-        return value;
-    }
+    return body();
 }
 
 // Runs the body of a function that the server calls. An exception becomes an ERROR once all C++ objects are

@@ -38,7 +38,7 @@ std::uint64_t generation() {
     guarded([] {
         AcceptInvalidationMessages();
         if (OidIsValid(flows)) return;
-        const Oid schema = get_namespace_oid("flowctl", true);
+        const Oid schema = get_namespace_oid("flowctl_catalog", true);
         if (OidIsValid(schema)) flows = get_relname_relid("flow", schema);
         // While there is no table, nothing can be kept.
         now++;

@@ -5,7 +5,7 @@
 // memory context, so that nothing with a destructor is alive while the server runs. Rows belong to the SPI
 // connection: copy what you keep.
 //
-//   static Statement find_flow("SELECT name FROM flowctl.flow WHERE flow_id = $1", {UUIDOID});
+//   static Statement find_flow("SELECT name FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
 //   Spi spi;                                  // connects; finishes when it goes, unless an error is passing
 //   Rows rows = spi.run(find_flow, Params().uuid(id));
 //   if (rows.size() == 1) name = rows.text(0, 0);

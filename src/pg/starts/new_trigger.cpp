@@ -17,7 +17,7 @@ namespace flowctl::pg {
 
 namespace {
 
-Statement version_exists("SELECT FROM flowctl.flow_version WHERE flow_id = $1 AND version = $2",
+Statement version_exists("SELECT FROM flowctl_catalog.flow_version WHERE flow_id = $1 AND version = $2",
                          {UUIDOID, INT4OID});
 
 struct NewTrigger {

@@ -4,14 +4,14 @@
 namespace flowctl::pg::store {
 
 static Statement find_controls_sql(R"(
-    SELECT control_id, run_id, error, cause FROM flowctl.control
+    SELECT control_id, run_id, error, cause FROM flowctl_catalog.control
     WHERE pg_catalog.get_byte(pg_catalog.uuid_send(run_id), 15) % 64 % $1 = $2
     ORDER BY control_id LIMIT $3)",
                                    {INT4OID, INT4OID, INT8OID});
-static Statement delete_controls_sql("DELETE FROM flowctl.control WHERE control_id = ANY ($1)",
+static Statement delete_controls_sql("DELETE FROM flowctl_catalog.control WHERE control_id = ANY ($1)",
                                      {INT8ARRAYOID});
 static Statement insert_stop_sql(R"(
-    INSERT INTO flowctl.control (run_id, kind, error, cause, requested_by) VALUES ($1, 'stop', $2, $3, $4::regrole))",
+    INSERT INTO flowctl_catalog.control (run_id, kind, error, cause, requested_by) VALUES ($1, 'stop', $2, $3, $4::regrole))",
                                  {UUIDOID, TEXTOID, TEXTOID, OIDOID});
 
 std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t limit) {

@@ -1,4 +1,4 @@
-// The store of requests: what sessions ask of open runs, as rows of flowctl.control.
+// The store of requests: what sessions ask of open runs, as rows of flowctl_catalog.control.
 //
 // Only the worker that owns a run may change it, so a session that wants it stopped leaves a row here, and
 // the worker deletes the row in the turn that carries it out. Every function runs inside the caller's

@@ -1,4 +1,4 @@
-// The store of runs: rows of flowctl.run and run_name, and the frames of open runs.
+// The store of runs: rows of flowctl_catalog.run and run_name, and the frames of open runs.
 //
 // A run row is inserted once, by the transaction that starts it, and updated once, when it ends; a frame row
 // lives as long as the run is open. Only the worker that owns a run's bucket writes its frame and its end, so
