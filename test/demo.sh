@@ -58,7 +58,8 @@ main() {
 
     heading "Checking"
     check_outcome
-    say "Everything came out as it should. Cleaning up."
+    end_everything || die "the demo left processes behind"
+    say "Everything came out as it should, and nothing is left running."
 }
 
 start_everything() {
@@ -139,7 +140,7 @@ check_outcome() {
          WHERE input->'after'->>'id' = '1002' AND state = 'Charge'" \
         "3 1"
     expect "no token or key is in any table of the extension" \
-        "SELECT count(*) FROM pg_class WHERE relnamespace = 'flowctl'::regnamespace AND relkind = 'r'
+        "SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text IN ('flowctl', 'flowctl_catalog') AND relkind = 'r'
          AND query_to_xml(format('SELECT * FROM %s', oid::regclass), true, false, '')::text ~ 'eyJ[A-Za-z0-9_-]+[.]eyJ|PRIVATE KEY'" \
         "0"
     grep -qE 'eyJ[A-Za-z0-9_-]+\.eyJ' "$WORK/log/server-demo.log" && die "there is a token in the server's log"
