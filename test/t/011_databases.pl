@@ -150,7 +150,7 @@ succeeds('DROP DATABASE busy', 'and DROP DATABASE');
 succeeds('DROP EXTENSION pg_flowctl CASCADE', 'DROP EXTENSION CASCADE with open runs', 'd');
 wait_for_workers($node, 0, 'd');
 pass('its worker leaves');
-is($node->safe_psql('d', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'flowctl'}), '0', 'and its schema is gone');
+is($node->safe_psql('d', q{SELECT count(*) FROM pg_namespace WHERE nspname IN ('flowctl', 'flowctl_catalog')}), '0', 'and its schemas are gone');
 succeeds('DROP EXTENSION pg_flowctl CASCADE', 'DROP EXTENSION CASCADE of restored flows', 'restored');
 wait_for_workers($node, 0, 'restored');
 succeeds('CREATE ROLE keeper SUPERUSER; SET ROLE keeper; CREATE EXTENSION pg_flowctl', 'an extension with another owner', 'restored');

@@ -133,7 +133,7 @@ is($node->safe_psql('postgres', "SELECT tableowner FROM pg_tables WHERE tablenam
 
 for my $try ([ 'SELECT * FROM secret', qr/permission denied for table secret/ ], [ 'CREATE ROLE more', qr/permission denied to create role/ ],
 	[ 'SET ROLE app', qr/permission denied to set role "app"/ ], [ 'RESET ROLE; SET ROLE NONE; SELECT * FROM report', qr/permission denied for table report/ ],
-	[ 'SELECT * FROM flowctl.lease', qr/permission denied/ ])
+	[ 'SELECT * FROM flowctl_catalog.lease', qr/permission denied/ ])
 {
 	$row = work('books', sql => $try->[0]);
 	like($row->{output}{err}, $try->[1], "not: $try->[0]");

@@ -91,7 +91,7 @@ $writer->query_safe('RESET ROLE; BEGIN');
 $version++;
 $writer->query_safe(qq{SELECT flowctl.define_flow('numbered', '{"StartAt":"P","States":{"P":{"Type":"Pass","Result":$version,"End":true}}}')});
 started();
-is($writer->query_safe('SELECT max(version) FROM flowctl.run'), '5', 'its own new version is started before it is committed');
+is($writer->query_safe('SELECT max(version) FROM flowctl_catalog.run'), '5', 'its own new version is started before it is committed');
 $writer->query_safe('ROLLBACK');
 is_started(4, 'and after a rollback the one before');
 $writer->query_safe('BEGIN; SAVEPOINT s');

@@ -16,7 +16,7 @@ $sql->(q{
 	CREATE TABLE hold (a int);
 	CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
 	$$ BEGIN FOR i IN 1 .. 6000 LOOP EXIT WHEN NOT EXISTS (SELECT FROM public.hold); PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END $$;
-	CREATE TRIGGER hold AFTER INSERT ON flowctl.lease FOR EACH ROW EXECUTE FUNCTION hold();
+	CREATE TRIGGER hold AFTER INSERT ON flowctl_catalog.lease FOR EACH ROW EXECUTE FUNCTION hold();
 });
 my %kinds = (
 	login  => { lease => 'login',  lease_roles => 'reports' },
