@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,9 +26,9 @@
 #include "net/tokens/issuer_figures.hpp"
 #include "pg/engine/turn.hpp"
 #include "pg/flows/role_dependency.hpp"
-#include "pg/identity/key_sets.hpp"
 #include "pg/map_runs/helper.hpp"
 #include "pg/processes/housekeeper.hpp"
+#include "pg/processes/part_list.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/pinned_settings.hpp"
@@ -116,8 +117,7 @@ class Worker {
     explicit Worker(const shmem::Claim& claim)
         : claim_(claim),
           client_(client_settings()),
-          engine_(claim, client_),
-          key_sets_(client_),
+          engine_(make_engine(claim, client_)),
           event_(wait_event("FlowctlWorker")) {
         guarded([&] {
             set_ = create_wait_event_set(3);
@@ -130,7 +130,7 @@ class Worker {
     void loop() {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
-            const bool network = sleep(more ? 0 : engine_.sleep_ms());
+            const bool network = sleep(more ? 0 : engine_->sleep_ms());
             // A cancel means a statement, and none is under way; it must not end the worker.
             guarded([] {
                 QueryCancelPending = false;
@@ -139,18 +139,18 @@ class Worker {
             if (ConfigReloadPending) reload();
             take_hints();
             if (network || client_.timeout_ms() == 0) client_.run_ready();
-            more = engine_.turn();
+            more = engine_->turn();
             // What the turn has started leaves at once.
             if (client_.timeout_ms() == 0) client_.run_ready();
             serve_sessions();
-            shmem::publish(claim_.slot, engine_.figures());
+            shmem::publish(claim_.slot, engine_->figures());
             publish_issuers();
             if (!extension_is_there()) {
                 shmem::no_extension(claim_.database);
                 break;
             }
         }
-        engine_.leave();
+        engine_->leave();
     }
 
   private:
@@ -176,7 +176,7 @@ class Worker {
         });
         pin_synchronous_commit();
         client_.configure(client_settings());
-        engine_.note_poke();
+        engine_->note_poke();
         housekeeper_.soon();
     }
 
@@ -191,16 +191,14 @@ class Worker {
         hints_.clear();
         bool overflow = false, poked = false;
         shmem::take(claim_.slot, hints_, overflow, poked);
-        engine_.note_fresh(hints_);
-        if (overflow) engine_.request_sweep();
-        if (poked) engine_.note_poke();
+        engine_->note_fresh(hints_);
+        if (overflow) engine_->request_sweep();
+        if (poked) engine_->note_poke();
     }
 
     // What sessions ask for or tell outside of their transactions. One worker of the database does it.
     void serve_sessions() {
         try {
-            while (auto response = engine_.next_other())
-                key_sets_.take(std::move(*response));
             if (claim_.shard == 0) take_messages();
         } catch (PgError& error) {
             error.report();
@@ -215,9 +213,7 @@ class Worker {
     void take_messages() {
         std::uint32_t lost = 0;
         std::vector<mailbox::Message> denials = mailbox::take(lost);
-        for (const mailbox::Message& message : denials)
-            if (message.kind == mailbox::Message::Kind::KeysWanted && engine_.active())
-                key_sets_.want(message.server, message.object);
+        if (!denials.empty()) engine_->hear(denials);
         std::erase_if(denials, [](const mailbox::Message& message) {
             return message.kind != mailbox::Message::Kind::Denied;
         });
@@ -232,7 +228,7 @@ class Worker {
 
     // The engine's failures are looked into once: tables that are gone are no failure of a run.
     bool extension_is_there() {
-        if (!engine_.take_trouble()) return true;
+        if (!engine_->take_trouble()) return true;
         Transaction transaction("pg_flowctl: looking for the extension");
         const bool there = OidIsValid(extension_oid());
         transaction.commit();
@@ -241,8 +237,7 @@ class Worker {
 
     shmem::Claim claim_;
     net::Client client_;
-    Engine engine_;
-    key_sets::Fetcher key_sets_;
+    std::unique_ptr<Engine> engine_;
     Housekeeper housekeeper_;
     std::int64_t wipe_at_ = 0;
     std::uint32_t event_;
