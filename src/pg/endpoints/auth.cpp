@@ -116,7 +116,7 @@ std::optional<Failure> add_aws(const Options& options, Oid owner, const RunToken
     signing.scope.region = option(options, "aws_region");
     signing.scope.service = option(options, "aws_service");
     signing.scope.signs_payload = !read_boolean(option(options, "aws_unsigned_payload")).value_or(false);
-    endpoint.aws = true;
+    endpoint.speech = calls::Speech::Aws;
     endpoint.scope = signing.scope.region + "/" + signing.scope.service;
     if (!options.contains("role_arn")) {
         auto key = secret_file(options, "aws_secret_key_file");

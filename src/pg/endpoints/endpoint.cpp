@@ -120,6 +120,7 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
         return Err{std::move(*failure)};
     }
     endpoint.deployment = option(options, "deployment");
+    if (!endpoint.deployment.empty()) endpoint.speech = calls::Speech::Prefect;
     endpoint.covers_arns = options.contains("arn");
     endpoint.owner = chain.endpoint.owner;
     endpoint.lease = lease::terms_of(options);

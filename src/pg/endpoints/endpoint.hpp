@@ -33,7 +33,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,18 +41,20 @@
 #include <variant>
 
 #include "base/result.hpp"
+#include "calls/error_names.hpp"
+#include "calls/protocols.hpp"
 #include "net/client.hpp"
 #include "net/http/url.hpp"
+#include "pg/endpoints/lease_terms.hpp"
 #include "pg/endpoints/options.hpp"
-#include "pg/leases/plan.hpp"
+#include "pg/endpoints/run_tokens.hpp"
 #include "pg/server/prelude.hpp"
-#include "pg/tasks/step_identity.hpp"
 
 namespace flowctl::pg {
 
 inline constexpr const char* kEndpointNotFound = "Flowctl.EndpointNotFound";
-inline constexpr const char* kEndpointConfiguration = "Flowctl.EndpointConfiguration";
-inline constexpr const char* kSubjectTokenLost = "Flowctl.SubjectTokenLost";
+using calls::kEndpointConfiguration;
+using calls::kSubjectTokenLost;
 
 struct EndpointFailure {
     std::string error;  // ASL error name
@@ -62,13 +63,6 @@ struct EndpointFailure {
 
 // Whether the Idempotency-Key stays the same over the retries of a state's visit.
 enum class Idempotency { Visit, Attempt };
-
-// The tokens of a run that are in no file. Empty: there is none.
-struct RunTokens {
-    // Signed by our own issuer for this step, within the terms of whoever asks; or why there is none.
-    std::function<std::variant<net::StepIdentity, std::string>(const OwnTokenTerms&)> own;
-    net::TokenInput user;  // the user's, which the application handed over at start
-};
 
 struct Endpoint {
     std::string server;
@@ -79,7 +73,7 @@ struct Endpoint {
     std::shared_ptr<const net::CallAuth> proof;         // what its calls show without a token; or null
     std::shared_ptr<net::SessionRequest> session;
     std::shared_ptr<const net::ClientCertificate> certificate;
-    bool aws = false;     // it speaks AWS's protocols: auth 'aws_sigv4'
+    calls::Speech speech = calls::Speech::Http;
     std::string ca_file;  // path, or empty
     net::Seconds connect_timeout{10};
     net::Seconds timeout{60};

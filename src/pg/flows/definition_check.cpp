@@ -7,7 +7,7 @@
 #include "core/asl/resource.hpp"
 #include "core/json.hpp"
 
-#include "calls/aws_request.hpp"
+#include "calls/protocols.hpp"
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/policies/policy.hpp"
@@ -144,7 +144,7 @@ class Walk {
     }
 
     void check_arn(const asl::Resource& resource, const std::string& location) {
-        auto server = endpoint_for_arns(aws_task::targets_of(resource, json::Value()));
+        auto server = endpoint_for_arns(calls::targets_of(resource, json::Value()));
         if (server)
             check_named(*server, location);
         else

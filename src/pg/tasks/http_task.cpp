@@ -1,9 +1,10 @@
-// HTTP Tasks: preparing a call. See http_task.hpp; what its answer means is http_answer.cpp's.
+// HTTP Tasks: preparing a call. See http_task.hpp; what its answer means is http_outcome.cpp's.
 #include "pg/tasks/http_task.hpp"
 
 #include <algorithm>
 
-#include "calls/sync.hpp"
+#include "calls/http_answer.hpp"
+#include "calls/protocols.hpp"
 #include "core/json.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
@@ -12,6 +13,7 @@
 #include "pg/policies/policy.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/tasks/step_identity.hpp"
 
 namespace flowctl::pg::http_task {
 
@@ -46,33 +48,12 @@ std::variant<std::string, Refusal> server_of(const machine::Call& call) {
             break;
         }
         default:
-            arns = aws_task::targets_of(call.resource, call.input);
+            arns = calls::targets_of(call.resource, call.input);
             break;
     }
     auto found = endpoint_for_arns(arns);
     if (!found) return Refusal{found.error().error, found.error().cause};
     return std::move(found).value();
-}
-
-RequestResult request_parts(const machine::Call& call, const Endpoint& endpoint, const Pending& pending,
-                            const aws_task::Origin& origin) {
-    const std::string& url = endpoint.url;
-    const bool asks = !call.follow.is_null();
-    if (pending.aws)
-        return asks ? followed_task::execution_ask(url, call.follow)
-                    : aws_task::request(*pending.aws, call.resource, url, call.input, origin);
-    if (pending.prefect)
-        return asks ? followed_task::prefect_ask(url, call.follow)
-                    : followed_task::prefect_start(url, endpoint.deployment, call.input,
-                                                   origin.idempotency_key);
-    switch (call.resource.kind) {
-        case Kind::HttpInvoke:
-            return invoke_request(url, call.input);
-        case Kind::AwsHttp:
-            return aws_request(url, call.input);
-        default:
-            return post_request(url, call.input);
-    }
 }
 
 // A session ends with the run at the latest, where the flow says when that is (TimeoutSeconds).
@@ -92,7 +73,7 @@ std::optional<Refusal> beyond_what_is_declared(const machine::Call& call, const 
     const bool by_name =
         names_server ||
         (connection != nullptr && connection->as_string().find(":connection/") == std::string_view::npos);
-    if (endpoint.aws && endpoint.covers_arns && by_name)
+    if (endpoint.speech == calls::Speech::Aws && endpoint.covers_arns && by_name)
         return Refusal{"States.Permissions",
                        "endpoint \"" + endpoint.server +
                            "\" is for the resources that its option \"arn\" covers: name one"};
@@ -247,13 +228,12 @@ std::string key_of(const RunFacts& run, const machine::Call& call, const Endpoin
 }
 
 Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Call& call,
-                       const Endpoint& endpoint, const std::string& key, RequestParts parts, std::int64_t now,
+                       const Endpoint& endpoint, const std::string& key, calls::RequestParts parts, std::int64_t now,
                        std::int32_t sending) {
     Pending& pending = prepared.pending;
     pending.run_id = run.id;
     pending.call_id = call.id;
     pending.sending = sending;
-    pending.kind = call.resource.kind;
     pending.endpoint = endpoint.server;
     pending.lane = lane_of(call);
     pending.for_subject = stands_for_somebody(endpoint);
@@ -332,20 +312,23 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
     const Endpoint& endpoint = *std::get<const Endpoint*>(found);
     const std::string key = key_of(run, call, endpoint);
     Pending& pending = prepared.pending;
-    if (endpoint.aws) pending.aws = aws_task::integration_of(call.resource);
-    pending.prefect = !endpoint.deployment.empty() && call.resource.kind == Kind::Http;
-    pending.sync = call.resource.sync;
-    pending.sync_json = call.resource.sync_json;
+    pending.protocol = calls::protocol_for(call.resource, endpoint.speech);
     pending.follow = call.follow;
     pending.poll_interval = endpoint.poll_interval;
-    if (pending.sync && !pending.prefect && pending.aws != aws_task::Integration::StartExecution)
+    if (pending.protocol == nullptr)
         return Refusal{kEndpointConfiguration,
                        "endpoint \"" + endpoint.server + "\" cannot follow work to its end (.sync)"};
-    auto built =
-        request_parts(call, endpoint, pending, {run.context.execution_id, run.context.state_machine_id, key});
+    auto built = pending.protocol->request({.resource = call.resource,
+                                            .input = call.input,
+                                            .follow = call.follow,
+                                            .base_url = endpoint.url,
+                                            .deployment = endpoint.deployment,
+                                            .execution_id = run.context.execution_id,
+                                            .state_machine_id = run.context.state_machine_id,
+                                            .idempotency_key = key});
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
     return prepare_parts(std::move(prepared), run, call, endpoint, key,
-                         std::get<RequestParts>(std::move(built)), now, sending);
+                         std::get<calls::RequestParts>(std::move(built)), now, sending);
 }
 
 std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const machine::Call& call,
@@ -356,9 +339,17 @@ std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const mach
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
     const Endpoint& endpoint = *std::get<const Endpoint*>(found);
     if (endpoint.lease) return Refusal{kEndpointConfiguration, lease_is_for_tasks(endpoint.server)};
-    auto built = invoke_request(endpoint.url, document.input);
+    const json::Value begins;
+    auto built = calls::invoke().request({.resource = call.resource,
+                                          .input = document.input,
+                                          .follow = begins,
+                                          .base_url = endpoint.url,
+                                          .deployment = {},
+                                          .execution_id = {},
+                                          .state_machine_id = {},
+                                          .idempotency_key = {}});
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
-    RequestParts parts = std::get<RequestParts>(std::move(built));
+    auto parts = std::get<calls::RequestParts>(std::move(built));
     if (document.body) {
         parts.body = *document.body;
         parts.headers.emplace_back("Content-Type", document.content_type);
