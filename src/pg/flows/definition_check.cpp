@@ -50,6 +50,11 @@ const char* code_of(const EndpointFailure& failure) {
     return failure.error == kEndpointNotFound ? kNotFound : kNotUsable;
 }
 
+bool can_follow(std::string_view endpoint) {
+    const auto server = find_http_server(endpoint);
+    return server && server->options.is_prefect;
+}
+
 class Walk {
   public:
     explicit Walk(const FlowToCheck& flow) : flow_(flow), role_(flow.role) {}
@@ -101,7 +106,7 @@ class Walk {
         const auto parsed = parse(resource->as_string());
         if (!parsed || parsed->kind != asl::DataResource::Kind::Http) return;
         report(check_endpoint(parsed->name, role_), below(pointer, field) + "/Resource");
-        if (endpoint_lease(parsed->name))
+        if (const auto server = find_http_server(parsed->name); server && server->options.lease)
             report(EndpointFailure{kEndpointConfiguration, lease_is_for_tasks(parsed->name)},
                    below(pointer, field) + "/Resource");
     }
@@ -163,7 +168,9 @@ class Walk {
         facts.owner = role_name(flow_.owner);
         facts.flow = flow_.name;
         facts.state = state_of(location);
-        facts.scope = endpoint_scope(server);
+        const auto known = find_http_server(server);
+        if (!known) return;
+        facts.scope = known->options.scope;
         const AsExtensionOwner owner;
         Spi spi;
         const policy::Decision decided = policy::decide(policy::rules_of(spi, facts.endpoint), facts);
@@ -171,9 +178,9 @@ class Walk {
             report(EndpointFailure{"States.Permissions",
                                    "the call of endpoint \"" + server + "\" is denied: " + decided.reason},
                    location);
-        const auto terms = endpoint_lease(server);
+        const auto& terms = known->options.lease;
         if (!terms) return;
-        const lease::Parties parties{*role_, endpoint_owner(server).value_or(InvalidOid), server};
+        const lease::Parties parties{*role_, known->owner, server};
         if (const auto wrong = lease::objection_to_definition(spi, *terms, parties, facts))
             report(EndpointFailure{"States.Permissions",
                                    "the call of endpoint \"" + server + "\" can have no lease: " + *wrong},
