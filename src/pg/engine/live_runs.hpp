@@ -24,14 +24,6 @@
 
 namespace flowctl::pg {
 
-struct UuidHash {
-    std::size_t operator()(const Uuid& id) const noexcept {
-        std::uint64_t tail;  // the random part of a version 7 UUID
-        std::memcpy(&tail, id.data() + 8, sizeof(tail));
-        return tail;
-    }
-};
-
 enum class KeepData { All, Error, None };
 
 // A flow version, compiled once per worker; what the children of a distributed Map run is another.

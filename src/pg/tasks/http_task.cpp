@@ -123,7 +123,7 @@ std::optional<Refusal> check_policies(const RunFacts& run, const Endpoint& endpo
         return std::nullopt;
     }
     Spi spi;
-    audit::record(spi, {run.id, run.role, endpoint.name(), run.subject, decided.reason});
+    denials::record(spi, {run.id, run.role, endpoint.name(), run.subject, decided.reason});
     return Refusal{"States.Permissions",
                    "the call of endpoint \"" + endpoint.name() + "\" is denied: " + decided.reason};
 }
@@ -144,7 +144,7 @@ std::optional<Refusal> plan_lease(const RunFacts& run, const machine::Call& call
     auto planned = lease::plan(spi, run.id, *endpoint.options().lease,
                                {run.role, endpoint.server->owner, endpoint.name()}, facts, ends);
     if (auto* reason = std::get_if<std::string>(&planned)) {
-        audit::record(spi, {run.id, run.role, endpoint.name(), run.subject, "lease: " + *reason});
+        denials::record(spi, {run.id, run.role, endpoint.name(), run.subject, "lease: " + *reason});
         return Refusal{"States.Permissions",
                        "the call of endpoint \"" + endpoint.name() + "\" can have no lease: " + *reason};
     }
