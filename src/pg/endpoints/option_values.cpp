@@ -8,8 +8,8 @@
 #include "net/crypto/secret.hpp"
 #include "net/http/url.hpp"
 #include "net/proofs/call_auth.hpp"
+#include "pg/endpoints/lease_terms.hpp"
 #include "pg/endpoints/options.hpp"
-#include "pg/leases/plan.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {

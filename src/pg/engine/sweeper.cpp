@@ -6,6 +6,7 @@
 #include "pg/server/guc.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/installation.hpp"
+#include "pg/store/run_id.hpp"
 #include "pg/store/runs.hpp"
 
 namespace flowctl::pg {

@@ -95,7 +95,7 @@ void Engine::leave() {
         part->leave();
 }
 
-shmem::Figures Engine::figures() const {
+figures::Figures Engine::figures() const {
     return {static_cast<std::int64_t>(state_.live.size()),
             static_cast<std::int64_t>(state_.calls.under_way()), turns_, events_, last_turn_at_};
 }

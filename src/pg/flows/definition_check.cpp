@@ -9,7 +9,7 @@
 #include "core/asl/walk.hpp"
 #include "core/json.hpp"
 
-#include "calls/aws_request.hpp"
+#include "calls/protocols.hpp"
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/policies/policy.hpp"
@@ -24,6 +24,11 @@ constexpr std::size_t kMostFindings = 100;
 const char* code_of(const EndpointFailure& failure) {
     if (failure.error == "States.Permissions") return kNotPermitted;
     return failure.error == kEndpointNotFound ? kNotFound : kNotUsable;
+}
+
+bool can_follow(std::string_view endpoint) {
+    const auto server = find_http_server(endpoint);
+    return server && server->options.is_prefect;
 }
 
 class Check {
@@ -53,7 +58,7 @@ class Check {
                                                             : asl::DataResource::parse_writer(resource);
         if (!parsed || parsed->kind != asl::DataResource::Kind::Http) return;
         report(check_endpoint(parsed->name, role_), location);
-        if (endpoint_lease(parsed->name))
+        if (const auto server = find_http_server(parsed->name); server && server->options.lease)
             report(EndpointFailure{kEndpointConfiguration, lease_is_for_tasks(parsed->name)}, location);
     }
 
@@ -95,7 +100,7 @@ class Check {
     }
 
     void check_arn(const asl::Resource& resource, const std::string& state, const std::string& location) {
-        auto server = endpoint_for_arns(aws_task::targets_of(resource, json::Value()));
+        auto server = endpoint_for_arns(calls::targets_of(resource, json::Value()));
         if (server)
             check_named(*server, state, location);
         else
@@ -114,7 +119,9 @@ class Check {
         facts.owner = role_name(flow_.owner);
         facts.flow = flow_.name;
         facts.state = state;
-        facts.scope = endpoint_scope(server);
+        const auto known = find_http_server(server);
+        if (!known) return;
+        facts.scope = known->options.scope;
         const AsExtensionOwner owner;
         Spi spi;
         const policy::Decision decided = policy::decide(policy::rules_of(spi, facts.endpoint), facts);
@@ -122,9 +129,9 @@ class Check {
             report(EndpointFailure{"States.Permissions",
                                    "the call of endpoint \"" + server + "\" is denied: " + decided.reason},
                    location);
-        const auto terms = endpoint_lease(server);
+        const auto& terms = known->options.lease;
         if (!terms) return;
-        const lease::Parties parties{*role_, endpoint_owner(server).value_or(InvalidOid), server};
+        const lease::Parties parties{*role_, known->owner, server};
         if (const auto wrong = lease::objection_to_definition(spi, *terms, parties, facts))
             report(EndpointFailure{"States.Permissions",
                                    "the call of endpoint \"" + server + "\" can have no lease: " + *wrong},

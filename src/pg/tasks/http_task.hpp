@@ -16,8 +16,7 @@
 #include <utility>
 #include <variant>
 
-#include "calls/aws_request.hpp"
-#include "calls/http_request.hpp"
+#include "calls/protocol.hpp"
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
 #include "pg/endpoints/endpoint.hpp"
@@ -28,24 +27,17 @@
 
 namespace flowctl::pg::http_task {
 
-// Errors of our own, beside AWS's; see docs/errors.md.
-inline constexpr const char* kInvalidResponse = "Flowctl.InvalidResponse";
-inline constexpr const char* kCredentialFailed = "Flowctl.CredentialFailed";
-inline constexpr const char* kInteractionRequired = "Flowctl.InteractionRequired";
+using calls::Refusal;
 
 // What the answer will need.
 struct Pending {
     Uuid run_id{};
     std::int64_t call_id = 0;
     std::int32_t sending = 1;
-    asl::Resource::Kind kind = asl::Resource::Kind::Http;
     std::string endpoint;
-    std::string lane;                          // as lane_of() says
-    std::optional<aws_task::Integration> aws;  // spoken to AWS itself
-    bool prefect = false;
-    bool sync = false;
-    bool sync_json = false;
-    json::Value follow;  // of the call: what is being asked for
+    std::string lane;                           // as lane_of() says
+    const calls::Protocol* protocol = nullptr;  // by which the answer is read
+    json::Value follow;                         // of the call: the work that it asks for
     net::Seconds poll_interval{10};
     bool for_subject = false;                    // its token was got with somebody's token
     std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run

@@ -17,18 +17,10 @@
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
 #include "net/tokens/own_issuer.hpp"
+#include "pg/endpoints/run_tokens.hpp"
 #include "pg/tasks/run_facts.hpp"
 
 namespace flowctl::pg {
-
-// What an endpoint or issuer wants of tokens of our own.
-struct OwnTokenTerms {
-    net::AllowedAudiences audiences;
-    net::Seconds timeout{60};   // of the call
-    std::string scope;          // as a claim; empty: none
-    bool event_keys = false;    // the primary key of the row that caused the run
-    bool for_one_call = false;  // it is sent as it is: no other call may find it in a cache
-};
 
 class StepTokens {
   public:
