@@ -6,8 +6,6 @@
 // lists. DROP ROLE is then refused and says what is in the way, from other databases too; DROP OWNED drops
 // the role's flows and takes back its rights; REASSIGN OWNED gives its flows to the new owner. Runs keep the
 // oids of roles that are gone: they are a record, never dumped, and a step of a role that is gone fails.
-//
-// Called by hooks (DROP OWNED, REASSIGN OWNED) and the worker at its start.
 #pragma once
 
 #include "pg/server/bridge.hpp"
