@@ -6,7 +6,7 @@
 
 #include "pg/endpoints/auth.hpp"
 #include "pg/endpoints/chain.hpp"
-#include "pg/endpoints/credential.hpp"
+#include "pg/endpoints/credential_options.hpp"
 #include "pg/endpoints/files.hpp"
 #include "pg/server/bridge.hpp"
 #include "pg/server/quoting.hpp"

@@ -1,5 +1,5 @@
-// What a definition needs of the catalog: do the endpoints exist that it names, and may the flow's role use
-// them?
+// Looking up in the catalog what a definition needs: whether the endpoints that it names exist, and whether
+// the flow's role may use them.
 //
 // The findings have the form of those of asl::compile(), which knows no catalog. What carries out a Task says
 // what stands in its way (tasks/performers.hpp).

@@ -8,6 +8,7 @@
 #include "pg/flows/flow_admin.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/starts/new_trigger.hpp"
 
 namespace flowctl::pg {
 

@@ -137,7 +137,6 @@ void Leases::call_over(const Uuid& run, std::int64_t call_id) {
 }
 
 void Leases::run_over(const Uuid& run) {
-    if (leases_.empty()) return;
     const auto [first, last] = of_run_.equal_range(run);
     for (auto one = first; one != last; ++one)
         end(leases_.at(one->second), "RUN");
@@ -311,9 +310,18 @@ void Leases::end_pass(const std::vector<Lease*>& leases, bool with_rows) {
     }
 }
 
-void Leases::work() {
+void Leases::committed(const Changes& changes) {
+    if (leases_.empty()) return;
+    for (const auto& [run, call_id] : changes.dropped_calls)
+        call_over(run, call_id);
+    for (const Uuid& run : changes.ended)
+        run_over(run);
+}
+
+void Leases::collect() {
     const machine::Instant now = now_micros();
-    if (!due(now)) return;
+    const std::optional<machine::Instant> at = next_at();
+    if (!at || *at > now) return;
     if (recover_at_ && *recover_at_ <= now) {
         recover_at_.reset();
         if (!recover()) recover_at_ = now_micros() + kRecoverAgain;

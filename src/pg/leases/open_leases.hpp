@@ -9,7 +9,8 @@
 // most and never stops the worker; VALID UNTIL bounds what no worker is there to end; no lock is waited for
 // longer than kLockTimeout; a password is in memory only, until its lease ends.
 //
-// Called by engine, outside of transactions; begins and ends its own.
+// A part of the worker's turn: it learns from the turn which calls and runs are over, and ends what is due at
+// the beginning of each turn. Everything here runs outside of transactions; it begins and ends its own.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +25,22 @@
 #include "net/crypto/secret.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/leases/role.hpp"
+#include "pg/turn/part.hpp"
 
 namespace flowctl::pg {
 
-class Leases {
+class Leases final : public Part {
   public:
     Leases(int shard, int shards) : shard_(shard), shards_(shards) {}
+
+    // Ends what is to be ended and due. The first time it takes over what an earlier worker left: leases that
+    // last until their run ends stay, the others end.
+    void collect() override;
+    // When collect() has something to do; nullopt: nothing.
+    std::optional<machine::Instant> next_at() const override;
+    void committed(const Changes& changes) override;
+    // Ends all, as far as it can be done in a short time.
+    void leave() override;
 
     struct Wanted {
         const lease::Plan* plan;
@@ -40,21 +51,8 @@ class Leases {
     void grant(std::vector<Wanted>& wanted);
 
     void call_over(const Uuid& run, std::int64_t call_id);
-    void run_over(const Uuid& run);
     // Passwords of the run's leases: to be taken out of what comes back to it.
     std::vector<std::shared_ptr<const net::Secret>> passwords_of(const Uuid& run) const;
-
-    // Ends what is to be ended and due. The first time it takes over what an earlier worker left: leases that
-    // last until their run ends stay, the others end.
-    void work();
-    // When work() has something to do; nullopt: nothing.
-    std::optional<machine::Instant> next_at() const;
-    bool due(machine::Instant now) const {
-        const auto at = next_at();
-        return at && *at <= now;
-    }
-    // The worker leaves: ends all, as far as it can be done in a short time.
-    void leave();
 
   private:
     struct Lease {
@@ -72,6 +70,7 @@ class Leases {
     };
     using ById = std::multimap<Uuid, std::string>;
 
+    void run_over(const Uuid& run);
     bool recover();
     void add(Lease&& lease);
     void end(Lease& lease, const char* by);

@@ -1,5 +1,4 @@
-// The process that reads items or writes results for a map run, and the worker's hold on it. See
-// map_helper.hpp.
+// The process that reads items or writes results for a map run, and the worker's hold on it. See helper.hpp.
 #include "pg/map_runs/helper.hpp"
 
 #include <algorithm>

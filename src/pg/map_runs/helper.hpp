@@ -7,7 +7,7 @@
 // and is started again. Two processes of one map run cannot work at the same time (advisory lock), and one
 // whose map run is not in the phase that it came for does nothing.
 //
-// MapHelper is the worker's end. The process's own code: map_helper.cpp, map_reader.cpp, map_writer.cpp.
+// MapHelper is the worker's end; the functions of map_helper are the process's own.
 #pragma once
 
 #include <cstdint>

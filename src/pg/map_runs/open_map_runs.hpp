@@ -3,14 +3,12 @@
 // A map run is in memory from the commit of its parent's turn until nothing is left to do for it, parked
 // children or not: a few hundred bytes, its plan, and 16 bytes for each child under way, of which there are
 // at most its MaxConcurrency. What waits is in the table. Memory follows the table: every change here comes
-// after the commit of what it says (engine_maps), so that a failed transaction needs no undoing.
+// after the commit of what it says, so that a failed transaction needs no undoing. No SQL runs here.
 //
 // Words:
 //   queued:   a child whose row is there and that has not been given to a turn
 //   given:    it has been; it counts against the concurrency from then on
 //   begun:    a turn that began it has committed
-//
-// Called by engine. Knows core (map_run) and the store's types; runs no SQL.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +23,9 @@
 #include <vector>
 
 #include "core/items/items.hpp"
-#include "core/map_run/map_run.hpp"
+#include "core/map_run/batcher.hpp"
 #include "core/map_run/results.hpp"
+#include "core/map_run/tally.hpp"
 #include "pg/engine/live_runs.hpp"
 #include "pg/map_runs/helper.hpp"
 #include "pg/store/map_runs.hpp"
@@ -36,7 +35,7 @@ namespace flowctl::pg {
 
 // How far a writer over HTTP has come; stored with each file.
 struct ResultFiles {
-    int kind = 0;           // which results: an index into the kinds of engine_map_documents
+    int kind = 0;           // which results: an index into the kinds of files that the writer has
     int number = 0;         // of the next file of this kind
     std::int64_t next = 0;  // the child that it begins with
     std::vector<map_run::ResultFile> done;
@@ -56,22 +55,23 @@ struct MapRun {
     machine::MapRunPlan plan;
     std::shared_ptr<const CompiledVersion> whole;     // the parent's flow; null `flow`: it cannot be compiled
     std::shared_ptr<const CompiledVersion> children;  // what the children run
-    std::unique_ptr<map_run::MapRun> judge;           // counts the children that end
+    std::unique_ptr<map_run::Tally> tally;            // of the children that end
     bool awaited = true;                              // by its parent
 
     // READING
-    std::unique_ptr<map_run::MapRun> builder;  // of the items that the worker has itself
-    std::string listing;                       // the pages of a bucket's list, until the last has come
-    std::optional<std::string> listing_token;  // of the next page
-    std::optional<std::string> source;         // a document, where the items are in one
-    std::unique_ptr<items::Parser> parser;     // of `source`
+    std::unique_ptr<map_run::Batcher> batcher;  // of the items that the worker has itself
+    std::string listing;                        // the pages of a bucket's list, until the last has come
+    std::optional<std::string> listing_token;   // of the next page
+    std::optional<std::string> source;          // a document, where the items are in one
+    std::unique_ptr<items::Parser> parser;      // of `source`
     std::size_t parsed_to = 0;
     std::int64_t to_skip = 0;                         // items of which there are children already
     std::int64_t items = 0, written = 0;              // in the table: items, and the children made of them
     std::int32_t attempts = 0;                        // of helpers that left nothing, of this worker's
     std::int32_t starts = 0;                          // of helpers, in the table
     int empty_pages = 0;                              // of the list
-    std::uint64_t request = 0;                        // of the HTTP call under way
+    std::uint64_t request = 0;                        // the HTTP call under way; 0: none
+    http_task::Pending pending;                       // what its answer will need
     std::optional<http_task::DocumentAnswer> answer;  // what came of it
     MapHelper helper;                                 // the process that reads or writes for it
     std::int64_t not_before = 0;                      // when the next may be started; 0: at once
@@ -89,7 +89,7 @@ struct MapRun {
     std::deque<Uuid> to_stop;
 
     // WRITING
-    std::unique_ptr<map_run::MapRun> results;
+    std::unique_ptr<map_run::Results> results;
     std::int64_t collected_to = 0;
     std::size_t collected_bytes = 0;
     std::int64_t results_written = 0;
@@ -116,7 +116,7 @@ struct MapRun {
     }
     // A slice has failed: what memory has beyond the table is made again.
     void begin_again() {
-        builder.reset();
+        batcher.reset();
         results.reset();
         forget_gathered();
     }
@@ -132,13 +132,18 @@ store::MapDelta delta_of(const ChildOf& child, std::string_view status);
 // Of a run that has ended, as its row says it.
 machine::Status status_of(std::string_view status);
 
+// A child that has ended, as the results of its map run describe it.
+map_run::ChildEnd child_end(const MapRun& run, const store::ChildResult& child);
+
 class MapRuns {
   public:
     MapRun& add(MapRun run);
     MapRun* find(const Uuid& id);
+    const MapRun* find(const Uuid& id) const;
     MapRun* find(const Uuid& parent, std::int64_t call_id);
     void remove(const Uuid& id);
     bool empty() const { return runs_.empty(); }
+    MapRun* find_request(std::uint64_t request);  // that waits for the answer of this one
     bool has_parent(const Uuid& parent) const;
     std::vector<MapRun*> of_parent(const Uuid& parent);
     std::vector<Uuid> ids() const;

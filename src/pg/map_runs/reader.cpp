@@ -1,4 +1,4 @@
-// Reads the items of a map run from a query or a table, in the helper process. See map_helper.hpp.
+// Reads the items of a map run from a query or a table, in the helper process. See helper.hpp.
 //
 // A cursor gives so many rows at a time; each row becomes a JSON object, the object an item, and items the
 // rows of children, all in the one transaction of the process, which holds no more than a fetch. The query
@@ -157,7 +157,7 @@ void read_items(const Job& job) {
     const machine::MapRunPlan plan = plan_of(job);
     if (!plan.reader) throw std::logic_error("a map run without a reader");
     const ItemQuery query = query_of(*plan.reader);
-    const std::unique_ptr<map_run::MapRun> builder = make_builder(*flow, plan, 0, 0);
+    const std::unique_ptr<map_run::Batcher> batcher = make_batcher(*flow, plan);
     MapChildren children(job.map_run.map_run_id, job.map_run.run_id, job.map_run.type);
 
     Portal portal = nullptr;
@@ -168,7 +168,7 @@ void read_items(const Job& job) {
     }
     long rows = kFirstFetch;
     std::int64_t number = 0;
-    for (bool more = true; more && builder->wants_item();) {
+    for (bool more = true; more && batcher->wants_item();) {
         Spi spi;  // what a fetch needs goes with it
         std::vector<std::string> texts;
         {
@@ -178,17 +178,17 @@ void read_items(const Job& job) {
         more = static_cast<long>(texts.size()) == rows;
         std::size_t bytes = 0;
         for (const std::string& text : texts) {
-            if (!builder->wants_item()) break;
+            if (!batcher->wants_item()) break;
             bytes += text.size();
-            if (children.add(builder->take(item_of(text, ++number), fresh_now()))) children.write(spi);
+            if (children.add(batcher->take(item_of(text, ++number), fresh_now()))) children.write(spi);
         }
         if (!texts.empty())
             rows = std::clamp(static_cast<long>(kFetchBytes / (bytes / texts.size() + 1)), 1L, kMostRows);
         children.write(spi);
         guarded([] { CHECK_FOR_INTERRUPTS(); });
     }
-    if (!builder->failure()) children.add(builder->end_of_items());
-    if (const auto& failure = builder->failure()) throw Failed(failure->error, failure->cause);
+    if (!batcher->failure()) children.add(batcher->end_of_items());
+    if (const auto& failure = batcher->failure()) throw Failed(failure->error, failure->cause);
     Spi spi;
     children.write(spi);
     if (!store::add_map_children(spi, job.map_run.map_run_id, children.items(), children.children(), true))

@@ -1,4 +1,4 @@
-// Writes the results of a map run into a table, in the helper process. See map_helper.hpp.
+// Writes the results of a map run into a table, in the helper process. See helper.hpp.
 //
 // The table gets a row for each child that has ended, in the order of the items, all in the one transaction
 // of the process: exactly once, or not at all. It is filled by name: of the columns below it has those that

@@ -1,14 +1,13 @@
 // flowctl_catalog.only_engine_writes(): a statement trigger on the tables that hold flows and rights.
 //
 // Members of pg_write_all_data may write to every table that a GRANT could open, and a row of
-// flowctl_catalog.flow that names a superuser as the owner would make them one. So who writes must have the
+// flowctl_catalog.flow that names a superuser as the owner would make them one. So a writer must have the
 // privileges of the table's owner, which the engine's functions act as. The tables that no dump holds are
 // closed by row-level security instead (80_grants.sql); these cannot be, because pg_dump of a role without
 // BYPASSRLS would fail.
 //
-// What sessions keep of these tables is taken back by the same trigger (catalog_watch).
-//
-// Called by triggers that 10_tables.sql makes.
+// Sessions keep copies of some rows of these tables; the same trigger tells them that the rows have changed
+// (catalog_watch).
 #include <string>
 
 #include "pg/server/bridge.hpp"

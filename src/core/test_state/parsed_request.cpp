@@ -1,5 +1,5 @@
-// Checks of a request; see request.hpp. Texts are AWS's where they are known.
-#include "core/test_state/request.hpp"
+// Checks of a request; see parsed_request.hpp. Texts are AWS's where they are known.
+#include "core/test_state/parsed_request.hpp"
 
 #include <algorithm>
 #include <initializer_list>

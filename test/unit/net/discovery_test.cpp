@@ -5,7 +5,7 @@
 #include <future>
 
 #include "net/tokens/discovery.hpp"
-#include "oidc_test_support.hpp"
+#include "token_test_support.hpp"
 
 namespace flowctl::net::test {
 namespace {

@@ -1,5 +1,5 @@
-// What the credentials of endpoints are made of. See credential.hpp.
-#include "pg/endpoints/credential.hpp"
+// What the credentials of endpoints are made of. See credential_options.hpp.
+#include "pg/endpoints/credential_options.hpp"
 
 #include <memory>
 #include <utility>

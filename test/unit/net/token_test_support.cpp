@@ -1,5 +1,5 @@
-// Implementation of oidc_test_support.hpp.
-#include "oidc_test_support.hpp"
+// Implementation of token_test_support.hpp.
+#include "token_test_support.hpp"
 
 #include <openssl/evp.h>
 

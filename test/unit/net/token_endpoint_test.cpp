@@ -1,10 +1,11 @@
 // What issuers may answer at the token endpoint, from odd to hostile; and that no message tells a secret.
 #include <gtest/gtest.h>
 
+#include "base/base64.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/tokens/issuer_trouble.hpp"
 #include "net/tokens/token_endpoint.hpp"
-#include "oidc_test_support.hpp"
+#include "token_test_support.hpp"
 
 namespace flowctl::net::test {
 namespace {

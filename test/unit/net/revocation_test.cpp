@@ -8,7 +8,7 @@
 #include <set>
 
 #include "jose_test_support.hpp"
-#include "oidc_test_support.hpp"
+#include "token_test_support.hpp"
 
 namespace flowctl::net::test {
 namespace {
