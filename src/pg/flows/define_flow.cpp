@@ -5,8 +5,6 @@
 // Everything that can be known to be wrong is refused here, all findings at once. Two sessions that define
 // one flow at the same time get two successive versions: the row of the flow is the lock. The engine's tables
 // are touched as the extension's owner, and nothing else happens meanwhile.
-//
-// Called from SQL (40_flows.sql).
 #include <array>
 #include <optional>
 #include <string>

@@ -3,8 +3,6 @@
 //
 // Each locks the flow's row, asks for the right, and changes it; so two of them, or one and define_flow, come
 // one after the other. A flow is not dropped while a trigger would start it or a run of it is open.
-//
-// Called from SQL (40_flows.sql).
 #include <string>
 
 #include "pg/flows/flow_admin.hpp"

@@ -5,8 +5,6 @@
 // visit and sizes by flowctl.max_payload_bytes, so a test cannot hold a backend for long; a Map
 // of many items looks for a cancel after each. For authors, as
 // define_flow.
-//
-// Called from SQL (47_test_state.sql).
 #include <exception>
 #include <optional>
 #include <string>
