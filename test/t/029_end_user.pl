@@ -1,5 +1,5 @@
-# The end user: a token that npm jose made, handed over encrypted, verified against its issuer's published keys, carried by the
-# runs of the session; what is refused; what a rollback leaves; and that no token is anywhere but in memory.
+# The end user. A token made by npm jose is handed over encrypted, is verified against its issuer's published keys, and is
+# carried by the runs of the session. Wrong tokens are refused, rollbacks take it back, and no token leaves memory.
 use strict;
 use warnings;
 use Test::More;
@@ -25,7 +25,7 @@ sub settings
 	wait_for_query($node, "SELECT current_setting('$_')", $setting{$_}) for sort keys %setting;
 }
 
-# The users' issuer: what it publishes.
+# The documents that the users' issuer publishes.
 sub publish
 {
 	my (@keys) = @_;
@@ -42,7 +42,7 @@ my ($enc) = grep { $_->{use} eq 'enc' } @{ $own->{keys} };
 is($enc->{alg}, 'RSA-OAEP-256', 'the key to encrypt to is published');
 ok(!exists $enc->{d}, 'its public half');
 
-# A token as JSON says, by npm jose; options: key, header, claims, encrypt.
+# Makes a token with npm jose; options: key, header, claims, encrypt.
 sub token
 {
 	my (%option) = @_;
@@ -243,7 +243,7 @@ $node->psql('postgres', handing_over(fresh('gone'), "SELECT flowctl.start('sleep
 my $many = $node->safe_psql('postgres', handing_over(fresh('third'), "SELECT count(flowctl.start('sleep')) FROM generate_series(1, 20)"));
 is($many, 20, 'there is one, for twenty runs of a session, and a rollback took none');
 
-# Exchanged where the endpoint's owner said so: for the very token of the user. A token endpoint that trusts both issuers.
+# The user's own token is exchanged where the endpoint's owner said so. The token endpoint trusts both issuers.
 $web->script('/own/postgres/.well-known/openid-configuration', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.openid_configuration()')) });
 $web->script('/own/postgres/.well-known/jwks.json', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.jwks()')) });
 $node->safe_psql('postgres', 'SELECT flowctl.stop(run_id) FROM flowctl.runs WHERE status = \'RUNNING\'');

@@ -1,5 +1,5 @@
-# Rows that somebody else changes at the very moment when the engine does, and tables that have got triggers: nothing of
-# either is lost, and the run goes on.
+# Somebody else changes a row at the very moment when the engine does, or has added triggers to the engine's tables:
+# neither change is lost, and the run goes on.
 use strict;
 use warnings;
 use Test::More;

@@ -1,5 +1,5 @@
-# A session keeps what it has found of a flow, and of the right to start it. Whatever another session commits, or it does
-# itself, is seen by its next start all the same; a transaction that sees the past sees the past's flows.
+# A session keeps what it has found of a flow, and of the right to start it. Its next start nevertheless sees what another
+# session has committed and what it did itself. A transaction that sees the past sees the flows of the past.
 use strict;
 use warnings;
 use Test::More;

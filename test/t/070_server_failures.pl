@@ -1,7 +1,7 @@
-# Failures of the server below the worker: whose fault it is, and that nobody else pays.
+# Failures of the server below the worker affect the run that causes them, and no other.
 #
-# A superuser's trigger refuses what the engine writes: for one run, then for all, then only the end of one run. A run that
-# alone cannot be written fails alone; when nobody's rows are taken no run fails, and all go on once they are.
+# A superuser's trigger refuses what the engine writes: for one run, then for all, then only the end of one run. If one run
+# alone cannot be written, it fails alone. If nobody's rows can be written, no run fails, and all go on when they can.
 use strict;
 use warnings;
 use FindBin;

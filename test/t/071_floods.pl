@@ -1,5 +1,5 @@
-# Floods: more than a turn takes, of runs due at once, of stops, of flows that never rest. None waits for the next sweep,
-# which is set to an hour, and none holds up the others.
+# Floods: more runs due at once, more stops, and more restless flows than one turn takes. None of them waits for the next
+# sweep, which comes after an hour, and none holds up the others.
 use strict;
 use warnings;
 use FindBin;

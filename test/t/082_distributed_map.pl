@@ -1,5 +1,5 @@
 # Distributed Map: items from the input, a query and a table become runs of their own; results come back in order, failures
-# are tolerated as the state says, and what is stopped, is stopped whole.
+# are tolerated as the state says, and a stopped map run stops with all its children.
 use strict;
 use warnings;
 use Test::More;

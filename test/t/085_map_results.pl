@@ -1,5 +1,5 @@
-# Distributed Map: what becomes of its results when it has failed, or when nobody takes them: they are written once, or given up, and
-# the state ends.
+# Distributed Map: when it has failed, or when nobody takes its results, they are written once or given up, and the state
+# ends.
 use strict;
 use warnings;
 use Test::More;
@@ -80,7 +80,7 @@ ends_with('results of one that has failed, to an endpoint that cannot be called'
 
 # ---- a process that dies with the server, each time
 
-# As where a query takes all memory, and the kernel kills its process: the server restarts, and its worker begins again.
+# This happens when a query takes all memory and the kernel kills its process: the server restarts and its worker begins again.
 $sql->('CREATE FUNCTION lethal(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3600); RETURN $1; END $$');
 define_flow($node, 'lethal', fragile(ItemReader => { Resource => 'flowctl:sql:query', Parameters => { Query => 'SELECT lethal(1) AS one' } }));
 my $run = start_run($node, 'lethal', {});

@@ -18,8 +18,9 @@ my $node = new_node(
 my $sql     = sub { return $node->safe_psql('postgres', $_[0]) };
 my $session = sub { return $node->background_psql('postgres', on_error_stop => 0) };
 
-# Keeps house as if it were so much later; gives the expression over its result. It gives up where a turn of the engine is in its
-# way for too long, and is asked again. Three days on, the partitions of today are over and no longer kept.
+# Keeps house as if it were so much later, and returns the expression over its result. keep_house() gives up if a turn of
+# the engine is in its way for too long, and is then called again. In three days the partitions of today are over and no
+# longer kept.
 sub keep_house
 {
 	my ($ahead, $result) = @_;

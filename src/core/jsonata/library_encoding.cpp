@@ -3,7 +3,6 @@
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/library.hpp"
 #include "core/jsonata/text.hpp"
-#include "core/text/regex_program.hpp"
 
 namespace flowctl::jsonata {
 namespace {

@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "core/asl/asl.hpp"
+#include "core/asl/flow_name.hpp"
 #include "core/json.hpp"
 #include "pg/flows/definition_check.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -37,7 +39,6 @@ Statement read_version(
 Statement update_flow("UPDATE flowctl_catalog.flow SET latest_version = $2, comment = $3 WHERE flow_id = $1",
                       {UUIDOID, INT4OID, TEXTOID});
 
-constexpr std::size_t kMaxNameLength = 80;
 constexpr std::size_t kMaxCommentBytes = 8192;
 constexpr const char* kDefinitionHint = "Pass a definition in Amazon States Language, as JSON.";
 
@@ -120,15 +121,6 @@ std::string required_text(FunctionCallInfo fcinfo, int index, const char* name, 
     return from_text(PG_GETARG_DATUM(index));
 }
 
-bool is_flow_name(std::string_view name) {
-    if (name.empty() || name.size() > kMaxNameLength) return false;
-    for (const char c : name)
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-              c == '-'))
-            return false;
-    return true;
-}
-
 json::Value options_argument(FunctionCallInfo fcinfo, int index) {
     if (PG_ARGISNULL(index))
         throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
@@ -148,7 +140,7 @@ Request read_request(FunctionCallInfo fcinfo) {
     Request request;
     request.user = GetUserId();
     request.name = required_text(fcinfo, 0, "name", "Name the flow.");
-    if (!is_flow_name(request.name))
+    if (!asl::is_flow_name(request.name))
         throw UserError(ERRCODE_INVALID_NAME,
                         in_quotes(shortened_name(request.name)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
@@ -229,7 +221,7 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     if (errors.empty()) return;
     for (const asl::Finding& finding : in_catalog)
         if (finding.code == kNotPermitted)
-            audit::denied(request.user, "define_flow", request.name,
+            denials::report(request.user, "define_flow", request.name,
                           finding.location + ": " + finding.message);
     const Reason reason = reason_of(in_catalog.front().code);
     throw UserError(reason.sqlstate,

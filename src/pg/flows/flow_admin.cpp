@@ -6,6 +6,7 @@
 #include <string>
 
 #include "pg/flows/flow_admin.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {

@@ -7,6 +7,7 @@
 
 #include "pg/flows/flow_admin.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/spi.hpp"
 
 extern "C" {

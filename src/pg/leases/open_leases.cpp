@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/transaction.hpp"
-#include "pg/shared/shmem.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg {
 
@@ -376,7 +377,7 @@ bool Leases::recover() {
             const Rows rows = spi.run(left_sql);
             for (std::size_t i = 0; i < rows.size(); i++) {
                 const Uuid run = rows.uuid(i, 5);
-                if (shmem::shard_of(shmem::bucket_of(run), shards_) != shard_) continue;
+                if (shard_of(bucket_of(run), shards_) != shard_) continue;
                 if (leases_.contains(rows.text(i, 0))) continue;  // made meanwhile
                 Lease& lease = left.emplace_back();
                 const bool member = rows.text(i, 2) == "MEMBER";

@@ -17,12 +17,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/machine/machine.hpp"
 #include "net/crypto/secret.hpp"
-#include "pg/engine/live_runs.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/leases/role.hpp"
 
@@ -71,7 +70,7 @@ class Leases {
         int tries = 0;
         machine::Instant try_at = 0;
     };
-    using ById = std::unordered_multimap<Uuid, std::string, UuidHash>;
+    using ById = std::multimap<Uuid, std::string>;
 
     bool recover();
     void add(Lease&& lease);

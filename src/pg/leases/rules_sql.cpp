@@ -8,6 +8,7 @@
 #include "pg/leases/plan.hpp"
 #include "pg/policies/rule_arguments.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 
 namespace flowctl::pg {
 

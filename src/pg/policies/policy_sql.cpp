@@ -6,6 +6,7 @@
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/policies/rule_arguments.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/spi.hpp"
 
 namespace flowctl::pg {

@@ -1,11 +1,11 @@
-// Implementation of audit.hpp.
+// Implementation of denials.hpp.
 #include "pg/rights/denials.hpp"
 
 #include <algorithm>
 
 #include "pg/rights/session_user.hpp"
 
-namespace flowctl::pg::audit {
+namespace flowctl::pg::denials {
 
 namespace {
 
@@ -43,17 +43,17 @@ void insert(Spi& spi, const Denial& denial) {
 
 }  // namespace
 
-void denied(Oid role, const char* action, const std::string& object, const std::string& reason) noexcept {
+void report(Oid role, const char* action, const std::string& object, const std::string& reason) noexcept {
     mailbox::Message message;
     message.kind = mailbox::Message::Kind::Denied;
     message.database = MyDatabaseId;
     message.role = role;
     message.session_role = GetSessionUserId();
-    message.at = to_unix_micros(GetCurrentTimestamp());
+    message.at = unix_micros_now();
     mailbox::set(message.action, action);
     mailbox::set(message.object, object);
     mailbox::set(message.reason, reason);
-    if (const auto user = subject::current()) mailbox::set(message.subject, user->name);
+    if (const auto user = session_user::current()) mailbox::set(message.subject, user->name);
     (void)mailbox::post(message);
 }
 
@@ -71,4 +71,4 @@ void record(Spi& spi, const std::vector<mailbox::Message>& denials, std::uint32_
                      std::to_string(lost) + " denied attempts came too fast to be recorded", std::nullopt});
 }
 
-}  // namespace flowctl::pg::audit
+}  // namespace flowctl::pg::denials

@@ -1,8 +1,8 @@
 // Implementation of the rights on flows. See flow_rights.hpp.
-#include <charconv>
 #include <vector>
 
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -104,19 +104,15 @@ void check_shape(const NewTrigger& trigger) {
 
 // 'name' or 'name:version'.
 void check_target(Spi& spi, const NewTrigger& trigger, Oid creator) {
-    const std::string& text = trigger.arguments.front();
-    const std::size_t colon = text.find(':');
-    const FlowIdentity flow = get_flow(spi, text.substr(0, colon), FlowLock::KeyShare);
-    if (colon != std::string::npos) {
-        const std::string_view digits = std::string_view(text).substr(colon + 1);
-        std::int32_t version = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
-        const bool number = error == std::errc{} && end == digits.data() + digits.size();
-        if (!number ||
-            spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(version))).size() == 0)
+    const asl::FlowReference reference = asl::parse_flow_reference(trigger.arguments.front());
+    const FlowIdentity flow = get_flow(spi, std::string(reference.name), FlowLock::KeyShare);
+    if (reference.qualifier) {
+        const auto version = reference.version();
+        if (!version ||
+            spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(*version))).size() == 0)
             throw UserError(
                 ERRCODE_UNDEFINED_OBJECT,
-                "flow " + in_quotes(flow.name) + " has no version " + in_quotes(shortened_name(digits)),
+                "flow " + in_quotes(flow.name) + " has no version " + in_quotes(shortened_name(*reference.qualifier)),
                 "The view flowctl.flow_versions lists them.");
     }
     if (!may_start(spi, flow.flow_id, flow.owner, creator))

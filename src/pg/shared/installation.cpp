@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/spi.hpp"
 #include "pg/shared/wake.hpp"

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "pg/server/catalog.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/heapam.h"

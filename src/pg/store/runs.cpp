@@ -3,10 +3,10 @@
 
 #include <map>
 
-#include "pg/shared/shmem.hpp"
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/by_leaf.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::store {
 
@@ -195,7 +195,7 @@ void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
     std::vector<const FrameRow*> changed_rows;
     for (const FrameRow& row : frames) {
         if (row.is_new) {
-            added.uuid(row.run_id).int2(static_cast<std::int16_t>(shmem::bucket_of(row.run_id)));
+            added.uuid(row.run_id).int2(static_cast<std::int16_t>(bucket_of(row.run_id)));
             added.text(row.phase).text(row.current_state).timestamp(row.due_at).text(row.frame);
         } else {
             changed_rows.push_back(&row);
@@ -310,36 +310,6 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horiz
     for (std::size_t i = 0; i < rows.size(); i++)
         runs.push_back({rows.uuid(i, 0), rows.timestamp(i, 1)});
     return runs;
-}
-
-static Statement find_controls_sql(R"(
-    SELECT control_id, run_id, error, cause FROM flowctl_catalog.control
-    WHERE pg_catalog.get_byte(pg_catalog.uuid_send(run_id), 15) % 64 % $1 = $2
-    ORDER BY requested_at, control_id LIMIT $3)",
-                                   {INT4OID, INT4OID, INT8OID});
-static Statement delete_controls_sql("DELETE FROM flowctl_catalog.control WHERE control_id = ANY ($1)",
-                                     {INT8ARRAYOID});
-static Statement insert_stop_sql(R"(
-    INSERT INTO flowctl_catalog.control (run_id, kind, error, cause, requested_by) VALUES ($1, 'stop', $2, $3, $4::regrole))",
-                                 {UUIDOID, TEXTOID, TEXTOID, OIDOID});
-
-std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t limit) {
-    Rows rows = spi.run(find_controls_sql,
-                        std::move(Params().int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit))));
-    std::vector<Control> controls;
-    for (std::size_t i = 0; i < rows.size(); i++)
-        controls.push_back(
-            {rows.int8(i, 0), rows.uuid(i, 1), rows.optional_text(i, 2), rows.optional_text(i, 3)});
-    return controls;
-}
-
-void delete_controls(Spi& spi, const std::vector<std::int64_t>& ids) {
-    if (!ids.empty()) spi.run(delete_controls_sql, std::move(Params().int8s(ids)));
-}
-
-void insert_stop(Spi& spi, const Uuid& run_id, const std::optional<std::string>& error,
-                 const std::optional<std::string>& cause, Oid requested_by) {
-    spi.run(insert_stop_sql, std::move(Params().uuid(run_id).text(error).text(cause).oid(requested_by)));
 }
 
 // ---------------------------------------------------------------------------------------------- looking

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "pg/server/catalog.hpp"
 #include "pg/store/by_key.hpp"
 
 extern "C" {
