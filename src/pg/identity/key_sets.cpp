@@ -1,4 +1,4 @@
-// Implementation of key_sets.hpp.
+// Sessions look for keys, the worker fetches them; see key_sets.hpp.
 #include "pg/identity/key_sets.hpp"
 
 #include <algorithm>
@@ -49,7 +49,7 @@ std::int64_t now_micros() {
     return to_unix_micros(GetCurrentTimestamp());
 }
 
-// What a set belongs to: the issuer as its options describe it.
+// A key set belongs to the issuer as these options describe it.
 std::string hash_of(const Options& options) {
     std::string text;
     for (const char* name : {"issuer", "discovery", "jwks_uri", "ca_file"}) {
@@ -96,7 +96,7 @@ bool Reader::fetch() {
     wanted.database = MyDatabaseId;
     wanted.server = server_;
     mailbox::set(wanted.object, options_hash_);
-    // Two requests at most, discovery and keys, and some time for the worker.
+    // The worker sends two requests at most, for discovery and for the keys.
     const std::int64_t deadline = now_micros() + static_cast<std::int64_t>((2 * timeout_ + 2) * 1e6);
     const std::uint32_t event = wait_event("FlowctlKeySet");
     guarded([&] { ConditionVariablePrepareToSleep(signal); });
@@ -139,7 +139,7 @@ void Fetcher::want(Oid server, const std::string& options_hash) {
     if (running) return;
     Fetch fetch;
     fetch.server = server;
-    fetch.options_hash = options_hash;  // also where the server cannot be used: who asks looks for it
+    fetch.options_hash = options_hash;  // the session looks for this one, also if the server cannot be used
     std::string url;
     std::string problem;
     {
@@ -205,7 +205,7 @@ void Fetcher::answered(net::Response&& response) {
     finish(fetch, response.body, "");
 }
 
-// What came of it goes into the table; a set that was fetched before stays until it is too old.
+// Stores the set, or why it could not be fetched. A set that was fetched before stays until it is too old.
 void Fetcher::finish(const Fetch& fetch, const std::optional<std::string>& document,
                      const std::string& problem) {
     try {

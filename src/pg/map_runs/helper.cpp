@@ -34,7 +34,7 @@ struct Order {
 };
 static_assert(sizeof(Order) <= BGW_EXTRALEN);
 
-// Of this worker; plain pointers, since the exit callback reads them.
+// The helpers of this worker. These are plain pointers, because the exit callback reads them.
 std::vector<BackgroundWorkerHandle*> under_way;
 
 void end_all(int, Datum) {
@@ -120,7 +120,8 @@ AsRunRole::AsRunRole(Oid role, bool read_only) : read_only_(XactReadOnly) {
         (void)set_config_option("search_path", "\"$user\", public", PGC_USERSET, PGC_S_SESSION,
                                 GUC_ACTION_SAVE, true, 0, false);
     });
-    // Not the setting, which cannot be taken back: the extension's own rows go into the same transaction.
+    // The variable is set and not the setting, which could not be taken back within this transaction; and the
+    // extension's own rows are written in it, too.
     XactReadOnly = XactReadOnly || read_only;
 }
 
@@ -216,7 +217,7 @@ std::string sqlstate_text(int sqlstate) {
     return guarded([&] { return unpack_sql_state(sqlstate); });
 }
 
-// Reads or writes, in one transaction; what the map run fails with, if it does.
+// Reads or writes, in one transaction. Returns what the map run fails with, if it fails.
 std::optional<Failed> work(const Job& job) {
     const bool reading = job.map_run.phase == store::MapPhase::Reading;
     try {

@@ -7,8 +7,8 @@
 // of the same shard cannot work, because each holds an advisory lock that no SQL user can take; the process
 // is not dumpable, since tokens live in its memory.
 //
-// It leaves when its slot is asked to (DROP DATABASE and its like), when the extension is gone, and on
-// SIGTERM. Started by launcher; owns Engine and net::Client for the life of the process.
+// It leaves when its slot is asked to (DROP DATABASE and the like), when the extension is gone, and on
+// SIGTERM.
 #include "pg/processes/worker.hpp"
 
 #include <algorithm>
@@ -50,7 +50,7 @@ namespace {
 // Advisory locks of SQL users have 1 or 2 in the fourth field.
 constexpr std::uint16_t kShardLockField = 0xF10C;
 
-// How long a token of a user stays in memory after it has ended, at most, while anything happens.
+// How often the tokens of users that have expired are wiped from shared memory.
 constexpr std::int64_t kWipeInterval = 10'000'000;
 
 // Takes the lock of this shard for the life of the process; false when another process has it.
@@ -82,7 +82,7 @@ std::int64_t micros_of(const std::optional<std::chrono::system_clock::time_point
     return std::chrono::duration_cast<std::chrono::microseconds>(time->time_since_epoch()).count();
 }
 
-// Those asked last come first, since there is room for some only.
+// The issuers that were asked last come first, since there is room for some only.
 std::vector<shmem::IssuerRow> issuer_rows(std::vector<net::IssuerFigures> all) {
     const auto last = [](const net::IssuerFigures& one) {
         return std::max(one.last_success, one.last_failure);
@@ -131,7 +131,7 @@ class Worker {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
             const bool network = sleep(more ? 0 : engine_->sleep_ms());
-            // A cancel means a statement, and none is under way; it must not end the worker.
+            // A cancel is meant for a statement, and none is under way, so it must not end the worker.
             guarded([] {
                 QueryCancelPending = false;
                 CHECK_FOR_INTERRUPTS();
@@ -196,7 +196,7 @@ class Worker {
         if (poked) engine_->note_poke();
     }
 
-    // What sessions ask for or tell outside of their transactions. One worker of the database does it.
+    // Messages of sessions are for one worker of the database, the one of shard 0.
     void serve_sessions() {
         try {
             if (claim_.shard == 0) take_messages();
@@ -226,7 +226,7 @@ class Worker {
         transaction.commit();
     }
 
-    // The engine's failures are looked into once: tables that are gone are no failure of a run.
+    // False: the tables are gone, which explains the failures that the engine has just seen.
     bool extension_is_there() {
         if (!engine_->take_trouble()) return true;
         Transaction transaction("pg_flowctl: looking for the extension");
@@ -253,7 +253,7 @@ bool extension_is_installed() {
     return installed;
 }
 
-// After pg_upgrade the tables have rows that no trigger saw.
+// pg_upgrade fills the tables without firing the triggers that record dependencies on roles.
 void record_missing_roles() {
     try {
         Transaction transaction("pg_flowctl: recording dependencies on roles");
@@ -262,7 +262,7 @@ void record_missing_roles() {
     } catch (PgError& error) {
         error.report();
     } catch (const UserError&) {
-        // A role went meanwhile: nothing is left to depend on.
+        // A role has been dropped meanwhile, so there is nothing left to depend on.
     }
 }
 
@@ -292,7 +292,7 @@ void run(int slot) {
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
     end_helpers_at_exit();
-    // Never destroyed: the process ends by proc_exit, from whatever depth.
+    // It is never destroyed: the process ends by proc_exit, from any depth of calls.
     auto* worker = new Worker(*claim);
     worker->loop();
 }
