@@ -2,8 +2,6 @@
 //
 // Everything that the map run needs is put into its plan here, because the visit may be out of memory, or
 // changed by its own retries, while the map run goes on. What the children do is not in this run's history.
-#include <algorithm>
-
 #include "core/machine/map_numbers.hpp"
 #include "core/machine/runner.hpp"
 
@@ -160,15 +158,7 @@ void Runner::map_run_failed(BranchFrame& branch, Failure failure) {
 void Runner::cancel_map_run(BranchFrame& branch) {
     const std::int64_t id = *branch.map_run;
     branch.map_run.reset();
-    const auto begun = std::find_if(step_.effects.begin(), step_.effects.end(), [id](const Effect& effect) {
-        const auto* start = std::get_if<StartMapRun>(&effect);
-        return start != nullptr && start->id == id;
-    });
-    if (begun != step_.effects.end()) {
-        step_.effects.erase(begun);
-    } else {
-        step_.effects.emplace_back(CancelMapRun{id});
-    }
+    if (!withdraw<StartMapRun>(id)) step_.effects.emplace_back(CancelMapRun{id});
 }
 
 }  // namespace flowctl::machine
