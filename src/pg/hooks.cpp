@@ -13,6 +13,8 @@
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
+// LOCK TABLE is refused where it would hold up the engine (table_guard).
+//
 // At a login, what the server would forget of it is noted (compat.hpp, OauthLogin).
 //
 // DISCARD ALL, which poolers send between two users, forgets the session's user (session_user).
@@ -23,6 +25,7 @@
 
 #include "pg/flows/role_dependency.hpp"
 #include "pg/rights/session_user.hpp"
+#include "pg/rights/table_guard.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/pokes.hpp"
@@ -163,6 +166,9 @@ void before_command(Node* statement) {
             if (strcmp(reinterpret_cast<AlterExtensionStmt*>(statement)->extname, kExtension) == 0)
                 free_this_database();
             break;
+        case T_LockStmt:
+            table_guard::check_lock(reinterpret_cast<LockStmt*>(statement));
+            break;
         case T_DropOwnedStmt:
             before_drop_owned(reinterpret_cast<DropOwnedStmt*>(statement));
             break;
@@ -227,6 +233,7 @@ void install_at_load() {
     ProcessUtility_hook = utility;
     next_access_hook = object_access_hook;
     object_access_hook = object_access;
+    table_guard::install_at_load();
     install_login_hook();
 }
 

@@ -23,6 +23,7 @@ my %LAYERS = (
     calls       => [qw(base core net calls)],
     pg          => [qw(base core net calls pg)],
     third_party => [qw(third_party)],
+    precompiled => [qw(precompiled pg)],
 );
 my @FLOORS = (
     [qw(server)],

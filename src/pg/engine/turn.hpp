@@ -3,12 +3,14 @@
 // A turn takes what is ready (fresh runs, answers of calls, due timers, requests of sessions), advances the
 // runs, writes everything in one transaction, and only after its commit carries out the effects. While a
 // commit is flushed more becomes ready, so batches grow with load by themselves. Invariants:
-//   - nothing leaves the server before the intent is durable, and no transaction is open while the network is waited
-//     for;
-//   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has committed;
+//   - nothing leaves the server before the intent is durable, and no transaction is open while the network is
+//     waited for;
+//   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has
+//     committed;
 //   - a turn is bounded in items and time, so that a flood cannot starve timers or answers;
-//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the worker; when
-//     it is the server that fails, nobody's run does: the worker pauses and comes back to it (failures.hpp).
+//   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the
+//     worker; when it is the server that fails, nobody's run does: the worker pauses and comes back to it
+//     (failures.hpp).
 //
 // What a turn consists of, beside runs and their calls, is its parts' (turn/part.hpp): add() gives them to
 // the engine, in the order in which they are asked.

@@ -1,4 +1,4 @@
-// Implementation of key_sets.hpp.
+// Sessions look for keys, the worker fetches them; see key_sets.hpp.
 #include "pg/identity/key_sets.hpp"
 
 #include <algorithm>

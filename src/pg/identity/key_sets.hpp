@@ -1,13 +1,13 @@
 // The public keys of issuers whose users' tokens are taken: fetched by the worker, used by sessions.
 //
 // A session verifies a token in its own process, but does no network I/O. So the worker of shard 0 fetches
-// key sets and keeps them in the table flowctl_catalog.key_set, and a session that lacks one (never fetched,
-// too old, a key id that it does not know) asks for it through the mailbox and waits, for a bounded time.
-// Invariants: a set belongs to the options that the server had when it was fetched; a set older than
-// flowctl.key_set_max_age is not used; an issuer is asked at most every 30 s, however many tokens come; a
-// session trusts what stands in the table only because nobody but the engine can write there.
-//
-// Session: key_sets::Reader. Worker: key_sets::Fetcher.
+// key sets (Fetcher) and keeps them in a table. A session that lacks one (Reader), because it was never
+// fetched, is too old, or does not have the key id of a token, asks for it through the mailbox and waits for
+// a bounded time. Invariants:
+//   - a set belongs to the options that the server had when it was fetched;
+//   - a set older than flowctl.key_set_max_age is not used;
+//   - an issuer is asked at most every 30 s, whatever tokens come;
+//   - a session trusts the table only because nobody but the engine can write there.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +28,10 @@ namespace flowctl::pg::key_sets {
 struct Stored {
     std::optional<net::KeySet> keys;  // absent: never fetched, or too old
     std::int64_t tried_at = 0;        // when it was last asked for; microseconds since 1970
-    std::string problem;              // why that brought nothing; empty: it did
+    std::string problem;              // why that failed; empty: it did not
 };
 
-// For a session that verifies a token of the issuer which this foreign server stands for.
+// For a session that verifies a token. The foreign server stands for the issuer.
 class Reader {
   public:
     Reader(Oid server, const Options& options);

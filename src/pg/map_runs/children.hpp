@@ -1,4 +1,4 @@
-// From items to rows of children: what reads items, in whichever process, writes the children through this.
+// MapChildren: from items to rows of children. The worker and its helper process both write children by it.
 //
 // core/map_run makes the inputs (ItemSelector, batches); here they get ids and become rows. Ids are UUIDs of
 // version 7 in the order of the items, with the last byte of the parent's id, so that parent and children

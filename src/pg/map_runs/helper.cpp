@@ -158,7 +158,7 @@ std::string sqlstate_text(int sqlstate) {
     return guarded([&] { return unpack_sql_state(sqlstate); });
 }
 
-// Reads or writes, in one transaction; what the map run fails with, if it does.
+// Reads or writes, in one transaction. Returns what the map run fails with, if it fails.
 std::optional<Failed> work(const Job& job) {
     const bool reading = job.map_run.phase == store::MapPhase::Reading;
     try {

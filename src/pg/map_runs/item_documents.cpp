@@ -18,7 +18,7 @@ constexpr std::int64_t kSliceMicros = 10'000;  // of taking a document apart
 constexpr std::size_t kPieceBytes = 8 * 1024;
 constexpr std::size_t kMaxItemBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxListingBytes = 64 * 1024 * 1024;
-constexpr int kMaxEmptyPages = 100;  // of a list: one may have a next one, too
+constexpr int kMaxEmptyPages = 100;  // of a list: an empty page may be followed by another page
 
 // A page of a bucket's list.
 json::Value listing_input(const json::Value& arguments, const std::optional<std::string>& token) {

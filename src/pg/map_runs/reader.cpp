@@ -1,9 +1,9 @@
 // Reads the items of a map run from a query or a table, in the helper process. See helper.hpp.
 //
-// A cursor gives so many rows at a time; each row becomes a JSON object, the object an item, and items the
-// rows of children, all in the one transaction of the process, which holds no more than a fetch. The query
-// runs as the role of the run, read-only; its arguments are bound, never pasted. The children are written as
-// the extension's owner in between.
+// A cursor gives a number of rows at a time. Each row becomes a JSON object, each object an item, and items
+// become the rows of children, all in the one transaction of the process, whose memory holds one fetch. The
+// query runs read-only as the role of the run, and its arguments are bound, never pasted into the text.
+// Between two fetches the children are written as the extension's owner.
 #include <algorithm>
 
 #include "core/asl/asl.hpp"
@@ -55,7 +55,7 @@ ItemQuery query_of(const machine::MapRunPlan::Reader& reader) {
     return query;
 }
 
-// The value of a bound parameter as its type reads it; null: SQL's NULL.
+// A value as the text that the input function of the parameter's type reads. JSON's null is SQL's NULL.
 std::optional<std::string> parameter_text(const json::Value& value) {
     if (value.is_null()) return std::nullopt;
     if (value.is_string()) return std::string(value.as_string());
@@ -169,7 +169,7 @@ void read_items(const Job& job) {
     long rows = kFirstFetch;
     std::int64_t number = 0;
     for (bool more = true; more && batcher->wants_item();) {
-        Spi spi;  // what a fetch needs goes with it
+        Spi spi;  // the memory of the fetch goes with this connection
         std::vector<std::string> texts;
         {
             const AsRunRole role(job.parent.role, true);

@@ -16,7 +16,7 @@ constexpr std::size_t kFileRows = 5'000;
 constexpr std::int64_t kWindow = 2'000;  // of children, looked at in one slice
 constexpr std::size_t kFileBytes = 2 * 1024 * 1024;
 
-// What AWS writes into files of their own; elsewhere all results go together.
+// AWS's writer has a kind of file for each outcome. At any other endpoint all results go into one kind.
 struct FileKind {
     const char* name;
     std::vector<std::string_view> statuses;
@@ -113,7 +113,7 @@ bool ResultFileWriter::take_answer(MapRun& run) {
     return true;
 }
 
-// More results for the next file; false: it is full, or there are no more.
+// Fetches more results for the next file. False: the file is full, or there are no more results.
 bool ResultFileWriter::gather(MapRun& run, const std::vector<std::string_view>& statuses) {
     run.gathered_to = std::max(run.gathered_to, run.files.next);
     const bool full = run.gathered.size() >= kFileRows || run.gathered_bytes >= kFileBytes;
@@ -132,7 +132,7 @@ bool ResultFileWriter::gather(MapRun& run, const std::vector<std::string_view>& 
     return true;
 }
 
-// A file is the next results of one kind; after the last kind comes AWS's manifest, if the writer has one.
+// A file holds the next results of one kind. The last file is the manifest, if the writer is AWS's.
 bool ResultFileWriter::send_next(MapRun& run) {
     const machine::MapRunPlan::Writer& writer = *run.plan.writer;
     const std::vector<FileKind>& kinds = kinds_of(writer.resource.kind);
@@ -187,7 +187,7 @@ bool ResultFileWriter::send_next(MapRun& run) {
         document.input = as_invoke(writer.arguments, "POST");
     const bool done = exchange_.send(run, run.plan.path + "/" + run.plan.state + "/ResultWriter/" + name,
                                      writer.resource, document);
-    if (run.request == 0) run.forget_gathered();  // it waits for room, and is made again
+    if (run.request == 0) run.forget_gathered();  // no room for the call: the file is made once more later
     return done;
 }
 

@@ -24,14 +24,15 @@ constexpr std::int64_t kCollected = 2'000;         // results, in one slice
 constexpr std::size_t kCollectedBytes = 1024 * 1024;
 constexpr std::int64_t kForgotten = 1'000;
 constexpr std::int64_t kHelperAgainMicros = 1'000'000;
-constexpr std::int32_t kMostAttempts = 5;  // of helpers that leave nothing
-constexpr std::int32_t kMostStarts = 20;   // of helpers in all: one may take the server down with it
+constexpr std::int32_t kMostAttempts = 5;  // helpers that leave nothing
+constexpr std::int32_t kMostStarts = 20;   // helpers in all: each may have taken the server down with it
 
 bool is_by_sql(Kind kind) {
     return kind == Kind::SqlQuery || kind == Kind::SqlTable;
 }
 
-// Whether something may be given up for an error of a slice. What only ends it must come to its end.
+// Whether the map run may fail by an error of a slice. One that has failed already has only to be brought to
+// its end, and that is tried until it succeeds.
 bool can_fail(const MapRun& run) {
     return run.status == "RUNNING" || (run.phase == MapPhase::Writing && !run.results_given_up);
 }
@@ -101,7 +102,7 @@ bool Slices::read(MapRun& run) {
     return documents_.read(run);
 }
 
-// Items that the plan has itself.
+// The items are in the plan.
 bool Slices::read_own_items(MapRun& run) {
     if (!run.batcher) run.batcher = make_batcher(*run.whole->whole, run.plan, {run.items, run.written});
     MapChildren children(run.id, run.parent, run.type);
@@ -119,7 +120,7 @@ bool Slices::read_own_items(MapRun& run) {
     return true;
 }
 
-// Has a helper process do it, and looks what came of it.
+// A helper process does the work; here it is started, and its result is looked at.
 bool Slices::use_helper(MapRun& run) {
     switch (run.helper.look()) {
         case MapHelper::State::UnderWay:
@@ -150,7 +151,8 @@ bool Slices::start_helper(MapRun& run) {
     return false;
 }
 
-// The row of the map run says what has come of it; a process that was ended, or died, left nothing there.
+// The row of the map run says what the process has done. One that was terminated, or died, has left nothing
+// there.
 bool Slices::helper_ended(MapRun& run) {
     std::optional<store::MapProgress> progress;
     in_transaction("pg_flowctl: looking at a map run",
@@ -181,7 +183,7 @@ bool Slices::helper_ended(MapRun& run) {
     return true;
 }
 
-// Its helpers have come to nothing so often that there will be no other.
+// So many of its helpers have left nothing that no other is started.
 void Slices::fail_helped(MapRun& run, std::int32_t times) {
     const bool reads = run.phase == MapPhase::Reading;
     phases_.fail(run, std::string(reads ? map_run::kItemReaderFailed : map_run::kResultWriterFailed),
@@ -216,7 +218,7 @@ bool Slices::run_children(MapRun& run) {
 
 // ---------------------------------------------------------------------------------------------- CLOSING
 
-// Children under way end by the event that stops any run; those that never began end here.
+// Children under way are stopped as any run is, by an event; children that never began end here.
 bool Slices::close(MapRun& run) {
     if (run.helper.look() == MapHelper::State::UnderWay) return false;
     if (!run.to_stop.empty()) {
@@ -240,7 +242,7 @@ bool Slices::close(MapRun& run) {
 bool Slices::abort_queued(MapRun& run) {
     in_transaction("pg_flowctl: aborting the children of a map run", [&](Spi& spi) {
         const std::int64_t now = now_micros();
-        // A reader that was ended may have come to its end before.
+        // The reader may have finished before it was terminated.
         if (const auto progress = store::find_map_progress(spi, run.id)) run.written = progress->children;
         const store::AbortedChildren aborted =
             store::abort_queued_children(spi, run.id, run.given_to, run.given_to + kAborted, now);
@@ -302,8 +304,8 @@ bool Slices::collect(MapRun& run) {
 
 // ---------------------------------------------------------------------------------------------- the end
 
-// All its children have ended. What the flow does not keep is forgotten, then the parent is told; a map run
-// that nobody waits for is over.
+// All children have ended. Payloads that the flow does not keep are forgotten; then the parent is told. A map
+// run that nobody waits for is over at once.
 bool Slices::end(MapRun& run) {
     const KeepData keep = run.whole->keep_data;
     if (keep != KeepData::All && run.forgotten_to < run.written) {

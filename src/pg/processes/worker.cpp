@@ -7,8 +7,8 @@
 // of the same shard cannot work, because each holds an advisory lock that no SQL user can take; the process
 // is not dumpable, since tokens live in its memory.
 //
-// It leaves when its slot is asked to (DROP DATABASE and its like), when the extension is gone, and on
-// SIGTERM. Started by launcher; owns Engine and net::Client for the life of the process.
+// It leaves when its slot is asked to (DROP DATABASE and the like), when the extension is gone, and on
+// SIGTERM.
 #include "pg/processes/worker.hpp"
 
 #include <algorithm>
@@ -77,7 +77,7 @@ class Worker {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
             const bool network = sleep(more ? 0 : engine_->sleep_ms());
-            // A cancel means a statement, and none is under way; it must not end the worker.
+            // A cancel is meant for a statement, and none is under way, so it must not end the worker.
             guarded([] {
                 QueryCancelPending = false;
                 CHECK_FOR_INTERRUPTS();
@@ -143,7 +143,7 @@ class Worker {
         if (poked) engine_->note_poke();
     }
 
-    // What sessions ask for or tell outside of their transactions. One worker of the database does it.
+    // Messages of sessions are for one worker of the database, the one of shard 0.
     void serve_sessions() {
         try {
             if (claim_.shard == 0) take_messages();
@@ -173,7 +173,7 @@ class Worker {
         transaction.commit();
     }
 
-    // The engine's failures are looked into once: tables that are gone are no failure of a run.
+    // False: the tables are gone, which explains the failures that the engine has just seen.
     bool extension_is_there() {
         if (!engine_->take_trouble()) return true;
         Transaction transaction("pg_flowctl: looking for the extension");
@@ -200,7 +200,7 @@ bool extension_is_installed() {
     return installed;
 }
 
-// After pg_upgrade the tables have rows that no trigger saw.
+// pg_upgrade fills the tables without firing the triggers that record dependencies on roles.
 void record_missing_roles() {
     try {
         Transaction transaction("pg_flowctl: recording dependencies on roles");
@@ -209,7 +209,7 @@ void record_missing_roles() {
     } catch (PgError& error) {
         error.report();
     } catch (const UserError&) {
-        // A role went meanwhile: nothing is left to depend on.
+        // A role has been dropped meanwhile, so there is nothing left to depend on.
     }
 }
 
