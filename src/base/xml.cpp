@@ -1,4 +1,4 @@
-// Reading small XML documents. See xml.hpp.
+// Reading XML documents. See xml.hpp.
 #include "base/xml.hpp"
 
 #include <algorithm>
@@ -10,9 +10,6 @@
 namespace flowctl {
 namespace {
 
-constexpr std::size_t kMaxBytes = 64 * 1024;
-constexpr std::size_t kMaxDepth = 16;
-constexpr std::size_t kMaxLeaves = 1000;
 constexpr std::string_view kBlank = " \t\r\n";
 
 bool is_name_character(char c) {
@@ -51,13 +48,16 @@ bool append_entity(std::string& out, std::string_view name) {
     return true;
 }
 
-// One pass over the text; `open` are the names of the elements around the place.
-class Reader {
-  public:
-    explicit Reader(std::string_view text) : rest_(text) {}
-    ~Reader() { wipe(text_); }
+}  // namespace
 
-    std::optional<std::string> read(std::vector<std::pair<std::string, std::string>>& leaves) {
+// One pass over the text; `open_` are the elements around the place.
+class XmlReader {
+  public:
+    XmlReader(std::string_view text, const XmlLimits& limits, XmlText& document)
+        : rest_(text), limits_(limits), document_(document) {}
+    ~XmlReader() { wipe(text_); }
+
+    std::optional<std::string> read() {
         while (!rest_.empty()) {
             if (rest_.front() != '<') {
                 if (auto fault = read_text()) return fault;
@@ -72,7 +72,7 @@ class Reader {
                 continue;
             }
             if (rest_.starts_with("<!")) return "holds a document type or a declaration";
-            if (auto fault = rest_.starts_with("</") ? close(leaves) : open()) return fault;
+            if (auto fault = rest_.starts_with("</") ? close() : open()) return fault;
         }
         if (!open_.empty() || !seen_root_) return "is not well-formed XML";
         return std::nullopt;
@@ -141,61 +141,88 @@ class Reader {
         rest_.remove_prefix(at + 1);
         wipe(text_);
         leaf_ = !empty;
-        if (empty) return std::nullopt;
-        if (open_.size() == kMaxDepth) return "is nested too deeply";
-        open_.emplace_back(name);
+        std::vector<XmlText::Node>& nodes = document_.nodes_;
+        if (empty && !nodes.empty()) return std::nullopt;
+        if (open_.size() == limits_.depth) return "is nested too deeply";
+        if (nodes.size() == limits_.elements) return "holds too many elements";
+        const std::size_t parent = open_.empty() ? 0 : open_.back().node;
+        const std::string_view local = name.substr(name.find(':') + 1);  // npos + 1 is 0
+        if (!empty) open_.push_back({name, nodes.size()});
+        nodes.push_back({std::string(local), "", parent, nodes.size() + 1, false});
         return std::nullopt;
     }
 
-    std::optional<std::string> close(std::vector<std::pair<std::string, std::string>>& leaves) {
+    std::optional<std::string> close() {
         rest_.remove_prefix(2);
         const std::string_view name = take_name();
         rest_.remove_prefix(std::min(rest_.find_first_not_of(kBlank), rest_.size()));
-        if (open_.empty() || name != open_.back() || !rest_.starts_with(">")) return "is not well-formed XML";
+        if (open_.empty() || name != open_.back().name || !rest_.starts_with(">"))
+            return "is not well-formed XML";
         rest_.remove_prefix(1);
-        if (leaf_) {
-            if (leaves.size() == kMaxLeaves) return "holds too many elements";
-            std::string path;
-            for (const std::string_view element : open_) {
-                path += '/';
-                path += element.substr(element.find(':') + 1);  // npos + 1 is 0
-            }
-            leaves.emplace_back(std::move(path), text_);
-        }
+        XmlText::Node& node = document_.nodes_[open_.back().node];
+        node.end = document_.nodes_.size();
+        node.leaf = leaf_;
+        if (leaf_) node.text = text_;
         wipe(text_);
         leaf_ = false;
         open_.pop_back();
         return std::nullopt;
     }
 
+    struct Open {
+        std::string_view name;
+        std::size_t node;
+    };
     std::string_view rest_;
-    std::vector<std::string_view> open_;
+    const XmlLimits& limits_;
+    XmlText& document_;
+    std::vector<Open> open_;
     std::string text_;
     bool leaf_ = false;  // nothing but text since the innermost element began
     bool seen_root_ = false;
 };
 
-}  // namespace
-
-std::variant<XmlText, std::string> XmlText::parse(std::string_view text) {
-    if (text.size() > kMaxBytes) return "is longer than " + std::to_string(kMaxBytes) + " bytes";
+std::variant<XmlText, std::string> XmlText::parse(std::string_view text, const XmlLimits& limits) {
+    if (text.size() > limits.bytes) return "is longer than " + std::to_string(limits.bytes) + " bytes";
     XmlText document;
-    document.leaves_.reserve(32);
-    Reader reader(text);
-    if (auto fault = reader.read(document.leaves_)) return *std::move(fault);
+    XmlReader reader(text, limits, document);
+    if (auto fault = reader.read()) return *std::move(fault);
     return document;
 }
 
 XmlText::~XmlText() {
-    for (auto& [path, text] : leaves_)
-        wipe(text);
+    for (Node& node : nodes_)
+        wipe(node.text);
+}
+
+bool XmlText::stands_at(std::size_t node, std::string_view path, bool whole) const {
+    for (;;) {
+        const std::size_t slash = path.rfind('/');
+        if (nodes_[node].name != path.substr(slash + 1)) return false;  // npos + 1 is 0
+        if (slash == path.npos) return !whole || node == 0;
+        if (node == 0) return false;
+        path = path.substr(0, slash);
+        node = nodes_[node].parent;
+    }
 }
 
 std::optional<std::string_view> XmlText::find(std::string_view path) const {
-    std::string wanted = "/";
-    wanted += path;
-    for (const auto& [place, text] : leaves_)
-        if (place.ends_with(wanted)) return text;
+    for (std::size_t i = 0; i < nodes_.size(); i++)
+        if (nodes_[i].leaf && stands_at(i, path, false)) return nodes_[i].text;
+    return std::nullopt;
+}
+
+std::vector<XmlText::Element> XmlText::elements(std::string_view path) const {
+    std::vector<Element> found;
+    for (std::size_t i = 0; i < nodes_.size(); i++)
+        if (!nodes_[i].leaf && stands_at(i, path, true)) found.push_back(Element(*this, i));
+    return found;
+}
+
+std::optional<std::string_view> XmlText::Element::find(std::string_view name) const {
+    const std::vector<Node>& nodes = document_->nodes_;
+    for (std::size_t i = which_ + 1; i < nodes[which_].end; i++)
+        if (nodes[i].leaf && nodes[i].parent == which_ && nodes[i].name == name) return nodes[i].text;
     return std::nullopt;
 }
 

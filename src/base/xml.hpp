@@ -1,11 +1,13 @@
-// XmlText: the text of elements in the small XML documents that AWS's query services answer with.
+// XmlText: the text of elements in the XML documents that AWS's services answer with.
 //
 // It reads a bounded subset: elements, attributes (passed over), character data, the five named and the
 // numeric entities, comments, CDATA and the declaration. A document type definition is refused, so nothing
-// expands and nothing outside is looked at. Depth, size and number of elements are bounded; there is no
-// recursion. An element is found by its local name under a path of local names, whatever the namespace.
+// expands and nothing outside is looked at. Depth, size and number of elements are bounded, there is no
+// recursion, and the time is linear in the size. An element is found by its local name under a path of local
+// names, whatever the namespace.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,22 +17,56 @@
 
 namespace flowctl {
 
+struct XmlLimits {
+    std::size_t bytes = 64 * 1024;
+    std::size_t elements = 1000;
+    std::size_t depth = 16;
+};
+
 class XmlText {
   public:
     // The document, or what is wrong with it (a phrase that follows "the answer").
-    static std::variant<XmlText, std::string> parse(std::string_view text);
+    static std::variant<XmlText, std::string> parse(std::string_view text, const XmlLimits& limits = {});
     ~XmlText();
     XmlText(XmlText&&) = default;
     XmlText& operator=(XmlText&&) = default;
     XmlText(const XmlText&) = delete;
     XmlText& operator=(const XmlText&) = delete;
 
+    std::string_view root() const noexcept { return nodes_.front().name; }
+
     // The text of the first leaf whose path ends with these names, separated by '/'.
     std::optional<std::string_view> find(std::string_view path) const;
 
+    // One of the elements that other elements stand in. It is valid as long as its document.
+    class Element {
+      public:
+        // The text of the first leaf of this name that stands directly in the element.
+        std::optional<std::string_view> find(std::string_view name) const;
+
+      private:
+        friend class XmlText;
+        Element(const XmlText& document, std::size_t which) : document_(&document), which_(which) {}
+        const XmlText* document_;
+        std::size_t which_;
+    };
+    // All elements whose path from the root is this one, in the document's order; leaves are not among them.
+    std::vector<Element> elements(std::string_view path) const;
+
   private:
+    friend class XmlReader;
+    // The elements in the order in which they begin; the first is the root.
+    struct Node {
+        std::string name;
+        std::string text;    // of a leaf
+        std::size_t parent;  // the root's is itself
+        std::size_t end;     // the first element that begins after this one has ended
+        bool leaf;
+    };
     XmlText() = default;
-    std::vector<std::pair<std::string, std::string>> leaves_;  // path "/a/b/c" and text
+    // Whether the names that lead to the node end with `path`; with `whole`, whether they are `path`.
+    bool stands_at(std::size_t node, std::string_view path, bool whole) const;
+    std::vector<Node> nodes_;
 };
 
 }  // namespace flowctl

@@ -9,8 +9,8 @@
 #include <array>
 #include <set>
 
-#include "core/asl/blocks.hpp"
 #include "core/asl/states.hpp"
+#include "core/asl/walk.hpp"
 
 namespace flowctl::asl {
 

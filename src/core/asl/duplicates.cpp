@@ -5,7 +5,7 @@
 #include <set>
 #include <vector>
 
-#include "core/asl/findings.hpp"
+#include "core/asl/walk.hpp"
 #include "third_party/rapidjson.hpp"
 
 namespace flowctl::asl {

@@ -1,6 +1,5 @@
 // Finds the first member name that an object of a JSON text repeats. JSON readers keep one of the two
-// silently, and a state that silently vanishes from a flow is what an author must hear about. Internal to
-// core/asl.
+// silently, and a state that silently vanishes from a flow is what an author must hear about.
 #pragma once
 
 #include <optional>

@@ -1,9 +1,9 @@
 // What flows of the type EXPRESS cannot have: work that outlives the state's own call. Works on the JSON, as
 // graph.cpp does. See states.hpp.
-#include "core/asl/blocks.hpp"
 #include "core/asl/distribution.hpp"
 #include "core/asl/resource.hpp"
 #include "core/asl/states.hpp"
+#include "core/asl/walk.hpp"
 
 namespace flowctl::asl {
 

@@ -6,8 +6,8 @@
 #include <set>
 #include <vector>
 
-#include "core/asl/blocks.hpp"
 #include "core/asl/states.hpp"
+#include "core/asl/walk.hpp"
 
 namespace flowctl::asl {
 

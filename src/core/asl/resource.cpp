@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/asl/flow_name.hpp"
+
 namespace flowctl::asl {
 
 namespace {
@@ -24,21 +26,6 @@ bool cut_prefix(std::string_view& text, std::string_view prefix) {
     if (text.substr(0, prefix.size()) != prefix) return false;
     text.remove_prefix(prefix.size());
     return true;
-}
-
-bool is_name_char(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
-bool is_flow_name(std::string_view name) {
-    return !name.empty() && name.size() <= 80 && std::all_of(name.begin(), name.end(), is_name_char);
-}
-
-// "name", "name:3" or "name:alias".
-bool is_flow_reference(std::string_view text) {
-    const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos) return is_flow_name(text);
-    return is_flow_name(text.substr(0, colon)) && is_flow_name(text.substr(colon + 1));
 }
 
 bool has_control(std::string_view text) {
@@ -80,7 +67,7 @@ Result<Resource, std::string> parse_flowctl(std::string_view rest, Resource reso
         resource.kind = Kind::Sql;
     } else if (cut_prefix(rest, "flow:")) {
         resource.kind = Kind::Flow;
-        if (!is_flow_reference(rest))
+        if (!parse_flow_reference(rest).is_well_formed())
             return refuse("A 'flowctl:flow' resource names a flow as 'name', 'name:version' or 'name:alias'");
     } else if (cut_prefix(rest, "activity:")) {
         resource.kind = Kind::Activity;

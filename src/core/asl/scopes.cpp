@@ -9,9 +9,9 @@
 #include <set>
 #include <vector>
 
-#include "core/asl/blocks.hpp"
 #include "core/asl/distribution.hpp"
 #include "core/asl/states.hpp"
+#include "core/asl/walk.hpp"
 
 namespace flowctl::asl {
 

@@ -1,9 +1,4 @@
 // What S3's ListObjectsV2 answers: a page of objects as items, and where the next page begins.
-//
-// The answer is XML of a known shape, so a scan for the elements that count is enough: no entity but the five
-// of XML and character references is resolved, nothing is followed, and work is linear in the length.
-//
-// Called by src/pg (ItemReader).
 #pragma once
 
 #include <optional>

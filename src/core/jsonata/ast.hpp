@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/jsonata/ecmascript_regex.hpp"
 #include "core/jsonata/value.hpp"
-#include "core/text/regex_match.hpp"
 
 namespace flowctl::jsonata {
 

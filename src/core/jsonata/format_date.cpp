@@ -7,10 +7,10 @@
 #include <limits>
 #include <vector>
 
+#include "core/jsonata/ecmascript_regex.hpp"
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/format_integer.hpp"
 #include "core/text/case.hpp"
-#include "core/text/regex_match.hpp"
 
 namespace flowctl::jsonata {
 namespace {
@@ -318,8 +318,8 @@ std::string format_zone(const Part& part, double hours, double minutes, Budget& 
 }
 
 std::string cased(std::string_view name, Part::Names names) {
-    if (names == Part::Names::Upper) return to_upper(name);
-    if (names == Part::Names::Lower) return to_lower(name);
+    if (names == Part::Names::Upper) return text::to_upper(name);
+    if (names == Part::Names::Lower) return text::to_lower(name);
     return std::string(name);
 }
 
@@ -327,7 +327,7 @@ std::string format_component(const Moment& moment, const Part& part, Budget& bud
     double value = component_value(moment, part.component);
     if (part.component == 'P') {
         const std::string_view name = value == 1 ? "pm" : "am";
-        return part.names == Part::Names::Upper ? to_upper(name) : std::string(name);
+        return part.names == Part::Names::Upper ? text::to_upper(name) : std::string(name);
     }
     if (part.component == 'C' || part.component == 'E') return "ISO";
     if (part.names != Part::Names::None) {

@@ -11,7 +11,6 @@
 #include "core/jsonata/serialise.hpp"
 #include "core/jsonata/text.hpp"
 #include "core/text/case.hpp"
-#include "core/text/regex_program.hpp"
 
 namespace flowctl::jsonata {
 namespace {
@@ -92,7 +91,7 @@ void words(double number, bool after, bool ordinal, std::string& out, Budget& bu
 
 // What a word in small letters is worth; negative when it is none.
 double worth(std::string_view word) {
-    const auto is = [&](std::string_view entry) { return to_lower(entry) == word; };
+    const auto is = [&](std::string_view entry) { return text::to_lower(entry) == word; };
     for (std::size_t i = 0; i < std::size(kFew); ++i) {
         if (is(kFew[i]) || is(kOrdinals[i])) return static_cast<double>(i);
     }
@@ -281,13 +280,13 @@ std::string format_integer(double value, const IntegerPicture& picture, Budget& 
                     out += roman.letters;
                 }
             }
-            if (picture.letters == Case::Upper) out = to_upper(out);
+            if (picture.letters == Case::Upper) out = text::to_upper(out);
             break;
         }
         case Primary::Words:
             words(value, false, picture.ordinal, out, budget);
-            if (picture.letters == Case::Upper) out = to_upper(out);
-            if (picture.letters == Case::Lower) out = to_lower(out);
+            if (picture.letters == Case::Upper) out = text::to_upper(out);
+            if (picture.letters == Case::Lower) out = text::to_lower(out);
             break;
         case Primary::Sequence:
             throw Raised{.code = "D3130", .value = quoted(picture.token)};
@@ -304,7 +303,7 @@ std::string integer_pattern(const IntegerPicture& picture) {
             return upper ? "[MDCLXVI]+" : "[mdclxvi]+";
         case Primary::Words: {
             std::string pattern = "(?:";
-            const auto add = [&](std::string_view word) { pattern += to_lower(word) + "|"; };
+            const auto add = [&](std::string_view word) { pattern += text::to_lower(word) + "|"; };
             for (const std::string_view word : kFew)
                 add(word);
             for (const std::string_view word : kOrdinals)
@@ -343,7 +342,7 @@ double parse_integer(std::string_view text, const IntegerPicture& picture) {
         case Primary::Roman:
             return roman_to_number(text);
         case Primary::Words:
-            return words_to_number(to_lower(text));
+            return words_to_number(text::to_lower(text));
         case Primary::Sequence:
             throw Raised{.code = "D3130", .value = quoted(picture.token)};
         case Primary::Decimal:

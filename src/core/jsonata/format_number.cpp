@@ -12,7 +12,6 @@
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/serialise.hpp"
 #include "core/jsonata/text.hpp"
-#include "core/text/regex_program.hpp"
 
 namespace flowctl::jsonata {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "base/utf8.hpp"
 #include "core/jsonata/error.hpp"
@@ -154,12 +155,11 @@ Token Lexer::number() {
 Token Lexer::regex() {
     const std::size_t start = ++at_;
     int depth = 0;
+    std::size_t backslashes = 0;  // how many stand directly before
     for (; at_ < text_.size(); ++at_) {
         const char c = text_[at_];
-        std::size_t backslashes = 0;
-        while (text_[at_ - 1 - backslashes] == '\\')
-            ++backslashes;
-        if (c == '/' && depth == 0 && backslashes % 2 == 0) {
+        const std::size_t before = std::exchange(backslashes, c == '\\' ? backslashes + 1 : 0);
+        if (c == '/' && depth == 0 && before % 2 == 0) {
             Token token = make(Token::Type::Regex, text_.substr(start, at_ - start));
             if (token.text.empty()) throw Raised{.code = "S0301", .position = at_};
             const std::size_t flags = ++at_;
@@ -169,7 +169,7 @@ Token Lexer::regex() {
             token.position = at_;
             return token;
         }
-        if (backslashes > 0) continue;
+        if (before > 0) continue;
         if (c == '(' || c == '[' || c == '{') ++depth;
         if (c == ')' || c == ']' || c == '}') --depth;
     }

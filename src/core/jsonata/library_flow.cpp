@@ -81,16 +81,12 @@ Value hash(const Call& call) {
     const std::string_view data = call.at(0).string();
     const std::string_view algorithm = call.at(1).string();
     call.evaluation.budget.step(data.size() / 64);
-    const auto digest = [&]() -> std::string {
-        if (algorithm == "MD5") return path::md5_hex(data);
-        if (algorithm == "SHA-1") return path::sha1_hex(data);
-        if (algorithm == "SHA-256") return path::sha256_hex(data);
-        if (algorithm == "SHA-384") return path::sha384_hex(data);
-        if (algorithm == "SHA-512") return path::sha512_hex(data);
+    const auto digest = text::digest_hex(algorithm, data);
+    if (!digest) {
         throw refused("Hash algorithm '" + std::string(algorithm.substr(0, 100)) +
                       "' must be one of SHA-1, SHA-384, SHA-256, SHA-512, MD5");
-    };
-    return call.evaluation.text(digest());
+    }
+    return call.evaluation.text(*digest);
 }
 
 Value random(const Call& call) {

@@ -76,13 +76,13 @@ Value substring_after(const Call& call) {
 Value lowercase(const Call& call) {
     if (!call.has(0)) return {};
     call.evaluation.budget.bytes(call.at(0).string().size());
-    return call.evaluation.text(to_lower(call.at(0).string()));
+    return call.evaluation.text(text::to_lower(call.at(0).string()));
 }
 
 Value uppercase(const Call& call) {
     if (!call.has(0)) return {};
     call.evaluation.budget.bytes(call.at(0).string().size());
-    return call.evaluation.text(to_upper(call.at(0).string()));
+    return call.evaluation.text(text::to_upper(call.at(0).string()));
 }
 
 // One blank for each run of them, none at the ends.

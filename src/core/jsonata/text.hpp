@@ -2,21 +2,15 @@
 //
 // Texts are UTF-8 in which, inside of an evaluation only, a lone surrogate may stand as three bytes, because
 // escapes and slices can make one.
-//
-// Private to src/core/jsonata.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
-namespace flowctl::jsonata {
+#include "base/utf8.hpp"
 
-// Bytes of the character that begins with `lead`.
-inline std::size_t width_of(char lead) noexcept {
-    const auto c = static_cast<unsigned char>(lead);
-    return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-}
+namespace flowctl::jsonata {
 
 std::size_t count_characters(std::string_view text) noexcept;
 std::size_t utf16_length(std::string_view text) noexcept;

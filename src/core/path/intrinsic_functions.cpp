@@ -192,12 +192,9 @@ Outcome hash(Arguments arguments, const Surroundings&) {
     const std::string_view data = arguments[0].as_string();
     const std::string_view algorithm = arguments[1].as_string();
     if (characters(data) > kMaxCharacters) return invalid();
-    if (algorithm == "MD5") return Value::string(md5_hex(data));
-    if (algorithm == "SHA-1") return Value::string(sha1_hex(data));
-    if (algorithm == "SHA-256") return Value::string(sha256_hex(data));
-    if (algorithm == "SHA-384") return Value::string(sha384_hex(data));
-    if (algorithm == "SHA-512") return Value::string(sha512_hex(data));
-    return invalid();
+    const auto digest = text::digest_hex(algorithm, data);
+    if (!digest) return invalid();
+    return Value::string(*digest);
 }
 
 // ---------------------------------------------------------------------------------------------- JSON

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "core/path/java_regex.hpp"
 #include "core/path/path.hpp"
-#include "core/text/regex_program.hpp"
 
 namespace flowctl::path {
 

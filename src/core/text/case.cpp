@@ -9,10 +9,8 @@
 #include <iterator>
 
 #include "base/utf8.hpp"
-#include "core/jsonata/text.hpp"
-#include "core/text/regex_program.hpp"
 
-namespace flowctl::jsonata {
+namespace flowctl::text {
 namespace {
 
 struct Shift {
@@ -234,4 +232,4 @@ std::string to_lower(std::string_view text) {
     return out;
 }
 
-}  // namespace flowctl::jsonata
+}  // namespace flowctl::text

@@ -1,12 +1,10 @@
 // Upper and lower case of Unicode, without a locale.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-namespace flowctl::jsonata {
+namespace flowctl::text {
 
 // One to one.
 char32_t upper_case(char32_t c) noexcept;
@@ -21,4 +19,4 @@ inline char32_t fold_case(char32_t c) noexcept {
 std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
 
-}  // namespace flowctl::jsonata
+}  // namespace flowctl::text

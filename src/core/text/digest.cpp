@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace flowctl::path {
+namespace flowctl::text {
 namespace {
 
 enum class Order { Little, Big };
@@ -253,4 +253,13 @@ std::string sha512_hex(std::string_view data) {
         8, fold_sha2<std::uint64_t>);
 }
 
-}  // namespace flowctl::path
+std::optional<std::string> digest_hex(std::string_view algorithm, std::string_view data) {
+    if (algorithm == "MD5") return md5_hex(data);
+    if (algorithm == "SHA-1") return sha1_hex(data);
+    if (algorithm == "SHA-256") return sha256_hex(data);
+    if (algorithm == "SHA-384") return sha384_hex(data);
+    if (algorithm == "SHA-512") return sha512_hex(data);
+    return std::nullopt;
+}
+
+}  // namespace flowctl::text

@@ -1,80 +1,90 @@
-// Patterns to programs. Recursive descent with a bounded depth; repetitions are written out, so the size of
-// the program is bounded too.
+// The parser of regular expressions: recursive descent with a bounded depth, one for both dialects.
+//
+// Both share the grammar of choices, sequences, repetitions, groups, brackets and escapes. They differ in what
+// an escape may be, in what counts as blank or as the end of a line, and in what is text where a pattern is
+// odd: ECMAScript takes "{" for itself if no repetition follows, Java refuses it.
+#include "core/text/regex_parse.hpp"
+
 #include <algorithm>
 
 #include "base/utf8.hpp"
 #include "core/text/case.hpp"
-#include "core/text/regex_match.hpp"
-#include "core/text/regex_program.hpp"
 
-namespace flowctl::jsonata {
-
-using Op = Regex::Instruction::Op;
-using Ranges = std::vector<Regex::Range>;
-
+namespace flowctl::regex {
 namespace {
 
+using Op = Instruction::Op;
+using Ranges = std::vector<Range>;
+
 constexpr char32_t kLast = 0x10ffff;
-constexpr std::uint32_t kUnbounded = 0xffffffff;
 constexpr std::uint32_t kMaxRepeat = 1000;
-constexpr std::size_t kMaxProgram = 20000;
 constexpr unsigned kMaxDepth = 100;
 
 const Ranges kDigits = {{'0', '9'}};
 const Ranges kWords = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-const Ranges kSpaces = {{9, 13},          {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680},
+const Ranges kAsciiSpaces = {{'\t', '\r'}, {' ', ' '}};
+const Ranges kSpaces = {{'\t', '\r'},     {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680},
                         {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f},
                         {0x3000, 0x3000}, {0xfeff, 0xfeff}};
+const Ranges kLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
+const Ranges kJavaLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x85, 0x85}, {0x2028, 0x2029}};
 
-Ranges complement(const Ranges& set) {
-    Ranges result;
-    char32_t next = 0;
-    for (const Regex::Range& range : set) {
-        if (range.first > next) result.push_back({next, range.first - 1});
-        next = range.last + 1;
+// Sorted, and without neighbours that touch.
+void tidy(Ranges& set) {
+    std::sort(set.begin(), set.end(), [](Range a, Range b) { return a.first < b.first; });
+    std::size_t kept = 0;
+    for (const Range range : set) {
+        if (kept > 0 && range.first <= set[kept - 1].last + 1) {
+            set[kept - 1].last = std::max(set[kept - 1].last, range.last);
+        } else {
+            set[kept++] = range;
+        }
     }
-    if (next <= kLast) result.push_back({next, kLast});
-    return result;
+    set.resize(kept);
 }
 
-struct Refused {
-    std::string why;
-};
+Ranges complement(Ranges set) {
+    tidy(set);
+    Ranges out;
+    char32_t next = 0;
+    for (const Range range : set) {
+        if (range.first > next) out.push_back({next, range.first - 1});
+        next = range.last + 1;
+    }
+    if (next <= kLast) out.push_back({next, kLast});
+    return out;
+}
 
-struct Tree {
-    enum class Kind : std::uint8_t { Set, Edge, Group, Sequence, Choice, Repeat };
-    Kind kind = Kind::Sequence;
-    Op edge = Op::LineStart;
-    bool negated = false;
-    bool lazy = false;
-    Ranges set;
-    std::vector<Tree> children;
-    std::uint32_t least = 0;
-    std::uint32_t most = 0;
-    std::uint32_t group = 0;        // Group: its number
-    std::uint32_t first_group = 0;  // Repeat: groups inside, to forget
-    std::uint32_t after_groups = 0;
-};
+bool is_single(const Ranges& set) {
+    return set.size() == 1 && set[0].first == set[0].last;
+}
 
-}  // namespace
+int hexadecimal_digit(char c) {
+    const char lower = static_cast<char>(c | 0x20);
+    if (c >= '0' && c <= '9') return c - '0';
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
 
-class RegexParser {
+class Parser {
   public:
-    RegexParser(std::string_view text, std::string_view flags) : text_(text), regex_(new Regex) {
-        regex_->pattern_ = text;
-        regex_->ignore_case_ = flags.find('i') != std::string_view::npos;
-        regex_->multiline_ = flags.find('m') != std::string_view::npos;
+    Parser(std::string_view text, std::string_view flags, Program& program)
+        : text_(text), program_(program), java_(program.dialect == Dialect::Java) {
+        for (const char flag : flags)
+            set_flag(flag);
     }
 
-    std::unique_ptr<Regex> run() {
-        const Tree tree = choice();
-        if (at_ < text_.size()) refuse("unmatched )");
-        regex_->slots_ = 2 * groups_;
-        put({Op::Save, false, 0, 0});
-        emit(tree);
-        put({Op::Save, false, 1, 0});
-        put({Op::Match, false, 0, 0});
-        return std::move(regex_);
+    Pattern run() {
+        while (java_ && text_.substr(at_, 2) == "(?" && peek(2) >= 'a' && peek(2) <= 'z') {
+            at_ += 2;
+            while (peek() != ')')
+                set_flag(take());
+            ++at_;
+        }
+        Pattern pattern;
+        pattern.tree = choice();
+        if (more()) refuse("a closing parenthesis has no opening one");
+        pattern.groups = groups_;
+        return pattern;
     }
 
   private:
@@ -83,60 +93,108 @@ class RegexParser {
         return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
     }
     bool more() const noexcept { return at_ < text_.size(); }
+    char take() {
+        if (!more()) refuse("the pattern ends too early");
+        return text_[at_++];
+    }
     bool take_if(std::string_view what) {
         if (text_.substr(at_, what.size()) != what) return false;
         at_ += what.size();
         return true;
     }
 
+    void set_flag(char flag) {
+        if (flag == 'i') {
+            program_.ignore_case = true;
+        } else if (flag == 'm') {
+            multiline_ = true;
+        } else if (java_ && flag == 's') {
+            dot_matches_all_ = true;
+        } else if (java_ && flag == 'x') {
+            comments_ = true;
+        } else if (!java_ || (flag != 'u' && flag != 'd')) {
+            refuse(std::string("unknown flag ") + flag);
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------ structure
+
     Tree choice() {
         if (++depth_ > kMaxDepth) refuse("groups are nested too deeply");
-        Tree result;
-        result.kind = Tree::Kind::Choice;
+        Tree all;
+        all.kind = Tree::Kind::Choice;
         do {
-            result.children.push_back(sequence());
+            all.children.push_back(sequence());
         } while (take_if("|"));
         --depth_;
-        if (result.children.size() == 1) {
-            Tree only = std::move(result.children.front());
-            return only;
+        if (all.children.size() > 1) return all;
+        Tree only = std::move(all.children.front());
+        return only;
+    }
+
+    void skip_comments() {
+        while (comments_ && more()) {
+            if (peek() == '#') {
+                while (more() && peek() != '\n')
+                    ++at_;
+            } else if (peek() == ' ' || (peek() >= '\t' && peek() <= '\r')) {
+                ++at_;
+            } else {
+                return;
+            }
         }
-        return result;
     }
 
     Tree sequence() {
-        Tree result;
-        while (more() && peek() != '|' && peek() != ')') {
+        Tree all;
+        for (;;) {
+            skip_comments();
+            if (!more() || peek() == '|' || peek() == ')') return all;
+            if (java_ && take_if("\\Q")) {
+                in_quotes(all);
+                continue;
+            }
             const std::uint32_t before = groups_;
-            result.children.push_back(quantified(atom(), before));
+            Tree one = atom();
+            all.children.push_back(repeated(std::move(one), before));
         }
-        return result;
     }
 
-    Tree quantified(Tree what, std::uint32_t groups_before) {
-        std::uint32_t least = 0;
-        std::uint32_t most = kUnbounded;
-        if (take_if("*")) {
-        } else if (take_if("+")) {
-            least = 1;
-        } else if (take_if("?")) {
-            most = 1;
-        } else if (!(peek() == '{' && counts(least, most))) {
-            return what;
-        }
+    // Characters up to \E stand for themselves; a repetition that follows repeats the last of them.
+    void in_quotes(Tree& all) {
+        const std::size_t before = all.children.size();
+        while (more() && !take_if("\\E"))
+            all.children.push_back(character(decode_utf8(text_, at_)));
+        if (all.children.size() == before) return;
+        Tree last = std::move(all.children.back());
+        all.children.back() = repeated(std::move(last), groups_);
+    }
+
+    Tree repeated(Tree what, std::uint32_t groups_before) {
+        skip_comments();
         Tree repeat;
         repeat.kind = Tree::Kind::Repeat;
-        repeat.least = least;
-        repeat.most = most;
+        repeat.most = kUnbounded;
+        if (take_if("*")) {
+        } else if (take_if("+")) {
+            repeat.least = 1;
+        } else if (take_if("?")) {
+            repeat.most = 1;
+        } else if (!(peek() == '{' && counts(repeat.least, repeat.most))) {
+            return what;
+        }
         repeat.lazy = take_if("?");
-        repeat.first_group = groups_before;
-        repeat.after_groups = groups_;
-        if (peek() == '*' || peek() == '+' || peek() == '?') refuse("nothing to repeat");
+        repeat.first = groups_before;
+        repeat.end = groups_;
+        if (java_ && peek() == '+') refuse("possessive repetition is not supported");
+        if (peek() == '*' || peek() == '+' || peek() == '?' || (java_ && peek() == '{')) {
+            refuse("nothing to repeat");
+        }
         repeat.children.push_back(std::move(what));
         return repeat;
     }
 
-    // {2}, {2,} or {2,3}; anything else is text.
+    // {2}, {2,} or {2,3}.
     bool counts(std::uint32_t& least, std::uint32_t& most) {
         std::size_t at = at_ + 1;
         const auto read = [&](std::uint32_t& value) {
@@ -147,13 +205,17 @@ class RegexParser {
             }
             return at > from;
         };
-        if (!read(least)) return false;
+        bool well_formed = read(least);
         most = least;
-        if (at < text_.size() && text_[at] == ',') {
+        if (well_formed && at < text_.size() && text_[at] == ',') {
             ++at;
             if (!read(most)) most = kUnbounded;
         }
-        if (at >= text_.size() || text_[at] != '}') return false;
+        well_formed = well_formed && at < text_.size() && text_[at] == '}';
+        if (!well_formed) {
+            if (java_) refuse("wrong repetition");
+            return false;
+        }
         at_ = at + 1;
         if (least > kMaxRepeat || (most != kUnbounded && most > kMaxRepeat)) {
             refuse("more than 1000 repetitions are not supported");
@@ -170,40 +232,33 @@ class RegexParser {
                 return bracket();
             case '.':
                 ++at_;
-                return of_set(complement({{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}}));
+                if (dot_matches_all_) return of_set({{0, kLast}});
+                return of_set(complement(java_ ? kJavaLineEnds : kLineEnds));
             case '^':
                 ++at_;
-                return edge(Op::LineStart);
+                return edge(multiline_ ? Op::LineStart : Op::TextStart);
             case '$':
                 ++at_;
-                return edge(Op::LineEnd);
+                return edge(multiline_ ? Op::LineEnd : java_ ? Op::LastLineEnd : Op::TextEnd);
             case '*':
             case '+':
             case '?':
                 refuse("nothing to repeat");
+            case '{':
+                if (java_) refuse("nothing to repeat");
+                break;
             case '\\':
                 ++at_;
                 if (take_if("b")) return edge(Op::WordEdge);
                 if (take_if("B")) return edge(Op::NotWordEdge);
+                if (java_ && take_if("A")) return edge(Op::TextStart);
+                if (java_ && take_if("z")) return edge(Op::TextEnd);
+                if (java_ && take_if("Z")) return edge(Op::LastLineEnd);
                 return of_set(escaped(false));
-            default: {
-                const char32_t c = decode_utf8(text_, at_);
-                return of_set({{c, c}});
-            }
+            default:
+                break;
         }
-    }
-
-    static Tree of_set(Ranges set) {
-        Tree tree;
-        tree.kind = Tree::Kind::Set;
-        tree.set = std::move(set);
-        return tree;
-    }
-    static Tree edge(Op op) {
-        Tree tree;
-        tree.kind = Tree::Kind::Edge;
-        tree.edge = op;
-        return tree;
+        return character(decode_utf8(text_, at_));
     }
 
     Tree group() {
@@ -219,19 +274,85 @@ class RegexParser {
                 at_ = end + 1;
                 tree.group = groups_++;
             } else if (!take_if(":")) {
-                refuse("invalid group");
+                refuse(java_ ? "atomic groups and flags inside a pattern are not supported"
+                             : "invalid group");
             }
         } else {
             tree.group = groups_++;
         }
         tree.children.push_back(choice());
-        if (!take_if(")")) refuse("unterminated group");
+        if (!take_if(")")) refuse("a group is not closed");
         return tree;
     }
 
-    // What stands after a backslash, in brackets or not.
+    Tree bracket() {
+        ++at_;
+        Ranges set;
+        const bool negated = take_if("^");
+        // Java takes a bracket that stands first for itself; ECMAScript has empty sets.
+        for (bool first = java_; first || peek() != ']'; first = false) {
+            if (!more()) refuse("a bracket is not closed");
+            if (java_ && (peek() == '[' || text_.substr(at_, 2) == "&&")) {
+                refuse("classes inside classes are not supported");
+            }
+            const Ranges from = member();
+            if (peek() != '-' || peek(1) == ']' || at_ + 1 >= text_.size()) {
+                set.insert(set.end(), from.begin(), from.end());
+                continue;
+            }
+            ++at_;
+            const Ranges to = member();
+            if (is_single(from) && is_single(to)) {
+                if (to[0].first < from[0].first) refuse("a range in brackets is out of order");
+                set.push_back({from[0].first, to[0].first});
+                continue;
+            }
+            if (java_) refuse("wrong range in brackets");
+            set.insert(set.end(), from.begin(), from.end());
+            set.insert(set.end(), to.begin(), to.end());
+            set.push_back({'-', '-'});
+        }
+        ++at_;
+        Tree tree = of_set(std::move(set));
+        tree.negated = negated;
+        return tree;
+    }
+
+    Ranges member() {
+        if (take_if("\\")) return escaped(true);
+        if (!more()) refuse("a bracket is not closed");
+        const char32_t c = decode_utf8(text_, at_);
+        return {{c, c}};
+    }
+
+    Tree character(char32_t c) { return of_set({{c, c}}); }
+    Tree of_set(Ranges set) {
+        if (program_.ignore_case && !java_) {
+            for (Range& range : set) {
+                if (range.first == range.last) range.first = range.last = text::fold_case(range.first);
+            }
+        }
+        tidy(set);
+        Tree tree;
+        tree.kind = Tree::Kind::Set;
+        tree.first = static_cast<std::uint32_t>(program_.ranges.size());
+        program_.ranges.insert(program_.ranges.end(), set.begin(), set.end());
+        tree.end = static_cast<std::uint32_t>(program_.ranges.size());
+        return tree;
+    }
+    static Tree edge(Op op) {
+        Tree tree;
+        tree.kind = Tree::Kind::Edge;
+        tree.edge = op;
+        return tree;
+    }
+
+    // ------------------------------------------------------------------------------------------ escapes
+
+    // The characters that a backslash and what follows it stand for.
     Ranges escaped(bool in_brackets) {
-        if (!more()) refuse("\\ at the end of the pattern");
+        const std::size_t from = at_;
+        if (!more()) refuse("the pattern ends with a backslash");
         const char32_t c = decode_utf8(text_, at_);
         switch (c) {
             case 'd':
@@ -243,9 +364,9 @@ class RegexParser {
             case 'W':
                 return complement(kWords);
             case 's':
-                return kSpaces;
+                return java_ ? kAsciiSpaces : kSpaces;
             case 'S':
-                return complement(kSpaces);
+                return complement(java_ ? kAsciiSpaces : kSpaces);
             case 't':
                 return {{'\t', '\t'}};
             case 'n':
@@ -254,11 +375,73 @@ class RegexParser {
                 return {{'\r', '\r'}};
             case 'f':
                 return {{'\f', '\f'}};
+            default:
+                break;
+        }
+        return java_ ? java_escape(c, from) : ecmascript_escape(c, in_brackets);
+    }
+
+    Ranges java_escape(char32_t c, std::size_t from) {
+        switch (c) {
+            case 'a':
+                return {{7, 7}};
+            case 'e':
+                return {{27, 27}};
+            case 'x':
+                return code_point(take_if("{") ? 0 : 2);
+            case 'u':
+                return code_point(4);
+            case 'p':
+                return property();
+            case 'P':
+                return complement(property());
+            default:
+                break;
+        }
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
+            refuse("the escape \\" + std::string(text_.substr(from, at_ - from)) + " is not supported");
+        }
+        return {{c, c}};
+    }
+
+    // So many hexadecimal digits, or for 0 those up to a closing brace.
+    Ranges code_point(int digits) {
+        char32_t value = 0;
+        const bool braced = digits == 0;
+        for (int i = 0; braced ? peek() != '}' : i < digits; ++i) {
+            const int digit = hexadecimal_digit(take());
+            if (digit < 0 || i > 7) refuse("wrong hexadecimal escape");
+            value = value * 16 + static_cast<char32_t>(digit);
+        }
+        if (braced) ++at_;
+        if (value > kLast) refuse("wrong hexadecimal escape");
+        return {{value, value}};
+    }
+
+    Ranges property() {
+        if (!take_if("{")) refuse("\\p needs a name in braces");
+        std::string name;
+        while (peek() != '}')
+            name.push_back(take());
+        ++at_;
+        if (name == "Lower") return {{'a', 'z'}};
+        if (name == "Upper") return {{'A', 'Z'}};
+        if (name == "Alpha") return {{'A', 'Z'}, {'a', 'z'}};
+        if (name == "Digit") return kDigits;
+        if (name == "Alnum") return {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}};
+        if (name == "Punct") return {{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}};
+        if (name == "Space") return kAsciiSpaces;
+        if (name == "XDigit") return {{'0', '9'}, {'A', 'F'}, {'a', 'f'}};
+        if (name == "ASCII") return {{0, 0x7f}};
+        refuse("the property " + name + " is not supported");
+    }
+
+    Ranges ecmascript_escape(char32_t c, bool in_brackets) {
+        switch (c) {
             case 'v':
                 return {{'\v', '\v'}};
             case 'b':
-                if (in_brackets) return {{'\b', '\b'}};
-                break;
+                return {{'\b', '\b'}};  // only in brackets: outside of them it is an edge
             case '0':
                 return {{0, 0}};
             case 'x':
@@ -273,182 +456,50 @@ class RegexParser {
                 }
                 break;
             default:
-                if (c >= '1' && c <= '9' && !in_brackets) refuse("back references are not supported");
-                if (c == 'k' && peek() == '<') refuse("back references are not supported");
+                if ((c >= '1' && c <= '9' && !in_brackets) || (c == 'k' && peek() == '<')) {
+                    refuse("back references are not supported");
+                }
         }
         return {{c, c}};
     }
 
+    // ECMAScript takes the letter for itself where the digits are missing.
     Ranges hexadecimal(std::size_t digits, char32_t letter) {
         char32_t value = 0;
         for (std::size_t i = 0; i < digits; ++i) {
-            const char c = peek(i);
-            const char lower = static_cast<char>(c | 0x20);
-            const int digit = c >= '0' && c <= '9'           ? c - '0'
-                              : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
-                                                             : -1;
+            const int digit = hexadecimal_digit(peek(i));
             if (digit < 0) return {{letter, letter}};
             value = value << 4 | static_cast<char32_t>(digit);
         }
         at_ += digits;
         // Two escapes may be the halves of one character.
         if (value >= 0xd800 && value < 0xdc00 && peek() == '\\' && peek(1) == 'u') {
-            const std::size_t here = at_;
-            at_ += 2;
-            const Ranges low = hexadecimal(4, 'u');
-            if (low[0].first >= 0xdc00 && low[0].first <= 0xdfff) {
-                value = 0x10000 + ((value - 0xd800) << 10) + (low[0].first - 0xdc00);
-            } else {
-                at_ = here;
+            char32_t low = 0;
+            for (std::size_t i = 2; i < 6; ++i)
+                low = low << 4 | static_cast<char32_t>(std::max(hexadecimal_digit(peek(i)), 0));
+            if (low >= 0xdc00 && low <= 0xdfff) {
+                value = 0x10000 + ((value - 0xd800) << 10) + (low - 0xdc00);
+                at_ += 6;
             }
         }
         return {{value, value}};
     }
 
-    Tree bracket() {
-        ++at_;
-        Ranges set;
-        const bool negated = take_if("^");
-        while (peek() != ']') {
-            if (!more()) refuse("unterminated character class");
-            const Ranges from = member();
-            if (peek() != '-' || peek(1) == ']' || at_ + 1 >= text_.size()) {
-                set.insert(set.end(), from.begin(), from.end());
-                continue;
-            }
-            ++at_;
-            const Ranges to = member();
-            const auto single = [](const Ranges& r) { return r.size() == 1 && r[0].first == r[0].last; };
-            if (single(from) && single(to)) {
-                if (to[0].first < from[0].first) refuse("range out of order in character class");
-                set.push_back({from[0].first, to[0].first});
-            } else {
-                set.insert(set.end(), from.begin(), from.end());
-                set.insert(set.end(), to.begin(), to.end());
-                set.push_back({'-', '-'});
-            }
-        }
-        ++at_;
-        Tree tree = of_set(std::move(set));
-        tree.negated = negated;
-        return tree;
-    }
-
-    Ranges member() {
-        if (take_if("\\")) return escaped(true);
-        if (!more()) refuse("unterminated character class");
-        const char32_t c = decode_utf8(text_, at_);
-        return {{c, c}};
-    }
-
-    // ------------------------------------------------------------------------------------------ to a program
-
-    std::uint32_t put(Regex::Instruction instruction) {
-        if (regex_->program_.size() >= kMaxProgram) refuse("too large");
-        regex_->program_.push_back(instruction);
-        return static_cast<std::uint32_t>(regex_->program_.size() - 1);
-    }
-    std::uint32_t here() const noexcept { return static_cast<std::uint32_t>(regex_->program_.size()); }
-
-    void emit(const Tree& tree) {
-        // Counted, because repetitions of nothing cost time without adding instructions.
-        if (++emitted_ > 2 * kMaxProgram) refuse("too large");
-        switch (tree.kind) {
-            case Tree::Kind::Set:
-                emit_set(tree);
-                break;
-            case Tree::Kind::Edge:
-                put({tree.edge, false, 0, 0});
-                break;
-            case Tree::Kind::Group:
-                if (tree.group > 0) put({Op::Save, false, 2 * tree.group, 0});
-                emit(tree.children.front());
-                if (tree.group > 0) put({Op::Save, false, 2 * tree.group + 1, 0});
-                break;
-            case Tree::Kind::Sequence:
-                for (const Tree& child : tree.children)
-                    emit(child);
-                break;
-            case Tree::Kind::Choice: {
-                std::vector<std::uint32_t> ends;
-                for (std::size_t i = 0; i + 1 < tree.children.size(); ++i) {
-                    const std::uint32_t split = put({Op::Split, false, here() + 1, 0});
-                    emit(tree.children[i]);
-                    ends.push_back(put({Op::Jump, false, 0, 0}));
-                    regex_->program_[split].second = here();
-                }
-                emit(tree.children.back());
-                for (const std::uint32_t end : ends)
-                    regex_->program_[end].first = here();
-                break;
-            }
-            case Tree::Kind::Repeat:
-                emit_repeat(tree);
-                break;
-        }
-    }
-
-    void emit_set(const Tree& tree) {
-        Ranges set = tree.set;
-        if (regex_->ignore_case_) {
-            for (Regex::Range& range : set) {
-                if (range.first != range.last) continue;
-                range.first = range.last = fold_case(range.first);
-            }
-        }
-        const auto first = static_cast<std::uint32_t>(regex_->ranges_.size());
-        put({Op::Set, tree.negated, first, static_cast<std::uint32_t>(set.size())});
-        regex_->ranges_.insert(regex_->ranges_.end(), set.begin(), set.end());
-        if (regex_->ranges_.size() > 10 * kMaxProgram) refuse("too large");
-    }
-
-    // One round of a repetition, in which the groups inside begin anew.
-    void emit_round(const Tree& tree) {
-        if (tree.first_group < tree.after_groups) {
-            put({Op::Forget, false, 2 * tree.first_group, 2 * tree.after_groups});
-        }
-        emit(tree.children.front());
-    }
-
-    std::uint32_t put_split() { return put({Op::Split, false, 0, 0}); }
-    void aim(std::uint32_t split, std::uint32_t inside, std::uint32_t after, bool lazy) {
-        regex_->program_[split].first = lazy ? after : inside;
-        regex_->program_[split].second = lazy ? inside : after;
-    }
-
-    void emit_repeat(const Tree& tree) {
-        for (std::uint32_t i = 0; i < tree.least; ++i)
-            emit_round(tree);
-        if (tree.most == kUnbounded) {
-            const std::uint32_t split = put_split();
-            emit_round(tree);
-            put({Op::Jump, false, split, 0});
-            aim(split, split + 1, here(), tree.lazy);
-            return;
-        }
-        std::vector<std::uint32_t> splits;
-        for (std::uint32_t i = tree.least; i < tree.most; ++i) {
-            splits.push_back(put_split());
-            emit_round(tree);
-        }
-        for (const std::uint32_t split : splits)
-            aim(split, split + 1, here(), tree.lazy);
-    }
-
     std::string_view text_;
     std::size_t at_ = 0;
+    Program& program_;
+    bool java_;
+    bool multiline_ = false;
+    bool dot_matches_all_ = false;
+    bool comments_ = false;
     unsigned depth_ = 0;
     std::uint32_t groups_ = 1;
-    std::size_t emitted_ = 0;
-    std::unique_ptr<Regex> regex_;
 };
 
-Result<std::unique_ptr<Regex>, std::string> Regex::compile(std::string_view pattern, std::string_view flags) {
-    try {
-        return RegexParser(pattern, flags).run();
-    } catch (const Refused& refused) {
-        return Err{refused.why};
-    }
+}  // namespace
+
+Pattern parse(std::string_view pattern, std::string_view flags, Program& program) {
+    return Parser(pattern, flags, program).run();
 }
 
-}  // namespace flowctl::jsonata
+}  // namespace flowctl::regex

@@ -1,10 +1,10 @@
-// Regular expressions of filters (=~), matched in time linear in the text.
+// Regular expressions as programs of a small machine, in two dialects.
 //
-// A pattern comes from a definition and the text from a row, so a backtracking matcher would let either stall
-// the server. The pattern is compiled to a small program whose threads run in step over the text (Thompson,
-// 1968): at most size of program times length of text steps, each counted by the budget. Java's syntax, as
-// far as it can be matched so: back references, look-around, possessive and atomic groups are refused when
-// the pattern is compiled.
+// A pattern comes from a definition and the text from a row, so a backtracking matcher would let either stall the
+// server. A pattern is compiled to a program whose threads run in step over the text (Thompson, 1968; with
+// captures: Pike, 1987). A search takes at most the size of the program times the length of the text in steps,
+// and the budget counts each of them. What no such machine can match is refused when the pattern is compiled:
+// back references, look-around, possessive repetitions and atomic groups.
 #pragma once
 
 #include <cstdint>
@@ -13,47 +13,50 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "core/budget.hpp"
 
-namespace flowctl::path {
+namespace flowctl::regex {
 
-class Regex {
-  public:
-    // Flags as in /pattern/flags: i (ASCII case), s (dot matches line ends), m (^ and $ at lines), x
-    // (comments), u, d.
-    static Result<Regex, std::string> compile(std::string_view pattern, std::string_view flags);
+enum class Dialect : std::uint8_t { Java, EcmaScript };
+// A program without captures answers only whether something matches, and is smaller.
+enum class Captures : bool { None, Groups };
 
-    // Whether the whole text matches, as Java's Matcher.matches().
-    bool matches(std::string_view text, Budget& budget) const;
-
-    struct Range {
-        char32_t first, last;
-    };
-    struct Instruction {
-        enum class Op : std::uint8_t {
-            Set,
-            Split,
-            Jump,
-            LineStart,
-            LineEnd,
-            TextStart,
-            TextEnd,
-            WordEdge,
-            NotWordEdge,
-            Match
-        };
-        Op op = Op::Match;
-        bool negated = false;     // Set
-        std::uint32_t first = 0;  // Set: its ranges; Split, Jump: target
-        std::uint32_t count = 0;  // Set: how many; Split: the other target
-    };
-
-  private:
-    friend class RegexCompiler;
-    std::vector<Instruction> program_;
-    std::vector<Range> ranges_;
-    bool ignore_case_ = false;
-    bool multiline_ = false;
+struct Range {
+    char32_t first, last;
 };
 
-}  // namespace flowctl::path
+struct Instruction {
+    enum class Op : std::uint8_t {
+        Set,          // one character of a set
+        Split,        // continue at `first`, and with less preference at `second`
+        Jump,         // continue at `first`
+        Save,         // the position goes to the slot `first`
+        Forget,       // the slots from `first` up to `second` have no position
+        LineStart,    // the begin of any line
+        LineEnd,      // the end of any line
+        TextStart,    // the begin of the text
+        TextEnd,      // the end of the text
+        LastLineEnd,  // the end of the text, or the line end that stands last in it
+        WordEdge,     // between a character of a word and another one
+        NotWordEdge,  // anywhere else
+        Match
+    };
+    Op op = Op::Match;
+    bool negated = false;      // Set
+    std::uint32_t first = 0;   // Set: its ranges begin here
+    std::uint32_t second = 0;  // Set: its ranges end here
+};
+
+struct Program {
+    std::vector<Instruction> code;
+    std::vector<Range> ranges;  // of all sets; those of one set are sorted and apart
+    std::uint32_t slots = 0;    // two for the match and for each group, or none without captures
+    Dialect dialect = Dialect::EcmaScript;
+    bool ignore_case = false;
+};
+
+// Java's flags are i (ASCII case), s (the dot matches line ends), m (^ and $ at lines), x (comments), u and d;
+// ECMAScript's are i and m. The error says why the pattern is refused.
+Result<Program, std::string> compile(std::string_view pattern, std::string_view flags, Dialect dialect,
+                                     Captures captures);
+
+}  // namespace flowctl::regex

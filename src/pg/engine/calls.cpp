@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "pg/engine/clock.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/turn/part.hpp"
 
 namespace flowctl::pg {
@@ -30,7 +30,7 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
     const std::int32_t sending = run.resumed || !call.follow.is_null()
                                      ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id))
                                      : 1;
-    auto prepared = http_task::prepare(run, call, now_micros(), sending, planned.lookups);
+    auto prepared = http_task::prepare(run, call, unix_micros_now(), sending, planned.lookups);
     if (auto* refusal = std::get_if<http_task::Refusal>(&prepared)) {
         events.push_back(
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
@@ -115,7 +115,7 @@ void Calls::fail(LiveRun& run, const http_task::Prepared& call, const std::strin
     outcome.run_id = run.id;
     outcome.call_id = static_cast<std::int32_t>(call.pending.call_id);
     outcome.sending = call.pending.sending;
-    outcome.ended_at = now_micros();
+    outcome.ended_at = unix_micros_now();
     outcome.error = error;
     run.calls[call.pending.call_id] = next_request_++;
     run.in_line = false;
@@ -152,7 +152,7 @@ void Calls::collect() {
         const std::optional<http_task::Pending> pending = forget(response->id);
         if (!pending) continue;
         leases_.call_over(pending->run_id, pending->call_id);
-        http_task::Interpreted result = http_task::interpret(*pending, std::move(*response), now_micros());
+        http_task::Interpreted result = http_task::interpret(*pending, std::move(*response), unix_micros_now());
         intake_.push(
             {.run = pending->run_id, .event = std::move(result.event), .outcome = std::move(result.outcome)});
     }

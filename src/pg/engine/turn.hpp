@@ -25,6 +25,7 @@
 #include "net/client.hpp"
 #include "pg/engine/state.hpp"
 #include "pg/engine/sweeper.hpp"
+#include "pg/shared/figures.hpp"
 #include "pg/shared/shmem.hpp"
 
 namespace flowctl::pg {
@@ -51,7 +52,7 @@ class Engine {
     // After the last turn, when the worker leaves by itself.
     void leave();
 
-    shmem::Figures figures() const;
+    figures::Figures figures() const;
     // True once after a failure of the server: the extension itself may be gone.
     bool take_trouble() { return state_.pausing.take_trouble(); }
 

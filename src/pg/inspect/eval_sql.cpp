@@ -2,9 +2,7 @@
 //
 // They evaluate exactly what a flow would, by the same core, on JSON that is given as an argument: no
 // catalog, no network, no user-made code. Work is bounded by a Budget, so an expression cannot hold a backend
-// for long. For authors, as define_flow.
-//
-// Called from SQL (45_eval.sql).
+// for long. Authors may call them, as they may call define_flow.
 #include <optional>
 #include <string>
 
@@ -110,7 +108,7 @@ FLOWCTL_FUNCTION(flowctl_eval_jsonata) {
     const Datum value = within_budget([&](Random& random, Budget& budget) {
         auto expression = jsonata::Expression::compile(text);
         if (!expression) raise(expression.error(), ERRCODE_SYNTAX_ERROR);
-        const jsonata::Environment environment{to_unix_micros(GetCurrentTimestamp()) / 1000, random, budget};
+        const jsonata::Environment environment{unix_micros_now() / 1000, random, budget};
         const auto result = expression->evaluate(has_input ? &input : nullptr, bindings, environment);
         if (!result) raise(result.error(), ERRCODE_DATA_EXCEPTION);
         is_null = !result->has_value();

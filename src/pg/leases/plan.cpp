@@ -31,7 +31,7 @@ Statement reaches_sql(R"(
 
 Statement rules_sql(R"(
     SELECT l.name, r.rolname::pg_catalog.text, l.conditions
-    FROM flowctl.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role
+    FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role
     WHERE l.endpoint = $1 ORDER BY l.name)",
                     {TEXTOID});
 
@@ -96,34 +96,6 @@ std::string iso_time(std::int64_t unix_micros) {
 }
 
 }  // namespace
-
-std::optional<std::vector<std::string>> read_names(std::string_view list) {
-    std::string copy(list);
-    List* names = NIL;
-    const bool read = guarded([&] { return SplitIdentifierString(copy.data(), ',', &names); });
-    if (!read || names == NIL) return std::nullopt;
-    std::vector<std::string> result;
-    ListCell* cell;
-    foreach (cell, names)
-        if (const char* name = static_cast<const char*>(lfirst(cell));
-            std::find(result.begin(), result.end(), name) == result.end())
-            result.emplace_back(name);
-    return result;
-}
-
-std::optional<Terms> terms_of(const Options& options) {
-    const std::string_view kind = option(options, "lease");
-    if (kind.empty()) return std::nullopt;
-    Terms terms;
-    terms.kind = kind == "member" ? Kind::Member : Kind::Login;
-    if (options.contains("lease_roles"))
-        terms.roles = read_names(option(options, "lease_roles")).value_or(std::vector<std::string>{});
-    if (const auto member = read_names(option(options, "lease_member"))) terms.member = member->front();
-    terms.until_run = option(options, "lease_until") == "run";
-    if (options.contains("lease_connections"))
-        terms.connections = std::stoi(std::string(option(options, "lease_connections")));
-    return terms;
-}
 
 bool may_grant(Oid giver, Oid role) {
     return guarded([&] {

@@ -28,7 +28,7 @@
 #include <vector>
 
 #include "net/client.hpp"
-#include "pg/endpoints/options.hpp"
+#include "pg/endpoints/lease_terms.hpp"
 #include "pg/policies/policy.hpp"
 #include "pg/server/spi.hpp"
 
@@ -36,21 +36,6 @@ namespace flowctl::pg::lease {
 
 // The ASL error of a lease that could not be made although everybody agreed.
 inline constexpr const char* kLeaseFailed = "Flowctl.LeaseFailed";
-
-enum class Kind { Login, Member };
-
-// What an endpoint's options say; nullopt: it leases nothing.
-struct Terms {
-    Kind kind = Kind::Login;
-    std::vector<std::string> roles;
-    std::string member;      // the login that becomes a member
-    bool until_run = false;  // the lease lasts beyond the answer, until the run ends
-    int connections = 10;
-};
-std::optional<Terms> terms_of(const Options& options);
-
-// Names as SQL writes them, separated by commas; nullopt: malformed.
-std::optional<std::vector<std::string>> read_names(std::string_view list);
 
 // Who has to agree.
 struct Parties {

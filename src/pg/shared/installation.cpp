@@ -1,4 +1,4 @@
-// The record of where the database was when its flows were last allowed to act, flowctl.installation.
+// The record of where the database was when its flows were last allowed to act, flowctl_catalog.installation.
 //
 // A copied database holds the original's open runs, endpoints and mappings; were its worker to go on with
 // them, calls would leave twice. So CREATE EXTENSION records the server's system identifier, the database's
@@ -6,13 +6,12 @@
 // TEMPLATE differs in the oid, a restored dump runs CREATE EXTENSION itself, a server made by initdb differs
 // in the identifier; a copied data directory differs only if it is given another flowctl.installation, as a
 // promoted standby should not be.
-//
-// Called by the extension script, flowctl.activate(), the engine.
 #include "pg/shared/installation.hpp"
 
 #include <cstdint>
 #include <string>
 
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/spi.hpp"
 #include "pg/shared/wake.hpp"
@@ -22,13 +21,15 @@ namespace flowctl::pg {
 namespace {
 
 Statement record_place(
-    "INSERT INTO flowctl.installation (system_identifier, database_oid, installation) VALUES ($1, $2, $3) "
+    "INSERT INTO flowctl_catalog.installation (system_identifier, database_oid, installation) VALUES ($1, "
+    "$2, $3) "
     "ON CONFLICT (only_row) DO UPDATE SET system_identifier = EXCLUDED.system_identifier, "
     "database_oid = EXCLUDED.database_oid, installation = EXCLUDED.installation, at = pg_catalog.now()",
     {INT8OID, OIDOID, TEXTOID});
 
 Statement compare_place(
-    "SELECT 1 FROM flowctl.installation WHERE system_identifier = $1 AND database_oid = $2 AND installation "
+    "SELECT 1 FROM flowctl_catalog.installation WHERE system_identifier = $1 AND database_oid = $2 AND "
+    "installation "
     "= $3",
     {INT8OID, OIDOID, TEXTOID});
 
@@ -56,8 +57,8 @@ bool installation_matches() {
 
 using namespace flowctl::pg;
 
-// Called at the end of the extension script. Payloads are UTF-8 JSON, so another encoding cannot hold them
-// all.
+// For the end of the extension script. Payloads are JSON in UTF-8, so a database of another encoding cannot
+// hold them all.
 FLOWCTL_FUNCTION(flowctl_register_installation) {
     if (GetDatabaseEncoding() != PG_UTF8)
         throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "pg_flowctl needs a database whose encoding is UTF8",

@@ -2,18 +2,19 @@
 #include "pg/starts/start.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
+#include "core/asl/flow_name.hpp"
 #include "core/json.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/session_user.hpp"
-#include "pg/server/catalog_watch.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/starts/known_flows.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/run_id.hpp"
@@ -23,18 +24,6 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr std::size_t kMaxNameLength = 80;
-
-bool is_name(std::string_view name) {
-    if (name.empty() || name.size() > kMaxNameLength) return false;
-    for (char c : name) {
-        const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                             c == '_' || c == '-';
-        if (!allowed) return false;
-    }
-    return true;
-}
-
 // 'name' or 'name:version'.
 struct Target {
     std::string name;
@@ -42,23 +31,21 @@ struct Target {
 };
 
 Target parse_target(const std::string& text) {
-    const std::size_t colon = text.find(':');
-    Target target{text.substr(0, colon), std::nullopt};
-    if (!is_name(target.name))
+    const asl::FlowReference reference = asl::parse_flow_reference(text);
+    Target target{std::string(reference.name), std::nullopt};
+    if (!asl::is_flow_name(target.name))
         throw UserError(
             ERRCODE_INVALID_NAME, "\"" + shortened_name(text) + "\" is not the name of a flow",
             "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -; a version follows after "
             "a colon, as in 'fulfil:3'.");
-    if (colon == std::string::npos) return target;
-    const std::string_view digits = std::string_view(text).substr(colon + 1);
-    std::int32_t version = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
-    if (error != std::errc() || end != digits.data() + digits.size() || version < 1)
+    if (!reference.qualifier) return target;
+    target.version = reference.version();
+    if (!target.version)
         throw UserError(
             ERRCODE_INVALID_PARAMETER_VALUE,
-            "\"" + shortened_name(digits) + "\" is not a version of flow \"" + target.name + "\"",
+            "\"" + shortened_name(*reference.qualifier) + "\" is not a version of flow \"" + target.name +
+                "\"",
             "Versions are whole numbers from 1, as in 'fulfil:3'; without one, the newest is started.");
-    target.version = version;
     return target;
 }
 
@@ -74,48 +61,6 @@ store::FlowRow find_flow(Spi& spi, const std::string& text) {
                     "Define it with flowctl.define_flow(); the view flowctl.flows lists what there is.");
 }
 
-// Flows that were started, and by whose right: looking one up takes as long as writing its run.
-class KnownFlows {
-  public:
-    // What has been kept and still holds, or null. A pointer until the next add().
-    const store::FlowRow* find(const StartRequest& request) {
-        forget_if_changed();
-        for (const Known& known : known_)
-            if (known.text == request.flow && known.right_of == request.must_may_start) return &known.flow;
-        return nullptr;
-    }
-    // `flow` was looked up behind a find().
-    void add(const StartRequest& request, const store::FlowRow& flow) {
-        const Seen before = seen_;
-        forget_if_changed();
-        if (seen_ != before) return;
-        if (known_.size() == kMost) known_.clear();
-        known_.push_back({request.flow, request.must_may_start, flow});
-    }
-
-  private:
-    static constexpr std::size_t kMost = 32;
-    struct Known {
-        std::string text;
-        Oid right_of;
-        store::FlowRow flow;
-    };
-    struct Seen {
-        std::uint64_t number = 0;
-        // One that sees the flows as they were when it began; what it has found is for itself.
-        LocalTransactionId transaction = InvalidLocalTransactionId;
-        bool operator==(const Seen&) const = default;
-    };
-    void forget_if_changed() {
-        const Seen now{catalog_watch::number(),
-                       IsolationUsesXactSnapshot() ? local_transaction() : InvalidLocalTransactionId};
-        if (now == seen_) return;
-        known_.clear();
-        seen_ = now;
-    }
-    std::vector<Known> known_;
-    Seen seen_;
-};
 KnownFlows known_flows;
 
 store::FlowRow find_startable(const StartRequest& request) {
@@ -126,7 +71,7 @@ store::FlowRow find_startable(const StartRequest& request) {
     if (!may_start(spi, flow.flow_id, flow.owner, request.must_may_start)) {
         const std::string holder =
             request.table != nullptr ? std::string("owner of table \"") + request.table + "\"," : "role";
-        audit::denied(request.starter, "start", flow.name,
+        denials::report(request.starter, "start", flow.name,
                       holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to start flow \"" + flow.name + "\"",
@@ -156,10 +101,10 @@ std::optional<std::string> asserted_subject() {
 
 // The end user: whose token this session has handed over, else whom the server authenticated by one.
 void add_subject(store::NewRun& run) {
-    if (const auto user = subject::current()) {
+    if (const auto user = session_user::current()) {
         run.subject_handle = user->handle;
-        // Whoever's token has ended is nobody; a step that needs it will say that it is lost.
-        if (user->expires_at <= to_unix_micros(GetCurrentTimestamp())) return;
+        // A user whose token has ended is not recorded; a step that needs the token will say that it is lost.
+        if (user->expires_at <= unix_micros_now()) return;
         run.subject = user->name;
         run.subject_issuer = user->issuer;
         run.subject_claims = user->claims;
@@ -171,7 +116,7 @@ void add_subject(store::NewRun& run) {
 
 // The token goes where the worker finds it.
 void carry_token(const store::NewRun& run) {
-    const auto user = subject::current();
+    const auto user = session_user::current();
     if (run.subject && user) subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at);
 }
 
@@ -187,7 +132,7 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.event = request.event;
     run.flow_owner = flow.owner;
     run.role = role;
-    run.started_at = to_unix_micros(GetCurrentTimestamp());
+    run.started_at = unix_micros_now();
     run.starter = request.starter;
     run.session_user = GetSessionUserId();
     if (const char* user = system_user()) run.system_user = user;
@@ -197,8 +142,8 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     return run;
 }
 
-// Whoever writes to a table has not chosen what its triggers start in his name, be it by a function of their
-// own.
+// A trigger runs under the writer's name although the writer did not choose it, and it may start a flow by a
+// function of its own. So a run that acts as its invoker must not be started from within a trigger.
 bool within_trigger() {
     return guarded([] { return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH)) > 0; });
 }
@@ -260,7 +205,7 @@ std::optional<Uuid> take_name(const store::NewRun& run) {
 
 Uuid start_run(const StartRequest& request) {
     shmem::require("starting a flow");
-    if (request.name && !is_name(*request.name))
+    if (request.name && !asl::is_flow_name(*request.name))  // a run's name has the form of a flow's
         throw UserError(ERRCODE_INVALID_NAME,
                         "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
                         "Names of runs have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");

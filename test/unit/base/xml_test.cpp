@@ -32,6 +32,31 @@ TEST(XmlReader, FindsTheTextOfLeaves) {
     EXPECT_EQ(found("<a>\xC3\xA9&#233;</a>", "a"), "\xC3\xA9\xC3\xA9");
 }
 
+TEST(XmlReader, WalksElementsThatRepeat) {
+    const auto read = XmlText::parse(
+        "<r><n>1</n><e><k>a</k><o><k>inner</k></o></e><x:e><o><k>inner</k></o><s/></x:e><e>leaf</e>"
+        "<p><e><k>deeper</k></e></p><e><k>b</k><k>c</k></e></r>");
+    const auto& document = std::get<XmlText>(read);
+    EXPECT_EQ(document.root(), "r");
+    std::string keys;
+    for (const XmlText::Element& element : document.elements("r/e"))
+        keys += std::string(element.find("k").value_or("none")) + ",";
+    EXPECT_EQ(keys, "a,none,b,");
+    EXPECT_EQ(document.elements("r/p/e").size(), 1U);
+    EXPECT_TRUE(document.elements("e").empty());
+    EXPECT_EQ(document.elements("r").at(0).find("n"), "1");
+    EXPECT_FALSE(document.elements("r").at(0).find("k"));
+}
+
+TEST(XmlReader, LimitsAreThoseOfTheUse) {
+    const std::string text = "<a><b>" + std::string(70'000, 'x') + "</b><c>1</c></a>";
+    EXPECT_TRUE(std::holds_alternative<XmlText>(XmlText::parse(text, {.bytes = text.size(), .elements = 3})));
+    EXPECT_TRUE(std::holds_alternative<std::string>(XmlText::parse(text, {.bytes = text.size() - 1})));
+    EXPECT_TRUE(std::holds_alternative<std::string>(XmlText::parse(text, {.bytes = 80'000, .elements = 2})));
+    EXPECT_TRUE(std::holds_alternative<std::string>(XmlText::parse(text, {.bytes = 80'000, .depth = 1})));
+    EXPECT_TRUE(std::holds_alternative<XmlText>(XmlText::parse(text, {.bytes = 80'000, .depth = 2})));
+}
+
 TEST(XmlReader, RefusesWhatIsNotWellFormed) {
     for (const char* text :
          {"", "text", "<a>", "<a></b>", "<a/><b/>", "<a></a>x", "<a><b></a></b>", "<a b='></a>", "<", "</a>",
@@ -53,10 +78,19 @@ TEST(XmlReader, IsBounded) {
         deep += "<a>";
     EXPECT_EQ(found(deep, "a"), "fault: is nested too deeply");
     std::string wide = "<a>";
-    for (int i = 0; i < 1001; i++)
+    for (int i = 0; i < 999; i++)
+        wide += "<b>x</b>";
+    EXPECT_EQ(found(wide + "</a>", "b"), "x");
+    wide = "<a>";
+    for (int i = 0; i < 1000; i++)
         wide += "<b>x</b>";
     EXPECT_EQ(found(wide + "</a>", "b"), "fault: holds too many elements");
-    EXPECT_EQ(found("<a>" + std::string(70'000, 'x') + "</a>", "a"), "fault: is longer than 65536 bytes");
+    wide = "<a>";
+    for (int i = 0; i < 1000; i++)
+        wide += "<b><c/></b>";
+    EXPECT_EQ(found(wide + "</a>", "b"), "fault: holds too many elements");
+    EXPECT_EQ(found("<a>" + std::string(65'536 - 7, 'x') + "</a>", "a").size(), 65'536U - 7);
+    EXPECT_EQ(found("<a>" + std::string(65'536 - 6, 'x') + "</a>", "a"), "fault: is longer than 65536 bytes");
 }
 
 }  // namespace

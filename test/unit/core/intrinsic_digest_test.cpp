@@ -6,7 +6,7 @@
 #include "base/base64.hpp"
 #include "core/text/digest.hpp"
 
-namespace flowctl::path {
+namespace flowctl::text {
 namespace {
 
 const std::string kTwoBlocks32 = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
@@ -98,4 +98,4 @@ TEST(IntrinsicBase64, RefusesWhatIsNotCanonical) {
 }
 
 }  // namespace
-}  // namespace flowctl::path
+}  // namespace flowctl::text

@@ -1,5 +1,5 @@
 // Regular expressions: Java's syntax as far as it is supported, refusals, and linear time on hostile pairs.
-#include "core/text/regex_program.hpp"
+#include "core/path/java_regex.hpp"
 
 #include <gtest/gtest.h>
 
@@ -58,6 +58,12 @@ TEST(PathRegex, FlagsAndUnicode) {
     EXPECT_TRUE(matches("a.b", "a\nb", "s"));
     EXPECT_TRUE(matches("a$.^b", "a\nb", "sm"));
     EXPECT_FALSE(matches("a$.^b", "a\nb", "s"));
+    EXPECT_TRUE(matches("a$\n", "a\n"));
+    EXPECT_FALSE(matches("a\\z\n", "a\n"));
+    EXPECT_TRUE(matches("a\\Z\n", "a\n", "m"));
+    EXPECT_FALSE(matches("a\\Z\nb", "a\nb", "m"));  // the end of a line inside, which m does not make an end
+    EXPECT_TRUE(matches("a\\r\\n^b$", "a\r\nb", "m"));
+    EXPECT_FALSE(matches("a\n^", "a\n", "m"));
     EXPECT_TRUE(matches("a b # comment\n c", "abc", "x"));
     EXPECT_TRUE(matches("...", "aé😀"));
     EXPECT_TRUE(matches("[à-ü]😀?", "é😀"));

@@ -47,6 +47,17 @@ TEST(S3Listing, ReadsEntitiesAndRefusesOthers) {
     EXPECT_EQ(key("<b>x</b>"), "error");
 }
 
+TEST(S3Listing, ReadsAPageOfAThousandLongKeys) {
+    std::string objects;
+    for (int i = 0; i < 1000; i++)
+        objects += "<Contents><Key>" + std::to_string(i) + std::string(1000, 'k') +
+                   "</Key><ETag>&quot;x&quot;</ETag><Size>1</Size><Owner><ID>o</ID></Owner></Contents>";
+    const auto listing = read_s3_listing(page(objects));
+    ASSERT_TRUE(listing.ok()) << listing.error();
+    ASSERT_EQ(listing->objects.size(), 1000U);
+    EXPECT_EQ(listing->objects[999].find("Key")->as_string().substr(0, 4), "999k");
+}
+
 TEST(S3Listing, RefusesWhatIsNoListing) {
     for (const std::string xml : {"", "<Error><Code>AccessDenied</Code></Error>", "<ListBucketResult>",
                                   "<ListBucketResultat></ListBucketResultat>"})
