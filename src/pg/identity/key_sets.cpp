@@ -93,7 +93,7 @@ bool Reader::fetch() {
     wanted.database = MyDatabaseId;
     wanted.server = server_;
     mailbox::set(wanted.object, options_hash_);
-    // Two requests at most, discovery and keys, and some time for the worker.
+    // The worker sends two requests at most, for discovery and for the keys.
     const std::int64_t deadline = unix_micros_now() + static_cast<std::int64_t>((2 * timeout_ + 2) * 1e6);
     const std::uint32_t event = wait_event("FlowctlKeySet");
     guarded([&] { ConditionVariablePrepareToSleep(signal); });
