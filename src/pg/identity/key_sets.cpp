@@ -164,6 +164,7 @@ void Fetcher::send(Fetch fetch, std::string url) {
     net::Request request;
     request.id = next_id_++;
     request.egress_role = fetch.egress_role;
+    request.endpoint = "keys of " + std::to_string(fetch.server);
     request.method = "GET";
     request.url = std::move(url);
     request.headers = {{"Accept", "application/json"}};
