@@ -307,7 +307,6 @@ struct Frame {
 
 struct Node;
 struct Builtin;
-struct Match;
 
 // A lambda, a function of the library (perhaps partially applied), a chain of two, or one that an operator
 // made.

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "pg/rights/flow_rights.hpp"
+#include "core/asl/flow_name.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
