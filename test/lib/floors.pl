@@ -29,7 +29,7 @@ my @FLOORS = (
     [qw(server)],
     [qw(store endpoints)],
     [qw(shared)],
-    [qw(rights)],
+    [qw(rights turn)],
     [qw(starts inspect identity policies)],
     [qw(control leases)],
     [qw(tasks)],

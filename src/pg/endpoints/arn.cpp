@@ -4,8 +4,7 @@
 
 #include "pg/endpoints/endpoint.hpp"
 
-#include "pg/endpoints/foreign_servers.hpp"
-#include "pg/server/bridge.hpp"
+#include "pg/endpoints/known_servers.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -45,13 +44,11 @@ bool arn_covers(std::string_view pattern, std::string_view arn) noexcept {
 Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
     std::vector<std::string> exact;
     std::vector<std::string> covering;
-    for (ListedServer& server : list_servers(kHttpWrapper)) {
-        const std::string_view pattern = option(server.options, "arn");
-        if (pattern.empty()) continue;
-        if (pattern == arn)
-            exact.push_back(std::move(server.name));
-        else if (arn_covers(pattern, arn))
-            covering.push_back(std::move(server.name));
+    for (const CoveredArn& one : *covered_arns()) {
+        if (one.pattern == arn)
+            exact.push_back(one.server);
+        else if (arn_covers(one.pattern, arn))
+            covering.push_back(one.server);
     }
     std::vector<std::string>& chosen = exact.empty() ? covering : exact;
     if (chosen.empty())

@@ -3,13 +3,12 @@
 //
 // Each locks the flow's row, asks for the right, and changes it; so two of them, or one and define_flow, come
 // one after the other. A flow is not dropped while a trigger would start it or a run of it is open.
-//
-// Called from SQL (40_flows.sql).
 #include <string>
 
 #include "pg/flows/flow_admin.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/starts/new_trigger.hpp"
 
 namespace flowctl::pg {
 

@@ -7,12 +7,13 @@
 // of the same shard cannot work, because each holds an advisory lock that no SQL user can take; the process
 // is not dumpable, since tokens live in its memory.
 //
-// It leaves when its slot is asked to (DROP DATABASE and its like), when the extension is gone, and on
-// SIGTERM. Started by launcher; owns Engine and net::Client for the life of the process.
+// It leaves when its slot is asked to (DROP DATABASE and the like), when the extension is gone, and on
+// SIGTERM.
 #include "pg/processes/worker.hpp"
 
 #include <algorithm>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,8 +24,8 @@
 #include "net/client.hpp"
 #include "pg/engine/turn.hpp"
 #include "pg/flows/role_dependency.hpp"
-#include "pg/identity/key_sets.hpp"
 #include "pg/processes/housekeeper.hpp"
+#include "pg/processes/part_list.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
@@ -62,8 +63,7 @@ class Worker {
     explicit Worker(const shmem::Claim& claim)
         : claim_(claim),
           client_(client_settings()),
-          engine_(claim, client_),
-          key_sets_(client_),
+          engine_(make_engine(claim, client_)),
           event_(wait_event("FlowctlWorker")) {
         guarded([&] {
             set_ = create_wait_event_set(3);
@@ -76,8 +76,8 @@ class Worker {
     void loop() {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
-            const bool network = sleep(more ? 0 : engine_.sleep_ms());
-            // A cancel means a statement, and none is under way; it must not end the worker.
+            const bool network = sleep(more ? 0 : engine_->sleep_ms());
+            // A cancel is meant for a statement, and none is under way, so it must not end the worker.
             guarded([] {
                 QueryCancelPending = false;
                 CHECK_FOR_INTERRUPTS();
@@ -85,11 +85,11 @@ class Worker {
             if (ConfigReloadPending) reload();
             take_hints();
             if (network || client_.timeout_ms() == 0) client_.run_ready();
-            more = engine_.turn();
+            more = engine_->turn();
             // What the turn has started leaves at once.
             if (client_.timeout_ms() == 0) client_.run_ready();
             serve_sessions();
-            figures::publish(claim_.slot, engine_.figures());
+            figures::publish(claim_.slot, engine_->figures());
             shmem::note_serving(claim_.slot);
             publish_issuers();
             if (!extension_is_there()) {
@@ -97,7 +97,7 @@ class Worker {
                 break;
             }
         }
-        engine_.leave();
+        engine_->leave();
     }
 
   private:
@@ -123,7 +123,7 @@ class Worker {
         });
         pin_synchronous_commit();
         client_.configure(client_settings());
-        engine_.note_poke();
+        engine_->note_poke();
         housekeeper_.soon();
     }
 
@@ -138,16 +138,14 @@ class Worker {
         hints_.clear();
         bool overflow = false, poked = false;
         shmem::take(claim_.slot, hints_, overflow, poked);
-        engine_.note_fresh(hints_);
-        if (overflow) engine_.request_sweep();
-        if (poked) engine_.note_poke();
+        engine_->note_fresh(hints_);
+        if (overflow) engine_->request_sweep();
+        if (poked) engine_->note_poke();
     }
 
-    // What sessions ask for or tell outside of their transactions. One worker of the database does it.
+    // Messages of sessions are for one worker of the database, the one of shard 0.
     void serve_sessions() {
         try {
-            while (auto response = engine_.next_other())
-                key_sets_.take(std::move(*response));
             if (claim_.shard == 0) take_messages();
         } catch (PgError& error) {
             error.report();
@@ -162,9 +160,7 @@ class Worker {
     void take_messages() {
         std::uint32_t lost = 0;
         std::vector<mailbox::Message> denials = mailbox::take(lost);
-        for (const mailbox::Message& message : denials)
-            if (message.kind == mailbox::Message::Kind::KeysWanted && engine_.active())
-                key_sets_.want(message.server, message.object);
+        if (!denials.empty()) engine_->hear(denials);
         std::erase_if(denials, [](const mailbox::Message& message) {
             return message.kind != mailbox::Message::Kind::Denied;
         });
@@ -177,9 +173,9 @@ class Worker {
         transaction.commit();
     }
 
-    // The engine's failures are looked into once: tables that are gone are no failure of a run.
+    // False: the tables are gone, which explains the failures that the engine has just seen.
     bool extension_is_there() {
-        if (!engine_.take_trouble()) return true;
+        if (!engine_->take_trouble()) return true;
         Transaction transaction("pg_flowctl: looking for the extension");
         const bool there = OidIsValid(extension_oid());
         transaction.commit();
@@ -188,8 +184,7 @@ class Worker {
 
     shmem::Claim claim_;
     net::Client client_;
-    Engine engine_;
-    key_sets::Fetcher key_sets_;
+    std::unique_ptr<Engine> engine_;
     Housekeeper housekeeper_;
     std::int64_t wipe_at_ = 0;
     std::uint32_t event_;
@@ -205,7 +200,7 @@ bool extension_is_installed() {
     return installed;
 }
 
-// After pg_upgrade the tables have rows that no trigger saw.
+// pg_upgrade fills the tables without firing the triggers that record dependencies on roles.
 void record_missing_roles() {
     try {
         Transaction transaction("pg_flowctl: recording dependencies on roles");
@@ -214,7 +209,7 @@ void record_missing_roles() {
     } catch (PgError& error) {
         error.report();
     } catch (const UserError&) {
-        // A role went meanwhile: nothing is left to depend on.
+        // A role has been dropped meanwhile, so there is nothing left to depend on.
     }
 }
 
@@ -243,7 +238,7 @@ void run(int slot) {
     }
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
-    // Never destroyed: the process ends by proc_exit, from whatever depth.
+    // Never destroyed: the process ends by proc_exit, from any depth.
     auto* worker = new Worker(*claim);
     worker->loop();
 }
