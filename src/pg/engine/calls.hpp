@@ -61,6 +61,8 @@ class Calls {
     // Takes the answers that have come: each becomes an item of its run, or goes to the part that sent the
     // request.
     void collect();
+    // While it is closed, calls wait in line and none begins.
+    void close(bool closed) { lanes_.close(closed); }
     // Runs in line for whose calls there is room now.
     void give(std::vector<Item>& items);
     bool has_ready() const { return lanes_.has_ready(); }
