@@ -17,9 +17,62 @@ std::string about(std::string_view endpoint, const std::string& problem) {
     return "endpoint \"" + std::string(endpoint) + "\": " + problem;
 }
 
+constexpr std::string_view kBlanks = " \t";
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(kBlanks);
+    if (first == text.npos) return {};
+    return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    for (char& c : result)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return result;
+}
+
+// A media type has neither case nor meaning in its parameters (RFC 9110). JSON is called application/json,
+// text/json, application/vnd.api+json, application/x-amz-json-1.1: one of the words of the subtype is json.
+// Sequences of JSON texts (application/json-seq, application/x-ndjson) are no JSON.
+bool is_json_type(std::string_view content_type) {
+    const std::string type = lower(trimmed(content_type.substr(0, content_type.find(';'))));
+    const std::size_t slash = type.find('/');
+    std::string_view rest =
+        slash == type.npos ? std::string_view(type) : std::string_view(type).substr(slash + 1);
+    bool json = false;
+    for (;;) {
+        const std::size_t end = rest.find_first_of("+-.");
+        const std::string_view word = rest.substr(0, end);
+        if (word == "seq") return false;
+        if (word == "json") json = true;
+        if (end == rest.npos) return json;
+        rest.remove_prefix(end + 1);
+    }
+}
+
 bool says_json(const net::Response& response) {
     const std::string* type = find_header(response, "content-type");
-    return type == nullptr || type->find("json") != std::string::npos;
+    return type == nullptr || trimmed(*type).empty() || is_json_type(*type);
+}
+
+// Calls ask for no content coding, and none is undone. Empty: the body is as the service wrote it.
+std::string coding_of(const net::Response& response) {
+    const std::string* header = find_header(response, "content-encoding");
+    if (header == nullptr) return {};
+    const std::string_view coding = trimmed(*header);
+    if (coding.empty() || lower(coding) == "identity") return {};
+    return shortened(storable(coding), 64);
+}
+
+std::string coded(const std::string& coding) {
+    return "the answer is encoded (Content-Encoding: " + coding + "), which nobody asked for";
+}
+
+// JSON texts may begin with a byte order mark, which a reader may pass over (RFC 8259).
+std::string_view without_mark(std::string_view text) {
+    constexpr std::string_view kMark = "\xef\xbb\xbf";
+    return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
 }
 
 struct Body {
@@ -28,10 +81,12 @@ struct Body {
 };
 
 Body read_body(const net::Response& response) {
-    const std::string& text = response.body;
+    if (response.body.empty()) return {};
+    if (const std::string coding = coding_of(response); !coding.empty()) return {{}, coded(coding)};
+    if (!is_storable(response.body)) return {{}, "the answer is not valid UTF-8"};
+    if (!says_json(response)) return {json::Value::string(response.body), {}};
+    const std::string_view text = without_mark(response.body);
     if (text.empty()) return {};
-    if (!is_storable(text)) return {{}, "the answer is not valid UTF-8"};
-    if (!says_json(response)) return {json::Value::string(text), {}};
     json::ParseLimits limits;
     limits.max_bytes = text.size() + 1;
     auto parsed = json::parse(text, limits);
@@ -120,10 +175,11 @@ std::string shortened(std::string text, std::size_t limit) {
     return text + "...";
 }
 
-std::optional<json::Value> parsed_body(const std::string& body) {
+std::optional<json::Value> parsed_body(std::string_view body) {
+    const std::string_view text = without_mark(body);
     json::ParseLimits limits;
-    limits.max_bytes = body.size() + 1;
-    auto value = json::parse(body, limits);
+    limits.max_bytes = text.size() + 1;
+    auto value = json::parse(text, limits);
     if (!value) return std::nullopt;
     return std::move(value).value();
 }
@@ -163,6 +219,8 @@ std::variant<std::string, Refusal> successful_text(net::Response&& response, std
         return Refusal{status_error(response), "endpoint \"" + std::string(endpoint) + "\" answered " +
                                                    std::to_string(response.status) + " " +
                                                    storable(response.status_text)};
+    if (const std::string coding = coding_of(response); !coding.empty())
+        return Refusal{kInvalidResponse, about(endpoint, coded(coding))};
     if (!is_storable(response.body))
         return Refusal{kInvalidResponse, about(endpoint, "the answer is not valid UTF-8")};
     return std::move(response.body);

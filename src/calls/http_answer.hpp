@@ -26,7 +26,7 @@ std::string storable(std::string_view text);
 std::string shortened(std::string text, std::size_t limit);
 
 // The JSON text of a body, whatever its content type; nullopt: it cannot be read.
-std::optional<json::Value> parsed_body(const std::string& body);
+std::optional<json::Value> parsed_body(std::string_view body);
 
 // Whether the endpoint was not reached, or not in time. A refusal of our own and an answer that is too large
 // are no such failures.

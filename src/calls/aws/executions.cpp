@@ -49,7 +49,7 @@ Progress begun(const json::Value& result) {
 
 json::Value parsed_or_same(const json::Value& value) {
     if (!value.is_string()) return value;
-    auto parsed = parsed_body(std::string(value.as_string()));
+    auto parsed = parsed_body(value.as_string());
     return parsed ? *std::move(parsed) : value;
 }
 

@@ -41,7 +41,9 @@ bool is_header_text(std::string_view text) {
 }
 
 RequestResult invocation(const Task& task, std::string_view function, std::string_view qualifier) {
-    if (function.empty() || function.size() > 300 || !is_name(function))
+    // The name becomes a segment of the path, so it must not be one that leads up.
+    const bool only_dots = function.find_first_not_of('.') == function.npos;
+    if (only_dots || function.size() > 300 || !is_name(function))
         return runtime_error("FunctionName must be the name or ARN of a function");
     if (!is_name(qualifier)) return runtime_error("Qualifier must be a version or alias");
     const bool names_its_own = std::count(function.begin(), function.end(), ':') == 7;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,7 +31,7 @@ struct LiveRun : RunFacts {
     bool in_line = false;  // a call of it waits for room in its lane
     bool resumed = false;  // loaded after a restart: its calls may have been sent before
     std::optional<machine::Instant> due;
-    std::map<std::int64_t, std::uint64_t> calls;  // call id -> request id of net::Client
+    std::set<std::int64_t> calls;  // under way
 };
 
 class LiveRuns {

@@ -45,7 +45,7 @@ class Pause {
 };
 
 struct State final : Host {
-    State(net::Client& client, Leases& leases) : calls(client, leases, intake, live) {}
+    explicit State(net::Client& client) : calls(client, live) {}
 
     LiveRuns live;
     Intake intake;

@@ -11,7 +11,7 @@ extern "C" {
 namespace flowctl::pg {
 
 void Batch::apply(Spi& spi, const Item& item) {
-    if (item.outcome) planned_.outcomes.push_back(*item.outcome);
+    planned_.take(item);
     if (item.from != nullptr) item.from->apply(item);
     auto found = working_.find(item.run);
     if (found == working_.end()) {

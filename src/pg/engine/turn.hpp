@@ -33,10 +33,13 @@ namespace flowctl::pg {
 
 class Engine {
   public:
-    Engine(const shmem::Claim& claim, net::Client& client, Leases& leases)
-        : state_(client, leases), sweeper_(claim, state_) {}
+    Engine(const shmem::Claim& claim, net::Client& client) : state_(client), sweeper_(claim, state_) {}
 
     void add(std::unique_ptr<Part> part) { state_.parts.push_back(std::move(part)); }
+    void add(MadePerformer&& made) {
+        state_.calls.add(made.carries_out, *made.performer);
+        add(std::unique_ptr<Part>(std::move(made.performer)));
+    }
     // What parts in folders above this one work with.
     State& state() { return state_; }
 

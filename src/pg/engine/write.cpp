@@ -100,7 +100,6 @@ void Batch::carry_out() {
     }
     state_.calls.committed(planned_, changes_);
     for (const Uuid& id : changes_.ended) {
-        state_.calls.run_ended(id);
         LiveRun* run = state_.live.find(id);
         if (run == nullptr) continue;
         if (run->subject_handle && !run->child) subject_tokens::release(*run->subject_handle);

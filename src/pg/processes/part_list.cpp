@@ -11,13 +11,16 @@
 #include "pg/identity/key_sets.hpp"
 #include "pg/leases/open_leases.hpp"
 #include "pg/map_runs/map_part.hpp"
+#include "pg/tasks/performers.hpp"
 
 namespace flowctl::pg {
 
 std::unique_ptr<Engine> make_engine(const shmem::Claim& claim, net::Client& client) {
     auto leases = std::make_unique<Leases>(claim.shard, claim.shards);
-    auto engine = std::make_unique<Engine>(claim, client, *leases);
+    auto engine = std::make_unique<Engine>(claim, client);
     State& state = engine->state();
+    for (MadePerformer& performer : make_performers({state, client, *leases}))
+        engine->add(std::move(performer));
     engine->add(std::make_unique<Stops>(claim, state));
     engine->add(std::make_unique<MapPart>(claim, state, *leases));
     engine->add(std::make_unique<Revocations>(client, state));

@@ -63,9 +63,9 @@ TEST(AwsLambda, InvokeByItsArguments) {
 TEST(AwsLambda, ArgumentsThatDoNotFit) {
     for (const char* input :
          {"[]", "{}", R"({"FunctionName": ""})", R"({"FunctionName": "a b"})",
-          R"({"FunctionName": "a/../b"})", R"({"FunctionName": "f", "Qualifier": "a/b"})",
-          R"({"FunctionName": "f", "LogType": "a\r\nX: y"})", R"({"FunctionName": "f", "InvocationType": 1})",
-          R"({"FunctionName": "f", "ClientContext": ""})",
+          R"({"FunctionName": "a/../b"})", R"({"FunctionName": ".."})", R"({"FunctionName": "."})",
+          R"({"FunctionName": "f", "Qualifier": "a/b"})", R"({"FunctionName": "f", "LogType": "a\r\nX: y"})",
+          R"({"FunctionName": "f", "InvocationType": 1})", R"({"FunctionName": "f", "ClientContext": ""})",
           R"({"FunctionName": "arn:aws:lambda:eu-west-1:123456789012:function:f:1", "Qualifier": "2"})"})
         EXPECT_EQ(refused(TaskOf(kInvoke, input).request(aws::lambda_invoke())).error, "States.Runtime")
             << input;

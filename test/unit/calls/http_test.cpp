@@ -1,4 +1,5 @@
 // Plain HTTP, :invoke, AWS's HTTP Task and Lambda's convention: requests, results, errors.
+#include "calls/http_answer.hpp"
 #include "calls_support.hpp"
 
 namespace flowctl::calls {
@@ -36,6 +37,45 @@ TEST(Plain, BodyThatCannotBeUsed) {
     EXPECT_EQ(failure(plain().result(answered(200, "\"\\u0000\""), "pay")).error, "Flowctl.InvalidResponse");
     EXPECT_EQ(failure(plain().result(answered(200, std::string(100'000, '[')), "pay")).error,
               "Flowctl.InvalidResponse");
+}
+
+TEST(Plain, MediaTypesOfJson) {
+    const auto read = [](const char* type) {
+        return text_of(plain().result(answered(200, R"({"id":7})", {{"content-type", type}}), "a"));
+    };
+    for (const char* type : {"application/json", "Application/JSON; Charset=UTF-8",
+                             "application/json;charset=utf-8", " application/json ", "text/json",
+                             "application/problem+json", "application/VND.API+JSON; ext=\"x\"",
+                             "application/x-amz-json-1.1", "application/json-patch+json", "json", ""})
+        EXPECT_EQ(read(type), R"({"id":7})") << type;
+    for (const char* type :
+         {"text/plain", "application/x-ndjson", "application/jsonlines", "application/json-seq",
+          "application/geo+json-seq", "text/plain; note=json", "application/jsonp", "application/xml"})
+        EXPECT_EQ(read(type), R"("{\"id\":7}")") << type;
+}
+
+TEST(Plain, AByteOrderMarkIsNoPartOfJson) {
+    EXPECT_EQ(text_of(plain().result(answered(200, "\xef\xbb\xbf{\"a\":1}"), "a")), R"({"a":1})");
+    EXPECT_EQ(text_of(plain().result(answered(200, "\xef\xbb\xbf"), "a")), "null");
+    EXPECT_EQ(failure(plain().result(answered(200, "\xef\xbb\xbf\xef\xbb\xbf{}"), "a")).error,
+              "Flowctl.InvalidResponse")
+        << "one is passed over, not two";
+}
+
+TEST(Plain, AnAnswerThatIsEncodedIsNamed) {
+    const std::string zipped("\x1f\x8b\x08\x00", 4);
+    for (const char* type : {"application/json", "text/plain"})
+        EXPECT_EQ(
+            text_of(plain().result(
+                answered(200, zipped, {{"content-type", type}, {"content-encoding", "gzip"}}), "pay")),
+            "Flowctl.InvalidResponse: endpoint \"pay\": the answer is encoded (Content-Encoding: gzip), "
+            "which nobody asked for");
+    EXPECT_EQ(text_of(plain().result(answered(200, "1", {{"content-encoding", "Identity"}}), "a")), "1");
+    EXPECT_EQ(text_of(plain().result(answered(200, "1", {{"content-encoding", " "}}), "a")), "1");
+    EXPECT_EQ(text_of(plain().result(answered(204, "", {{"content-encoding", "gzip"}}), "a")), "null");
+    auto document = answered(200, zipped, {{"content-encoding", "br"}});
+    EXPECT_EQ(std::get<Refusal>(successful_text(std::move(document), "pay")).cause,
+              "endpoint \"pay\": the answer is encoded (Content-Encoding: br), which nobody asked for");
 }
 
 TEST(Plain, StatusIsAnErrorWithTheWholeAnswer) {
