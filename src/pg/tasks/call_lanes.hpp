@@ -24,6 +24,7 @@ class CallLanes {
   public:
     // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
     void close(bool closed) { closed_ = closed; }
+    bool closed() const { return closed_; }
     // Whether a call may begin in a lane in which `planned` more are about to, of `planned_total` in all
     // lanes.
     bool has_room(const std::string& lane, std::size_t planned, std::size_t planned_total) const {
