@@ -1,7 +1,7 @@
 // Requests to stop runs; see stops.hpp.
 #include "pg/engine/stops.hpp"
 
-#include "pg/store/runs.hpp"
+#include "pg/store/controls.hpp"
 
 namespace flowctl::pg {
 

@@ -1,5 +1,5 @@
-// SQL of the store of requests. See requests.hpp.
-#include "pg/store/requests.hpp"
+// SQL of the store of requests. See controls.hpp.
+#include "pg/store/controls.hpp"
 
 namespace flowctl::pg::store {
 
