@@ -71,6 +71,7 @@ part_checks() {
         '#include [<"](postgres|fmgr|miscadmin|pgstat|access/|catalog/|commands/|executor/|nodes/|parser/|postmaster/|storage/|tcop/|utils/|libpq)' \
         "$ROOT/src/base" "$ROOT/src/core" "$ROOT/src/net" "$ROOT/src/calls" "$ROOT/src/third_party"
     check "base and core include neither curl nor OpenSSL" ! grep -rnE '#include [<"](curl/|openssl/)' "$ROOT/src/base" "$ROOT/src/core"
+    check "a folder of src includes only floors below it" perl "$ROOT/test/lib/floors.pl" "$ROOT/src"
     check "the checkers of the tree find every kind of fault" perl "$ROOT/test/lib/checkers.pl"
     check "the documents are in form, complete, and lead somewhere" perl "$ROOT/test/lib/docs.pl" "$ROOT"
     check "what the scripts start is ended with them" bash "$ROOT/test/lib/common_test.sh"
