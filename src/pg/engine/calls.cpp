@@ -45,8 +45,8 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         return;
     }
     std::optional<std::string> lane = performer->lane_of(call);
-    if (lane && !lanes_.has_room(*lane, planned.in_lane[*lane], planned.in_lanes)) {
-        planned.in_line.emplace_back(*std::move(lane), run.id);
+    if (lane ? !lanes_.has_room(*lane, planned.in_lane[*lane], planned.in_lanes) : lanes_.closed()) {
+        planned.in_line.emplace_back(std::move(lane).value_or(""), run.id);
         return;
     }
     if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed})) {

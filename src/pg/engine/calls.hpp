@@ -67,6 +67,8 @@ class Calls {
 
     // Takes the answers of requests that have come, each to the part that sent the request.
     void collect();
+    // While it is closed, calls wait in line and none begins.
+    void close(bool closed) { lanes_.close(closed); }
     // Runs in line for whose calls there is room now.
     void give(std::vector<Item>& items);
     bool has_ready() const { return lanes_.has_ready(); }
