@@ -18,8 +18,6 @@ struct ProcessDescription {
     Datum argument = 0;         // of the function
     std::string_view extra{};   // bytes for bgw_extra, at most BGW_EXTRALEN
     bool ends_with_us = false;  // it is told to end when the process that registered it exits
-};   // bytes for bgw_extra, at most BGW_EXTRALEN
-    bool ends_with_us = false;  // it is told to end when the process that registered it exits
 };
 
 // By _PG_init: a process that the server starts when recovery has ended, and again after `restart_seconds`
