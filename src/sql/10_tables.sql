@@ -22,19 +22,25 @@ CREATE TABLE flowctl_catalog.flow (
 );
 COMMENT ON TABLE flowctl_catalog.flow IS 'flows: a name, an owner and the number of the newest version';
 
+-- No foreign key leads to flow: pg_restore fills these tables in any order, and a start that has not committed when its flow
+-- is dropped still finds its version. Versions of dropped flows go when no run can need them any more (store/flows.hpp).
 CREATE TABLE flowctl_catalog.flow_version (
-    flow_id         uuid        NOT NULL REFERENCES flowctl_catalog.flow ON DELETE CASCADE,
+    flow_id         uuid        NOT NULL,
     version         int         NOT NULL,
     definition      text        NOT NULL,
     options         jsonb       NOT NULL DEFAULT '{}',
     author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
+    dropped_by      xid8,       -- the transaction that dropped the flow; NULL: it is there
+    unknown_from    xid8,       -- transactions from this one on cannot start it; NULL: earlier ones may still look at it
     PRIMARY KEY (flow_id, version)
 );
+CREATE INDEX flow_version_dropped ON flowctl_catalog.flow_version (dropped_by) WHERE dropped_by IS NOT NULL;
+COMMENT ON INDEX flowctl_catalog.flow_version_dropped IS 'finds the versions of flows that were dropped';
 COMMENT ON TABLE flowctl_catalog.flow_version IS 'immutable versions of flows; a run keeps the version that it started with';
 
 CREATE TABLE flowctl_catalog.flow_grant (
-    flow_id         uuid        NOT NULL REFERENCES flowctl_catalog.flow ON DELETE CASCADE,
+    flow_id         uuid        NOT NULL,
     role            regrole     NOT NULL,
     granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now(),
@@ -131,6 +137,7 @@ CREATE TABLE flowctl_catalog.run (
     map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
     map_index         bigint,     -- from 0: which child
     map_items         int,        -- how many items are in its input
+    stopped_by        text,       -- the role that ended it by flowctl.stop()
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started what, when, with which input, and how it ended';
@@ -433,7 +440,7 @@ COMMENT ON TABLE flowctl_catalog.installation IS
 
 -- Flows are user data: pg_dump takes them. Runs and history stay where they happened.
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow', '');
-SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_version', '');
+SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_version', 'WHERE dropped_by IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_grant', '');
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.author', '');
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.policy', '');

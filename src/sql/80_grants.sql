@@ -3,7 +3,7 @@
 -- rights are checked inside are executable for all (flow_rights.hpp says by what).
 
 -- Views read the engine's tables by their owner's rights, and a view's function was found when the view was made: so nobody
--- needs USAGE on flowctl_catalog.
+-- needs USAGE on flowctl_catalog but for a dump (below).
 REVOKE ALL ON SCHEMA flowctl, flowctl_catalog FROM PUBLIC;
 GRANT USAGE ON SCHEMA flowctl TO PUBLIC;
 
@@ -16,6 +16,11 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA flowctl_catalog FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA flowctl, flowctl_catalog FROM PUBLIC;
 GRANT SELECT ON flowctl.flows, flowctl.flow_versions, flowctl.runs, flowctl.map_runs, flowctl.history, flowctl.steps, flowctl.calls,
     flowctl.workers, flowctl.issuers, flowctl.denials, flowctl.policies, flowctl.partitions, flowctl.leases, flowctl.lease_rules TO PUBLIC;
+
+-- A database's owner may dump it, whoever owns the flows: pg_dump locks and reads the tables that it takes.
+GRANT USAGE ON SCHEMA flowctl_catalog TO pg_database_owner;
+GRANT SELECT ON flowctl_catalog.flow, flowctl_catalog.flow_version, flowctl_catalog.flow_grant, flowctl_catalog.author,
+    flowctl_catalog.policy, flowctl_catalog.lease_rule TO pg_database_owner;
 
 -- Members of pg_read_all_data and pg_write_all_data need no GRANT. Without policies the tables of runs are empty and closed to
 -- them, too; the views show the former what there is. Not the tables that pg_dump takes (only_engine_writes, 10_tables.sql).
