@@ -3,7 +3,7 @@
 
 CREATE FUNCTION flowctl_catalog.worker_status(
     OUT database name, OUT pid int, OUT shard int, OUT shards int, OUT started_at timestamptz, OUT runs_open bigint,
-    OUT calls_open bigint, OUT turns bigint, OUT events bigint, OUT last_turn_at timestamptz)
+    OUT calls_open bigint, OUT turns bigint, OUT events bigint, OUT last_turn_at timestamptz, OUT state text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_worker_status';

@@ -63,7 +63,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            r.session_user_name::pg_catalog.name AS session_user_name, r.system_user_name, r.subject,
            r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
-           r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index
+           r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index,
+           r.stopped_by::pg_catalog.name AS stopped_by
     FROM flowctl_catalog.run r
          LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
@@ -104,6 +105,7 @@ COMMENT ON COLUMN flowctl.runs.subject_issuer IS 'who vouched for subject: the t
 COMMENT ON COLUMN flowctl.runs.subject_claims IS 'further claims of that token, those that the issuer''s option subject_claims names';
 COMMENT ON COLUMN flowctl.runs.map_run_id IS 'the map run whose child it is (flowctl.map_runs); NULL: none''s';
 COMMENT ON COLUMN flowctl.runs.map_index IS 'from 0: which child, in the order of the items; NULL: it is no child of a map run';
+COMMENT ON COLUMN flowctl.runs.stopped_by IS 'who called flowctl.stop(); NULL: nobody has stopped it';
 
 CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
     SELECT m.map_run_id, m.run_id, m.path, m.state, m.label, m.status, m.phase, m.max_concurrency, m.tolerated_count AS tolerated_failure_count,
@@ -220,7 +222,8 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
                 THEN (SELECT e.details::pg_catalog.jsonb ->> 'cause' FROM flowctl_catalog.history_event e
                       WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
                 WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.cause
-           END AS cause
+           END AS cause,
+           s.entry_id AS event_id
     FROM (SELECT h.run_id, h.path, h.state, h.visit,
                  pg_catalog.min(pg_catalog.replace(h.type, 'StateEntered', '')) FILTER (WHERE h.type LIKE '%StateEntered') AS type,
                  pg_catalog.min(h.event_id) FILTER (WHERE h.type LIKE '%StateEntered') AS entry_id,
@@ -257,6 +260,7 @@ COMMENT ON COLUMN flowctl.steps.input IS 'what the state was entered with, any J
 COMMENT ON COLUMN flowctl.steps.output IS 'what it was left with, any JSON; NULL: it was not exited';
 COMMENT ON COLUMN flowctl.steps.error IS 'name of its last error, also of one that a retry mended or a Catch took';
 COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
+COMMENT ON COLUMN flowctl.steps.event_id IS 'of the event by which the state was entered (flowctl.history): the order of a run''s steps';
 
 CREATE VIEW flowctl.calls WITH (security_barrier) AS
     SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.auth, c.options_hash, c.method, c.host, c.url_path, o.address,
@@ -354,9 +358,10 @@ COMMENT ON COLUMN flowctl.lease_rules.created_by IS 'who added it';
 COMMENT ON COLUMN flowctl.lease_rules.created_at IS 'when';
 
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
-    SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at
+    SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at,
+           s.state
     FROM flowctl_catalog.worker_status() s;
-COMMENT ON VIEW flowctl.workers IS 'the background workers of this database';
+COMMENT ON VIEW flowctl.workers IS 'the background workers of this database, or one row that says why there is none';
 COMMENT ON COLUMN flowctl.workers.database IS 'the database';
 COMMENT ON COLUMN flowctl.workers.pid IS 'process id, as in pg_stat_activity';
 COMMENT ON COLUMN flowctl.workers.shard IS 'from 0: the share of the runs that it carries';
@@ -367,6 +372,8 @@ COMMENT ON COLUMN flowctl.workers.calls_open IS 'calls under way';
 COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
 COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
 COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';
+COMMENT ON COLUMN flowctl.workers.state IS
+    'working | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
 
 CREATE VIEW flowctl.issuers WITH (security_barrier) AS
     SELECT s.server, s.issuer, pg_catalog.sum(s.token_requests)::bigint AS token_requests,

@@ -20,7 +20,6 @@ void report(Oid role, const char* action, const std::string& object, const std::
     message.database = MyDatabaseId;
     message.role = role;
     message.session_role = GetSessionUserId();
-    message.at = unix_micros_now();
     mailbox::set(message.action, action);
     mailbox::set(message.object, object);
     mailbox::set(message.reason, reason);
@@ -35,7 +34,7 @@ void record(Spi& spi, const DeniedCall& call) {
     spi.run(insert_sql, std::move(params));
 }
 
-void record(Spi& spi, const std::vector<mailbox::Message>& denials, std::uint32_t lost) {
+void record(Spi& spi, const std::vector<mailbox::Message>& denials, const std::vector<mailbox::Lost>& lost) {
     for (const mailbox::Message& denial : denials) {
         Params params;
         params.timestamp(denial.at).text(denial.action).text(denial.object);
@@ -43,11 +42,14 @@ void record(Spi& spi, const std::vector<mailbox::Message>& denials, std::uint32_
         params.text(denial.subject).text(denial.reason).null();
         spi.run(insert_sql, std::move(params));
     }
-    if (lost == 0) return;
-    Params params;
-    params.null().text("lost").text("").null().null().text("");
-    params.text(std::to_string(lost) + " denied attempts came too fast to be recorded").null();
-    spi.run(insert_sql, std::move(params));
+    for (const mailbox::Lost& of_role : lost) {
+        std::optional<std::string> role;
+        if (OidIsValid(of_role.role)) role = role_name(of_role.role);
+        Params params;
+        params.null().text("lost").text("").text(role).null().text("");
+        params.text(std::to_string(of_role.count) + " denied attempts came too fast to be recorded").null();
+        spi.run(insert_sql, std::move(params));
+    }
 }
 
 }  // namespace flowctl::pg::denials
