@@ -14,6 +14,8 @@
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
+// LOCK TABLE is refused where it would hold up the engine (table_guard).
+//
 // A publication FOR ALL TABLES has the engine's tables in it, and whoever makes it is told.
 //
 // At a login, what the server would forget of it is noted (compat.hpp, OauthLogin).
@@ -26,6 +28,7 @@
 
 #include "pg/flows/role_dependency.hpp"
 #include "pg/rights/session_user.hpp"
+#include "pg/rights/table_guard.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/pokes.hpp"
@@ -166,6 +169,9 @@ void before_command(Node* statement) {
             if (strcmp(reinterpret_cast<AlterExtensionStmt*>(statement)->extname, kExtension) == 0)
                 free_this_database();
             break;
+        case T_LockStmt:
+            table_guard::check_lock(reinterpret_cast<LockStmt*>(statement));
+            break;
         case T_ReassignOwnedStmt:
             if (OidIsValid(extension_oid()))
                 role_dependency::check_reassign(reinterpret_cast<ReassignOwnedStmt*>(statement)->roles,
@@ -247,6 +253,7 @@ void install_at_load() {
     ProcessUtility_hook = utility;
     next_access_hook = object_access_hook;
     object_access_hook = object_access;
+    table_guard::install_at_load();
     install_login_hook();
 }
 

@@ -1,4 +1,3 @@
-
 -- Logical replication. Runs belong to the server that started them: a worker that found another server's open runs in its
 -- tables would carry them out a second time, and one that found its rights would obey them. So what comes by replication is
 -- left out of the engine's tables (replicated_rows.cpp), and each database keeps its own. ENABLE REPLICA: the triggers fire
@@ -6,7 +5,7 @@
 CREATE FUNCTION flowctl_catalog.leave_out_replicated() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_leave_out_replicated';
-COMMENT ON FUNCTION flowctl_catalog.leave_out_replicated() IS 'internal: trigger function of the engine''s tables';
+COMMENT ON FUNCTION flowctl_catalog.leave_out_replicated() IS 'trigger function of the engine''s tables: leaves out rows that come by replication';
 REVOKE ALL ON FUNCTION flowctl_catalog.leave_out_replicated() FROM PUBLIC;
 
 DO $$

@@ -33,22 +33,22 @@ Statement retire_versions(
     "UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id() WHERE flow_id = $1",
     {UUIDOID});
 Statement delete_flow("DELETE FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
-Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2::pg_catalog.regrole WHERE flow_id = $1",
+Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2 WHERE flow_id = $1",
                     {UUIDOID, OIDOID});
 Statement authors_of("SELECT DISTINCT author::text FROM flowctl_catalog.flow_version WHERE flow_id = $1",
                      {UUIDOID});
 Statement insert_grant(R"(
     INSERT INTO flowctl_catalog.flow_grant (flow_id, role, granted_by)
-    VALUES ($1, $2::pg_catalog.regrole, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, role) DO NOTHING)",
+    VALUES ($1, $2, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, (role::oid)) DO NOTHING)",
                        {UUIDOID, OIDOID, OIDOID});
 Statement delete_grant(
-    "DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role = $2::pg_catalog.regrole",
+    "DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid = $2",
     {UUIDOID, OIDOID});
 Statement insert_author(R"(
     INSERT INTO flowctl_catalog.author (role, granted_by)
-    VALUES ($1::pg_catalog.regrole, pg_catalog.pg_get_userbyid($2)) ON CONFLICT (role) DO NOTHING)",
+    VALUES ($1, pg_catalog.pg_get_userbyid($2)) ON CONFLICT ((role::oid)) DO NOTHING)",
                         {OIDOID, OIDOID});
-Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
+Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(0))
@@ -122,14 +122,6 @@ void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) 
                             "Its runs would act as a superuser. Define the flow under another name as a "
                             "superuser, or give it to an ordinary role.");
     }
-}
-
-// Author rights are the superuser's to give, and the extension owner's.
-void require_administrator(const char* what) {
-    const Oid user = GetUserId();
-    if (guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner())) return;
-    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
-                    "Only superusers and the owner of extension pg_flowctl may.");
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace flowctl::pg::store {
 static Statement find_controls_sql(R"(
     SELECT control_id, run_id, error, cause FROM flowctl_catalog.control
     WHERE pg_catalog.get_byte(pg_catalog.uuid_send(run_id), 15) % 64 % $1 = $2
-    ORDER BY control_id LIMIT $3)",
+    ORDER BY requested_at, control_id LIMIT $3)",
                                    {INT4OID, INT4OID, INT8OID});
 // A run that was open when it was asked to stop has ended by it, in this very transaction.
 static Statement delete_controls_sql(R"(

@@ -1,7 +1,8 @@
-
--- Endpoints and issuers are foreign servers, client registrations are user mappings: PostgreSQL's own catalog, GRANT, pg_dump
--- and psql commands work on them. There are no foreign tables, so no handler. Nothing is granted to PUBLIC: an administrator
--- creates servers, or grants USAGE on the wrapper to who may.
+-- Endpoints and issuers: two foreign data wrappers.
+--
+-- An endpoint or an issuer is a foreign server, and a client registration is a user mapping. So PostgreSQL's own catalog,
+-- GRANT, pg_dump and psql's commands work on them. There are no foreign tables, so the wrappers have no handler. Nothing is
+-- granted to PUBLIC: an administrator creates servers, or grants USAGE on a wrapper to roles that may.
 
 CREATE FUNCTION flowctl_catalog.flowctl_http_validator(options text[], catalog oid) RETURNS void
     LANGUAGE c STRICT SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'flowctl_http_validator';

@@ -1,5 +1,5 @@
-
--- For people who are writing a state. Bounded, without catalog and network; for authors (checked inside).
+-- Trying a state: what one state of a flow does with an input. The function is for people who write flows, so it checks
+-- inside that its caller is an author. It reads no catalog and uses no network.
 
 CREATE FUNCTION flowctl.test_state(definition json, input jsonb, state_name text DEFAULT NULL, variables jsonb DEFAULT '{}',
         context jsonb DEFAULT NULL, mock jsonb DEFAULT NULL, inspection_level text DEFAULT 'INFO',

@@ -1,5 +1,5 @@
-
--- For people who are writing an expression. Bounded, without catalog and network; for authors (checked inside).
+-- Trying an expression: what a path, an intrinsic function or a JSONata expression gives for an input. The functions are for
+-- people who write flows, so each checks inside that its caller is an author. They read no catalog and use no network.
 
 CREATE FUNCTION flowctl.eval_jsonpath(path text, input json, context json DEFAULT '{}') RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
