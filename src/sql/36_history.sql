@@ -62,7 +62,7 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
 COMMENT ON VIEW flowctl.runs IS 'runs: what was started by whom, where it is, and how it ended';
@@ -117,7 +117,7 @@ CREATE VIEW flowctl.history WITH (security_barrier) AS
          JOIN flowctl_catalog.run r ON r.run_id = h.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.history IS 'every transition of every run, as AWS Step Functions'' execution history tells it';
 COMMENT ON COLUMN flowctl.history.run_id IS 'the run';
@@ -194,7 +194,7 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE s.entry_id IS NOT NULL
       AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-           OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+           OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
            OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
 COMMENT ON VIEW flowctl.steps IS 'one row for each time that a run entered a state';
 COMMENT ON COLUMN flowctl.steps.run_id IS 'the run';

@@ -24,21 +24,23 @@ Statement open_runs(
     "SELECT pg_catalog.count(*) FROM flowctl_catalog.run WHERE flow_id = $1 AND status = 'RUNNING'",
     {UUIDOID});
 Statement delete_names("DELETE FROM flowctl_catalog.run_name WHERE flow_id = $1", {UUIDOID});
+Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1", {UUIDOID});
+Statement delete_versions("DELETE FROM flowctl_catalog.flow_version WHERE flow_id = $1", {UUIDOID});
 Statement delete_flow("DELETE FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
-Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2::pg_catalog.regrole WHERE flow_id = $1",
+Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2 WHERE flow_id = $1",
                     {UUIDOID, OIDOID});
 Statement insert_grant(R"(
     INSERT INTO flowctl_catalog.flow_grant (flow_id, role, granted_by)
-    VALUES ($1, $2::pg_catalog.regrole, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, role) DO NOTHING)",
+    VALUES ($1, $2, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, (role::oid)) DO NOTHING)",
                        {UUIDOID, OIDOID, OIDOID});
 Statement delete_grant(
-    "DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role = $2::pg_catalog.regrole",
+    "DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid = $2",
     {UUIDOID, OIDOID});
 Statement insert_author(R"(
     INSERT INTO flowctl_catalog.author (role, granted_by)
-    VALUES ($1::pg_catalog.regrole, pg_catalog.pg_get_userbyid($2)) ON CONFLICT (role) DO NOTHING)",
+    VALUES ($1, pg_catalog.pg_get_userbyid($2)) ON CONFLICT ((role::oid)) DO NOTHING)",
                         {OIDOID, OIDOID});
-Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
+Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(0))
@@ -107,6 +109,8 @@ void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_triggers(spi, flow);
     require_no_open_runs(spi, flow);
     spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_grants, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_versions, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
 }
 

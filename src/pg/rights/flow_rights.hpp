@@ -53,6 +53,8 @@ FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock);
 
 // Raises 42501 when `role` does not act for the flow's owner; `what` as in "drop".
 void require_owner(const FlowIdentity& flow, Oid role, const char* what);
+// Raises an error where the owner does not exist (role_ref.hpp): nobody can start or redefine the flow then.
+void require_owned(std::string_view name, Oid owner);
 
 // Called for every new trigger; looks only at those whose function is flowctl.start_flow. Raises an error
 // when the trigger names no flow, has unknown options, fires at the wrong time, or its creator may not start

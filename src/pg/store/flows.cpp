@@ -4,7 +4,7 @@
 namespace flowctl::pg::store {
 
 static Statement find_flow_sql(R"(
-    SELECT f.flow_id, f.name, f.owner::oid, f.type, v.version, v.options->>'run_as' = 'INVOKER'
+    SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options->>'run_as' = 'INVOKER'
     FROM flowctl_catalog.flow f JOIN flowctl_catalog.flow_version v ON v.flow_id = f.flow_id AND v.version = coalesce($2, f.latest_version)
     WHERE f.name = $1)",
                                {TEXTOID, INT4OID});
