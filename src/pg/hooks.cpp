@@ -6,7 +6,7 @@
 //   DROP DATABASE, ALTER DATABASE ... RENAME and SET TABLESPACE, and CREATE DATABASE for its template;
 //   for this database: DROP EXTENSION, ALTER EXTENSION, DROP OWNED of the extension's owner, because a worker
 //   in the middle of a turn could end in a deadlock with them.
-// Who may not run the command anyway cannot use it to send workers away.
+// A user who may not run the command cannot use it to send workers away.
 //
 // DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency).
 //
@@ -15,7 +15,7 @@
 //
 // LOCK TABLE is refused where it would hold up the engine (table_guard).
 //
-// A login is looked at for what the server forgets of it (compat.hpp, OauthLogin).
+// At a login, what the server would forget of it is noted (compat.hpp, OauthLogin).
 //
 // DISCARD ALL, which poolers send between two users, forgets the session's user (session_user).
 //
@@ -24,7 +24,6 @@
 #include "pg/hooks.hpp"
 
 #include "pg/flows/role_dependency.hpp"
-#include "pg/rights/flow_rights.hpp"
 #include "pg/rights/session_user.hpp"
 #include "pg/rights/table_guard.hpp"
 #include "pg/server/acting_role.hpp"
@@ -32,6 +31,7 @@
 #include "pg/shared/pokes.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/starts/new_trigger.hpp"
 #include "pg/starts/pending_runs.hpp"
 
 namespace flowctl::pg::hooks {
@@ -192,7 +192,7 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
              ParamListInfo params, QueryEnvironment* environment, DestReceiver* receiver,
              QueryCompletion* completion) {
     Node* const statement = planned->utilityStmt;
-    // Read now: some commands leave nothing of their tree.
+    // These are read now, because some commands leave nothing of their tree.
     const bool commits_prepared =
         IsA(statement, TransactionStmt) &&
         reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;

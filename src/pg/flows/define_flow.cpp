@@ -1,10 +1,10 @@
 // SQL functions define_flow and validate: from the text of a definition to a version in the catalog.
 //
 // A version is immutable, and runs keep the one they started with, so defining is adding a row: the same
-// definition (as JSON, whatever its white space) with the same options as the newest version is that version.
-// Everything that can be known to be wrong is refused here, all findings at once. Two sessions that define
-// one flow at the same time get two successive versions: the row of the flow is the lock. The engine's tables
-// are touched as the extension's owner, and nothing else happens meanwhile.
+// definition (as JSON, so white space does not count) with the same options as the newest version is that
+// version. Every mistake that can be found without running is refused here, all findings at once. Two
+// sessions that define one flow at the same time get two successive versions: the row of the flow is the
+// lock. The engine's tables are touched as the extension's owner, and nothing else happens meanwhile.
 #include <array>
 #include <optional>
 #include <string>
@@ -17,6 +17,7 @@
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -115,21 +116,12 @@ struct Request {
     Oid user = InvalidOid;
 };
 
-std::string required_text(FunctionCallInfo fcinfo, int index, const char* name, const char* hint) {
-    if (PG_ARGISNULL(index))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null", hint);
-    return from_text(PG_GETARG_DATUM(index));
-}
-
 json::Value options_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index))
+    const auto text = jsonb_argument_text(fcinfo, index);
+    if (!text)
         throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
                         "Leave them out for the defaults.");
-    const char* text = guarded([&] {
-        Jsonb* value = PG_GETARG_JSONB_P(index);
-        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
-    });
-    const auto parsed = json::parse(text);
+    const auto parsed = json::parse(*text);
     if (!parsed)
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options cannot be read: " + parsed.error().message,
                         "Pass a JSON object, for example '{\"run_as\": \"OWNER\"}'.");
@@ -139,18 +131,18 @@ json::Value options_argument(FunctionCallInfo fcinfo, int index) {
 Request read_request(FunctionCallInfo fcinfo) {
     Request request;
     request.user = GetUserId();
-    request.name = required_text(fcinfo, 0, "name", "Name the flow.");
+    request.name = required_argument(fcinfo, 0, "name", "Name the flow.");
     if (!asl::is_flow_name(request.name))
         throw UserError(ERRCODE_INVALID_NAME,
                         in_quotes(shortened_name(request.name)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
-    request.definition = required_text(fcinfo, 1, "definition", kDefinitionHint);
-    request.type = required_text(fcinfo, 2, "type", "The types are STANDARD and EXPRESS.");
+    request.definition = required_argument(fcinfo, 1, "definition", kDefinitionHint);
+    request.type = required_argument(fcinfo, 2, "type", "The types are STANDARD and EXPRESS.");
     if (request.type != "STANDARD" && request.type != "EXPRESS")
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
                         "invalid type of flow: " + in_quotes(shortened_name(request.type)),
                         "The types are STANDARD and EXPRESS.");
-    if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
+    request.comment = text_argument(fcinfo, 3);
     if (request.comment && request.comment->size() > kMaxCommentBytes)
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes",
                         "Shorten it.");
@@ -333,7 +325,7 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
 
 FLOWCTL_FUNCTION(flowctl_validate) {
     require_author("validate definitions");
-    const std::string definition = required_text(fcinfo, 0, "definition", kDefinitionHint);
+    const std::string definition = required_argument(fcinfo, 0, "definition", kDefinitionHint);
     guarded([&] { InitMaterializedSRF(fcinfo, 0); });
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     for (const asl::Finding& finding : asl::compile(definition).findings) {

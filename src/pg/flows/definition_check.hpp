@@ -1,10 +1,8 @@
-// What a definition needs of the catalog: do the endpoints exist that it names, and may the flow's role use
-// them?
+// Looking up in the catalog what a definition needs: whether the endpoints that it names exist, and whether
+// the flow's role may use them.
 //
 // Findings like those of asl::compile(), which knows no catalog. They are taken at define_flow, so that a
 // missing GRANT is reported to the author and not by the first run; every call checks again.
-//
-// Called by define_flow.
 #pragma once
 
 #include <optional>

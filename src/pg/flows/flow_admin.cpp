@@ -8,6 +8,7 @@
 #include "pg/flows/flow_admin.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/starts/new_trigger.hpp"
 
 namespace flowctl::pg {
 
@@ -93,14 +94,6 @@ void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
                     "cannot drop flow " + in_quotes(flow.name) + " because it has " + std::to_string(open) +
                         (open == 1 ? " open run" : " open runs"),
                     "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
-}
-
-// Author rights are the superuser's to give, and the extension owner's.
-void require_administrator(const char* what) {
-    const Oid user = GetUserId();
-    if (guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner())) return;
-    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
-                    "Only superusers and the owner of extension pg_flowctl may.");
 }
 
 }  // namespace

@@ -226,7 +226,7 @@ void record_missing() {
         }
         for (const Oid role : roles) {
             if (is_pinned(role) || find_entries(column, role, false)) continue;
-            // Whoever took the entry away since the rows were read has taken the last row away, too.
+            // If the entry has gone since the rows were read, the last row has gone with it.
             guarded([&] { LockSharedObject(AuthIdRelationId, role, 0, ShareLock); });
             Spi spi;
             if (has_rows(spi, place, role)) add(column, role);

@@ -46,7 +46,7 @@ Statement forget_sql(R"(
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid = k.server))",
                      {});
 
-// What a set belongs to: the issuer as its options describe it.
+// A set belongs to the issuer as its options describe it.
 std::string hash_of(const Options& options) {
     std::string text;
     for (const char* name : {"issuer", "discovery", "jwks_uri", "ca_file"}) {
@@ -125,7 +125,8 @@ void Fetcher::want(Oid server, const std::string& options_hash) {
     if (running) return;
     Fetch fetch;
     fetch.server = server;
-    fetch.options_hash = options_hash;  // also where the server cannot be used: who asks looks for it
+    // Recorded even where the server cannot be used, since the session that asks looks for this hash.
+    fetch.options_hash = options_hash;
     std::string url;
     std::string problem;
     {
@@ -193,7 +194,7 @@ void Fetcher::take(net::Response&& response) {
     finish(fetch, response.body, "");
 }
 
-// What came of it goes into the table; a set that was fetched before stays until it is too old.
+// Records the outcome; a set that was fetched before stays until it is too old.
 void Fetcher::finish(const Fetch& fetch, const std::optional<std::string>& document,
                      const std::string& problem) {
     try {

@@ -4,8 +4,8 @@
 // key sets and keeps them in the table flowctl_catalog.key_set, and a session that lacks one (never fetched,
 // too old, a key id that it does not know) asks for it through the mailbox and waits, for a bounded time.
 // Invariants: a set belongs to the options that the server had when it was fetched; a set older than
-// flowctl.key_set_max_age is not used; an issuer is asked at most every 30 s whatever tokens come; a session
-// trusts what stands in the table only because nobody but the engine can write there.
+// flowctl.key_set_max_age is not used; an issuer is asked at most every 30 s, however many tokens come; a
+// session trusts what stands in the table only because nobody but the engine can write there.
 //
 // Session: key_sets::Reader. Worker: key_sets::Fetcher.
 #pragma once

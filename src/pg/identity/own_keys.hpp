@@ -7,8 +7,6 @@
 // parsed keys as long as the files' content is the same. Where a file names a key in a PKCS#11 token, only
 // the process that signs asks the token (net/pkcs11). The issuer's URL is the setting and the database's
 // name, so that no two databases of an installation are the same issuer.
-//
-// Called by step_identity (worker), own_issuer_sql and subject_verify (sessions).
 #pragma once
 
 #include <string>

@@ -313,7 +313,9 @@ void Launcher::run() {
 }  // namespace
 
 void register_at_load() {
-    pg::register_at_load({.function = "flowctl_launcher_main", .type = "flowctl launcher", .name = "flowctl launcher"},
+    pg::register_at_load({.function = "flowctl_launcher_main",
+                          .type = "flowctl launcher",
+                          .name = "flowctl launcher"},
                          1);
 }
 

@@ -243,7 +243,7 @@ void run(int slot) {
     }
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
-    // Never destroyed: the process ends by proc_exit, from whatever depth.
+    // Never destroyed: the process ends by proc_exit, from any depth.
     auto* worker = new Worker(*claim);
     worker->loop();
 }

@@ -25,7 +25,22 @@ void pin_settings(Planner planner) {
         {"TimeZone", "UTC"},
         {"bytea_output", "hex"},
         {"extra_float_digits", "1"},
+        {"quote_all_identifiers", "off"},
+        {"standard_conforming_strings", "on"},
+        {"transform_null_equals", "off"},
+        {"array_nulls", "on"},
+        {"xmlbinary", "base64"},
+        {"xmloption", "content"},
+        {"lc_monetary", "C"},
         {"client_min_messages", "warning"},
+    };
+    // Settings that not every version has: minor releases brought some of them, too.
+    static constexpr const char* kPinnedWhereKnown[][2] = {
+        {"transaction_timeout", "0"},              // 17
+        {"restrict_nonsystem_relation_kind", ""},  // 17, and the minor releases of August 2024
+        {"scram_iterations", "4096"},              // 16
+        {"createrole_self_grant", ""},             // 16
+        {"event_triggers", "on"},                  // 17
     };
     static constexpr const char* kByKey[][2] = {
         {"jit", "off"},
@@ -38,6 +53,9 @@ void pin_settings(Planner planner) {
         SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
         for (const auto& [name, value] : kPinned)
             SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+        for (const auto& [name, value] : kPinnedWhereKnown)
+            if (GetConfigOption(name, true, false) != nullptr)
+                SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
         if (planner == Planner::Keys)
             for (const auto& [name, value] : kByKey)
                 SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);

@@ -22,7 +22,7 @@ void publish(int slot, const Figures& figures) noexcept;
 Figures view(int slot) noexcept;
 
 // What a worker knows of an issuer. Times in microseconds since 1970 UTC, 0: none.
-constexpr int kIssuers = 32;  // of one worker; if there are more, those that were asked last
+constexpr int kIssuers = 32;  // of one worker; if it knows more, the ones it asked last
 struct IssuerRow {
     char name[64];  // of the foreign server
     char url[256];

@@ -6,8 +6,6 @@
 // TEMPLATE differs in the oid, a restored dump runs CREATE EXTENSION itself, a server made by initdb differs
 // in the identifier; a copied data directory differs only if it is given another flowctl.installation, as a
 // promoted standby should not be.
-//
-// Called by the extension script, flowctl.activate(), the engine.
 #include "pg/shared/installation.hpp"
 
 #include <cstdint>
@@ -59,8 +57,8 @@ bool installation_matches() {
 
 using namespace flowctl::pg;
 
-// Called at the end of the extension script. Payloads are UTF-8 JSON, so another encoding cannot hold them
-// all.
+// For the end of the extension script. Payloads are JSON in UTF-8, so a database of another encoding cannot
+// hold them all.
 FLOWCTL_FUNCTION(flowctl_register_installation) {
     if (GetDatabaseEncoding() != PG_UTF8)
         throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "pg_flowctl needs a database whose encoding is UTF8",

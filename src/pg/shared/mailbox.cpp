@@ -16,7 +16,7 @@ struct Box {
     slock_t mutex;
     std::uint32_t first;
     std::uint32_t count;
-    std::uint32_t lost;  // denials that found no room, of whatever database
+    std::uint32_t lost;  // denials that found no room, of all databases
     ConditionVariable answered;
     Message ring[kMessages];  // a message whose database is InvalidOid was taken
 };

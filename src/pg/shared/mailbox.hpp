@@ -3,9 +3,7 @@
 // Two things cannot wait for a commit: a session that needs an issuer's keys waits for them inside its
 // transaction, and an attempt that was denied is to be recorded although the transaction that made it rolls
 // back. A message is a fixed piece of memory; where there is no room for a denial, it is counted, and the
-// count is recorded.
-//
-// Called by key_sets and audit (sessions post, the worker of shard 0 takes).
+// count is recorded. Sessions post; the worker of shard 0 takes.
 #pragma once
 
 #include <cstdint>

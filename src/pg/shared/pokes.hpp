@@ -1,7 +1,7 @@
 // What the launcher is told, and waking it: "look again at this database", or at all of them.
 //
-// A poke wakes the launcher while it is there; what is told while it is not stays for the next one. Where
-// there is no shared memory, nothing happens.
+// A poke wakes the launcher. While there is none (it has crashed), pokes wait for the next one. Without
+// shared memory nothing happens.
 #pragma once
 
 #include <vector>

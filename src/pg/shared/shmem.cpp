@@ -108,7 +108,7 @@ void clear_ring(Slot& slot) noexcept {
     slot.overflow = slot.poked = false;
 }
 
-// Ends the claim of this process, whatever made it exit.
+// Ends the claim of this process at its exit, also after FATAL.
 void release_at_exit(int, Datum index) {
     Slot& slot = slot_array[DatumGetInt32(index)];
     {

@@ -1,7 +1,7 @@
 // Rows straight to the heap. See append.hpp.
 //
-// Everything below write() runs inside guarded(): no object with a destructor lives there, and what is
-// allocated goes with a memory context of the call.
+// Everything below write() runs inside guarded(): no object with a destructor lives there, and all memory
+// belongs to a context of the call.
 #include "pg/store/append.hpp"
 
 #include <utility>

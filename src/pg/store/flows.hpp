@@ -1,6 +1,6 @@
 // The store of flows, as starting and running need it. Defining them: define_flow.
 //
-// Runs inside the caller's transaction; raises PgError. Called by start and engine.
+// Everything runs inside the caller's transaction and raises PgError.
 #pragma once
 
 #include <cstdint>

@@ -209,7 +209,7 @@ Aside set_aside(const char* sql, Datum ids) {
         SPI_cursor_fetch(portal, true, kFetched);
         const std::uint64_t count = SPI_processed;
         for (std::uint64_t i = 0; i < count; i++) {
-            // What is stored out of line goes with the table.
+            // Values that are stored out of line would go with the table.
             HeapTuple whole = toast_flatten_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
             tuplestore_puttuple(aside.rows, whole);
             heap_freetuple(whole);
