@@ -10,13 +10,14 @@ COMMENT ON SCHEMA flowctl IS 'workflows in Amazon States Language: functions and
 COMMENT ON SCHEMA flowctl_catalog IS 'tables of pg_flowctl''s engine; users have the views and functions of schema flowctl';
 
 -- A view reads tables by its owner's rights, and its functions were found when it was made. So nobody needs USAGE on
--- flowctl_catalog.
+-- flowctl_catalog but for a dump (90_install.sql).
 REVOKE ALL ON SCHEMA flowctl, flowctl_catalog FROM PUBLIC;
 GRANT USAGE ON SCHEMA flowctl TO PUBLIC;
 
 -- Every piece follows the same rules.
 --
---   A table of the engine stands in flowctl_catalog and is granted to nobody. Members of pg_read_all_data and
+--   A table of the engine stands in flowctl_catalog and is granted to nobody, but the tables that pg_dump takes are readable
+--   for the database's owner. Members of pg_read_all_data and
 --   pg_write_all_data need no grant, so each table is closed to them: by row-level security without a policy or, where
 --   pg_dump takes the table, by the trigger only_engine_writes.
 --   No table has a sequence: members of pg_write_all_data may set every sequence, and nothing can refuse them.

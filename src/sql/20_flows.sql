@@ -3,7 +3,8 @@
 -- EXECUTE on the functions is PUBLIC's, and each checks inside who calls it: the tables flow, flow_grant and author are the
 -- only place that says who has which right on flows. pg_dump takes them as data. A trigger that is to fire also where a
 -- restore or a replica writes is enabled ALWAYS. No foreign key connects the tables: a dump may be restored in any order and
--- in parts, and rows whose flow or role is missing are listed by the view unresolved.
+-- in parts, and rows whose flow or role is missing are listed by the view unresolved. Besides, a start that has not committed
+-- when its flow is dropped still finds its version. Versions of dropped flows go when no run can need them any more.
 
 CREATE TABLE flowctl_catalog.flow (
     flow_id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -32,14 +33,18 @@ CREATE TABLE flowctl_catalog.flow_version (
     options         jsonb       NOT NULL DEFAULT '{}',
     author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
+    dropped_by      xid8,       -- the transaction that dropped the flow; NULL: it is there
+    unknown_from    xid8,       -- transactions from this one on cannot start it; NULL: earlier ones may still look at it
     PRIMARY KEY (flow_id, version)
 );
 COMMENT ON TABLE flowctl_catalog.flow_version IS 'immutable versions of flows; a run keeps the version that it started with';
+CREATE INDEX flow_version_dropped ON flowctl_catalog.flow_version (dropped_by) WHERE dropped_by IS NOT NULL;
+COMMENT ON INDEX flowctl_catalog.flow_version_dropped IS 'finds the versions of flows that were dropped';
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow_version
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.flow_version ENABLE ALWAYS TRIGGER only_engine_writes;
 COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_version IS 'refuses whoever does not have the privileges of the table''s owner';
-SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_version', '');
+SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_version', 'WHERE dropped_by IS NULL');
 
 CREATE TABLE flowctl_catalog.flow_grant (
     flow_id         uuid        NOT NULL,

@@ -13,7 +13,8 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow_version v WHERE v.flow_id = f.flow_id AND v.version = f.latest_version)
           UNION ALL
           SELECT 'version', v.version::text, 'flow ' || v.flow_id, 'nobody can start it'
-          FROM flowctl_catalog.flow_version v WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = v.flow_id)
+          FROM flowctl_catalog.flow_version v
+          WHERE v.dropped_by IS NULL AND NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = v.flow_id)
           UNION ALL
           SELECT 'start grant', coalesce(f.name, g.flow_id::text), 'role ' || g.role::text, 'nobody has the right'
           FROM flowctl_catalog.flow_grant g LEFT JOIN flowctl_catalog.flow f ON f.flow_id = g.flow_id WHERE g.role::oid IS NULL

@@ -9,6 +9,7 @@
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/role_ref.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
 
 extern "C" {
@@ -211,6 +212,30 @@ void reassign_owned(List* roles, RoleSpec* new_owner) {
         const AsExtensionOwner owner;
         Spi spi;
         spi.run(reassign_flows, std::move(Params().oid(from).oid(to)));
+    }
+}
+
+void check_reassign(List* roles, RoleSpec* new_owner) {
+    const Oid user = GetUserId(), to = role_of(new_owner);
+    if (!OidIsValid(to) || !guarded([&] { return superuser_arg(to); })) return;
+    ListCell* cell;
+    foreach (cell, roles) {
+        const Oid from = role_of(lfirst(cell));
+        if (!acts_for(user, from) || guarded([&] { return superuser_arg(from); })) continue;
+        const AsExtensionOwner owner;
+        Spi spi;
+        const Rows flows = spi.run(flows_of, std::move(Params().oid(from)));
+        if (flows.size() == 0) continue;
+        std::string names;
+        for (std::size_t i = 0; i < flows.size(); i++)
+            names += (i == 0 ? "Flows: " : ", ") + flows.text(i, 0);
+        throw UserError(ERRCODE_OBJECT_IN_USE,
+                        "cannot reassign flows of role " + in_quotes(role_name(from)) + " to superuser " +
+                            in_quotes(role_name(to)),
+                        "Their runs would act as a superuser, and those who may start them would decide when. "
+                        "Give the flows to an ordinary role with flowctl.alter_flow_owner(), or drop them with "
+                        "flowctl.drop_flow(), and then reassign the rest.",
+                        names + ".");
     }
 }
 

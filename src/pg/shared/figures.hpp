@@ -17,6 +17,7 @@ void request_at_load();
 struct Figures {
     std::int64_t runs_open, calls_open, turns, events;
     std::int64_t last_turn_at;  // microseconds since 1970 UTC; 0: none yet
+    bool waits = false;         // for flowctl.activate()
 };
 void publish(int slot, const Figures& figures) noexcept;
 Figures view(int slot) noexcept;
