@@ -59,23 +59,4 @@ void append_utf8(char32_t c, std::string& out) {
     out.push_back(static_cast<char>(0x80 | (c & 0x3f)));
 }
 
-bool is_utf8(std::string_view text) {
-    for (std::size_t at = 0; at < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[at]);
-        if (lead < 0x80) {
-            at++;
-            continue;
-        }
-        const std::size_t width = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-        if (lead < 0xc2 || lead > 0xf4 || at + width > text.size()) return false;
-        for (std::size_t i = 1; i < width; i++)
-            if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return false;
-        const char32_t c = decode_utf8(text, at);
-        if ((width == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
-            (width == 4 && (c < 0x10000 || c > 0x10ffff)))
-            return false;
-    }
-    return true;
-}
-
 }  // namespace flowctl

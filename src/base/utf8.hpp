@@ -31,7 +31,4 @@ bool is_utf8(std::string_view text) noexcept;
 // evaluates; texts that leave an evaluation have none.
 void append_utf8(char32_t c, std::string& out);
 
-// Whether the text is valid UTF-8: neither overlong forms nor surrogates nor characters beyond U+10FFFF.
-bool is_utf8(std::string_view text);
-
 }  // namespace flowctl
