@@ -6,11 +6,12 @@
 #include <algorithm>
 
 #include "core/json.hpp"
-#include "pg/control/requests.hpp"
+#include "pg/control/run_requests.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/shared/installation.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/starts/start.hpp"
 #include "pg/store/runs.hpp"
@@ -69,6 +70,7 @@ FLOWCTL_FUNCTION(flowctl_start) {
     request.starter = GetUserId();
     request.must_may_start = GetUserId();
     const Uuid id = start_run(request);
+    notice_if_waiting();
     return UUIDPGetDatum(to_pg(id));
 }
 

@@ -5,6 +5,7 @@
 
 #include "pg/engine/batch.hpp"
 #include "pg/engine/failures.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/drain.hpp"
 
@@ -47,7 +48,7 @@ bool Engine::turn() {
         do_items(items);
         turns_++;
         events_ += static_cast<std::int64_t>(items.size());
-        last_turn_at_ = now_micros();
+        last_turn_at_ = unix_micros_now();
     }
     state_.intake.forget_flood();
     bool more = false;
@@ -58,7 +59,7 @@ bool Engine::turn() {
 }
 
 void Engine::collect_timers() {
-    const machine::Instant now = now_micros();
+    const machine::Instant now = unix_micros_now();
     while (state_.intake.queued() < kMaxItems) {
         const auto run = state_.live.take_due(now);
         if (!run) return;
@@ -83,7 +84,7 @@ std::vector<Item> Engine::ready_items() {
 }
 
 long Engine::sleep_ms() {
-    const machine::Instant now = now_micros();
+    const machine::Instant now = unix_micros_now();
     if (const machine::Instant until = state_.pausing.until(); until > now)
         return static_cast<long>((until - now) / 1000 + 1);
     machine::Instant until = sweeper_.next_at();

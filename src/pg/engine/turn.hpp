@@ -47,6 +47,7 @@ class Engine {
     void note_fresh(const std::vector<Uuid>& runs) { sweeper_.announce(runs); }
     void request_sweep() { sweeper_.request(); }
     void note_poke() { sweeper_.poke(); }
+    bool active() const { return sweeper_.active(); }  // the database may act
     void hear(const std::vector<mailbox::Message>& messages);
 
     // One turn. True when more is ready at once.

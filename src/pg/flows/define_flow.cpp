@@ -27,7 +27,7 @@ namespace {
 
 Statement insert_flow(R"(
     INSERT INTO flowctl_catalog.flow (name, owner, type, latest_version, comment)
-    VALUES ($1, $2::pg_catalog.regrole, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
+    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
                       {TEXTOID, OIDOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
     INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, options, author)
@@ -319,6 +319,7 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
         const auto flow = existing_flow(request.name);
         if (flow) {
             require_owner(*flow, request.user, "redefine");
+            require_owned(flow->name, flow->owner);
             require_type(*flow, request);
         }
         const Oid flow_owner = flow ? flow->owner : request.user;

@@ -176,6 +176,10 @@ void announce_unknown_runs(Oid database) noexcept {
     tell_workers(database, [](Slot& slot) { slot.overflow = true; });
 }
 
+void wake_workers(Oid database) noexcept {
+    tell_workers(database, [](Slot&) {});
+}
+
 void poke_workers(Oid database) noexcept {
     tell_workers(database, [](Slot& slot) { slot.poked = true; });
 }

@@ -41,6 +41,8 @@ void request_at_load();  // _PG_init; also for bars, pokes and figures
 void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept;
 // There are new runs whose ids the caller does not have: the workers are to sweep.
 void announce_unknown_runs(Oid database) noexcept;
+// Wakes the workers of a database: there is a message for them (mailbox).
+void wake_workers(Oid database) noexcept;
 // Wakes the workers of a database to look at flowctl_catalog.control and flowctl_catalog.installation.
 void poke_workers(Oid database) noexcept;
 // Wakes the workers of all databases.
