@@ -52,6 +52,16 @@ is(wait_for_run($node, $run, 'sub'), 'SUCCEEDED', 'the subscriber carries out it
 my @calls = map { $_->{path} } $stub->calls;
 is_deeply(\@calls, ['/from_pub'], 'each call was made once, by the publisher');
 
+# A replicated row of a user's table may start a flow of the subscriber, and so may a session in that role.
+$node->safe_psql('sub', q{
+	CREATE TRIGGER own AFTER INSERT ON job FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('own');
+	ALTER TABLE job ENABLE ALWAYS TRIGGER own});
+$node->safe_psql('pub', q{INSERT INTO job VALUES (3)});
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE input -> 'after' ->> 'id' = '3' AND status = 'SUCCEEDED'}, '1', 'sub');
+pass('a row that comes by replication starts a flow of the subscriber');
+$run = $node->safe_psql('sub', q{SET session_replication_role = replica; SELECT flowctl.start('own')});
+is(wait_for_run($node, $run, 'sub'), 'SUCCEEDED', 'so does a session whose role is replica');
+
 # A person who loads rows under session_replication_role = replica is told that they are left out.
 (undef, undef, $stderr) = $node->psql('sub', q{
 	SET session_replication_role = replica;

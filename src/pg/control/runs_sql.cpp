@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "core/json.hpp"
-#include "pg/control/requests.hpp"
+#include "pg/control/run_requests.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"

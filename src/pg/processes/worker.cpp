@@ -79,7 +79,7 @@ class Worker {
     void loop() {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
-            const bool network = sleep(more ? 0 : engine_.sleep_ms());
+            const bool network = sleep(more ? 0 : patience());
             // A cancel means a statement, and none is under way; it must not end the worker.
             guarded([] {
                 QueryCancelPending = false;
@@ -104,6 +104,16 @@ class Worker {
     }
 
   private:
+    // How long nothing of our own is due; milliseconds.
+    long patience() {
+        long milliseconds = engine_.sleep_ms();
+        if (claim_.shard != 0) return milliseconds;
+        if (const auto at = mailbox::next_count_at())
+            milliseconds = std::min(milliseconds, static_cast<long>(std::max<std::int64_t>(
+                                                      (*at - unix_micros_now()) / 1000 + 1, 1)));
+        return milliseconds;
+    }
+
     // True when the network has something.
     bool sleep(long timeout) {
         const int network = client_.timeout_ms();

@@ -6,6 +6,7 @@
 // be in the way of the apply worker for ever. So rows that come by replication are left out; what a
 // subscription's worker does is not worth a message, but a person who has set session_replication_role, to
 // load a dump for example, is told.
+#include "pg/server/acting_role.hpp"
 #include "pg/server/bridge.hpp"
 
 extern "C" {
@@ -22,7 +23,8 @@ FLOWCTL_FUNCTION(flowctl_leave_out_replicated) {
     if (!TRIGGER_FIRED_BEFORE(data.tg_event) || !TRIGGER_FIRED_FOR_ROW(data.tg_event))
         throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
                         "flowctl_catalog.leave_out_replicated() must be fired BEFORE the change, FOR EACH ROW");
-    if (SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
+    // A session in this role may call our functions, and a replicated row of a user's table may start a flow.
+    if (is_acting_as_extension_owner() || SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
         return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(data.tg_event) ? data.tg_newtuple : data.tg_trigtuple);
     // Once a transaction, since there may be many rows.
     static LocalTransactionId told = InvalidLocalTransactionId;

@@ -201,6 +201,18 @@ std::vector<Message> take(std::vector<Lost>& lost) {
     }
 }
 
+std::optional<std::int64_t> next_count_at() noexcept {
+    std::optional<std::int64_t> due;
+    if (box == nullptr) return due;
+    const shmem::Locked lock(box->mutex);
+    for (int i = 0; box->losing > 0 && i < kShares; i++) {
+        const Share& share = box->shares[i];
+        if (share.lost == 0 || (share.database != MyDatabaseId && i != kShares - 1)) continue;
+        due = std::min(due.value_or(INT64_MAX), share.since + kMinute);
+    }
+    return due;
+}
+
 ConditionVariable* answered() noexcept {
     return box == nullptr ? nullptr : &box->answered;
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +54,9 @@ struct Lost {
 // The messages for this database, oldest first, and at most once a minute for each role how many of its
 // denials were only counted.
 std::vector<Message> take(std::vector<Lost>& lost);
+
+// When the next of these counts is due, if there is one; microseconds since 1970.
+std::optional<std::int64_t> next_count_at() noexcept;
 
 // Where a session waits for what the worker does about its message; it looks again whenever it is signalled.
 ConditionVariable* answered() noexcept;  // null without shared memory
