@@ -11,9 +11,9 @@
 #include <variant>
 
 #include "pg/server/guc.hpp"
+#include "net/crypto/secret.hpp"
 #include "net/http/egress.hpp"
 #include "net/http/url.hpp"
-#include "pg/identity/own_keys.hpp"
 #include "pg/server/bridge.hpp"
 
 namespace flowctl::pg::guc {
@@ -125,7 +125,7 @@ bool check_issuer_url(char** value, void**, GucSource) noexcept {
 }
 
 bool check_key_files(char** value, void**, GucSource) noexcept {
-    const char* objection = objection_to_file_names(*value);
+    const char* objection = net::objection_to_file_names(*value);
     return objection == nullptr || refuse(objection);
 }
 
