@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "calls/error_names.hpp"
 
 namespace flowctl::calls {
@@ -57,13 +58,6 @@ constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
 constexpr std::array<std::string_view, 5> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-",
                                                                 "flowctl-"};
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
 bool is_forbidden(const std::string& name) {
     if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), name) != kForbiddenHeaders.end())
         return true;
@@ -113,7 +107,7 @@ std::optional<Refusal> read_query(const json::Value& query, Parameters& out) {
 std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net::Header>& out) {
     if (!headers.is_object()) return runtime_error("Headers must be an object");
     for (const json::Member& member : headers.members()) {
-        const std::string name = lower(member.key);
+        const std::string name = ascii_lower(member.key);
         if (is_forbidden(name))
             return runtime_error("the header '" + member.key + "' may not be set by a flow");
         std::string value;
@@ -138,7 +132,7 @@ std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net:
 
 const std::string* find_header(const std::vector<net::Header>& headers, std::string_view name) {
     for (const net::Header& header : headers)
-        if (lower(header.first) == name) return &header.second;
+        if (ascii_lower(header.first) == name) return &header.second;
     return nullptr;
 }
 
@@ -225,7 +219,7 @@ std::optional<Refusal> set_body(RequestParts& parts, const json::Value& input) {
         return std::nullopt;
     }
     if (body->is_string() && content_type != nullptr &&
-        lower(*content_type).find("json") == std::string::npos) {
+        ascii_lower(*content_type).find("json") == std::string::npos) {
         parts.body = body->as_string();
         return std::nullopt;
     }
