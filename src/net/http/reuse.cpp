@@ -1,6 +1,7 @@
 // Implementation of reuse.hpp.
 #include "net/http/reuse.hpp"
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -8,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstddef>
 
 namespace flowctl::net {
 namespace {
@@ -121,6 +123,14 @@ std::optional<int> OpenSockets::find(const Ends& ends) const {
     const auto found = by_ends_.find(key_of(ends));
     if (found == by_ends_.end()) return std::nullopt;
     return found->second;
+}
+
+std::optional<std::uint64_t> bytes_received(int fd) noexcept {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    constexpr std::size_t kNeeded = offsetof(tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 || length < kNeeded) return std::nullopt;
+    return info.tcpi_bytes_received;
 }
 
 bool is_clean(int fd, ssl_st* tls) {

@@ -182,6 +182,9 @@ void Transfer::set_options() {
     set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&sockets_));
     set(easy_, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
     set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_NOPROGRESS, 0L);
+    set(easy_, CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
+    set(easy_, CURLOPT_XFERINFODATA, static_cast<void*>(this));
     set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::on_resolve);
     set(easy_, CURLOPT_RESOLVER_START_DATA, static_cast<void*>(this));
 }
@@ -299,6 +302,8 @@ void Transfer::reset_answer() {
     header_bytes_ = 0;
     in_status_block_ = headers_complete_ = false;
     opened_sockets_.clear();
+    fd_.reset();
+    chunks_begin_.reset();
     tried_allowed_address_ = reused_refused_ = link_local_ = false;
     refusal_.clear();
     callback_failure_.reset();
@@ -335,6 +340,7 @@ bool Transfer::follow_redirect() {
         redirected_to_get_ = true;
     url_ = *std::move(target);
     ++redirects_;
+    sends_since_redirect_ = 0;
     asked_fresh_ = false;
     set(easy_, CURLOPT_FRESH_CONNECT, 0L);
     reset_answer();
@@ -353,6 +359,11 @@ void Transfer::describe(CURLcode code) {
     }
     if (callback_failure_) {
         fail(*callback_failure_, answer_.message.empty() ? "out of memory" : answer_.message);
+        return;
+    }
+    // Curl has a limit of its own for one header (100 KiB in 7.88) and calls it lack of memory.
+    if (code == CURLE_OUT_OF_MEMORY && sends_ > 0 && !headers_complete_) {
+        fail(Failure::TooLarge, "the answer's headers are too large");
         return;
     }
     std::string message = curl_message_[0] != '\0' ? curl_message_ : curl_easy_strerror(code);

@@ -19,6 +19,7 @@ constexpr Seconds kFirstRetry{0.25};
 constexpr Seconds kRefusalMemory{10};
 constexpr Seconds kMaxPauseJitter{5};
 
+constexpr std::size_t kMaxFigures = 500;
 constexpr milliseconds kProbeLook{250};
 constexpr milliseconds kRefreshFileLook{50};
 
@@ -306,8 +307,20 @@ void TokenSource::Impl::finish(std::uint64_t flight_id, const TokenResult& resul
         answer(wait_id, result);
 }
 
+// At the limit the issuer that has been quiet for the longest time is forgotten.
+void TokenSource::Impl::forget_figures() {
+    const auto last = [](const auto& item) {
+        const IssuerFigures& one = item.second.figures;
+        return std::max(one.last_success, one.last_failure);  // nothing is less than any time
+    };
+    while (figures.size() >= kMaxFigures)
+        figures.erase(std::min_element(figures.begin(), figures.end(),
+                                       [&](const auto& a, const auto& b) { return last(a) < last(b); }));
+}
+
 IssuerFigures& TokenSource::Impl::figures_of(const Issuer& issuer) {
     ++figure_changes;
+    if (!figures.contains(issuer.name.empty() ? issuer.url : issuer.name)) forget_figures();
     Counted& counted = figures[issuer.name.empty() ? issuer.url : issuer.name];
     counted.figures.name = issuer.name;
     counted.figures.url = issuer.url;
