@@ -96,8 +96,8 @@ INSERT INTO flowctl_catalog.history_event VALUES
 -- the columns are a contract
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) AS columns
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace = 'flowctl'::regnamespace AND c.relkind = 'v' AND c.relname <> 'my_role' GROUP BY c.relname ORDER BY c.relname COLLATE "C";
-SELECT relname FROM pg_class WHERE relnamespace = 'flowctl'::regnamespace AND relkind = 'v' AND relname <> 'my_role'
+WHERE c.relnamespace = 'flowctl'::regnamespace AND c.relkind = 'v' GROUP BY c.relname ORDER BY c.relname COLLATE "C";
+SELECT relname FROM pg_class WHERE relnamespace = 'flowctl'::regnamespace AND relkind = 'v'
     AND NOT coalesce('security_barrier=true' = ANY (reloptions), false);
 
 SET ROLE regress_views_owner;

@@ -270,6 +270,7 @@ struct Object {
 
   private:
     void index(Arena& arena);
+    void fill_table() noexcept;
 };
 
 // The members of any object.
@@ -307,7 +308,6 @@ struct Frame {
 
 struct Node;
 struct Builtin;
-struct Match;
 
 // A lambda, a function of the library (perhaps partially applied), a chain of two, or one that an operator
 // made.

@@ -1,9 +1,11 @@
-// What an issuer's credential is made of. See credential_options.hpp.
+// What the credentials of endpoints are made of. See credential_options.hpp.
+#include "pg/endpoints/credential_options.hpp"
+
 #include <memory>
 #include <utility>
 #include <variant>
 
-#include "pg/endpoints/credential_options.hpp"
+#include "net/crypto/client_certificate.hpp"
 #include "pg/endpoints/files.hpp"
 #include "pg/server/quoting.hpp"
 
@@ -17,21 +19,9 @@ Err<Failure> unusable(std::string cause) {
     return Err{Failure{kEndpointConfiguration, std::move(cause)}};
 }
 
-net::AuthMethod auth_method(std::string_view name) {
-    using Method = net::AuthMethod;
-    static constexpr std::pair<std::string_view, Method> kMethods[] = {
-        {"client_secret_post", Method::ClientSecretPost},
-        {"client_secret_jwt", Method::ClientSecretJwt},
-        {"private_key_jwt", Method::PrivateKeyJwt},
-        {"tls_client_auth", Method::TlsClientAuth},
-        {"self_signed_tls_client_auth", Method::SelfSignedTlsClientAuth},
-        {"workload_token", Method::AssertionToken},
-        {"flowctl", Method::AssertionToken},
-        {"none", Method::None},
-    };
-    for (const auto& [known, method] : kMethods)
-        if (known == name) return method;
-    return Method::ClientSecretBasic;
+std::optional<std::string> if_any(const std::string& text) {
+    if (text.empty()) return std::nullopt;
+    return text;
 }
 
 // The step's identity by our own issuer, or why there is none.
@@ -45,142 +35,144 @@ Result<net::StepIdentity, Failure> own_identity(const RunTokens& tokens, const O
 
 // For handing in at an issuer. It is for that issuer itself, unless its owner may be trusted with one for
 // anybody, or whoever owns an issuer could collect tokens that are good somewhere else.
-Result<net::StepIdentity, Failure> own_identity_for(const NamedServer& issuer, const RunTokens& tokens,
+Result<net::StepIdentity, Failure> own_identity_for(const OidcServer& issuer, const RunTokens& tokens,
                                                     const std::string& option_text) {
     OwnTokenTerms terms;
     terms.audiences.any = may_name_files(issuer.owner);
-    for (const char* name : {"issuer", "token_endpoint"}) {
-        const auto url = net::split_url(option(issuer.options, name));
-        if (const auto* parts = std::get_if<net::Url>(&url))
-            terms.audiences.origins.push_back(parts->origin());
-    }
+    terms.audiences.origins = issuer.options.origins;
     return own_identity(tokens, terms, option_text);
 }
 
-Result<net::ClientRegistration, Failure> client_of(const NamedServer& issuer, const Options& mapping,
+// What is handed in at the token endpoint in the client's name.
+Result<net::TokenInput, Failure> client_assertion(const OidcServer& issuer,
+                                                  const RegistrationOptions& options,
+                                                  const RunTokens& tokens) {
+    if (!options.own_assertion) return token_file("workload_token_file", options.workload_token_file);
+    auto own = own_identity_for(issuer, tokens, "auth_method 'flowctl'");
+    if (!own) return Err{std::move(own).error()};
+    return own->input();
+}
+
+Result<net::ClientRegistration, Failure> client_of(const OidcServer& issuer,
+                                                   const RegistrationOptions& options,
                                                    const RunTokens& tokens) {
     net::ClientRegistration client;
-    client.client_id = option(mapping, "client_id");
-    const std::string_view method = option(mapping, "auth_method");
-    client.method = auth_method(method);
-    for (const auto& [name, place] : {std::pair{"client_secret_file", &client.secret},
-                                      std::pair{"private_key_file", &client.private_key}}) {
-        if (!mapping.contains(name)) continue;
-        auto content = secret_file(mapping, name);
+    client.client_id = options.client_id;
+    client.method = options.method;
+    struct File {
+        const char* option;
+        const std::string& name;
+        net::Secret& place;
+    };
+    for (const File& file : {File{"client_secret_file", options.client_secret_file, client.secret},
+                             File{"private_key_file", options.private_key_file, client.private_key}}) {
+        if (file.name.empty()) continue;
+        auto content = secret_file(file.option, file.name);
         if (!content) return Err{std::move(content).error()};
-        *place = std::move(content).value();
+        file.place = std::move(content).value();
     }
-    client.signing_alg = option(mapping, "signing_alg");
-    client.key_id = option(mapping, "key_id");
-    if (mapping.contains("key_certificate_file")) {
-        auto chain = secret_file(mapping, "key_certificate_file");
+    client.signing_alg = options.signing_alg;
+    client.key_id = options.key_id;
+    if (!options.key_certificate_file.empty()) {
+        auto chain = secret_file("key_certificate_file", options.key_certificate_file);
         if (!chain) return Err{std::move(chain).error()};
         auto thumbprint = net::certificate_thumbprint(chain->reveal());
         if (thumbprint.index() == 1) return unusable("key_certificate_file: " + std::get<1>(thumbprint));
         client.key_x5t = std::get<0>(std::move(thumbprint));
     }
-    if (mapping.contains("certificate_file")) {
-        auto shown = certificate_of(mapping);
+    if (!options.certificate_file.empty()) {
+        auto shown = certificate_of(options.certificate_file, options.certificate_key_file);
         if (!shown) return Err{std::move(shown).error()};
         client.certificate = std::move(shown).value();
     }
     if (client.method == net::AuthMethod::AssertionToken) {
-        if (method == "flowctl") {
-            auto own = own_identity_for(issuer, tokens, "auth_method 'flowctl'");
-            if (!own) return Err{std::move(own).error()};
-            client.assertion = own->input();
-        } else {
-            auto assertion = token_file(mapping, "workload_token_file");
-            if (!assertion) return Err{std::move(assertion).error()};
-            client.assertion = std::move(assertion).value();
-        }
+        auto assertion = client_assertion(issuer, options, tokens);
+        if (!assertion) return Err{std::move(assertion).error()};
+        client.assertion = std::move(assertion).value();
     }
     return client;
 }
 
-net::GrantType grant_of(std::string_view name) {
-    if (name == "token_exchange") return net::GrantType::TokenExchange;
-    if (name == "jwt_bearer") return net::GrantType::JwtBearer;
-    if (name == "on_behalf_of") return net::GrantType::OnBehalfOf;
-    if (name == "refresh_token") return net::GrantType::RefreshToken;
-    return net::GrantType::ClientCredentials;
-}
-
-// An option's type of token as the URN of RFC 8693 §3.
-std::string token_type(std::string_view name) {
-    if (name.empty() || name.find(':') != std::string_view::npos) return std::string(name);
-    return "urn:ietf:params:oauth:token-type:" + std::string(name);
-}
-
 // Whose token is handed in, by the endpoint's options.
-Result<net::TokenInput, Failure> subject_token(const NamedServer& server, const NamedServer& issuer,
-                                               const RunTokens& tokens) {
-    if (server.options.contains("subject_token_file"))
-        return token_file(server.options, "subject_token_file");
-    if (option(server.options, "subject_token") == "flowctl") {
-        auto own = own_identity_for(issuer, tokens, "subject_token 'flowctl'");
+Result<net::TokenInput, Failure> subject_token(const EndpointChain& chain, const RunTokens& tokens) {
+    const GrantOptions& grant = chain.endpoint->options.grant;
+    if (grant.subject == TokenOrigin::File) return token_file("subject_token_file", grant.subject_file);
+    if (grant.subject == TokenOrigin::Own) {
+        auto own = own_identity_for(*chain.issuer, tokens, "subject_token 'flowctl'");
         if (!own) return Err{std::move(own).error()};
         return own->input();
     }
     if (tokens.user.empty())
         return Err{
-            Failure{kSubjectTokenLost, "endpoint " + in_quotes(server.name) +
+            Failure{kSubjectTokenLost, "endpoint " + in_quotes(chain.endpoint->name) +
                                            " acts for the run's user, but the run has no token of one"}};
     return tokens.user;
 }
 
-std::optional<Failure> add_grant(const EndpointChain& chain, const RunTokens& tokens, Endpoint& endpoint,
+std::optional<Failure> add_actor(const EndpointChain& chain, const RunTokens& tokens, Endpoint& endpoint,
                                  net::Credential& credential) {
-    const Options& options = chain.endpoint.options;
-    credential.grant = grant_of(option(options, "grant"));
-    if (options.contains("subject_token") || options.contains("subject_token_file")) {
-        auto subject = subject_token(chain.endpoint, *chain.issuer, tokens);
-        if (!subject) return std::move(subject).error();
-        credential.subject = std::move(subject).value();
-        endpoint.for_user = option(options, "subject_token") == "user";
-    }
-    if (options.contains("actor_token")) {
+    const GrantOptions& grant = chain.endpoint->options.grant;
+    if (grant.actor == TokenOrigin::Own) {
         auto actor = own_identity_for(*chain.issuer, tokens, "actor_token 'flowctl'");
         if (!actor) return std::move(actor).error();
         credential.actor = actor->input();
         endpoint.actor = actor->subject();
-    } else if (options.contains("actor_token_file")) {
-        auto actor = token_file(options, "actor_token_file");
+    } else if (grant.actor == TokenOrigin::File) {
+        auto actor = token_file("actor_token_file", grant.actor_file);
         if (!actor) return std::move(actor).error();
         credential.actor = std::move(actor).value();
     }
-    if (credential.grant == net::GrantType::RefreshToken) {
-        if (!chain.mapping->contains("refresh_token_file"))
-            return Failure{kEndpointConfiguration,
-                           "grant 'refresh_token' of foreign server " + in_quotes(chain.endpoint.name) +
-                               " needs option \"refresh_token_file\" of the user mapping for " +
-                               in_quotes(chain.mapping_of) + " at foreign server " +
-                               in_quotes(chain.issuer->name)};
-        if (secrets_dir().empty()) return no_secrets_dir("refresh_token_file");
-        credential.refresh_file = {secrets_dir(), std::string(option(*chain.mapping, "refresh_token_file"))};
+    return std::nullopt;
+}
+
+std::optional<Failure> add_refresh_file(const EndpointChain& chain, net::Credential& credential) {
+    const std::string& file = chain.mapping->options.refresh_token_file;
+    if (file.empty())
+        return Failure{kEndpointConfiguration,
+                       "grant 'refresh_token' of foreign server " + in_quotes(chain.endpoint->name) +
+                           " needs option \"refresh_token_file\" of the user mapping for " +
+                           in_quotes(chain.mapping_of) + " at foreign server " +
+                           in_quotes(chain.issuer->name)};
+    if (secrets_dir().empty()) return no_secrets_dir("refresh_token_file");
+    credential.refresh_file = {secrets_dir(), file};
+    return std::nullopt;
+}
+
+std::optional<Failure> add_grant(const EndpointChain& chain, const RunTokens& tokens, Endpoint& endpoint,
+                                 net::Credential& credential) {
+    const GrantOptions& grant = chain.endpoint->options.grant;
+    credential.grant = grant.type;
+    if (grant.subject != TokenOrigin::None) {
+        auto subject = subject_token(chain, tokens);
+        if (!subject) return std::move(subject).error();
+        credential.subject = std::move(subject).value();
+        endpoint.for_user = grant.subject == TokenOrigin::User;
     }
-    credential.subject_token_type = token_type(option(options, "subject_token_type"));
-    credential.actor_token_type = token_type(option(options, "actor_token_type"));
-    credential.requested_token_type = token_type(option(options, "requested_token_type"));
+    if (auto failure = add_actor(chain, tokens, endpoint, credential)) return failure;
+    if (grant.type == net::GrantType::RefreshToken)
+        if (auto failure = add_refresh_file(chain, credential)) return failure;
+    credential.subject_token_type = grant.subject_type;
+    credential.actor_token_type = grant.actor_type;
+    credential.requested_token_type = grant.requested_type;
     return std::nullopt;
 }
 
 // auth 'flowctl': the call carries a token of our own. It is for the endpoint itself, unless its owner may be
 // trusted with one for anybody.
-std::optional<Failure> add_own_credential(const EndpointChain& chain, const net::Url& url,
+std::optional<Failure> add_own_credential(const HttpServer& server, const OwnTokenOptions& own,
                                           const RunTokens& tokens, Endpoint& endpoint) {
-    const Options& options = chain.endpoint.options;
+    const std::string origin = server.options.url.origin();
     OwnTokenTerms terms;
-    terms.audiences.any = may_name_files(chain.endpoint.owner);
-    terms.audiences.origins = {url.origin()};
-    terms.timeout = endpoint.timeout;
-    terms.scope = option(options, "scope");
-    terms.event_keys = read_boolean(option(options, "event_keys")).value_or(false);
+    terms.audiences.any = may_name_files(server.owner);
+    terms.audiences.origins = {origin};
+    terms.timeout = server.options.timeout;
+    terms.scope = server.options.scope;
+    terms.event_keys = own.event_keys;
     terms.for_one_call = true;
     const auto identity = own_identity(tokens, terms, "auth 'flowctl'");
     if (!identity) return identity.error();
-    endpoint.scope = if_set(options, "scope");
-    endpoint.audience = if_set(options, "audience").value_or(url.origin());
+    endpoint.scope = if_any(server.options.scope);
+    endpoint.audience = if_any(server.options.audience).value_or(origin);
     endpoint.issuer = identity->issuer();
     endpoint.client_id = identity->subject();
     endpoint.actor = identity->subject();
@@ -197,10 +189,10 @@ std::optional<Failure> add_own_credential(const EndpointChain& chain, const net:
 
 std::optional<Failure> add_issuer_credential(const EndpointChain& chain, const RunTokens& tokens,
                                              Endpoint& endpoint) {
-    const Options& options = chain.endpoint.options;
+    const HttpOptions& options = chain.endpoint->options;
     auto issuer = issuer_of(*chain.issuer);
     if (!issuer) return std::move(issuer).error();
-    auto client = client_of(*chain.issuer, *chain.mapping, tokens);
+    auto client = client_of(*chain.issuer, chain.mapping->options, tokens);
     if (!client) {
         Failure failure = std::move(client).error();
         failure.cause = "user mapping for " + in_quotes(chain.mapping_of) + " at foreign server " +
@@ -211,57 +203,40 @@ std::optional<Failure> add_issuer_credential(const EndpointChain& chain, const R
     credential.issuer = std::move(issuer).value();
     credential.client = std::move(client).value();
     if (auto failure = add_grant(chain, tokens, endpoint, credential)) return failure;
-    credential.scope = option(options, "scope");
-    credential.audience = option(options, "audience");
-    credential.resource = option(options, "resource");
-    credential.dpop = read_boolean(option(options, "dpop")).value_or(false);
-    credential.certificate_bound = read_boolean(option(options, "certificate_bound")).value_or(false);
+    credential.scope = options.scope;
+    credential.audience = options.audience;
+    credential.resource = options.grant.resource;
+    credential.dpop = options.grant.dpop;
+    credential.certificate_bound = options.grant.certificate_bound;
     if (credential.certificate_bound && !credential.client.certificate)
         return Failure{kEndpointConfiguration,
-                       "foreign server " + in_quotes(chain.endpoint.name) +
+                       "foreign server " + in_quotes(chain.endpoint->name) +
                            " wants tokens that are bound to a certificate, but the user mapping for " +
                            in_quotes(chain.mapping_of) + " at foreign server " +
                            in_quotes(chain.issuer->name) + " names no certificate_file"};
     endpoint.issuer = credential.issuer.url;
-    if (!credential.client.client_id.empty()) endpoint.client_id = credential.client.client_id;
-    endpoint.scope = if_set(options, "scope");
-    endpoint.audience = if_set(options, "audience");
-    if (!endpoint.audience) endpoint.audience = if_set(options, "resource");
+    endpoint.client_id = if_any(credential.client.client_id);
+    endpoint.scope = if_any(options.scope);
+    endpoint.audience = if_any(options.audience);
+    if (!endpoint.audience) endpoint.audience = if_any(options.grant.resource);
     endpoint.credential = std::make_shared<net::Credential>(std::move(credential));
     return std::nullopt;
 }
 
 }  // namespace
 
-Result<net::Issuer, Failure> issuer_of(const NamedServer& server) {
-    net::Issuer issuer;
-    issuer.url = option(server.options, "issuer");
-    issuer.name = server.name;
-    const std::string_view discovery = option(server.options, "discovery");
-    if (discovery == "oauth") issuer.discovery = net::Discovery::OAuth;
-    if (discovery == "none") issuer.discovery = net::Discovery::None;
-    issuer.token_endpoint = option(server.options, "token_endpoint");
-    issuer.revocation_endpoint = option(server.options, "revocation_endpoint");
-    const std::string_view audience = option(server.options, "assertion_audience");
-    if (audience == "token_endpoint") {
-        issuer.assertion_audience = net::AssertionAudience::TokenEndpoint;
-    } else if (!audience.empty() && audience != "issuer") {
-        issuer.assertion_audience = net::AssertionAudience::Given;
-        issuer.assertion_audience_uri = audience;
-    }
-    issuer.jwks_uri = option(server.options, "jwks_uri");
-    if (auto typ = if_set(server.options, "assertion_typ")) issuer.assertion_typ = *std::move(typ);
-    auto path = ca_path(server.name, server.options);
+Result<net::Issuer, Failure> issuer_of(const OidcServer& server) {
+    auto path = ca_path(server.name, server.options.ca_file);
     if (!path) return Err{std::move(path).error()};
-    issuer.ca_file = *path;
-    issuer.timeout = seconds_or(server.options, "timeout", issuer.timeout);
+    net::Issuer issuer = server.options.issuer;
+    issuer.ca_file = std::move(path).value();
     return issuer;
 }
 
-std::optional<Failure> add_credential(const EndpointChain& chain, const net::Url& url,
-                                      const RunTokens& tokens, Endpoint& endpoint) {
-    if (option(chain.endpoint.options, "auth") == "flowctl")
-        if (auto failure = add_own_credential(chain, url, tokens, endpoint)) return failure;
+std::optional<Failure> add_credential(const EndpointChain& chain, const RunTokens& tokens,
+                                      Endpoint& endpoint) {
+    if (const auto* own = std::get_if<OwnTokenOptions>(&chain.endpoint->options.proof))
+        if (auto failure = add_own_credential(*chain.endpoint, *own, tokens, endpoint)) return failure;
     if (chain.issuer) return add_issuer_credential(chain, tokens, endpoint);
     return std::nullopt;
 }

@@ -148,6 +148,33 @@ inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot s
 #endif
 }
 
+// What a statement wants to do with each relation, and a hook that may refuse it. 16 took this out of the range
+// table.
+#if PG_VERSION_NUM >= 160000
+using WantedPermission = RTEPermissionInfo;
+#else
+using WantedPermission = RangeTblEntry;
+#endif
+using PermissionCheck = bool (*)(List* wanted, bool may_raise);
+inline PermissionCheck permission_check = nullptr;
+inline ExecutorCheckPerms_hook_type next_permission_hook = nullptr;
+#if PG_VERSION_NUM >= 160000
+inline bool permission_hook(List* range_table, List* wanted, bool may_raise) {
+    if (next_permission_hook != nullptr && !next_permission_hook(range_table, wanted, may_raise)) return false;
+    return permission_check(wanted, may_raise);
+}
+#else
+inline bool permission_hook(List* wanted, bool may_raise) {
+    if (next_permission_hook != nullptr && !next_permission_hook(wanted, may_raise)) return false;
+    return permission_check(wanted, may_raise);
+}
+#endif
+inline void install_permission_check(PermissionCheck check) {
+    permission_check = check;
+    next_permission_hook = ExecutorCheckPerms_hook;
+    ExecutorCheckPerms_hook = permission_hook;
+}
+
 // SYSTEM_USER came with 16. Null where the session has none.
 inline const char* system_user() {
 #if PG_VERSION_NUM >= 160000

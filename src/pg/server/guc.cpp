@@ -5,8 +5,8 @@
 // ordinary users. The strings belong to the server's GUC machinery; nobody frees or keeps them across a
 // reload.
 //
-// Called by _PG_init, also when the library is loaded by a session, where POSTMASTER settings cannot be
-// defined any more and keep their defaults: there are no workers then.
+// A session can load the library, too. POSTMASTER settings cannot be defined then and keep their defaults,
+// which nobody reads because there are no workers.
 #include <climits>
 #include <variant>
 
@@ -186,9 +186,10 @@ void define_settings(bool with_postmaster_settings) {
                                "Empty means that no option may name a file.", &secrets_dir, "", PGC_SIGHUP,
                                GUC_SUPERUSER_ONLY, check_secrets_dir, nullptr, nullptr);
 
-    // What our own issuer calls itself; the database's name comes behind it, since no two databases may be
-    // the same issuer. flowctl.openid_configuration() and flowctl.jwks() are to be found below this URL by
-    // who trusts its tokens; nothing here serves them. Empty: no endpoint may say auth 'flowctl'.
+    // What our own issuer calls itself. The database's name comes behind it, since no two databases may be
+    // the same issuer. A service that trusts its tokens looks for flowctl.openid_configuration() and
+    // flowctl.jwks() below this URL; something else has to serve them there. If it is empty, no endpoint may
+    // say auth 'flowctl'.
     DefineCustomStringVariable("flowctl.issuer_url", "Sets the URL of this installation's own issuer.",
                                "The name of the database is added to it. Empty means that there is none.",
                                &issuer_url, "", PGC_SIGHUP, 0, check_issuer_url, nullptr, nullptr);
@@ -224,7 +225,7 @@ void define_settings(bool with_postmaster_settings) {
                                &issuer_encryption_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
 
     // Whether flowctl.set_subject_token() takes a token that is not encrypted. The arguments of statements
-    // reach logs and pg_stat_activity, and whoever reads a token there can use it until it ends.
+    // reach logs and pg_stat_activity, and anybody who reads a token there can use it until it ends.
     DefineCustomBoolVariable("flowctl.allow_plain_subject_token",
                              "Sets whether users' tokens may be handed over unencrypted.", nullptr,
                              &allow_plain_subject_token, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
@@ -235,27 +236,27 @@ void define_settings(bool with_postmaster_settings) {
                             nullptr, &key_set_max_age, 3'600, 30, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr,
                             nullptr, nullptr);
 
-    // What becomes of calls to endpoints that no policy names (flowctl.add_policy): with permit, USAGE on the
-    // foreign server is enough; with deny, each needs a policy that permits it.
+    // Some endpoints have no policy (flowctl.add_policy). With permit, USAGE on the foreign server is enough
+    // to call them; with deny, each call needs a policy that permits it.
     DefineCustomEnumVariable(
         "flowctl.policy_default", "Sets whether endpoints that no policy names may be called.", nullptr,
         &policy_default, PolicyDefault::Permit, kPolicyDefault, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
-    // How long a database lease lasts at most, whatever the timeouts of its call and run. Its password counts
-    // no longer than that, even if no worker is there any more to take it back.
+    // How long a database lease lasts at most, even if the timeouts of its call and run are longer. Its
+    // password is valid no longer than that, also when no worker is left to take it back.
     DefineCustomIntVariable("flowctl.lease_lifetime", "Sets how long database leases last at most.", nullptr,
                             &lease_lifetime, 3'600, 1, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr,
                             nullptr);
 
-    // How many database leases a worker has open at once. Each is a role of the whole cluster. 0: none, so
-    // that no flow can make a login, whatever endpoints say.
+    // How many database leases a worker has open at once. Each is a role of the whole cluster. With 0 no flow
+    // can make a login, even if its endpoint asks for one.
     DefineCustomIntVariable("flowctl.max_leases",
                             "Sets the number of database leases that one worker has open at once.",
                             "0 means that there are none.", &max_leases, 100, 0, 10'000, PGC_SIGHUP, 0,
                             nullptr, nullptr, nullptr);
 
-    // What may be called besides public addresses by https: addresses and networks, each optionally followed
-    // by =role to limit it to that role's flows. Plain http goes only to what is in the list.
+    // Flows may call public addresses by https. This list adds addresses and networks to that, each
+    // optionally followed by =role to limit it to that role's flows; plain http goes to these only.
     DefineCustomStringVariable(
         "flowctl.egress_allow",
         "Lists the addresses that flows may call although they are not public, or by plain http.",
@@ -318,9 +319,9 @@ void define_settings(bool with_postmaster_settings) {
                             nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
                             nullptr, nullptr);
 
-    // How many children of distributed Maps a worker holds in memory at once, over all map runs, whatever
-    // their MaxConcurrency. A child takes some 10 KB and its payloads. Those that wait for long leave memory
-    // and do not count.
+    // How many children of distributed Maps a worker holds in memory at once, over all map runs; it holds
+    // even if their MaxConcurrency is higher. A child takes some 10 KB and its payloads. A child that waits
+    // for long leaves memory and does not count.
     DefineCustomIntVariable(
         "flowctl.map_children",
         "Sets the number of children of distributed Maps that one worker carries at once.", nullptr,

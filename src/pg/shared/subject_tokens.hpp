@@ -6,9 +6,8 @@
 // and inherited by all: it is in no core file (MADV_DONTDUMP), in no swap where the limits allow that
 // (mlock), and gone when the server stops. Runs of one session share a place. Invariants: a transaction that
 // does not commit leaves nothing; a place is overwritten before it is free; a token that has ended is not
-// given out. What is lost (restart, crash, PREPARE TRANSACTION) fails the step that needs it, nothing else.
-//
-// Called by subject (sessions), step_identity and engine (worker).
+// given out. A token that is lost (by a restart, a crash, PREPARE TRANSACTION) fails the steps that need it
+// and nothing else.
 #pragma once
 
 #include <cstdint>

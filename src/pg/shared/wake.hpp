@@ -1,8 +1,7 @@
 // What a session tells workers and launcher when its transaction ends: notes collected while it runs, sent at
 // commit.
 //
-// Called by start, control and installation functions and by the hooks. Nothing is sent for a transaction
-// that aborts.
+// Nothing is sent for a transaction that aborts.
 #pragma once
 
 #include "pg/server/spi.hpp"

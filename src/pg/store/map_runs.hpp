@@ -7,8 +7,6 @@
 // row belongs to the worker that owns the parent's bucket; but for the reader process, which writes children
 // and moves the row out of phase READING, nobody else writes it. Every function runs inside the caller's
 // transaction and raises PgError.
-//
-// Called by engine (engine_maps) and map_reader.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +33,12 @@ struct MapCounts {
     void add(std::string_view status, std::int64_t count);
 };
 
-// READING: items become children. RUNNING: children run. CLOSING: it has failed or nobody waits for it any
-// more; what is open is aborted. WRITING: all children have ended, their results are collected. None: over.
+// What a map run is doing.
+//   Reading   items become children
+//   Running   children run
+//   Closing   the map run has failed, or nobody waits for it any more; its open children are aborted
+//   Writing   all children have ended, and their results are collected
+//   Over      nothing is left to do (the column is null)
 enum class MapPhase { Reading, Running, Closing, Writing, Over };
 
 struct MapRunRow {
@@ -64,7 +66,7 @@ struct MapRunRow {
     std::optional<std::string> writer_state;
 };
 void insert_map_run(Spi& spi, const MapRunRow& row);
-// Those of a shard that are not over.
+// The map runs of a shard that are not over.
 std::vector<MapRunRow> find_open_map_runs(Spi& spi, int shard, int shards);
 std::optional<MapRunRow> find_map_run(Spi& spi, const Uuid& id);
 
@@ -83,13 +85,14 @@ void set_map_source(Spi& spi, const Uuid& id, const std::string& source);
 bool add_map_children(Spi& spi, const Uuid& id, std::int64_t items, std::int64_t children, bool done);
 void note_map_helper(Spi& spi, const Uuid& id);  // one more has been started
 void set_map_phase(Spi& spi, const Uuid& id, MapPhase phase);
-// It has failed in this phase: what is open of it is aborted; in WRITING nothing is. False: it has left the
-// phase, or has failed before.
+// The map run has failed in this phase, and its open children are to be aborted; in Writing there are none.
+// False: it has left the phase, or has failed before.
 bool fail_map_run(Spi& spi, const Uuid& id, MapPhase in_phase, const std::string& error,
                   const std::string& cause);
-// Nobody waits for it any more: what is open of it is aborted. Nothing happens to one that is over.
+// Nobody waits for the map run any more, and its open children are to be aborted. Nothing happens to one that
+// is over.
 void cancel_map_run(Spi& spi, const Uuid& parent, std::int64_t call_id);
-// The same for all those of runs that end.
+// The same for all map runs of runs that end.
 void close_map_runs_of(Spi& spi, const std::vector<Uuid>& parents);
 void end_map_run(Spi& spi, const Uuid& id, const std::string& status, std::int64_t at);
 void add_results_written(Spi& spi, const Uuid& id, std::int64_t count);
@@ -120,8 +123,8 @@ struct ChildId {
     std::int64_t index = 0;
     std::int32_t items = 1;
 };
-// What follows looks at a window of children, from one index to before another, so that its work is bounded
-// whatever plan the server chooses: rows of a bulk load have no statistics yet.
+// The functions below look at a window of children, from one index to before another. So their work is
+// bounded even by a bad plan, which the server may choose because rows of a bulk load have no statistics yet.
 
 // Open children that have not begun, in order.
 std::vector<ChildId> find_queued_children(Spi& spi, const Uuid& map_run_id, std::int64_t from,
@@ -156,7 +159,8 @@ struct ChildResults {
 };
 ChildResults find_results(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
                           std::size_t max_bytes, const std::vector<std::string_view>& statuses = {});
-// Forgets the payloads of children whose flow does not keep them: of those that have succeeded, or of all.
+// Forgets the payloads of children whose flow does not keep them: of the children that have succeeded, or of
+// all.
 void forget_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
                      bool succeeded_only);
 

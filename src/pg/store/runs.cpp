@@ -76,8 +76,8 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         run->subject_handle ? append.uuid(*run->subject_handle) : append.null();
         append.text_or_null(run->asserted_subject);
         address != 0 ? append.ready(address) : append.null();
-        application_name != nullptr&&* application_name != '\0' ? append.text(application_name)
-                                                                : append.null();
+        application_name != nullptr && *application_name != '\0' ? append.text(application_name)
+                                                                 : append.null();
         append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
     }
     append.write();
@@ -113,7 +113,7 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 
 // ---------------------------------------------------------------------------------------------- the worker
 
-// What is read of a run; the order is that of read_run().
+// The columns that are read of a run, in the order of read_run().
 static constexpr std::initializer_list<const char*> kRunColumns = {
     "run_id",         "flow_id",    "flow",          "version",     "type",           "name",
     "status",         "input",      "event",         "traceparent", "started_at",     "flow_owner",
@@ -177,7 +177,7 @@ static Statement save_frame_sql(R"(
     UPDATE flowctl_catalog.frame SET phase = $2, current_state = $3, due_at = $4, frame = $5 WHERE run_id = $1)",
                                 {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID});
 
-// Those that are there already, where the heap cannot be asked to replace them.
+// Replaces a frame by SQL, where it cannot be done in the heap.
 static void save_frame(Spi& spi, const FrameRow& row) {
     Params params;
     params.uuid(row.run_id).text(row.phase).text(row.current_state);
@@ -228,7 +228,7 @@ static LeafStatement end_run_sql(R"(
     WHERE run_id = $1)",
                                  {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
 
-// One that somebody else is changing, too.
+// Ends a run by SQL, where somebody else is changing its row, too.
 static void end_run(Spi& spi, Oid leaf, const RunEnd& end) {
     Params params;
     params.uuid(end.run_id).text(end.status).text(end.output);
@@ -315,7 +315,7 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horiz
 // ---------------------------------------------------------------------------------------------- looking
 
 static Statement find_status_sql(R"(
-    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner, r.flow_owner)::oid, r.role::oid, r.starter::oid
+    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid
     FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                  {UUIDOID});

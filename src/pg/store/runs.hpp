@@ -81,8 +81,8 @@ struct StoredRun {
     std::int32_t map_items = 0;
     std::optional<std::string> frame;  // absent: not begun
 };
-// The runs that are there; ids whose row is not visible are left out. What is over max_bytes, but for the
-// first, is not read: those ids are in `later`.
+// The runs of these ids; an id whose row is not visible is left out. Reading ends when max_bytes have been
+// read (the first run is always read); the ids that were not reached are in `later`.
 struct LoadedRuns {
     std::vector<StoredRun> runs;
     std::vector<Uuid> later;
@@ -113,7 +113,7 @@ void end_runs(Spi& spi, const std::vector<RunEnd>& ends);
 
 // Forgets the payloads of runs whose flow does not keep them (option keep_data).
 void forget_payloads(Spi& spi, const std::vector<Uuid>& ids);
-// Those in history only.
+// The same for the payloads in history only.
 void forget_events(Spi& spi, const std::vector<Uuid>& ids);
 
 // Ends a run that the machine cannot carry on: history closes with ExecutionFailed, the frame goes. False: it

@@ -127,8 +127,8 @@ Statement find_unbegun_sql(R"(
 Statement find_interrupted_sql(
     "SELECT run_id FROM flowctl_catalog.frame WHERE phase = 'RUNNING' ORDER BY run_id", {});
 
-// The worker's statements look rows up by key, and the planner is told so (pinned_settings). Those that a
-// worker begins with look at all open runs: with a million of them parked, key by key takes seconds.
+// The worker's statements look rows up by key, and the planner is told so (pinned_settings). Statements that
+// a worker begins with look at all open runs: with a million of them parked, key by key takes seconds.
 class WholeTables {
   public:
     WholeTables() : level_(guarded([] { return NewGUCNestLevel(); })) {

@@ -11,7 +11,7 @@
 // runs since the last one: it goes through the index itself, since a plan made while the tables were small
 // reads all of it.
 //
-// Called by engine, inside its transaction (READ COMMITTED). Raises PgError.
+// Everything runs inside the caller's transaction (READ COMMITTED) and raises PgError.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ SweepPosition current_position(Spi& spi);
 // for the first sweep, and those of transactions that were not over at `position`, with a frame or without.
 std::vector<Uuid> find_unbegun(Spi& spi);
 std::vector<Uuid> find_open_since(const SweepPosition& position);
-// Those of them that no worker has begun.
+// Which of them no worker has begun.
 std::vector<Uuid> without_frame(const std::vector<Uuid>& ids);
 
 // Runs whose frame is in phase RUNNING: calls are to be repeated. For the first sweep.
