@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kMaxRedirects = 5;
 constexpr long kCaCacheSeconds = 300;
-// Curl has one of these for every request with a body over TLS, 64 KiB if nothing is said.
+// Curl has a buffer of this size for every request with a body over TLS; by default it takes 64 KiB.
 constexpr long kUploadBuffer = 16384;
 constexpr const char* kSystemCaFile = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -29,8 +29,8 @@ long milliseconds(Seconds duration) noexcept {
     return value > 2147483647.0 ? 2147483647L : static_cast<long>(value);
 }
 
-// An option that curl does not know is a build against the wrong library; one that it cannot store is lack of
-// memory.
+// If curl does not know an option, the build is against the wrong library; if it cannot store one, memory has run
+// out.
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
     const CURLcode code = curl_easy_setopt(easy, option, value);

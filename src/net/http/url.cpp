@@ -1,8 +1,8 @@
 // URLs. See url.hpp.
 //
 // Curl's own parser does the splitting: two parsers that disagree about a host are how address checks get
-// bypassed. What curl would tolerate and we do not (control characters, user names, other schemes) is refused
-// before or after it.
+// bypassed. Curl tolerates control characters, user names and other schemes, and we do not: they are refused
+// before or after its parser.
 #include "net/http/url.hpp"
 
 #include <curl/curl.h>
@@ -71,8 +71,8 @@ std::optional<std::string> objection_to_path(std::string_view path) {
     return "is percent-encoded too many times";
 }
 
-// A name in ASCII or an address. Curl undoes percent-encoding in hosts; what that can bring to light ends
-// here.
+// A name in ASCII or an address. Curl undoes percent-encoding in hosts, so any byte may appear in one; it is
+// refused here.
 bool is_host(std::string_view host) noexcept {
     if (host.empty() || host.size() > kMaxHostBytes) return false;
     if (host.front() == '[')

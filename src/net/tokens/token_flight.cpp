@@ -77,7 +77,7 @@ void TokenSource::Impl::begin(std::uint64_t flight_id) {
         [this, flight_id](const DiscoveryCache::Result& result) { resolved(flight_id, result); });
 }
 
-// No issuer is asked: the token that is handed in goes to the endpoint.
+// No issuer is asked: the token that is handed in goes to the endpoint as it is.
 void TokenSource::Impl::serve_directly(std::uint64_t flight_id) {
     Flight& flight = flights.at(flight_id);
     const Credential& credential = flight.grant->credential;
@@ -130,8 +130,8 @@ bool TokenSource::Impl::take_refresh_file(std::uint64_t flight_id) {
     return true;
 }
 
-// The next refresh token is in its file before the access token is used; where it cannot be written it stays
-// in memory for the next attempt, because the one in the file is used up.
+// The next refresh token is in its file before the access token is used. If it cannot be written, it stays in
+// memory for the next attempt, because the one in the file is used up.
 std::optional<Trouble> TokenSource::Impl::keep_refresh_token(Flight& flight, IssuedToken& issued) {
     const Credential& credential = flight.grant->credential;
     if (!flight.refresh || issued.refresh_token.empty()) return std::nullopt;
