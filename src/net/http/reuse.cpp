@@ -95,7 +95,9 @@ bool is_tls_clean(int fd, ssl_st* tls) {
     ERR_clear_error();
     char byte = 0;
     const int got = SSL_peek(tls, &byte, 1);
-    const bool clean = got <= 0 && SSL_get_error(tls, got) == SSL_ERROR_WANT_READ;
+    // A handshake that the peer has begun anew, or half a ticket, is not worth waiting for.
+    const bool clean =
+        got <= 0 && SSL_get_error(tls, got) == SSL_ERROR_WANT_READ && SSL_is_init_finished(tls) == 1;
     ERR_clear_error();
     return clean;
 }

@@ -146,8 +146,12 @@ std::string Transfer::partition() const {
     return key;
 }
 
+// A curl that was built without IPv6 knows no scopes; then each connection serves one exchange.
 void Transfer::set_partition(std::uint32_t number) {
+    static const bool knows_scopes =
+        (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_IPV6) != 0;
     set(easy_, CURLOPT_ADDRESS_SCOPE, static_cast<long>(number));
+    if (!knows_scopes) set(easy_, CURLOPT_FORBID_REUSE, 1L);
 }
 
 void Transfer::set_options() {

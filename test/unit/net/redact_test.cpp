@@ -125,6 +125,23 @@ TEST(Redactor, Base64AtEveryOffset) {
         }
 }
 
+// Every character goes that holds a bit of the secret, and no other one.
+TEST(Redactor, Base64ToTheBit) {
+    const std::string letters = "the-secret-itself!";
+    for (std::size_t length = 9; length <= 14; ++length)
+        for (std::size_t before = 0; before <= 4; ++before)
+            for (std::size_t behind = 0; behind <= 4; ++behind) {
+                const std::string secret = letters.substr(0, length);
+                const std::string plain = std::string(before, 'B') + secret + std::string(behind, 'C');
+                const std::string encoded = base64_encode(plain);
+                const std::size_t begin = before * 8 / 6;
+                const std::size_t end = ((before + length) * 8 + 5) / 6;
+                EXPECT_EQ(redacted(encoded, secret),
+                          encoded.substr(0, begin) + "[redacted]" + encoded.substr(end))
+                    << plain;
+            }
+}
+
 TEST(Redactor, LeavesTheRest) {
     const std::string most(kToken.substr(0, kToken.size() - 1));
     for (const std::string& text : {std::string(), std::string("hello %41 \\u0041 &#65; % \\"), most,

@@ -99,6 +99,18 @@ std::string join(std::string_view base, std::string_view path) {
     return std::get<Url>(joined).text();
 }
 
+TEST(SplitUrl, LongestHost) {
+    std::string host = std::string(63, 'a') + '.' + std::string(63, 'b') + '.' + std::string(63, 'c') + '.';
+    host += std::string(253 - host.size(), 'd');
+    EXPECT_EQ(split_url("https://" + host + "/").index(), 0u);
+    EXPECT_EQ(split_url("https://" + host + "d/").index(), 1u);
+    const std::string path(8192 - 18, 'x');
+    EXPECT_EQ(split_url("https://a.example/" + path).index(), 0u);
+    EXPECT_EQ(split_url("https://a.example/" + path + 'x').index(), 1u);
+    for (const char* url : {"https://", "https:///x", "https://:8443/", "https://?q"})
+        EXPECT_EQ(split_url(url).index(), 1u) << url;
+}
+
 TEST(JoinPath, GoesBelowTheBase) {
     EXPECT_EQ(join("https://a.example", "x"), "https://a.example/x");
     EXPECT_EQ(join("https://a.example/", "/x"), "https://a.example/x");
