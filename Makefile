@@ -13,7 +13,7 @@ DATA_built  = $(EXTENSION)--$(EXTVERSION).sql
 DOCS        = README.md
 REGRESS     = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 
-PURE_SRCS   = $(wildcard src/base/*.cpp src/core/*.cpp src/core/*/*.cpp src/net/*.cpp src/net/*/*.cpp src/calls/*.cpp)
+PURE_SRCS   = $(wildcard src/base/*.cpp src/core/*.cpp src/core/*/*.cpp src/net/*.cpp src/net/*/*.cpp src/calls/*.cpp src/calls/*/*.cpp)
 PG_SRCS     = $(wildcard src/pg/*.cpp src/pg/*/*.cpp)
 OBJS        = $(PURE_SRCS:.cpp=.o) $(PG_SRCS:.cpp=.o)
 SQL_PIECES  = $(sort $(wildcard src/sql/*.sql))

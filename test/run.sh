@@ -37,6 +37,8 @@ main() {
         heading "$part"
         "part_$part"
     done
+    heading "the end"
+    check "no process of the tests is left" end_everything
     report
 }
 
@@ -68,6 +70,7 @@ part_checks() {
     check "base and core include neither curl nor OpenSSL" ! grep -rnE '#include [<"](curl/|openssl/)' "$ROOT/src/base" "$ROOT/src/core"
     check "the checkers of the tree find every kind of fault" perl "$ROOT/test/lib/checkers.pl"
     check "the documents are in form, complete, and lead somewhere" perl "$ROOT/test/lib/docs.pl" "$ROOT"
+    check "what the scripts start is ended with them" bash "$ROOT/test/lib/common_test.sh"
     check "every regression test has its expected output" every_test_has_output
     [ -z "$BUILT" ] || check "the library exports nothing but its entries" ! foreign_symbols
     check "no download address in a lock file" ! grep -rn --include=package-lock.json --exclude-dir=node_modules '"resolved"' "$ROOT"

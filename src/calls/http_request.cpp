@@ -4,19 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
-#include "net/http/url.hpp"
+#include "calls/error_names.hpp"
 
-namespace flowctl::pg::http_task {
+namespace flowctl::calls {
 
 namespace {
-
-Refusal runtime_error(std::string cause) {
-    return {"States.Runtime", std::move(cause)};
-}
-Refusal not_permitted(std::string cause) {
-    return {"States.Permissions", std::move(cause)};
-}
 
 constexpr std::array<std::string_view, 7> kMethods = {"GET",   "POST",    "PUT", "DELETE",
                                                       "PATCH", "OPTIONS", "HEAD"};
@@ -240,7 +234,29 @@ std::optional<Refusal> set_body(RequestParts& parts, const json::Value& input) {
     return std::nullopt;
 }
 
-RequestResult build(net::Url url, const json::Value& input) {
+}  // namespace
+
+Refusal runtime_error(std::string cause) {
+    return {"States.Runtime", std::move(cause)};
+}
+
+Refusal not_permitted(std::string cause) {
+    return {"States.Permissions", std::move(cause)};
+}
+
+RequestResult post_json(const Task& task) {
+    return RequestParts{
+        "POST", std::string(task.base_url), {{"Content-Type", "application/json"}}, json::dump(task.input)};
+}
+
+std::variant<net::Url, Refusal> endpoint_url(const Task& task) {
+    auto url = net::split_url(task.base_url);
+    if (auto* problem = std::get_if<std::string>(&url))
+        return Refusal{kEndpointConfiguration, "the endpoint's url is not valid: " + *problem};
+    return std::get<net::Url>(std::move(url));
+}
+
+RequestResult described_request(net::Url url, const json::Value& input) {
     RequestParts parts;
     const json::Value* method = input.find("Method");
     if (method == nullptr || !method->is_string() ||
@@ -259,47 +275,4 @@ RequestResult build(net::Url url, const json::Value& input) {
     return parts;
 }
 
-std::variant<net::Url, Refusal> base(const std::string& base_url) {
-    auto url = net::split_url(base_url);
-    if (auto* problem = std::get_if<std::string>(&url))
-        return Refusal{"Flowctl.EndpointConfiguration", "the endpoint's url is not valid: " + *problem};
-    return std::get<net::Url>(std::move(url));
-}
-
-}  // namespace
-
-RequestResult post_request(const std::string& base_url, const json::Value& input) {
-    return RequestParts{"POST", base_url, {{"Content-Type", "application/json"}}, json::dump(input)};
-}
-
-RequestResult invoke_request(const std::string& base_url, const json::Value& input) {
-    if (!input.is_object())
-        return runtime_error(
-            "the input of an :invoke must be an object {Method, Path, Headers, RequestBody, ...}");
-    auto url = base(base_url);
-    if (auto* refusal = std::get_if<Refusal>(&url)) return *refusal;
-    const json::Value* path = input.find("Path");
-    if (path == nullptr || path->is_null()) return build(std::get<net::Url>(url), input);
-    if (!path->is_string()) return runtime_error("Path must be a string");
-    auto joined = net::join_path(std::get<net::Url>(url), path->as_string());
-    if (auto* problem = std::get_if<std::string>(&joined))
-        return not_permitted("the Path leads out of the endpoint's url: " + *problem);
-    return build(std::get<net::Url>(std::move(joined)), input);
-}
-
-RequestResult aws_request(const std::string& base_url, const json::Value& input) {
-    if (!input.is_object()) return runtime_error("the input of an HTTP Task must be an object");
-    auto url = base(base_url);
-    if (auto* refusal = std::get_if<Refusal>(&url)) return *refusal;
-    const json::Value* endpoint = input.find("ApiEndpoint");
-    if (endpoint == nullptr || !endpoint->is_string()) return runtime_error("ApiEndpoint must be a string");
-    auto wanted = net::split_url(endpoint->as_string());
-    if (auto* problem = std::get_if<std::string>(&wanted))
-        return runtime_error("ApiEndpoint is not a valid URL: " + *problem);
-    if (!net::lies_under(std::get<net::Url>(url), std::get<net::Url>(wanted)))
-        return not_permitted(
-            "the ApiEndpoint does not lie under the url of the endpoint that ConnectionArn names");
-    return build(std::get<net::Url>(std::move(wanted)), input);
-}
-
-}  // namespace flowctl::pg::http_task
+}  // namespace flowctl::calls

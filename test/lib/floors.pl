@@ -23,12 +23,13 @@ my %LAYERS = (
     calls       => [qw(base core net calls)],
     pg          => [qw(base core net calls pg)],
     third_party => [qw(third_party)],
+    precompiled => [qw(precompiled pg)],
 );
 my @FLOORS = (
     [qw(server)],
     [qw(store endpoints)],
     [qw(shared)],
-    [qw(rights)],
+    [qw(rights turn)],
     [qw(starts inspect identity policies)],
     [qw(control leases)],
     [qw(tasks)],

@@ -77,30 +77,6 @@ Value encode(const Call& call, const char* name, std::string_view also_kept) {
     return call.evaluation.text(out);
 }
 
-bool is_utf8(std::string_view text) {
-    // json::parse is the judge of encodings elsewhere; here a short check of lead and continuation bytes.
-    for (std::size_t at = 0; at < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[at]);
-        if (lead < 0x80) {
-            ++at;
-            continue;
-        }
-        const std::size_t width = width_of(text[at]);
-        if (lead < 0xc2 || lead > 0xf4 || at + width > text.size()) return false;
-        for (std::size_t i = 1; i < width; ++i) {
-            if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return false;
-        }
-        std::size_t next = at;
-        const char32_t c = decode_utf8(text, next);
-        if ((width == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
-            (width == 4 && (c < 0x10000 || c > 0x10ffff))) {
-            return false;
-        }
-        at = next;
-    }
-    return true;
-}
-
 Value decode(const Call& call, const char* name, std::string_view kept) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();

@@ -1,12 +1,10 @@
 // KeySet: the public keys of an issuer, from its JWKS document (RFC 7517, 7518 §6, 8037).
 //
 // A key gets in only if it is whole: strict base64url, coordinates of exactly the curve's width, RSA of 2048
-// to 8192 bits, a point on the curve (EVP_PKEY_public_check) and for Ed25519 none of small order, meant for
-// signatures where it says what it is meant for. What is not is left out, since issuers publish keys for
-// other purposes too; a set of which nothing is left is no error. Symmetric keys are never taken: who can
-// read a JWKS must not be able to sign with it.
-//
-// Called by jose_verify and jwe; whoever fetches the document parses it here.
+// to 8192 bits, a point on the curve (EVP_PKEY_public_check) and for Ed25519 none of small order. A key that says
+// what it is meant for must be meant for signatures. Every other key is left out, since issuers publish keys for
+// other purposes too; a set without any key left is no error. Symmetric keys are never taken, because whoever
+// can read a JWKS must not be able to sign with it.
 #pragma once
 
 #include <memory>

@@ -11,7 +11,7 @@
 // epoll fd and one DNS cache. What a connection is used for (certificate, ca_file) is curl's to decide, in
 // each pool as in one.
 //
-// Called by dispatcher only, which blocks signals around it.
+// The Dispatcher blocks signals around every call.
 #pragma once
 
 #include <curl/curl.h>

@@ -3,9 +3,8 @@
 // Curl calls back into C++ here, so every callback is noexcept and keeps to bounded buffers. The egress
 // policy is asked twice: when a connection's socket is made, with the address that name resolution gave, and
 // before a request is sent, with the address of the connection it will use, which may be one that another
-// role opened. Invariant: secrets in headers and body are wiped when the transfer goes.
-//
-// Called by dispatcher only, which owns the transfers and moves them through curl_pools.
+// role opened. Invariant: secrets in headers and body are wiped when the transfer goes. The Dispatcher owns the
+// transfers and moves them through CurlPools.
 #pragma once
 
 #include <curl/curl.h>

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.hpp"
+
 #include "net/http/transfer.hpp"
 
 namespace flowctl::net {
@@ -127,10 +129,8 @@ void Transfer::read_header_line(std::string_view line) {
     }
     const std::size_t colon = text.find(':');
     if (colon == text.npos) return;
-    std::string name(trim_line(text.substr(0, colon)));
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    answer_.headers.emplace_back(std::move(name), trim_line(text.substr(colon + 1)));
+    answer_.headers.emplace_back(ascii_lower(trim_line(text.substr(0, colon))),
+                                 trim_line(text.substr(colon + 1)));
 }
 
 // CURLOPT_WRITEFUNCTION

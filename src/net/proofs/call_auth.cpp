@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/base64.hpp"
 #include "base/wipe.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
@@ -33,16 +34,7 @@ void add_api_key(const ApiKey& key, Exchange& exchange, Redactor& sent) {
         exchange.headers.emplace_back(key.name, std::string(key.key.reveal()));
         return;
     }
-    std::string form = form_encode(key.key.reveal());
-    std::string encoded;
-    encoded.reserve(3 * form.size());  // never reallocated
-    for (const char c : form) {
-        if (c == '+')
-            encoded += "%20";
-        else
-            encoded += c;
-    }
-    wipe(form);
+    std::string encoded = percent_encode(key.key.reveal());
     std::string parameter = joined(percent_encode(key.name) + "=", encoded);
     sent.add(encoded);
     wipe(encoded);

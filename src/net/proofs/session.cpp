@@ -6,6 +6,7 @@
 #include <charconv>
 #include <ctime>
 
+#include "base/ascii.hpp"
 #include "base/wipe.hpp"
 #include "base/xml.hpp"
 #include "net/crypto/crypto.hpp"
@@ -135,9 +136,8 @@ SessionAnswer refused(const SessionRequest& what, std::string_view token, const 
     return trouble(what, message, remedy, answer.retry_after());
 }
 
-bool is_visible_ascii(std::string_view text) {
-    return !text.empty() && text.size() <= kMaxTokenBytes &&
-           std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+bool is_usable(std::string_view credential) {
+    return !credential.empty() && credential.size() <= kMaxTokenBytes && is_visible_ascii(credential);
 }
 
 SessionAnswer read_keys(const SessionRequest& what, const Answer& answer, Time now) {
@@ -149,8 +149,8 @@ SessionAnswer read_keys(const SessionRequest& what, const Answer& answer, Time n
     const auto secret = document.find("Credentials/SecretAccessKey");
     const auto token = document.find("Credentials/SessionToken");
     const auto expires = read_utc_time(document.find("Credentials/Expiration").value_or(""));
-    if (!id || !secret || !token || !expires || !is_visible_ascii(*id) || !is_visible_ascii(*secret) ||
-        !is_visible_ascii(*token) || id->size() > 128)
+    if (!id || !secret || !token || !expires || !is_usable(*id) || !is_usable(*secret) ||
+        !is_usable(*token) || id->size() > 128)
         return trouble(what, "the answer holds no usable credentials", Remedy::Later);
     if (*expires <= now)
         return trouble(what, "the credentials have ended before they came; is the clock right?",
@@ -172,7 +172,7 @@ SessionAnswer read_access_token(const SessionRequest& what, const Answer& answer
     const auto& object = std::get<JsonObject>(parsed);
     const auto token = object.string("accessToken");
     const auto expires = read_utc_time(object.string("expireTime").value_or(""));
-    if (!token || !is_visible_ascii(*token) || !expires || *expires <= now)
+    if (!token || !is_usable(*token) || !expires || *expires <= now)
         return trouble(what, "the answer holds no usable access token", Remedy::Later);
     Session session;
     session.bearer = std::make_shared<const Secret>(*token);

@@ -1,6 +1,7 @@
 // Implementation of client_auth.hpp.
 #include "net/tokens/client_auth.hpp"
 
+#include "base/base64.hpp"
 #include "base/wipe.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "base/ascii.hpp"
 #include "base/wipe.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
@@ -27,20 +28,6 @@ constexpr int kMaxActors = 8;
 constexpr std::size_t kRoomForTokens = 8 * kMaxTokenBytes;  // of a form that holds several, percent-encoded
 constexpr std::string_view kAccessToken = "urn:ietf:params:oauth:token-type:access_token";
 constexpr std::string_view kJwt = "urn:ietf:params:oauth:token-type:jwt";
-
-bool is_visible_ascii(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
-bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view lower) {
-    return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
-        return (x >= 'A' && x <= 'Z' ? static_cast<char>(x - 'A' + 'a') : x) == y;
-    });
-}
 
 // expires_in as a number or, as some issuers send it, a string of digits. Nothing where it is not readable.
 std::optional<Seconds> lifetime_of(const JsonObject& object) {
@@ -108,11 +95,11 @@ std::optional<std::string> type_fault(const Credential& credential, const JsonOb
         if (requested.empty() ? *issued != kAccessToken && *issued != kJwt : *issued != requested)
             return "it issued another type of token than was asked for: \"" +
                    quote_foreign(*issued, {}, 200) + "\"";
-        if (!requested.empty() && type && equal_ignoring_case(*type, "n_a")) return std::nullopt;
+        if (!requested.empty() && type && same_without_case(*type, "n_a")) return std::nullopt;
     }
     if (credential.dpop) {
-        if (!type || !equal_ignoring_case(*type, "dpop")) return "its token is not of type DPoP";
-    } else if (!type || !equal_ignoring_case(*type, "bearer")) {
+        if (!type || !same_without_case(*type, "dpop")) return "its token is not of type DPoP";
+    } else if (!type || !same_without_case(*type, "bearer")) {
         return "its token is not of type Bearer";
     }
     return std::nullopt;

@@ -1,4 +1,4 @@
-// Flights of oidc.hpp: from the issuer's endpoints to a token, and what is done about each kind of trouble.
+// TokenSource: flights. A flight goes from the issuer's endpoints to a token; each kind of trouble has its remedy.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -34,8 +34,8 @@ std::string path_of(const SecretFile& file) {
     return file.directory + '/' + file.name;
 }
 
-// Whether the connection to the issuer must show the client's certificate, and hence goes where it looks at
-// it.
+// Whether the connection to the issuer must show the client's certificate. If so, the request goes to the endpoint
+// where the issuer looks at certificates.
 bool shows_certificate(const Credential& credential) {
     return authenticates_by_certificate(credential.client) || credential.certificate_bound;
 }

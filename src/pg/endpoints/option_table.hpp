@@ -1,9 +1,7 @@
-// The table of options: which there are, where each may stand, and of which kind its value is
-// (fdw_option_values).
+// The table of options: their names, where each may stand, and of which kind its value is
+// (option_values.hpp).
 //
-// Each option is looked at by itself; what they must be together is fdw_validators.cpp's.
-//
-// Called by fdw_validators.
+// Each option is looked at by itself. Which options go together is checked by the validators.
 #pragma once
 
 #include <string>

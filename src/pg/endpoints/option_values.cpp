@@ -1,4 +1,4 @@
-// The kinds of values. See fdw_option_values.hpp.
+// The kinds of values. See option_values.hpp.
 #include <algorithm>
 #include <string>
 #include <variant>
@@ -8,8 +8,8 @@
 #include "net/crypto/secret.hpp"
 #include "net/http/url.hpp"
 #include "net/proofs/call_auth.hpp"
+#include "pg/endpoints/lease_terms.hpp"
 #include "pg/endpoints/options.hpp"
-#include "pg/leases/plan.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -21,8 +21,8 @@ constexpr std::size_t kMaxOptionLength = 2048;
 constexpr std::string_view kTokenTypes = "access_token, refresh_token, id_token, jwt, saml1, saml2";
 constexpr std::string_view kSecretAlgorithms = "HS256, HS384, HS512";
 
-// Grants that other software offers and a user may try here: all need a person in front of a browser or his
-// password.
+// Grants that other software offers, so that a user may try them here. All of them need a person in front of a
+// browser, or a person's password.
 constexpr std::string_view kOtherGrants[] = {"authorization_code", "password", "device_code", "implicit"};
 
 [[noreturn]] void refuse_value(std::string_view name, const std::string& wrong, std::string hint = {}) {

@@ -1,4 +1,4 @@
-// Reading the options of foreign servers and user mappings. See fdw_options.hpp.
+// Reading the options of foreign servers and user mappings. See options.hpp.
 #include <charconv>
 #include <cmath>
 

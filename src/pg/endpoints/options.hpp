@@ -1,13 +1,11 @@
-// Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how they are
-// read, and the rule for those that name files.
+// Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how their text is
+// read, and who may set the ones that name files.
 //
 // A validator is given the whole new list of options at every CREATE and ALTER, and nothing else: it looks up
 // no other object and opens no file. Invariant: no option holds a secret. Options ending in `_file` are plain
-// file names in flowctl.secrets_dir; a list that holds one is accepted only from superusers and members of
-// pg_read_server_files (a validator cannot tell an old option from a new one, so this goes for every ALTER of
-// such an object too).
-//
-// Called by fdw_validators, and by endpoint and what it is made of.
+// file names in flowctl.secrets_dir, and only superusers and members of pg_read_server_files may give a list
+// that holds one. A validator cannot tell an old option from a new one, so this is true for every ALTER of such
+// an object as well.
 #pragma once
 
 #include <chrono>

@@ -1,48 +1,27 @@
 // The runs that a worker holds in memory, and when each is due.
 //
-// Live are runs that something is expected of soon: a call is under way, or a timer fires within the horizon.
-// All others are parked: they cost their row and nothing here, and are loaded again when they are due
-// (promise 7). A live run's frame equals the stored one, since it is replaced only after the commit of the
-// turn that changed it.
-//
-// Called by engine. Memory: owned by the worker, for its life.
+// A run is live while something is expected of it soon: a call is under way, or a timer fires within the
+// horizon. All others are parked: they cost their row and nothing here, and are loaded again when they are
+// due. A live run's frame equals the stored one, since it is replaced only after the commit of the turn that
+// changed it.
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/machine/machine.hpp"
-#include "pg/server/spi.hpp"
+#include "pg/server/uuid.hpp"
 #include "pg/tasks/run_facts.hpp"
+#include "pg/turn/version.hpp"
 
 namespace flowctl::pg {
-
-enum class KeepData { All, Error, None };
-
-// A flow version, compiled once per worker; what the children of a distributed Map run is another.
-struct CompiledVersion {
-    std::shared_ptr<const asl::Flow> flow;   // null: `problem` says why
-    std::shared_ptr<const asl::Flow> whole;  // as defined; `flow`, but for children
-    std::string problem;
-    Uuid flow_id{};
-    std::string name;
-    std::int32_t version = 0;
-    KeepData keep_data = KeepData::All;
-};
-
-// Which child of which map run a run is.
-struct ChildOf {
-    Uuid map_run{};
-    std::int64_t index = 0;
-    std::int32_t items = 1;
-};
 
 struct LiveRun : RunFacts {
     std::shared_ptr<const CompiledVersion> version;
@@ -52,7 +31,7 @@ struct LiveRun : RunFacts {
     bool in_line = false;  // a call of it waits for room in its lane
     bool resumed = false;  // loaded after a restart: its calls may have been sent before
     std::optional<machine::Instant> due;
-    std::map<std::int64_t, std::uint64_t> calls;  // call id -> request id of net::Client
+    std::set<std::int64_t> calls;  // under way
 };
 
 class LiveRuns {

@@ -1,4 +1,4 @@
-// Implementation of key_sets.hpp.
+// Sessions look for keys, the worker fetches them; see key_sets.hpp.
 #include "pg/identity/key_sets.hpp"
 
 #include <algorithm>
@@ -119,6 +119,17 @@ bool Reader::fetch() {
 
 // ---------------------------------------------------------------------------------------------- the worker
 
+void Fetcher::hear(const std::vector<mailbox::Message>& messages) {
+    for (const mailbox::Message& message : messages) {
+        if (message.kind != mailbox::Message::Kind::KeysWanted) continue;
+        try {
+            want(message.server, message.object);
+        } catch (PgError& error) {
+            error.report();
+        }
+    }
+}
+
 void Fetcher::want(Oid server, const std::string& options_hash) {
     const bool running = std::any_of(under_way_.begin(), under_way_.end(),
                                      [&](const auto& fetch) { return fetch.second.server == server; });
@@ -163,7 +174,6 @@ void Fetcher::want(Oid server, const std::string& options_hash) {
 
 void Fetcher::send(Fetch fetch, std::string url) {
     net::Request request;
-    request.id = next_id_++;
     request.egress_role = fetch.egress_role;
     request.method = "GET";
     request.url = std::move(url);
@@ -172,11 +182,10 @@ void Fetcher::send(Fetch fetch, std::string url) {
     request.connect_timeout = fetch.issuer.timeout;
     request.timeout = fetch.issuer.timeout;
     request.max_response_bytes = kMaxDocumentBytes;
-    under_way_.emplace(request.id, std::move(fetch));
-    client_.start(std::move(request));
+    under_way_.emplace(host_.send(std::move(request), *this), std::move(fetch));
 }
 
-void Fetcher::take(net::Response&& response) {
+void Fetcher::answered(net::Response&& response) {
     auto node = under_way_.extract(response.id);
     if (node.empty()) return;
     Fetch fetch = std::move(node.mapped());

@@ -1,8 +1,8 @@
 // flowctl.add_lease_rule() and drop_lease_rule().
 //
-// A rule gives a role to runs that meet its conditions, where they call one endpoint. Who adds it must have
-// the privileges of the endpoint's owner, and be one who may grant the role; either is enough to drop it. A
-// rule gives nothing that the run's role could not grant: that is asked at each lease (lease.hpp).
+// A rule gives a role to runs that meet its conditions, where they call one endpoint. To add it takes the
+// privileges of the endpoint's owner and the right to grant the role; to drop it takes either of them. A rule
+// gives nothing that the run's role could not grant: each lease is checked for that (plan.hpp).
 #include "core/json.hpp"
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/leases/plan.hpp"
@@ -24,7 +24,7 @@ Statement delete_sql("DELETE FROM flowctl_catalog.lease_rule WHERE name = $1", {
 
 constexpr const char* kWants = "A lease rule has a name, an endpoint and a role.";
 
-// Claims mean what their issuer means by them.
+// The same claim may mean something else at another issuer, so a rule about claims names the issuer.
 void check_issuer(const json::Value& conditions) {
     const json::Value* subject = conditions.find("subject");
     const bool nobody = subject != nullptr && subject->is_bool() && !subject->as_bool();

@@ -251,7 +251,8 @@ void Launcher::start_missing() {
     }
 }
 
-// There was no room for a worker, so there is none for any other that is missing: each database is told of once.
+// There was no room for a worker, so there is none for any other that is missing: each database is told of
+// once.
 void Launcher::note_shortage(const std::unordered_map<Oid, std::vector<int>>& present, Oid failed) {
     for (auto& [oid, database] : databases_) {
         const auto workers = present.find(oid);

@@ -5,7 +5,7 @@
 // run whose call finds its lane full waits in line by its id; it is given its call again (machine::Resumed)
 // when there is room. Ids are hints: a run that has ended meanwhile is passed over.
 //
-// Called by engine; memory: 16 bytes for each run in line.
+// A run in line takes 16 bytes.
 #pragma once
 
 #include <algorithm>

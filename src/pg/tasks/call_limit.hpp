@@ -3,8 +3,6 @@
 // An open connection is a descriptor. A worker that took all of them would fail calls that it could make
 // later, and the server could not open its own files in it. So a part of the limit stays free for tables, WAL
 // and name resolution.
-//
-// Called by worker and engine.
 #pragma once
 
 #include <cstddef>

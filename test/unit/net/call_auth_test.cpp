@@ -8,6 +8,8 @@
 #include <atomic>
 #include <map>
 
+#include "base/base64.hpp"
+#include "net/client.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/proofs/session.hpp"

@@ -9,6 +9,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "base/base64.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/http/url.hpp"
 #include "test_server.hpp"

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "base/base64.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/http/url.hpp"
 

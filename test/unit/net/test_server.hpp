@@ -5,8 +5,7 @@
 // threads, also those that wait in Connection::wait_for_close(). TLS identities come from a TestCa made at
 // run time.
 //
-// Used by the tests of dispatcher, client and oidc. No test sleeps: they wait for conditions with
-// pump_until().
+// No test sleeps: tests wait for conditions with pump_until().
 #pragma once
 
 #include <atomic>

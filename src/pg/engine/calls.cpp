@@ -1,0 +1,126 @@
+// Calls of a worker; see calls.hpp.
+#include "pg/engine/calls.hpp"
+
+#include "pg/engine/clock.hpp"
+#include "pg/turn/part.hpp"
+
+namespace flowctl::pg {
+
+void PlannedCalls::take(const Item& item) {
+    if (item.outcome) outcomes.push_back(*item.outcome);
+    if (!item.event) return;
+    if (const auto* succeeded = std::get_if<machine::TaskSucceeded>(&*item.event))
+        answered.emplace_back(item.run, succeeded->call);
+    else if (const auto* failed = std::get_if<machine::TaskFailed>(&*item.event))
+        answered.emplace_back(item.run, failed->call);
+    else if (const auto* continues = std::get_if<machine::TaskContinues>(&*item.event))
+        answered.emplace_back(item.run, continues->call);
+}
+
+void PlannedCalls::drop(const Uuid& run, std::int64_t call_id) {
+    const auto call = staged.find({run, call_id});
+    if (call == staged.end()) return;
+    call->second.performer->withdraw(run, call_id);
+    if (call->second.lane) {
+        in_lane[*call->second.lane]--;
+        in_lanes--;
+    }
+    staged.erase(call);
+}
+
+// ---------------------------------------------------------------------------------------------- preparing
+
+Performer* Calls::performer_for(const asl::Resource& resource) const {
+    for (const Known& one : performers_)
+        if (one.carries_out(resource)) return one.performer;
+    return nullptr;
+}
+
+void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedCalls& planned,
+                    std::vector<machine::Event>& events) {
+    if (run.calls.contains(call.id) || planned.staged.contains({run.id, call.id})) return;
+    Performer* performer = performer_for(call.resource);
+    if (performer == nullptr) {
+        events.push_back(machine::TaskFailed{call.id, "States.Runtime", no_performer(call.resource), true});
+        return;
+    }
+    std::optional<std::string> lane = performer->lane_of(call);
+    if (lane && !lanes_.has_room(*lane, planned.in_lane[*lane], planned.in_lanes)) {
+        planned.in_line.emplace_back(*std::move(lane), run.id);
+        return;
+    }
+    if (auto refusal = performer->prepare(spi, run, call, {now_micros(), run.resumed})) {
+        events.push_back(
+            machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
+        return;
+    }
+    if (lane) {
+        planned.in_lane[*lane]++;
+        planned.in_lanes++;
+    }
+    planned.staged.emplace(PlannedCalls::Key{run.id, call.id},
+                           PlannedCalls::Staged{performer, std::move(lane), performer->keeps_run(call)});
+}
+
+void Calls::write(const PlannedCalls& planned) {
+    store::append_outcomes(planned.outcomes);
+}
+
+// ----------------------------------------------------------------------------------------- after the commit
+
+void Calls::committed(const PlannedCalls& planned, const Changes& changes) {
+    for (const std::vector<PlannedCalls::Key>* over : {&planned.answered, &changes.dropped_calls})
+        for (const auto& [run_id, call_id] : *over)
+            if (LiveRun* run = live_.find(run_id)) run->calls.erase(call_id);
+    for (const auto& [key, staged] : planned.staged) {
+        LiveRun* run = live_.find(key.first);
+        if (run == nullptr) continue;
+        run->in_line = false;
+        if (staged.keeps_run) run->calls.insert(key.second);
+    }
+    for (const auto& [lane, run_id] : planned.in_line) {
+        LiveRun* run = live_.find(run_id);
+        if (run == nullptr) continue;
+        run->in_line = true;
+        lanes_.wait(lane, run_id);
+    }
+}
+
+void Calls::give(std::vector<Item>& items) {
+    for (const Uuid& id : lanes_.take_ready())
+        if (live_.find(id) != nullptr)
+            items.push_back({.run = id, .event = machine::Resumed{}});
+        else
+            items.push_back({.run = id});
+}
+
+// ---------------------------------------------------------------------------------------------- requests
+
+std::uint64_t Calls::send(net::Request&& request, Part& from, const std::string& lane) {
+    const std::uint64_t id = next_request_++;
+    request.id = id;
+    if (!lane.empty()) lanes_.begin(lane);
+    requests_.emplace(id, Sent{&from, lane});
+    client_.start(std::move(request));
+    return id;
+}
+
+// The part that sent the request; null: it is not under way.
+Part* Calls::forget(std::uint64_t request) {
+    const auto found = requests_.extract(request);
+    if (found.empty()) return nullptr;
+    if (!found.mapped().lane.empty()) lanes_.end(found.mapped().lane);
+    return found.mapped().from;
+}
+
+void Calls::cancel(std::uint64_t request) {
+    client_.cancel(request);
+    forget(request);
+}
+
+void Calls::collect() {
+    while (auto response = client_.next_completed())
+        if (Part* from = forget(response->id)) from->answered(std::move(*response));
+}
+
+}  // namespace flowctl::pg

@@ -1,0 +1,101 @@
+// Calls: what runs want done outside of the engine, from the moment a run wants it to the answer.
+//
+// A call is prepared in the turn's transaction, together with the step of its run that wants it, by the
+// performer for its Resource (tasks/performer.hpp); it begins after the commit. PlannedCalls is what one
+// transaction stages. How many calls are under way is bounded, each endpoint has its share
+// (tasks/call_lanes.hpp), and a run whose call finds no room waits in line. A run keeps its call until the
+// answer has been written, so that the call is neither given twice nor the run parked meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/machine/machine.hpp"
+#include "net/client.hpp"
+#include "pg/engine/live_runs.hpp"
+#include "pg/tasks/call_lanes.hpp"
+#include "pg/tasks/performers.hpp"
+#include "pg/turn/changes.hpp"
+#include "pg/turn/item.hpp"
+
+namespace flowctl::pg {
+
+class Part;
+
+// What one transaction of the engine does about calls.
+struct PlannedCalls {
+    using Key = std::pair<Uuid, std::int64_t>;  // run and call
+    struct Staged {
+        Performer* performer = nullptr;
+        std::optional<std::string> lane;
+        bool keeps_run = true;
+    };
+
+    std::map<Key, Staged> staged;                       // they begin after the commit
+    std::map<std::string, std::size_t> in_lane;         // how many of them are in each lane
+    std::size_t in_lanes = 0;                           // and in all
+    std::vector<std::pair<std::string, Uuid>> in_line;  // lane and run of calls that find no room
+    std::vector<Key> answered;
+    std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl.call records them
+
+    // The item may be the answer of a call.
+    void take(const Item& item);
+    // Nobody waits for this call any more: if it was staged in this transaction, it never begins.
+    void drop(const Uuid& run, std::int64_t call_id);
+};
+
+class Calls {
+  public:
+    Calls(net::Client& client, LiveRuns& live) : client_(client), live_(live) {}
+
+    void add(bool (*carries_out)(const asl::Resource& resource), Performer& performer) {
+        performers_.push_back({carries_out, &performer});
+    }
+
+    // In the transaction. Prepares a call, puts its run in line, or fails its task at once; a call that is
+    // under way is given again after Resumed, and stays as it is.
+    void prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedCalls& planned,
+                 std::vector<machine::Event>& events);
+    static void write(const PlannedCalls& planned);
+    // After the commit, before the performers hear of it: which calls the runs in memory have now.
+    void committed(const PlannedCalls& planned, const Changes& changes);
+
+    // Takes the answers of requests that have come, each to the part that sent the request.
+    void collect();
+    // Runs in line for whose calls there is room now.
+    void give(std::vector<Item>& items);
+    bool has_ready() const { return lanes_.has_ready(); }
+    std::size_t waiting() const { return lanes_.waiting(); }    // runs in line
+    std::size_t under_way() const { return requests_.size(); }  // requests
+
+    // Requests of parts: see turn/host.hpp.
+    std::uint64_t send(net::Request&& request, Part& from, const std::string& lane);
+    void cancel(std::uint64_t request);
+    bool has_room(const std::string& lane) const { return lanes_.has_room(lane, 0, 0); }
+
+  private:
+    struct Known {
+        bool (*carries_out)(const asl::Resource& resource);
+        Performer* performer;
+    };
+    struct Sent {
+        Part* from = nullptr;
+        std::string lane;  // empty: none
+    };
+    Performer* performer_for(const asl::Resource& resource) const;
+    Part* forget(std::uint64_t request);
+
+    net::Client& client_;
+    LiveRuns& live_;
+    std::vector<Known> performers_;
+    CallLanes lanes_;
+    std::unordered_map<std::uint64_t, Sent> requests_;  // by id
+    std::uint64_t next_request_ = 1;
+};
+
+}  // namespace flowctl::pg

@@ -1,0 +1,44 @@
+// What stands in the way of a Task, as far as it can be known when its flow is defined.
+//
+// A missing GRANT is reported to the author by define_flow and not by the first run; every call asks again.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg/endpoints/endpoint.hpp"
+#include "pg/server/prelude.hpp"
+
+namespace flowctl::pg {
+
+inline constexpr const char* kNotPermitted = "PERMISSION_DENIED";
+inline constexpr const char* kNotFound = "RESOURCE_NOT_FOUND";
+inline constexpr const char* kNotUsable = "RESOURCE_NOT_USABLE";
+inline constexpr const char* kNotSupported = "RESOURCE_NOT_SUPPORTED";
+
+// A state of a flow that is about to be defined.
+struct DefinedTask {
+    std::string flow;
+    Oid owner = InvalidOid;   // the flow's
+    std::optional<Oid> role;  // that its runs will act as; nullopt: their invokers, who are not known yet
+    std::string state;
+};
+
+struct Objection {
+    const char* code;
+    std::string message;
+};
+
+// Valid in the language, but nothing here would carry it out.
+inline Objection not_carried_out(const std::string& what) {
+    return {kNotSupported, "this version of pg_flowctl does not carry out " + what};
+}
+
+inline Objection objection_of(const EndpointFailure& failure) {
+    const char* code = failure.error == "States.Permissions" ? kNotPermitted
+                       : failure.error == kEndpointNotFound  ? kNotFound
+                                                             : kNotUsable;
+    return {code, failure.cause};
+}
+
+}  // namespace flowctl::pg

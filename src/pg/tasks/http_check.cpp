@@ -1,0 +1,97 @@
+// Endpoints, policies and leases of a Task that is being defined. See http_check.hpp.
+#include "pg/tasks/http_check.hpp"
+
+#include <utility>
+
+#include "calls/protocols.hpp"
+#include "pg/leases/plan.hpp"
+#include "pg/policies/policy.hpp"
+#include "pg/server/acting_role.hpp"
+
+namespace flowctl::pg::http_task {
+
+namespace {
+
+using Kind = asl::Resource::Kind;
+
+Objection denied(const std::string& endpoint, const std::string& why) {
+    return {kNotPermitted, "the call of endpoint \"" + endpoint + "\" " + why};
+}
+
+// Rights first; where there are all, policies and the lease, as far as they do not depend on the user and the
+// time, which are not known yet.
+std::vector<Objection> check_endpoint_for(const DefinedTask& task, const std::string& name) {
+    if (const auto failure = check_endpoint(name, task.role)) return {objection_of(*failure)};
+    const auto server = find_http_server(name);
+    if (!task.role || !server) return {};
+    policy::Facts facts;
+    facts.endpoint = name;
+    facts.role = role_name(*task.role);
+    facts.owner = role_name(task.owner);
+    facts.flow = task.flow;
+    facts.state = task.state;
+    facts.scope = server->options.scope;
+    std::vector<Objection> objections;
+    const AsExtensionOwner owner;
+    Spi spi;
+    const policy::Decision decided = policy::decide(policy::rules_of(spi, name), facts);
+    if (!decided.allowed) objections.push_back(denied(name, "is denied: " + decided.reason));
+    if (const auto& terms = server->options.lease) {
+        const lease::Parties parties{*task.role, server->owner, name};
+        if (const auto wrong = lease::objection_to_definition(spi, *terms, parties, facts))
+            objections.push_back(denied(name, "can have no lease: " + *wrong));
+    }
+    return objections;
+}
+
+// Whether work that is begun at this endpoint cannot be followed; an endpoint that is not there is reported as
+// such.
+bool cannot_follow(const asl::Resource& resource, const DefinedTask& task) {
+    if (!resource.sync || resource.kind != Kind::Http) return false;
+    const auto server = find_http_server(resource.name);
+    return server && !server->options.is_prefect && !check_endpoint(resource.name, task.role);
+}
+
+}  // namespace
+
+bool carries_out(const asl::Resource& resource) {
+    if (resource.wait_for_token) return false;
+    switch (resource.kind) {
+        case Kind::Http:
+        case Kind::HttpInvoke:
+        case Kind::AwsHttp:
+        case Kind::Lambda:
+        case Kind::OtherArn:
+            return true;
+        case Kind::Flow:
+            return resource.name.empty();  // AWS's startExecution; a name is that of a flow of this database
+        case Kind::Sql:
+        case Kind::Activity:
+            break;
+    }
+    return false;
+}
+
+std::vector<Objection> check(const asl::Resource& resource, const DefinedTask& task) {
+    if (resource.sync && resource.kind == Kind::OtherArn)
+        return {not_carried_out("the suffix .sync of this resource")};
+    if (cannot_follow(resource, task))
+        return {not_carried_out("the suffix .sync for an endpoint that is not of kind 'prefect'")};
+    if (resource.kind == Kind::Http || resource.kind == Kind::HttpInvoke)
+        return check_endpoint_for(task, resource.name);
+    // An API action calls what the state's input names: ConnectionArn, StateMachineArn, FunctionName and so on.
+    if (resource.text.starts_with("arn:aws:states:::")) return {};
+    auto server = endpoint_for_arns(calls::targets_of(resource, json::Value()));
+    if (!server) return {objection_of(server.error())};
+    return check_endpoint_for(task, *server);
+}
+
+std::vector<Objection> check_document(const std::string& endpoint, std::optional<Oid> role) {
+    std::vector<Objection> objections;
+    if (const auto failure = check_endpoint(endpoint, role)) objections.push_back(objection_of(*failure));
+    if (const auto server = find_http_server(endpoint); server && server->options.lease)
+        objections.push_back({kNotUsable, lease_is_for_tasks(endpoint)});
+    return objections;
+}
+
+}  // namespace flowctl::pg::http_task
