@@ -92,7 +92,7 @@ SELECT * FROM regress_roles.dependencies;
 DROP ROLE regress_heir;
 
 -- a number that stands for no role is refused, whoever writes it
-INSERT INTO flowctl_catalog.author VALUES (1, 'nobody');
+INSERT INTO flowctl_catalog.author VALUES (1::oid, 'nobody');
 SELECT flowctl_catalog.depend_on_role();
 CREATE TABLE regress_roles.author (role regrole);
 CREATE TRIGGER go BEFORE INSERT ON regress_roles.author FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();

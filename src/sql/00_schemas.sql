@@ -47,6 +47,7 @@ CREATE FUNCTION flowctl_catalog.role_ref_oid(flowctl_catalog.role_ref) RETURNS o
 CREATE FUNCTION flowctl_catalog.role_ref_of(oid) RETURNS flowctl_catalog.role_ref
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'flowctl_role_ref_of';
 CREATE CAST (flowctl_catalog.role_ref AS oid) WITH FUNCTION flowctl_catalog.role_ref_oid(flowctl_catalog.role_ref);
+CREATE CAST (flowctl_catalog.role_ref AS regrole) WITH FUNCTION flowctl_catalog.role_ref_oid(flowctl_catalog.role_ref) AS ASSIGNMENT;
 CREATE CAST (oid AS flowctl_catalog.role_ref) WITH FUNCTION flowctl_catalog.role_ref_of(oid) AS ASSIGNMENT;
 COMMENT ON TYPE flowctl_catalog.role_ref IS 'a role, or the name of a role that does not exist';
 COMMENT ON FUNCTION flowctl_catalog.role_ref_in(cstring) IS 'input of role_ref: the name of a role, whether it exists or not';
@@ -54,6 +55,7 @@ COMMENT ON FUNCTION flowctl_catalog.role_ref_out(flowctl_catalog.role_ref) IS 'o
 COMMENT ON FUNCTION flowctl_catalog.role_ref_oid(flowctl_catalog.role_ref) IS 'the role; NULL where it does not exist';
 COMMENT ON FUNCTION flowctl_catalog.role_ref_of(oid) IS 'a role as role_ref';
 COMMENT ON CAST (flowctl_catalog.role_ref AS oid) IS 'the role; NULL where it does not exist';
+COMMENT ON CAST (flowctl_catalog.role_ref AS regrole) IS 'the role; NULL where it does not exist';
 COMMENT ON CAST (oid AS flowctl_catalog.role_ref) IS 'for assignments by the engine';
 REVOKE ALL ON FUNCTION flowctl_catalog.role_ref_in(cstring), flowctl_catalog.role_ref_out(flowctl_catalog.role_ref),
     flowctl_catalog.role_ref_oid(flowctl_catalog.role_ref), flowctl_catalog.role_ref_of(oid) FROM PUBLIC;

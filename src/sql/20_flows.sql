@@ -146,7 +146,7 @@ GRANT EXECUTE ON FUNCTION
     TO PUBLIC;
 
 CREATE VIEW flowctl.flows WITH (security_barrier) AS
-    SELECT f.flow_id, f.name, f.type, f.owner::oid::regrole AS owner, f.latest_version, f.comment, f.created_at
+    SELECT f.flow_id, f.name, f.type, f.owner::regrole AS owner, f.latest_version, f.comment, f.created_at
     FROM flowctl_catalog.flow f, (SELECT) AS read_only
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)

@@ -102,7 +102,7 @@ GRANT SELECT ON flowctl.leases TO PUBLIC;
 
 -- A role sees the rules of endpoints that it may use.
 CREATE VIEW flowctl.lease_rules WITH (security_barrier) AS
-    SELECT l.name, l.endpoint, l.role::oid::regrole AS role, l.conditions::pg_catalog.jsonb AS conditions, l.comment, l.created_by, l.created_at
+    SELECT l.name, l.endpoint, l.role::regrole AS role, l.conditions::pg_catalog.jsonb AS conditions, l.comment, l.created_by, l.created_at
     FROM flowctl_catalog.lease_rule l, (SELECT) AS read_only
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR EXISTS (SELECT FROM pg_catalog.pg_foreign_server s

@@ -4,6 +4,7 @@
 // else, and would have the rights of the one that is missing.
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/json.hpp"
 #include "pg/rights/flow_rights.hpp"
@@ -72,7 +73,7 @@ Map read_map(FunctionCallInfo fcinfo) {
     const auto object = json::parse(*text);
     if (!object || !object->is_object())
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "map must be a JSON object", kMapHint);
-    for (const auto& [name, value] : object->as_object()) {
+    for (const auto& [name, value] : object->members()) {
         if (value.is_null()) {
             map[std::string(name)] = std::nullopt;
             continue;
