@@ -36,6 +36,18 @@ COMMENT ON FUNCTION flowctl.activate() IS
 -- Activating a copy may send the original's calls a second time, so the extension's owner decides who may do it.
 REVOKE ALL ON FUNCTION flowctl.activate() FROM PUBLIC;
 
+CREATE PROCEDURE flowctl.drain(timeout interval DEFAULT '1 min')
+LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_drain';
+COMMENT ON PROCEDURE flowctl.drain(interval) IS
+    'lets nothing new begin in any database, at once and whatever becomes of the transaction, and returns when nothing is under way; at the timeout an error says what is. It ends with flowctl.undrain() and with the server';
+CREATE PROCEDURE flowctl.undrain()
+LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_undrain';
+COMMENT ON PROCEDURE flowctl.undrain() IS 'ends what flowctl.drain() began';
+-- A drain stops the flows of all databases, so the extension's owner decides who may do it.
+REVOKE ALL ON PROCEDURE flowctl.drain(interval), flowctl.undrain() FROM PUBLIC;
+
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
     SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at,
            s.state

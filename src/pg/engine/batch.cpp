@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pg/engine/load.hpp"
+#include "pg/server/timestamps.hpp"
 
 namespace flowctl::pg {
 
@@ -21,9 +22,9 @@ void Batch::begin_parts() {
 void Batch::run(Spi& spi, const std::vector<Item>& items) {
     begin_parts();
     load(spi, items);
-    const std::int64_t until = now_micros() + kMaxMicros;
+    const std::int64_t until = unix_micros_now() + kMaxMicros;
     std::size_t done = 0;
-    for (; done < items.size() && (done == 0 || (now_micros() < until && !full())); done++)
+    for (; done < items.size() && (done == 0 || (unix_micros_now() < until && !full())); done++)
         if (later_.contains(items[done].run))
             left_over_.push_back(items[done]);
         else

@@ -1,7 +1,7 @@
 // Calls of a worker; see calls.hpp.
 #include "pg/engine/calls.hpp"
 
-#include "pg/engine/clock.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/turn/part.hpp"
 
 namespace flowctl::pg {
@@ -45,11 +45,11 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         return;
     }
     std::optional<std::string> lane = performer->lane_of(call);
-    if (lane && !lanes_.has_room(*lane, planned.in_lane[*lane], planned.in_lanes)) {
-        planned.in_line.emplace_back(*std::move(lane), run.id);
+    if (lane ? !lanes_.has_room(*lane, planned.in_lane[*lane], planned.in_lanes) : lanes_.closed()) {
+        planned.in_line.emplace_back(std::move(lane).value_or(""), run.id);
         return;
     }
-    if (auto refusal = performer->prepare(spi, run, call, {now_micros(), run.resumed})) {
+    if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed})) {
         events.push_back(
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
         return;

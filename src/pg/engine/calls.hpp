@@ -41,7 +41,7 @@ struct PlannedCalls {
     std::size_t in_lanes = 0;                           // and in all
     std::vector<std::pair<std::string, Uuid>> in_line;  // lane and run of calls that find no room
     std::vector<Key> answered;
-    std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl.call records them
+    std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl_catalog.call records them
 
     // The item may be the answer of a call.
     void take(const Item& item);
@@ -67,6 +67,8 @@ class Calls {
 
     // Takes the answers of requests that have come, each to the part that sent the request.
     void collect();
+    // While it is closed, calls wait in line and none begins.
+    void close(bool closed) { lanes_.close(closed); }
     // Runs in line for whose calls there is room now.
     void give(std::vector<Item>& items);
     bool has_ready() const { return lanes_.has_ready(); }

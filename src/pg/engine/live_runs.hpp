@@ -17,11 +17,17 @@
 #include <vector>
 
 #include "core/machine/machine.hpp"
+#include "pg/server/guc.hpp"
 #include "pg/server/uuid.hpp"
 #include "pg/tasks/run_facts.hpp"
 #include "pg/turn/version.hpp"
 
 namespace flowctl::pg {
+
+// Runs that are due within it are held in memory. Sweeps, which load the others, come more often.
+inline std::int64_t horizon_micros() {
+    return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000;
+}
 
 struct LiveRun : RunFacts {
     std::shared_ptr<const CompiledVersion> version;

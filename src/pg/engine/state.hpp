@@ -13,10 +13,10 @@
 
 #include "net/client.hpp"
 #include "pg/engine/calls.hpp"
-#include "pg/engine/clock.hpp"
 #include "pg/engine/intake.hpp"
 #include "pg/engine/live_runs.hpp"
 #include "pg/engine/versions.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/turn/host.hpp"
 #include "pg/turn/part.hpp"
 
@@ -27,10 +27,10 @@ class Pause {
   public:
     void begin() {
         trouble_ = true;
-        until_ = now_micros() + kMicros;
+        until_ = unix_micros_now() + kMicros;
     }
     bool holds() {
-        const machine::Instant now = now_micros();
+        const machine::Instant now = unix_micros_now();
         until_ = std::min(until_, now + kMicros);  // the clock may have been set back
         return now < until_;
     }

@@ -3,6 +3,7 @@
 #include "core/json.hpp"
 #include "pg/engine/batch.hpp"
 #include "pg/engine/machine_limits.hpp"
+#include "pg/server/timestamps.hpp"
 
 extern "C" {
 #include "common/pg_prng.h"
@@ -46,7 +47,7 @@ void Batch::advance(Spi& spi, Working& working, const machine::Event& first) {
     std::vector<machine::Event> events;  // that follow from the first
     for (std::size_t next = 0; next <= events.size() && !working.ended(); next++) {
         const machine::Event& event = next == 0 ? first : events[next - 1];
-        const machine::Now now{now_micros(), pg_prng_uint64(&pg_global_prng_state)};
+        const machine::Now now{unix_micros_now(), pg_prng_uint64(&pg_global_prng_state)};
         machine::Step step =
             machine::advance(*run.version->flow, run.context, limits, working.frame, event, now);
         // From here on `event` may move: effects add to those that follow.

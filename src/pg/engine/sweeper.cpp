@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pg/server/guc.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/installation.hpp"
 #include "pg/store/run_id.hpp"
@@ -57,7 +58,7 @@ std::vector<Uuid> Sweeper::find_unannounced(Spi& spi) const {
 }
 
 void Sweeper::sweep() {
-    const std::int64_t now = now_micros();
+    const std::int64_t now = unix_micros_now();
     const std::int64_t interval = static_cast<std::int64_t>(guc::sweep_interval) * 1000;
     sweep_at_ = std::min(sweep_at_, now + interval);  // the setting has changed, or the clock was set back
     const std::size_t enough = kEnoughAnnounced / static_cast<std::size_t>(claim_.shards);
@@ -108,7 +109,7 @@ void Sweeper::sweep() {
 }
 
 machine::Instant Sweeper::next_at() const {
-    if (!active_) return now_micros() + 60'000'000;
+    if (!active_) return unix_micros_now() + 60'000'000;
     return state_.intake.has_fresh() ? sweep_at_ : std::min(sweep_at_, load_at_);
 }
 

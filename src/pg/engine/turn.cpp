@@ -5,7 +5,9 @@
 
 #include "pg/engine/batch.hpp"
 #include "pg/engine/failures.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
+#include "pg/shared/drain.hpp"
 
 namespace flowctl::pg {
 
@@ -17,6 +19,7 @@ constexpr std::size_t kMaxItems = 512;  // of one turn
 constexpr std::size_t kEnoughInLine = 512;
 constexpr std::size_t kMinBegun = 16;
 static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
+constexpr std::int64_t kDrainedNap = 1'000'000;  // us
 constexpr std::size_t kEnoughFailures = 3;  // of the server; then the rest of the turn is not tried
 
 }  // namespace
@@ -24,6 +27,8 @@ constexpr std::size_t kEnoughFailures = 3;  // of the server; then the rest of t
 // ---------------------------------------------------------------------------------------------- the turn
 
 bool Engine::turn() {
+    drain_ = drain::current();
+    state_.calls.close(drain_ != 0);
     // Also while it pauses: what has come in would keep the loop from sleeping.
     state_.calls.collect();
     for (const auto& part : state_.parts)
@@ -37,23 +42,24 @@ bool Engine::turn() {
         state_.pause();
         return false;
     }
-    collect_timers();
+    if (drain_ == 0) collect_timers();
     std::vector<Item> items = ready_items();
     if (!items.empty()) {
         do_items(items);
         turns_++;
         events_ += static_cast<std::int64_t>(items.size());
-        last_turn_at_ = now_micros();
+        last_turn_at_ = unix_micros_now();
     }
     state_.intake.forget_flood();
     bool more = false;
     for (const auto& part : state_.parts)
         if (!state_.pausing.holds() && part->work()) more = true;
-    return more || !state_.intake.empty() || sweeper_.is_poked() || state_.calls.has_ready();
+    const bool waits = drain_ == 0 ? !state_.intake.empty() : state_.intake.queued() > 0;
+    return more || waits || sweeper_.is_poked() || state_.calls.has_ready();
 }
 
 void Engine::collect_timers() {
-    const machine::Instant now = now_micros();
+    const machine::Instant now = unix_micros_now();
     while (state_.intake.queued() < kMaxItems) {
         const auto run = state_.live.take_due(now);
         if (!run) return;
@@ -65,6 +71,10 @@ void Engine::collect_timers() {
 // taken.
 std::vector<Item> Engine::ready_items() {
     std::vector<Item> items;
+    if (drain_ != 0) {
+        state_.intake.take(kMaxItems, 0, items);
+        return items;
+    }
     state_.calls.give(items);
     const std::size_t in_line = std::min(kEnoughInLine, state_.calls.waiting());
     state_.intake.take(kMaxItems, std::max(kMinBegun, kEnoughInLine - in_line), items);
@@ -74,13 +84,17 @@ std::vector<Item> Engine::ready_items() {
 }
 
 long Engine::sleep_ms() {
-    const machine::Instant now = now_micros();
+    const machine::Instant now = unix_micros_now();
     if (const machine::Instant until = state_.pausing.until(); until > now)
         return static_cast<long>((until - now) / 1000 + 1);
     machine::Instant until = sweeper_.next_at();
+    if (drain_ == 0) {
+        if (const auto due = state_.live.next_due()) until = std::min(until, *due);
+    }
     for (const auto& part : state_.parts)
         if (const auto at = part->next_at()) until = std::min(until, *at);
-    if (const auto due = state_.live.next_due()) until = std::min(until, *due);
+    // A part may want to begin something that has to wait. The end of the drain wakes the worker.
+    if (drain_ != 0) until = std::max(until, now + kDrainedNap);
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));
 }
 
@@ -97,7 +111,8 @@ void Engine::leave() {
 
 figures::Figures Engine::figures() const {
     return {static_cast<std::int64_t>(state_.live.size()),
-            static_cast<std::int64_t>(state_.calls.under_way()), turns_, events_, last_turn_at_};
+            static_cast<std::int64_t>(state_.calls.under_way()), turns_, events_, last_turn_at_,
+            static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued()), drain_};
 }
 
 // ---------------------------------------------------------------------------------------------- its

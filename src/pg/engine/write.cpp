@@ -2,6 +2,7 @@
 // batch.hpp.
 #include "core/json.hpp"
 #include "pg/engine/batch.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 
@@ -40,7 +41,7 @@ void Batch::write_end(const Working& working, const Uuid& id) {
     end.status = working.outcome.status;
     end.error = working.outcome.error;
     end.cause = working.outcome.cause;
-    end.ended_at = now_micros();
+    end.ended_at = unix_micros_now();
     if (run.child) changes_.end_child(id, *run.child, end.status);
     const KeepData keep = run.version->keep_data;
     const bool keeps = keep == KeepData::All ||
@@ -83,7 +84,7 @@ void Batch::carry_out() {
 
 // Runs that nothing is expected of soon leave memory; an EXPRESS run has no stored frame to come back from.
 void Batch::park() {
-    const machine::Instant horizon = now_micros() + horizon_micros();
+    const machine::Instant horizon = unix_micros_now() + horizon_micros();
     for (const auto& [id, working] : working_) {
         LiveRun* run = state_.live.find(id);
         if (run == nullptr || run->express || !run->calls.empty()) continue;

@@ -93,7 +93,7 @@ bool Reader::fetch() {
     wanted.database = MyDatabaseId;
     wanted.server = server_;
     mailbox::set(wanted.object, options_hash_);
-    // Two requests at most, discovery and keys, and some time for the worker.
+    // The worker sends two requests at most, for discovery and for the keys.
     const std::int64_t deadline = unix_micros_now() + static_cast<std::int64_t>((2 * timeout_ + 2) * 1e6);
     const std::uint32_t event = wait_event("FlowctlKeySet");
     guarded([&] { ConditionVariablePrepareToSleep(signal); });
@@ -175,6 +175,7 @@ void Fetcher::want(Oid server, const std::string& options_hash) {
 void Fetcher::send(Fetch fetch, std::string url) {
     net::Request request;
     request.egress_role = fetch.egress_role;
+    request.endpoint = "keys of " + std::to_string(fetch.server);
     request.method = "GET";
     request.url = std::move(url);
     request.headers = {{"Accept", "application/json"}};

@@ -6,6 +6,7 @@
 
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/store/run_id.hpp"
 
@@ -40,7 +41,7 @@ Statement dropped_sql(R"(
                       {TEXTOID});
 Statement problem_sql("UPDATE flowctl_catalog.lease SET problem = $2 WHERE role_name = $1",
                       {TEXTOID, TEXTOID});
-// In a copy of the database the roles are the original's.
+// A copy of a database has the rows of leases, but their roles are the original's.
 Statement copied_sql(R"(
     UPDATE flowctl_catalog.lease SET ended_at = coalesce(ended_at, pg_catalog.clock_timestamp()), ended_by = coalesce(ended_by, 'COPY'),
                              dropped_at = pg_catalog.clock_timestamp()
@@ -51,10 +52,6 @@ Statement left_sql(R"(
            EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = l.run_id AND r.status = 'RUNNING')
     FROM flowctl_catalog.lease l WHERE l.dropped_at IS NULL)",
                    {});
-
-machine::Instant now_micros() {
-    return to_unix_micros(GetCurrentTimestamp());
-}
 
 // Short waits, for locks that sessions hold on roles.
 void bound_lock_waits(int milliseconds) {
@@ -125,7 +122,7 @@ void Leases::retry_later(Lease& lease) {
     const machine::Instant pause =
         lease.dropped ? kLookAgain : std::min(kFirstRetry << std::min(lease.tries, 12), kLongestRetry);
     lease.tries++;
-    lease.try_at = now_micros() + pause;
+    lease.try_at = unix_micros_now() + pause;
     due_.emplace(std::make_pair(lease.try_at, lease.role.name), &lease);
 }
 
@@ -320,12 +317,12 @@ void Leases::committed(const Changes& changes) {
 }
 
 void Leases::collect() {
-    const machine::Instant now = now_micros();
+    const machine::Instant now = unix_micros_now();
     const std::optional<machine::Instant> at = next_at();
     if (!at || *at > now) return;
     if (recover_at_ && *recover_at_ <= now) {
         recover_at_.reset();
-        if (!recover()) recover_at_ = now_micros() + kRecoverAgain;
+        if (!recover()) recover_at_ = unix_micros_now() + kRecoverAgain;
     }
     std::vector<Lease*> ready;
     std::vector<std::string> over;

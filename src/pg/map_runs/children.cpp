@@ -3,6 +3,7 @@
 
 #include "core/json.hpp"
 #include "pg/engine/machine_limits.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/store/run_id.hpp"
 
 extern "C" {
@@ -40,7 +41,7 @@ std::unique_ptr<map_run::Batcher> make_batcher(const asl::Flow& whole, const mac
 }
 
 machine::Now fresh_now() {
-    return {to_unix_micros(GetCurrentTimestamp()), pg_prng_uint64(&pg_global_prng_state)};
+    return {unix_micros_now(), pg_prng_uint64(&pg_global_prng_state)};
 }
 
 }  // namespace flowctl::pg

@@ -6,6 +6,7 @@
 #include "net/http/url.hpp"
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/engine/load.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
 
 namespace flowctl::pg {
@@ -52,7 +53,7 @@ Preparation prepare(Spi& spi, State& state, const MapRun& run, machine::Call cal
     if (!problem.empty()) return {http_task::Refusal{"States.Runtime", problem}, std::nullopt};
     const std::int32_t sending = store::next_sending(spi, run.parent, static_cast<std::int32_t>(run.call_id));
     http_task::Lookups lookups;
-    auto result = http_task::prepare_document(*parent, call, document, now_micros(), sending, lookups);
+    auto result = http_task::prepare_document(*parent, call, document, unix_micros_now(), sending, lookups);
     if (auto* refusal = std::get_if<http_task::Refusal>(&result)) return {std::move(*refusal), std::nullopt};
     Preparation done{std::nullopt, std::get<http_task::Prepared>(std::move(result))};
     store::append_calls({&done.prepared->intent});
@@ -107,7 +108,7 @@ bool Exchange::send(MapRun& run, const std::string& path, const asl::DataResourc
 
 void Exchange::take(MapRun& run, net::Response&& response) {
     run.request = 0;
-    run.answer = http_task::interpret_document(run.pending, std::move(response), now_micros());
+    run.answer = http_task::interpret_document(run.pending, std::move(response), unix_micros_now());
 }
 
 }  // namespace flowctl::pg

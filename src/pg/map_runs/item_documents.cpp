@@ -1,12 +1,12 @@
 // Items from an endpoint; see item_documents.hpp.
 #include "pg/map_runs/item_documents.hpp"
+#include "pg/server/timestamps.hpp"
 
 #include <utility>
 
 #include "core/items/s3_listing.hpp"
 #include "core/json.hpp"
 #include "net/http/url.hpp"
-#include "pg/engine/clock.hpp"
 
 namespace flowctl::pg {
 
@@ -119,9 +119,9 @@ bool ItemDocuments::begin_parsing(MapRun& run) {
 bool ItemDocuments::parse(MapRun& run) {
     if (!run.batcher && !begin_parsing(run)) return true;
     MapChildren children(run.id, run.parent, run.type);
-    const std::int64_t until = now_micros() + kSliceMicros;
+    const std::int64_t until = unix_micros_now() + kSliceMicros;
     bool more = true;
-    for (bool full = false; more && !full && now_micros() < until;) {
+    for (bool full = false; more && !full && unix_micros_now() < until;) {
         std::vector<items::Item> items;
         std::optional<std::string> problem;
         const std::string_view piece = std::string_view(*run.source).substr(run.parsed_to, kPieceBytes);

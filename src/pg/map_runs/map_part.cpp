@@ -8,6 +8,7 @@
 #include "core/json.hpp"
 #include "pg/engine/batch.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/server/timestamps.hpp"
 
 namespace flowctl::pg {
 
@@ -171,7 +172,7 @@ void MapPart::start(const Uuid& run, const std::shared_ptr<const CompiledVersion
     row.max_concurrency = start.plan.max_concurrency;
     row.tolerated_count = start.plan.tolerated_count;
     row.tolerated_percentage = start.plan.tolerated_percentage;
-    row.started_at = now_micros();
+    row.started_at = unix_micros_now();
     row.plan = json::dump(start.plan.save());
     changes.bytes += row.plan.size();
 }
@@ -196,7 +197,7 @@ void MapPart::write(Spi& spi, const Changes& changes) {
     for (const Started& started : staged_.started)
         store::insert_map_run(spi, started.row);
     write_counts(spi, changes);
-    const std::int64_t now = now_micros();
+    const std::int64_t now = unix_micros_now();
     for (const auto& [id, status] : staged_.over)
         store::end_map_run(spi, id, status, now);
     std::vector<Uuid> parents_ended;

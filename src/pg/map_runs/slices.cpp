@@ -6,6 +6,8 @@
 #include "core/json.hpp"
 #include "pg/engine/failures.hpp"
 #include "pg/engine/machine_limits.hpp"
+#include "pg/server/timestamps.hpp"
+#include "pg/shared/drain.hpp"
 #include "pg/shared/shmem.hpp"
 
 namespace flowctl::pg {
@@ -41,12 +43,12 @@ bool can_fail(const MapRun& run) {
 
 bool Slices::work() {
     bool any = false;
-    const std::int64_t until = now_micros() + kAllSlicesMicros;
+    const std::int64_t until = unix_micros_now() + kAllSlicesMicros;
     // Map runs take turns at being first.
     std::vector<Uuid> ids = maps_.ids();
     std::rotate(ids.begin(), std::upper_bound(ids.begin(), ids.end(), last_), ids.end());
     for (const Uuid& id : ids) {
-        if (now_micros() >= until) return true;
+        if (unix_micros_now() >= until) return true;
         MapRun* run = maps_.find(id);
         if (run == nullptr) continue;
         last_ = id;
@@ -106,9 +108,9 @@ bool Slices::read(MapRun& run) {
 bool Slices::read_own_items(MapRun& run) {
     if (!run.batcher) run.batcher = make_batcher(*run.whole->whole, run.plan, {run.items, run.written});
     MapChildren children(run.id, run.parent, run.type);
-    const std::int64_t until = now_micros() + kSliceMicros;
+    const std::int64_t until = unix_micros_now() + kSliceMicros;
     bool more = true;
-    for (bool full = false; more && !full && now_micros() < until;) {
+    for (bool full = false; more && !full && unix_micros_now() < until;) {
         std::optional<map_run::Item> item;
         if (run.batcher->wants_item()) item = run.batcher->next_own_item();
         if (item)
@@ -133,8 +135,8 @@ bool Slices::use_helper(MapRun& run) {
 }
 
 bool Slices::start_helper(MapRun& run) {
-    const std::int64_t now = now_micros();
-    if (run.not_before > now) return false;
+    const std::int64_t now = unix_micros_now();
+    if (run.not_before > now || drain::current() != 0) return false;
     run.not_before = 0;
     if (MapHelper::count() >= guc::map_helpers) return false;  // the end of another wakes us
     if (run.starts >= kMostStarts) {
@@ -179,7 +181,7 @@ bool Slices::helper_ended(MapRun& run) {
     if (++run.attempts >= kMostAttempts)
         fail_helped(run, run.attempts);
     else
-        run.not_before = now_micros() + kHelperAgainMicros;
+        run.not_before = unix_micros_now() + kHelperAgainMicros;
     return true;
 }
 
@@ -241,7 +243,7 @@ bool Slices::close(MapRun& run) {
 
 bool Slices::abort_queued(MapRun& run) {
     in_transaction("pg_flowctl: aborting the children of a map run", [&](Spi& spi) {
-        const std::int64_t now = now_micros();
+        const std::int64_t now = unix_micros_now();
         // The reader may have finished before it was terminated.
         if (const auto progress = store::find_map_progress(spi, run.id)) run.written = progress->children;
         const store::AbortedChildren aborted =
@@ -318,7 +320,7 @@ bool Slices::end(MapRun& run) {
     }
     if (!run.awaited) {
         in_transaction("pg_flowctl: ending a map run",
-                       [&](Spi& spi) { store::end_map_run(spi, run.id, run.status, now_micros()); });
+                       [&](Spi& spi) { store::end_map_run(spi, run.id, run.status, unix_micros_now()); });
         maps_.remove(run.id);
         return true;
     }

@@ -46,7 +46,7 @@ namespace flowctl::pg {
 
 namespace {
 
-// How long a token of a user stays in memory after it has ended, at most, while anything happens.
+// How often the tokens of users that have expired are wiped from shared memory.
 constexpr std::int64_t kWipeInterval = 10'000'000;
 
 constexpr std::int64_t kWarnInterval = 3'600'000'000;

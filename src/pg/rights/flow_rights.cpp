@@ -3,6 +3,7 @@
 
 #include "core/asl/flow_name.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "core/asl/flow_name.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 

@@ -22,9 +22,13 @@ namespace flowctl::pg {
 
 class CallLanes {
   public:
+    // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
+    void close(bool closed) { closed_ = closed; }
+    bool closed() const { return closed_; }
     // Whether a call may begin in a lane in which `planned` more are about to, of `planned_total` in all
     // lanes.
     bool has_room(const std::string& lane, std::size_t planned, std::size_t planned_total) const {
+        if (closed_) return false;
         const auto found = lanes_.find(lane);
         const std::size_t taken = found == lanes_.end() ? 0 : found->second.under_way;
         return taken + planned < call_limit_per_endpoint() && under_way_ + planned_total < call_limit();
@@ -47,7 +51,7 @@ class CallLanes {
     std::size_t waiting() const { return waiting_; }
     // Whether take_ready() would give something.
     bool has_ready() const {
-        if (waiting_ == 0 || under_way_ >= call_limit()) return false;
+        if (closed_ || waiting_ == 0 || under_way_ >= call_limit()) return false;
         return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) {
             return !lane.second.waiting.empty() && lane.second.under_way < call_limit_per_endpoint();
         });
@@ -55,6 +59,7 @@ class CallLanes {
     // The runs for whose calls there is room now, taken out of line; lanes take turns at being first.
     std::vector<Uuid> take_ready() {
         std::vector<Uuid> ready;
+        if (closed_) return ready;
         std::size_t room = under_way_ < call_limit() ? call_limit() - under_way_ : 0;
         auto lane = lanes_.upper_bound(last_served_);
         for (std::size_t left = lanes_.size(); left > 0 && room > 0 && waiting_ > 0; left--) {
@@ -88,6 +93,7 @@ class CallLanes {
     std::string last_served_;
     std::size_t under_way_ = 0;
     std::size_t waiting_ = 0;
+    bool closed_ = false;
 };
 
 }  // namespace flowctl::pg

@@ -5,15 +5,9 @@
 #include <limits>
 #include <set>
 
+#include "pg/server/timestamps.hpp"
+
 namespace flowctl::pg {
-
-namespace {
-
-std::int64_t now_micros() {
-    return to_unix_micros(GetCurrentTimestamp());
-}
-
-}  // namespace
 
 // ------------------------------------------------------------------------------------- in the transaction
 
@@ -101,7 +95,7 @@ void HttpPerformer::fail(const http_task::Prepared& call, const std::string& err
     outcome.run_id = call.pending.run_id;
     outcome.call_id = static_cast<std::int32_t>(call.pending.call_id);
     outcome.sending = call.pending.sending;
-    outcome.ended_at = now_micros();
+    outcome.ended_at = unix_micros_now();
     outcome.error = error;
     host_.queue({.run = call.pending.run_id,
                  .event = machine::TaskFailed{call.pending.call_id, error, cause},
@@ -121,7 +115,7 @@ void HttpPerformer::answered(net::Response&& response) {
     const http_task::Pending& pending = found.mapped();
     under_way_.erase({pending.run_id, pending.call_id});
     leases_.call_over(pending.run_id, pending.call_id);
-    http_task::Interpreted result = http_task::interpret(pending, std::move(response), now_micros());
+    http_task::Interpreted result = http_task::interpret(pending, std::move(response), unix_micros_now());
     host_.queue(
         {.run = pending.run_id, .event = std::move(result.event), .outcome = std::move(result.outcome)});
 }
