@@ -58,8 +58,6 @@ class Engine {
     void leave();
 
     figures::Figures figures() const;
-    // Whether flows may act in this database; while they may not, they wait for flowctl.activate().
-    bool active() const { return sweeper_.active(); }
     // True once after a failure of the server: the extension itself may be gone.
     bool take_trouble() { return state_.pausing.take_trouble(); }
 

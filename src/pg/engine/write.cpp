@@ -2,6 +2,7 @@
 // batch.hpp.
 #include "core/json.hpp"
 #include "pg/engine/batch.hpp"
+#include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
@@ -59,7 +60,30 @@ void Batch::write_end(const Working& working, const Uuid& id) {
     }
 }
 
+namespace {
+
+void log_failure(const LiveRun& run, const store::RunEnd& end) noexcept try {
+    const std::string status(machine::name_of(end.status));
+    const std::string message = "run " + run.id_text + " of flow \"" + run.flow + "\" ended as " + status +
+                                (end.error ? ": " + *end.error : "");
+    const char* const text = message.c_str();
+    const char* const cause = end.cause ? end.cause->c_str() : nullptr;
+    guarded([&] {
+        ereport(guc::log_failures,
+                (errmsg_internal("%s", text), cause != nullptr ? errdetail_internal("%s", cause) : 0));
+    });
+} catch (...) {
+    // The turn has committed, and its effects are to leave whatever becomes of a message.
+}
+
+}  // namespace
+
 void Batch::carry_out() {
+    if (guc::log_failures != 0)
+        for (const store::RunEnd& end : ends_)
+            if (const auto working = working_.find(end.run_id);
+                end.status != machine::Status::Succeeded && working != working_.end() && !working->second.run->child)
+                log_failure(*working->second.run, end);
     state_.intake.put_back(std::move(left_over_));
     for (auto& [id, working] : working_) {
         if (working.loaded) {

@@ -122,7 +122,7 @@ bool ResultFileWriter::take_answer(MapRun& run) {
 }
 
 // Fetches more results for the next file. False: the file is full, or there are no more results.
-bool ResultFileWriter::gather(MapRun& run, const std::vector<std::string_view>& statuses) {
+bool ResultFileWriter::gather(MapRun& run, const std::vector<machine::Status>& statuses) {
     run.gathered_to = std::max(run.gathered_to, run.files.next);
     const bool full = run.gathered.size() >= kFileRows || run.gathered_bytes >= kFileBytes;
     if (full || run.gathered_to >= run.written) return false;

@@ -42,6 +42,7 @@ int map_children = 1'000;
 int map_helpers = 2;
 int map_helper_timeout = 3'600'000;
 int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
+int log_failures = 0;
 int sweep_interval = 60'000;
 int discovery_interval = 60'000;
 int drain_timeout = 10'000;
@@ -63,6 +64,10 @@ const config_enum_entry kSynchronousCommit[] = {{"local", SYNCHRONOUS_COMMIT_LOC
                                                 {"1", SYNCHRONOUS_COMMIT_ON, true},
                                                 {"0", SYNCHRONOUS_COMMIT_OFF, true},
                                                 {nullptr, 0, false}};
+
+const config_enum_entry kLogFailures[] = {{"off", 0, false},           {"debug1", DEBUG1, false},
+                                          {"log", LOG, false},         {"notice", NOTICE, false},
+                                          {"warning", WARNING, false}, {nullptr, 0, false}};
 
 const config_enum_entry kPolicyDefault[] = {
     {"permit", PolicyDefault::Permit, false}, {"deny", PolicyDefault::Deny, false}, {nullptr, 0, false}};
@@ -254,6 +259,13 @@ void define_settings(bool with_postmaster_settings) {
                              "Sets synchronous_commit for the transactions of workers.", nullptr,
                              &synchronous_commit, SYNCHRONOUS_COMMIT_ON, kSynchronousCommit, PGC_SIGHUP, 0,
                              nullptr, nullptr, nullptr);
+
+    // Failures of runs are rows of flowctl.runs, and a server has better uses for its log; but where a log is
+    // what somebody watches, they are there, too. A cause may quote what a service has answered.
+    DefineCustomEnumVariable("flowctl.log_failures",
+                             "Sets the level of the log messages about runs that end without success.",
+                             "Children of distributed Maps are left out.", &log_failures, 0, kLogFailures,
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
     // How often a worker looks for runs that no session told it of: committed prepared transactions, lost
     // hints. Under load it looks sooner, each time it has heard of 4,000 runs, so that no look takes long.
