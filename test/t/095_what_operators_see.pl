@@ -11,9 +11,16 @@ use Test::More;
 
 my $node = new_node('main');
 sub log_text { return PostgreSQL::Test::Utils::slurp_file($node->logfile); }
-my $wait = { StartAt => 'A', States => { A => { Type => 'Pass', Next => 'B' }, B => { Type => 'Wait', Seconds => 100, End => true } } };
+my $wait = { StartAt => 'A', States => { A => { Type => 'Pass', Next => 'B' }, B => { Type => 'Wait', Seconds => 1000, End => true } } };
 define_flow($node, 'patient', $wait);
 wait_for_query($node, q{SELECT state FROM flowctl.workers}, 'working');
+
+# Open runs count although they wait, and are not in memory.
+my @waiting = map { start_run($node, 'patient') } 1 .. 3;
+wait_for_query($node, q{SELECT runs_open, runs_in_memory FROM flowctl.workers}, '3|0');
+pass('flowctl.workers counts what waits');
+$node->safe_psql('postgres', "SELECT flowctl.stop('$_')") for @waiting;
+wait_for_query($node, q{SELECT runs_open FROM flowctl.workers}, '0');
 
 # Who stopped it, and the order of steps.
 $node->safe_psql('postgres', q{CREATE ROLE "On Call" LOGIN IN ROLE pg_read_all_data; CREATE ROLE owner LOGIN; GRANT owner TO "On Call";
@@ -30,7 +37,7 @@ is($node->safe_psql('postgres', "SELECT string_agg(state, ',' ORDER BY event_id)
 # Who monitors the server sees counts and nothing of what runs are about.
 $node->safe_psql('postgres', 'CREATE ROLE mon LOGIN IN ROLE pg_monitor; CREATE ROLE nobody LOGIN');
 is($node->safe_psql('postgres', 'SELECT flow, status, runs FROM flowctl.run_counts ORDER BY 2', extra_params => [ '-U', 'mon' ]),
-	"patient|ABORTED|1\npatient|RUNNING|1", 'pg_monitor sees how many runs are open or have failed');
+	"patient|ABORTED|4\npatient|RUNNING|1", 'pg_monitor sees how many runs are open or have failed');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.runs', extra_params => [ '-U', 'mon' ]), '0', 'but no run');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.run_counts', extra_params => [ '-U', 'nobody' ]), '0', 'others see none');
 
