@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "calls/error_names.hpp"
 #include "net/http/header_rules.hpp"
 
@@ -226,7 +227,7 @@ std::optional<Refusal> set_body(RequestParts& parts, const json::Value& input) {
         return std::nullopt;
     }
     if (body->is_string() && content_type != nullptr &&
-        lower(*content_type).find("json") == std::string::npos) {
+        ascii_lower(*content_type).find("json") == std::string::npos) {
         parts.body = body->as_string();
         return std::nullopt;
     }
