@@ -59,13 +59,6 @@ constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
 constexpr std::array<std::string_view, 5> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-",
                                                                 "flowctl-"};
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
 // Also if a server would only read it as one of them (X_Amz_Target).
 bool is_forbidden(std::string_view name) {
     return std::any_of(kForbiddenHeaders.begin(), kForbiddenHeaders.end(),
