@@ -8,6 +8,7 @@
 
 #include "base/ascii.hpp"
 #include "calls/error_names.hpp"
+#include "net/http/header_rules.hpp"
 
 namespace flowctl::calls {
 
@@ -58,11 +59,12 @@ constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
 constexpr std::array<std::string_view, 5> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-",
                                                                 "flowctl-"};
 
-bool is_forbidden(const std::string& name) {
-    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), name) != kForbiddenHeaders.end())
-        return true;
-    return std::any_of(kForbiddenPrefixes.begin(), kForbiddenPrefixes.end(),
-                       [&](std::string_view prefix) { return name.starts_with(prefix); });
+// Also if a server would only read it as one of them (X_Amz_Target).
+bool is_forbidden(std::string_view name) {
+    return std::any_of(kForbiddenHeaders.begin(), kForbiddenHeaders.end(),
+                       [&](std::string_view forbidden) { return net::reads_as(name, forbidden); }) ||
+           std::any_of(kForbiddenPrefixes.begin(), kForbiddenPrefixes.end(),
+                       [&](std::string_view prefix) { return net::begins_as(name, prefix); });
 }
 
 // A scalar as it stands in a query, header or form; nullopt for arrays and objects.
@@ -107,8 +109,7 @@ std::optional<Refusal> read_query(const json::Value& query, Parameters& out) {
 std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net::Header>& out) {
     if (!headers.is_object()) return runtime_error("Headers must be an object");
     for (const json::Member& member : headers.members()) {
-        const std::string name = ascii_lower(member.key);
-        if (is_forbidden(name))
+        if (is_forbidden(member.key))
             return runtime_error("the header '" + member.key + "' may not be set by a flow");
         std::string value;
         if (const auto text = scalar_text(member.value)) {
@@ -132,7 +133,7 @@ std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net:
 
 const std::string* find_header(const std::vector<net::Header>& headers, std::string_view name) {
     for (const net::Header& header : headers)
-        if (ascii_lower(header.first) == name) return &header.second;
+        if (net::same_name(header.first, name)) return &header.second;
     return nullptr;
 }
 
