@@ -48,13 +48,22 @@ COMMENT ON PROCEDURE flowctl.undrain() IS 'ends what flowctl.drain() began';
 -- A drain stops the flows of all databases, so the extension's owner decides who may do it.
 REVOKE ALL ON PROCEDURE flowctl.drain(interval), flowctl.undrain() FROM PUBLIC;
 
+CREATE FUNCTION flowctl_catalog.xmin_age() RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_xmin_age';
+COMMENT ON FUNCTION flowctl_catalog.xmin_age() IS 'how many transactions the oldest snapshot lies back; read the view flowctl.workers';
+REVOKE ALL ON FUNCTION flowctl_catalog.xmin_age() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl_catalog.xmin_age() TO PUBLIC;
+
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
     SELECT s.database, s.pid, s.shard, s.shards, s.started_at,
            (SELECT pg_catalog.count(*) FROM flowctl_catalog.run r
             WHERE r.status = 'RUNNING'
               AND (s.shards IS NULL OR pg_catalog.get_byte(pg_catalog.uuid_send(r.run_id), 15) % 64 % s.shards = s.shard)) AS runs_open,
            s.calls_open, s.turns, s.events, s.last_turn_at,
-           s.state, s.runs_open AS runs_in_memory
+           s.state, flowctl_catalog.xmin_age() AS xmin_age,
+           pg_catalog.pg_stat_get_dead_tuples('flowctl_catalog.frame'::pg_catalog.regclass) AS dead_frames,
+           s.runs_open AS runs_in_memory
     FROM flowctl_catalog.worker_status() s;
 COMMENT ON VIEW flowctl.workers IS 'the background workers of this database, or one row that says why there is none';
 COMMENT ON COLUMN flowctl.workers.database IS 'the database';
@@ -68,7 +77,10 @@ COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
 COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
 COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';
 COMMENT ON COLUMN flowctl.workers.state IS
-    'working | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
+    'working | drained (flowctl.drain) | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
+COMMENT ON COLUMN flowctl.workers.xmin_age IS
+    'transactions since the oldest snapshot (of a session, slot, prepared transaction or standby) that keeps dead rows of the engine''s tables from being cleaned up';
+COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the hot table: they make every turn slower while an old snapshot holds them back';
 COMMENT ON COLUMN flowctl.workers.runs_in_memory IS 'of runs_open, those that something is about to happen to';
 REVOKE ALL ON flowctl.workers FROM PUBLIC;
 GRANT SELECT ON flowctl.workers TO PUBLIC;

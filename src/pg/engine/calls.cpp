@@ -21,10 +21,7 @@ void PlannedCalls::drop(const Uuid& run, std::int64_t call_id) {
     const auto call = staged.find({run, call_id});
     if (call == staged.end()) return;
     call->second.performer->withdraw(run, call_id);
-    if (call->second.lane) {
-        in_lane[*call->second.lane]--;
-        in_lanes--;
-    }
+    places.remove(call->second.lanes);
     staged.erase(call);
 }
 
@@ -44,9 +41,9 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         events.push_back(machine::TaskFailed{call.id, "States.Runtime", no_performer(call.resource), true});
         return;
     }
-    std::optional<std::string> lane = performer->lane_of(call);
-    if (lane ? !lanes_.has_room(*lane, planned.in_lane[*lane], planned.in_lanes) : lanes_.closed()) {
-        planned.in_line.emplace_back(std::move(lane).value_or(""), run.id);
+    Lanes lanes = performer->lanes_of(run, call);
+    if (auto full = lanes_.full_lane(lanes, planned.places)) {
+        planned.in_line.emplace_back(*std::move(full), run.id);
         return;
     }
     if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed})) {
@@ -54,12 +51,9 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
         return;
     }
-    if (lane) {
-        planned.in_lane[*lane]++;
-        planned.in_lanes++;
-    }
+    planned.places.add(lanes);
     planned.staged.emplace(PlannedCalls::Key{run.id, call.id},
-                           PlannedCalls::Staged{performer, std::move(lane), performer->keeps_run(call)});
+                           PlannedCalls::Staged{performer, std::move(lanes), performer->keeps_run(call)});
 }
 
 void Calls::write(const PlannedCalls& planned) {
@@ -96,11 +90,11 @@ void Calls::give(std::vector<Item>& items) {
 
 // ---------------------------------------------------------------------------------------------- requests
 
-std::uint64_t Calls::send(net::Request&& request, Part& from, const std::string& lane) {
+std::uint64_t Calls::send(net::Request&& request, Part& from, const Lanes& lanes) {
     const std::uint64_t id = next_request_++;
     request.id = id;
-    if (!lane.empty()) lanes_.begin(lane);
-    requests_.emplace(id, Sent{&from, lane});
+    lanes_.begin(lanes);
+    requests_.emplace(id, Sent{&from, lanes});
     client_.start(std::move(request));
     return id;
 }
@@ -109,7 +103,7 @@ std::uint64_t Calls::send(net::Request&& request, Part& from, const std::string&
 Part* Calls::forget(std::uint64_t request) {
     const auto found = requests_.extract(request);
     if (found.empty()) return nullptr;
-    if (!found.mapped().lane.empty()) lanes_.end(found.mapped().lane);
+    lanes_.end(found.mapped().lanes);
     return found.mapped().from;
 }
 

@@ -32,14 +32,13 @@ struct PlannedCalls {
     using Key = std::pair<Uuid, std::int64_t>;  // run and call
     struct Staged {
         Performer* performer = nullptr;
-        std::optional<std::string> lane;
+        Lanes lanes;
         bool keeps_run = true;
     };
 
-    std::map<Key, Staged> staged;                       // they begin after the commit
-    std::map<std::string, std::size_t> in_lane;         // how many of them are in each lane
-    std::size_t in_lanes = 0;                           // and in all
-    std::vector<std::pair<std::string, Uuid>> in_line;  // lane and run of calls that find no room
+    std::map<Key, Staged> staged;                // they begin after the commit
+    PlannedPlaces places;                        // that they will take
+    std::vector<std::pair<Lane, Uuid>> in_line;  // line and run of calls that find no room
     std::vector<Key> answered;
     std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl_catalog.call records them
 
@@ -76,9 +75,9 @@ class Calls {
     std::size_t under_way() const { return requests_.size(); }  // requests
 
     // Requests of parts: see turn/host.hpp.
-    std::uint64_t send(net::Request&& request, Part& from, const std::string& lane);
+    std::uint64_t send(net::Request&& request, Part& from, const Lanes& lanes);
     void cancel(std::uint64_t request);
-    bool has_room(const std::string& lane) const { return lanes_.has_room(lane, 0, 0); }
+    bool has_room(const Lanes& lanes) const { return !lanes_.full_lane(lanes); }
 
   private:
     struct Known {
@@ -87,7 +86,7 @@ class Calls {
     };
     struct Sent {
         Part* from = nullptr;
-        std::string lane;  // empty: none
+        Lanes lanes;
     };
     Performer* performer_for(const asl::Resource& resource) const;
     Part* forget(std::uint64_t request);

@@ -1,9 +1,12 @@
 // Fair shares of the calls that a worker may have under way.
 //
-// Each endpoint has a lane. A lane takes so many calls and no more (flowctl.max_calls_per_endpoint), and all
-// lanes together so many (call_limit), so that an endpoint that never answers holds up its own calls only. A
-// run whose call finds its lane full waits in line by its id; it is given its call again (machine::Resumed)
-// when there is room. Ids are hints: a run that has ended meanwhile is passed over.
+// A call takes a place in a lane for its endpoint, one for the endpoint's host and one for the owner of its
+// flow. All calls together are limited (call_limit), and so are those of each lane: an endpoint's by
+// flowctl.max_calls_per_endpoint, those of a host or an owner to three quarters of the places that everybody
+// else leaves free. So an endpoint that never answers holds up its own calls, and no owner can take all places
+// by naming one host under many names, or many hosts. A run whose call finds a lane full waits in that line by
+// its id; when there is room it is given its call again (machine::Resumed), and may then wait in another line.
+// Ids are hints: a run that has ended meanwhile is passed over.
 //
 // A run in line takes 16 bytes.
 #pragma once
@@ -12,39 +15,66 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "pg/server/spi.hpp"
+#include "pg/server/uuid.hpp"
 #include "pg/tasks/call_limit.hpp"
+#include "pg/turn/lane.hpp"
 
 namespace flowctl::pg {
+
+// The calls that one transaction is about to begin, beside those under way.
+struct PlannedPlaces {
+    std::map<Lane, std::size_t> in_lane;
+    std::size_t in_all = 0;
+
+    void add(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            in_lane[lane]++;
+        if (!lanes.empty()) in_all++;
+    }
+    void remove(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            in_lane[lane]--;
+        if (!lanes.empty()) in_all--;
+    }
+};
 
 class CallLanes {
   public:
     // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
     void close(bool closed) { closed_ = closed; }
-    bool closed() const { return closed_; }
-    // Whether a call may begin in a lane in which `planned` more are about to, of `planned_total` in all
-    // lanes.
-    bool has_room(const std::string& lane, std::size_t planned, std::size_t planned_total) const {
-        if (closed_) return false;
-        const auto found = lanes_.find(lane);
-        const std::size_t taken = found == lanes_.end() ? 0 : found->second.under_way;
-        return taken + planned < call_limit_per_endpoint() && under_way_ + planned_total < call_limit();
+
+    // The line in which one more call has to wait, since there is no room in it; nothing: it may begin.
+    std::optional<Lane> full_lane(const Lanes& lanes, const PlannedPlaces& planned = {}) const {
+        if (closed_) return lanes.empty() ? Lane() : lanes.front();
+        const std::size_t all = under_way_ + planned.in_all;
+        for (const Lane& lane : lanes) {
+            const auto found = lanes_.find(lane);
+            const auto more = planned.in_lane.find(lane);
+            const std::size_t taken = (found == lanes_.end() ? 0 : found->second.under_way) +
+                                      (more == planned.in_lane.end() ? 0 : more->second);
+            if (all >= call_limit() || taken >= share(lane.first, taken, all)) return lane;
+        }
+        return std::nullopt;
     }
-    void begin(const std::string& lane) {
-        lanes_[lane].under_way++;
-        under_way_++;
+    void begin(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            lanes_[lane].under_way++;
+        if (!lanes.empty()) under_way_++;
     }
-    void end(const std::string& lane) {
-        const auto found = lanes_.find(lane);
-        if (found == lanes_.end() || found->second.under_way == 0) return;
-        found->second.under_way--;
-        under_way_--;
-        drop_if_empty(found);
+    void end(const Lanes& lanes) {
+        for (const Lane& lane : lanes) {
+            const auto found = lanes_.find(lane);
+            if (found == lanes_.end() || found->second.under_way == 0) continue;
+            found->second.under_way--;
+            drop_if_empty(found);
+        }
+        if (!lanes.empty() && under_way_ > 0) under_way_--;
     }
-    void wait(const std::string& lane, const Uuid& run) {
+    void wait(const Lane& lane, const Uuid& run) {
         lanes_[lane].waiting.push_back(run);
         waiting_++;
     }
@@ -52,8 +82,8 @@ class CallLanes {
     // Whether take_ready() would give something.
     bool has_ready() const {
         if (closed_ || waiting_ == 0 || under_way_ >= call_limit()) return false;
-        return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) {
-            return !lane.second.waiting.empty() && lane.second.under_way < call_limit_per_endpoint();
+        return std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
+            return !lane.second.waiting.empty() && room_in(lane) > 0;
         });
     }
     // The runs for whose calls there is room now, taken out of line; lanes take turns at being first.
@@ -64,12 +94,11 @@ class CallLanes {
         auto lane = lanes_.upper_bound(last_served_);
         for (std::size_t left = lanes_.size(); left > 0 && room > 0 && waiting_ > 0; left--) {
             if (lane == lanes_.end()) lane = lanes_.begin();
-            Lane& here = lane->second;
-            std::size_t share =
-                here.under_way < call_limit_per_endpoint() ? call_limit_per_endpoint() - here.under_way : 0;
-            for (share = std::min(share, room); share > 0 && !here.waiting.empty(); share--, room--) {
-                ready.push_back(here.waiting.front());
-                here.waiting.pop_front();
+            std::deque<Uuid>& line = lane->second.waiting;
+            for (std::size_t here = std::min(room_in(*lane), room); here > 0 && !line.empty();
+                 here--, room--) {
+                ready.push_back(line.front());
+                line.pop_front();
                 waiting_--;
                 last_served_ = lane->first;
             }
@@ -80,17 +109,30 @@ class CallLanes {
     }
 
   private:
-    struct Lane {
+    struct Line {
         std::size_t under_way = 0;
         std::deque<Uuid> waiting;
     };
-    using Lanes = std::map<std::string, Lane>;
-    void drop_if_empty(Lanes::iterator lane) {
+    using Lines = std::map<Lane, Line>;
+
+    // How many calls a lane may have, of which it has `taken`, while there are `all` in all lanes.
+    static std::size_t share(LaneKind kind, std::size_t taken, std::size_t all) {
+        if (kind == LaneKind::Endpoint) return call_limit_per_endpoint();
+        const std::size_t others = all - std::min(all, taken);
+        const std::size_t left = call_limit() - std::min(call_limit(), others);
+        return std::max<std::size_t>(1, (left * 3 + 3) / 4);
+    }
+    std::size_t room_in(const Lines::value_type& lane) const {
+        const std::size_t taken = lane.second.under_way;
+        const std::size_t most = share(lane.first.first, taken, under_way_);
+        return most > taken ? most - taken : 0;
+    }
+    void drop_if_empty(Lines::iterator lane) {
         if (lane->second.under_way == 0 && lane->second.waiting.empty()) lanes_.erase(lane);
     }
 
-    Lanes lanes_;
-    std::string last_served_;
+    Lines lanes_;
+    Lane last_served_;
     std::size_t under_way_ = 0;
     std::size_t waiting_ = 0;
     bool closed_ = false;
