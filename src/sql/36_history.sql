@@ -103,29 +103,6 @@ COMMENT ON COLUMN flowctl.runs.stopped_by IS 'who called flowctl.stop(); NULL: n
 REVOKE ALL ON flowctl.runs FROM PUBLIC;
 GRANT SELECT ON flowctl.runs TO PUBLIC;
 
--- Counts tell who watches the server nothing of what runs are about. Runs that have succeeded are not among them: there are
--- too many to count, and the other two have indexes.
-CREATE VIEW flowctl.run_counts WITH (security_barrier) AS
-    SELECT c.flow, c.status, pg_catalog.count(*) AS runs, pg_catalog.min(c.started_at) AS oldest, pg_catalog.max(c.started_at) AS newest
-    FROM (SELECT r.flow, r.flow_id, r.flow_owner, r.status, r.started_at FROM flowctl_catalog.run r
-          WHERE r.status = 'RUNNING' AND r.map_run_id IS NULL
-          UNION ALL
-          SELECT r.flow, r.flow_id, r.flow_owner, r.status, r.started_at FROM flowctl_catalog.run r
-          WHERE r.status IN ('FAILED', 'TIMED_OUT', 'ABORTED') AND r.map_run_id IS NULL) c
-         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = c.flow_id
-    WHERE (SELECT pg_catalog.pg_has_role('pg_monitor', 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner::oid, c.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-    GROUP BY c.flow, c.status;
-COMMENT ON VIEW flowctl.run_counts IS
-    'how many runs of each flow are open or have ended without success, of flows that one owns, or all for pg_monitor; without children of distributed Maps';
-COMMENT ON COLUMN flowctl.run_counts.flow IS 'name of the flow';
-COMMENT ON COLUMN flowctl.run_counts.status IS 'RUNNING | FAILED | TIMED_OUT | ABORTED';
-COMMENT ON COLUMN flowctl.run_counts.runs IS 'how many';
-COMMENT ON COLUMN flowctl.run_counts.oldest IS 'when the first of them started';
-COMMENT ON COLUMN flowctl.run_counts.newest IS 'when the last of them started';
-REVOKE ALL ON flowctl.run_counts FROM PUBLIC;
-GRANT SELECT ON flowctl.run_counts TO PUBLIC;
-
 CREATE VIEW flowctl.history WITH (security_barrier) AS
     SELECT h.run_id, h.event_id, h.previous_event_id, h.at, h.type,
            CASE WHEN h.payload_key IS NULL OR (h.payload IS NULL AND h.payload_ref IS NULL) THEN h.details::pg_catalog.jsonb
