@@ -56,8 +56,13 @@ REVOKE ALL ON FUNCTION flowctl_catalog.xmin_age() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl_catalog.xmin_age() TO PUBLIC;
 
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
-    SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at,
-           s.state, flowctl_catalog.xmin_age() AS xmin_age,
+    SELECT s.database, s.pid, s.shard, s.shards, s.started_at,
+           (SELECT pg_catalog.count(*) FROM flowctl_catalog.run r
+            WHERE r.status = 'RUNNING'
+              AND (s.shards IS NULL OR pg_catalog.get_byte(pg_catalog.uuid_send(r.run_id), 15) % 64 % s.shards = s.shard)) AS runs_open,
+           s.calls_open, s.turns, s.events, s.last_turn_at,
+           s.state, s.runs_open AS runs_in_memory,
+           flowctl_catalog.xmin_age() AS xmin_age,
            pg_catalog.pg_stat_get_dead_tuples('flowctl_catalog.frame'::pg_catalog.regclass) AS dead_frames
     FROM flowctl_catalog.worker_status() s;
 COMMENT ON VIEW flowctl.workers IS 'the background workers of this database, or one row that says why there is none';
@@ -66,7 +71,7 @@ COMMENT ON COLUMN flowctl.workers.pid IS 'process id, as in pg_stat_activity';
 COMMENT ON COLUMN flowctl.workers.shard IS 'from 0: the share of the runs that it carries';
 COMMENT ON COLUMN flowctl.workers.shards IS 'how many workers the database has (flowctl.workers)';
 COMMENT ON COLUMN flowctl.workers.started_at IS 'when it began';
-COMMENT ON COLUMN flowctl.workers.runs_open IS 'open runs that it holds in memory';
+COMMENT ON COLUMN flowctl.workers.runs_open IS 'open runs of its share, those included that wait and those that it has not begun; counted when it is asked for';
 COMMENT ON COLUMN flowctl.workers.calls_open IS 'calls under way';
 COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
 COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
@@ -76,5 +81,6 @@ COMMENT ON COLUMN flowctl.workers.state IS
 COMMENT ON COLUMN flowctl.workers.xmin_age IS
     'transactions since the oldest snapshot (of a session, slot, prepared transaction or standby) that keeps dead rows of the engine''s tables from being cleaned up';
 COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the hot table: they make every turn slower while an old snapshot holds them back';
+COMMENT ON COLUMN flowctl.workers.runs_in_memory IS 'of runs_open, those that something is about to happen to';
 REVOKE ALL ON flowctl.workers FROM PUBLIC;
 GRANT SELECT ON flowctl.workers TO PUBLIC;

@@ -88,5 +88,6 @@ $node->safe_psql('postgres', q{
 my $run = start_run($node, 'map', [ 1, 2, 3 ]);
 is(wait_for_run($node, $run), 'SUCCEEDED', 'a writer where quote_all_identifiers is on');
 is($node->safe_psql('postgres', 'SELECT string_agg(output::text, $$,$$ ORDER BY index) FROM results'), '1,2,3', 'has written its rows');
+is(run_output($node, $run)->{ResultWriterDetails}{Table}, 'results', 'and its details name the table');
 $node->stop;
 done_testing();

@@ -62,6 +62,19 @@ pass('a row that comes by replication starts a flow of the subscriber');
 $run = $node->safe_psql('sub', q{SET session_replication_role = replica; SELECT flowctl.start('own')});
 is(wait_for_run($node, $run, 'sub'), 'SUCCEEDED', 'so does a session whose role is replica');
 
+# Emptying a partition of the publisher leaves the subscriber's of the same name alone.
+$node->safe_psql($_, q{SELECT flowctl.make_partition('2020-01-01', '2020-01-02')}) for qw(pub sub);
+$node->safe_psql('sub', q{
+	INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, status, input, started_at, ended_at, flow_owner, role, starter, session_user_name, start_xid)
+	SELECT flowctl.run_id_at('2020-01-01 12:00'), flow_id, 'own', 1, 'STANDARD', 'SUCCEEDED', '{}', '2020-01-01 12:00', '2020-01-01 12:00', flow_owner, role, starter, 'x', start_xid
+	FROM flowctl_catalog.run LIMIT 1;
+	ALTER SUBSCRIPTION lr REFRESH PUBLICATION});
+wait_for_query($node, q{SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'}, '0', 'sub');
+is($node->safe_psql('pub', q{SELECT flowctl.drop_runs_before('2020-01-03')}), '1', 'the publisher empties a partition');
+$node->safe_psql('pub', q{INSERT INTO job VALUES (4)});
+wait_for_query($node, q{SELECT count(*) FROM job WHERE id = 4}, '1', 'sub');
+is($node->safe_psql('sub', q{SELECT count(*) FROM flowctl.runs WHERE run_id = flowctl.run_id_at('2020-01-01 12:00')}), '1', 'the subscriber keeps its own');
+
 # A person who loads rows under session_replication_role = replica is told that they are left out.
 (undef, undef, $stderr) = $node->psql('sub', q{
 	SET session_replication_role = replica;

@@ -11,9 +11,16 @@ use Test::More;
 
 my $node = new_node('main');
 sub log_text { return PostgreSQL::Test::Utils::slurp_file($node->logfile); }
-my $wait = { StartAt => 'A', States => { A => { Type => 'Pass', Next => 'B' }, B => { Type => 'Wait', Seconds => 100, End => true } } };
+my $wait = { StartAt => 'A', States => { A => { Type => 'Pass', Next => 'B' }, B => { Type => 'Wait', Seconds => 1000, End => true } } };
 define_flow($node, 'patient', $wait);
 wait_for_query($node, q{SELECT state FROM flowctl.workers}, 'working');
+
+# Open runs count although they wait, and are not in memory.
+my @waiting = map { start_run($node, 'patient') } 1 .. 3;
+wait_for_query($node, q{SELECT runs_open, runs_in_memory FROM flowctl.workers}, '3|0');
+pass('flowctl.workers counts what waits');
+$node->safe_psql('postgres', "SELECT flowctl.stop('$_')") for @waiting;
+wait_for_query($node, q{SELECT runs_open FROM flowctl.workers}, '0');
 
 # Who stopped it, and the order of steps.
 $node->safe_psql('postgres', q{CREATE ROLE "On Call" LOGIN IN ROLE pg_read_all_data; CREATE ROLE owner LOGIN; GRANT owner TO "On Call";
@@ -26,6 +33,30 @@ is(wait_for_run($node, $run), 'ABORTED', 'a run is stopped');
 is($node->safe_psql('postgres', "SELECT stopped_by FROM flowctl.runs WHERE run_id = '$run'"), 'On Call', 'and says by whom');
 is($node->safe_psql('postgres', "SELECT stopped_by IS NULL, status FROM flowctl.runs WHERE run_id = '$other'"), 't|RUNNING', 'another was stopped by nobody');
 is($node->safe_psql('postgres', "SELECT string_agg(state, ',' ORDER BY event_id) FROM flowctl.steps WHERE run_id = '$run'"), 'A,B', 'steps have an order');
+
+# Who monitors the server sees counts and nothing of what runs are about.
+$node->safe_psql('postgres', 'CREATE ROLE mon LOGIN IN ROLE pg_monitor; CREATE ROLE nobody LOGIN');
+is($node->safe_psql('postgres', 'SELECT flow, status, runs FROM flowctl.run_counts ORDER BY 2', extra_params => [ '-U', 'mon' ]),
+	"patient|ABORTED|4\npatient|RUNNING|1", 'pg_monitor sees how many runs are open or have failed');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.runs', extra_params => [ '-U', 'mon' ]), '0', 'but no run');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.run_counts', extra_params => [ '-U', 'nobody' ]), '0', 'others see none');
+
+# Failed runs in the log, once it is asked for.
+define_flow($node, 'fails', { StartAt => 'F', States => { F => { Type => 'Fail', Error => 'Shop.Closed', Cause => 'it is Sunday' } } });
+my $quiet = start_run($node, 'fails');
+is(wait_for_run($node, $quiet), 'FAILED', 'a run that fails');
+$node->safe_psql('postgres', q{ALTER SYSTEM SET flowctl.log_failures = 'warning'});
+$node->reload;
+my $failed;
+for (1 .. 100)
+{
+	$failed = start_run($node, 'fails');
+	wait_for_run($node, $failed);
+	last if log_text() =~ /run $failed/;
+	select undef, undef, undef, 0.1;
+}
+like(log_text(), qr/WARNING:  run $failed of flow "fails" ended as FAILED: Shop\.Closed\n.*DETAIL:  it is Sunday/, 'is in the log where flowctl.log_failures says so');
+unlike(log_text(), qr/run $quiet/, 'and not before');
 
 # A copy.
 unlike(log_text(), qr/wait for flowctl\.activate/, 'the original does not wait');

@@ -1,8 +1,6 @@
 // Results of a map run; see results.hpp.
 #include "core/map_run/results.hpp"
 
-#include <array>
-
 #include "core/asl/timestamp.hpp"
 #include "core/machine/evaluate.hpp"
 
@@ -10,18 +8,12 @@ namespace flowctl::map_run {
 
 namespace {
 
-std::string_view name_of(machine::Status status) {
-    constexpr std::array<std::string_view, 5> kNames = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT",
-                                                        "ABORTED"};
-    return kNames[static_cast<std::size_t>(status)];
-}
-
 json::Value included() {
     return json::ObjectBuilder().add("Included", json::Value::boolean(true)).build();
 }
 
 std::string redrive_reason(machine::Status status) {
-    return "Execution is " + std::string(name_of(status)) + " and cannot be redriven";
+    return "Execution is " + std::string(machine::name_of(status)) + " and cannot be redriven";
 }
 
 }  // namespace
@@ -44,7 +36,7 @@ json::Value description_of(const ChildEnd& end) {
     if (succeeded) out.add("RedriveStatusReason", redrive_reason(end.status));
     out.add("StartDate", asl::format_instant(end.started_at));
     out.add("StateMachineArn", end.state_machine_arn);
-    out.add("Status", name_of(end.status));
+    out.add("Status", machine::name_of(end.status));
     out.add("StopDate", asl::format_instant(end.ended_at));
     return out.build();
 }

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "core/json.hpp"
-#include "pg/control/run_requests.hpp"
+#include "pg/control/requests.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
@@ -98,9 +98,9 @@ FLOWCTL_FUNCTION(flowctl_wait) {
                 "Commit first, then call flowctl.wait().");
         }
         const TimestampTz now = GetCurrentTimestamp();
-        if (run->status != "RUNNING" || now >= deadline) {
+        if (run->status != machine::Status::Running || now >= deadline) {
             if (signal != nullptr) ConditionVariableCancelSleep();
-            return to_text(run->status);
+            return to_text(machine::name_of(run->status));
         }
         // The signal may be missing (no worker yet) or belong to a worker that has gone: look again now and
         // then.
@@ -141,7 +141,7 @@ FLOWCTL_FUNCTION(flowctl_stop) {
     if (!acts_for(user, run->flow_owner) && !acts_for(user, run->role))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to stop run " + to_string(id),
                         "Members of the flow's owner and of the run's role may stop it.");
-    if (run->status != "RUNNING") return Datum(0);
+    if (run->status != machine::Status::Running) return Datum(0);
     control::request(control::Stop{id, error, cause, user});
     return Datum(0);
 }

@@ -54,7 +54,7 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
             store::fail_run(spi, row.run_id, "States.Runtime",
                             "the engine cannot carry this run on: " + problem, !row.express);
             changes_.ended.push_back(row.run_id);
-            if (run->child) changes_.end_child(row.run_id, *run->child, "FAILED");
+            if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
             continue;
         }
         Working& working = working_[row.run_id];
@@ -77,7 +77,7 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
         store::fail_run(spi, item.run, "States.Runtime", "the engine cannot carry this run on: " + reason,
                         with_history && has_history);
     changes_.ended.push_back(item.run);
-    if (failed && child) changes_.end_child(item.run, *child, "FAILED");
+    if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);
     if (!failed && child) changes_.children_gone.emplace_back(item.run, child->map_run);
     if (item.from != nullptr) item.from->failed(item);
     for (const auto& part : state_.parts)

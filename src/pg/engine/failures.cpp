@@ -35,9 +35,9 @@ bool storage_works() {
         store::CallOutcome outcome;
         outcome.run_id = kNobody;
         store::append_outcomes({outcome});
-        store::save_frames(spi, {{kNobody, "RUNNING", "", std::nullopt, "{}"}});
+        store::save_frames(spi, {{kNobody, machine::Phase::Running, "", std::nullopt, "{}"}});
         store::delete_frames(spi, {kNobody});
-        store::end_runs(spi, {{kNobody, "FAILED", {}, {}, {}, {}, 0}});
+        store::end_runs(spi, {{kNobody, machine::Status::Failed, {}, {}, {}, {}, 0}});
         return true;
     } catch (PgError&) {
         return false;

@@ -2,41 +2,12 @@
 // batch.hpp.
 #include "core/json.hpp"
 #include "pg/engine/batch.hpp"
+#include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 
 namespace flowctl::pg {
-
-namespace {
-
-const char* status_text(machine::Status status) {
-    switch (status) {
-        case machine::Status::Succeeded:
-            return "SUCCEEDED";
-        case machine::Status::Failed:
-            return "FAILED";
-        case machine::Status::TimedOut:
-            return "TIMED_OUT";
-        case machine::Status::Aborted:
-            return "ABORTED";
-        default:
-            return "RUNNING";
-    }
-}
-
-const char* phase_text(machine::Phase phase) {
-    switch (phase) {
-        case machine::Phase::Waiting:
-            return "WAITING";
-        case machine::Phase::Retrying:
-            return "RETRYING";
-        default:
-            return "RUNNING";
-    }
-}
-
-}  // namespace
 
 void Batch::write(Spi& spi) {
     std::vector<store::FrameRow> frames;
@@ -47,7 +18,7 @@ void Batch::write(Spi& spi) {
         if (working.ended())
             write_end(working, id);
         else if (!run.express)
-            frames.push_back({id, phase_text(working.phase), working.current_state, working.next_due,
+            frames.push_back({id, working.phase, working.current_state, working.next_due,
                               json::dump(working.frame.save(&run.context.input)), !working.begun});
     }
     store::append_history(history_);
@@ -68,7 +39,7 @@ void Batch::write_end(const Working& working, const Uuid& id) {
     if (working.begun) frames_gone_.push_back(id);
     store::RunEnd& end = ends_.emplace_back();
     end.run_id = id;
-    end.status = status_text(working.outcome.status);
+    end.status = working.outcome.status;
     end.error = working.outcome.error;
     end.cause = working.outcome.cause;
     end.ended_at = unix_micros_now();
@@ -89,7 +60,30 @@ void Batch::write_end(const Working& working, const Uuid& id) {
     }
 }
 
+namespace {
+
+void log_failure(const LiveRun& run, const store::RunEnd& end) noexcept try {
+    const std::string status(machine::name_of(end.status));
+    const std::string message = "run " + run.id_text + " of flow \"" + run.flow + "\" ended as " + status +
+                                (end.error ? ": " + *end.error : "");
+    const char* const text = message.c_str();
+    const char* const cause = end.cause ? end.cause->c_str() : nullptr;
+    guarded([&] {
+        ereport(guc::log_failures,
+                (errmsg_internal("%s", text), cause != nullptr ? errdetail_internal("%s", cause) : 0));
+    });
+} catch (...) {
+    // The turn has committed, and its effects are to leave whatever becomes of a message.
+}
+
+}  // namespace
+
 void Batch::carry_out() {
+    if (guc::log_failures != 0)
+        for (const store::RunEnd& end : ends_)
+            if (const auto working = working_.find(end.run_id);
+                end.status != machine::Status::Succeeded && working != working_.end() && !working->second.run->child)
+                log_failure(*working->second.run, end);
     state_.intake.put_back(std::move(left_over_));
     for (auto& [id, working] : working_) {
         if (working.loaded) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/map_run/batcher.hpp"
+#include "pg/store/map_children.hpp"
 #include "pg/store/map_runs.hpp"
 
 namespace flowctl::pg {

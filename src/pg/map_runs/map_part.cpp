@@ -168,7 +168,6 @@ void MapPart::start(const Uuid& run, const std::shared_ptr<const CompiledVersion
     row.state = start.plan.state;
     row.label = start.plan.label;
     row.type = start.plan.express ? "EXPRESS" : "STANDARD";
-    row.status = "RUNNING";
     row.phase = MapPhase::Reading;
     row.max_concurrency = start.plan.max_concurrency;
     row.tolerated_count = start.plan.tolerated_count;
@@ -182,14 +181,14 @@ void MapPart::start(const Uuid& run, const std::shared_ptr<const CompiledVersion
 void MapPart::apply(const Item& item) {
     const auto& ended = std::get<machine::MapRunEnded>(*item.event);
     const bool succeeded = ended.outcome == machine::MapRunEnded::Outcome::Succeeded;
-    end(item, succeeded ? "SUCCEEDED" : "FAILED");
+    end(item, succeeded ? machine::Status::Succeeded : machine::Status::Failed);
 }
 
 void MapPart::failed(const Item& item) {
-    end(item, "FAILED");
+    end(item, machine::Status::Failed);
 }
 
-void MapPart::end(const Item& item, const char* status) {
+void MapPart::end(const Item& item, machine::Status status) {
     const auto& ended = std::get<machine::MapRunEnded>(*item.event);
     if (const MapRun* run = maps_.find(item.run, ended.map_run)) staged_.over.emplace_back(run->id, status);
 }
@@ -242,10 +241,10 @@ void MapPart::committed(const Changes& changes) {
     for (const auto& [id, status] : staged_.over)
         maps_.remove(id);
     for (const auto& [parent, call_id] : staged_.cancelled)
-        if (MapRun* run = maps_.find(parent, call_id)) phases_.close(*run, "ABORTED");
+        if (MapRun* run = maps_.find(parent, call_id)) phases_.close(*run, machine::Status::Aborted);
     for (const Uuid& id : changes.ended)
         for (MapRun* run : maps_.of_parent(id))
-            phases_.close(*run, "ABORTED");
+            phases_.close(*run, machine::Status::Aborted);
 }
 
 // ---------------------------------------------------------------------------------------------- children

@@ -56,13 +56,13 @@ class MapPart final : public Part {
     struct Staged {
         std::vector<Started> started;
         std::vector<std::pair<Uuid, std::int64_t>> cancelled;  // parent and call id
-        std::vector<std::pair<Uuid, std::string>> over;        // map run and status
+        std::vector<std::pair<Uuid, machine::Status>> over;    // map run and status
     };
     std::size_t room() const;
     void start(const Uuid& run, const std::shared_ptr<const CompiledVersion>& version,
                machine::StartMapRun&& start, Changes& changes);
     bool is_there(const Uuid& parent, std::int64_t call_id);
-    void end(const Item& item, const char* status);
+    void end(const Item& item, machine::Status status);
     void write_counts(Spi& spi, const Changes& changes);
 
     shmem::Claim claim_;

@@ -14,17 +14,10 @@ constexpr std::int64_t kMostUnderWay = 10'000;  // AWS's limit, and what 0 means
 
 }  // namespace
 
-machine::Status status_of(std::string_view status) {
-    if (status == "SUCCEEDED") return machine::Status::Succeeded;
-    if (status == "TIMED_OUT") return machine::Status::TimedOut;
-    if (status == "ABORTED") return machine::Status::Aborted;
-    return machine::Status::Failed;
-}
-
 map_run::ChildEnd child_end(const MapRun& run, const store::ChildResult& child) {
     map_run::ChildEnd end;
     end.index = child.index;
-    end.status = status_of(child.status);
+    end.status = child.status;
     json::ParseLimits limits;
     limits.max_bytes = static_cast<std::size_t>(MaxAllocSize);
     if (child.output)
@@ -166,7 +159,7 @@ std::optional<ChildOf> MapRuns::child(const Uuid& id) const {
     return std::nullopt;
 }
 
-store::MapDelta delta_of(const ChildOf& child, std::string_view status) {
+store::MapDelta delta_of(const ChildOf& child, machine::Status status) {
     store::MapDelta delta;
     delta.map_run_id = child.map_run;
     delta.runs.add(status, 1);
@@ -188,12 +181,12 @@ void MapRuns::child_begun(const ChildOf& child) {
     if (MapRun* run = find(child.map_run); run != nullptr && !run->express()) run->unbegun.erase(child.index);
 }
 
-void MapRuns::child_ended(const Uuid& id, const ChildOf& child, std::string_view status) {
+void MapRuns::child_ended(const Uuid& id, const ChildOf& child, machine::Status status) {
     MapRun* run = find(child.map_run);
     if (run == nullptr) return;
     run->under_way.erase(id);
     run->unbegun.erase(child.index);
-    if (run->tally) run->tally->child_ended(status_of(status), child.items);
+    if (run->tally) run->tally->child_ended(status, child.items);
 }
 
 }  // namespace flowctl::pg

@@ -28,6 +28,7 @@
 #include "core/map_run/tally.hpp"
 #include "pg/engine/live_runs.hpp"
 #include "pg/map_runs/helper.hpp"
+#include "pg/store/map_children.hpp"
 #include "pg/store/map_runs.hpp"
 #include "pg/tasks/http_task.hpp"
 
@@ -50,7 +51,7 @@ struct MapRun {
     std::int64_t call_id = 0;
     std::string type;  // of the children
     store::MapPhase phase = store::MapPhase::Reading;
-    std::string status = "RUNNING";
+    machine::Status status = machine::Status::Running;
     std::optional<std::string> error, cause;
     machine::MapRunPlan plan;
     std::shared_ptr<const CompiledVersion> whole;     // the flow of the parent
@@ -128,10 +129,7 @@ struct MapRun {
 };
 
 // What a child that ended with this status adds to the counts.
-store::MapDelta delta_of(const ChildOf& child, std::string_view status);
-
-// The status of a run that has ended, from the text in its row.
-machine::Status status_of(std::string_view status);
+store::MapDelta delta_of(const ChildOf& child, machine::Status status);
 
 // A child that has ended, as the results of its map run describe it.
 map_run::ChildEnd child_end(const MapRun& run, const store::ChildResult& child);
@@ -161,7 +159,7 @@ class MapRuns {
 
     // A child has begun, or has ended. Told after the commit.
     void child_begun(const ChildOf& child);
-    void child_ended(const Uuid& id, const ChildOf& child, std::string_view status);
+    void child_ended(const Uuid& id, const ChildOf& child, machine::Status status);
     // It turned out to have ended before it was given.
     void child_gone(const Uuid& id, const Uuid& map_run);
 

@@ -30,19 +30,19 @@ void Phases::fail(MapRun& run, const std::string& error, const std::string& caus
         host_.pause();
         return;
     }
-    if (run.phase != MapPhase::Writing) return close(run, "FAILED", error, cause);
+    if (run.phase != MapPhase::Writing) return close(run, machine::Status::Failed, error, cause);
     run.results_given_up = true;
-    if (run.status != "RUNNING") return;
-    run.status = "FAILED";
+    if (run.status != machine::Status::Running) return;
+    run.status = machine::Status::Failed;
     run.error = error;
     run.cause = cause;
 }
 
-void Phases::close(MapRun& run, const std::string& status, const std::optional<std::string>& error,
+void Phases::close(MapRun& run, machine::Status status, const std::optional<std::string>& error,
                    const std::optional<std::string>& cause) {
-    if (status == "ABORTED") run.awaited = false;
+    if (status == machine::Status::Aborted) run.awaited = false;
     if (run.told) return;
-    if (run.status == "RUNNING") {
+    if (run.status == machine::Status::Running) {
         run.status = status;
         run.error = error;
         run.cause = cause;

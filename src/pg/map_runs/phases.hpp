@@ -20,7 +20,7 @@ class Phases {
     // fails by that.
     void fail(MapRun& run, const std::string& error, const std::string& cause);
     // In memory, after its row says so: nothing of it begins any more, and what is open is to be aborted.
-    void close(MapRun& run, const std::string& status, const std::optional<std::string>& error = {},
+    void close(MapRun& run, machine::Status status, const std::optional<std::string>& error = {},
                const std::optional<std::string>& cause = {});
     // The children that a slice has made go into the table; `all`: they are all there, and may begin.
     void keep_children(MapRun& run, MapChildren& children, bool all);

@@ -19,15 +19,23 @@ constexpr std::size_t kFileBytes = 2 * 1024 * 1024;
 // AWS's writer has a kind of file for each outcome. At any other endpoint all results go into one kind.
 struct FileKind {
     const char* name;
-    std::vector<std::string_view> statuses;
+    std::vector<machine::Status> statuses;
     machine::Status status;
 };
 const std::vector<FileKind>& kinds_of(Kind kind) {
-    static const std::vector<FileKind> apart = {{"SUCCEEDED", {"SUCCEEDED"}, machine::Status::Succeeded},
-                                                {"FAILED", {"FAILED", "TIMED_OUT"}, machine::Status::Failed},
-                                                {"PENDING", {"ABORTED"}, machine::Status::Running}};
-    static const std::vector<FileKind> together = {{"", {}, machine::Status::Succeeded}};
+    using machine::Status;
+    static const std::vector<FileKind> apart = {
+        {"SUCCEEDED", {Status::Succeeded}, Status::Succeeded},
+        {"FAILED", {Status::Failed, Status::TimedOut}, Status::Failed},
+        {"PENDING", {Status::Aborted}, Status::Running}};
+    static const std::vector<FileKind> together = {{"", {}, Status::Succeeded}};
     return kind == Kind::S3PutObject ? apart : together;
+}
+
+// "orders" or "shop.orders", as the arguments name it.
+std::string table_name(const json::Value& arguments) {
+    const std::string schema = text_argument(arguments, "Schema");
+    return (schema.empty() ? "" : schema + ".") + text_argument(arguments, "Table");
 }
 
 std::string prefix_of(const MapRun& run) {
@@ -114,7 +122,7 @@ bool ResultFileWriter::take_answer(MapRun& run) {
 }
 
 // Fetches more results for the next file. False: the file is full, or there are no more results.
-bool ResultFileWriter::gather(MapRun& run, const std::vector<std::string_view>& statuses) {
+bool ResultFileWriter::gather(MapRun& run, const std::vector<machine::Status>& statuses) {
     run.gathered_to = std::max(run.gathered_to, run.files.next);
     const bool full = run.gathered.size() >= kFileRows || run.gathered_bytes >= kFileBytes;
     if (full || run.gathered_to >= run.written) return false;
@@ -207,7 +215,7 @@ json::Value writer_details(const MapRun& run) {
                 .build();
         default:
             return details.add("Results", json::Value::integer(run.results_written))
-                .add("Table", json::dump(writer.arguments))
+                .add("Table", table_name(writer.arguments))
                 .build();
     }
 }

@@ -21,7 +21,7 @@ class ResultFileWriter {
 
   private:
     bool take_answer(MapRun& run);
-    static bool gather(MapRun& run, const std::vector<std::string_view>& statuses);
+    static bool gather(MapRun& run, const std::vector<machine::Status>& statuses);
     bool send_next(MapRun& run);
 
     Exchange& exchange_;

@@ -36,7 +36,7 @@ bool is_by_sql(Kind kind) {
 // Whether the map run may fail by an error of a slice. One that has failed already has only to be brought to
 // its end, and that is tried until it succeeds.
 bool can_fail(const MapRun& run) {
-    return run.status == "RUNNING" || (run.phase == MapPhase::Writing && !run.results_given_up);
+    return run.status == machine::Status::Running || (run.phase == MapPhase::Writing && !run.results_given_up);
 }
 
 }  // namespace
@@ -160,11 +160,11 @@ bool Slices::helper_ended(MapRun& run) {
     in_transaction("pg_flowctl: looking at a map run",
                    [&](Spi& spi) { progress = store::find_map_progress(spi, run.id); });
     if (!progress) throw std::runtime_error("its row is gone");
-    if (progress->status == "FAILED" && run.status == "RUNNING") {
+    if (progress->status == machine::Status::Failed && run.status == machine::Status::Running) {
         run.status = progress->status;
         run.error = progress->error;
         run.cause = progress->cause;
-        if (run.phase == MapPhase::Reading) phases_.close(run, "FAILED");
+        if (run.phase == MapPhase::Reading) phases_.close(run, machine::Status::Failed);
         return true;
     }
     if (run.phase == MapPhase::Reading && progress->phase == MapPhase::Running) {
@@ -265,12 +265,12 @@ bool Slices::write(MapRun& run) {
         const bool all = by_sql ? run.results_written >= run.written : run.files_done;
         const bool given_up = run.results_given_up || run.error == map_run::kResultWriterFailed;
         if (!all && !given_up) return by_sql ? use_helper(run) : files_.write(run);
-        if (!run.verdict && run.status == "RUNNING")
+        if (!run.verdict && run.status == machine::Status::Running)
             run.verdict =
                 map_run::succeeded(run.call_id, map_run::writer_output(run.plan, writer_details(run)));
         return end(run);
     }
-    if (!run.verdict && run.status == "RUNNING") return collect(run);
+    if (!run.verdict && run.status == machine::Status::Running) return collect(run);
     return end(run);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/json.hpp"
 #include "pg/map_runs/helper.hpp"
+#include "pg/store/map_children.hpp"
 
 extern "C" {
 #include "executor/spi.h"
@@ -80,7 +81,7 @@ Params parameters(const Uuid& map_run, const std::vector<store::ChildResult>& re
     for (const store::ChildResult& result : results) {
         runs.push_back(result.run_id);
         indexes.push_back(result.index);
-        statuses.emplace_back(result.status);
+        statuses.emplace_back(machine::name_of(result.status));
         inputs.emplace_back(result.input);
         outputs.push_back(view(result.output));
         errors.push_back(view(result.error));

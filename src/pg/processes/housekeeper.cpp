@@ -157,7 +157,8 @@ class Round {
 
     void forget_versions() {
         try {
-            in_transaction("pg_flowctl: forgetting versions of dropped flows", store::forget_dropped_versions);
+            in_transaction("pg_flowctl: forgetting versions of dropped flows",
+                           store::forget_dropped_versions);
         } catch (PgError& error) {
             failed(error);
         }

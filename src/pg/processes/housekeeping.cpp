@@ -132,7 +132,8 @@ void tell_of_the_rest(Spi& spi, const Emptied& emptied, std::int64_t before) {
     if (!emptied.full.empty()) notice("partitions with too many open runs were not emptied: " + emptied.full);
     for (const store::Leaf& leaf : store::find_leaves(spi))
         if (leaf.starts_at < before && before < leaf.ends_at)
-            notice("partition \"" + leaf.suffix + "\" was not emptied: it has runs from before and after that time");
+            notice("partition \"" + leaf.suffix +
+                   "\" was not emptied: it has runs from before and after that time");
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ struct Database {
     bool poked = false;   // since its last worker was started
     bool listed = false;  // by the last scan
     bool is_short = false;  // it has no worker because the server has no room for one
+    bool shortage_reported = false;
     int failures = 0;
     TimestampTz not_before = 0;
 };
@@ -251,23 +252,27 @@ void Launcher::start_missing() {
     }
 }
 
-// There was no room for a worker, so there is none for any other that is missing: each database is told of once.
+// There was no room for a worker, so there is none for any other that is missing: each database is told of
+// once.
 void Launcher::note_shortage(const std::unordered_map<Oid, std::vector<int>>& present, Oid failed) {
     for (auto& [oid, database] : databases_) {
         const auto workers = present.find(oid);
         const bool has_worker = workers != present.end() && !workers->second.empty();
-        if (database.extension == Extension::kLacking || database.is_short || has_worker) continue;
+        if (database.extension == Extension::kLacking || has_worker) continue;
+        if (!database.is_short) pokes::note_shortage(oid, true);
         database.is_short = true;
-        pokes::note_shortage(oid, true);
         // Of the others it is not known whether they have the extension.
-        if (oid == failed || database.poked || database.extension == Extension::kPresent)
+        const bool is_wanted =
+            oid == failed || database.poked || database.extension == Extension::kPresent;
+        if (is_wanted && !database.shortage_reported)
             warn_of_no_room("a flowctl worker for database \"" + database.name + "\"");
+        database.shortage_reported = database.shortage_reported || is_wanted;
     }
 }
 
 void Launcher::note_room(Oid oid, Database& database) {
     if (database.is_short) pokes::note_shortage(oid, false);
-    database.is_short = false;
+    database.is_short = database.shortage_reported = false;
 }
 
 bool Launcher::start(Oid oid, Database& database, int shard, int shards) {

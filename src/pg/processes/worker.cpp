@@ -155,12 +155,13 @@ class Worker {
         warn_at_ = now + kWarnInterval;
         const char* const name = database_.c_str();
         guarded([&] {
-            ereport(WARNING,
-                    (errmsg("flows of database \"%s\" wait for flowctl.activate()", name),
-                     errdetail("They were last allowed to act in another database, on another server or under "
-                               "another flowctl.installation."),
-                     errhint("If this is a copy, leave it so; if it takes the original's place, let the "
-                             "extension's owner run SELECT flowctl.activate().")));
+            ereport(
+                WARNING,
+                (errmsg("flows of database \"%s\" wait for flowctl.activate()", name),
+                 errdetail("They were last allowed to act in another database, on another server or under "
+                           "another flowctl.installation."),
+                 errhint("If this is a copy, leave it so; if it takes the original's place, let the "
+                         "extension's owner run SELECT flowctl.activate().")));
         });
     }
 
@@ -232,7 +233,8 @@ class Worker {
     std::vector<Uuid> hints_;
 };
 
-// The name of this database, if it has the extension. Nobody renames a database that a worker is connected to.
+// The name of this database, if it has the extension. Nobody renames a database that a worker is connected
+// to.
 std::optional<std::string> name_of_database_with_extension() {
     Transaction transaction("pg_flowctl: looking for the extension");
     std::optional<std::string> name;
@@ -246,6 +248,7 @@ void record_missing_roles() {
     try {
         Transaction transaction("pg_flowctl: recording dependencies on roles");
         role_dependency::record_missing();
+        role_dependency::forget_superfluous();
         transaction.commit();
     } catch (PgError& error) {
         error.report();
@@ -274,8 +277,8 @@ void run(int slot) {
         const int shard = claim->shard;
         const char* const name = database->c_str();
         guarded([&] {
-            ereport(LOG,
-                    (errmsg("pg_flowctl: another process works on shard %d of database \"%s\"", shard, name)));
+            ereport(LOG, (errmsg("pg_flowctl: another process works on shard %d of database \"%s\"", shard,
+                                 name)));
         });
         return;
     }

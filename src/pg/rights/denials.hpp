@@ -1,8 +1,8 @@
 // Denied attempts, recorded although the transaction that made them rolls back.
 //
 // A session cannot write what survives its own error, so it tells the worker of its database (mailbox), which
-// writes the row in a transaction of its own: flowctl_catalog.denial. What the worker itself denies, a call that a
-// policy forbids, is written in the turn that fails the step.
+// writes the row in a transaction of its own: flowctl_catalog.denial. What the worker itself denies, a call
+// that a policy forbids, is written in the turn that fails the step.
 #pragma once
 
 #include <string>

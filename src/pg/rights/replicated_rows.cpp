@@ -21,8 +21,9 @@ FLOWCTL_FUNCTION(flowctl_leave_out_replicated) {
                         "flowctl_catalog.leave_out_replicated() can only be called by a trigger");
     const auto& data = *reinterpret_cast<const TriggerData*>(fcinfo->context);
     if (!TRIGGER_FIRED_BEFORE(data.tg_event) || !TRIGGER_FIRED_FOR_ROW(data.tg_event))
-        throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                        "flowctl_catalog.leave_out_replicated() must be fired BEFORE the change, FOR EACH ROW");
+        throw UserError(
+            ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
+            "flowctl_catalog.leave_out_replicated() must be fired BEFORE the change, FOR EACH ROW");
     // A session in this role may call our functions, and a replicated row of a user's table may start a flow.
     if (is_acting_as_extension_owner() || SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA)
         return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(data.tg_event) ? data.tg_newtuple : data.tg_trigtuple);

@@ -62,7 +62,8 @@ bool is_acting_as_extension_owner() noexcept {
 }
 
 AsExtensionOwner::AsExtensionOwner(For what) {
-    // Whatever can fail comes first: an exception from here on would leave the caller with the owner's rights.
+    // Whatever can fail comes first: an exception from here on would leave the caller with the owner's
+    // rights.
     const Oid owner = extension_owner();
     if (what == For::Sql) nest_level_ = guarded([] { return pin_search_path(); });
     GetUserIdAndSecContext(&user_, &context_);

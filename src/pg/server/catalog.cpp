@@ -6,8 +6,9 @@ namespace flowctl::pg {
 Oid table_oid(const char* name) {
     const Oid table = get_relname_relid(name, get_namespace_oid("flowctl_catalog", false));
     if (!OidIsValid(table))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table flowctl_catalog.%s does not exist", name),
-                        errhint("Install the extension again, or update it.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table flowctl_catalog.%s does not exist", name),
+                 errhint("Install the extension again, or update it.")));
     return table;
 }
 

@@ -1,20 +1,17 @@
 // The settings of pg_flowctl: what each is for, its unit, range, default, and when a change counts.
 //
 // Contexts: POSTMASTER for what shapes the set of workers, SIGHUP for what workers read (they never see a
-// session's SET), USERSET for what belongs to a session. Settings with security in them are hidden from
-// ordinary users. The strings belong to the server's GUC machinery; nobody frees or keeps them across a
-// reload.
+// session's SET), USERSET for what belongs to a session. Settings that concern security are hidden from
+// ordinary users. The strings belong to the server's GUC machinery, so nobody frees them or keeps them across
+// a reload.
 //
 // A session can load the library, too. POSTMASTER settings cannot be defined then and keep their defaults,
 // which nobody reads because there are no workers.
 #include <climits>
-#include <variant>
 
 #include "pg/server/guc.hpp"
-#include "net/crypto/secret.hpp"
-#include "net/http/egress.hpp"
-#include "net/http/url.hpp"
 #include "pg/server/bridge.hpp"
+#include "pg/server/setting_checks.hpp"
 
 namespace flowctl::pg::guc {
 
@@ -45,6 +42,7 @@ int map_children = 1'000;
 int map_helpers = 2;
 int map_helper_timeout = 3'600'000;
 int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
+int log_failures = 0;
 int sweep_interval = 60'000;
 int discovery_interval = 60'000;
 int drain_timeout = 10'000;
@@ -67,100 +65,12 @@ const config_enum_entry kSynchronousCommit[] = {{"local", SYNCHRONOUS_COMMIT_LOC
                                                 {"0", SYNCHRONOUS_COMMIT_OFF, true},
                                                 {nullptr, 0, false}};
 
+const config_enum_entry kLogFailures[] = {{"off", 0, false},           {"debug1", DEBUG1, false},
+                                          {"log", LOG, false},         {"notice", NOTICE, false},
+                                          {"warning", WARNING, false}, {nullptr, 0, false}};
+
 const config_enum_entry kPolicyDefault[] = {
     {"permit", PolicyDefault::Permit, false}, {"deny", PolicyDefault::Deny, false}, {nullptr, 0, false}};
-
-// What the server keeps of a refusal is copied at once by GUC_check_errdetail.
-bool refuse(const char* reason) noexcept {
-    GUC_check_errdetail("%s", reason);
-    return false;
-}
-
-bool check_secrets_dir(char** value, void**, GucSource) noexcept {
-    if (**value == '\0' || is_absolute_path(*value)) return true;
-    return refuse("\"flowctl.secrets_dir\" must be an absolute path, or empty for none.");
-}
-
-bool check_pkcs11_module(char** value, void**, GucSource) noexcept {
-    if (**value == '\0' || is_absolute_path(*value)) return true;
-    return refuse("\"flowctl.pkcs11_module\" must be an absolute path, or empty for none.");
-}
-
-bool check_egress_allow(char** value, void**, GucSource) noexcept {
-    try {
-        const std::variant<net::EgressPolicy, std::string> policy = net::parse_egress_policy(*value);
-        const std::string* reason = std::get_if<std::string>(&policy);
-        return reason == nullptr || refuse(reason->c_str());
-    } catch (...) {
-        return refuse("The list could not be read: out of memory.");
-    }
-}
-
-bool check_proxy(char** value, void**, GucSource) noexcept {
-    const std::string_view url = *value;
-    if (url.empty()) return true;
-    for (const std::string_view scheme : {"http://", "https://", "socks5h://"})
-        if (url.starts_with(scheme) && url.size() > scheme.size()) return true;
-    return refuse(
-        "\"flowctl.proxy\" must be a URL that starts with http://, https:// or socks5h://, or empty for "
-        "none.");
-}
-
-// Relying parties compare the issuer byte by byte, so there is one spelling: no query, no slash at the end.
-bool check_issuer_url(char** value, void**, GucSource) noexcept {
-    try {
-        const std::string_view text = *value;
-        if (text.empty()) return true;
-        const auto url = net::split_url(text);
-        const net::Url* parts = std::get_if<net::Url>(&url);
-        if (parts != nullptr && parts->scheme == "https" && parts->query.empty() && !text.ends_with('/') &&
-            text.find_first_of("?#") == std::string_view::npos)
-            return true;
-    } catch (...) {
-        return refuse("The URL could not be read: out of memory.");
-    }
-    return refuse(
-        "\"flowctl.issuer_url\" must be an https URL without query, fragment and final slash, or empty for "
-        "none.");
-}
-
-bool check_key_files(char** value, void**, GucSource) noexcept {
-    const char* objection = net::objection_to_file_names(*value);
-    return objection == nullptr || refuse(objection);
-}
-
-bool is_lower_hex(std::string_view text) noexcept {
-    return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-// W3C Trace Context: version "-" trace-id "-" parent-id "-" flags, and after that only what later versions
-// may add.
-bool is_traceparent(std::string_view text) noexcept {
-    constexpr std::size_t kLength = 55;
-    constexpr std::size_t kLongest = 256;
-    if (text.size() < kLength || text.size() > kLongest) return false;
-    const std::string_view version = text.substr(0, 2), trace = text.substr(3, 32),
-                           parent = text.substr(36, 16);
-    if (text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
-    if (!is_lower_hex(version) || !is_lower_hex(trace) || !is_lower_hex(parent) ||
-        !is_lower_hex(text.substr(53, 2)))
-        return false;
-    if (version == "ff" || trace.find_first_not_of('0') == std::string_view::npos ||
-        parent.find_first_not_of('0') == std::string_view::npos)
-        return false;
-    if (text.size() == kLength) return true;
-    for (const char c : text)
-        if (c < 0x21 || c > 0x7e) return false;
-    return version != "00" && text[kLength] == '-';
-}
-
-bool check_traceparent(char** value, void**, GucSource) noexcept {
-    if (**value == '\0' || is_traceparent(*value)) return true;
-    return refuse(
-        "A traceparent has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case, and "
-        "its ids are not "
-        "all zero.");
-}
 
 void define_settings(bool with_postmaster_settings) {
     // How many workers share the runs of one database. Each takes one of max_worker_processes. A run stays
@@ -349,6 +259,13 @@ void define_settings(bool with_postmaster_settings) {
                              "Sets synchronous_commit for the transactions of workers.", nullptr,
                              &synchronous_commit, SYNCHRONOUS_COMMIT_ON, kSynchronousCommit, PGC_SIGHUP, 0,
                              nullptr, nullptr, nullptr);
+
+    // Failures of runs are rows of flowctl.runs, and a server has better uses for its log; but where a log is
+    // what somebody watches, they are there, too. A cause may quote what a service has answered.
+    DefineCustomEnumVariable("flowctl.log_failures",
+                             "Sets the level of the log messages about runs that end without success.",
+                             "Children of distributed Maps are left out.", &log_failures, 0, kLogFailures,
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
     // How often a worker looks for runs that no session told it of: committed prepared transactions, lost
     // hints. Under load it looks sooner, each time it has heard of 4,000 runs, so that no look takes long.

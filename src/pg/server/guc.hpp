@@ -31,6 +31,7 @@ extern int map_children;        // of map runs, in memory at once, per worker
 extern int map_helpers;         // processes at once, per worker
 extern int map_helper_timeout;  // ms
 extern int synchronous_commit;  // enum of the server's
+extern int log_failures;        // level of the server's messages; 0: none
 extern int sweep_interval;      // ms
 extern int discovery_interval;  // ms, of the launcher
 extern int drain_timeout;       // ms: how long DROP DATABASE and its like wait for workers

@@ -1,8 +1,8 @@
 // Setting what output functions look at. See plain_output.hpp.
 //
-// A row trigger does this for each row, so the variables themselves are changed instead of the settings, which
-// would cost more than the row's JSON. A cast that a user made may run meanwhile and set one of them for the
-// session; a variable that no longer has our value is therefore left as it is.
+// A row trigger does this for each row, so the variables themselves are changed instead of the settings,
+// which would cost more than the row's JSON. A cast that a user made may run meanwhile and set one of them
+// for the session; a variable that no longer has our value is therefore left as it is.
 #include "pg/server/plain_output.hpp"
 
 #include <algorithm>

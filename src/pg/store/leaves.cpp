@@ -302,6 +302,29 @@ static Statement note_emptied_sql(R"(
     UPDATE flowctl_catalog.leaf SET emptied_at = pg_catalog.clock_timestamp(), kept = $2, problem = NULL WHERE suffix = $1)",
                                   {TEXTOID, INT8OID});
 
+// The caller has locked the tables. TRUNCATE would be carried to subscribers, whose leaves of the same time have
+// the same names and hold runs of their own.
+static void truncate(const Leaf& leaf) {
+    std::array<Oid, kTables.size()> ids;
+    for (std::size_t i = 0; i < kTables.size(); i++)
+        ids[i] = oid_of(table_of(kTables[i], leaf));
+    guarded([&] {
+        List* tables = NIL;
+        List* oids = NIL;
+        for (const Oid id : ids) {
+            Relation table = table_open(id, NoLock);
+            CheckTableNotInUse(table, "TRUNCATE");
+            tables = lappend(tables, table);
+            oids = lappend_oid(oids, id);
+        }
+        truncate_unlogged(tables, oids);
+        ListCell* cell;
+        foreach (cell, tables)
+            table_close(static_cast<Relation>(lfirst(cell)), NoLock);
+        CommandCounterIncrement();
+    });
+}
+
 Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_drop) {
     const std::string which = staying(leaf, since);
     const std::size_t open = find_staying(spi, which + " LIMIT " + std::to_string(kMostKept + 1)).size();
@@ -333,7 +356,7 @@ Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_dro
             aside[i] = guarded([&] { return set_aside(text, wanted.values()[0]); });
         }
     }
-    spi.command("TRUNCATE " + names);
+    truncate(leaf);
     if (!ids.empty()) {
         for (std::size_t i = 0; i < kTables.size(); i++) {
             const Oid table = oid_of(table_of(kTables[i], leaf));

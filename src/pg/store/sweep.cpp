@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/machine/status.hpp"
 #include "pg/server/catalog.hpp"
 #include "pg/store/by_key.hpp"
 
@@ -86,10 +87,9 @@ class OpenRuns {
 
   private:
     static bool is_running(Datum status) {
-        static constexpr char kRunning[] = "RUNNING";
+        static constexpr std::string_view kRunning = machine::name_of(machine::Status::Running);
         text* value = DatumGetTextPP(status);
-        return VARSIZE_ANY_EXHDR(value) == sizeof kRunning - 1 &&
-               memcmp(VARDATA_ANY(value), kRunning, sizeof kRunning - 1) == 0;
+        return std::string_view(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)) == kRunning;
     }
     Relation leaf_, index_;
     AttrNumber run_id_, status_, map_run_id_;

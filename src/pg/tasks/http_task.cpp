@@ -175,7 +175,9 @@ Lanes lanes_of_endpoint(const machine::Call& call) {
 
 Lanes lanes_of(const RunFacts& run, const machine::Call& call) {
     Lanes lanes = lanes_of_endpoint(call);
-    lanes.emplace_back(LaneKind::Owner, std::to_string(run.flow_owner));
+    const std::string owner = std::to_string(run.flow_owner);
+    if (lanes.size() > 1) lanes.emplace_back(LaneKind::OwnerAtHost, owner + "@" + lanes[1].second);
+    lanes.emplace_back(LaneKind::Owner, owner);
     return lanes;
 }
 

@@ -42,7 +42,8 @@ struct Pending {
     std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run
 };
 
-// What a call shares its limits with: its endpoint, the host of that, and the owner of its flow.
+// What a call shares its limits with: its endpoint, the host of that, the owner of its flow, and that owner's
+// other calls to the host.
 Lanes lanes_of(const RunFacts& run, const machine::Call& call);
 Lanes lanes_of_endpoint(const machine::Call& call);  // the first two
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/machine/status.hpp"
 #include "pg/turn/version.hpp"
 
 namespace flowctl::pg {
@@ -15,7 +16,7 @@ struct Changes {
     struct EndedChild {
         Uuid id{};
         ChildOf child;
-        std::string status;
+        machine::Status status = machine::Status::Failed;
     };
 
     // One item is tried by itself, since the transaction with all of them has failed. What is no run's
@@ -29,8 +30,8 @@ struct Changes {
         children_gone;      // child and map run: it had ended before this transaction
     std::size_t bytes = 0;  // of payloads that are written; a turn is bounded by them
 
-    void end_child(const Uuid& id, const ChildOf& child, std::string status) {
-        children_ended.push_back({id, child, std::move(status)});
+    void end_child(const Uuid& id, const ChildOf& child, machine::Status status) {
+        children_ended.push_back({id, child, status});
     }
 };
 
