@@ -46,7 +46,7 @@ store::CallOutcome outcome_of(const Pending& pending, const net::Response& respo
     return outcome;
 }
 
-// Not before when the endpoint, or the issuer of its credential, wants to be asked again.
+// The time before which the endpoint, or the issuer of its credential, does not want to be asked again.
 std::optional<std::int64_t> not_before(const net::Response& response, std::int64_t now) {
     if (!response.retry_after) return std::nullopt;
     return now + std::min(micros(*response.retry_after), kLongestRetryAfterMicros);

@@ -1,4 +1,4 @@
-// HTTP Tasks: preparing a call. See http_task.hpp; what its answer means is http_outcome.cpp's.
+// HTTP Tasks: preparing a call. See http_task.hpp; http_outcome.cpp reads the answer.
 #include "pg/tasks/http_task.hpp"
 
 #include <algorithm>
@@ -113,7 +113,7 @@ policy::Facts facts_of(const RunFacts& run, const machine::Call& call, const End
     return facts;
 }
 
-// Why a policy does not permit the call; what permits it goes to `decision`.
+// Why a policy does not permit the call. Otherwise `decision` says what permits it.
 std::optional<Refusal> check_policies(const RunFacts& run, const Endpoint& endpoint,
                                       const policy::Rules& rules, const policy::Facts& facts,
                                       std::optional<std::string>& decision) {
@@ -154,8 +154,8 @@ std::optional<Refusal> plan_lease(const RunFacts& run, const machine::Call& call
     return std::nullopt;
 }
 
-// Whether the token that is sent says for whom it stands. One of our own says which flow it is, and the run
-// knows the user.
+// Whether the token that is sent says for whom it stands. A token of our own does not: it names the flow, and
+// the run knows the user.
 bool stands_for_somebody(const Endpoint& endpoint) {
     return endpoint.credential && !endpoint.credential->subject.empty() &&
            endpoint.credential->grant != net::GrantType::Direct;
