@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
 #include "calls/error_names.hpp"
 
@@ -25,18 +26,11 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
 // A media type has neither case nor meaning in its parameters (RFC 9110). JSON is called application/json,
 // text/json, application/vnd.api+json, application/x-amz-json-1.1: one of the words of the subtype is json.
 // Sequences of JSON texts (application/json-seq, application/x-ndjson) are no JSON.
 bool is_json_type(std::string_view content_type) {
-    const std::string type = lower(trimmed(content_type.substr(0, content_type.find(';'))));
+    const std::string type = ascii_lower(trimmed(content_type.substr(0, content_type.find(';'))));
     const std::size_t slash = type.find('/');
     std::string_view rest =
         slash == type.npos ? std::string_view(type) : std::string_view(type).substr(slash + 1);
@@ -61,7 +55,7 @@ std::string coding_of(const net::Response& response) {
     const std::string* header = find_header(response, "content-encoding");
     if (header == nullptr) return {};
     const std::string_view coding = trimmed(*header);
-    if (coding.empty() || lower(coding) == "identity") return {};
+    if (coding.empty() || ascii_lower(coding) == "identity") return {};
     return shortened(storable(coding), 64);
 }
 

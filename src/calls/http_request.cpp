@@ -6,7 +6,9 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "calls/error_names.hpp"
+#include "net/http/header_rules.hpp"
 
 namespace flowctl::calls {
 
@@ -57,18 +59,12 @@ constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
 constexpr std::array<std::string_view, 5> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-",
                                                                 "flowctl-"};
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
-bool is_forbidden(const std::string& name) {
-    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), name) != kForbiddenHeaders.end())
-        return true;
-    return std::any_of(kForbiddenPrefixes.begin(), kForbiddenPrefixes.end(),
-                       [&](std::string_view prefix) { return name.starts_with(prefix); });
+// Also if a server would only read it as one of them (X_Amz_Target).
+bool is_forbidden(std::string_view name) {
+    return std::any_of(kForbiddenHeaders.begin(), kForbiddenHeaders.end(),
+                       [&](std::string_view forbidden) { return net::reads_as(name, forbidden); }) ||
+           std::any_of(kForbiddenPrefixes.begin(), kForbiddenPrefixes.end(),
+                       [&](std::string_view prefix) { return net::begins_as(name, prefix); });
 }
 
 // A scalar as it stands in a query, header or form; nullopt for arrays and objects.
@@ -113,8 +109,7 @@ std::optional<Refusal> read_query(const json::Value& query, Parameters& out) {
 std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net::Header>& out) {
     if (!headers.is_object()) return runtime_error("Headers must be an object");
     for (const json::Member& member : headers.members()) {
-        const std::string name = lower(member.key);
-        if (is_forbidden(name))
+        if (is_forbidden(member.key))
             return runtime_error("the header '" + member.key + "' may not be set by a flow");
         std::string value;
         if (const auto text = scalar_text(member.value)) {
@@ -138,7 +133,7 @@ std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net:
 
 const std::string* find_header(const std::vector<net::Header>& headers, std::string_view name) {
     for (const net::Header& header : headers)
-        if (lower(header.first) == name) return &header.second;
+        if (net::same_name(header.first, name)) return &header.second;
     return nullptr;
 }
 
@@ -225,7 +220,7 @@ std::optional<Refusal> set_body(RequestParts& parts, const json::Value& input) {
         return std::nullopt;
     }
     if (body->is_string() && content_type != nullptr &&
-        lower(*content_type).find("json") == std::string::npos) {
+        ascii_lower(*content_type).find("json") == std::string::npos) {
         parts.body = body->as_string();
         return std::nullopt;
     }

@@ -47,7 +47,7 @@ struct Call {
 
 std::optional<std::string> objection_to_authorization(const std::vector<Header>& headers) {
     const bool set = std::any_of(headers.begin(), headers.end(), [](const Header& header) {
-        return same_name(header.first, "authorization") || same_name(header.first, "dpop");
+        return reads_as(header.first, "authorization") || reads_as(header.first, "dpop");
     });
     if (set) return "the headers Authorization and DPoP may not be set";
     return std::nullopt;

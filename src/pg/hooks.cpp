@@ -177,6 +177,10 @@ void before_command(Node* statement) {
                 role_dependency::check_reassign(reinterpret_cast<ReassignOwnedStmt*>(statement)->roles,
                                                 reinterpret_cast<ReassignOwnedStmt*>(statement)->newrole);
             break;
+        case T_DropRoleStmt:
+            if (OidIsValid(extension_oid()))
+                role_dependency::forget_superfluous(reinterpret_cast<DropRoleStmt*>(statement)->roles);
+            break;
         case T_DropOwnedStmt:
             before_drop_owned(reinterpret_cast<DropOwnedStmt*>(statement));
             break;

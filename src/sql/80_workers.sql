@@ -80,7 +80,7 @@ COMMENT ON COLUMN flowctl.workers.state IS
     'working | drained (flowctl.drain) | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
 COMMENT ON COLUMN flowctl.workers.xmin_age IS
     'transactions since the oldest snapshot (of a session, slot, prepared transaction or standby) that keeps dead rows of the engine''s tables from being cleaned up';
-COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the hot table: they make every turn slower while an old snapshot holds them back';
+COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the table of open runs, which cannot be cleaned up while an old snapshot holds them back';
 COMMENT ON COLUMN flowctl.workers.runs_in_memory IS 'of runs_open, those that something is about to happen to';
 REVOKE ALL ON flowctl.workers FROM PUBLIC;
 GRANT SELECT ON flowctl.workers TO PUBLIC;

@@ -21,6 +21,9 @@ struct JsonLimits {
     std::size_t bytes = 256 * 1024;
     std::size_t depth = 16;
     std::size_t values = 10000;
+    // Whether a byte order mark in front is passed over (RFC 8259 §8.1): in a document that a server sends, and not in
+    // what is signed or encrypted.
+    bool byte_order_mark = false;
 };
 
 class JsonObject {

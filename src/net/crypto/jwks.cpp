@@ -141,7 +141,7 @@ std::shared_ptr<evp_pkey_st> public_key_of(const JsonObject& jwk) {
 }
 
 std::variant<KeySet, std::string> KeySet::parse(std::string_view document) {
-    const auto parsed = JsonObject::parse(document, {.bytes = kMaxDocumentBytes});
+    const auto parsed = JsonObject::parse(document, {.bytes = kMaxDocumentBytes, .byte_order_mark = true});
     if (const auto* fault = std::get_if<std::string>(&parsed)) return "the key set " + *fault;
     const auto keys = std::get<JsonObject>(parsed).objects("keys");
     if (!keys) return std::string("the key set has no array of keys");

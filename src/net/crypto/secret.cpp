@@ -48,7 +48,7 @@ std::string errno_text(int code) {
     return std::generic_category().message(code);
 }
 
-// What PostgreSQL asks of ssl_key_file.
+// The checks that PostgreSQL makes of ssl_key_file.
 const char* objection_to(const struct stat& file) noexcept {
     if (!S_ISREG(file.st_mode)) return "is not a regular file";
     if (file.st_uid != geteuid() && file.st_uid != 0) return "must be owned by the server's user or root";
@@ -58,7 +58,7 @@ const char* objection_to(const struct stat& file) noexcept {
     return nullptr;
 }
 
-// What is asked of a token that a platform keeps for us.
+// The checks of a token that a platform keeps for us: it decides who may read it.
 const char* objection_to_token(const struct stat& file) noexcept {
     if (!S_ISREG(file.st_mode)) return "is not a regular file";
     if (file.st_uid != geteuid() && file.st_uid != 0) return "must be owned by the server's user or root";

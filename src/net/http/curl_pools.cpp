@@ -63,7 +63,7 @@ void CurlPools::limit(std::size_t connections, std::size_t per_host) {
         if (pool) set_limits(*pool);
 }
 
-// How many exchanges and connections a pool takes: the first ones are full pools, the last has the rest.
+// How many exchanges and connections a pool takes: the first pools take as many as a pool can, the last the rest.
 std::size_t CurlPools::room(std::size_t number) const noexcept {
     const std::size_t before = number * sizes_.exchanges;
     return before >= max_connections_ ? 0 : std::min(sizes_.exchanges, max_connections_ - before);

@@ -133,12 +133,12 @@ class CurlPools {
     int epoll_ = -1;
     std::vector<bool> resting_;  // by fd: in epoll, though curl does not want to hear of it for now
     std::unique_ptr<CURLSH, FreeShare> share_;
-    std::unordered_map<std::string, Host> hosts_;  // that have anything under way or waiting
+    std::unordered_map<std::string, Host> hosts_;            // that have anything under way or waiting
     std::unordered_map<std::string, Partition> partitions_;  // by a digest of the host's name and the key
     std::uint32_t last_partition_ = 0;
     OpenSockets sockets_;
-    std::vector<std::unique_ptr<Pool>> pools_;     // the first is always there, others come and go
-    std::size_t read_ = 0;                         // pools whose finished transfers have been taken
+    std::vector<std::unique_ptr<Pool>> pools_;  // the first is always there, others come and go
+    std::size_t read_ = 0;                      // pools whose finished transfers have been taken
 };
 
 }  // namespace flowctl::net

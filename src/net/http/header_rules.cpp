@@ -31,15 +31,25 @@ bool is_value(std::string_view text) noexcept {
 }
 
 bool is_reserved(std::string_view name) noexcept {
-    return same_name(name.substr(0, 6), "proxy-") ||
+    return begins_as(name, "proxy-") ||
            std::any_of(std::begin(kReserved), std::end(kReserved),
-                       [name](std::string_view reserved) { return same_name(name, reserved); });
+                       [name](std::string_view reserved) { return reads_as(name, reserved); });
 }
 
 }  // namespace
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
     return same_without_case(a, b);
+}
+
+bool reads_as(std::string_view a, std::string_view b) noexcept {
+    const auto folded = [](char c) { return c == '_' ? '-' : ascii_lower(c); };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [&](char x, char y) { return folded(x) == folded(y); });
+}
+
+bool begins_as(std::string_view name, std::string_view prefix) noexcept {
+    return reads_as(name.substr(0, prefix.size()), prefix);
 }
 
 std::optional<std::string> objection_to_method(std::string_view method) {

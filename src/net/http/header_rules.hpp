@@ -17,6 +17,12 @@ namespace flowctl::net {
 // Whether two header names are the same: their ASCII case does not count.
 bool same_name(std::string_view a, std::string_view b) noexcept;
 
+// Whether a server may take one name for the other. CGI and what comes after it (WSGI, Rack, PHP) turn '-' into
+// '_', so X_Forwarded_For and X-Forwarded-For are one variable there. A name that is somebody else's to set is
+// compared in this way.
+bool reads_as(std::string_view a, std::string_view b) noexcept;
+bool begins_as(std::string_view name, std::string_view prefix) noexcept;
+
 // What is wrong with the method, or nothing.
 std::optional<std::string> objection_to_method(std::string_view method);
 

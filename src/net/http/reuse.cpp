@@ -1,6 +1,7 @@
 // Implementation of reuse.hpp.
 #include "net/http/reuse.hpp"
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -8,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstddef>
 
 namespace flowctl::net {
 namespace {
@@ -93,7 +95,9 @@ bool is_tls_clean(int fd, ssl_st* tls) {
     ERR_clear_error();
     char byte = 0;
     const int got = SSL_peek(tls, &byte, 1);
-    const bool clean = got <= 0 && SSL_get_error(tls, got) == SSL_ERROR_WANT_READ;
+    // A handshake that the peer has begun anew, or half a ticket, is not worth waiting for.
+    const bool clean =
+        got <= 0 && SSL_get_error(tls, got) == SSL_ERROR_WANT_READ && SSL_is_init_finished(tls) == 1;
     ERR_clear_error();
     return clean;
 }
@@ -121,6 +125,14 @@ std::optional<int> OpenSockets::find(const Ends& ends) const {
     const auto found = by_ends_.find(key_of(ends));
     if (found == by_ends_.end()) return std::nullopt;
     return found->second;
+}
+
+std::optional<std::uint64_t> bytes_received(int fd) noexcept {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    constexpr std::size_t kNeeded = offsetof(tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 || length < kNeeded) return std::nullopt;
+    return info.tcpi_bytes_received;
 }
 
 bool is_clean(int fd, ssl_st* tls) {

@@ -44,6 +44,10 @@ class OpenSockets {
     std::unordered_map<std::string, int> by_ends_;
 };
 
+// How many bytes have arrived on the connection since it was made, TLS and framing included; nothing if the system
+// does not say.
+std::optional<std::uint64_t> bytes_received(int fd) noexcept;
+
 // True if nothing has arrived on the idle connection and nobody has closed it. `tls` is null for a connection
 // without TLS. A session ticket that comes late belongs to TLS and not to HTTP, so it is read and does not count.
 bool is_clean(int fd, ssl_st* tls);

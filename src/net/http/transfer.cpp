@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kMaxRedirects = 5;
 constexpr long kCaCacheSeconds = 300;
-// Curl has one of these for every request with a body over TLS, 64 KiB if nothing is said.
+// Curl has a buffer of this size for every request with a body over TLS; by default it takes 64 KiB.
 constexpr long kUploadBuffer = 16384;
 constexpr const char* kSystemCaFile = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -29,8 +29,8 @@ long milliseconds(Seconds duration) noexcept {
     return value > 2147483647.0 ? 2147483647L : static_cast<long>(value);
 }
 
-// An option that curl does not know is a build against the wrong library; one that it cannot store is lack of
-// memory.
+// If curl does not know an option, the build is against the wrong library; if it cannot store one, memory has run
+// out.
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
     const CURLcode code = curl_easy_setopt(easy, option, value);
@@ -146,8 +146,12 @@ std::string Transfer::partition() const {
     return key;
 }
 
+// A curl that was built without IPv6 knows no scopes; then each connection serves one exchange.
 void Transfer::set_partition(std::uint32_t number) {
+    static const bool knows_scopes =
+        (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_IPV6) != 0;
     set(easy_, CURLOPT_ADDRESS_SCOPE, static_cast<long>(number));
+    if (!knows_scopes) set(easy_, CURLOPT_FORBID_REUSE, 1L);
 }
 
 void Transfer::set_options() {
@@ -182,6 +186,9 @@ void Transfer::set_options() {
     set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&sockets_));
     set(easy_, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
     set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_NOPROGRESS, 0L);
+    set(easy_, CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
+    set(easy_, CURLOPT_XFERINFODATA, static_cast<void*>(this));
     set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::on_resolve);
     set(easy_, CURLOPT_RESOLVER_START_DATA, static_cast<void*>(this));
 }
@@ -299,6 +306,8 @@ void Transfer::reset_answer() {
     header_bytes_ = 0;
     in_status_block_ = headers_complete_ = false;
     opened_sockets_.clear();
+    fd_.reset();
+    chunks_begin_.reset();
     tried_allowed_address_ = reused_refused_ = link_local_ = false;
     refusal_.clear();
     callback_failure_.reset();
@@ -335,6 +344,7 @@ bool Transfer::follow_redirect() {
         redirected_to_get_ = true;
     url_ = *std::move(target);
     ++redirects_;
+    sends_since_redirect_ = 0;
     asked_fresh_ = false;
     set(easy_, CURLOPT_FRESH_CONNECT, 0L);
     reset_answer();
@@ -353,6 +363,11 @@ void Transfer::describe(CURLcode code) {
     }
     if (callback_failure_) {
         fail(*callback_failure_, answer_.message.empty() ? "out of memory" : answer_.message);
+        return;
+    }
+    // Curl has a limit of its own for one header (100 KiB in 7.88) and calls it lack of memory.
+    if (code == CURLE_OUT_OF_MEMORY && sends_ > 0 && !headers_complete_) {
+        fail(Failure::TooLarge, "the answer's headers are too large");
         return;
     }
     std::string message = curl_message_[0] != '\0' ? curl_message_ : curl_easy_strerror(code);

@@ -49,9 +49,9 @@ class Transfer {
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
-    void prepare(Url url, CURL* easy);  // for an exchange that may be sent; takes the handle over
+    void prepare(Url url, CURL* easy);         // for an exchange that may be sent; takes the handle over
     void set_partition(std::uint32_t number);  // the connections it may use are those of this number
-    CURL* release_easy() noexcept;      // the handle, which forgets the transfer; or null
+    CURL* release_easy() noexcept;             // the handle, which forgets the transfer; or null
 
     enum class Next { Done, SendAgain };
     // Curl is through with the handle: SendAgain after a permitted redirect, or to replace a connection that
@@ -81,6 +81,7 @@ class Transfer {
     static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
     static int on_close_socket(void* sockets, curl_socket_t fd) noexcept;
     static int on_connected(void* self, char* peer, char* local, int peer_port, int local_port) noexcept;
+    static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept;
     static int on_resolve(void* state, void* reserved, void* self) noexcept;
 
     void set_options();
@@ -91,6 +92,8 @@ class Transfer {
     void drop_headers() noexcept;
     void add_header(const std::string& line);
     void resolved() noexcept;
+    bool begin_body();
+    void note_too_large();
     bool is_clean_connection(const Ends& ends) const;
     void read_header_line(std::string_view line);
     std::optional<Url> redirect_target();
@@ -125,8 +128,11 @@ class Transfer {
     bool redirected_to_get_ = false;
     int redirects_ = 0;
     int sends_ = 0;
-    std::string refusal_;                      // the egress policy's last
-    std::optional<Failure> callback_failure_;  // why a callback ended the transfer
+    int sends_since_redirect_ = 0;
+    std::optional<int> fd_;                      // of the connection that carries the request
+    std::optional<std::uint64_t> chunks_begin_;  // bytes that had come when a chunked body began
+    std::string refusal_;                        // the egress policy's last
+    std::optional<Failure> callback_failure_;    // why a callback ended the transfer
 };
 
 }  // namespace flowctl::net

@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::size_t kMaxAnswerHeaders = 256;
 constexpr std::size_t kMaxAnswerHeaderBytes = 131072;
+// Curl sends again by itself when a connection that it used before is lost without an answer.
+constexpr int kMaxSends = 2;
+constexpr std::size_t kMaxFramingBytes = 16384;  // beside those of the limit, also for an empty body
 
 // A link-local address is reached by the interface that its scope names, and curl would put the partition's
 // number there.
@@ -118,7 +121,15 @@ int Transfer::on_connected(void* self, char* peer, char* local, int peer_port, i
             transfer->callback_failure_ = Failure::Protocol;
             return CURL_PREREQFUNC_ABORT;
         }
+        if (transfer->sends_since_redirect_ == kMaxSends) {
+            transfer->answer_.message =
+                transfer->url_.host + ": the connection was lost before an answer came";
+            transfer->callback_failure_ = Failure::Protocol;
+            return CURL_PREREQFUNC_ABORT;
+        }
+        transfer->fd_ = transfer->sockets_.find(ends);
         ++transfer->sends_;
+        ++transfer->sends_since_redirect_;
         if (transfer->by_proxy_) return CURL_PREREQFUNC_OK;
         const auto address = Address::parse(peer);
         auto objection = address ? transfer->egress_.policy.objection(*address, transfer->https(),
@@ -126,6 +137,7 @@ int Transfer::on_connected(void* self, char* peer, char* local, int peer_port, i
                                  : std::optional<std::string>("the peer's address is not readable");
         if (!objection) return CURL_PREREQFUNC_OK;
         --transfer->sends_;
+        --transfer->sends_since_redirect_;
         transfer->refusal_ = *std::move(objection);
         transfer->reused_refused_ = !is_new;
         transfer->callback_failure_ = Failure::Refused;
@@ -147,7 +159,9 @@ std::size_t Transfer::on_header(char* text, std::size_t size, std::size_t count,
             transfer->answer_.message = "the answer's headers are too large";
             return 0;
         }
+        const bool was_complete = transfer->headers_complete_;
         transfer->read_header_line({text, bytes});
+        if (!was_complete && transfer->headers_complete_ && !transfer->begin_body()) return 0;
         return bytes;
     } catch (...) {
         transfer->callback_failure_ = Failure::Protocol;
@@ -185,15 +199,54 @@ void Transfer::read_header_line(std::string_view line) {
                                  trim_line(text.substr(colon + 1)));
 }
 
+void Transfer::note_too_large() {
+    callback_failure_ = Failure::TooLarge;
+    answer_.message = "the answer is larger than " + std::to_string(exchange_.max_response_bytes) + " bytes";
+}
+
+// Notes where a chunked body begins. False: the answer says of itself that it is too large.
+bool Transfer::begin_body() {
+    if (answer_.header("transfer-encoding") != nullptr) {
+        if (fd_) chunks_begin_ = bytes_received(*fd_);
+        return true;
+    }
+    const std::string* length = answer_.header("content-length");
+    if (length == nullptr || exchange_.method == "HEAD" || answer_.status == 304) return true;
+    std::size_t bytes = 0;
+    const auto [end, error] = std::from_chars(length->data(), length->data() + length->size(), bytes);
+    const bool fits = error == std::errc() ? bytes <= exchange_.max_response_bytes
+                                           : error != std::errc::result_out_of_range;
+    if (!fits) note_too_large();
+    return fits;
+}
+
+// CURLOPT_XFERINFOFUNCTION, after every piece that has been read. What frames the chunks of a body (their sizes and
+// extensions) is thrown away by curl, so it is counted by what came on the socket.
+int Transfer::on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
+    auto* transfer = static_cast<Transfer*>(self);
+    if (!transfer->chunks_begin_ || !transfer->fd_) return 0;
+    const auto received = bytes_received(*transfer->fd_);
+    const std::size_t body = transfer->answer_.body.size();
+    if (!received || *received - *transfer->chunks_begin_ <=
+                         body + transfer->exchange_.max_response_bytes + kMaxFramingBytes)
+        return 0;
+    transfer->callback_failure_ = Failure::TooLarge;
+    try {
+        transfer->answer_.message = "what frames the answer's chunks is larger than " +
+                                    std::to_string(transfer->exchange_.max_response_bytes) + " bytes";
+    } catch (...) {
+        transfer->answer_.message.clear();
+    }
+    return 1;
+}
+
 // CURLOPT_WRITEFUNCTION
 std::size_t Transfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) noexcept {
     auto* transfer = static_cast<Transfer*>(self);
     const std::size_t length = size * count;
     try {
         if (length > transfer->exchange_.max_response_bytes - transfer->answer_.body.size()) {
-            transfer->callback_failure_ = Failure::TooLarge;
-            transfer->answer_.message = "the answer is larger than " +
-                                        std::to_string(transfer->exchange_.max_response_bytes) + " bytes";
+            transfer->note_too_large();
             return 0;
         }
         transfer->answer_.body.append(bytes, length);

@@ -113,7 +113,7 @@ Refusal aws_refusal(const Answer& answer) {
 }
 
 Refusal google_refusal(const Answer& answer) {
-    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes});
+    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
     const auto* object = std::get_if<JsonObject>(&parsed);
     if (object == nullptr) return {};
     const auto error = object->object("error");
@@ -167,7 +167,7 @@ SessionAnswer read_keys(const SessionRequest& what, const Answer& answer, Time n
 }
 
 SessionAnswer read_access_token(const SessionRequest& what, const Answer& answer, Time now) {
-    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes});
+    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
     if (const auto* fault = std::get_if<std::string>(&parsed))
         return trouble(what, "the answer " + *fault, Remedy::Later);
     const auto& object = std::get<JsonObject>(parsed);
@@ -206,7 +206,9 @@ std::optional<Time> read_utc_time(std::string_view text) {
         parts.tm_mday > 31 || parts.tm_hour < 0 || parts.tm_hour > 23 || parts.tm_min < 0 ||
         parts.tm_min > 59 || parts.tm_sec < 0 || parts.tm_sec > 60)
         return std::nullopt;
-    return std::chrono::system_clock::from_time_t(timegm(&parts));
+    // The clock counts nanoseconds and ends in the year 2262.
+    constexpr std::time_t kLatest = 9'000'000'000;
+    return std::chrono::system_clock::from_time_t(std::min(timegm(&parts), kLatest));
 }
 
 std::string utc_time(Time time) {

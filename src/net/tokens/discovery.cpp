@@ -19,6 +19,7 @@ constexpr std::chrono::milliseconds kKeepTransient{500};
 constexpr Seconds kMaxKeepBackOff{60};
 constexpr std::size_t kMaxDocumentBytes = 256 * 1024;
 constexpr std::size_t kMaxEntries = 1000;
+constexpr std::size_t kMaxBytes = 16 << 20;  // of what the documents say, which may be long addresses
 
 bool is_address(const std::string& host) {
     return host.front() == '[' ||
@@ -81,6 +82,13 @@ DiscoveryCache::Result read_answer(const Issuer& issuer, const Answer& answer) {
     return std::get<Endpoints>(std::move(read));
 }
 
+std::size_t bytes_of(const DiscoveryCache::Result& result) {
+    if (const auto* trouble = std::get_if<Trouble>(&result)) return trouble->message.size();
+    const auto& endpoints = std::get<Endpoints>(result);
+    return endpoints.token.size() + endpoints.revocation.size() + endpoints.token_mtls.size() +
+           endpoints.revocation_mtls.size();
+}
+
 std::chrono::steady_clock::duration keep_time(const DiscoveryCache::Result& result) {
     const auto* trouble = std::get_if<Trouble>(&result);
     if (trouble == nullptr) return kKeep;
@@ -111,7 +119,7 @@ namespace {
 
 // The document, if it is the issuer's own.
 std::variant<JsonObject, std::string> own_document(const Issuer& issuer, std::string_view document) {
-    const auto parsed = JsonObject::parse(document, {.bytes = kMaxDocumentBytes});
+    const auto parsed = JsonObject::parse(document, {.bytes = kMaxDocumentBytes, .byte_order_mark = true});
     if (const auto* fault = std::get_if<std::string>(&parsed)) return "its discovery document " + *fault;
     const auto& object = std::get<JsonObject>(parsed);
     const auto name = object.string("issuer");
@@ -243,19 +251,28 @@ void DiscoveryCache::answered(const std::string& key, Answer&& answer) {
         done(result);
 }
 
-// Drops what has ended; at the limit also the entry that would end first. Fetches under way stay.
+// Drops what has ended, and at the limit also the entries that would end first. Fetches under way stay.
 void DiscoveryCache::make_room() {
-    if (entries_.size() < kMaxEntries) return;
+    const auto is_full = [this] {
+        std::size_t bytes = 0;
+        for (const auto& [key, entry] : entries_)
+            bytes += key.size() + bytes_of(entry.result);
+        return entries_.size() >= kMaxEntries || bytes > kMaxBytes;
+    };
+    if (!is_full()) return;
     const auto now = clock_.steady();
     std::erase_if(entries_,
                   [now](const auto& item) { return item.second.exchange == 0 && item.second.until <= now; });
-    if (entries_.size() < kMaxEntries) return;
-    auto first = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-        if (it->second.exchange == 0 && (first == entries_.end() || it->second.until < first->second.until))
-            first = it;
+    while (is_full()) {
+        auto first = entries_.end();
+        for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+            if (it->second.exchange == 0 &&
+                (first == entries_.end() || it->second.until < first->second.until))
+                first = it;
+        }
+        if (first == entries_.end()) return;
+        entries_.erase(first);
     }
-    if (first != entries_.end()) entries_.erase(first);
 }
 
 }  // namespace flowctl::net

@@ -60,7 +60,7 @@ std::string flow_subject(std::string_view owner, std::string_view flow);
 
 // Which audiences may be asked for.
 struct AllowedAudiences {
-    bool any = false;                  // who decides is trusted with the installation's keys
+    bool any = false;                  // the owner of the endpoint is trusted with the installation's keys
     std::vector<std::string> origins;  // else: URLs of these origins ("https://billing.example")
 };
 

@@ -98,8 +98,11 @@ std::optional<std::string> type_fault(const Credential& credential, const JsonOb
         if (!requested.empty() && type && same_without_case(*type, "n_a")) return std::nullopt;
     }
     if (credential.dpop) {
-        if (!type || !same_without_case(*type, "dpop")) return "its token is not of type DPoP";
-    } else if (!type || !same_without_case(*type, "bearer")) {
+        if (!type) return "its token answer holds no token_type";
+        if (!same_without_case(*type, "dpop")) return "its token is not of type DPoP";
+    } else if (!type) {
+        return "its token answer holds no token_type";
+    } else if (!same_without_case(*type, "bearer")) {
         return "its token is not of type Bearer";
     }
     return std::nullopt;
@@ -163,11 +166,30 @@ TokenInfo describe(std::string_view token, std::string_view granted_scope) {
     return info;
 }
 
+// An encoding of the whole answer, which no request here asks for.
+std::string encoding_of(const Answer& answer) {
+    const std::string* encoding = answer.header("content-encoding");
+    return encoding == nullptr || same_without_case(*encoding, "identity") ? std::string() : *encoding;
+}
+
+// Some issuers say 200 and then that they refuse.
+bool is_refusal(const Answer& answer) {
+    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
+    const auto* object = std::get_if<JsonObject>(&parsed);
+    return object != nullptr && object->kind("access_token") == JsonObject::Kind::Absent &&
+           object->string("error").value_or("") != "";
+}
+
 TokenAnswer read_success(const Credential& credential, const Answer& answer,
                          const std::string& dpop_thumbprint) {
-    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes});
+    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
     if (const auto* fault = std::get_if<std::string>(&parsed)) {
-        return refuse(credential, "its token answer " + *fault, Remedy::Later);
+        const std::string encoding = encoding_of(answer);
+        if (encoding.empty()) return refuse(credential, "its token answer " + *fault, Remedy::Later);
+        return refuse(credential,
+                      "its token answer is encoded (" + quote_foreign(encoding, {}, 40) +
+                          "), which was not asked for",
+                      Remedy::Later);
     }
     const auto& object = std::get<JsonObject>(parsed);
     const auto access_token = object.string("access_token");
@@ -313,7 +335,7 @@ TokenAnswer read_token_answer(const Credential& credential, Answer& answer,
     TokenAnswer result;
     if (answer.failure != Failure::None) {
         result.trouble = failure_trouble(credential.issuer, kWhat, answer);
-    } else if (answer.status == 200) {
+    } else if ((answer.status == 200 || answer.status == 201) && !is_refusal(answer)) {
         result = read_success(credential, answer, dpop_thumbprint);
     } else {
         std::vector<std::string> confidential = secret_spellings(credential.client);

@@ -105,6 +105,7 @@ struct TokenSource::Impl {
     void abandon_if_unwanted(std::uint64_t flight_id);
     void forget_in_run(const std::string& run, std::uint64_t wait_id, std::uint64_t flight_id);
     void arm_sweep();
+    void forget_figures();
     IssuerFigures& figures_of(const Issuer& issuer);
     void note_failure(const Flight& flight, const Trouble& trouble);
 

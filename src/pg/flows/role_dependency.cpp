@@ -1,8 +1,8 @@
 // Implementation of the dependencies on roles. See role_dependency.hpp.
 //
 // Any number of rows with one role are one entry in pg_shdepend, of the column that holds the role. Who adds
-// a row locks the role against who removes one, until the end of the transaction: so the entry goes with the
-// last row and not before. The code that touches the catalog is C in style, in bodies given to guarded().
+// a row locks the role against who removes one, until the end of the transaction: so the entry never goes before
+// the last row. It goes with the last row, unless a row is being added at that moment; then it is removed later. The code that touches the catalog is C in style, in bodies given to guarded().
 #include "pg/flows/role_dependency.hpp"
 
 #include "pg/flows/flow_admin.hpp"
@@ -150,12 +150,39 @@ bool has_rows(Spi& spi, Place& place, Oid role) {
     return spi.run_latest(place.remaining, std::move(Params().oid(role))).size() != 0;
 }
 
+// The same, but waits for a moment only. False: a transaction that adds such a row is still open.
+bool lock_against_add_soon(Oid role) {
+    constexpr int kTries = 20;
+    constexpr long kBetweenTries = 10'000;  // microseconds
+    return guarded([&] {
+        LOCKTAG tag;
+        SET_LOCKTAG_OBJECT(tag, InvalidOid, AuthIdRelationId, role, 0);
+        for (int tries = 0;; tries++) {
+            if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL) {
+                AcceptInvalidationMessages();
+                return true;
+            }
+            if (tries == kTries) return false;
+            CHECK_FOR_INTERRUPTS();
+            pg_usleep(kBetweenTries);
+        }
+    });
+}
+
+// Whoever takes a right away must not wait for somebody who leaves a grant of it uncommitted: the entry stays
+// then, and forget_superfluous() removes it once it has no rows.
 void remove_if_last(Place& place, Column column, Oid role) {
-    if (is_pinned(role)) return;
-    lock_against_add(role);
+    if (is_pinned(role) || !lock_against_add_soon(role)) return;
     Spi spi;
     if (!has_rows(spi, place, role)) find_entries(column, role, true);
 }
+
+Statement roles_with_entries(R"(
+    SELECT DISTINCT d.refobjid FROM pg_catalog.pg_shdepend d
+    WHERE d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = $1 AND d.objsubid = $2
+      AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass)",
+                             {OIDOID, INT4OID});
 
 // ------------------------------------------------------------------------------------------ DROP OWNED
 
@@ -255,6 +282,36 @@ void record_missing() {
             guarded([&] { LockSharedObject(AuthIdRelationId, role, 0, ShareLock); });
             Spi spi;
             if (has_rows(spi, place, role)) add(column, role);
+        }
+    }
+}
+
+void forget_superfluous(List* roles) {
+    ListCell* cell;
+    foreach (cell, roles) {
+        const Oid role = role_of(lfirst(cell));
+        if (!OidIsValid(role)) continue;
+        const AsExtensionOwner owner;
+        for (Place& place : places)
+            if (const Column column = column_of(place); find_entries(column, role, false))
+                remove_if_last(place, column, role);
+    }
+}
+
+void forget_superfluous() {
+    for (Place& place : places) {
+        const Column column = column_of(place);
+        std::vector<Oid> roles;
+        {
+            Spi spi;
+            const Rows rows = spi.run(roles_with_entries,
+                                      std::move(Params().oid(column.table).int4(column.number)));
+            for (std::size_t i = 0; i < rows.size(); i++)
+                roles.push_back(rows.oid(i, 0));
+        }
+        for (const Oid role : roles) {
+            Spi spi;
+            if (!has_rows(spi, place, role)) remove_if_last(place, column, role);
         }
     }
 }

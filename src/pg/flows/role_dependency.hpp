@@ -25,5 +25,9 @@ void reassign_owned(List* roles, RoleSpec* new_owner);
 
 // Records the dependencies of rows that came in without triggers (pg_upgrade, pg_restore --disable-triggers).
 void record_missing();
+// Removes dependencies that have no rows any more: those that a revoke left because a grant was under way. Of
+// roles that are about to be dropped, and of all.
+void forget_superfluous(List* roles);
+void forget_superfluous();
 
 }  // namespace flowctl::pg::role_dependency

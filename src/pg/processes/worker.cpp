@@ -248,6 +248,7 @@ void record_missing_roles() {
     try {
         Transaction transaction("pg_flowctl: recording dependencies on roles");
         role_dependency::record_missing();
+        role_dependency::forget_superfluous();
         transaction.commit();
     } catch (PgError& error) {
         error.report();

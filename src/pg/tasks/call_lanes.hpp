@@ -1,12 +1,19 @@
 // Fair shares of the calls that a worker may have under way.
 //
-// A call takes a place in a lane for its endpoint, one for the endpoint's host and one for the owner of its
-// flow. All calls together are limited (call_limit), and so are those of each lane: an endpoint's by
-// flowctl.max_calls_per_endpoint, those of a host or an owner to three quarters of the places that everybody
-// else leaves free. So an endpoint that never answers holds up its own calls, and no owner can take all places
-// by naming one host under many names, or many hosts. A run whose call finds a lane full waits in that line by
-// its id; when there is room it is given its call again (machine::Resumed), and may then wait in another line.
-// Ids are hints: a run that has ended meanwhile is passed over.
+// A call takes a place in a lane for its endpoint, one for the endpoint's host, one for the owner of its flow,
+// and one for that owner at that host. All calls together are limited (call_limit), and so are those of each
+// lane:
+//
+//   an endpoint           flowctl.max_calls_per_endpoint
+//   a host, an owner      three quarters of the places that all others leave free
+//   an owner at a host    two thirds of the host's places that other owners leave free
+//
+// So an endpoint that never answers holds up its own calls, and no owner takes all places, however many names
+// one host is given and however many hosts are named; somebody else always finds one, at the same host, too.
+//
+// A run whose call finds a lane full waits in that line by its id; when there is room it is given its call
+// again (machine::Resumed), and may then wait in another line. Ids are hints: a run that has ended meanwhile is
+// passed over.
 //
 // A run in line takes 16 bytes.
 #pragma once
@@ -50,14 +57,8 @@ class CallLanes {
     // The line in which one more call has to wait, since there is no room in it; nothing: it may begin.
     std::optional<Lane> full_lane(const Lanes& lanes, const PlannedPlaces& planned = {}) const {
         if (closed_) return lanes.empty() ? Lane() : lanes.front();
-        const std::size_t all = under_way_ + planned.in_all;
-        for (const Lane& lane : lanes) {
-            const auto found = lanes_.find(lane);
-            const auto more = planned.in_lane.find(lane);
-            const std::size_t taken = (found == lanes_.end() ? 0 : found->second.under_way) +
-                                      (more == planned.in_lane.end() ? 0 : more->second);
-            if (all >= call_limit() || taken >= share(lane.first, taken, all)) return lane;
-        }
+        for (const Lane& lane : lanes)
+            if (under_way_ + planned.in_all >= call_limit() || room_in(lane, planned) == 0) return lane;
         return std::nullopt;
     }
     void begin(const Lanes& lanes) {
@@ -83,7 +84,7 @@ class CallLanes {
     bool has_ready() const {
         if (closed_ || waiting_ == 0 || under_way_ >= call_limit()) return false;
         return std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
-            return !lane.second.waiting.empty() && room_in(lane) > 0;
+            return !lane.second.waiting.empty() && room_in(lane.first, {}) > 0;
         });
     }
     // The runs for whose calls there is room now, taken out of line; lanes take turns at being first.
@@ -95,7 +96,7 @@ class CallLanes {
         for (std::size_t left = lanes_.size(); left > 0 && room > 0 && waiting_ > 0; left--) {
             if (lane == lanes_.end()) lane = lanes_.begin();
             std::deque<Uuid>& line = lane->second.waiting;
-            for (std::size_t here = std::min(room_in(*lane), room); here > 0 && !line.empty();
+            for (std::size_t here = std::min(room_in(lane->first, {}), room); here > 0 && !line.empty();
                  here--, room--) {
                 ready.push_back(line.front());
                 line.pop_front();
@@ -115,16 +116,43 @@ class CallLanes {
     };
     using Lines = std::map<Lane, Line>;
 
-    // How many calls a lane may have, of which it has `taken`, while there are `all` in all lanes.
-    static std::size_t share(LaneKind kind, std::size_t taken, std::size_t all) {
-        if (kind == LaneKind::Endpoint) return call_limit_per_endpoint();
-        const std::size_t others = all - std::min(all, taken);
-        const std::size_t left = call_limit() - std::min(call_limit(), others);
-        return std::max<std::size_t>(1, (left * 3 + 3) / 4);
+    std::size_t taken_in(const Lane& lane, const PlannedPlaces& planned) const {
+        const auto found = lanes_.find(lane);
+        const auto more = planned.in_lane.find(lane);
+        return (found == lanes_.end() ? 0 : found->second.under_way) +
+               (more == planned.in_lane.end() ? 0 : more->second);
     }
-    std::size_t room_in(const Lines::value_type& lane) const {
-        const std::size_t taken = lane.second.under_way;
-        const std::size_t most = share(lane.first.first, taken, under_way_);
+    // The part of what others leave of these places, and at least one.
+    static std::size_t part_of(std::size_t left, std::size_t of, std::size_t parts) {
+        return std::max<std::size_t>(1, (left * of + parts - 1) / parts);
+    }
+    std::size_t most_in(const Lane& lane, const PlannedPlaces& planned) const {
+        const std::size_t taken = taken_in(lane, planned);
+        std::size_t places = call_limit();
+        std::size_t others = under_way_ + planned.in_all - taken;
+        std::size_t parts = 4;
+        switch (lane.first) {
+            case LaneKind::Endpoint:
+                return call_limit_per_endpoint();
+            case LaneKind::Host:
+            case LaneKind::Owner:
+                break;
+            case LaneKind::OwnerAtHost: {
+                const Lane host(LaneKind::Host, lane.second.substr(lane.second.find('@') + 1));
+                places = most_in(host, planned);
+                others = taken_in(host, planned) - taken;
+                parts = 3;
+                break;
+            }
+        }
+        const std::size_t left = places - std::min(places, others);
+        const std::size_t part = part_of(left, parts - 1, parts);
+        // Where nobody else is there, one endpoint may have what the setting gives it.
+        return others == 0 ? std::max(part, std::min(left, call_limit_per_endpoint())) : part;
+    }
+    std::size_t room_in(const Lane& lane, const PlannedPlaces& planned) const {
+        const std::size_t taken = taken_in(lane, planned);
+        const std::size_t most = most_in(lane, planned);
         return most > taken ? most - taken : 0;
     }
     void drop_if_empty(Lines::iterator lane) {

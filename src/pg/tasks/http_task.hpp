@@ -38,11 +38,13 @@ struct Pending {
     const calls::Protocol* protocol = nullptr;  // by which the answer is read
     json::Value follow;                         // of the call: the work that it asks for
     net::Seconds poll_interval{10};
+    bool bounded_by_payload = false;  // an answer that is refused while it arrives is too large for any result
     bool for_subject = false;                    // its token was got with somebody's token
     std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run
 };
 
-// What a call shares its limits with: its endpoint, the host of that, and the owner of its flow.
+// What a call shares its limits with: its endpoint, the host of that, the owner of its flow, and that owner's
+// other calls to the host.
 Lanes lanes_of(const RunFacts& run, const machine::Call& call);
 Lanes lanes_of_endpoint(const machine::Call& call);  // the first two
 

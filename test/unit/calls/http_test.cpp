@@ -174,7 +174,8 @@ TEST(Invoke, HeadersThatAreNotTheAuthors) {
     for (const char* name :
          {"Authorization", "COOKIE", "Host", "Idempotency-Key", "traceparent", "Content-Length", "DPoP",
           "Transfer-Encoding", "Proxy-Authorization", "X-Forwarded-For", "x-amz-security-token",
-          "Flowctl-Database-Password", "Via", "Keep-Alive"}) {
+          "Flowctl-Database-Password", "Via", "Keep-Alive", "Idempotency_Key", "X_Amz-Target", "flowctl_lease",
+          "X_FORWARDED_FOR"}) {
         const std::string input = R"({"Method": "GET", "Headers": {")" + std::string(name) + R"(": "x"}})";
         EXPECT_TRUE(std::holds_alternative<Refusal>(TaskOf("flowctl:http:a:invoke", input).request(invoke())))
             << name;

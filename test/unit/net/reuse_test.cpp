@@ -222,6 +222,22 @@ TEST(Reuse, PartitionsStayApartInEachPool) {
     EXPECT_LT(server.connections(), 48);
 }
 
+// The connections of many partitions together are no more than the limit: the oldest idle ones make room.
+TEST(Reuse, IdleConnectionsOfOtherPartitionsMakeRoom) {
+    TestServer server([](const Seen& seen) { return Reply{200, seen.body, {}, "OK"}; });
+    Settings three = settings();
+    three.max_connections = three.max_connections_per_host = 3;
+    Loop loop(three);
+    for (int wave = 0; wave < 2; ++wave)
+        for (int i = 0; i < 10; ++i) {
+            Exchange exchange = of(server.url("/"), "a", std::to_string(i));
+            exchange.body = std::to_string(i);
+            EXPECT_EQ(loop.run(std::move(exchange)).body, std::to_string(i));
+            EXPECT_TRUE(pump_until(loop.dispatcher, [&] { return server.open_connections() <= 3; }));
+        }
+    EXPECT_EQ(server.connections(), 20);
+}
+
 // However many partitions there have been, their numbers are never given twice and the newest ones reuse.
 TEST(Reuse, MorePartitionsThanAreRemembered) {
     CurlPools pools({100, std::chrono::seconds(30)});

@@ -45,8 +45,60 @@ TEST(TokenAnswer, TokenTypeInAnyCase) {
     for (const char* type : {"", "DPoP", "mac", "Bearer ", "bearerx", "N_A"}) {
         EXPECT_NE(fault(success("", type)).find("not of type Bearer"), std::string::npos) << type;
     }
-    EXPECT_NE(fault(R"({"access_token":"opaque-1"})"), "");
-    EXPECT_NE(fault(R"({"access_token":"opaque-1","token_type":7})"), "");
+    for (const char* body :
+         {R"({"access_token":"opaque-1"})", R"({"access_token":"opaque-1","token_type":7})"}) {
+        EXPECT_NE(fault(body).find("holds no token_type"), std::string::npos) << body;
+        EXPECT_TRUE(read(body).token) << "it lives, and must be revoked";
+    }
+}
+
+TEST(TokenAnswer, AByteOrderMarkIsPassedOver) {
+    EXPECT_EQ(fault("\xef\xbb\xbf" + success("")), "");
+    EXPECT_NE(fault("\xef\xbb\xbf"
+                    R"({"error":"invalid_client"})",
+                    401)
+                  .find("invalid_client"),
+              std::string::npos);
+}
+
+TEST(TokenAnswer, CreatedIsASuccessToo) {
+    EXPECT_EQ(fault(success(""), 201), "");
+    EXPECT_TRUE(read(success(""), 201).token);
+    EXPECT_NE(fault(success(""), 202), "");
+    EXPECT_NE(fault(success(""), 204), "");
+    EXPECT_NE(fault("{}", 201).find("holds no access_token"), std::string::npos);
+}
+
+// Some issuers refuse with 200.
+TEST(TokenAnswer, ARefusalThatSaysSuccess) {
+    const TokenAnswer refused = read(R"({"error":"invalid_client","error_description":"no such client"})");
+    ASSERT_TRUE(refused.trouble);
+    EXPECT_FALSE(refused.token);
+    EXPECT_NE(refused.trouble->message.find("HTTP 200: invalid_client (no such client)"), std::string::npos)
+        << refused.trouble->message;
+    EXPECT_EQ(refused.trouble->remedy, Remedy::None);
+    EXPECT_EQ(read(R"({"error":"temporarily_unavailable"})").trouble->remedy, Remedy::Retry);
+    EXPECT_EQ(read(R"({"error":"slow_down"})").trouble->remedy, Remedy::BackOff);
+    EXPECT_EQ(read(R"({"error":"interaction_required"})").trouble->fault,
+              CredentialFault::InteractionRequired);
+    EXPECT_EQ(read(R"({"error":""})").trouble->remedy, Remedy::Later);
+    // An answer with a token is judged by the token.
+    EXPECT_EQ(fault(success(R"(,"error":"none")")), "");
+}
+
+TEST(TokenAnswer, AnEncodingThatNobodyAskedFor) {
+    const auto message = [](const char* encoding, const std::string& body) {
+        Answer answer;
+        answer.status = 200;
+        answer.body = body;
+        answer.headers = {{"content-encoding", encoding}};
+        const TokenAnswer result = read_token_answer(credential(""), answer);
+        return result.trouble ? result.trouble->message : "";
+    };
+    EXPECT_NE(message("gzip", "\x1f\x8b").find("is encoded (gzip), which was not asked for"),
+              std::string::npos);
+    EXPECT_EQ(message("Identity", "\x1f\x8b").find("encoded"), std::string::npos);
+    EXPECT_EQ(message("gzip", success("")), "") << "it says so and is not";
 }
 
 TEST(TokenAnswer, ExpiresInAsIssuersWriteIt) {
@@ -100,15 +152,16 @@ TEST(TokenAnswer, AccessTokenMustBePrintableAndShort) {
 TEST(TokenAnswer, FingerprintIsTheJtiOrAHash) {
     const std::string jwt =
         base64url_encode(R"({"alg":"RS256"})") + '.' + base64url_encode(R"({"jti":"log-me"})") + ".c2ln";
-    EXPECT_EQ(read(R"({"token_type":"bearer","access_token":")" + jwt + "\"}").token->info.fingerprint, "log-me");
+    EXPECT_EQ(read(R"({"token_type":"bearer","access_token":")" + jwt + "\"}").token->info.fingerprint,
+              "log-me");
     EXPECT_EQ(read(success("")).token->info.fingerprint.size(), 16u);
 }
 
 TEST(TokenAnswer, MalformedSuccess) {
     for (const char* body :
          {"", "null", "[]", "\"token\"", "{", "{}", "access_token=x&token_type=bearer", "<html>hi</html>",
-          R"({"access_token":"a","access_token":"b","token_type":"bearer"})", R"({"error":"invalid_client"})",
-          "\xff\xfe", "{\"access_token\":\"opaque-1\""}) {
+          R"({"access_token":"a","access_token":"b","token_type":"bearer"})", "\xff\xfe",
+          "{\"access_token\":\"opaque-1\""}) {
         const TokenAnswer result = read(body);
         ASSERT_TRUE(result.trouble) << body;
         EXPECT_FALSE(result.token) << body;
@@ -117,7 +170,7 @@ TEST(TokenAnswer, MalformedSuccess) {
     }
     EXPECT_NE(fault("{\"a\":" + std::string(50000, '[')), "");
     EXPECT_NE(fault("{\"a\":\"" + std::string(70000, 'x') + "\"}"), "");
-    for (const int status : {201, 202, 204, 206})
+    for (const int status : {202, 204, 206})
         EXPECT_NE(fault(success(""), status), "") << status;
 }
 

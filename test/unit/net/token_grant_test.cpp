@@ -382,6 +382,28 @@ TEST_F(Grants, FiguresTellWhatHappenedWithoutAToken) {
     EXPECT_EQ(loop.source.figures()[0].cached_tokens, 0);
 }
 
+// Servers are made and dropped; what is counted of them is bounded.
+TEST_F(Grants, FiguresOfMostlyTheLatestIssuers) {
+    idp.on_token([](const Seen&) { return FakeIssuer::json(R"({"error":"invalid_client"})", 401); });
+    Credential credential = idp.credential();
+    for (int i = 0; i < 510; ++i) {
+        credential.issuer.name = "corp " + std::to_string(i);
+        loop.get(credential);
+        if (i % 100 != 0) continue;
+        credential.issuer.name = "busy";
+        loop.pass(Seconds(11));  // until when a refusal is remembered
+        loop.get(credential);
+    }
+    const auto figures = loop.source.figures();
+    EXPECT_EQ(figures.size(), 500u);
+    const auto has = [&](const std::string& name) {
+        return std::any_of(figures.begin(), figures.end(), [&](const auto& one) { return one.name == name; });
+    };
+    EXPECT_TRUE(has("busy"));
+    EXPECT_TRUE(has("corp 509"));
+    EXPECT_FALSE(has("corp 0"));
+}
+
 TEST_F(Grants, ADeadIssuerIsNotWaitedForByEverybody) {
     std::string address;
     {
