@@ -259,6 +259,20 @@ $node->psql('postgres', handing_over(fresh('gone'), "SELECT flowctl.start('sleep
 my $many = $node->safe_psql('postgres', handing_over(fresh('third'), "SELECT count(flowctl.start('sleep')) FROM generate_series(1, 20)"));
 is($many, 20, 'there is one, for twenty runs of a session, and a rollback took none');
 
+# One user does not take all places.
+$node->safe_psql('postgres', q{SELECT flowctl.stop(run_id) FROM flowctl.runs WHERE status = 'RUNNING'});
+wait_for_query($node, "SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'", '0');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET flowctl.max_subject_tokens = 8');
+$node->restart;
+start_for(fresh('greedy'), 'sleep') for 1 .. 6;
+($status, $out, $err) = $node->psql('postgres', handing_over(fresh('greedy'), "SELECT flowctl.start('sleep')"));
+like($err, qr/there are already 6 subject tokens of this user in memory/, 'one user has six of eight');
+like(start_for(fresh('modest'), 'sleep'), qr/^[0-9a-f-]{36}$/, 'another one finds a place');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET flowctl.max_subject_tokens');
+$node->safe_psql('postgres', q{SELECT flowctl.stop(run_id) FROM flowctl.runs WHERE status = 'RUNNING'});
+wait_for_query($node, "SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'", '0');
+$node->restart;
+
 # The user's own token is exchanged where the endpoint's owner said so. The token endpoint trusts both issuers.
 $web->script('/own/postgres/.well-known/openid-configuration', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.openid_configuration()')) });
 $web->script('/own/postgres/.well-known/jwks.json', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.jwks()')) });

@@ -72,7 +72,7 @@ store::FlowRow find_startable(const StartRequest& request) {
         const std::string holder =
             request.table != nullptr ? std::string("owner of table \"") + request.table + "\"," : "role";
         denials::report(request.starter, "start", flow.name,
-                      holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
+                        holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to start flow \"" + flow.name + "\"",
                         "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
@@ -118,7 +118,8 @@ void add_subject(store::NewRun& run) {
 // The token goes where the worker finds it.
 void carry_token(const store::NewRun& run) {
     const auto user = session_user::current();
-    if (run.subject && user) subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at);
+    if (run.subject && user)
+        subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at, user->issuer, user->name);
 }
 
 store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, Oid role) {
