@@ -61,9 +61,9 @@ CREATE VIEW flowctl.workers WITH (security_barrier) AS
             WHERE r.status = 'RUNNING'
               AND (s.shards IS NULL OR pg_catalog.get_byte(pg_catalog.uuid_send(r.run_id), 15) % 64 % s.shards = s.shard)) AS runs_open,
            s.calls_open, s.turns, s.events, s.last_turn_at,
-           s.state, s.runs_open AS runs_in_memory,
-           flowctl_catalog.xmin_age() AS xmin_age,
-           pg_catalog.pg_stat_get_dead_tuples('flowctl_catalog.frame'::pg_catalog.regclass) AS dead_frames
+           s.state, flowctl_catalog.xmin_age() AS xmin_age,
+           pg_catalog.pg_stat_get_dead_tuples('flowctl_catalog.frame'::pg_catalog.regclass) AS dead_frames,
+           s.runs_open AS runs_in_memory
     FROM flowctl_catalog.worker_status() s;
 COMMENT ON VIEW flowctl.workers IS 'the background workers of this database, or one row that says why there is none';
 COMMENT ON COLUMN flowctl.workers.database IS 'the database';
@@ -80,7 +80,7 @@ COMMENT ON COLUMN flowctl.workers.state IS
     'working | drained (flowctl.drain) | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
 COMMENT ON COLUMN flowctl.workers.xmin_age IS
     'transactions since the oldest snapshot (of a session, slot, prepared transaction or standby) that keeps dead rows of the engine''s tables from being cleaned up';
-COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the hot table: they make every turn slower while an old snapshot holds them back';
+COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the table of open runs, which cannot be cleaned up while an old snapshot holds them back';
 COMMENT ON COLUMN flowctl.workers.runs_in_memory IS 'of runs_open, those that something is about to happen to';
 REVOKE ALL ON flowctl.workers FROM PUBLIC;
 GRANT SELECT ON flowctl.workers TO PUBLIC;

@@ -9,7 +9,7 @@ use Parts;
 use Test::More;
 
 my $stub = Parts::start_stub();
-my $node = new_node('main', 'autovacuum' => 'off');
+my $node = new_node('main', 'autovacuum' => 'off', 'flowctl.sweep_interval' => '1s');
 http_server($node, 'echo', $stub->url('/echo'));
 define_flow($node, 'call', http_flow('echo'));
 my $runs = sub {

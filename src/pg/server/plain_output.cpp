@@ -19,7 +19,10 @@ namespace flowctl::pg {
 namespace {
 
 pg_tz* utc() {
-    static pg_tz* const zone = guarded([] { return pg_tzset("UTC"); });
+    static pg_tz* const zone = guarded([] {
+        pg_tz* const by_name = pg_tzset("UTC");
+        return by_name != nullptr ? by_name : pg_tzset_offset(0);
+    });
     return zone;
 }
 

@@ -311,6 +311,16 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
     return prepared;
 }
 
+// An answer that is too large for a result is refused while it arrives, whatever the endpoint allows. JSON may be
+// written with blanks and escapes, so its text may be longer than the result is.
+void bound_by_payload(Prepared& prepared) {
+    constexpr std::size_t kLongestText = 4;  // times the result
+    const std::size_t most = kLongestText * static_cast<std::size_t>(guc::max_payload_bytes);
+    if (prepared.request.max_response_bytes <= most) return;
+    prepared.request.max_response_bytes = most;
+    prepared.pending.bounded_by_payload = true;
+}
+
 }  // namespace
 
 std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, std::int64_t now,
@@ -338,8 +348,10 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
                                             .state_machine_id = run.context.state_machine_id,
                                             .idempotency_key = key});
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
-    return prepare_parts(std::move(prepared), run, call, endpoint, key,
-                         std::get<calls::RequestParts>(std::move(built)), now, sending);
+    prepared = prepare_parts(std::move(prepared), run, call, endpoint, key,
+                             std::get<calls::RequestParts>(std::move(built)), now, sending);
+    bound_by_payload(prepared);
+    return prepared;
 }
 
 std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const machine::Call& call,

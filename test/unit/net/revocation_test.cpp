@@ -152,6 +152,11 @@ TEST(EndRun, ReceiptsSayWhyNot) {
                   .find("invalid_client"),
               std::string::npos);
     EXPECT_EQ(idp.server().request_count("/revoke"), ++before);
+    EXPECT_NE(receipt_for(FakeIssuer::json(R"({"error":"unsupported_token_type"})", 200))
+                  .find("cannot revoke this kind"),
+              std::string::npos)
+        << "a refusal that says success";
+    EXPECT_NE(receipt_for({202, "", {}, "Accepted"}).find("202"), std::string::npos) << "it may live on";
     receipt_for({400, "token-1-visible token-2-visible", {}, "Bad"});
     EXPECT_NE(receipt_for({503, "", {{"Retry-After", "600"}}, "Busy"}).find("503"), std::string::npos);
     idp.on_discovery([&](const Seen&) {
@@ -159,6 +164,15 @@ TEST(EndRun, ReceiptsSayWhyNot) {
                                 idp.url("/token") + "\"}");
     });
     EXPECT_NE(receipt_for({200, "", {}, "OK"}).find("no revocation endpoint"), std::string::npos);
+}
+
+TEST(EndRun, NoContentIsASuccessToo) {
+    FakeIssuer idp;
+    idp.on_revoke([](const Seen&) { return Reply{204, "", {}, "No Content"}; });
+    TokenLoop loop;
+    loop.get(idp.credential());
+    loop.end_run("run-1");
+    EXPECT_TRUE(loop.revocations(1)[0].revoked);
 }
 
 TEST(EndRun, TransientFailuresAreTriedAgain) {
