@@ -41,7 +41,7 @@ CREATE TABLE flowctl_catalog.call_outcome (
     sending          int         NOT NULL,
     ended_at         timestamptz NOT NULL,
     duration         interval    NOT NULL,
-    sends            int         NOT NULL,  -- 2 where a refused token was replaced
+    sends            int         NOT NULL,  -- more where a refused token was replaced, or a connection was lost
     http_status      int,
     error            text,
     address          text,

@@ -61,9 +61,9 @@ CREATE VIEW flowctl.workers WITH (security_barrier) AS
             WHERE r.status = 'RUNNING'
               AND (s.shards IS NULL OR pg_catalog.get_byte(pg_catalog.uuid_send(r.run_id), 15) % 64 % s.shards = s.shard)) AS runs_open,
            s.calls_open, s.turns, s.events, s.last_turn_at,
-           s.state, s.runs_open AS runs_in_memory,
-           flowctl_catalog.xmin_age() AS xmin_age,
-           pg_catalog.pg_stat_get_dead_tuples('flowctl_catalog.frame'::pg_catalog.regclass) AS dead_frames
+           s.state, flowctl_catalog.xmin_age() AS xmin_age,
+           pg_catalog.pg_stat_get_dead_tuples('flowctl_catalog.frame'::pg_catalog.regclass) AS dead_frames,
+           s.runs_open AS runs_in_memory
     FROM flowctl_catalog.worker_status() s;
 COMMENT ON VIEW flowctl.workers IS 'the background workers of this database, or one row that says why there is none';
 COMMENT ON COLUMN flowctl.workers.database IS 'the database';

@@ -36,8 +36,8 @@ is($node->safe_psql('postgres', "SELECT string_agg(state, ',' ORDER BY event_id)
 
 # Who monitors the server sees counts and nothing of what runs are about.
 $node->safe_psql('postgres', 'CREATE ROLE mon LOGIN IN ROLE pg_monitor; CREATE ROLE nobody LOGIN');
-is($node->safe_psql('postgres', 'SELECT flow, status, runs FROM flowctl.run_counts ORDER BY 2', extra_params => [ '-U', 'mon' ]),
-	"patient|ABORTED|4\npatient|RUNNING|1", 'pg_monitor sees how many runs are open or have failed');
+is($node->safe_psql('postgres', 'SELECT flow, open, waiting, failed_1d FROM flowctl.run_counts', extra_params => [ '-U', 'mon' ]),
+	'patient|1|1|4', 'pg_monitor sees how many runs are open or have failed');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.runs', extra_params => [ '-U', 'mon' ]), '0', 'but no run');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.run_counts', extra_params => [ '-U', 'nobody' ]), '0', 'others see none');
 

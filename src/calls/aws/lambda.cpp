@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "calls/aws/arns.hpp"
 #include "calls/aws/service.hpp"
 #include "calls/http_answer.hpp"
@@ -30,14 +31,12 @@ constexpr Service kLambda = {
 
 bool is_name(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               std::string_view("-_:.$").find(c) != std::string_view::npos;
+        return is_ascii_alphanumeric(c) || std::string_view("-_:.$").find(c) != std::string_view::npos;
     });
 }
 
 bool is_header_text(std::string_view text) {
-    return !text.empty() && text.size() <= 3'600 &&
-           std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+    return !text.empty() && text.size() <= 3'600 && is_visible_ascii(text);
 }
 
 RequestResult invocation(const Task& task, std::string_view function, std::string_view qualifier) {

@@ -1,6 +1,7 @@
 // Amazon SQS: arn:aws:states:::sqs:sendMessage, {QueueUrl, MessageBody, ...}.
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "calls/aws/arns.hpp"
 #include "calls/aws/service.hpp"
 #include "calls/http_answer.hpp"
@@ -40,10 +41,7 @@ std::optional<std::string> arn_of_queue(std::string_view queue_url) {
     if (slash == path.npos) return std::nullopt;
     const std::string_view account = path.substr(0, slash);
     const std::string_view name = path.substr(slash + 1);
-    const auto is_name = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-               c == '_' || c == '.';
-    };
+    const auto is_name = [](char c) { return is_ascii_alphanumeric(c) || c == '-' || c == '_' || c == '.'; };
     if (account.size() != 12 || account.find_first_not_of("0123456789") != account.npos || name.empty() ||
         !std::all_of(name.begin(), name.end(), is_name))
         return std::nullopt;

@@ -56,7 +56,7 @@ Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
         return failure(
             kEndpointNotFound,
             "no foreign server of wrapper flowctl_http has an option \"arn\" that covers " + in_quotes(arn));
-    // Those that no other one is narrower than.
+    // Patterns that no other of them is narrower than.
     std::vector<std::string> narrowest;
     for (const CoveredArn* one : covering)
         if (std::none_of(covering.begin(), covering.end(),

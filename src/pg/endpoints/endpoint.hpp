@@ -76,7 +76,7 @@ struct Endpoint {
     const HttpOptions& options() const { return server->options; }
 };
 
-// An issuer by itself: for its public keys.
+// An issuer without any endpoint: its public keys are asked for.
 struct IssuerServer {
     net::Issuer issuer;
     Options options;
@@ -84,7 +84,7 @@ struct IssuerServer {
 };
 Result<IssuerServer, EndpointFailure> issuer_by_oid(Oid server);
 
-// Why such an endpoint serves no documents of distributed Maps.
+// Why an endpoint with a database lease serves no documents of distributed Maps.
 std::string lease_is_for_tasks(std::string_view name);
 
 // The owner of an endpoint; nullopt where there is none of that name.
@@ -96,10 +96,10 @@ Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid 
 // The same checks without opening a file. Without a role (run_as INVOKER) only those that do not depend on it.
 std::optional<EndpointFailure> check_endpoint(std::string_view server, std::optional<Oid> run_role);
 
-// The flowctl_http server whose option `arn` covers the ARN: exactly, else with * for any characters but ':'.
-// More than one is a failure.
+// The flowctl_http server whose option `arn` covers the ARN, with * for any characters but ':'. Of two the one
+// with the narrower pattern is meant; where neither is narrower, it is a failure.
 Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn);
-// The one of the first of these ARNs that is covered; where none is, the failure of the first.
+// The server for the first of these ARNs that is covered; where none is, the failure of the first.
 Result<std::string, EndpointFailure> endpoint_for_arns(const std::vector<std::string>& arns);
 
 // True when the pattern (an option `arn`) covers the ARN.

@@ -44,8 +44,8 @@ Result<net::TokenInput, Failure> token_file(std::string_view option_name, const 
     return net::TokenInput::file(secrets_dir(), file);
 }
 
-// Taking a certificate and its key apart costs more than the rest of a call, so the last ones are kept by
-// what the files hold: a file that changes is another certificate at once.
+// Taking a certificate and its key apart costs more than the rest of a call, so the last ones are kept, by the
+// content of their files: a file that changes is another certificate at once.
 Result<Certificate, Failure> certificate_of(const std::string& certificate_file,
                                             const std::string& certificate_key_file) {
     constexpr std::size_t kMaxKept = 64;

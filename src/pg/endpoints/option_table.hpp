@@ -9,7 +9,7 @@
 
 namespace flowctl::pg {
 
-// What has options.
+// The kinds of objects that have options.
 enum class Place { HttpServer, OidcServer, OidcMapping };
 
 // Raises an error with a hint when there is no such option in this place, or its value is malformed.

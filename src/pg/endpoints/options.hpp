@@ -1,8 +1,9 @@
 // Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how their text is
 // read, and who may set the ones that name files.
 //
-// A validator is given the whole new list of options at every CREATE and ALTER, and nothing else: it looks up
-// no other object and opens no file. Invariant: no option holds a secret. Options ending in `_file` are plain
+// A validator is given the whole new list of options at every CREATE and ALTER, and not the object that has
+// them. It opens no file, and it looks at other objects only to see whether somebody else's server stands for
+// the same issuer. Invariant: no option holds a secret. Options ending in `_file` are plain
 // file names in flowctl.secrets_dir, and only superusers and members of pg_read_server_files may give a list
 // that holds one. A validator cannot tell an old option from a new one, so this is true for every ALTER of such
 // an object as well.
@@ -42,7 +43,7 @@ std::optional<double> read_seconds(std::string_view text);     // 0.001 to 86400
 std::optional<std::size_t> read_bytes(std::string_view text);  // 1 to 64 MB
 std::optional<bool> read_boolean(std::string_view text);       // as the server's booleans
 
-// True for superusers and members of pg_read_server_files: who may set an option that names a file.
+// Whether the role may set an option that names a file: superusers and members of pg_read_server_files.
 bool may_name_files(Oid role);
 
 // Whether the role may say whose users' tokens are taken (option subject_audience): superusers, and roles that

@@ -1,4 +1,4 @@
-// The validators of flowctl_http and flowctl_oidc: what options must be together, and who may set them.
+// The validators of flowctl_http and flowctl_oidc: which options go together, and who may set them.
 //
 // The server calls them at every CREATE and ALTER of a foreign server or user mapping. options.hpp says what a
 // validator may know.
@@ -55,7 +55,7 @@ void check_grant(const Options& options) {
             "is exchanged for calls of this endpoint.");
 }
 
-// What auth 'flowctl' asks our own issuer for.
+// Options that say what auth 'flowctl' asks our own issuer for.
 bool is_of_own_token(std::string_view name) {
     return name == "scope" || name == "audience";
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/ascii.hpp"
 #include "core/json.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/jose_verify.hpp"
@@ -44,10 +45,6 @@ std::vector<std::string> words(std::string_view text) {
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return found;
-}
-
-bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
 // ---------------------------------------------------------------------------------------------- the token

@@ -11,6 +11,7 @@ namespace flowctl::pg::http_task {
 
 namespace {
 
+constexpr const char* kDataLimitExceeded = "States.DataLimitExceeded";
 constexpr std::int64_t kLongestRetryAfterMicros = 86'400'000'000;  // an endpoint parks no run for longer
 
 std::int64_t micros(net::Seconds seconds) {
@@ -45,7 +46,7 @@ store::CallOutcome outcome_of(const Pending& pending, const net::Response& respo
     return outcome;
 }
 
-// Not before when the endpoint, or the issuer of its credential, wants to be asked again.
+// The time before which the endpoint, or the issuer of its credential, does not want to be asked again.
 std::optional<std::int64_t> not_before(const net::Response& response, std::int64_t now) {
     if (!response.retry_after) return std::nullopt;
     return now + std::min(micros(*response.retry_after), kLongestRetryAfterMicros);
@@ -63,6 +64,15 @@ DocumentAnswer interpret_document(const Pending& pending, net::Response&& respon
 Interpreted interpret(const Pending& pending, net::Response&& response, std::int64_t now) {
     Interpreted interpreted;
     interpreted.outcome = outcome_of(pending, response, now);
+    if (response.failure == net::Failure::TooLarge && pending.bounded_by_payload) {
+        interpreted.outcome.error = kDataLimitExceeded;
+        machine::TaskFailed event;
+        event.call = pending.call_id;
+        event.error = kDataLimitExceeded;
+        event.cause = calls::storable(response.message) + ", 4 times flowctl.max_payload_bytes";
+        interpreted.event = std::move(event);
+        return interpreted;
+    }
     calls::Meaning meaning = calls::meaning_of(*pending.protocol, pending.follow, response, pending.endpoint);
     if (!meaning.error.empty()) interpreted.outcome.error = std::move(meaning.error);
     const auto wait_until = not_before(response, now);

@@ -1,4 +1,4 @@
-// HTTP Tasks: preparing a call. See http_task.hpp; what its answer means is http_outcome.cpp's.
+// HTTP Tasks: preparing a call. See http_task.hpp; http_outcome.cpp reads the answer.
 #include "pg/tasks/http_task.hpp"
 
 #include <algorithm>
@@ -113,7 +113,7 @@ policy::Facts facts_of(const RunFacts& run, const machine::Call& call, const End
     return facts;
 }
 
-// Why a policy does not permit the call; what permits it goes to `decision`.
+// Why a policy does not permit the call. Otherwise `decision` says what permits it.
 std::optional<Refusal> check_policies(const RunFacts& run, const Endpoint& endpoint,
                                       const policy::Rules& rules, const policy::Facts& facts,
                                       std::optional<std::string>& decision) {
@@ -154,8 +154,8 @@ std::optional<Refusal> plan_lease(const RunFacts& run, const machine::Call& call
     return std::nullopt;
 }
 
-// Whether the token that is sent says for whom it stands. One of our own says which flow it is, and the run
-// knows the user.
+// Whether the token that is sent says for whom it stands. A token of our own does not: it names the flow, and
+// the run knows the user.
 bool stands_for_somebody(const Endpoint& endpoint) {
     return endpoint.credential && !endpoint.credential->subject.empty() &&
            endpoint.credential->grant != net::GrantType::Direct;
@@ -311,6 +311,16 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
     return prepared;
 }
 
+// An answer that is too large for a result is refused while it arrives, whatever the endpoint allows. JSON may be
+// written with blanks and escapes, so its text may be longer than the result is.
+void bound_by_payload(Prepared& prepared) {
+    constexpr std::size_t kLongestText = 4;  // times the result
+    const std::size_t most = kLongestText * static_cast<std::size_t>(guc::max_payload_bytes);
+    if (prepared.request.max_response_bytes <= most) return;
+    prepared.request.max_response_bytes = most;
+    prepared.pending.bounded_by_payload = true;
+}
+
 }  // namespace
 
 std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, std::int64_t now,
@@ -338,8 +348,10 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
                                             .state_machine_id = run.context.state_machine_id,
                                             .idempotency_key = key});
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
-    return prepare_parts(std::move(prepared), run, call, endpoint, key,
-                         std::get<calls::RequestParts>(std::move(built)), now, sending);
+    prepared = prepare_parts(std::move(prepared), run, call, endpoint, key,
+                             std::get<calls::RequestParts>(std::move(built)), now, sending);
+    bound_by_payload(prepared);
+    return prepared;
 }
 
 std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const machine::Call& call,

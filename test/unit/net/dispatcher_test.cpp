@@ -226,6 +226,22 @@ TEST(Dispatcher, HeaderLimits) {
     for (int i = 0; i < 10000; ++i)
         interim += "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n";
     EXPECT_NE(answer_to(interim + "HTTP/1.1 200 OK\r\n\r\n").failure, Failure::None);
+    const auto headers = [](std::size_t count) {
+        std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
+        for (std::size_t i = 1; i < count; ++i)
+            text += "X: y\r\n";
+        return answer_to(text + "\r\n").failure;
+    };
+    EXPECT_EQ(headers(256), Failure::None);
+    EXPECT_EQ(headers(257), Failure::TooLarge);
+    const auto bytes = [](std::size_t count) {
+        std::string text =
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + std::string(65536, 'x') + "\r\nY: ";
+        text += std::string(count - text.size() - 4, 'y');
+        return answer_to(text + "\r\n\r\n").failure;
+    };
+    EXPECT_EQ(bytes(131072), Failure::None);
+    EXPECT_EQ(bytes(131073), Failure::TooLarge);
     // Curl has a limit of its own for one header.
     const Answer one = answer_to("HTTP/1.1 200 OK\r\nX-Big: " + std::string(150000, 'z') + "\r\n\r\n");
     EXPECT_EQ(one.failure, Failure::TooLarge);
