@@ -1,5 +1,5 @@
-// flowctl.drain() and flowctl.undrain(): nothing new begins in any database, so that the server can be restarted
-// without making a call twice. See pg/shared/drain.hpp.
+// flowctl.drain() and flowctl.undrain(): nothing new begins in any database, so that the server can be
+// restarted without making a call twice. See pg/shared/drain.hpp.
 #include <cstdint>
 #include <map>
 #include <string>
@@ -18,7 +18,8 @@ namespace {
 constexpr long kLookEvery = 50;  // ms
 
 Statement count_helpers(
-    "SELECT d.oid, count(*) FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_database d ON d.oid = a.datid "
+    "SELECT d.oid, count(*) FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_database d ON d.oid = "
+    "a.datid "
     "WHERE a.backend_type = 'flowctl map helper' GROUP BY d.oid",
     {});
 
@@ -82,14 +83,16 @@ FLOWCTL_FUNCTION(flowctl_drain) {
     for (;;) {
         const std::string left = under_way(number);
         if (drain::current() != number)
-            throw UserError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the drain was ended by flowctl.undrain()",
+            throw UserError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                            "the drain was ended by flowctl.undrain()",
                             "Call flowctl.drain() again to begin another one.");
         if (left.empty()) return Datum(0);
         if (GetCurrentTimestamp() >= deadline)
-            throw UserError(ERRCODE_OBJECT_IN_USE, "something is still under way",
-                            "Nothing new begins until flowctl.undrain(). Call flowctl.drain() again to wait longer, or "
-                            "end runs with flowctl.stop().",
-                            left);
+            throw UserError(
+                ERRCODE_OBJECT_IN_USE, "something is still under way",
+                "Nothing new begins until flowctl.undrain(). Call flowctl.drain() again to wait longer, or "
+                "end runs with flowctl.stop().",
+                left);
         guarded([&] {
             (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLookEvery, event);
             ResetLatch(MyLatch);

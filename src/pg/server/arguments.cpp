@@ -30,8 +30,8 @@ std::int64_t micros_argument(FunctionCallInfo fcinfo, int index, std::int64_t ot
     if (PG_ARGISNULL(index)) return otherwise;
     const Interval* interval = PG_GETARG_INTERVAL_P(index);
     constexpr double kDay = 86'400e6;
-    const double micros =
-        static_cast<double>(interval->time) + (static_cast<double>(interval->day) + 30.0 * interval->month) * kDay;
+    const double micros = static_cast<double>(interval->time) +
+                          (static_cast<double>(interval->day) + 30.0 * interval->month) * kDay;
     return static_cast<std::int64_t>(std::clamp(micros, 0.0, 366 * kDay));
 }
 

@@ -78,7 +78,8 @@ void pin_settings(Planner planner) {
         if (planner != Planner::Keys) return;
         for (const auto& [name, value] : kByKey)
             pin(name, value);
-        pin_if_there("pgaudit.log", "none");  // what users' statements do is audited, what the engine does is history
+        // Statements of users are audited. What the engine does is in the history.
+        pin_if_there("pgaudit.log", "none");
     });
 }
 

@@ -1,9 +1,10 @@
-// Draining: a flag for the whole server that says that nothing new may begin, so that a restart repeats no call.
+// Draining: a flag for the whole server that says that nothing new may begin, so that a restart repeats no
+// call.
 //
-// A worker looks at the flag at the beginning of each turn and publishes, with its figures, which drain it has
-// seen. Only then does the number of its calls say something: before, it may just have been about to begin one.
-// The flag is in shared memory, so it ends with the server, and also with a crash that makes the server start
-// its processes again.
+// A worker looks at the flag at the beginning of each turn and publishes, with its figures, which drain it
+// has seen. Only then does the number of its calls say something: before, it may just have been about to
+// begin one. The flag is in shared memory, so it ends with the server, and also with a crash that makes the
+// server start its processes again.
 #pragma once
 
 #include <cstdint>

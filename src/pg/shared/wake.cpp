@@ -78,8 +78,9 @@ void forget() noexcept {
 // CREATE EXTENSION hides messages below WARNING while its script runs, so this waits for the commit.
 void say_that_nothing_runs() {
     if (get_extension_oid("pg_flowctl", true) == InvalidOid) return;  // a savepoint has taken it back
-    ereport(NOTICE, (errmsg("pg_flowctl is not preloaded, so flows can be defined, but no run can be started"),
-                     errhint("%s", shmem::kPreloadHint)));
+    ereport(NOTICE,
+            (errmsg("pg_flowctl is not preloaded, so flows can be defined, but no run can be started"),
+             errhint("%s", shmem::kPreloadHint)));
 }
 
 void at_end_of_transaction(XactEvent event, void*) noexcept {

@@ -19,8 +19,8 @@ Objection denied(const std::string& endpoint, const std::string& why) {
     return {kNotPermitted, "the call of endpoint \"" + endpoint + "\" " + why};
 }
 
-// A host name is looked up by each call and may lead anywhere, so it counts as public unless its form says that it
-// is a name of this machine or network.
+// A host name is looked up by each call and may lead anywhere, so it counts as public unless its form says
+// that it is a name of this machine or network.
 bool is_public_host(const std::string& host) {
     if (const auto address = net::Address::parse(host)) return address->is_public();
     if (host.find('.') == std::string::npos) return false;
