@@ -17,14 +17,11 @@ void PlannedCalls::take(const Item& item) {
         answered.emplace_back(item.run, continues->call);
 }
 
-void PlannedCalls::drop(const Uuid& run, std::int64_t call_id) {
+void PlannedCalls::drop(const Uuid& run, std::int64_t call_id, const CallLanes& lanes) {
     const auto call = staged.find({run, call_id});
     if (call == staged.end()) return;
     call->second.performer->withdraw(run, call_id);
-    if (call->second.lane) {
-        in_lane[*call->second.lane]--;
-        in_lanes--;
-    }
+    if (const auto& place = call->second.place) counts.remove(*place, lanes.host_of(place->lane));
     staged.erase(call);
 }
 
@@ -44,9 +41,10 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         events.push_back(machine::TaskFailed{call.id, "States.Runtime", no_performer(call.resource), true});
         return;
     }
-    std::optional<std::string> lane = performer->lane_of(call);
-    if (lane && !lanes_.has_room(*lane, planned.in_lane[*lane], planned.in_lanes)) {
-        planned.in_line.emplace_back(*std::move(lane), run.id);
+    std::optional<CallPlace> place;
+    if (auto lane = performer->lane_of(call)) place = CallPlace{*std::move(lane), run.flow_owner};
+    if (place && !lanes_.has_room(*place, planned.counts)) {
+        planned.in_line.emplace_back(*std::move(place), run.id);
         return;
     }
     if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed})) {
@@ -54,12 +52,9 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
         return;
     }
-    if (lane) {
-        planned.in_lane[*lane]++;
-        planned.in_lanes++;
-    }
+    if (place) planned.counts.add(*place, lanes_.host_of(place->lane));
     planned.staged.emplace(PlannedCalls::Key{run.id, call.id},
-                           PlannedCalls::Staged{performer, std::move(lane), performer->keeps_run(call)});
+                           PlannedCalls::Staged{performer, std::move(place), performer->keeps_run(call)});
 }
 
 void Calls::write(const PlannedCalls& planned) {
@@ -78,29 +73,32 @@ void Calls::committed(const PlannedCalls& planned, const Changes& changes) {
         run->in_line = false;
         if (staged.keeps_run) run->calls.insert(key.second);
     }
-    for (const auto& [lane, run_id] : planned.in_line) {
+    for (const auto& [place, run_id] : planned.in_line) {
         LiveRun* run = live_.find(run_id);
         if (run == nullptr) continue;
         run->in_line = true;
-        lanes_.wait(lane, run_id);
+        lanes_.wait(place, run_id);
     }
 }
 
-void Calls::give(std::vector<Item>& items) {
+std::vector<Item> Calls::give() {
+    std::vector<Item> items;
     for (const Uuid& id : lanes_.take_ready())
         if (live_.find(id) != nullptr)
             items.push_back({.run = id, .event = machine::Resumed{}});
         else
             items.push_back({.run = id});
+    return items;
 }
 
 // ---------------------------------------------------------------------------------------------- requests
 
-std::uint64_t Calls::send(net::Request&& request, Part& from, const std::string& lane) {
+std::uint64_t Calls::send(net::Request&& request, Part& from, const CallPlace& place) {
     const std::uint64_t id = next_request_++;
     request.id = id;
-    if (!lane.empty()) lanes_.begin(lane);
-    requests_.emplace(id, Sent{&from, lane});
+    std::string host;
+    if (!place.lane.empty()) host = lanes_.begin(place, request.url);
+    requests_.emplace(id, Sent{&from, place, std::move(host)});
     client_.start(std::move(request));
     return id;
 }
@@ -109,7 +107,8 @@ std::uint64_t Calls::send(net::Request&& request, Part& from, const std::string&
 Part* Calls::forget(std::uint64_t request) {
     const auto found = requests_.extract(request);
     if (found.empty()) return nullptr;
-    if (!found.mapped().lane.empty()) lanes_.end(found.mapped().lane);
+    const Sent& sent = found.mapped();
+    if (!sent.place.lane.empty()) lanes_.end(sent.place, sent.host);
     return found.mapped().from;
 }
 

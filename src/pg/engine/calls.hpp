@@ -32,21 +32,20 @@ struct PlannedCalls {
     using Key = std::pair<Uuid, std::int64_t>;  // run and call
     struct Staged {
         Performer* performer = nullptr;
-        std::optional<std::string> lane;
+        std::optional<CallPlace> place;
         bool keeps_run = true;
     };
 
-    std::map<Key, Staged> staged;                       // they begin after the commit
-    std::map<std::string, std::size_t> in_lane;         // how many of them are in each lane
-    std::size_t in_lanes = 0;                           // and in all
-    std::vector<std::pair<std::string, Uuid>> in_line;  // lane and run of calls that find no room
+    std::map<Key, Staged> staged;                     // they begin after the commit
+    CallLanes::Counts counts;                         // of those that take a place
+    std::vector<std::pair<CallPlace, Uuid>> in_line;  // place and run of calls that find no room
     std::vector<Key> answered;
     std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl.call records them
 
     // The item may be the answer of a call.
     void take(const Item& item);
     // Nobody waits for this call any more: if it was staged in this transaction, it never begins.
-    void drop(const Uuid& run, std::int64_t call_id);
+    void drop(const Uuid& run, std::int64_t call_id, const CallLanes& lanes);
 };
 
 class Calls {
@@ -61,6 +60,10 @@ class Calls {
     // under way is given again after Resumed, and stays as it is.
     void prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedCalls& planned,
                  std::vector<machine::Event>& events);
+    // Nobody waits for this call any more.
+    void drop(const Uuid& run, std::int64_t call_id, PlannedCalls& planned) const {
+        planned.drop(run, call_id, lanes_);
+    }
     static void write(const PlannedCalls& planned);
     // After the commit, before the performers hear of it: which calls the runs in memory have now.
     void committed(const PlannedCalls& planned, const Changes& changes);
@@ -68,15 +71,15 @@ class Calls {
     // Takes the answers of requests that have come, each to the part that sent the request.
     void collect();
     // Runs in line for whose calls there is room now.
-    void give(std::vector<Item>& items);
+    std::vector<Item> give();
     bool has_ready() const { return lanes_.has_ready(); }
     std::size_t waiting() const { return lanes_.waiting(); }    // runs in line
     std::size_t under_way() const { return requests_.size(); }  // requests
 
     // Requests of parts: see turn/host.hpp.
-    std::uint64_t send(net::Request&& request, Part& from, const std::string& lane);
+    std::uint64_t send(net::Request&& request, Part& from, const CallPlace& place);
     void cancel(std::uint64_t request);
-    bool has_room(const std::string& lane) const { return lanes_.has_room(lane, 0, 0); }
+    bool has_room(const CallPlace& place) const { return lanes_.has_room(place); }
 
   private:
     struct Known {
@@ -85,7 +88,8 @@ class Calls {
     };
     struct Sent {
         Part* from = nullptr;
-        std::string lane;  // empty: none
+        CallPlace place;  // without a lane: it takes none
+        std::string host;
     };
     Performer* performer_for(const asl::Resource& resource) const;
     Part* forget(std::uint64_t request);

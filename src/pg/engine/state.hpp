@@ -48,7 +48,7 @@ struct State final : Host {
     explicit State(net::Client& client) : calls(client, live) {}
 
     LiveRuns live;
-    Intake intake;
+    Intake intake{live};
     Versions versions;
     Calls calls;
     Pause pausing;
@@ -64,11 +64,11 @@ struct State final : Host {
 
     void queue(Item&& item) override { intake.push(std::move(item)); }
     void pause() override { pausing.begin(); }
-    std::uint64_t send(net::Request&& request, Part& from, const std::string& lane) override {
-        return calls.send(std::move(request), from, lane);
+    std::uint64_t send(net::Request&& request, Part& from, const std::string& lane, Oid owner) override {
+        return calls.send(std::move(request), from, {lane, owner});
     }
     void cancel(std::uint64_t request) override { calls.cancel(request); }
-    bool has_room(const std::string& lane) const override { return calls.has_room(lane); }
+    bool has_room(const std::string& lane, Oid owner) const override { return calls.has_room({lane, owner}); }
 };
 
 }  // namespace flowctl::pg

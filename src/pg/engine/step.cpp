@@ -73,11 +73,11 @@ void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,
         if (auto* made = std::get_if<machine::Call>(&effect)) {
             state_.calls.prepare(spi, run, std::move(*made), planned_, events);
         } else if (const auto* cancel = std::get_if<machine::CancelCall>(&effect)) {
-            planned_.drop(run.id, cancel->id);
+            state_.calls.drop(run.id, cancel->id, planned_);
             changes_.dropped_calls.emplace_back(run.id, cancel->id);
         } else {
             for (const auto& part : state_.parts)
-                if (part->effect(run.id, run.version, effect, events, changes_)) break;
+                if (part->effect({run.id, run.flow_owner, run.version}, effect, events, changes_)) break;
         }
     }
     working.outcome = std::move(step.outcome);

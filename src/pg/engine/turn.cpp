@@ -62,15 +62,18 @@ void Engine::collect_timers() {
     }
 }
 
-// Runs whose call has found room, what waits, and what the parts give. Fresh runs wait while all calls are
-// taken.
+// Runs whose call has found room and runs that the parts give stand in line with the others. Fewer fresh runs
+// begin while all calls are taken.
 std::vector<Item> Engine::ready_items() {
+    for (Item& item : state_.calls.give())
+        state_.queue(std::move(item));
+    std::vector<FreshRun> given;
+    for (const auto& part : state_.parts)
+        part->give(given);
+    state_.intake.announce(given);
     std::vector<Item> items;
-    state_.calls.give(items);
     const std::size_t in_line = std::min(kEnoughInLine, state_.calls.waiting());
     state_.intake.take(kMaxItems, std::max(kMinBegun, kEnoughInLine - in_line), items);
-    for (const auto& part : state_.parts)
-        part->give(items);
     return items;
 }
 

@@ -43,7 +43,7 @@ class Engine {
     State& state() { return state_; }
 
     // Hints from shared memory.
-    void note_fresh(const std::vector<Uuid>& runs) { sweeper_.announce(runs); }
+    void note_fresh(const std::vector<FreshRun>& runs) { sweeper_.announce(runs); }
     void request_sweep() { sweeper_.request(); }
     void note_poke() { sweeper_.poke(); }
     void hear(const std::vector<mailbox::Message>& messages);

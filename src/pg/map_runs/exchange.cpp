@@ -45,7 +45,7 @@ Preparation prepare(Spi& spi, State& state, const MapRun& run, machine::Call cal
         if (!server) return {http_task::Refusal{server.error().error, server.error().cause}, std::nullopt};
         call.resource.name = std::move(server).value();
     }
-    if (!state.has_room(call.resource.name)) return {};
+    if (!state.has_room(call.resource.name, run.owner)) return {};
     const store::LoadedRuns parents = store::load_runs(spi, {run.parent}, 1);
     if (parents.runs.empty()) return {};
     std::string problem;
@@ -102,7 +102,7 @@ bool Exchange::send(MapRun& run, const std::string& path, const asl::DataResourc
     if (!done.prepared) return false;
     done.prepared->request.redacted = leases_.passwords_of(run.parent);
     run.pending = std::move(done.prepared->pending);
-    run.request = state_.send(std::move(done.prepared->request), part_, run.pending.lane);
+    run.request = state_.send(std::move(done.prepared->request), part_, run.pending.lane, run.owner);
     return false;
 }
 

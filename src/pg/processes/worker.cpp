@@ -190,7 +190,7 @@ class Worker {
     std::uint32_t event_;
     std::uint64_t issuer_changes_ = 0;
     WaitEventSet* set_ = nullptr;
-    std::vector<Uuid> hints_;
+    std::vector<FreshRun> hints_;
 };
 
 bool extension_is_installed() {

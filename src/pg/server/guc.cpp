@@ -41,6 +41,7 @@ int max_expression_depth = 100;
 int max_expression_bytes = 6'990'256;
 int max_calls = 500;
 int max_calls_per_endpoint = 125;
+int max_calls_per_owner = 0;
 int map_children = 1'000;
 int map_helpers = 2;
 int map_helper_timeout = 3'600'000;
@@ -312,12 +313,22 @@ void define_settings(bool with_postmaster_settings) {
                             "Sets the number of calls that one worker has under way at once.", nullptr,
                             &max_calls, 500, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
-    // How many of these may go to one endpoint. Without it, an endpoint that never answers would take them
-    // all, and every other flow of the database would stand still.
-    DefineCustomIntVariable("flowctl.max_calls_per_endpoint",
-                            "Sets the number of calls that one worker has under way at once to one endpoint.",
-                            nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
-                            nullptr, nullptr);
+    // How many of these may go to one endpoint, and from the flows of one owner to one host. Without it, an
+    // endpoint that never answers would take them all, and every other flow of the database would stand
+    // still.
+    DefineCustomIntVariable(
+        "flowctl.max_calls_per_endpoint",
+        "Sets the number of calls that one worker has under way at once to one endpoint.",
+        "It also holds for all endpoints at one host together that the flows of one owner call.",
+        &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How many of these the flows of one owner may have, whatever their endpoints: the others' calls need
+    // room, too.
+    DefineCustomIntVariable(
+        "flowctl.max_calls_per_owner",
+        "Sets the number of calls that one worker has under way at once for the flows of one owner.",
+        "0 means three quarters of flowctl.max_calls.", &max_calls_per_owner, 0, 0, 100'000, PGC_SIGHUP, 0,
+        nullptr, nullptr, nullptr);
 
     // How many children of distributed Maps a worker holds in memory at once, over all map runs; it holds
     // even if their MaxConcurrency is higher. A child takes some 10 KB and its payloads. A child that waits

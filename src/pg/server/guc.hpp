@@ -27,6 +27,7 @@ extern int max_expression_depth;
 extern int max_expression_bytes;
 extern int max_calls;  // under way at once, per worker
 extern int max_calls_per_endpoint;
+extern int max_calls_per_owner;  // 0: three quarters of max_calls
 extern int map_children;        // of map runs, in memory at once, per worker
 extern int map_helpers;         // processes at once, per worker
 extern int map_helper_timeout;  // ms

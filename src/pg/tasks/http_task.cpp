@@ -232,6 +232,7 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
                        std::int64_t now, std::int32_t sending) {
     Pending& pending = prepared.pending;
     pending.run_id = run.id;
+    pending.flow_owner = run.flow_owner;
     pending.call_id = call.id;
     pending.sending = sending;
     pending.endpoint = endpoint.name();

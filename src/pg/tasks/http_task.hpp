@@ -30,6 +30,7 @@ using calls::Refusal;
 // What the answer will need.
 struct Pending {
     Uuid run_id{};
+    Oid flow_owner = InvalidOid;
     std::int64_t call_id = 0;
     std::int32_t sending = 1;
     std::string endpoint;

@@ -24,12 +24,13 @@ class Host {
     virtual void pause() = 0;
 
     // Sends a request outside of transactions; its answer comes to Part::answered() of `from`, unless it is
-    // cancelled before. Until then it takes a place in the lane, if one is named. Returns the id that the
-    // answer will have.
-    virtual std::uint64_t send(net::Request&& request, Part& from, const std::string& lane = {}) = 0;
+    // cancelled before. Until then it counts as a call in this lane, of a flow of this owner, if a lane is
+    // named. Returns the id that the answer will have.
+    virtual std::uint64_t send(net::Request&& request, Part& from, const std::string& lane = {},
+                               Oid owner = InvalidOid) = 0;
     virtual void cancel(std::uint64_t request) = 0;
-    // Whether a request may take a place in this lane.
-    virtual bool has_room(const std::string& lane) const = 0;
+    // Whether a call in this lane, of a flow of this owner, may begin.
+    virtual bool has_room(const std::string& lane, Oid owner) const = 0;
 };
 
 }  // namespace flowctl::pg
