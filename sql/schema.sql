@@ -76,7 +76,7 @@ SELECT c.oid::regclass AS uncommented FROM pg_class c JOIN pg_index i ON i.index
 WHERE c.relnamespace = 'flowctl_catalog'::regnamespace AND NOT c.relispartition AND NOT i.indisprimary AND NOT i.indisunique
   AND obj_description(c.oid, 'pg_class') IS NULL;
 SELECT t.tgrelid::regclass, t.tgname AS uncommented FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-WHERE c.relnamespace = 'flowctl_catalog'::regnamespace AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
+WHERE c.relnamespace = 'flowctl_catalog'::regnamespace AND NOT t.tgisinternal AND t.tgparentid = 0 AND obj_description(t.oid, 'pg_trigger') IS NULL;
 SELECT a.attrelid::regclass, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace IN ('flowctl'::regnamespace, 'flowctl_catalog'::regnamespace) AND c.relkind = 'v' AND a.attnum > 0
   AND col_description(a.attrelid, a.attnum) IS NULL;

@@ -16,11 +16,19 @@ inline std::size_t width_of(char lead) noexcept {
 // The character at `at`, which must be the first byte of one in valid UTF-8; moves `at` past it.
 char32_t decode_utf8(std::string_view text, std::size_t& at);
 
+// Whether the byte is the second or a later one of a character.
+inline bool is_continuation(char c) noexcept {
+    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+}
+
+// The characters of valid UTF-8.
+std::size_t count_characters(std::string_view text) noexcept;
+
+// Whether the text is UTF-8 as RFC 3629 defines it: no overlong form, no surrogate, nothing above U+10FFFF.
+bool is_utf8(std::string_view text) noexcept;
+
 // Appends the one to four bytes of the character. A surrogate is written as three bytes, which JSONata needs while it
 // evaluates; texts that leave an evaluation have none.
 void append_utf8(char32_t c, std::string& out);
-
-// Whether the text is valid UTF-8: neither overlong forms nor surrogates nor characters beyond U+10FFFF.
-bool is_utf8(std::string_view text);
 
 }  // namespace flowctl

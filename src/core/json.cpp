@@ -11,6 +11,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "base/utf8.hpp"
 #include "core/json_node.hpp"
 #include "core/json_number.hpp"
 
@@ -287,6 +288,10 @@ Value with_member(const Value& object, std::string_view key, Value value) {
     }
     if (!found) members.push_back(Member{std::string(key), std::move(value)});
     return Value::object(std::move(members));
+}
+
+bool is_storable(std::string_view text) noexcept {
+    return text.find('\0') == std::string_view::npos && is_utf8(text);
 }
 
 }  // namespace flowctl::json

@@ -6,8 +6,6 @@
 // Invariant: a number keeps its text until arithmetic touches it, so numeric and int8 columns pass through a
 // flow unrounded; object members keep their order, and a repeated key keeps its last value (as jsonb does).
 // Counting is not atomic: values belong to one thread.
-//
-// Called by everything in core; src/pg converts between these and JSON text.
 #pragma once
 
 #include <cstddef>
@@ -61,15 +59,15 @@ class Value {
 
     bool as_bool() const;      // Bool only
     double as_double() const;  // Number only; may be ±infinity for text beyond a double
-    std::optional<std::int64_t> as_integer()
-        const;                                // Number whose value is an integer that fits ("1.0", "1e2" too)
-    std::string number_as_text() const;       // Number only: its text
-    std::string_view as_string() const;       // String only
-    const std::vector<Value>& items() const;  // Array only
+    // Number whose value is an integer that fits ("1.0" and "1e2", too); else nothing.
+    std::optional<std::int64_t> as_integer() const;
+    std::string number_as_text() const;          // Number only
+    std::string_view as_string() const;          // String only
+    const std::vector<Value>& items() const;     // Array only
     const std::vector<Member>& members() const;  // Object only
     std::size_t size() const noexcept;           // elements or members; 0 for scalars
-    const Value* find(
-        std::string_view key) const noexcept;  // Object member, or nullptr (also when not an object)
+    // The member of an object; null for an object without it, and for a value of another kind.
+    const Value* find(std::string_view key) const noexcept;
 
     // True when both handles are one node or equal scalars held in the handle: "this payload, unchanged".
     // O(1).
@@ -119,6 +117,9 @@ struct ParseError {
 Result<Value, ParseError> parse(std::string_view text, const ParseLimits& limits = {});
 // What parse() would refuse the text for, without its value; nullopt: nothing. Member names may repeat.
 std::optional<ParseError> check(std::string_view text, const ParseLimits& limits = {});
+
+// Whether a string value can be made of the text that parse() would take: UTF-8 without U+0000.
+bool is_storable(std::string_view text) noexcept;
 
 // Compact JSON text.
 std::string dump(const Value& value);

@@ -8,12 +8,15 @@
 //   in the middle of a turn could end in a deadlock with them.
 // A user who may not run the command cannot use it to send workers away.
 //
-// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency).
+// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency). REASSIGN OWNED is refused where
+// it would turn the flows of ordinary roles into a superuser's.
 //
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
 // LOCK TABLE is refused where it would hold up the engine (table_guard).
+//
+// A publication FOR ALL TABLES has the engine's tables in it, and whoever makes it is told.
 //
 // At a login, what the server would forget of it is noted (compat.hpp, OauthLogin).
 //
@@ -169,6 +172,11 @@ void before_command(Node* statement) {
         case T_LockStmt:
             table_guard::check_lock(reinterpret_cast<LockStmt*>(statement));
             break;
+        case T_ReassignOwnedStmt:
+            if (OidIsValid(extension_oid()))
+                role_dependency::check_reassign(reinterpret_cast<ReassignOwnedStmt*>(statement)->roles,
+                                                reinterpret_cast<ReassignOwnedStmt*>(statement)->newrole);
+            break;
         case T_DropOwnedStmt:
             before_drop_owned(reinterpret_cast<DropOwnedStmt*>(statement));
             break;
@@ -186,6 +194,16 @@ void after_command(Node* statement) {
         auto* reassign = reinterpret_cast<ReassignOwnedStmt*>(statement);
         role_dependency::reassign_owned(reassign->roles, reassign->newrole);
     }
+}
+
+// The publication works, but the engine's tables are of no use in it.
+void warn_of_own_tables(const CreatePublicationStmt* statement) {
+    if (!statement->for_all_tables || !OidIsValid(extension_oid())) return;
+    guarded([] {
+        ereport(WARNING,
+                (errmsg("the publication includes the tables of pg_flowctl, which no subscriber keeps"),
+                 errhint("Name the schemas to publish instead: CREATE PUBLICATION ... FOR TABLES IN SCHEMA ...")));
+    });
 }
 
 void utility(PlannedStmt* planned, const char* text, bool read_only_tree, ProcessUtilityContext context,
@@ -207,6 +225,8 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
                                 completion);
     if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
         entry([statement] { after_command(statement); });
+    if (IsA(statement, CreatePublicationStmt))
+        entry([statement] { warn_of_own_tables(reinterpret_cast<CreatePublicationStmt*>(statement)); });
     if (IsTransactionState()) entry([] { pending_runs::at_end_of_command(); });
     if (discards_all) session_user::forget();
     if (commits_prepared) {

@@ -2,12 +2,14 @@
 --
 -- EXECUTE on the functions is PUBLIC's, and each checks inside who calls it: the tables flow, flow_grant and author are the
 -- only place that says who has which right on flows. pg_dump takes them as data. A trigger that is to fire also where a
--- restore or a replica writes is enabled ALWAYS.
+-- restore or a replica writes is enabled ALWAYS. No foreign key connects the tables: a dump may be restored in any order and
+-- in parts, and rows whose flow or role is missing are listed by the view unresolved. Besides, a start that has not committed
+-- when its flow is dropped still finds its version. Versions of dropped flows go when no run can need them any more.
 
 CREATE TABLE flowctl_catalog.flow (
     flow_id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     name            text        NOT NULL UNIQUE CHECK (name ~ '^[A-Za-z0-9_-]{1,80}$'),
-    owner           regrole     NOT NULL,
+    owner           flowctl_catalog.role_ref NOT NULL,
     type            text        NOT NULL CHECK (type IN ('STANDARD', 'EXPRESS')),
     latest_version  int         NOT NULL,
     comment         text,
@@ -25,29 +27,34 @@ COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow IS 'refuses whoeve
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow', '');
 
 CREATE TABLE flowctl_catalog.flow_version (
-    flow_id         uuid        NOT NULL REFERENCES flowctl_catalog.flow ON DELETE CASCADE,
+    flow_id         uuid        NOT NULL,
     version         int         NOT NULL,
     definition      text        NOT NULL,
     options         jsonb       NOT NULL DEFAULT '{}',
     author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
+    dropped_by      xid8,       -- the transaction that dropped the flow; NULL: it is there
+    unknown_from    xid8,       -- transactions from this one on cannot start it; NULL: earlier ones may still look at it
     PRIMARY KEY (flow_id, version)
 );
 COMMENT ON TABLE flowctl_catalog.flow_version IS 'immutable versions of flows; a run keeps the version that it started with';
+CREATE INDEX flow_version_dropped ON flowctl_catalog.flow_version (dropped_by) WHERE dropped_by IS NOT NULL;
+COMMENT ON INDEX flowctl_catalog.flow_version_dropped IS 'finds the versions of flows that were dropped';
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow_version
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.flow_version ENABLE ALWAYS TRIGGER only_engine_writes;
 COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_version IS 'refuses whoever does not have the privileges of the table''s owner';
-SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_version', '');
+SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_version', 'WHERE dropped_by IS NULL');
 
 CREATE TABLE flowctl_catalog.flow_grant (
-    flow_id         uuid        NOT NULL REFERENCES flowctl_catalog.flow ON DELETE CASCADE,
-    role            regrole     NOT NULL,
+    flow_id         uuid        NOT NULL,
+    role            flowctl_catalog.role_ref NOT NULL,
     granted_by      name        NOT NULL,
-    granted_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (flow_id, role)
+    granted_at      timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE flowctl_catalog.flow_grant IS 'who besides the owner may start a flow (flowctl.grant_start)';
+CREATE UNIQUE INDEX flow_grant_role ON flowctl_catalog.flow_grant (flow_id, (role::oid));
+COMMENT ON INDEX flowctl_catalog.flow_grant_role IS 'finds who may start a flow';
 CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl_catalog.flow_grant
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.flow_grant ENABLE ALWAYS TRIGGER depend_on_role;
@@ -59,11 +66,13 @@ COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_grant IS 'refuses 
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_grant', '');
 
 CREATE TABLE flowctl_catalog.author (
-    role            regrole     PRIMARY KEY,
+    role            flowctl_catalog.role_ref NOT NULL,
     granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE flowctl_catalog.author IS 'who may define flows (flowctl.grant_author)';
+CREATE UNIQUE INDEX author_role ON flowctl_catalog.author ((role::oid));
+COMMENT ON INDEX flowctl_catalog.author_role IS 'keeps a role from being an author twice';
 CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl_catalog.author
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.author ENABLE ALWAYS TRIGGER depend_on_role;
@@ -137,7 +146,7 @@ GRANT EXECUTE ON FUNCTION
     TO PUBLIC;
 
 CREATE VIEW flowctl.flows WITH (security_barrier) AS
-    SELECT f.flow_id, f.name, f.type, f.owner, f.latest_version, f.comment, f.created_at
+    SELECT f.flow_id, f.name, f.type, f.owner::regrole AS owner, f.latest_version, f.comment, f.created_at
     FROM flowctl_catalog.flow f, (SELECT) AS read_only
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
@@ -147,7 +156,7 @@ COMMENT ON VIEW flowctl.flows IS 'the flows that the current role owns, may star
 COMMENT ON COLUMN flowctl.flows.flow_id IS 'identifies the flow';
 COMMENT ON COLUMN flowctl.flows.name IS 'unique; 1 to 80 of A-Z a-z 0-9 _ -';
 COMMENT ON COLUMN flowctl.flows.type IS 'STANDARD | EXPRESS';
-COMMENT ON COLUMN flowctl.flows.owner IS 'the role that its runs act as, unless run_as is INVOKER';
+COMMENT ON COLUMN flowctl.flows.owner IS 'the role that its runs act as, unless run_as is INVOKER; NULL: it does not exist (flowctl.unresolved)';
 COMMENT ON COLUMN flowctl.flows.latest_version IS 'number of the version that a start without a version takes';
 COMMENT ON COLUMN flowctl.flows.comment IS 'as given to flowctl.define_flow';
 COMMENT ON COLUMN flowctl.flows.created_at IS 'when the first version was defined';

@@ -40,6 +40,7 @@ CREATE TABLE flowctl_catalog.run (
     map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
     map_index         bigint,     -- from 0: which child
     map_items         int,        -- how many items are in its input
+    stopped_by        text,       -- the role that ended it by flowctl.stop()
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started what, when, with which input, and how it ended';

@@ -61,7 +61,7 @@ CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
          JOIN flowctl_catalog.run r ON r.run_id = m.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
 COMMENT ON VIEW flowctl.map_runs IS 'runs of distributed Map states, as AWS''s DescribeMapRun tells of them; their children are rows of flowctl.runs';

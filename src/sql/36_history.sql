@@ -57,12 +57,13 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            r.session_user_name::pg_catalog.name AS session_user_name, r.system_user_name, r.subject,
            r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
-           r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index
+           r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index,
+           r.stopped_by::pg_catalog.name AS stopped_by
     FROM flowctl_catalog.run r
          LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
 COMMENT ON VIEW flowctl.runs IS 'runs: what was started by whom, where it is, and how it ended';
@@ -98,6 +99,7 @@ COMMENT ON COLUMN flowctl.runs.subject_issuer IS 'who vouched for subject: the t
 COMMENT ON COLUMN flowctl.runs.subject_claims IS 'further claims of that token, those that the issuer''s option subject_claims names';
 COMMENT ON COLUMN flowctl.runs.map_run_id IS 'the map run whose child it is (flowctl.map_runs); NULL: none''s';
 COMMENT ON COLUMN flowctl.runs.map_index IS 'from 0: which child, in the order of the items; NULL: it is no child of a map run';
+COMMENT ON COLUMN flowctl.runs.stopped_by IS 'who called flowctl.stop(); NULL: nobody has stopped it';
 REVOKE ALL ON flowctl.runs FROM PUBLIC;
 GRANT SELECT ON flowctl.runs TO PUBLIC;
 
@@ -117,7 +119,7 @@ CREATE VIEW flowctl.history WITH (security_barrier) AS
          JOIN flowctl_catalog.run r ON r.run_id = h.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.history IS 'every transition of every run, as AWS Step Functions'' execution history tells it';
 COMMENT ON COLUMN flowctl.history.run_id IS 'the run';
@@ -173,7 +175,8 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
                 THEN (SELECT e.details::pg_catalog.jsonb ->> 'cause' FROM flowctl_catalog.history_event e
                       WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
                 WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.cause
-           END AS cause
+           END AS cause,
+           s.entry_id AS event_id
     FROM (SELECT h.run_id, h.path, h.state, h.visit,
                  pg_catalog.min(pg_catalog.replace(h.type, 'StateEntered', '')) FILTER (WHERE h.type LIKE '%StateEntered') AS type,
                  pg_catalog.min(h.event_id) FILTER (WHERE h.type LIKE '%StateEntered') AS entry_id,
@@ -194,7 +197,7 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE s.entry_id IS NOT NULL
       AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-           OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+           OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
            OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
 COMMENT ON VIEW flowctl.steps IS 'one row for each time that a run entered a state';
 COMMENT ON COLUMN flowctl.steps.run_id IS 'the run';
@@ -210,5 +213,6 @@ COMMENT ON COLUMN flowctl.steps.input IS 'what the state was entered with, any J
 COMMENT ON COLUMN flowctl.steps.output IS 'what it was left with, any JSON; NULL: it was not exited';
 COMMENT ON COLUMN flowctl.steps.error IS 'name of its last error, also of one that a retry mended or a Catch took';
 COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
+COMMENT ON COLUMN flowctl.steps.event_id IS 'of the event by which the state was entered (flowctl.history): the order of a run''s steps';
 REVOKE ALL ON flowctl.steps FROM PUBLIC;
 GRANT SELECT ON flowctl.steps TO PUBLIC;

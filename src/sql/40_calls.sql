@@ -89,7 +89,7 @@ CREATE VIEW flowctl.calls WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.calls IS 'one row for each attempt to call an endpoint: whose identity, which rights, where to, what came of it';
 COMMENT ON COLUMN flowctl.calls.run_id IS 'the run';

@@ -34,7 +34,7 @@ ALTER TABLE flowctl_catalog.lease ENABLE ROW LEVEL SECURITY;
 CREATE TABLE flowctl_catalog.lease_rule (
     name            text        PRIMARY KEY,
     endpoint        text        NOT NULL,  -- name of a foreign server
-    role            regrole     NOT NULL,
+    role            flowctl_catalog.role_ref NOT NULL,
     conditions      text        NOT NULL,  -- a JSON object
     comment         text,
     created_by      name        NOT NULL,
@@ -75,7 +75,7 @@ CREATE VIEW flowctl.leases WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.call c ON c.run_id = l.run_id AND c.call_id = l.call_id AND c.sending = l.sending
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.leases IS 'rights in this database that services had for calls: which, from when until when';
 COMMENT ON COLUMN flowctl.leases.run_id IS 'the run';
@@ -102,7 +102,7 @@ GRANT SELECT ON flowctl.leases TO PUBLIC;
 
 -- A role sees the rules of endpoints that it may use.
 CREATE VIEW flowctl.lease_rules WITH (security_barrier) AS
-    SELECT l.name, l.endpoint, l.role, l.conditions::pg_catalog.jsonb AS conditions, l.comment, l.created_by, l.created_at
+    SELECT l.name, l.endpoint, l.role::regrole AS role, l.conditions::pg_catalog.jsonb AS conditions, l.comment, l.created_by, l.created_at
     FROM flowctl_catalog.lease_rule l, (SELECT) AS read_only
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR EXISTS (SELECT FROM pg_catalog.pg_foreign_server s
@@ -110,7 +110,7 @@ CREATE VIEW flowctl.lease_rules WITH (security_barrier) AS
 COMMENT ON VIEW flowctl.lease_rules IS 'which runs lease which role where they call an endpoint (flowctl.add_lease_rule)';
 COMMENT ON COLUMN flowctl.lease_rules.name IS 'the rule';
 COMMENT ON COLUMN flowctl.lease_rules.endpoint IS 'name of the foreign server';
-COMMENT ON COLUMN flowctl.lease_rules.role IS 'the role that is leased';
+COMMENT ON COLUMN flowctl.lease_rules.role IS 'the role that is leased; NULL: it does not exist (flowctl.unresolved)';
 COMMENT ON COLUMN flowctl.lease_rules.conditions IS 'all of which must hold';
 COMMENT ON COLUMN flowctl.lease_rules.comment IS 'what its author says about it';
 COMMENT ON COLUMN flowctl.lease_rules.created_by IS 'who added it';

@@ -14,7 +14,7 @@ ALTER TABLE flowctl_catalog.installation ENABLE ROW LEVEL SECURITY;
 -- The view workers calls this function as the user who reads the view, so everybody may execute it.
 CREATE FUNCTION flowctl_catalog.worker_status(
     OUT database name, OUT pid int, OUT shard int, OUT shards int, OUT started_at timestamptz, OUT runs_open bigint,
-    OUT calls_open bigint, OUT turns bigint, OUT events bigint, OUT last_turn_at timestamptz)
+    OUT calls_open bigint, OUT turns bigint, OUT events bigint, OUT last_turn_at timestamptz, OUT state text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_worker_status';
@@ -36,10 +36,23 @@ COMMENT ON FUNCTION flowctl.activate() IS
 -- Activating a copy may send the original's calls a second time, so the extension's owner decides who may do it.
 REVOKE ALL ON FUNCTION flowctl.activate() FROM PUBLIC;
 
+CREATE PROCEDURE flowctl.drain(timeout interval DEFAULT '1 min')
+LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_drain';
+COMMENT ON PROCEDURE flowctl.drain(interval) IS
+    'lets nothing new begin in any database, at once and whatever becomes of the transaction, and returns when nothing is under way; at the timeout an error says what is. It ends with flowctl.undrain() and with the server';
+CREATE PROCEDURE flowctl.undrain()
+LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_undrain';
+COMMENT ON PROCEDURE flowctl.undrain() IS 'ends what flowctl.drain() began';
+-- A drain stops the flows of all databases, so the extension's owner decides who may do it.
+REVOKE ALL ON PROCEDURE flowctl.drain(interval), flowctl.undrain() FROM PUBLIC;
+
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
-    SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at
+    SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at,
+           s.state
     FROM flowctl_catalog.worker_status() s;
-COMMENT ON VIEW flowctl.workers IS 'the background workers of this database';
+COMMENT ON VIEW flowctl.workers IS 'the background workers of this database, or one row that says why there is none';
 COMMENT ON COLUMN flowctl.workers.database IS 'the database';
 COMMENT ON COLUMN flowctl.workers.pid IS 'process id, as in pg_stat_activity';
 COMMENT ON COLUMN flowctl.workers.shard IS 'from 0: the share of the runs that it carries';
@@ -50,5 +63,7 @@ COMMENT ON COLUMN flowctl.workers.calls_open IS 'calls under way';
 COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
 COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
 COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';
+COMMENT ON COLUMN flowctl.workers.state IS
+    'working | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
 REVOKE ALL ON flowctl.workers FROM PUBLIC;
 GRANT SELECT ON flowctl.workers TO PUBLIC;

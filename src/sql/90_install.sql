@@ -25,6 +25,11 @@ BEGIN
     END LOOP;
 END $$;
 
+-- A database's owner may dump it, whoever owns the flows: pg_dump locks and reads the tables that it takes.
+GRANT USAGE ON SCHEMA flowctl_catalog TO pg_database_owner;
+GRANT SELECT ON flowctl_catalog.flow, flowctl_catalog.flow_version, flowctl_catalog.flow_grant, flowctl_catalog.author,
+    flowctl_catalog.policy, flowctl_catalog.lease_rule TO pg_database_owner;
+
 -- This place is the one where the flows may act.
 SELECT flowctl_catalog.register_installation();
 

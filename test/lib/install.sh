@@ -137,6 +137,33 @@ without_own_cluster() {
     return $status
 }
 
+# need_neighbours: extensions that one test runs beside ours, and PgBouncer. The test skips what the archive does not have. Sets
+# PGBOUNCER. PgBouncer's package would start a service, so its program is unpacked and not installed.
+need_neighbours() {
+    local package wanted=()
+    PGBOUNCER=$(command -v pgbouncer || true)
+    command -v dpkg-query >/dev/null || return 0
+    update_packages
+    case $PG_CONFIG in
+        /usr/lib/postgresql/*/bin/pg_config)
+            for package in pgaudit postgis-3; do
+                package=postgresql-$(basename "${PG_CONFIG%/bin/pg_config}")-$package
+                [ -z "$(candidate "$package")" ] || wanted+=("$package")
+            done
+            ;;
+    esac
+    # Names of libraries change with the distribution.
+    for package in libc-ares2 libcares2 libevent-2.1-7 libevent-2.1-7t64; do
+        [ -z "$(candidate "$package")" ] || wanted+=("$package")
+    done
+    need_packages ${wanted[@]+"${wanted[@]}"}
+    [ -z "$PGBOUNCER" ] || return 0
+    mkdir "$WORK/pgbouncer"
+    (cd "$WORK/pgbouncer" && apt-get -qq download pgbouncer && dpkg -x pgbouncer_*.deb .) >"$WORK/log/pgbouncer.log" 2>&1 || return 0
+    chmod -R go+rX "$WORK/pgbouncer"
+    ! "$WORK/pgbouncer/usr/sbin/pgbouncer" --version >/dev/null 2>&1 || PGBOUNCER=$WORK/pgbouncer/usr/sbin/pgbouncer
+}
+
 # need_node: Node 22 and the npm packages of test/package-lock.json, in test/node_modules.
 # oidc-provider 9 needs a recent Node. If the system's is older than 22, the Node of an npm package is used.
 need_node() {

@@ -126,12 +126,5 @@ like($stderr, qr/permission denied to define flows/, 'who was no author is none'
 is($node->safe_psql('restored', q{SET ROLE starter; SELECT name FROM flowctl.flows}), 'pay', 'who may start a flow still may');
 is($node->safe_psql('restored', q{SET ROLE author; SELECT flowctl.define_flow('new', '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')}), '1', 'who was an author still is');
 
-# The schema alone, as pg_upgrade restores it, has triggers but not the flows that they name.
-my $schema = PostgreSQL::Test::Utils::tempdir_short() . '/schema.sql';
-$node->command_ok([ 'pg_dump', '--schema-only', '-f', $schema, $node->connstr('postgres') ], 'pg_dump --schema-only');
-$node->safe_psql('postgres', 'CREATE DATABASE schema_only TEMPLATE template0');
-my (undef, undef, $complaints) = $node->psql('schema_only', slurp_file($schema), on_error_stop => 0);
-like($complaints, qr/flow "both" does not exist/, 'without the data a trigger that names a flow is refused');
-
 $node->stop;
 done_testing();

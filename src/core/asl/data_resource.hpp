@@ -1,5 +1,5 @@
 // The `Resource` of an ItemReader or a ResultWriter, taken apart: where the items of a distributed Map come
-// from, and where its results go. Parsed once by asl/distribution; carried out by src/pg.
+// from, and where its results go.
 #pragma once
 
 #include <string>

@@ -9,6 +9,7 @@
 #include <array>
 #include <set>
 
+#include "base/utf8.hpp"
 #include "core/asl/states.hpp"
 #include "core/asl/walk.hpp"
 
@@ -75,11 +76,6 @@ bool is_label_char(char c) {
     return u > 0x20 && u != 0x7f && kForbidden.find(c) == std::string_view::npos;
 }
 
-std::size_t characters(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 // What a label can be of a state's name.
 std::string label_of(const std::string& state) {
     std::string label;
@@ -94,7 +90,7 @@ std::string read_label(Fields& fields, const std::string& state) {
     const auto label = fields.string("Label");
     if (!label) return label_of(state);
     if (label->empty()) fields.findings().error(fields.at("Label"), "Value cannot be empty");
-    if (characters(*label) > kLongestLabel)
+    if (count_characters(*label) > kLongestLabel)
         fields.findings().error(fields.at("Label"), "A Label must be at most 40 characters long");
     if (!std::all_of(label->begin(), label->end(), is_label_char))
         fields.findings().error(fields.at("Label"),

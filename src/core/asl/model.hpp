@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "core/asl/data_resource.hpp"
-#include "core/asl/query.hpp"
+#include "core/asl/jsonata_query.hpp"
 #include "core/asl/resource.hpp"
 #include "core/asl/timestamp.hpp"
 #include "core/json.hpp"

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.hpp"
+
 namespace flowctl::asl {
 
 namespace {
@@ -44,11 +46,6 @@ std::optional<path::Template> compile_template(const json::Value& value, const W
         findings.error_at(where.pointer().append(problem.pointer.empty() ? "" : parent), std::move(message));
     }
     return std::nullopt;
-}
-
-std::size_t code_points(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 // A variable's name: letters, digits and underscores (any character beyond ASCII counts as a letter), no
@@ -197,7 +194,7 @@ std::optional<path::Template> read_template(Fields& fields, std::string_view nam
 void check_variable_name(std::string_view name, const Where& where, Findings& findings) {
     if (!is_variable_name(name)) {
         findings.error(where, "The variable name '" + std::string(name) + "' is not a valid identifier");
-    } else if (code_points(name) > 80) {
+    } else if (count_characters(name) > 80) {
         findings.error(where, "A variable name must be at most 80 characters long");
     } else if (name == "states") {
         findings.error(where, "The variable name 'states' is reserved");

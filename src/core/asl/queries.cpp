@@ -1,4 +1,4 @@
-// The fields of JSONata states, read from a definition; see parts.hpp and query.hpp.
+// The fields of JSONata states, read from a definition; see parts.hpp and jsonata_query.hpp.
 //
 // Every expression is compiled here, so that one that is wrong is a finding and not a failed run. What is no
 // expression but looks like one (braces at one end only) is refused, as AWS does.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/asl/flow_name.hpp"
+#include "core/asl/integrations.hpp"
 
 namespace flowctl::asl {
 
@@ -82,6 +83,53 @@ Result<Resource, std::string> parse_flowctl(std::string_view rest, Resource reso
     return resource;
 }
 
+// AWS's sentence for an integration, or a suffix of one, that there is not.
+Err<std::string> not_recognized(const Resource& resource, std::string_view integration) {
+    std::string arn = "arn:aws:states:::" + std::string(integration);
+    if (resource.sync) arn += resource.sync_json ? ".sync:2" : ".sync";
+    if (resource.wait_for_token) arn += ".waitForTaskToken";
+    return Err{"The resource provided " + arn +
+               " is not recognized. The value is not a valid resource ARN, or the resource is not available in "
+               "this region."};
+}
+
+// What follows "arn:<partition>:states:<region>:<account>:".
+Result<Resource, std::string> parse_integration(std::string_view integration, Resource resource) {
+    using Kind = Resource::Kind;
+    const std::vector<std::string_view> parts = split(integration, ':');
+    if (parts.size() < 2 || parts[0].empty() || parts.back().empty()) return refuse(kNotAnArn);
+    if (parts[0] == "activity") {
+        if (parts.size() != 2 || resource.sync || resource.wait_for_token) return refuse(kNotAnArn);
+        resource.kind = Kind::Activity;
+        resource.name = parts[1];
+        return resource;
+    }
+    // An integration is the same one in every partition, region and account.
+    resource.text = "arn:aws:states:::" + std::string(integration);
+    resource.kind = Kind::OtherArn;
+    resource.name = resource.text;
+    if (parts[0] == "aws-sdk") {
+        if (parts.size() != 3 || parts[1].empty() || resource.sync) return not_recognized(resource, integration);
+        return resource;
+    }
+    const Integration* known = parts.size() == 2 ? find_integration(parts[0], parts[1]) : nullptr;
+    if (known == nullptr || (resource.wait_for_token && !known->wait_for_token) ||
+        (resource.sync && !(resource.sync_json ? known->sync_json : known->sync))) {
+        return not_recognized(resource, integration);
+    }
+    if (known->service == "lambda") {
+        resource.kind = Kind::Lambda;
+        resource.name.clear();
+    } else if (known->service == "http") {
+        resource.kind = Kind::AwsHttp;
+        resource.name.clear();
+    } else if (known->service == "states") {
+        resource.kind = Kind::Flow;
+        resource.name.clear();
+    }
+    return resource;
+}
+
 Result<Resource, std::string> parse_arn(Resource resource) {
     using Kind = Resource::Kind;
     const std::vector<std::string_view> parts = split(resource.text, ':');
@@ -97,22 +145,8 @@ Result<Resource, std::string> parse_arn(Resource resource) {
         resource.name = parts[6];
         return resource;
     }
-    if (service == "states" && parts[3].empty() && parts[4].empty()) {
-        if (parts.size() < 7 || parts[6].empty()) return refuse(kNotAnArn);
-        if (parts[5] == "lambda" && parts[6] == "invoke" && !resource.sync) {
-            resource.kind = Kind::Lambda;
-            return resource;
-        }
-        if (parts[5] == "http" && parts[6] == "invoke") {
-            if (resource.sync || resource.wait_for_token) return refuse(kNotAnArn);
-            resource.kind = Kind::AwsHttp;
-            return resource;
-        }
-        if (parts[5] == "states" && parts[6] == "startExecution") {
-            resource.kind = Kind::Flow;
-            return resource;
-        }
-    }
+    if (const auto integration = integration_of_arn(resource.text))
+        return parse_integration(*integration, std::move(resource));
     resource.kind = Kind::OtherArn;
     resource.name = resource.text;
     return resource;
@@ -161,6 +195,10 @@ std::string Resource::resource_type() const {
     for (std::size_t i = 6; i + 1 < parts.size(); ++i)
         type.append(":").append(parts[i]);
     return type;
+}
+
+std::string Resource::short_name() const {
+    return integration_of_arn(text) && kind != Kind::Activity ? resource_type() : text;
 }
 
 std::string Resource::resource_action() const {

@@ -1,5 +1,4 @@
 // The `Resource` of a Task, taken apart: what kind of work it names, and which server, function or flow.
-// See DESIGN.md §7 for the forms. Parsed once by asl/parse; carried out by src/pg.
 #pragma once
 
 #include <string>
@@ -17,12 +16,12 @@ struct Resource {
         Lambda,      // arn:aws:lambda:...:function:<name> and arn:aws:states:::lambda:invoke
         Sql,         // flowctl:sql:<function>
         Flow,        // flowctl:flow:<name>, arn:aws:states:::states:startExecution
-        Activity,    // flowctl:activity:<name>
+        Activity,    // flowctl:activity:<name>, arn:aws:states:<region>:<account>:activity:<name>
         OtherArn,    // any other ARN: the server whose option `arn` covers it
     };
     Kind kind = Kind::Http;
     std::string name;             // the server, function, flow or activity; the whole ARN for OtherArn
-    std::string text;             // the Resource as written, without suffix
+    std::string text;             // the Resource without suffix; of an integration, without region and account
     bool sync = false;            // .sync or .sync:2
     bool sync_json = false;       // .sync:2: the output is JSON, not text that holds it
     bool wait_for_token = false;  // .waitForTaskToken
@@ -30,6 +29,8 @@ struct Resource {
     // The (service) names that AWS's history events carry as resourceType and resource.
     std::string resource_type() const;
     std::string resource_action() const;
+    // What a message calls it: an integration of AWS by its service, everything else as it is written.
+    std::string short_name() const;
 
     static Result<Resource, std::string> parse(std::string_view text);  // error: a message for the author
 };

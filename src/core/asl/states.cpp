@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.hpp"
 #include "core/asl/distribution.hpp"
+#include "core/asl/integrations.hpp"
 
 namespace flowctl::asl {
 
@@ -20,11 +22,6 @@ std::optional<StateType> type_of(std::string_view name) {
     const auto found = std::find(kTypeNames.begin(), kTypeNames.end(), name);
     if (found == kTypeNames.end()) return std::nullopt;
     return static_cast<StateType>(found - kTypeNames.begin());
-}
-
-std::size_t characters(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 struct Reader {
@@ -116,9 +113,50 @@ struct Reader {
         } else {
             task.credentials = read_template(fields, "Credentials", true);
         }
+        check_members("Credentials", "RoleArn");
+        check_required(task.resource);
         read_errors();
         read_transition();
         state.fields = std::move(task);
+    }
+
+    // Whether the object has the member, as a value or as a path's.
+    bool has_member(const json::Value& object, std::string_view name) const {
+        if (object.find(name) != nullptr) return true;
+        return !is_jsonata() && object.find(std::string(name) + ".$") != nullptr;
+    }
+
+    // An object that is written out has one of these members, which stand between bars. What an expression
+    // gives is not known yet.
+    void check_members(std::string_view field, std::string_view names) {
+        const json::Value* object = fields.any(field);
+        if (object == nullptr || !object->is_object()) return;
+        for (std::string_view rest = names;;) {
+            const std::size_t bar = rest.find('|');
+            if (has_member(*object, rest.substr(0, bar))) return;
+            if (bar == std::string_view::npos) break;
+            rest.remove_prefix(bar + 1);
+        }
+        std::string shown(names);
+        const bool several = names.find('|') != std::string_view::npos;
+        for (std::size_t bar = shown.find('|'); bar != std::string::npos; bar = shown.find('|', bar))
+            shown.replace(bar, 1, ", ");
+        fields.findings().error(fields.at(field),
+                                several ? "There should be one of the following fields: [" + shown + "]"
+                                        : "The field '" + shown + "' is required but was missing");
+    }
+
+    // What AWS's integrations cannot be called without.
+    void check_required(const Resource& resource) {
+        const auto integration = integration_of_arn(resource.text);
+        if (!integration) return;
+        const std::size_t colon = integration->find(':');
+        if (colon == std::string_view::npos) return;
+        const Integration* known =
+            find_integration(integration->substr(0, colon), integration->substr(colon + 1));
+        if (known == nullptr) return;
+        for (const std::string_view names : known->required)
+            check_members(is_jsonata() ? "Arguments" : "Parameters", names);
     }
 
     void read_choice() {
@@ -277,6 +315,8 @@ struct Reader {
         auto parameters = read_template(fields, "Parameters", false);
         if (!map.item_selector) map.item_selector = std::move(parameters);
         map.items_path = read_path(fields, "ItemsPath", PathRule::Reference);
+        if (map.items_path && map.items_path->text() == "$$")
+            fields.findings().error(fields.at("ItemsPath"), "The Context Object is no array of items");
     }
 
     Percentage read_tolerated_percentage() {
@@ -363,7 +403,7 @@ State read_state(const std::string& name, const json::Value& value, const Where&
     state.name = name;
     state.named = json::ObjectBuilder().add("name", name).build();
     if (name.empty()) findings.error(where, "State name cannot be empty");
-    if (characters(name) > 80) findings.error(where, "State name must be at most 80 characters long");
+    if (count_characters(name) > 80) findings.error(where, "State name must be at most 80 characters long");
     if (!value.is_object()) {
         findings.error(where, "Expected value of type Object");
         return state;

@@ -14,28 +14,6 @@ namespace {
 
 constexpr std::size_t kMostHeaders = 1'600;  // a table cannot have more columns either
 
-// Whether text can be kept as JSON: UTF-8 without U+0000 (RFC 3629).
-bool is_storable(std::string_view text) noexcept {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[i]);
-        if (lead == 0) return false;
-        if (lead < 0x80) {
-            ++i;
-            continue;
-        }
-        const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-        if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
-        for (std::size_t k = 1; k < length; ++k) {
-            if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-        }
-        const auto second = static_cast<unsigned char>(text[i + 1]);
-        if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0)) return false;
-        if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90)) return false;
-        i += length;
-    }
-    return true;
-}
-
 class CsvParser final : public Parser {
   public:
     CsvParser(const asl::ReaderConfig& config, const Limits& limits)
@@ -155,7 +133,7 @@ class CsvParser final : public Parser {
         if (fields_.size() > kMostHeaders)
             return fail("the row of headers has more than " + std::to_string(kMostHeaders) + " fields");
         for (const std::string& name : fields_) {
-            if (!is_storable(name)) return fail("the row of headers is not UTF-8 text");
+            if (!json::is_storable(name)) return fail("the row of headers is not UTF-8 text");
             if (!seen.insert(name).second) return fail("the header '" + name + "' appears twice");
         }
         headers_ = fields_;
@@ -167,7 +145,7 @@ class CsvParser final : public Parser {
         members.reserve(headers_->size());
         for (std::size_t i = 0; i < headers_->size(); ++i) {
             const std::string_view field = i < fields_.size() ? std::string_view(fields_[i]) : "";
-            if (!is_storable(field)) return fail("row " + std::to_string(row_) + " is not UTF-8 text");
+            if (!json::is_storable(field)) return fail("row " + std::to_string(row_) + " is not UTF-8 text");
             members.push_back({(*headers_)[i], json::Value::string(field)});
         }
         out.push_back({json::Value::object(std::move(members)), std::nullopt, std::nullopt});

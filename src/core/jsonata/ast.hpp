@@ -1,6 +1,6 @@
 // The program of an expression: nodes of the syntax tree, first as parsed, then with paths resolved.
 //
-// The parser makes binary operators of '.', '[', '^' and so on; resolve.cpp turns them into paths of steps
+// The parser makes binary operators of '.', '[', '^' and so on; lowering.cpp turns them into paths of steps
 // with stages, binds each '%' to the step whose context it means, and marks tail calls. Nodes belong to the
 // Program and never change after that.
 //

@@ -5,7 +5,7 @@
 // loops written as recursion use no stack. Every node is a step of the budget and every level of recursion
 // enters a Depth.
 //
-// evaluate.cpp has the walk and the operators, paths.cpp what paths do, group.cpp grouping and sorting,
+// evaluation.cpp has the walk and the operators, paths.cpp what paths do, group.cpp grouping and sorting,
 // apply.cpp functions. Private to src/core/jsonata.
 #pragma once
 

@@ -23,13 +23,24 @@ Result<std::optional<json::Value>, Error> Expression::evaluate(const json::Value
         Evaluation evaluation(environment, bindings);
         const Value result = evaluation.run(*program_, input);
         if (result.is_undefined()) return std::optional<json::Value>();
+        if (result.is_function() && environment.flow) {
+            return Err{Error{.kind = Error::Kind::Unsupported,
+                             .code = {},
+                             .position = 0,
+                             .token = {},
+                             .message = "returned an unsupported result type."}};
+        }
         const NonFinite non_finite = environment.flow ? NonFinite::Named : NonFinite::Refused;
         return std::optional<json::Value>(to_json(result, environment.budget, non_finite));
     } catch (const Raised& raised) {
         return Err{to_error(raised, program_->source)};
     } catch (const BudgetExceeded& exceeded) {
         if (!environment.flow) throw;
-        return Err{Error{.code = {}, .position = 0, .token = {}, .message = limit_sentence(exceeded.of())}};
+        return Err{Error{.kind = Error::Kind::Limit,
+                         .code = {},
+                         .position = 0,
+                         .token = {},
+                         .message = limit_sentence(exceeded.of())}};
     }
 }
 

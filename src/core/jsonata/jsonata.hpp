@@ -6,9 +6,6 @@
 // as arguments, so the same call gives the same answer. Invariant: whatever an expression and its input are,
 // compile() and evaluate() end in a value, an Error or BudgetExceeded; the stack they use is bounded by the
 // depth of the budget.
-//
-// Called by core/asl and core/machine (states whose language is JSONata), src/pg (eval_jsonata),
-// test/conformance and test/bench.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +26,13 @@ struct Program;
 
 // What the reference implementation throws: a code, where, at which token, and the sentence for it.
 struct Error {
-    std::string code;  // "T2001"; empty when a limit of FlowRules or, in a flow, the budget is exceeded
+    enum class Kind : std::uint8_t {
+        Raised,      // of the expression, with a code
+        Limit,       // a limit of FlowRules or, in a flow, of the budget is exceeded; without a code
+        Unsupported  // in a flow: the result is a function; without a code
+    };
+    Kind kind = Kind::Raised;
+    std::string code;          // "T2001"
     std::size_t position = 0;  // in UTF-16 code units, after the token; 0 when there is none
     std::string token;
     std::string message;
@@ -69,7 +72,8 @@ class Expression {
     std::vector<std::string> unsupported(const Places& places) const;
 
     // `input` nullptr is undefined. `bindings` is an object: its members are variables. The result nullopt is
-    // undefined; a function becomes the empty string, as the reference's serialisation does.
+    // undefined. A function becomes the empty string, as the reference's serialisation does; in a flow a result
+    // that is one is an error.
     Result<std::optional<json::Value>, Error> evaluate(const json::Value* input, const json::Value& bindings,
                                                        const Environment& environment) const;
 

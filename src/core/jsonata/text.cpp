@@ -6,20 +6,11 @@
 namespace flowctl::jsonata {
 namespace {
 
-bool is_continuation(char c) noexcept {
-    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-}
-
 bool is_surrogate_at(std::string_view text, std::size_t at) noexcept {
     return text[at] == '\xed' && at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0;
 }
 
 }  // namespace
-
-std::size_t count_characters(std::string_view text) noexcept {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
-}
 
 std::size_t utf16_length(std::string_view text) noexcept {
     std::size_t length = 0;

@@ -12,7 +12,6 @@
 
 namespace flowctl::jsonata {
 
-std::size_t count_characters(std::string_view text) noexcept;
 std::size_t utf16_length(std::string_view text) noexcept;
 // Byte offset of the n-th character; the text's size beyond the last.
 std::size_t offset_of_character(std::string_view text, std::size_t n) noexcept;

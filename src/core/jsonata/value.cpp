@@ -64,6 +64,10 @@ void Object::index(Arena& arena) {
     while (table_size < size * 4)
         table_size *= 2;
     table = arena.array<std::uint32_t>(table_size);
+    fill_table();
+}
+
+void Object::fill_table() noexcept {
     std::fill_n(table, table_size, 0U);
     for (std::uint32_t i = 0; i < size; ++i) {
         std::size_t at = hash_of(entries[i].key) & (table_size - 1);
@@ -106,14 +110,7 @@ void Object::remove(std::string_view key) noexcept {
         --size;
         break;
     }
-    if (table == nullptr) return;
-    std::fill_n(table, table_size, 0U);
-    for (std::uint32_t i = 0; i < size; ++i) {
-        std::size_t at = hash_of(entries[i].key) & (table_size - 1);
-        while (table[at] != 0)
-            at = (at + 1) & (table_size - 1);
-        table[at] = i + 1;
-    }
+    if (table != nullptr) fill_table();
 }
 
 int compare_strings(std::string_view a, std::string_view b) noexcept {

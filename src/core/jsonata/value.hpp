@@ -270,6 +270,7 @@ struct Object {
 
   private:
     void index(Arena& arena);
+    void fill_table() noexcept;
 };
 
 // The members of any object.

@@ -51,6 +51,12 @@ json::Value error_details(const std::optional<std::string>& error, const std::op
     return details.build();
 }
 
+std::string quoted_value(const json::Value& value) {
+    std::string out;
+    json::dump_string(value.is_string() ? value.as_string() : json::dump(value), out);
+    return out;
+}
+
 std::string bounded(std::string text, std::size_t most) {
     if (text.size() <= most) return text;
     std::size_t end = most;

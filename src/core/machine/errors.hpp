@@ -1,4 +1,4 @@
-// Retry and Catch: which of them an error matches, and when to try again. Internal to core/machine.
+// Retry and Catch: which of them an error matches, and when to try again.
 #pragma once
 
 #include <string>
@@ -16,8 +16,12 @@ Instant retry_delay(const asl::Retrier& retrier, std::int64_t used, Random& rand
 // {"error": ..., "cause": ...}: the details of a failed event; an absent one is left out.
 json::Value error_details(const std::optional<std::string>& error, const std::optional<std::string>& cause);
 
-// AWS's bounds for what a task says of its failure: cut, between characters.
+// How AWS shows a value that is not the number it should be: its text, or its JSON text, in quotes.
+std::string quoted_value(const json::Value& value);
+
+// The text, or as much of it as fits, cut between characters.
 std::string bounded(std::string text, std::size_t most);
+// AWS's bounds for what a task says of its failure.
 inline constexpr std::size_t kMaxErrorBytes = 256;
 inline constexpr std::size_t kMaxCauseBytes = 32'768;
 inline constexpr std::size_t kMaxLocationBytes = 256;

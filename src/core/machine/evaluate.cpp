@@ -186,8 +186,9 @@ Evaluated<json::Value> Evaluator::checked_variables(json::Value assigned) const 
 
 Evaluated<std::string> Evaluator::string(const path::Expression& expression, std::string_view field,
                                          const json::Value& input) {
-    auto value = evaluate(expression, input);
-    if (!value.ok()) return Err{value.error()};
+    const auto value = expression.evaluate(scope(input), field);
+    if (!value.ok()) return Err{runtime(value.error().message)};
+    note(&expression, value.value());
     if (!value.value().is_string()) {
         return Err{runtime("The " + std::string(field) + " parameter does not reference a string value: " +
                            expression.text() + " == " + json::dump(value.value()))};

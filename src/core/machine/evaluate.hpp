@@ -21,6 +21,7 @@ struct Failure {
     bool of_answer = false;  // reported by, or about, what a task answered; else of the flow's own evaluation
     bool named = true;       // false: a Fail state without Error; `error` is empty
     bool of_branch = false;  // of a Parallel or Map: one of its branches or items has failed
+    bool of_fail = false;    // of a Fail state
     // Of an expression of a JSONata state, or of what it gave: recorded as EvaluationFailed, with the field.
     bool of_query = false;
     std::string location = {};
@@ -71,7 +72,7 @@ class Evaluator {
     Evaluated<std::string> string(const path::Expression& expression, std::string_view field,
                                   const json::Value& input);
 
-    // query.cpp: of JSONata states. `field` is where the query stands in its state: "Output",
+    // evaluate_jsonata.cpp: of JSONata states. `field` is where the query stands in its state: "Output",
     // "Catch[0]/Assign". Its value; what the expressions see of the work, from now on.
     Evaluated<json::Value> query(const asl::Query& query, std::string field);
     void show_result(const json::Value& result);

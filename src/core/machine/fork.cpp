@@ -43,6 +43,22 @@ std::string_view aborted_event(asl::StateType type) {
     }
 }
 
+// Whether a Parallel or Map around the branch has a Retry or Catch for the error.
+bool is_handled_above(const BranchFrame& branch, const Failure& failure) {
+    for (const BranchFrame* at = branch.parent; at != nullptr; at = at->parent) {
+        for (const asl::Retrier& retrier : at->definition->retry)
+            if (matches(retrier.error_equals, failure)) return true;
+        for (const asl::Catcher& catcher : at->definition->catchers)
+            if (matches(catcher.error_equals, failure)) return true;
+    }
+    return false;
+}
+
+// Of the evaluation of a state, and not what a Fail state or an answer calls so.
+bool is_of_flow(const Failure& failure) {
+    return failure.error == kRuntime && !failure.of_answer && !failure.of_fail;
+}
+
 }  // namespace
 
 void Runner::work_parallel(BranchFrame& branch, Evaluator& evaluator) {
@@ -149,9 +165,13 @@ void Runner::fail_branch(BranchFrame& branch, const Failure& failure) {
         if (failure.named) error = failure.error;
         return fail_run(branch, error, failure.cause);
     }
+    // What is wrong with the flow itself ends the run at once: no state on the way up is recorded as failed.
+    if (is_of_flow(failure) && !is_handled_above(branch, failure)) return fail_run(branch, failure.error, failure.cause);
     BranchFrame& parent = *branch.parent;
     const std::size_t index = branch.index;
     parent.last_event = branch.last_event;
+    if (branch.definition->type() == asl::StateType::Task)
+        record_aside(branch, branch.last_event, "TaskStateAborted", json::Value());
     retire(branch);
     abort_children(parent, parent.last_event);
     if (is_map(parent)) {

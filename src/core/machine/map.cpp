@@ -35,7 +35,10 @@ Evaluated<json::Value> query_items(const asl::MapFields& map, Evaluator& evaluat
 // What the Map goes over: an array, or an object, whose members are its items.
 Evaluated<json::Value> items_of(const asl::MapFields& map, Evaluator& evaluator, const json::Value& input) {
     auto items = map.items_path ? evaluator.evaluate(*map.items_path, input) : Evaluated<json::Value>(input);
-    if (!items.ok() || items.value().is_array() || items.value().is_object()) return items;
+    if (!items.ok() || items.value().is_array()) return items;
+    // AWS takes an object from the state's data, and from the Context Object only an array.
+    const bool of_context = map.items_path && map.items_path->text().starts_with("$$");
+    if (items.value().is_object() && !of_context) return items;
     return Err{evaluator.runtime("Reference path \"" + (map.items_path ? map.items_path->text() : "$") +
                                  "\" must point to array.")};
 }

@@ -1,6 +1,8 @@
 // The numbers of a Map state; see map_numbers.hpp.
 #include "core/machine/map_numbers.hpp"
 
+#include "core/machine/errors.hpp"
+
 namespace flowctl::machine {
 
 namespace {
@@ -15,7 +17,7 @@ json::Value number_in(const json::Value& value) {
 
 Failure not_a_number(std::string_view field, const path::Expression& path, const json::Value& value,
                      std::string_view wanted, const Evaluator& evaluator) {
-    return evaluator.runtime("The " + std::string(field) + "Path field refers to value " + json::dump(value) +
+    return evaluator.runtime("The " + std::string(field) + "Path field refers to value " + quoted_value(value) +
                              " which is not a valid " + std::string(wanted) + ": " + path.text());
 }
 

@@ -161,15 +161,7 @@ void Runner::map_run_failed(BranchFrame& branch, Failure failure) {
 void Runner::cancel_map_run(BranchFrame& branch) {
     const std::int64_t id = *branch.map_run;
     branch.map_run.reset();
-    const auto begun = std::find_if(step_.effects.begin(), step_.effects.end(), [id](const Effect& effect) {
-        const auto* start = std::get_if<StartMapRun>(&effect);
-        return start != nullptr && start->id == id;
-    });
-    if (begun != step_.effects.end()) {
-        step_.effects.erase(begun);
-    } else {
-        step_.effects.emplace_back(CancelMapRun{id});
-    }
+    if (!withdraw<StartMapRun>(id)) step_.effects.emplace_back(CancelMapRun{id});
 }
 
 }  // namespace flowctl::machine

@@ -2,10 +2,12 @@
 //
 // advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do,
 // work_query.cpp what is different in JSONata, with task.cpp for attempts, fork.cpp for branches, map.cpp for
-// items and map_run.cpp for map runs; resolve.cpp ties a loaded frame to its flow; trial.cpp visits a single
+// items and map_run_state.cpp for map runs; resolve.cpp ties a loaded frame to its flow; trial.cpp visits a single
 // state. All record what happens through record(), which gives ids and remembers payloads, and change phases
 // through move(). Whoever lets a branch do something files it in the index afterwards.
 #pragma once
+
+#include <algorithm>
 
 #include "core/machine/errors.hpp"
 #include "core/machine/evaluate.hpp"
@@ -141,7 +143,7 @@ class Runner {
     // Gives the branch its item and its input.
     std::optional<Failure> take_item(BranchFrame& parent, BranchFrame& child);
 
-    // map_run.cpp: map runs of distributed Maps
+    // map_run_state.cpp: map runs of distributed Maps
     // The state's effective input is `input`; the plan has what inline Maps have too.
     void begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json::Value& input, MapRunPlan plan);
     void map_run_ended(BranchFrame& branch, const MapRunEnded& event);
@@ -159,6 +161,18 @@ class Runner {
     // The attempt's deadline, its heartbeat's, or the time to ask how its work is.
     void call_due(BranchFrame& branch);
     void cancel(BranchFrame& branch);
+    // Takes an effect that was made in this very step back; false: there is none with this id.
+    template <class Made>
+    bool withdraw(std::int64_t id) {
+        const auto found =
+            std::find_if(step_.effects.begin(), step_.effects.end(), [id](const Effect& effect) {
+                const auto* made = std::get_if<Made>(&effect);
+                return made != nullptr && made->id == id;
+            });
+        if (found == step_.effects.end()) return false;
+        step_.effects.erase(found);
+        return true;
+    }
 
     // trial.cpp
     void answer_fork(const Trial& trial, Tried& tried);

@@ -4,8 +4,6 @@
 // was begun at all (else TaskStartFailed stands in its place), and until then TaskScheduled is the durable
 // intent. Work with .sync is begun by one answer (TaskContinues, recorded as TaskSubmitted) and followed by
 // further calls of the same id, each at its time; between them the visit stays Calling.
-#include <algorithm>
-
 #include "core/machine/runner.hpp"
 
 namespace flowctl::machine {
@@ -38,13 +36,14 @@ Evaluated<std::optional<std::int64_t>> seconds_of(const asl::Seconds& seconds, s
     const auto number = value.value().is_number() ? value.value().as_integer() : std::nullopt;
     if (number && *number >= 1 && *number <= asl::kMostSeconds) return number;
     const std::string problem =
-        json::dump(value.value()) + " which is not a valid " + (number ? "positive " : "") + "integer: ";
+        std::string(" which is not a valid ") + (number ? "positive " : "") + "integer: ";
     if (seconds.query) {
-        return Err{evaluator.query_failure(
-            "The " + std::string(field) + " field has the value " + problem + seconds.query->text, field)};
+        return Err{evaluator.query_failure("The " + std::string(field) + " field has the value " +
+                                               json::dump(value.value()) + problem + seconds.query->text,
+                                           field)};
     }
-    return Err{evaluator.runtime("The " + std::string(field) + "Path field refers to value " + problem +
-                                 seconds.path->text())};
+    return Err{evaluator.runtime("The " + std::string(field) + "Path field refers to value " +
+                                 quoted_value(value.value()) + problem + seconds.path->text())};
 }
 
 }  // namespace
@@ -148,7 +147,7 @@ void Runner::task_succeeded(BranchFrame& branch, const json::Value& output) {
     if (json::dumped_size(output) > limits_.max_payload_bytes) {
         const Failure failure{
             std::string(kDataLimit),
-            "The state/task '" + resource.text +
+            "The state/task '" + resource.short_name() +
                 "' returned a result with a size exceeding the maximum number of bytes service "
                 "limit.",
             true};
@@ -218,19 +217,7 @@ void Runner::task_timed_out(BranchFrame& branch, std::string_view error) {
 // A call that was made in this very step is not made at all.
 void Runner::cancel(BranchFrame& branch) {
     const std::int64_t id = branch.call->id;
-    if (id <= last_event_before_) {
-        step_.effects.emplace_back(CancelCall{id});
-        return;
-    }
-    const auto made = std::find_if(step_.effects.begin(), step_.effects.end(), [id](const Effect& effect) {
-        const Call* call = std::get_if<Call>(&effect);
-        return call != nullptr && call->id == id;
-    });
-    if (made != step_.effects.end()) {
-        step_.effects.erase(made);
-    } else {
-        step_.effects.emplace_back(CancelCall{id});
-    }
+    if (id <= last_event_before_ || !withdraw<Call>(id)) step_.effects.emplace_back(CancelCall{id});
 }
 
 }  // namespace flowctl::machine

@@ -193,6 +193,7 @@ void Runner::work_fail(BranchFrame& branch, Evaluator& evaluator) {
     const auto& fail = std::get<asl::FailFields>(branch.definition->fields);
     Failure failure{fail.error.value_or(""), fail.cause};
     failure.named = fail.error || fail.error_path;
+    failure.of_fail = true;
     if (fail.error_path) {
         auto value = evaluator.string(*fail.error_path, "ErrorPath", branch.input.value);
         if (!value.ok()) return fail_state(branch, value.error());

@@ -96,6 +96,7 @@ void Runner::query_fail(BranchFrame& branch, Evaluator& evaluator) {
     const auto& fail = std::get<asl::FailFields>(branch.definition->fields);
     Failure failure{fail.error.value_or(""), fail.cause};
     failure.named = fail.error || fail.error_query;
+    failure.of_fail = true;
     if (fail.error_query) {
         const auto error = evaluator.query(*fail.error_query, "Error", json::Kind::String);
         if (!error.ok()) return fail_state(branch, error.error());

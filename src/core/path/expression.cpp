@@ -6,7 +6,7 @@
 // argument.
 #include "core/path/path.hpp"
 
-#include "core/path/evaluation.hpp"
+#include "core/path/compiled.hpp"
 
 namespace flowctl::path {
 namespace {
@@ -147,6 +147,10 @@ Result<Expression, SyntaxError> Expression::compile(std::string_view text, Allow
 
 EvalResult Expression::evaluate(const Scope& scope) const {
     return evaluate_expression(*impl_, scope, std::nullopt);
+}
+
+EvalResult Expression::evaluate(const Scope& scope, std::string_view field) const {
+    return evaluate_expression(*impl_, scope, field);
 }
 
 bool Expression::present(const Scope& scope) const {

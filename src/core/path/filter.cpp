@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.hpp"
+
 #include "core/path/query.hpp"
 
 namespace flowctl::path {
@@ -94,11 +96,6 @@ bool overlap(const json::Value& left, const json::Value& right, bool all, Budget
                : std::any_of(left.items().begin(), left.items().end(), found);
 }
 
-std::size_t characters(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 bool matches(const Regex& regex, const Side& value, Budget& budget) {
     if (!value) return false;
     if (value->is_string()) return regex.matches(value->as_string(), budget);
@@ -140,7 +137,7 @@ bool compare(const Filter& filter, const Side& left, const Side& right, Budget& 
             return left->is_array() && right->is_array() && overlap(*right, *left, true, budget);
         case Operator::Size: {
             if (!right->is_number() || (!left->is_string() && !is_container(*left))) return false;
-            const std::size_t size = left->is_string() ? characters(left->as_string()) : left->size();
+            const std::size_t size = left->is_string() ? count_characters(left->as_string()) : left->size();
             return right->as_integer() == static_cast<std::int64_t>(size);
         }
         case Operator::Empty: {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/base64.hpp"
+#include "base/utf8.hpp"
 #include "core/path/intrinsic.hpp"
 #include "core/text/digest.hpp"
 
@@ -33,11 +34,6 @@ constexpr Kinds kAny = 0x3f;
 
 Err<std::string> invalid(std::string why = {}) {
     return Err{std::move(why)};
-}
-
-std::size_t characters(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::optional<std::int64_t> in_range(double d) {
@@ -170,28 +166,22 @@ Outcome array_unique(Arguments arguments, const Surroundings& around) {
 
 // ---------------------------------------------------------------------------------------------- encodings
 
-bool is_utf8(std::string_view text) {
-    std::string quoted;
-    json::dump(Value::string(text), quoted);
-    return json::parse(quoted, {.max_bytes = quoted.size(), .max_depth = 1, .storable = true}).ok();
-}
-
 Outcome base64_encoded(Arguments arguments, const Surroundings&) {
-    if (characters(arguments[0].as_string()) > kMaxCharacters) return invalid();
+    if (count_characters(arguments[0].as_string()) > kMaxCharacters) return invalid();
     return Value::string(base64_encode(arguments[0].as_string()));
 }
 
 Outcome base64_decoded(Arguments arguments, const Surroundings&) {
     if (arguments[0].as_string().size() > kMaxCharacters) return invalid();
     const auto data = base64_decode(arguments[0].as_string());
-    if (!data || !is_utf8(*data)) return invalid();
+    if (!data || !json::is_storable(*data)) return invalid();
     return Value::string(*data);
 }
 
 Outcome hash(Arguments arguments, const Surroundings&) {
     const std::string_view data = arguments[0].as_string();
     const std::string_view algorithm = arguments[1].as_string();
-    if (characters(data) > kMaxCharacters) return invalid();
+    if (count_characters(data) > kMaxCharacters) return invalid();
     const auto digest = text::digest_hex(algorithm, data);
     if (!digest) return invalid();
     return Value::string(*digest);

@@ -2,6 +2,8 @@
 // finds it: unknown functions, wrong numbers of arguments, literals of the wrong kind, wrong escapes.
 #include <algorithm>
 
+#include "core/path/query_scan.hpp"
+
 #include "core/path/intrinsic.hpp"
 
 namespace flowctl::path {
@@ -10,19 +12,6 @@ namespace {
 constexpr unsigned kMaxNesting = 10;
 constexpr std::string_view kPrefix = "States.";
 
-bool is_blank(char c) noexcept {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-bool is_letter(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_digit(char c) noexcept {
-    return c >= '0' && c <= '9';
-}
-
-struct Malformed {
-    SyntaxError error;
-};
 
 class Parser {
   public:

@@ -6,7 +6,7 @@
 // gives an array, empty when nothing matches. Texts of errors follow recorded answers. Evaluation is bounded
 // by a Budget.
 //
-// Compiled objects are immutable. Called by asl (compile) and machine (evaluate); knows only json and budget.
+// Compiled objects are immutable.
 #pragma once
 
 #include <map>
@@ -57,14 +57,16 @@ class Expression {
     static Result<Expression, SyntaxError> compile(std::string_view text, Allow allow);
 
     EvalResult evaluate(const Scope& scope) const;
+    // The same; where nothing is, the message names the field and shows the input, as in a template.
+    EvalResult evaluate(const Scope& scope, std::string_view field) const;
     // Whether the path leads to something (IsPresent). Intrinsics are always present.
     bool present(const Scope& scope) const;
 
     const std::string& text() const noexcept;
     bool is_definite() const noexcept;   // false for wildcards, filters, slices, `..`
     bool is_reference() const noexcept;  // a reference path: member names and single indexes only
-    std::vector<std::string> variables()
-        const;  // names of the variables it reads (without `$`), for validation
+    // Names of the variables that it reads, without `$`.
+    std::vector<std::string> variables() const;
 
     struct Impl;
 

@@ -37,12 +37,23 @@ bool Step::is_definite() const noexcept {
     }
 }
 
+const json::Value* Step::member_of(const json::Value& object, std::size_t name) const noexcept {
+    if (!written.empty()) {
+        if (const json::Value* found = object.find(written[name])) return found;
+    }
+    return object.find(names[name]);
+}
+
+const std::string& Step::name_in(const json::Value& object, std::size_t name) const noexcept {
+    return !written.empty() && object.find(written[name]) != nullptr ? written[name] : names[name];
+}
+
 std::string Step::fragment() const {
     switch (kind) {
         case Kind::Member:
         case Kind::Members: {
             std::string text = "[";
-            for (const std::string& name : names)
+            for (const std::string& name : written.empty() ? names : written)
                 text += (text.size() > 1 ? ", '" : "'") + name + "'";
             return text + "]";
         }

@@ -38,6 +38,7 @@ struct Step {
     enum class Kind { Member, Members, Index, Indexes, Slice, Wildcard, Descend, Filter, Function };
     Kind kind = Kind::Member;
     std::vector<std::string> names;           // Member: one; Members: several
+    std::vector<std::string> written;         // the same with their escapes; empty where no name has any
     std::vector<std::int64_t> indexes;        // Index: one; Indexes: several
     std::optional<std::int64_t> from, to;     // Slice
     std::int64_t stride = 1;                  // Slice
@@ -46,6 +47,11 @@ struct Step {
     std::vector<FunctionArgument> arguments;  // Function
 
     bool is_definite() const noexcept;
+    // The member that the name leads to. AWS takes a name in brackets as it is written, with its backslashes;
+    // where nothing has that name, the escapes in it mean what they mean in JSON.
+    const json::Value* member_of(const json::Value& object, std::size_t name = 0) const noexcept;
+    // The name by which member_of() finds it, or under which it is new.
+    const std::string& name_in(const json::Value& object, std::size_t name = 0) const noexcept;
     // As Jayway writes it in error texts: ['a'], [0], [*], ..
     std::string fragment() const;
 };

@@ -7,6 +7,7 @@
 // The rules of what is an error follow Jayway: below an indefinite step nothing is ever missing, above one it
 // is; an index past the end of an array is null as a path's last step, because AWS's engine answers so.
 #include <algorithm>
+#include <set>
 
 #include "core/path/query.hpp"
 
@@ -81,13 +82,14 @@ class Walk {
 
     // A definite query: one pointer down the value.
     bool follow() {
+        budget_.step(end_);
         const json::Value* value = &root_;
         for (std::size_t i = 0; i < end_; ++i) {
             const Step& step = query_.steps[i];
             const bool last = i + 1 == end_;
             if (step.kind == Step::Kind::Member) {
                 if (!value->is_object()) return miss(property_not_found(query_, i));
-                value = value->find(step.names.front());
+                value = step.member_of(*value);
                 if (value == nullptr) return miss(last ? no_results(query_) : missing_property(query_, i));
             } else if (step.kind == Step::Kind::Index) {
                 if (!value->is_array()) return miss(not_an_array(query_, i, *value), false);
@@ -112,13 +114,16 @@ class Walk {
         return property_not_found(query_, step + 1);
     }
 
-    static json::Value merged(const Step& step, const json::Value& object) {
+    json::Value merged(const Step& step, const json::Value& object) {
         std::vector<json::Member> members;
-        for (const std::string& name : step.names) {
-            const json::Value* value = object.find(name);
-            const bool repeated =
-                std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.key == name; });
-            if (value != nullptr && !repeated) members.push_back({name, *value});
+        std::set<std::string_view> taken;
+        budget_.step(step.names.size());
+        for (std::size_t i = 0; i < step.names.size(); ++i) {
+            const json::Value* value = step.member_of(object, i);
+            const std::string& name = step.name_in(object, i);
+            if (value == nullptr || !taken.insert(name).second) continue;
+            budget_.bytes(sizeof(json::Member) + name.size());
+            members.push_back({name, *value});
         }
         return json::Value::object(std::move(members));
     }
@@ -135,7 +140,7 @@ class Walk {
         const Step& step = query_.steps[at];
         switch (step.kind) {
             case Step::Kind::Member:
-                return member(at, value, step.names.front(), firm);
+                return member(at, value, 0, firm);
             case Step::Kind::Members:
                 return members(at, value, firm);
             case Step::Kind::Index:
@@ -160,9 +165,9 @@ class Walk {
         return true;
     }
 
-    bool member(std::size_t at, const json::Value& value, std::string_view name, bool firm) {
+    bool member(std::size_t at, const json::Value& value, std::size_t name, bool firm) {
         if (!value.is_object()) return !firm || miss(property_not_found(query_, at));
-        const json::Value* found = value.find(name);
+        const json::Value* found = query_.steps[at].member_of(value, name);
         if (found != nullptr) return visit(at + 1, *found, firm);
         return !firm || miss(at + 1 == end_ ? no_results(query_) : missing_property(query_, at));
     }
@@ -175,8 +180,8 @@ class Walk {
             found_.push_back(merged(step, value));
             return true;
         }
-        for (const std::string& name : step.names) {
-            if (!member(at, value, name, false)) return false;
+        for (std::size_t i = 0; i < step.names.size(); ++i) {
+            if (!member(at, value, i, false)) return false;
         }
         return true;
     }
@@ -257,11 +262,14 @@ class Walk {
     bool applies(const Step& step, const json::Value& value) {
         switch (step.kind) {
             case Step::Kind::Member:
-                return value.find(step.names.front()) != nullptr;
+                return step.member_of(value) != nullptr;
             case Step::Kind::Members:
                 if (!value.is_object()) return false;
-                return std::all_of(step.names.begin(), step.names.end(),
-                                   [&](const std::string& name) { return value.find(name) != nullptr; });
+                budget_.step(step.names.size());
+                for (std::size_t i = 0; i < step.names.size(); ++i) {
+                    if (step.member_of(value, i) == nullptr) return false;
+                }
+                return true;
             case Step::Kind::Index:
             case Step::Kind::Indexes:
             case Step::Kind::Slice:

@@ -205,9 +205,12 @@ class Parser : public Scanner {
         do {
             skip_blanks();
             if (peek() != '\'' && peek() != '"') fail("a quoted name is missing");
+            const std::size_t from = at_ + 1;
             step.names.push_back(in_quotes());
+            step.written.emplace_back(text_.substr(from, at_ - 1 - from));
             skip_blanks();
         } while (take_if(','));
+        if (step.written == step.names) step.written.clear();
         step.kind = step.names.size() == 1 ? Step::Kind::Member : Step::Kind::Members;
         return step;
     }

@@ -55,7 +55,7 @@ EvalResult ReferencePath::insert(const json::Value& root, const json::Value& val
         const json::Value* next = nullptr;
         if (step.kind == Step::Kind::Member) {
             if (!at.is_object()) return cannot_apply(impl_->text, root);
-            next = at.find(step.names.front());
+            next = step.member_of(at);
         } else {
             const auto index = static_cast<std::size_t>(step.indexes.front());
             if (!at.is_array() || index >= at.size()) return cannot_apply(impl_->text, root);
@@ -70,7 +70,7 @@ EvalResult ReferencePath::insert(const json::Value& root, const json::Value& val
     for (std::size_t i = steps.size(); i-- > 0;) {
         built =
             steps[i].kind == Step::Kind::Member
-                ? json::with_member(along[i], steps[i].names.front(), std::move(built))
+                ? json::with_member(along[i], steps[i].name_in(along[i]), std::move(built))
                 : with_item(along[i], static_cast<std::size_t>(steps[i].indexes.front()), std::move(built));
     }
     return built;

@@ -2,7 +2,7 @@
 //
 // A part without expressions is kept as the value it was written as, so evaluating it costs a handle.
 // Recursion follows the definition's nesting, which the JSON parser and kMaxDepth bound.
-#include "core/path/evaluation.hpp"
+#include "core/path/compiled.hpp"
 
 namespace flowctl::path {
 namespace {

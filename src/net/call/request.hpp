@@ -32,6 +32,7 @@ struct Request {
     std::uint64_t id = 0;     // chosen by the caller, unique among calls under way
     std::string run;          // whose tokens: the run's id
     std::string egress_role;  // whose exceptions of the egress policy apply
+    std::string endpoint;     // which one it calls: its connections serve no other endpoint and no other role
     std::string method = "POST";
     std::string url;
     std::vector<Header> headers;

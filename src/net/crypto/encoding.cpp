@@ -126,6 +126,12 @@ std::string hex_encode(std::string_view bytes) {
     return out;
 }
 
+void append_part(std::string& text, std::string_view part) {
+    text += std::to_string(part.size());
+    text += ':';
+    text += part;
+}
+
 void append_form_field(std::string& form, std::string_view name, std::string_view value) {
     if (!form.empty()) form += '&';
     form += form_encode(name);

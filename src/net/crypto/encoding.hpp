@@ -26,6 +26,9 @@ bool has_broken_percent(std::string_view text) noexcept;
 
 std::string hex_encode(std::string_view bytes);  // lower case
 
+// Appends the part with its length in front, so that two lists of parts never give the same text: for keys.
+void append_part(std::string& text, std::string_view part);
+
 // "name=value" with both form-encoded, after a '&' where the form is not empty. The value may be a secret: it
 // leaves no copy but the form's, if the form has the capacity.
 void append_form_field(std::string& form, std::string_view name, std::string_view value);

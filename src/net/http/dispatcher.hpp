@@ -5,7 +5,8 @@
 // freely, also from callbacks. Invariants: every connection's address passes the egress policy for the
 // exchange's role after name resolution, also when an open connection is used again; each added exchange that
 // is not cancelled is answered exactly once, at the latest after its timeout; an answer is bounded in headers
-// and body; name resolution never blocks, and the number of resolver threads is bounded; bytes of a request
+// and body; a connection serves one role and partition, and nothing that arrived on it unasked for becomes an
+// answer (reuse.hpp); name resolution never blocks, and the number of resolver threads is bounded; bytes of a request
 // (headers, body) are wiped when it is over; no callback runs after cancel(). One thread; not for use after
 // fork. SIGPIPE need not be ignored: it is swallowed here.
 #pragma once
@@ -33,6 +34,8 @@ struct Exchange {
     std::string ca_file;       // PEM; empty: the system's store
     std::shared_ptr<const ClientCertificate> certificate;  // null: the connection shows none
     std::string egress_role;
+    // What it may share connections with: other exchanges of the same role and the same partition, and no others.
+    std::string partition;
     Seconds connect_timeout{10};
     Seconds timeout{60};
     std::size_t max_response_bytes = 1 << 20;

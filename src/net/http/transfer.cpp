@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/wipe.hpp"
-#include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
 #include "net/http/header_rules.hpp"
 
 namespace flowctl::net {
@@ -99,11 +99,13 @@ std::variant<Url, std::string> check_exchange(const Exchange& exchange, const Eg
     return std::move(url);
 }
 
-Transfer::Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane)
+Transfer::Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane,
+                   OpenSockets& sockets)
     : exchange_(std::move(exchange)),
       done_(std::move(done)),
       egress_(egress),
       lane_(lane),
+      sockets_(sockets),
       begun_(std::chrono::steady_clock::now()) {
     answer_.id = exchange_.id;
 }
@@ -137,6 +139,17 @@ std::string Transfer::host_name() const {
     return by_proxy_ && !https() ? egress_.proxy : url_.origin();
 }
 
+std::string Transfer::partition() const {
+    std::string key;
+    append_part(key, exchange_.egress_role);
+    append_part(key, exchange_.partition);
+    return key;
+}
+
+void Transfer::set_partition(std::uint32_t number) {
+    set(easy_, CURLOPT_ADDRESS_SCOPE, static_cast<long>(number));
+}
+
 void Transfer::set_options() {
     set(easy_, CURLOPT_PRIVATE, static_cast<void*>(this));
     set(easy_, CURLOPT_NOSIGNAL, 1L);
@@ -165,6 +178,8 @@ void Transfer::set_options() {
     set(easy_, CURLOPT_WRITEDATA, static_cast<void*>(this));
     set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
     set(easy_, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close_socket);
+    set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&sockets_));
     set(easy_, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
     set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
     set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::on_resolve);
@@ -259,9 +274,13 @@ Transfer::Next Transfer::complete(CURLcode code) {
     if (curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK && peer != nullptr)
         answer_.address = peer;
 
-    if (reused_refused_ && !asked_fresh_) {
+    if ((reused_refused_ || link_local_) && !asked_fresh_) {
         asked_fresh_ = true;
         set(easy_, CURLOPT_FRESH_CONNECT, 1L);
+        if (link_local_) {  // a connection without a partition, for this request alone
+            set(easy_, CURLOPT_ADDRESS_SCOPE, 0L);
+            set(easy_, CURLOPT_FORBID_REUSE, 1L);
+        }
         reset_answer();
         return Next::SendAgain;
     }
@@ -279,7 +298,8 @@ void Transfer::reset_answer() {
     answer_.id = exchange_.id;
     header_bytes_ = 0;
     in_status_block_ = headers_complete_ = false;
-    opened_socket_ = tried_allowed_address_ = reused_refused_ = false;
+    opened_sockets_.clear();
+    tried_allowed_address_ = reused_refused_ = link_local_ = false;
     refusal_.clear();
     callback_failure_.reset();
     curl_message_[0] = '\0';

@@ -43,12 +43,14 @@ std::string_view trim_line(std::string_view text) noexcept;  // without spaces, 
 
 class Transfer {
   public:
-    Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane);
+    Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane,
+             OpenSockets& sockets);
     ~Transfer();
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
     void prepare(Url url, CURL* easy);  // for an exchange that may be sent; takes the handle over
+    void set_partition(std::uint32_t number);  // the connections it may use are those of this number
     CURL* release_easy() noexcept;      // the handle, which forgets the transfer; or null
 
     enum class Next { Done, SendAgain };
@@ -62,6 +64,7 @@ class Transfer {
     const Exchange& exchange() const noexcept { return exchange_; }
     Dispatcher::Done& done() noexcept { return done_; }
     std::string host_name() const;  // whose connections it uses: host and port, or the proxy's url
+    std::string partition() const;  // which of them
     bool is_resolving() const noexcept { return resolving_; }
     void leave_resolving() noexcept { resolving_ = false; }  // the lane's count is somebody else's now
 
@@ -76,6 +79,7 @@ class Transfer {
     static std::size_t on_header(char* text, std::size_t size, std::size_t count, void* self) noexcept;
     static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self) noexcept;
     static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
+    static int on_close_socket(void* sockets, curl_socket_t fd) noexcept;
     static int on_connected(void* self, char* peer, char* local, int peer_port, int local_port) noexcept;
     static int on_resolve(void* state, void* reserved, void* self) noexcept;
 
@@ -87,6 +91,7 @@ class Transfer {
     void drop_headers() noexcept;
     void add_header(const std::string& line);
     void resolved() noexcept;
+    bool is_clean_connection(const Ends& ends) const;
     void read_header_line(std::string_view line);
     std::optional<Url> redirect_target();
     bool follow_redirect();
@@ -98,6 +103,7 @@ class Transfer {
     Dispatcher::Done done_;
     const Egress& egress_;
     ResolverLane& lane_;
+    OpenSockets& sockets_;
 
     CURL* easy_ = nullptr;
     curl_slist* headers_ = nullptr;
@@ -110,9 +116,10 @@ class Transfer {
     bool in_status_block_ = false;   // the header lines of one status, 1xx or final
     bool headers_complete_ = false;  // the final status's
     bool resolving_ = false;
-    bool opened_socket_ = false;
+    std::vector<int> opened_sockets_;  // of the connection that is being made
     bool tried_allowed_address_ = false;
-    bool reused_refused_ = false;
+    bool link_local_ = false;      // an address needs its own scope
+    bool reused_refused_ = false;  // the connection that curl kept may not carry this request
     bool asked_fresh_ = false;
     bool by_proxy_ = false;
     bool redirected_to_get_ = false;

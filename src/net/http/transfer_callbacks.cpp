@@ -1,8 +1,11 @@
 // Transfer: what curl calls back for - names, sockets, headers, bytes. See transfer.hpp.
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "base/ascii.hpp"
 
@@ -13,6 +16,15 @@ namespace {
 
 constexpr std::size_t kMaxAnswerHeaders = 256;
 constexpr std::size_t kMaxAnswerHeaderBytes = 131072;
+
+// A link-local address is reached by the interface that its scope names, and curl would put the partition's
+// number there.
+bool needs_own_scope(const curl_sockaddr* address) noexcept {
+    if (address->family != AF_INET6) return false;
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &address->addr, sizeof v6);
+    return IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
+}
 
 }  // namespace
 
@@ -43,7 +55,6 @@ curl_socket_t Transfer::on_open_socket(void* self, curlsocktype purpose, curl_so
     auto* transfer = static_cast<Transfer*>(self);
     try {
         transfer->resolved();
-        transfer->opened_socket_ = true;
         if (purpose != CURLSOCKTYPE_IPCXN) return CURL_SOCKET_BAD;
         if (!transfer->by_proxy_) {
             const auto peer = Address::from(&address->addr);
@@ -54,18 +65,59 @@ curl_socket_t Transfer::on_open_socket(void* self, curlsocktype purpose, curl_so
                 return CURL_SOCKET_BAD;
             }
         }
+        if (!transfer->asked_fresh_ && needs_own_scope(address)) {
+            transfer->link_local_ = true;
+            return CURL_SOCKET_BAD;
+        }
         transfer->tried_allowed_address_ = true;
-        return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+        transfer->opened_sockets_.reserve(transfer->opened_sockets_.size() + 1);
+        const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+        if (fd < 0) return CURL_SOCKET_BAD;
+        try {
+            transfer->sockets_.opened(fd);
+        } catch (...) {
+            close(fd);
+            throw;
+        }
+        transfer->opened_sockets_.push_back(fd);
+        return fd;
     } catch (...) {
         return CURL_SOCKET_BAD;
     }
 }
 
+// CURLOPT_CLOSESOCKETFUNCTION. The transfer that opened the socket may be gone.
+int Transfer::on_close_socket(void* sockets, curl_socket_t fd) noexcept {
+    static_cast<OpenSockets*>(sockets)->closed(fd);
+    return close(fd);
+}
+
+// Behind a proxy that speaks TLS itself there may be two layers of TLS, and only the outer one is the socket's.
+bool Transfer::is_clean_connection(const Ends& ends) const {
+    const auto fd = sockets_.find(ends);
+    if (!fd) return false;
+    if (by_proxy_ && egress_.proxy.starts_with("https:")) return is_clean(*fd, nullptr);
+    curl_tlssessioninfo* tls = nullptr;
+    if (curl_easy_getinfo(easy_, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK || tls == nullptr) return false;
+    if (https() && tls->internals == nullptr) return false;
+    return is_clean(*fd, https() ? static_cast<ssl_st*>(tls->internals) : nullptr);
+}
+
 // CURLOPT_PREREQFUNCTION: a connection, new or used before, is about to carry the request.
-int Transfer::on_connected(void* self, char* peer, char*, int, int) noexcept {
+int Transfer::on_connected(void* self, char* peer, char* local, int peer_port, int local_port) noexcept {
     auto* transfer = static_cast<Transfer*>(self);
     try {
         transfer->resolved();
+        const Ends ends{peer, peer_port, local, local_port};
+        const bool is_new = !transfer->opened_sockets_.empty();
+        if (is_new) {
+            transfer->sockets_.connected(transfer->opened_sockets_, ends);
+            transfer->opened_sockets_.clear();
+        } else if (!transfer->is_clean_connection(ends)) {
+            transfer->reused_refused_ = true;
+            transfer->callback_failure_ = Failure::Protocol;
+            return CURL_PREREQFUNC_ABORT;
+        }
         ++transfer->sends_;
         if (transfer->by_proxy_) return CURL_PREREQFUNC_OK;
         const auto address = Address::parse(peer);
@@ -75,7 +127,7 @@ int Transfer::on_connected(void* self, char* peer, char*, int, int) noexcept {
         if (!objection) return CURL_PREREQFUNC_OK;
         --transfer->sends_;
         transfer->refusal_ = *std::move(objection);
-        transfer->reused_refused_ = !transfer->opened_socket_;
+        transfer->reused_refused_ = !is_new;
         transfer->callback_failure_ = Failure::Refused;
     } catch (...) {
         transfer->callback_failure_ = Failure::Protocol;

@@ -13,6 +13,7 @@
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/json_reader.hpp"
 #include "net/http/url.hpp"
+#include "net/tokens/client_auth.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -232,6 +233,13 @@ std::optional<Time> policy_end(const AwsRole& role, Time now) {
     return end;
 }
 
+std::string partition_of(const SessionRequest& what) {
+    std::string partition;
+    append_part(partition, name_of(what));
+    if (what.credential) append_part(partition, partition_of(*what.credential));
+    return partition;
+}
+
 Exchange session_request(const SessionRequest& what, std::string_view token, const std::string& run,
                          const std::string& egress_role, Time now) {
     const auto* role = std::get_if<AwsRole>(&what.what);
@@ -239,6 +247,8 @@ Exchange session_request(const SessionRequest& what, std::string_view token, con
                                         : generate_access_token(std::get<GcpAccount>(what.what), token);
     exchange.method = "POST";
     exchange.egress_role = egress_role;
+    append_part(exchange.partition, "session");
+    append_part(exchange.partition, partition_of(what));
     exchange.max_response_bytes = kMaxAnswerBytes;
     return exchange;
 }

@@ -34,6 +34,10 @@ struct SessionAnswer {
     std::optional<Trouble> trouble;
 };
 
+// What tells connections for this session from those for another one: the cloud, the role or account, and the
+// client that gets the token which is handed in.
+std::string partition_of(const SessionRequest& what);
+
 // The request for which `token` is handed in. The exchange holds it, and is wiped with it.
 Exchange session_request(const SessionRequest& what, std::string_view token, const std::string& run,
                          const std::string& egress_role, std::chrono::system_clock::time_point now);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/tokens/token_cache.hpp"
 
@@ -17,13 +18,6 @@ constexpr int kMostFailures = 4;  // of one flight; then its waits are told
 constexpr std::chrono::milliseconds kFirstPause = 500ms;
 constexpr Seconds kLongestPause{30};
 constexpr std::size_t kMostSessions = 10'000;
-
-// Every part with its length, so that different requests never give the same text.
-void append_part(std::string& text, std::string_view part) {
-    text += std::to_string(part.size());
-    text += ':';
-    text += part;
-}
 
 std::string key_of(const SessionRequest& request, const std::string& run, const std::string& egress_role) {
     std::string text;

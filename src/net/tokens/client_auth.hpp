@@ -34,6 +34,10 @@ std::variant<AuthenticatedForm, TokenInputFault> authenticate(const Issuer& issu
 Exchange form_request(const Credential& credential, AuthenticatedForm&& authenticated, std::string url,
                       std::string egress_role, Seconds timeout);
 
+// What tells connections for this credential from those for another one: the issuer and the client. Tokens of
+// different subjects may share a connection.
+std::string partition_of(const Credential& credential);
+
 // Who an assertion for the issuer is meant for, as its option says.
 std::string assertion_audience(const Issuer& issuer, const std::string& token_endpoint);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/crypto/encoding.hpp"
 #include "net/crypto/json_reader.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/http/url.hpp"
@@ -53,14 +54,13 @@ std::optional<std::string> missing_endpoint(const Endpoints& endpoints, Discover
 
 std::string cache_key(const Issuer& issuer, const std::string& egress_role) {
     std::string key;
-    const auto add = [&key](const std::string& part) { key += std::to_string(part.size()) + ':' + part; };
-    add(issuer.url);
-    add(issuer.discovery == Discovery::OAuth ? "oauth" : "oidc");
-    add(issuer.token_endpoint);
-    add(issuer.revocation_endpoint);
-    add(issuer.ca_file);
-    add(egress_role);
-    add(std::to_string(issuer.timeout.count()));
+    append_part(key, issuer.url);
+    append_part(key, issuer.discovery == Discovery::OAuth ? "oauth" : "oidc");
+    append_part(key, issuer.token_endpoint);
+    append_part(key, issuer.revocation_endpoint);
+    append_part(key, issuer.ca_file);
+    append_part(key, egress_role);
+    append_part(key, std::to_string(issuer.timeout.count()));
     return key;
 }
 
@@ -224,6 +224,8 @@ void DiscoveryCache::fetch(const std::string& key, Entry& entry, const std::stri
     exchange.headers = {{"Accept", "application/json"}};
     exchange.ca_file = entry.issuer.ca_file;
     exchange.egress_role = egress_role;
+    append_part(exchange.partition, "discovery");
+    append_part(exchange.partition, key);
     exchange.timeout = entry.issuer.timeout;
     exchange.connect_timeout = entry.issuer.timeout;
     exchange.max_response_bytes = kMaxDocumentBytes;

@@ -6,6 +6,14 @@
 
 namespace flowctl::pg {
 
+namespace {
+
+// Of taking answers, in one turn.
+constexpr std::int64_t kCollectMicros = 10'000;
+constexpr std::size_t kCollectBytes = 2 * 1024 * 1024;
+
+}  // namespace
+
 void PlannedCalls::take(const Item& item) {
     if (item.outcome) outcomes.push_back(*item.outcome);
     if (!item.event) return;
@@ -21,7 +29,7 @@ void PlannedCalls::drop(const Uuid& run, std::int64_t call_id, const CallLanes& 
     const auto call = staged.find({run, call_id});
     if (call == staged.end()) return;
     call->second.performer->withdraw(run, call_id);
-    if (const auto& place = call->second.place) counts.remove(*place, lanes.host_of(place->lane));
+    if (const auto& place = call->second.place) counts.remove(*place, lanes.known_of(place->lane));
     staged.erase(call);
 }
 
@@ -43,8 +51,8 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
     }
     std::optional<CallPlace> place;
     if (auto lane = performer->lane_of(call)) place = CallPlace{*std::move(lane), run.flow_owner};
-    if (place && !lanes_.has_room(*place, planned.counts)) {
-        planned.in_line.emplace_back(*std::move(place), run.id);
+    if (place ? !lanes_.has_room(*place, planned.counts) : lanes_.closed()) {
+        planned.in_line.emplace_back(place ? *std::move(place) : CallPlace{{}, run.flow_owner}, run.id);
         return;
     }
     if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed})) {
@@ -52,7 +60,7 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
         return;
     }
-    if (place) planned.counts.add(*place, lanes_.host_of(place->lane));
+    if (place) planned.counts.add(*place, lanes_.known_of(place->lane));
     planned.staged.emplace(PlannedCalls::Key{run.id, call.id},
                            PlannedCalls::Staged{performer, std::move(place), performer->keeps_run(call)});
 }
@@ -96,9 +104,9 @@ std::vector<Item> Calls::give() {
 std::uint64_t Calls::send(net::Request&& request, Part& from, const CallPlace& place) {
     const std::uint64_t id = next_request_++;
     request.id = id;
-    std::string host;
-    if (!place.lane.empty()) host = lanes_.begin(place, request.url);
-    requests_.emplace(id, Sent{&from, place, std::move(host)});
+    CallLanes::Known known;
+    if (!place.lane.empty()) known = lanes_.begin(place, request.url, request.max_response_bytes);
+    requests_.emplace(id, Sent{&from, place, std::move(known)});
     client_.start(std::move(request));
     return id;
 }
@@ -108,7 +116,7 @@ Part* Calls::forget(std::uint64_t request) {
     const auto found = requests_.extract(request);
     if (found.empty()) return nullptr;
     const Sent& sent = found.mapped();
-    if (!sent.place.lane.empty()) lanes_.end(sent.place, sent.host);
+    if (!sent.place.lane.empty()) lanes_.end(sent.place, sent.known);
     return found.mapped().from;
 }
 
@@ -117,9 +125,16 @@ void Calls::cancel(std::uint64_t request) {
     forget(request);
 }
 
-void Calls::collect() {
-    while (auto response = client_.next_completed())
+bool Calls::collect() {
+    const std::int64_t until = unix_micros_now() + kCollectMicros;
+    for (std::size_t bytes = 0; bytes < kCollectBytes;) {
+        auto response = client_.next_completed();
+        if (!response) return false;
+        bytes += response->body.size();
         if (Part* from = forget(response->id)) from->answered(std::move(*response));
+        if (unix_micros_now() >= until) return true;
+    }
+    return true;
 }
 
 }  // namespace flowctl::pg

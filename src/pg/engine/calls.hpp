@@ -40,7 +40,7 @@ struct PlannedCalls {
     CallLanes::Counts counts;                         // of those that take a place
     std::vector<std::pair<CallPlace, Uuid>> in_line;  // place and run of calls that find no room
     std::vector<Key> answered;
-    std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl.call records them
+    std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl_catalog.call records them
 
     // The item may be the answer of a call.
     void take(const Item& item);
@@ -68,8 +68,11 @@ class Calls {
     // After the commit, before the performers hear of it: which calls the runs in memory have now.
     void committed(const PlannedCalls& planned, const Changes& changes);
 
-    // Takes the answers of requests that have come, each to the part that sent the request.
-    void collect();
+    // Takes the answers of requests that have come, each to the part that sent the request. To make something of
+    // an answer takes time, so only some are taken in one turn; true: there may be more.
+    bool collect();
+    // While it is closed, calls wait in line and none begins.
+    void close(bool closed) { lanes_.close(closed); }
     // Runs in line for whose calls there is room now.
     std::vector<Item> give();
     bool has_ready() const { return lanes_.has_ready(); }
@@ -89,7 +92,7 @@ class Calls {
     struct Sent {
         Part* from = nullptr;
         CallPlace place;  // without a lane: it takes none
-        std::string host;
+        CallLanes::Known known;
     };
     Performer* performer_for(const asl::Resource& resource) const;
     Part* forget(std::uint64_t request);

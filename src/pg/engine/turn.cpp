@@ -7,6 +7,7 @@
 #include "pg/engine/failures.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
+#include "pg/shared/drain.hpp"
 
 namespace flowctl::pg {
 
@@ -18,6 +19,7 @@ constexpr std::size_t kMaxItems = 512;  // of one turn
 constexpr std::size_t kEnoughInLine = 512;
 constexpr std::size_t kMinBegun = 16;
 static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
+constexpr std::int64_t kDrainedNap = 1'000'000;  // us
 constexpr std::size_t kEnoughFailures = 3;  // of the server; then the rest of the turn is not tried
 
 }  // namespace
@@ -25,8 +27,10 @@ constexpr std::size_t kEnoughFailures = 3;  // of the server; then the rest of t
 // ---------------------------------------------------------------------------------------------- the turn
 
 bool Engine::turn() {
+    drain_ = drain::current();
+    state_.calls.close(drain_ != 0);
     // Also while it pauses: what has come in would keep the loop from sleeping.
-    state_.calls.collect();
+    const bool more_answers = collect_answers();
     for (const auto& part : state_.parts)
         part->collect();
     if (state_.pausing.holds()) return false;
@@ -38,7 +42,7 @@ bool Engine::turn() {
         state_.pause();
         return false;
     }
-    collect_timers();
+    if (drain_ == 0) collect_timers();
     std::vector<Item> items = ready_items();
     if (!items.empty()) {
         do_items(items);
@@ -47,10 +51,16 @@ bool Engine::turn() {
         last_turn_at_ = unix_micros_now();
     }
     state_.intake.forget_flood();
-    bool more = false;
+    bool more = more_answers;
     for (const auto& part : state_.parts)
         if (!state_.pausing.holds() && part->work()) more = true;
-    return more || !state_.intake.empty() || sweeper_.is_poked() || state_.calls.has_ready();
+    const bool waits = drain_ == 0 ? !state_.intake.empty() : state_.intake.queued() > 0;
+    return more || waits || sweeper_.is_poked() || state_.calls.has_ready();
+}
+
+// True: there are more. An answer waits as it has come where many that have been read wait for a turn already.
+bool Engine::collect_answers() {
+    return state_.intake.queued() >= 2 * kMaxItems || state_.calls.collect();
 }
 
 void Engine::collect_timers() {
@@ -65,13 +75,17 @@ void Engine::collect_timers() {
 // Runs whose call has found room and runs that the parts give stand in line with the others. Fewer fresh runs
 // begin while all calls are taken.
 std::vector<Item> Engine::ready_items() {
+    std::vector<Item> items;
+    if (drain_ != 0) {
+        state_.intake.take(kMaxItems, 0, items);
+        return items;
+    }
     for (Item& item : state_.calls.give())
         state_.queue(std::move(item));
     std::vector<FreshRun> given;
     for (const auto& part : state_.parts)
         part->give(given);
     state_.intake.announce(given);
-    std::vector<Item> items;
     const std::size_t in_line = std::min(kEnoughInLine, state_.calls.waiting());
     state_.intake.take(kMaxItems, std::max(kMinBegun, kEnoughInLine - in_line), items);
     return items;
@@ -82,9 +96,13 @@ long Engine::sleep_ms() {
     if (const machine::Instant until = state_.pausing.until(); until > now)
         return static_cast<long>((until - now) / 1000 + 1);
     machine::Instant until = sweeper_.next_at();
+    if (drain_ == 0) {
+        if (const auto due = state_.live.next_due()) until = std::min(until, *due);
+    }
     for (const auto& part : state_.parts)
         if (const auto at = part->next_at()) until = std::min(until, *at);
-    if (const auto due = state_.live.next_due()) until = std::min(until, *due);
+    // A part may want to begin something that has to wait. The end of the drain wakes the worker.
+    if (drain_ != 0) until = std::max(until, now + kDrainedNap);
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));
 }
 
@@ -101,7 +119,8 @@ void Engine::leave() {
 
 figures::Figures Engine::figures() const {
     return {static_cast<std::int64_t>(state_.live.size()),
-            static_cast<std::int64_t>(state_.calls.under_way()), turns_, events_, last_turn_at_};
+            static_cast<std::int64_t>(state_.calls.under_way()), turns_, events_, last_turn_at_,
+            static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued()), drain_};
 }
 
 // ---------------------------------------------------------------------------------------------- its

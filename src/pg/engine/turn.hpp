@@ -8,6 +8,7 @@
 //   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has
 //     committed;
 //   - a turn is bounded in items and time, so that a flood cannot starve timers or answers;
+//   - while the server is drained (shared/drain.hpp), answers are taken and written, and nothing else begins;
 //   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the
 //     worker; when it is the server that fails, nobody's run does: the worker pauses and comes back to it
 //     (failures.hpp).
@@ -46,6 +47,7 @@ class Engine {
     void note_fresh(const std::vector<FreshRun>& runs) { sweeper_.announce(runs); }
     void request_sweep() { sweeper_.request(); }
     void note_poke() { sweeper_.poke(); }
+    bool active() const { return sweeper_.active(); }  // the database may act
     void hear(const std::vector<mailbox::Message>& messages);
 
     // One turn. True when more is ready at once.
@@ -65,6 +67,7 @@ class Engine {
         int sqlstate;
     };
     std::vector<Item> ready_items();
+    bool collect_answers();
     void collect_timers();
     void do_items(std::vector<Item>& items);
     std::optional<Failure> attempt(const std::vector<Item>& items, bool alone);
@@ -73,6 +76,7 @@ class Engine {
 
     State state_;
     Sweeper sweeper_;
+    std::uint32_t drain_ = 0;  // the drain that this turn keeps to; 0: none is on
     std::int64_t turns_ = 0, events_ = 0, last_turn_at_ = 0;
 };
 

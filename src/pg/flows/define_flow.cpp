@@ -5,6 +5,7 @@
 // version. Every mistake that can be found without running is refused here, all findings at once. Two
 // sessions that define one flow at the same time get two successive versions: the row of the flow is the
 // lock. The engine's tables are touched as the extension's owner, and nothing else happens meanwhile.
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -26,7 +27,7 @@ namespace {
 
 Statement insert_flow(R"(
     INSERT INTO flowctl_catalog.flow (name, owner, type, latest_version, comment)
-    VALUES ($1, $2::pg_catalog.regrole, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
+    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
                       {TEXTOID, OIDOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
     INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, options, author)
@@ -215,7 +216,10 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
         if (finding.code == kNotPermitted)
             denials::report(request.user, "define_flow", request.name,
                           finding.location + ": " + finding.message);
-    const Reason reason = reason_of(in_catalog.front().code);
+    const auto first = std::find_if(in_catalog.begin(), in_catalog.end(), [](const asl::Finding& finding) {
+        return finding.severity == asl::Finding::Severity::Error;
+    });
+    const Reason reason = reason_of(first->code);
     throw UserError(reason.sqlstate,
                     "definition of flow " + in_quotes(request.name) + " uses what it cannot have",
                     reason.hint, std::move(errors));
@@ -227,10 +231,12 @@ void check(const Request& request, Oid flow_owner) {
     const asl::Compiled compiled = asl::compile(request.definition, type);
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
-    refuse_errors(request, {},
-                  check_resources(request.definition, {request.name, flow_owner,
-                                                       as_owner ? std::optional(flow_owner) : std::nullopt}));
+    const std::vector<asl::Finding> in_catalog = check_resources(
+        request.definition,
+        {request.name, flow_owner, as_owner ? std::optional(flow_owner) : std::nullopt});
+    refuse_errors(request, {}, in_catalog);
     report_warnings(request, compiled.findings);
+    report_warnings(request, in_catalog);
 }
 
 // ------------------------------------------------------------------------------------------ versions
@@ -313,6 +319,7 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
         const auto flow = existing_flow(request.name);
         if (flow) {
             require_owner(*flow, request.user, "redefine");
+            require_owned(flow->name, flow->owner);
             require_type(*flow, request);
         }
         const Oid flow_owner = flow ? flow->owner : request.user;

@@ -1,6 +1,7 @@
 // Checks the Resource of every Task of a definition against the catalog. See definition_check.hpp.
 #include "pg/flows/definition_check.hpp"
 
+#include <set>
 #include <string>
 #include <utility>
 
@@ -53,13 +54,18 @@ class Check {
     }
 
     void report(std::vector<Objection>&& objections, const std::string& location) {
-        for (Objection& objection : objections)
-            findings_.push_back(
-                {asl::Finding::Severity::Error, objection.code, location, std::move(objection.message)});
+        for (Objection& objection : objections) {
+            // One warning of an endpoint is enough, however many states call it.
+            if (objection.only_warns && !warned_.insert(objection.message).second) continue;
+            const auto severity =
+                objection.only_warns ? asl::Finding::Severity::Warning : asl::Finding::Severity::Error;
+            findings_.push_back({severity, objection.code, location, std::move(objection.message)});
+        }
     }
 
     const FlowToCheck& flow_;
     std::vector<asl::Finding> findings_;
+    std::set<std::string> warned_;
 };
 
 }  // namespace

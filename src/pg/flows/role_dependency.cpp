@@ -7,7 +7,9 @@
 
 #include "pg/flows/flow_admin.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/rights/role_ref.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
 
 extern "C" {
@@ -32,33 +34,33 @@ struct Place {
 Place places[] = {
     {"flow",
      "owner",
-     {"SELECT FROM flowctl_catalog.flow WHERE owner = $1 LIMIT 1", {OIDOID}},
+     {"SELECT FROM flowctl_catalog.flow WHERE owner::oid = $1 LIMIT 1", {OIDOID}},
      {"SELECT DISTINCT f.owner::oid FROM flowctl_catalog.flow f JOIN pg_catalog.pg_roles r ON r.oid = "
-      "f.owner",
+      "f.owner::oid",
       {}}},
     {"flow_grant",
      "role",
-     {"SELECT FROM flowctl_catalog.flow_grant WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT FROM flowctl_catalog.flow_grant WHERE role::oid = $1 LIMIT 1", {OIDOID}},
      {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.flow_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
-      "g.role",
+      "g.role::oid",
       {}}},
     {"author",
      "role",
-     {"SELECT FROM flowctl_catalog.author WHERE role = $1 LIMIT 1", {OIDOID}},
-     {"SELECT a.role::oid FROM flowctl_catalog.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role", {}}},
+     {"SELECT FROM flowctl_catalog.author WHERE role::oid = $1 LIMIT 1", {OIDOID}},
+     {"SELECT a.role::oid FROM flowctl_catalog.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role::oid", {}}},
     {"lease_rule",
      "role",
-     {"SELECT FROM flowctl_catalog.lease_rule WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT FROM flowctl_catalog.lease_rule WHERE role::oid = $1 LIMIT 1", {OIDOID}},
      {"SELECT DISTINCT l.role::oid FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = "
-      "l.role",
+      "l.role::oid",
       {}}},
 };
 
-Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role = $1", {OIDOID});
-Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role = $1", {OIDOID});
-Statement delete_lease_rules("DELETE FROM flowctl_catalog.lease_rule WHERE role = $1", {OIDOID});
-Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE owner = $1 ORDER BY name", {OIDOID});
-Statement reassign_flows("UPDATE flowctl_catalog.flow SET owner = $2::pg_catalog.regrole WHERE owner = $1",
+Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
+Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role::oid = $1", {OIDOID});
+Statement delete_lease_rules("DELETE FROM flowctl_catalog.lease_rule WHERE role::oid = $1", {OIDOID});
+Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE owner::oid = $1 ORDER BY name", {OIDOID});
+Statement reassign_flows("UPDATE flowctl_catalog.flow SET owner = $2 WHERE owner::oid = $1",
                          {OIDOID, OIDOID});
 
 // ------------------------------------------------------------------------------------------ pg_shdepend
@@ -213,6 +215,30 @@ void reassign_owned(List* roles, RoleSpec* new_owner) {
     }
 }
 
+void check_reassign(List* roles, RoleSpec* new_owner) {
+    const Oid user = GetUserId(), to = role_of(new_owner);
+    if (!OidIsValid(to) || !guarded([&] { return superuser_arg(to); })) return;
+    ListCell* cell;
+    foreach (cell, roles) {
+        const Oid from = role_of(lfirst(cell));
+        if (!acts_for(user, from) || guarded([&] { return superuser_arg(from); })) continue;
+        const AsExtensionOwner owner;
+        Spi spi;
+        const Rows flows = spi.run(flows_of, std::move(Params().oid(from)));
+        if (flows.size() == 0) continue;
+        std::string names;
+        for (std::size_t i = 0; i < flows.size(); i++)
+            names += (i == 0 ? "Flows: " : ", ") + flows.text(i, 0);
+        throw UserError(ERRCODE_OBJECT_IN_USE,
+                        "cannot reassign flows of role " + in_quotes(role_name(from)) + " to superuser " +
+                            in_quotes(role_name(to)),
+                        "Their runs would act as a superuser, and those who may start them would decide when. "
+                        "Give the flows to an ordinary role with flowctl.alter_flow_owner(), or drop them with "
+                        "flowctl.drop_flow(), and then reassign the rest.",
+                        names + ".");
+    }
+}
+
 void record_missing() {
     for (Place& place : places) {
         const Column column = column_of(place);
@@ -244,9 +270,21 @@ Place& place_of(const TriggerData& data) {
                     "flowctl_catalog.depend_on_role() is for the tables of pg_flowctl");
 }
 
-Oid role_in(HeapTuple tuple, const TriggerData& data, Column column) {
+RoleRef role_in(HeapTuple tuple, const TriggerData& data, Column column) {
     bool is_null = false;
-    return DatumGetObjectId(heap_getattr(tuple, column.number, RelationGetDescr(data.tg_relation), &is_null));
+    Datum value = heap_getattr(tuple, column.number, RelationGetDescr(data.tg_relation), &is_null);
+    return *reinterpret_cast<const RoleRef*>(DatumGetPointer(value));
+}
+
+// A dump was restored that names a role which this server does not have.
+void warn(const TriggerData& data, const RoleRef& missing) {
+    guarded([&] {
+        ereport(WARNING, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                          errmsg("role \"%s\", which a row of table %s.%s names, does not exist", NameStr(missing.name),
+                                 "flowctl_catalog", RelationGetRelationName(data.tg_relation)),
+                          errhint("The row is kept without effect. The view flowctl.unresolved lists such rows, and "
+                                  "flowctl.resolve_roles() says which role is meant.")));
+    });
 }
 
 }  // namespace
@@ -263,11 +301,13 @@ FLOWCTL_FUNCTION(flowctl_depend_on_role) {
     Place& place = place_of(data);
     const Column column = column_of(place);
     const bool update = TRIGGER_FIRED_BY_UPDATE(data.tg_event);
-    const Oid old_role =
-        TRIGGER_FIRED_BY_INSERT(data.tg_event) ? InvalidOid : role_in(data.tg_trigtuple, data, column);
-    const Oid new_role = TRIGGER_FIRED_BY_DELETE(data.tg_event)
-                             ? InvalidOid
-                             : role_in(update ? data.tg_newtuple : data.tg_trigtuple, data, column);
+    Oid old_role = InvalidOid, new_role = InvalidOid;
+    if (!TRIGGER_FIRED_BY_INSERT(data.tg_event)) old_role = role_in(data.tg_trigtuple, data, column).role;
+    if (!TRIGGER_FIRED_BY_DELETE(data.tg_event)) {
+        const RoleRef now = role_in(update ? data.tg_newtuple : data.tg_trigtuple, data, column);
+        new_role = now.role;
+        if (!OidIsValid(new_role)) warn(data, now);
+    }
     if (old_role == new_role) return PointerGetDatum(nullptr);
     if (OidIsValid(new_role)) add(column, new_role);
     if (OidIsValid(old_role)) remove_if_last(place, column, old_role);

@@ -18,6 +18,8 @@ namespace flowctl::pg::role_dependency {
 void release(List* roles);
 // After DROP OWNED, which has checked the rights. Raises an error when a flow is in use.
 void drop_owned(List* roles);
+// Before REASSIGN OWNED. Raises an error when flows of ordinary roles would become a superuser's.
+void check_reassign(List* roles, RoleSpec* new_owner);
 // After REASSIGN OWNED, which has checked the rights.
 void reassign_owned(List* roles, RoleSpec* new_owner);
 

@@ -175,6 +175,7 @@ void Fetcher::want(Oid server, const std::string& options_hash) {
 void Fetcher::send(Fetch fetch, std::string url) {
     net::Request request;
     request.egress_role = fetch.egress_role;
+    request.endpoint = "keys of " + std::to_string(fetch.server);
     request.method = "GET";
     request.url = std::move(url);
     request.headers = {{"Accept", "application/json"}};

@@ -18,7 +18,7 @@ Statement insert_sql(R"(
     INSERT INTO flowctl_catalog.lease_rule (name, endpoint, role, conditions, comment, created_by)
     VALUES ($1, $2, $3, $4, $5, pg_catalog.pg_get_userbyid($6)) ON CONFLICT DO NOTHING)",
                      {TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDOID});
-Statement find_sql("SELECT endpoint, role::oid FROM flowctl_catalog.lease_rule WHERE name = $1 FOR UPDATE",
+Statement find_sql("SELECT endpoint, coalesce(role::oid, 0) FROM flowctl_catalog.lease_rule WHERE name = $1 FOR UPDATE",
                    {TEXTOID});
 Statement delete_sql("DELETE FROM flowctl_catalog.lease_rule WHERE name = $1", {TEXTOID});
 
@@ -91,7 +91,7 @@ FLOWCTL_FUNCTION(flowctl_drop_lease_rule) {
         endpoint = rows.text(0, 0);
         role = rows.oid(0, 1);
     }
-    if (!acts_for_owner_of(endpoint) && !lease::may_grant(GetUserId(), role))
+    if (!acts_for_owner_of(endpoint) && !(OidIsValid(role) && lease::may_grant(GetUserId(), role)))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to drop lease rule \"" + shortened_name(name) + "\"",
                         "The owner of its endpoint may, who may grant its role, and superusers.");

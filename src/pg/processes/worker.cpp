@@ -49,6 +49,8 @@ namespace {
 // How often the tokens of users that have expired are wiped from shared memory.
 constexpr std::int64_t kWipeInterval = 10'000'000;
 
+constexpr std::int64_t kWarnInterval = 3'600'000'000;
+
 net::Settings client_settings() {
     net::Settings settings;
     settings.egress_allow = guc::egress_allow != nullptr ? guc::egress_allow : "";
@@ -60,8 +62,9 @@ net::Settings client_settings() {
 
 class Worker {
   public:
-    explicit Worker(const shmem::Claim& claim)
+    Worker(const shmem::Claim& claim, std::string database)
         : claim_(claim),
+          database_(std::move(database)),
           client_(client_settings()),
           engine_(make_engine(claim, client_)),
           event_(wait_event("FlowctlWorker")) {
@@ -76,7 +79,7 @@ class Worker {
     void loop() {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
-            const bool network = sleep(more ? 0 : engine_->sleep_ms());
+            const bool network = sleep(more ? 0 : patience());
             // A cancel is meant for a statement, and none is under way, so it must not end the worker.
             guarded([] {
                 QueryCancelPending = false;
@@ -89,7 +92,7 @@ class Worker {
             // What the turn has started leaves at once.
             if (client_.timeout_ms() == 0) client_.run_ready();
             serve_sessions();
-            figures::publish(claim_.slot, engine_->figures());
+            publish_figures();
             shmem::note_serving(claim_.slot);
             publish_issuers();
             if (!extension_is_there()) {
@@ -101,6 +104,16 @@ class Worker {
     }
 
   private:
+    // How long nothing of our own is due; milliseconds.
+    long patience() {
+        long milliseconds = engine_->sleep_ms();
+        if (claim_.shard != 0) return milliseconds;
+        if (const auto at = mailbox::next_count_at())
+            milliseconds = std::min(milliseconds, static_cast<long>(std::max<std::int64_t>(
+                                                      (*at - unix_micros_now()) / 1000 + 1, 1)));
+        return milliseconds;
+    }
+
     // True when the network has something.
     bool sleep(long timeout) {
         const int network = client_.timeout_ms();
@@ -125,6 +138,30 @@ class Worker {
         client_.configure(client_settings());
         engine_->note_poke();
         housekeeper_.soon();
+    }
+
+    void publish_figures() {
+        figures::Figures figures = engine_->figures();
+        figures.waits = !engine_->active();
+        figures::publish(claim_.slot, figures);
+        if (claim_.shard == 0) warn_of_waiting();
+    }
+
+    // A copy of a database looks like one whose flows are stuck: so the log says it again and again.
+    void warn_of_waiting() {
+        const std::int64_t now = unix_micros_now();
+        if (engine_->active()) warn_at_ = 0;
+        if (engine_->active() || now < warn_at_) return;
+        warn_at_ = now + kWarnInterval;
+        const char* const name = database_.c_str();
+        guarded([&] {
+            ereport(WARNING,
+                    (errmsg("flows of database \"%s\" wait for flowctl.activate()", name),
+                     errdetail("They were last allowed to act in another database, on another server or under "
+                               "another flowctl.installation."),
+                     errhint("If this is a copy, leave it so; if it takes the original's place, let the "
+                             "extension's owner run SELECT flowctl.activate().")));
+        });
     }
 
     void publish_issuers() {
@@ -158,13 +195,13 @@ class Worker {
     }
 
     void take_messages() {
-        std::uint32_t lost = 0;
+        std::vector<mailbox::Lost> lost;
         std::vector<mailbox::Message> denials = mailbox::take(lost);
         if (!denials.empty()) engine_->hear(denials);
         std::erase_if(denials, [](const mailbox::Message& message) {
             return message.kind != mailbox::Message::Kind::Denied;
         });
-        if (denials.empty() && lost == 0) return;
+        if (denials.empty() && lost.empty()) return;
         Transaction transaction("pg_flowctl: recording denied attempts");
         {
             Spi spi;
@@ -183,21 +220,25 @@ class Worker {
     }
 
     shmem::Claim claim_;
+    std::string database_;
     net::Client client_;
     std::unique_ptr<Engine> engine_;
     Housekeeper housekeeper_;
     std::int64_t wipe_at_ = 0;
+    std::int64_t warn_at_ = 0;
     std::uint32_t event_;
     std::uint64_t issuer_changes_ = 0;
     WaitEventSet* set_ = nullptr;
     std::vector<FreshRun> hints_;
 };
 
-bool extension_is_installed() {
+// The name of this database, if it has the extension. Nobody renames a database that a worker is connected to.
+std::optional<std::string> name_of_database_with_extension() {
     Transaction transaction("pg_flowctl: looking for the extension");
-    const bool installed = OidIsValid(extension_oid());
+    std::optional<std::string> name;
+    if (OidIsValid(extension_oid())) name = guarded([] { return get_database_name(MyDatabaseId); });
     transaction.commit();
-    return installed;
+    return name;
 }
 
 // pg_upgrade fills the tables without firing the triggers that record dependencies on roles.
@@ -224,22 +265,24 @@ void run(int slot) {
     guarded([&] { BackgroundWorkerInitializeConnectionByOid(claim->database, InvalidOid, 0); });
     pin_settings(Planner::Keys);
     pin_synchronous_commit();
-    if (!extension_is_installed()) {
+    std::optional<std::string> database = name_of_database_with_extension();
+    if (!database) {
         shmem::no_extension(claim->database);
         return;
     }
     if (!lock_for_life(ProcessLock::Shard, 0, static_cast<std::uint32_t>(claim->shard))) {
         const int shard = claim->shard;
+        const char* const name = database->c_str();
         guarded([&] {
-            ereport(LOG, (errmsg("pg_flowctl: another process works on shard %d of database \"%s\"", shard,
-                                 get_database_name(MyDatabaseId))));
+            ereport(LOG,
+                    (errmsg("pg_flowctl: another process works on shard %d of database \"%s\"", shard, name)));
         });
         return;
     }
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
     // Never destroyed: the process ends by proc_exit, from any depth.
-    auto* worker = new Worker(*claim);
+    auto* worker = new Worker(*claim, *std::move(database));
     worker->loop();
 }
 

@@ -49,7 +49,6 @@ void report(Oid role, const char* action, const std::string& object, const std::
     message.database = MyDatabaseId;
     message.role = role;
     message.session_role = GetSessionUserId();
-    message.at = unix_micros_now();
     mailbox::set(message.action, action);
     mailbox::set(message.object, object);
     mailbox::set(message.reason, reason);
@@ -62,13 +61,16 @@ void record(Spi& spi, const DeniedCall& call) {
                  call.subject.value_or(""), call.reason, call.run_id});
 }
 
-void record(Spi& spi, const std::vector<mailbox::Message>& denials, std::uint32_t lost) {
+void record(Spi& spi, const std::vector<mailbox::Message>& denials, const std::vector<mailbox::Lost>& lost) {
     for (const mailbox::Message& denial : denials)
         insert(spi, {denial.at, denial.action, denial.object, role_name(denial.role),
                      role_name(denial.session_role), denial.subject, denial.reason, std::nullopt});
-    if (lost != 0)
-        insert(spi, {std::nullopt, "lost", "", std::nullopt, std::nullopt, "",
-                     std::to_string(lost) + " denied attempts came too fast to be recorded", std::nullopt});
+    for (const mailbox::Lost& of_role : lost) {
+        std::optional<std::string> role;
+        if (OidIsValid(of_role.role)) role = role_name(of_role.role);
+        insert(spi, {std::nullopt, "lost", "", role, std::nullopt, "",
+                     std::to_string(of_role.count) + " denied attempts came too fast to be recorded", std::nullopt});
+    }
 }
 
 }  // namespace flowctl::pg::denials

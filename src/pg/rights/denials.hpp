@@ -25,6 +25,6 @@ struct DeniedCall {
     std::string reason;
 };
 void record(Spi& spi, const DeniedCall& call);
-void record(Spi& spi, const std::vector<mailbox::Message>& denials, std::uint32_t lost);
+void record(Spi& spi, const std::vector<mailbox::Message>& denials, const std::vector<mailbox::Lost>& lost);
 
 }  // namespace flowctl::pg::denials

@@ -3,6 +3,7 @@
 
 #include "core/asl/flow_name.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "core/asl/flow_name.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
@@ -10,12 +11,13 @@ namespace flowctl::pg {
 
 namespace {
 
-Statement authors("SELECT role::oid FROM flowctl_catalog.author", {});
-Statement starters("SELECT role::oid FROM flowctl_catalog.flow_grant WHERE flow_id = $1", {UUIDOID});
+Statement authors("SELECT role::oid FROM flowctl_catalog.author WHERE role::oid IS NOT NULL", {});
+Statement starters("SELECT role::oid FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid IS NOT NULL",
+                   {UUIDOID});
 
-#define FLOW_COLUMNS                                                                                        \
-    "SELECT flow_id, name, owner::oid, type, latest_version, comment FROM flowctl_catalog.flow WHERE name " \
-    "= $1"
+#define FLOW_COLUMNS                                                                                      \
+    "SELECT flow_id, name, coalesce(owner::oid, 0), type, latest_version, comment FROM flowctl_catalog.flow " \
+    "WHERE name = $1"
 Statement find_unlocked(FLOW_COLUMNS, {TEXTOID});
 Statement find_key_share(FLOW_COLUMNS " FOR KEY SHARE", {TEXTOID});
 Statement find_for_change(FLOW_COLUMNS " FOR NO KEY UPDATE", {TEXTOID});
@@ -79,7 +81,24 @@ void require_owner(const FlowIdentity& flow, Oid role, const char* what) {
     if (acts_for(role, flow.owner) || guarded([&] { return superuser_arg(role); })) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                     std::string("permission denied to ") + what + " flow " + in_quotes(flow.name),
-                    "Only members of its owner " + in_quotes(role_name(flow.owner)) + " and superusers may.");
+                    OidIsValid(flow.owner)
+                        ? "Only members of its owner " + in_quotes(role_name(flow.owner)) + " and superusers may."
+                        : "Only superusers may, because its owner does not exist.");
+}
+
+void require_administrator(const char* what) {
+    const Oid user = GetUserId();
+    if (guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner())) return;
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
+                    "Only superusers and the owner of extension pg_flowctl may.");
+}
+
+void require_owned(std::string_view name, Oid owner) {
+    if (OidIsValid(owner)) return;
+    throw UserError(ERRCODE_UNDEFINED_OBJECT,
+                    "the owner of flow " + in_quotes(std::string(name)) + " does not exist",
+                    "The view flowctl.unresolved names the role. A superuser gives the flow to a role by "
+                    "flowctl.resolve_roles() or flowctl.alter_flow_owner().");
 }
 
 }  // namespace flowctl::pg

@@ -53,5 +53,9 @@ FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock);
 
 // Raises 42501 when `role` does not act for the flow's owner; `what` as in "drop".
 void require_owner(const FlowIdentity& flow, Oid role, const char* what);
+// Superusers and whoever has the privileges of the extension's owner say who may define flows.
+void require_administrator(const char* what);
+// Raises an error where the owner does not exist (role_ref.hpp): nobody can start or redefine the flow then.
+void require_owned(std::string_view name, Oid owner);
 
 }  // namespace flowctl::pg

@@ -55,15 +55,23 @@ int pin_search_path() {
     return level;
 }
 
+static int acting = 0;
+
+bool is_acting_as_extension_owner() noexcept {
+    return acting > 0;
+}
+
 AsExtensionOwner::AsExtensionOwner(For what) {
     // Whatever can fail comes first: an exception from here on would leave the caller with the owner's rights.
     const Oid owner = extension_owner();
     if (what == For::Sql) nest_level_ = guarded([] { return pin_search_path(); });
     GetUserIdAndSecContext(&user_, &context_);
     SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    acting++;
 }
 
 AsExtensionOwner::~AsExtensionOwner() {
+    acting--;
     if (nest_level_ != 0) AtEOXact_GUC(false, nest_level_);
     SetUserIdAndSecContext(user_, context_);
 }

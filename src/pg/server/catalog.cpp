@@ -23,4 +23,16 @@ AttrNumber column_number(TupleDesc shape, const char* column, AttrNumber last) {
     return InvalidAttrNumber;
 }
 
+bool has_firing_triggers(Relation table) noexcept {
+    if (table->trigdesc == nullptr) return false;
+    const bool replica = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
+    for (int i = 0; i < table->trigdesc->numtriggers; i++) {
+        const char enabled = table->trigdesc->triggers[i].tgenabled;
+        if (enabled == TRIGGER_FIRES_ALWAYS ||
+            enabled == (replica ? TRIGGER_FIRES_ON_REPLICA : TRIGGER_FIRES_ON_ORIGIN))
+            return true;
+    }
+    return false;
+}
+
 }  // namespace flowctl::pg

@@ -8,6 +8,19 @@
 
 namespace flowctl::pg {
 
+namespace {
+
+void pin(const char* name, const char* value) {
+    SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+}
+
+// For a setting that only some versions of the server have, or that belongs to another extension.
+void pin_if_there(const char* name, const char* value) {
+    if (GetConfigOption(name, true, false) != nullptr) pin(name, value);
+}
+
+}  // namespace
+
 void pin_settings(Planner planner) {
     static constexpr const char* kPinned[][2] = {
         {"role", "none"},
@@ -49,16 +62,23 @@ void pin_settings(Planner planner) {
         {"enable_mergejoin", "off"},
         {"plan_cache_mode", "force_generic_plan"},
     };
+    // Plans and parameters hold payloads of runs, which must not get into the server's log.
+    static constexpr const char* kKeepsPayloadsOut[][2] = {
+        {"auto_explain.log_min_duration", "-1"},
+        {"pgaudit.log_parameter", "off"},
+    };
     guarded([&] {
         SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
         for (const auto& [name, value] : kPinned)
-            SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+            pin(name, value);
         for (const auto& [name, value] : kPinnedWhereKnown)
-            if (GetConfigOption(name, true, false) != nullptr)
-                SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
-        if (planner == Planner::Keys)
-            for (const auto& [name, value] : kByKey)
-                SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+            pin_if_there(name, value);
+        for (const auto& [name, value] : kKeepsPayloadsOut)
+            pin_if_there(name, value);
+        if (planner != Planner::Keys) return;
+        for (const auto& [name, value] : kByKey)
+            pin(name, value);
+        pin_if_there("pgaudit.log", "none");  // what users' statements do is audited, what the engine does is history
     });
 }
 
@@ -71,7 +91,7 @@ void pin_synchronous_commit() {
     const char* value = "on";
     for (const auto& [level, name] : kNames)
         if (level == guc::synchronous_commit) value = name;
-    guarded([&] { SetConfigOption("synchronous_commit", value, PGC_SUSET, PGC_S_SESSION); });
+    guarded([&] { pin("synchronous_commit", value); });
 }
 
 }  // namespace flowctl::pg

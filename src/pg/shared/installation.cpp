@@ -14,6 +14,8 @@
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/shared/figures.hpp"
+#include "pg/shared/shmem.hpp"
 #include "pg/shared/wake.hpp"
 
 namespace flowctl::pg {
@@ -51,6 +53,23 @@ void record() {
 bool installation_matches() {
     Spi spi;
     return spi.run(compare_place, this_place()).size() == 1;
+}
+
+void notice_if_waiting() {
+    static LocalTransactionId told = InvalidLocalTransactionId;
+    if (told == local_transaction()) return;
+    for (int slot = 0; slot < shmem::slots(); slot++) {
+        const shmem::View worker = shmem::view(slot);
+        if (worker.state != shmem::State::kClaimed || worker.database != MyDatabaseId || !worker.serving ||
+            !figures::view(slot).waits)
+            continue;
+        told = local_transaction();
+        guarded([] {
+            ereport(NOTICE, (errmsg("runs of this database wait for flowctl.activate()"),
+                             errdetail("It may be a copy; its runs begin when the extension's owner lets them.")));
+        });
+        return;
+    }
 }
 
 }  // namespace flowctl::pg

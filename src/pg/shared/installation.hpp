@@ -8,4 +8,7 @@ namespace flowctl::pg {
 // and when it is poked or reloaded; while the answer is no, runs are accepted and nothing leaves.
 bool installation_matches();
 
+// Tells the session with a NOTICE, once a transaction, when the workers of this database wait for activate().
+void notice_if_waiting();
+
 }  // namespace flowctl::pg

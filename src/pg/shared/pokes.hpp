@@ -22,4 +22,9 @@ void launcher_is_here() noexcept;
 // What poke_launcher() was told since the last call. True: the launcher is to look at every database.
 bool take(std::vector<Oid>& databases);
 
+// By the launcher: whether the server has no room for a worker of this database (max_worker_processes).
+void note_shortage(Oid database, bool is_short) noexcept;
+// For the view flowctl.workers.
+bool is_short(Oid database) noexcept;
+
 }  // namespace flowctl::pg::pokes

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "pg/shared/bars.hpp"
+#include "pg/shared/drain.hpp"
 #include "pg/shared/figures.hpp"
 #include "pg/shared/pokes.hpp"
 #include "pg/shared/segment.hpp"
@@ -132,12 +133,13 @@ void require(const char* what) {
     if (available()) return;
     throw UserError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                     std::string(what) + " needs pg_flowctl to be loaded when the server starts",
-                    "Add pg_flowctl to shared_preload_libraries and restart the server.");
+                    kPreloadHint);
 }
 
 void request_at_load() {
     request_at_load(kSegment);
     bars::request_at_load();
+    drain::request_at_load();
     pokes::request_at_load();
     figures::request_at_load();
 }
@@ -174,8 +176,24 @@ void announce_unknown_runs(Oid database) noexcept {
     tell_workers(database, [](Slot& slot) { slot.overflow = true; });
 }
 
+void wake_workers(Oid database) noexcept {
+    tell_workers(database, [](Slot&) {});
+}
+
 void poke_workers(Oid database) noexcept {
     tell_workers(database, [](Slot& slot) { slot.poked = true; });
+}
+
+void wake_workers() noexcept {
+    if (shared == nullptr) return;
+    for (int i = 0; i < shared->slot_count; i++) {
+        int process = kNobody;
+        {
+            const Locked lock(slot_array[i].mutex);
+            if (slot_array[i].state == State::kClaimed) process = slot_array[i].process;
+        }
+        wake(process);
+    }
 }
 
 void extension_dropped(Oid database) noexcept {

@@ -27,6 +27,8 @@ constexpr int kRingSize = 16384;  // ids
 
 // True when the library was loaded by shared_preload_libraries, so that shared memory and workers exist.
 bool available() noexcept;
+inline constexpr const char* kPreloadHint =
+    "Add pg_flowctl to shared_preload_libraries and restart the server.";
 // Raises an error that names `what` ("flowctl.start()") and says in its hint to preload the library.
 void require(const char* what);
 
@@ -40,8 +42,12 @@ void request_at_load();  // _PG_init; also for bars, pokes and figures
 void announce_runs(Oid database, const FreshRun* runs, std::size_t count) noexcept;
 // There are new runs whose ids the caller does not have: the workers are to sweep.
 void announce_unknown_runs(Oid database) noexcept;
+// Wakes the workers of a database: there is a message for them (mailbox).
+void wake_workers(Oid database) noexcept;
 // Wakes the workers of a database to look at flowctl_catalog.control and flowctl_catalog.installation.
 void poke_workers(Oid database) noexcept;
+// Wakes the workers of all databases.
+void wake_workers() noexcept;
 // The extension is gone: the database's workers are to leave.
 void extension_dropped(Oid database) noexcept;
 

@@ -75,8 +75,18 @@ void forget() noexcept {
         false;
 }
 
+// CREATE EXTENSION hides messages below WARNING while its script runs, so this waits for the commit.
+void say_that_nothing_runs() {
+    if (get_extension_oid("pg_flowctl", true) == InvalidOid) return;  // a savepoint has taken it back
+    ereport(NOTICE, (errmsg("pg_flowctl is not preloaded, so flows can be defined, but no run can be started"),
+                     errhint("%s", shmem::kPreloadHint)));
+}
+
 void at_end_of_transaction(XactEvent event, void*) noexcept {
     switch (event) {
+        case XACT_EVENT_PRE_COMMIT:
+            if (notes.extension_created && !shmem::available()) say_that_nothing_runs();
+            break;
         case XACT_EVENT_COMMIT:
             send();
             forget();

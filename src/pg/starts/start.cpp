@@ -81,6 +81,7 @@ store::FlowRow find_startable(const StartRequest& request) {
                             "\" is neither a member of the flow's owner \"" + role_name(flow.owner) +
                             "\" nor granted to start it.");
     }
+    require_owned(flow.name, flow.owner);
     known_flows.add(request, flow);
     return flow;
 }

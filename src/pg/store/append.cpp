@@ -39,6 +39,7 @@ class Append::Leaf {
         leaf->state_ = CreateExecutorState();
         leaf->info_ = makeNode(ResultRelInfo);
         InitResultRelInfo(leaf->info_, leaf->relation_, 0, nullptr, 0);
+        if (!has_firing_triggers(leaf->relation_)) leaf->info_->ri_TrigDesc = nullptr;
         ExecOpenIndices(leaf->info_, false);
         if (leaf->runs_other_code()) leaf->path_level_ = pin_search_path();
         if (leaf->info_->ri_TrigDesc != nullptr) AfterTriggerBeginQuery();

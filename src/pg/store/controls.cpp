@@ -8,7 +8,13 @@ static Statement find_controls_sql(R"(
     WHERE pg_catalog.get_byte(pg_catalog.uuid_send(run_id), 15) % 64 % $1 = $2
     ORDER BY requested_at, control_id LIMIT $3)",
                                    {INT4OID, INT4OID, INT8OID});
-static Statement delete_controls_sql("DELETE FROM flowctl_catalog.control WHERE control_id = ANY ($1)",
+// A run that was open when it was asked to stop has ended by it, in this very transaction.
+static Statement delete_controls_sql(R"(
+    WITH done AS (
+        DELETE FROM flowctl_catalog.control WHERE control_id = ANY ($1)
+        RETURNING run_id, pg_catalog.pg_get_userbyid(requested_by::oid) AS role)
+    UPDATE flowctl_catalog.run r SET stopped_by = d.role
+    FROM done d WHERE r.run_id = d.run_id AND r.status = 'ABORTED' AND r.stopped_by IS NULL)",
                                      {INT8ARRAYOID});
 static Statement insert_stop_sql(R"(
     INSERT INTO flowctl_catalog.control (run_id, kind, error, cause, requested_by) VALUES ($1, 'stop', $2, $3, $4::regrole))",

@@ -315,7 +315,7 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horiz
 // ---------------------------------------------------------------------------------------------- looking
 
 static Statement find_status_sql(R"(
-    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner, r.flow_owner)::oid, r.role::oid, r.starter::oid
+    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid
     FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                  {UUIDOID});

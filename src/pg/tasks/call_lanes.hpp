@@ -1,11 +1,11 @@
 // Fair shares of the calls that a worker may have under way.
 //
-// All calls together are bounded (call_limit). Of these, each endpoint has a share, each owner of flows has
-// one, and within it each host that the owner's flows call: so neither an endpoint that never answers, nor an
-// owner with many endpoints, nor many endpoints of one owner at one host hold up the calls of others. A run
-// whose call finds no room waits in line by its id; it is given its call again (machine::Resumed) when there
-// is room. Ids are hints: a run that has ended meanwhile is passed over. Memory: 16 bytes for each run in
-// line.
+// All calls together are bounded, in number and in what their answers may take of memory (call_limit). Of
+// these, each endpoint has a share, each owner of flows has one, and within it each host that the owner's
+// flows call: so neither an endpoint that never answers, nor an owner with many endpoints, nor many endpoints
+// of one owner at one host hold up the calls of others. A run whose call finds no room waits in line by its
+// id; it is given its call again (machine::Resumed) when there is room. Ids are hints: a run that has ended
+// meanwhile is passed over. Memory: 16 bytes for each run in line.
 #pragma once
 
 #include <algorithm>
@@ -36,54 +36,74 @@ struct CallPlace {
 
 class CallLanes {
   public:
+    // What is known of the calls in a lane from the last one that began: where they go, and how large the
+    // answer may become.
+    struct Known {
+        std::string host;  // scheme, host and port; empty: no call of the lane has begun yet
+        std::size_t answer_bytes = 0;
+    };
     // Calls that are under way, or that a transaction is about to begin.
     struct Counts {
         std::map<std::string, std::size_t> in_lane;
         std::map<Oid, std::size_t> of_owner;
+        std::map<Oid, std::size_t> bytes_of_owner;
         std::map<std::pair<Oid, std::string>, std::size_t> at_host;
         std::size_t all = 0;
+        std::size_t bytes = 0;
 
-        void add(const CallPlace& place, const std::string& host) {
+        void add(const CallPlace& place, const Known& known) {
             in_lane[place.lane]++;
             of_owner[place.owner]++;
-            if (!host.empty()) at_host[{place.owner, host}]++;
+            at_host[{place.owner, known.host}]++;
+            bytes_of_owner[place.owner] += known.answer_bytes;
+            bytes += known.answer_bytes;
             all++;
         }
-        void remove(const CallPlace& place, const std::string& host) {
-            take_one(in_lane, place.lane);
-            take_one(of_owner, place.owner);
-            if (!host.empty()) take_one(at_host, {place.owner, host});
+        void remove(const CallPlace& place, const Known& known) {
+            take(in_lane, place.lane, 1);
+            take(of_owner, place.owner, 1);
+            take(at_host, {place.owner, known.host}, 1);
+            take(bytes_of_owner, place.owner, known.answer_bytes);
+            bytes -= known.answer_bytes;
             all--;
         }
     };
 
-    // Whether a call may begin, beside the calls that are planned. Which host a lane leads to is learned from
-    // its first call; until then one call at a time is planned.
+    // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
+    void close(bool closed) { closed_ = closed; }
+    bool closed() const { return closed_; }
+
+    // Whether a call may begin, beside the calls that are planned. While nothing is known of a lane, one call
+    // of it is planned at a time. An answer that is larger than all answers may be together has room alone.
     bool has_room(const CallPlace& place) const { return has_room(place, Counts()); }
     bool has_room(const CallPlace& place, const Counts& planned) const {
-        const std::string host = host_of(place.lane);
-        if (host.empty() && count(planned.in_lane, place.lane) > 0) return false;
+        if (closed_) return false;
+        if (place.lane.empty()) return true;
+        const Known known = known_of(place.lane);
+        if (known.host.empty() && count(planned.in_lane, place.lane) > 0) return false;
+        const std::size_t most = answer_memory(), all = under_way_.bytes + planned.bytes,
+                          own = both(&Counts::bytes_of_owner, place.owner, planned);
         return under_way_.all + planned.all < call_limit() &&
                both(&Counts::in_lane, place.lane, planned) < call_limit_per_endpoint() &&
                both(&Counts::of_owner, place.owner, planned) < call_limit_per_owner() &&
-               (host.empty() ||
-                both(&Counts::at_host, {place.owner, host}, planned) < call_limit_per_endpoint());
+               both(&Counts::at_host, {place.owner, known.host}, planned) < call_limit_per_endpoint() &&
+               (all == 0 || all + known.answer_bytes <= most) &&
+               (own == 0 || own + known.answer_bytes <= most - most / 4);
     }
-    // As far as it is known; empty: it is not.
-    std::string host_of(const std::string& lane) const {
-        const auto found = hosts_.find(lane);
-        return found == hosts_.end() ? std::string() : found->second;
+    Known known_of(const std::string& lane) const {
+        const auto found = known_.find(lane);
+        return found == known_.end() ? Known() : found->second;
     }
 
-    // The call leaves for this URL. Returns the host, which end() wants to know.
-    std::string begin(const CallPlace& place, std::string_view url) {
-        std::string host = origin_of(url);
-        if (hosts_.size() >= kMaxHosts && !hosts_.contains(place.lane)) hosts_.clear();
-        hosts_[place.lane] = host;
-        under_way_.add(place, host);
-        return host;
+    // The call leaves for this URL. Returns what end() wants to know.
+    Known begin(const CallPlace& place, std::string_view url, std::size_t answer_bytes) {
+        Known known{origin_of(url), answer_bytes};
+        if (known_.size() >= kMaxKnown && !known_.contains(place.lane)) known_.clear();
+        known_[place.lane] = known;
+        under_way_.add(place, known);
+        return known;
     }
-    void end(const CallPlace& place, const std::string& host) { under_way_.remove(place, host); }
+    void end(const CallPlace& place, const Known& known) { under_way_.remove(place, known); }
 
     void wait(const CallPlace& place, const Uuid& run) {
         lines_[place].push_back(run);
@@ -92,14 +112,14 @@ class CallLanes {
     std::size_t waiting() const { return waiting_; }
     // Whether take_ready() would give something.
     bool has_ready() const {
-        return waiting_ > 0 && under_way_.all < call_limit() &&
+        return !closed_ && waiting_ > 0 && under_way_.all < call_limit() &&
                std::any_of(lines_.begin(), lines_.end(),
                            [this](const auto& line) { return has_room(line.first); });
     }
     // The runs for whose calls there is room now, taken out of line. Lines take turns.
     std::vector<Uuid> take_ready() {
         std::vector<Uuid> ready;
-        if (waiting_ == 0) return ready;
+        if (closed_ || waiting_ == 0) return ready;
         Counts planned;
         for (bool any = true; any;) {
             any = false;
@@ -109,7 +129,7 @@ class CallLanes {
                 const auto here = line++;
                 if (!has_room(here->first, planned)) continue;
                 any = true;
-                planned.add(here->first, host_of(here->first.lane));
+                planned.add(here->first, known_of(here->first.lane));
                 ready.push_back(here->second.front());
                 here->second.pop_front();
                 waiting_--;
@@ -121,12 +141,12 @@ class CallLanes {
     }
 
   private:
-    static constexpr std::size_t kMaxHosts = 10'000;
+    static constexpr std::size_t kMaxKnown = 10'000;
 
     template <class Key>
-    static void take_one(std::map<Key, std::size_t>& counts, const Key& key) {
+    static void take(std::map<Key, std::size_t>& counts, const Key& key, std::size_t number) {
         const auto found = counts.find(key);
-        if (found != counts.end() && --found->second == 0) counts.erase(found);
+        if (found != counts.end() && (found->second -= number) == 0) counts.erase(found);
     }
     template <class Key>
     static std::size_t count(const std::map<Key, std::size_t>& counts, const Key& key) {
@@ -150,10 +170,11 @@ class CallLanes {
     }
 
     Counts under_way_;
-    std::map<std::string, std::string> hosts_;  // by lane: of its last call
+    std::map<std::string, Known> known_;  // by lane
     std::map<CallPlace, std::deque<Uuid>> lines_;
     CallPlace last_served_;
     std::size_t waiting_ = 0;
+    bool closed_ = false;
 };
 
 }  // namespace flowctl::pg

@@ -15,6 +15,7 @@ inline constexpr const char* kNotPermitted = "PERMISSION_DENIED";
 inline constexpr const char* kNotFound = "RESOURCE_NOT_FOUND";
 inline constexpr const char* kNotUsable = "RESOURCE_NOT_USABLE";
 inline constexpr const char* kNotSupported = "RESOURCE_NOT_SUPPORTED";
+inline constexpr const char* kPlainHttp = "PLAIN_HTTP";
 
 // A state of a flow that is about to be defined.
 struct DefinedTask {
@@ -27,6 +28,7 @@ struct DefinedTask {
 struct Objection {
     const char* code;
     std::string message;
+    bool only_warns = false;  // the flow can be defined all the same
 };
 
 // Valid in the language, but nothing here would carry it out.

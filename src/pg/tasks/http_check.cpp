@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "calls/protocols.hpp"
+#include "net/http/egress.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/policies/policy.hpp"
 #include "pg/server/acting_role.hpp"
@@ -18,12 +19,33 @@ Objection denied(const std::string& endpoint, const std::string& why) {
     return {kNotPermitted, "the call of endpoint \"" + endpoint + "\" " + why};
 }
 
+// A host name is looked up by each call and may lead anywhere, so it counts as public unless its form says that it
+// is a name of this machine or network.
+bool is_public_host(const std::string& host) {
+    if (const auto address = net::Address::parse(host)) return address->is_public();
+    if (host.find('.') == std::string::npos) return false;
+    for (const char* inside : {".localhost", ".local", ".internal", ".lan", ".home.arpa"})
+        if (host.ends_with(inside)) return false;
+    return true;
+}
+
+void warn_of_plain_http(const HttpServer& server, std::vector<Objection>& objections) {
+    const net::Url& url = server.options.url;
+    if (url.scheme != "http" || !is_public_host(url.host)) return;
+    objections.push_back({kPlainHttp,
+                          "endpoint \"" + server.name + "\" is called by plain http at the public host " + url.host +
+                              ": whoever is on the way can read and change what is sent and answered",
+                          true});
+}
+
 // Rights first; where there are all, policies and the lease, as far as they do not depend on the user and the
 // time, which are not known yet.
 std::vector<Objection> check_endpoint_for(const DefinedTask& task, const std::string& name) {
     if (const auto failure = check_endpoint(name, task.role)) return {objection_of(*failure)};
     const auto server = find_http_server(name);
-    if (!task.role || !server) return {};
+    std::vector<Objection> objections;
+    if (server) warn_of_plain_http(*server, objections);
+    if (!task.role || !server) return objections;
     policy::Facts facts;
     facts.endpoint = name;
     facts.role = role_name(*task.role);
@@ -31,7 +53,6 @@ std::vector<Objection> check_endpoint_for(const DefinedTask& task, const std::st
     facts.flow = task.flow;
     facts.state = task.state;
     facts.scope = server->options.scope;
-    std::vector<Objection> objections;
     const AsExtensionOwner owner;
     Spi spi;
     const policy::Decision decided = policy::decide(policy::rules_of(spi, name), facts);
@@ -89,8 +110,9 @@ std::vector<Objection> check(const asl::Resource& resource, const DefinedTask& t
 std::vector<Objection> check_document(const std::string& endpoint, std::optional<Oid> role) {
     std::vector<Objection> objections;
     if (const auto failure = check_endpoint(endpoint, role)) objections.push_back(objection_of(*failure));
-    if (const auto server = find_http_server(endpoint); server && server->options.lease)
-        objections.push_back({kNotUsable, lease_is_for_tasks(endpoint)});
+    const auto server = find_http_server(endpoint);
+    if (server) warn_of_plain_http(*server, objections);
+    if (server && server->options.lease) objections.push_back({kNotUsable, lease_is_for_tasks(endpoint)});
     return objections;
 }
 

@@ -1,4 +1,4 @@
-// HTTP Tasks: what an answer is to the run, and what flowctl.call records of it. See http_task.hpp.
+// HTTP Tasks: what an answer is to the run, and what flowctl_catalog.call records of it. See http_task.hpp.
 #include <algorithm>
 #include <chrono>
 

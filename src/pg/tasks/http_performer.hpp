@@ -1,6 +1,6 @@
 // Tasks that are calls over HTTP, in the worker.
 //
-// What a call needs is looked up in the turn's transaction, together with the intent that flowctl.call records
+// What a call needs is looked up in the turn's transaction, together with the intent that flowctl_catalog.call records
 // (http_task.hpp). After the commit the database leases are made that such calls carry; then the requests
 // leave. A call whose lease cannot be made does not leave, and fails as if an answer had come.
 #pragma once

@@ -283,6 +283,7 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
     net::Request& request = prepared.request;
     request.run = run.id_text;
     request.egress_role = endpoint.egress_role;
+    request.endpoint = endpoint.name();
     request.method = std::move(parts.method);
     request.url = std::move(parts.url);
     request.headers = std::move(parts.headers);

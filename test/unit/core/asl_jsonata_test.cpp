@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/asl/asl.hpp"
-#include "core/asl/query.hpp"
+#include "core/asl/jsonata_query.hpp"
 
 namespace {
 

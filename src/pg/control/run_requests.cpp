@@ -1,5 +1,5 @@
-// Writing requests down as the extension's owner. See requests.hpp.
-#include "pg/control/requests.hpp"
+// Writing requests down as the extension's owner. See run_requests.hpp.
+#include "pg/control/run_requests.hpp"
 
 #include "pg/server/acting_role.hpp"
 #include "pg/shared/wake.hpp"

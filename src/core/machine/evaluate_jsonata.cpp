@@ -73,6 +73,8 @@ Evaluated<json::Value> Evaluator::evaluate_expression(const asl::Query& query, s
     auto result = query.expression->evaluate(nullptr, bindings(), environment);
     if (!result.ok()) {
         const jsonata::Error& error = result.error();
+        if (error.kind == jsonata::Error::Kind::Unsupported)
+            return Err{query_failure(specified(query, field) + error.message, field)};
         const std::string what = error.code.empty() ? ": " : ". " + error.code + ": ";
         return Err{query_failure(
             specified(query, field) + "threw an error during evaluation" + what + error.message, field)};

@@ -1,5 +1,5 @@
-// What a string of a JSONata field is; see query.hpp.
-#include "core/asl/query.hpp"
+// What a string of a JSONata field is; see jsonata_query.hpp.
+#include "core/asl/jsonata_query.hpp"
 
 #include <algorithm>
 #include <array>
