@@ -43,7 +43,9 @@ void Batch::run(Spi& spi, const std::vector<Item>& items) {
 void Batch::load(Spi& spi, const std::vector<Item>& items) {
     std::vector<Uuid> missing;
     for (const Item& item : items)
-        if (state_.live.find(item.run) == nullptr && (!item.event || item.load)) missing.push_back(item.run);
+        if (state_.live.find(item.run) == nullptr &&
+            (!item.event || item.load || state_.calls.holds(item.run)))
+            missing.push_back(item.run);
     if (missing.empty()) return;
     std::sort(missing.begin(), missing.end());
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
@@ -64,7 +66,9 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
             continue;
         }
         Working& working = working_[row.run_id];
+        run->calls = state_.calls.held(row.run_id);
         working.frame = run->frame;
+        working.frame_bytes = row.frame ? row.frame->size() : 0;
         working.begun = row.frame.has_value();
         working.loaded = std::move(run);
         working.run = working.loaded.get();

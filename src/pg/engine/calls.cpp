@@ -93,7 +93,7 @@ std::vector<Item> Calls::give() {
     std::vector<Item> items;
     for (const Uuid& id : lanes_.take_ready())
         if (live_.find(id) != nullptr)
-            items.push_back({.run = id, .event = machine::Resumed{}});
+            items.push_back({.run = id, .event = machine::Resumed{}, .load = true});
         else
             items.push_back({.run = id});
     return items;

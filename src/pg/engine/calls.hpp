@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -68,8 +69,20 @@ class Calls {
     // After the commit, before the performers hear of it: which calls the runs in memory have now.
     void committed(const PlannedCalls& planned, const Changes& changes);
 
-    // Takes the answers of requests that have come, each to the part that sent the request. To make something of
-    // an answer takes time, so only some are taken in one turn; true: there may be more.
+    // Calls of runs that have left memory: they go on, and their answers bring the run back.
+    void hold(const LiveRun& run) {
+        if (!run.calls.empty()) held_[run.id] = run.calls;
+    }
+    bool holds(const Uuid& run) const { return held_.contains(run); }
+    std::set<std::int64_t> held(const Uuid& run) const {
+        const auto found = held_.find(run);
+        return found == held_.end() ? std::set<std::int64_t>() : found->second;
+    }
+    // The run is in memory again, or has ended.
+    void release(const Uuid& run) { held_.erase(run); }
+
+    // Takes the answers of requests that have come, each to the part that sent the request. To make something
+    // of an answer takes time, so only some are taken in one turn; true: there may be more.
     bool collect();
     // While it is closed, calls wait in line and none begins.
     void close(bool closed) { lanes_.close(closed); }
@@ -103,6 +116,7 @@ class Calls {
     CallLanes lanes_;
     std::unordered_map<std::uint64_t, Sent> requests_;  // by id
     std::uint64_t next_request_ = 1;
+    std::unordered_map<Uuid, std::set<std::int64_t>, UuidHash> held_;
 };
 
 }  // namespace flowctl::pg

@@ -62,6 +62,12 @@ struct State final : Host {
         return {nullptr, nullptr};
     }
 
+    // The run leaves memory until something happens to it.
+    void park(LiveRun& run) {
+        calls.hold(run);
+        live.park(run);
+    }
+
     void queue(Item&& item) override { intake.push(std::move(item)); }
     void pause() override { pausing.begin(); }
     std::uint64_t send(net::Request&& request, Part& from, const std::string& lane, Oid owner) override {

@@ -20,7 +20,7 @@ constexpr std::size_t kEnoughInLine = 512;
 constexpr std::size_t kMinBegun = 16;
 static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
 constexpr std::int64_t kDrainedNap = 1'000'000;  // us
-constexpr std::size_t kEnoughFailures = 3;  // of the server; then the rest of the turn is not tried
+constexpr std::size_t kEnoughFailures = 3;       // of the server; then the rest of the turn is not tried
 
 }  // namespace
 
@@ -58,7 +58,8 @@ bool Engine::turn() {
     return more || waits || sweeper_.is_poked() || state_.calls.has_ready();
 }
 
-// True: there are more. An answer waits as it has come where many that have been read wait for a turn already.
+// True: there are more. An answer waits as it has come where many that have been read wait for a turn
+// already.
 bool Engine::collect_answers() {
     return state_.intake.queued() >= 2 * kMaxItems || state_.calls.collect();
 }
@@ -68,7 +69,7 @@ void Engine::collect_timers() {
     while (state_.intake.queued() < kMaxItems) {
         const auto run = state_.live.take_due(now);
         if (!run) return;
-        state_.intake.push({.run = *run, .event = machine::TimerFired{}});
+        state_.intake.push({.run = *run, .event = machine::TimerFired{}, .load = true});
     }
 }
 
@@ -119,8 +120,12 @@ void Engine::leave() {
 
 figures::Figures Engine::figures() const {
     return {static_cast<std::int64_t>(state_.live.size()),
-            static_cast<std::int64_t>(state_.calls.under_way()), turns_, events_, last_turn_at_,
-            static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued()), drain_};
+            static_cast<std::int64_t>(state_.calls.under_way()),
+            turns_,
+            events_,
+            last_turn_at_,
+            static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued()),
+            drain_};
 }
 
 // ---------------------------------------------------------------------------------------------- its

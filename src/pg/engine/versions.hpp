@@ -1,8 +1,8 @@
 // Versions: the flow versions that a worker has compiled.
 //
-// A definition never changes, so what has been compiled once is good for the life of the worker. Those that were used
-// last are kept, as many as flowctl.definition_memory allows. A version that some run holds is found as well, so that
-// no version is in memory twice.
+// A definition never changes, so what has been compiled once is good for the life of the worker. Those that
+// were used last are kept, as many as flowctl.definition_memory allows. A version that some run holds is
+// found as well, so that no version is in memory twice.
 #pragma once
 
 #include <cstddef>
