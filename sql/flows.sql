@@ -121,6 +121,14 @@ RESET ROLE;
 ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:eu-west-1:123456789012:function:charge');
 SET ROLE regress_flows_author;
 SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}', comment => 'x');
+-- of two patterns the narrower counts: not "Bill-ing", whose pattern takes every region
+RESET ROLE;
+ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:eu-west-1:*:function:charge');
+REVOKE USAGE ON FOREIGN SERVER second FROM regress_flows_author;
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}', comment => 'n');
+RESET ROLE;
+GRANT USAGE ON FOREIGN SERVER second TO regress_flows_author;
 -- * takes the place of what stands between colons, not of more
 RESET ROLE;
 ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:*:function:*');

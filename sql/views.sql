@@ -148,6 +148,18 @@ SELECT * FROM pg_temp.seen();
 SET ROLE regress_views_owner;
 SELECT * FROM pg_temp.seen();
 
+-- whoever monitors sees counts, and no run
+RESET ROLE;
+UPDATE flowctl_catalog.run SET started_at = now() - interval '1 hour' WHERE status = 'FAILED';
+CREATE ROLE regress_views_monitor IN ROLE pg_monitor;
+SET ROLE regress_views_monitor;
+SELECT flow, open, queued, waiting, retrying, oldest_open IS NOT NULL AS has_oldest, failed_1d FROM flowctl.run_counts ORDER BY flow;
+SELECT * FROM pg_temp.seen();
+SET ROLE regress_views_new_owner;
+SELECT flow, open, failed_1d FROM flowctl.run_counts ORDER BY flow;
+SET ROLE regress_views_other;
+SELECT flow, open, failed_1d FROM flowctl.run_counts ORDER BY flow;
+
 -- a condition that tells what it is asked does not see rows that the role may not
 CREATE FUNCTION pg_temp.tell(text) RETURNS bool LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN RAISE NOTICE 'saw %', $1; RETURN true; END $$;
 SET ROLE regress_views_other;

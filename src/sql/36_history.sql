@@ -216,3 +216,35 @@ COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
 COMMENT ON COLUMN flowctl.steps.event_id IS 'of the event by which the state was entered (flowctl.history): the order of a run''s steps';
 REVOKE ALL ON flowctl.steps FROM PUBLIC;
 GRANT SELECT ON flowctl.steps TO PUBLIC;
+
+-- Counts for whoever watches the server: members of pg_monitor see those of every flow, and no payload and no run. Open and
+-- failed runs are found by the indexes that hold nothing else.
+CREATE VIEW flowctl.run_counts WITH (security_barrier) AS
+    SELECT r.flow, pg_catalog.count(*) FILTER (WHERE r.is_open) AS open,
+           pg_catalog.count(*) FILTER (WHERE r.is_open AND f.phase IS NULL) AS queued,
+           pg_catalog.count(*) FILTER (WHERE f.phase = 'WAITING') AS waiting,
+           pg_catalog.count(*) FILTER (WHERE f.phase = 'RETRYING') AS retrying,
+           pg_catalog.min(r.started_at) FILTER (WHERE r.is_open) AS oldest_open,
+           pg_catalog.count(*) FILTER (WHERE NOT r.is_open) AS failed_1d
+    FROM (SELECT o.run_id, o.flow, o.flow_id, o.flow_owner, o.started_at, true AS is_open
+          FROM flowctl_catalog.run o WHERE o.status = 'RUNNING'
+          UNION ALL
+          SELECT e.run_id, e.flow, e.flow_id, e.flow_owner, e.started_at, false
+          FROM flowctl_catalog.run e
+          WHERE e.status IN ('FAILED', 'TIMED_OUT', 'ABORTED') AND e.started_at > pg_catalog.now() - interval '1 day') r
+         LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+    GROUP BY r.flow;
+COMMENT ON VIEW flowctl.run_counts IS
+    'how many runs of each flow are open, and how many have failed of late; for members of pg_monitor, pg_read_all_data and the flow''s owner';
+COMMENT ON COLUMN flowctl.run_counts.flow IS 'name of the flow; flows without such runs have no row';
+COMMENT ON COLUMN flowctl.run_counts.open IS 'open runs, children of distributed Maps included';
+COMMENT ON COLUMN flowctl.run_counts.queued IS 'of them, runs that have not begun';
+COMMENT ON COLUMN flowctl.run_counts.waiting IS 'of them, runs that wait for a timer or a map run';
+COMMENT ON COLUMN flowctl.run_counts.retrying IS 'of them, runs that wait for the next attempt of a Task';
+COMMENT ON COLUMN flowctl.run_counts.oldest_open IS 'when the oldest open run started; NULL: none is open';
+COMMENT ON COLUMN flowctl.run_counts.failed_1d IS 'runs that started within the last day and have FAILED, TIMED_OUT or ABORTED';
+REVOKE ALL ON flowctl.run_counts FROM PUBLIC;
+GRANT SELECT ON flowctl.run_counts TO PUBLIC;

@@ -48,9 +48,17 @@ COMMENT ON PROCEDURE flowctl.undrain() IS 'ends what flowctl.drain() began';
 -- A drain stops the flows of all databases, so the extension's owner decides who may do it.
 REVOKE ALL ON PROCEDURE flowctl.drain(interval), flowctl.undrain() FROM PUBLIC;
 
+CREATE FUNCTION flowctl_catalog.xmin_age() RETURNS bigint
+LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'flowctl_xmin_age';
+COMMENT ON FUNCTION flowctl_catalog.xmin_age() IS 'how many transactions the oldest snapshot lies back; read the view flowctl.workers';
+REVOKE ALL ON FUNCTION flowctl_catalog.xmin_age() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl_catalog.xmin_age() TO PUBLIC;
+
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
     SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at,
-           s.state
+           s.state, flowctl_catalog.xmin_age() AS xmin_age,
+           pg_catalog.pg_stat_get_dead_tuples('flowctl_catalog.frame'::pg_catalog.regclass) AS dead_frames
     FROM flowctl_catalog.worker_status() s;
 COMMENT ON VIEW flowctl.workers IS 'the background workers of this database, or one row that says why there is none';
 COMMENT ON COLUMN flowctl.workers.database IS 'the database';
@@ -64,6 +72,9 @@ COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
 COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
 COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';
 COMMENT ON COLUMN flowctl.workers.state IS
-    'working | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
+    'working | drained (flowctl.drain) | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
+COMMENT ON COLUMN flowctl.workers.xmin_age IS
+    'transactions since the oldest snapshot (of a session, slot, prepared transaction or standby) that keeps dead rows of the engine''s tables from being cleaned up';
+COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the hot table: they make every turn slower while an old snapshot holds them back';
 REVOKE ALL ON flowctl.workers FROM PUBLIC;
 GRANT SELECT ON flowctl.workers TO PUBLIC;

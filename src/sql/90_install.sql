@@ -15,7 +15,7 @@ BEGIN
                      c.relowner, c.relacl
               FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v')
               UNION ALL
-              SELECT 'FUNCTION ' || p.oid::pg_catalog.regprocedure, false, p.pronamespace, p.proowner, p.proacl
+              SELECT 'ROUTINE ' || p.oid::pg_catalog.regprocedure, false, p.pronamespace, p.proowner, p.proacl
               FROM pg_catalog.pg_proc p) o (name, is_closed, schema, owner, acl),
              pg_catalog.aclexplode(o.acl) a
         WHERE o.schema IN ('flowctl'::pg_catalog.regnamespace, 'flowctl_catalog'::pg_catalog.regnamespace)

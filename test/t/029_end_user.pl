@@ -172,6 +172,22 @@ for my $name (sort keys %bad)
 wait_for_query($node, "SELECT count(*) >= " . scalar(keys %bad) . " FROM flowctl.denials WHERE action = 'set_subject_token' AND role_name = 'app'", 't');
 my ($status, $out, $err) = $node->psql('postgres', 'SET ROLE other; SELECT flowctl.set_subject_token(' . sql_literal(token()) . ')');
 like($err, qr/its issuer is not one whose users' tokens are taken/, 'who has no USAGE on the issuer may not');
+# Whose users are believed is not for everybody who may create servers: a second server for the same issuer, with keys or an audience of
+# one's own, would let one's own tokens pass for its users, and conditions of policies would hold for them.
+$node->safe_psql('postgres', 'CREATE ROLE epo LOGIN; GRANT USAGE ON FOREIGN DATA WRAPPER flowctl_oidc TO epo; GRANT pg_read_server_files TO epo');
+sub as_epo { my (undef, undef, $message) = $node->psql('postgres', "SET ROLE epo; $_[0]"); return $message; }
+sub told_by_fake { my (undef, $user, $message) = $node->psql('postgres', 'SET ROLE epo; SELECT flowctl.set_subject_token(' . sql_literal(token(claims => { aud => 'mine' })) . ", 'fake')"); return $user || $message; }
+my $fake = "CREATE SERVER fake FOREIGN DATA WRAPPER flowctl_oidc OPTIONS (issuer '$users', ca_file 'ca.pem'";
+like(as_epo("$fake, subject_audience 'mine')"), qr/permission denied to set options of an object that has "subject_audience"/, 'with USAGE on the wrapper nobody says whose users are believed');
+like(as_epo("$fake, jwks_uri '$users/jwks')"), qr/permission denied to name the keys of issuer "\Q$users\E"/, 'nor what the keys of an issuer are that another role\'s server stands for');
+$node->safe_psql('postgres', "$fake, subject_audience 'mine'); ALTER SERVER fake OWNER TO epo");
+like(told_by_fake(), qr/its issuer is not one whose users' tokens are taken/, 'a server that came into other hands is believed no more');
+$node->safe_psql('postgres', 'GRANT USAGE ON FOREIGN DATA WRAPPER flowctl_oidc TO epo WITH GRANT OPTION');
+is(told_by_fake(), 'alice', 'one who may hand on the right to name issuers is believed');
+like(as_epo("ALTER SERVER fake OPTIONS (ADD jwks_uri '$users/jwks')"), qr/permission denied to name the keys of issuer/, 'but does not name the keys of an issuer that is a superuser\'s');
+$node->safe_psql('postgres', "ALTER SERVER fake OPTIONS (ADD jwks_uri '$users/jwks')");
+like(told_by_fake(), qr/its issuer is not one whose users' tokens are taken/, 'whoever wrote them down');
+$node->safe_psql('postgres', 'DROP SERVER fake; REVOKE USAGE ON FOREIGN DATA WRAPPER flowctl_oidc FROM epo CASCADE; DROP ROLE epo');
 ($status, $out, $err) = $node->psql('postgres', 'SET ROLE app; SET flowctl.allow_plain_subject_token = on');
 like($err, qr/permission denied to set parameter/, 'only a superuser allows plain tokens');
 is($node->safe_psql('postgres', "SET flowctl.allow_plain_subject_token = on; SET ROLE app; SELECT flowctl.set_subject_token(" . sql_literal(token(encrypt => undef, claims => { sub => 'plain' })) . ')'), 'plain', 'and then they are taken');

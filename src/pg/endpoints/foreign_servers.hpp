@@ -14,6 +14,7 @@ namespace flowctl::pg {
 
 struct ListedServer {
     Oid oid = InvalidOid;
+    Oid owner = InvalidOid;
     std::string name;
     Options options;
 };

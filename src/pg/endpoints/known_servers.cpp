@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 
+#include "core/asl/integrations.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "pg/endpoints/foreign_servers.hpp"
@@ -116,6 +117,18 @@ std::shared_ptr<const Known<Typed>> find_server(Kept<std::string, Known<Typed>>&
     });
 }
 
+// A Resource that names an integration of AWS is the same one in every partition, region and account
+// (asl::Resource), and so is a pattern that names one.
+std::string pattern_of(std::string_view arn) {
+    const auto named = asl::integration_of_arn(arn);
+    if (!named) return std::string(arn);
+    const std::size_t colon = named->rfind(':');
+    const bool known = named->starts_with("aws-sdk:") ||
+                       (colon != named->npos &&
+                        asl::find_integration(named->substr(0, colon), named->substr(colon + 1)) != nullptr);
+    return known ? "arn:aws:states:::" + std::string(*named) : std::string(arn);
+}
+
 // Every part is written with its length, so that different options never give the same text.
 void append_part(std::string& text, std::string_view part) {
     text += std::to_string(part.size());
@@ -201,7 +214,7 @@ std::shared_ptr<const std::vector<CoveredArn>> covered_arns() {
             auto pattern = if_set(server.options, "arn");
             if (!pattern) continue;
             bytes += sizeof(CoveredArn) + pattern->size() + server.name.size();
-            arns->push_back({*std::move(pattern), std::move(server.name)});
+            arns->push_back({pattern_of(*pattern), std::move(server.name)});
         }
         return arns;
     });

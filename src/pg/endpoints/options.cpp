@@ -69,6 +69,15 @@ bool may_name_files(Oid role) {
     return guarded([&] { return has_privs_of_role(role, ROLE_PG_READ_SERVER_FILES); });
 }
 
+bool may_declare_issuers(Oid role) {
+    return guarded([&] {
+        if (superuser_arg(role)) return true;
+        const Oid wrapper = get_foreign_data_wrapper_oid(kOidcWrapper.data(), true);
+        return OidIsValid(wrapper) &&
+               wrapper_aclcheck(wrapper, role, ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK;
+    });
+}
+
 std::optional<std::string> file_option(const Options& options) {
     for (const auto& [name, value] : options)
         if (name.ends_with("_file")) return name;

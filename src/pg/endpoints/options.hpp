@@ -45,6 +45,11 @@ std::optional<bool> read_boolean(std::string_view text);       // as the server'
 // True for superusers and members of pg_read_server_files: who may set an option that names a file.
 bool may_name_files(Oid role);
 
+// Whether the role may say whose users' tokens are taken (option subject_audience): superusers, and roles that
+// have USAGE on the wrapper flowctl_oidc WITH GRANT OPTION. With USAGE alone anybody could let tokens of his own
+// making speak for the users of somebody else's issuer.
+bool may_declare_issuers(Oid role);
+
 // The option that names a file, if there is one.
 std::optional<std::string> file_option(const Options& options);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pg/endpoints/auth_rules.hpp"
+#include "pg/endpoints/foreign_servers.hpp"
 #include "pg/endpoints/lease_rules.hpp"
 #include "pg/endpoints/option_rules.hpp"
 #include "pg/endpoints/option_table.hpp"
@@ -94,7 +95,35 @@ void check_http_server(const Options& options) {
     check_lease_options(options);
 }
 
+// Whoever names an issuer's keys makes tokens that count as its own.
+void check_keys(const Options& options) {
+    if (!options.contains("jwks_uri") || guarded([] { return superuser(); })) return;
+    for (const ListedServer& other : list_servers(kOidcWrapper)) {
+        const Oid owner = other.owner;
+        if (option(other.options, "issuer") != option(options, "issuer") ||
+            guarded([&] { return has_privs_of_role(GetUserId(), owner); }))
+            continue;
+        throw UserError(
+            ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "permission denied to name the keys of issuer " + in_quotes(option(options, "issuer")),
+            "Foreign server " + in_quotes(other.name) +
+                " of another role stands for this issuer. Without the option \"jwks_uri\" the keys "
+                "are those that the issuer itself names.");
+    }
+}
+
+void check_issuer_right(const Options& options) {
+    if (!options.contains("subject_audience") || may_declare_issuers(GetUserId())) return;
+    throw UserError(
+        ERRCODE_INSUFFICIENT_PRIVILEGE,
+        "permission denied to set options of an object that has \"subject_audience\"",
+        "Only superusers, and roles that have USAGE on foreign-data wrapper flowctl_oidc WITH GRANT "
+        "OPTION, may say whose users' tokens are taken.");
+}
+
 void check_oidc_server(const Options& options) {
+    check_issuer_right(options);
+    check_keys(options);
     for (const char* name : {"subject_algorithms", "subject_type", "subject_claims"})
         if (options.contains(name) && !options.contains("subject_audience"))
             contradict("option " + in_quotes(name) + " needs option \"subject_audience\"",

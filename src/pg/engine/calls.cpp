@@ -25,11 +25,11 @@ void PlannedCalls::take(const Item& item) {
         answered.emplace_back(item.run, continues->call);
 }
 
-void PlannedCalls::drop(const Uuid& run, std::int64_t call_id, const CallLanes& lanes) {
+void PlannedCalls::drop(const Uuid& run, std::int64_t call_id) {
     const auto call = staged.find({run, call_id});
     if (call == staged.end()) return;
     call->second.performer->withdraw(run, call_id);
-    if (const auto& place = call->second.place) counts.remove(*place, lanes.known_of(place->lane));
+    places.remove(call->second.lanes);
     staged.erase(call);
 }
 
@@ -49,10 +49,9 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         events.push_back(machine::TaskFailed{call.id, "States.Runtime", no_performer(call.resource), true});
         return;
     }
-    std::optional<CallPlace> place;
-    if (auto lane = performer->lane_of(call)) place = CallPlace{*std::move(lane), run.flow_owner};
-    if (place ? !lanes_.has_room(*place, planned.counts) : lanes_.closed()) {
-        planned.in_line.emplace_back(place ? *std::move(place) : CallPlace{{}, run.flow_owner}, run.id);
+    Lanes lanes = performer->lanes_of(run, call);
+    if (auto full = lanes_.full_lane(lanes, planned.places)) {
+        planned.in_line.push_back({*std::move(full), run.id, lanes.answer_bytes});
         return;
     }
     if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed})) {
@@ -60,9 +59,9 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
         return;
     }
-    if (place) planned.counts.add(*place, lanes_.known_of(place->lane));
+    planned.places.add(lanes);
     planned.staged.emplace(PlannedCalls::Key{run.id, call.id},
-                           PlannedCalls::Staged{performer, std::move(place), performer->keeps_run(call)});
+                           PlannedCalls::Staged{performer, std::move(lanes), performer->keeps_run(call)});
 }
 
 void Calls::write(const PlannedCalls& planned) {
@@ -81,11 +80,11 @@ void Calls::committed(const PlannedCalls& planned, const Changes& changes) {
         run->in_line = false;
         if (staged.keeps_run) run->calls.insert(key.second);
     }
-    for (const auto& [place, run_id] : planned.in_line) {
-        LiveRun* run = live_.find(run_id);
+    for (const PlannedCalls::InLine& one : planned.in_line) {
+        LiveRun* run = live_.find(one.run);
         if (run == nullptr) continue;
         run->in_line = true;
-        lanes_.wait(place, run_id);
+        lanes_.wait(one.line, one.run, one.answer_bytes);
     }
 }
 
@@ -101,12 +100,11 @@ std::vector<Item> Calls::give() {
 
 // ---------------------------------------------------------------------------------------------- requests
 
-std::uint64_t Calls::send(net::Request&& request, Part& from, const CallPlace& place) {
+std::uint64_t Calls::send(net::Request&& request, Part& from, const Lanes& lanes) {
     const std::uint64_t id = next_request_++;
     request.id = id;
-    CallLanes::Known known;
-    if (!place.lane.empty()) known = lanes_.begin(place, request.url, request.max_response_bytes);
-    requests_.emplace(id, Sent{&from, place, std::move(known)});
+    lanes_.begin(lanes);
+    requests_.emplace(id, Sent{&from, lanes});
     client_.start(std::move(request));
     return id;
 }
@@ -115,8 +113,7 @@ std::uint64_t Calls::send(net::Request&& request, Part& from, const CallPlace& p
 Part* Calls::forget(std::uint64_t request) {
     const auto found = requests_.extract(request);
     if (found.empty()) return nullptr;
-    const Sent& sent = found.mapped();
-    if (!sent.place.lane.empty()) lanes_.end(sent.place, sent.known);
+    lanes_.end(found.mapped().lanes);
     return found.mapped().from;
 }
 

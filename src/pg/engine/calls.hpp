@@ -33,20 +33,25 @@ struct PlannedCalls {
     using Key = std::pair<Uuid, std::int64_t>;  // run and call
     struct Staged {
         Performer* performer = nullptr;
-        std::optional<CallPlace> place;
+        Lanes lanes;
         bool keeps_run = true;
     };
 
-    std::map<Key, Staged> staged;                     // they begin after the commit
-    CallLanes::Counts counts;                         // of those that take a place
-    std::vector<std::pair<CallPlace, Uuid>> in_line;  // place and run of calls that find no room
+    std::map<Key, Staged> staged;  // they begin after the commit
+    PlannedPlaces places;          // that they will take
+    struct InLine {
+        Lane line;
+        Uuid run{};
+        std::size_t answer_bytes = 0;
+    };
+    std::vector<InLine> in_line;  // calls that find no room
     std::vector<Key> answered;
     std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl_catalog.call records them
 
     // The item may be the answer of a call.
     void take(const Item& item);
     // Nobody waits for this call any more: if it was staged in this transaction, it never begins.
-    void drop(const Uuid& run, std::int64_t call_id, const CallLanes& lanes);
+    void drop(const Uuid& run, std::int64_t call_id);
 };
 
 class Calls {
@@ -61,10 +66,6 @@ class Calls {
     // under way is given again after Resumed, and stays as it is.
     void prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedCalls& planned,
                  std::vector<machine::Event>& events);
-    // Nobody waits for this call any more.
-    void drop(const Uuid& run, std::int64_t call_id, PlannedCalls& planned) const {
-        planned.drop(run, call_id, lanes_);
-    }
     static void write(const PlannedCalls& planned);
     // After the commit, before the performers hear of it: which calls the runs in memory have now.
     void committed(const PlannedCalls& planned, const Changes& changes);
@@ -81,8 +82,8 @@ class Calls {
     // The run is in memory again, or has ended.
     void release(const Uuid& run) { held_.erase(run); }
 
-    // Takes the answers of requests that have come, each to the part that sent the request. To make something
-    // of an answer takes time, so only some are taken in one turn; true: there may be more.
+    // Takes the answers of requests that have come, each to the part that sent the request. To make something of
+    // an answer takes time, so only some are taken in one turn; true: there may be more.
     bool collect();
     // While it is closed, calls wait in line and none begins.
     void close(bool closed) { lanes_.close(closed); }
@@ -93,9 +94,9 @@ class Calls {
     std::size_t under_way() const { return requests_.size(); }  // requests
 
     // Requests of parts: see turn/host.hpp.
-    std::uint64_t send(net::Request&& request, Part& from, const CallPlace& place);
+    std::uint64_t send(net::Request&& request, Part& from, const Lanes& lanes);
     void cancel(std::uint64_t request);
-    bool has_room(const CallPlace& place) const { return lanes_.has_room(place); }
+    bool has_room(const Lanes& lanes) const { return !lanes_.full_lane(lanes); }
 
   private:
     struct Known {
@@ -104,8 +105,7 @@ class Calls {
     };
     struct Sent {
         Part* from = nullptr;
-        CallPlace place;  // without a lane: it takes none
-        CallLanes::Known known;
+        Lanes lanes;
     };
     Performer* performer_for(const asl::Resource& resource) const;
     Part* forget(std::uint64_t request);

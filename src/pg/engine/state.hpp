@@ -70,11 +70,11 @@ struct State final : Host {
 
     void queue(Item&& item) override { intake.push(std::move(item)); }
     void pause() override { pausing.begin(); }
-    std::uint64_t send(net::Request&& request, Part& from, const std::string& lane, Oid owner) override {
-        return calls.send(std::move(request), from, {lane, owner});
+    std::uint64_t send(net::Request&& request, Part& from, const Lanes& lanes) override {
+        return calls.send(std::move(request), from, lanes);
     }
     void cancel(std::uint64_t request) override { calls.cancel(request); }
-    bool has_room(const std::string& lane, Oid owner) const override { return calls.has_room({lane, owner}); }
+    bool has_room(const Lanes& lanes) const override { return calls.has_room(lanes); }
 };
 
 }  // namespace flowctl::pg

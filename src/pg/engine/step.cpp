@@ -73,7 +73,7 @@ void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,
         if (auto* made = std::get_if<machine::Call>(&effect)) {
             state_.calls.prepare(spi, run, std::move(*made), planned_, events);
         } else if (const auto* cancel = std::get_if<machine::CancelCall>(&effect)) {
-            state_.calls.drop(run.id, cancel->id, planned_);
+            planned_.drop(run.id, cancel->id);
             changes_.dropped_calls.emplace_back(run.id, cancel->id);
         } else {
             for (const auto& part : state_.parts)

@@ -120,12 +120,9 @@ void Engine::leave() {
 
 figures::Figures Engine::figures() const {
     return {static_cast<std::int64_t>(state_.live.size()),
-            static_cast<std::int64_t>(state_.calls.under_way()),
-            turns_,
-            events_,
-            last_turn_at_,
-            static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued()),
-            drain_};
+            static_cast<std::int64_t>(state_.calls.under_way()), turns_, events_, last_turn_at_,
+            static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued()), drain_,
+            !sweeper_.active()};
 }
 
 // ---------------------------------------------------------------------------------------------- its

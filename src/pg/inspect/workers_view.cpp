@@ -27,7 +27,7 @@ void put_worker(const ReturnSetInfo& result, NameData* database, const shmem::Vi
             .put(Int64GetDatum(figures.turns))
             .put(Int64GetDatum(figures.events))
             .put_time(figures.last_turn_at)
-            .put_text(figures.waits ? "waiting for activate()" : "working")
+            .put_text(figures.waits ? "waiting for activate()" : figures.drain != 0 ? "drained" : "working")
             .store(result);
     });
 }
@@ -43,6 +43,21 @@ void put_absence(const ReturnSetInfo& result, NameData* database, const char* wh
 }
 
 }  // namespace
+
+// How many transactions have begun since the oldest that may still see rows of the engine's hot table. Rows that
+// died since then cannot be cleaned up, whoever holds that snapshot: a session, a slot, a prepared transaction,
+// a standby.
+FLOWCTL_FUNCTION(flowctl_xmin_age) {
+    (void)fcinfo;
+    return guarded([]() -> Datum {
+        const Oid schema = get_namespace_oid("flowctl_catalog", false);
+        Relation frame = table_open(get_relname_relid("frame", schema), AccessShareLock);
+        const TransactionId oldest = GetOldestNonRemovableTransactionId(frame);
+        table_close(frame, AccessShareLock);
+        const TransactionId next = XidFromFullTransactionId(ReadNextFullTransactionId());
+        return Int64GetDatum(static_cast<std::int64_t>(static_cast<std::int32_t>(next - oldest)));
+    });
+}
 
 FLOWCTL_FUNCTION(flowctl_worker_status) {
     guarded([fcinfo] { InitMaterializedSRF(fcinfo, 0); });

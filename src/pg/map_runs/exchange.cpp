@@ -45,12 +45,13 @@ Preparation prepare(Spi& spi, State& state, const MapRun& run, machine::Call cal
         if (!server) return {http_task::Refusal{server.error().error, server.error().cause}, std::nullopt};
         call.resource.name = std::move(server).value();
     }
-    if (!state.has_room(call.resource.name, run.owner)) return {};
+    if (!state.has_room(http_task::lanes_of_endpoint(call))) return {};
     const store::LoadedRuns parents = store::load_runs(spi, {run.parent}, 1);
     if (parents.runs.empty()) return {};
     std::string problem;
     const std::unique_ptr<LiveRun> parent = make_live(spi, state, parents.runs.front(), problem);
     if (!problem.empty()) return {http_task::Refusal{"States.Runtime", problem}, std::nullopt};
+    if (!state.has_room(http_task::lanes_of(*parent, call))) return {};
     const std::int32_t sending = store::next_sending(spi, run.parent, static_cast<std::int32_t>(run.call_id));
     http_task::Lookups lookups;
     auto result = http_task::prepare_document(*parent, call, document, unix_micros_now(), sending, lookups);
@@ -102,7 +103,7 @@ bool Exchange::send(MapRun& run, const std::string& path, const asl::DataResourc
     if (!done.prepared) return false;
     done.prepared->request.redacted = leases_.passwords_of(run.parent);
     run.pending = std::move(done.prepared->pending);
-    run.request = state_.send(std::move(done.prepared->request), part_, run.pending.lane, run.owner);
+    run.request = state_.send(std::move(done.prepared->request), part_, run.pending.lanes);
     return false;
 }
 

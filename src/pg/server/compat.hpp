@@ -25,6 +25,14 @@ inline AclResult server_aclcheck(Oid server, Oid role, AclMode mode) {
 #endif
 }
 
+inline AclResult wrapper_aclcheck(Oid wrapper, Oid role, AclMode mode) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ForeignDataWrapperRelationId, wrapper, role, mode);
+#else
+    return pg_foreign_data_wrapper_aclcheck(wrapper, role, mode);
+#endif
+}
+
 inline bool owns_database(Oid database, Oid role) {
 #if PG_VERSION_NUM >= 160000
     return object_ownercheck(DatabaseRelationId, database, role);

@@ -41,7 +41,6 @@ int max_expression_depth = 100;
 int max_expression_bytes = 6'990'256;
 int max_calls = 500;
 int max_calls_per_endpoint = 125;
-int max_calls_per_owner = 0;
 int answer_memory = 512 * 1024;
 int definition_memory = 64 * 1024;
 int run_memory = 256 * 1024;
@@ -316,22 +315,12 @@ void define_settings(bool with_postmaster_settings) {
                             "Sets the number of calls that one worker has under way at once.", nullptr,
                             &max_calls, 500, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
-    // How many of these may go to one endpoint, and from the flows of one owner to one host. Without it, an
-    // endpoint that never answers would take them all, and every other flow of the database would stand
-    // still.
-    DefineCustomIntVariable(
-        "flowctl.max_calls_per_endpoint",
-        "Sets the number of calls that one worker has under way at once to one endpoint.",
-        "It also holds for all endpoints at one host together that the flows of one owner call.",
-        &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-
-    // How many of these the flows of one owner may have, whatever their endpoints: the others' calls need
-    // room, too.
-    DefineCustomIntVariable(
-        "flowctl.max_calls_per_owner",
-        "Sets the number of calls that one worker has under way at once for the flows of one owner.",
-        "0 means three quarters of flowctl.max_calls.", &max_calls_per_owner, 0, 0, 100'000, PGC_SIGHUP, 0,
-        nullptr, nullptr, nullptr);
+    // How many of these may go to one endpoint. Without it, an endpoint that never answers would take them
+    // all, and every other flow of the database would stand still.
+    DefineCustomIntVariable("flowctl.max_calls_per_endpoint",
+                            "Sets the number of calls that one worker has under way at once to one endpoint.",
+                            nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
+                            nullptr, nullptr);
 
     // What the answers of these calls may take together. A call counts with the option max_response_bytes of
     // its endpoint, since an answer may become as large as that; a call that does not fit waits in line.

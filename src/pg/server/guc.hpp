@@ -27,7 +27,6 @@ extern int max_expression_depth;
 extern int max_expression_bytes;
 extern int max_calls;  // under way at once, per worker
 extern int max_calls_per_endpoint;
-extern int max_calls_per_owner;  // 0: three quarters of max_calls
 extern int answer_memory;        // of all calls under way, kB
 extern int definition_memory;    // of the compiled definitions that a worker keeps, kB
 extern int run_memory;           // of the runs that a worker holds, kB

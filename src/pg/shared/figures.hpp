@@ -16,10 +16,10 @@ void request_at_load();
 
 struct Figures {
     std::int64_t runs_open, calls_open, turns, events;
-    std::int64_t last_turn_at;  // microseconds since 1970 UTC; 0: none yet
+    std::int64_t last_turn_at;    // microseconds since 1970 UTC; 0: none yet
     std::int64_t unfinished = 0;  // calls under way, and answers that are not written yet
     std::uint32_t drain = 0;      // the drain that the last turn kept to (drain.hpp); 0: none
-    bool waits = false;         // for flowctl.activate()
+    bool waits = false;           // for flowctl.activate()
 };
 void publish(int slot, const Figures& figures) noexcept;
 Figures view(int slot) noexcept;

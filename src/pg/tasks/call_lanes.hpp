@@ -1,178 +1,186 @@
 // Fair shares of the calls that a worker may have under way.
 //
-// All calls together are bounded, in number and in what their answers may take of memory (call_limit). Of
-// these, each endpoint has a share, each owner of flows has one, and within it each host that the owner's
-// flows call: so neither an endpoint that never answers, nor an owner with many endpoints, nor many endpoints
-// of one owner at one host hold up the calls of others. A run whose call finds no room waits in line by its
-// id; it is given its call again (machine::Resumed) when there is room. Ids are hints: a run that has ended
-// meanwhile is passed over. Memory: 16 bytes for each run in line.
+// A call takes a place in a lane for its endpoint, one for the endpoint's host and one for the owner of its
+// flow. All calls together are limited (call_limit), and so are those of each lane: an endpoint's by
+// flowctl.max_calls_per_endpoint, those of a host or an owner to three quarters of the places that everybody
+// else leaves free. So an endpoint that never answers holds up its own calls, and no owner can take all
+// places by naming one host under many names, or many hosts. A run whose call finds a lane full waits in that
+// line by its id; when there is room it is given its call again (machine::Resumed), and may then wait in
+// another line. Ids are hints: a run that has ended meanwhile is passed over.
+//
+// What the answers of all calls under way may take of memory is limited in the same way
+// (flowctl.answer_memory): a call counts with the size that its endpoint allows.
+//
+// A run in line takes 24 bytes.
 #pragma once
 
 #include <algorithm>
-#include <cctype>
-#include <compare>
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
-#include <string_view>
-#include <type_traits>
-#include <utility>
 #include <vector>
 
 #include "pg/server/uuid.hpp"
 #include "pg/tasks/call_limit.hpp"
+#include "pg/turn/lane.hpp"
 
 namespace flowctl::pg {
 
-// What a call counts against: its lane, which is the endpoint as the Task names it, and the owner of its
-// flow.
-struct CallPlace {
-    std::string lane;
-    Oid owner = InvalidOid;
+// The calls that one transaction is about to begin, beside those under way.
+struct PlannedPlaces {
+    std::map<Lane, std::size_t> in_lane;
+    std::size_t in_all = 0;
+    std::size_t answer_bytes = 0;
 
-    auto operator<=>(const CallPlace&) const = default;
+    void add(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            in_lane[lane]++;
+        if (!lanes.empty()) in_all++;
+        answer_bytes += lanes.answer_bytes;
+    }
+    void remove(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            in_lane[lane]--;
+        if (!lanes.empty()) in_all--;
+        answer_bytes -= lanes.answer_bytes;
+    }
 };
 
 class CallLanes {
   public:
-    // What is known of the calls in a lane from the last one that began: where they go, and how large the
-    // answer may become.
-    struct Known {
-        std::string host;  // scheme, host and port; empty: no call of the lane has begun yet
-        std::size_t answer_bytes = 0;
-    };
-    // Calls that are under way, or that a transaction is about to begin.
-    struct Counts {
-        std::map<std::string, std::size_t> in_lane;
-        std::map<Oid, std::size_t> of_owner;
-        std::map<Oid, std::size_t> bytes_of_owner;
-        std::map<std::pair<Oid, std::string>, std::size_t> at_host;
-        std::size_t all = 0;
-        std::size_t bytes = 0;
-
-        void add(const CallPlace& place, const Known& known) {
-            in_lane[place.lane]++;
-            of_owner[place.owner]++;
-            at_host[{place.owner, known.host}]++;
-            bytes_of_owner[place.owner] += known.answer_bytes;
-            bytes += known.answer_bytes;
-            all++;
-        }
-        void remove(const CallPlace& place, const Known& known) {
-            take(in_lane, place.lane, 1);
-            take(of_owner, place.owner, 1);
-            take(at_host, {place.owner, known.host}, 1);
-            take(bytes_of_owner, place.owner, known.answer_bytes);
-            bytes -= known.answer_bytes;
-            all--;
-        }
-    };
-
     // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
     void close(bool closed) { closed_ = closed; }
-    bool closed() const { return closed_; }
 
-    // Whether a call may begin, beside the calls that are planned. While nothing is known of a lane, one call
-    // of it is planned at a time. An answer that is larger than all answers may be together has room alone.
-    bool has_room(const CallPlace& place) const { return has_room(place, Counts()); }
-    bool has_room(const CallPlace& place, const Counts& planned) const {
-        if (closed_) return false;
-        if (place.lane.empty()) return true;
-        const Known known = known_of(place.lane);
-        if (known.host.empty() && count(planned.in_lane, place.lane) > 0) return false;
-        const std::size_t most = answer_memory(), all = under_way_.bytes + planned.bytes,
-                          own = both(&Counts::bytes_of_owner, place.owner, planned);
-        return under_way_.all + planned.all < call_limit() &&
-               both(&Counts::in_lane, place.lane, planned) < call_limit_per_endpoint() &&
-               both(&Counts::of_owner, place.owner, planned) < call_limit_per_owner() &&
-               both(&Counts::at_host, {place.owner, known.host}, planned) < call_limit_per_endpoint() &&
-               (all == 0 || all + known.answer_bytes <= most) &&
-               (own == 0 || own + known.answer_bytes <= most - most / 4);
+    // The line in which one more call has to wait, since there is no room in it; nothing: it may begin.
+    std::optional<Lane> full_lane(const Lanes& lanes, const PlannedPlaces& planned = {}) const {
+        if (closed_) return lanes.empty() ? Lane() : lanes.front();
+        const std::size_t all = under_way_ + planned.in_all;
+        for (const Lane& lane : lanes) {
+            const auto found = lanes_.find(lane);
+            const auto more = planned.in_lane.find(lane);
+            const std::size_t taken = (found == lanes_.end() ? 0 : found->second.under_way) +
+                                      (more == planned.in_lane.end() ? 0 : more->second);
+            if (all >= call_limit() || taken >= share(lane.first, taken, all)) return lane;
+        }
+        const std::string owner = owner_of(lanes);
+        if (!answer_fits(owner, lanes.answer_bytes, planned.answer_bytes))
+            return Lane(LaneKind::Answers, owner);
+        return std::nullopt;
     }
-    Known known_of(const std::string& lane) const {
-        const auto found = known_.find(lane);
-        return found == known_.end() ? Known() : found->second;
+    void begin(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            lanes_[lane].under_way++;
+        if (!lanes.empty()) under_way_++;
+        answer_bytes_ += lanes.answer_bytes;
+        bytes_of_owner_[owner_of(lanes)] += lanes.answer_bytes;
     }
-
-    // The call leaves for this URL. Returns what end() wants to know.
-    Known begin(const CallPlace& place, std::string_view url, std::size_t answer_bytes) {
-        Known known{origin_of(url), answer_bytes};
-        if (known_.size() >= kMaxKnown && !known_.contains(place.lane)) known_.clear();
-        known_[place.lane] = known;
-        under_way_.add(place, known);
-        return known;
+    void end(const Lanes& lanes) {
+        for (const Lane& lane : lanes) {
+            const auto found = lanes_.find(lane);
+            if (found == lanes_.end() || found->second.under_way == 0) continue;
+            found->second.under_way--;
+            drop_if_empty(found);
+        }
+        if (!lanes.empty() && under_way_ > 0) under_way_--;
+        answer_bytes_ -= lanes.answer_bytes;
+        const auto own = bytes_of_owner_.find(owner_of(lanes));
+        if (own != bytes_of_owner_.end() && (own->second -= lanes.answer_bytes) == 0)
+            bytes_of_owner_.erase(own);
     }
-    void end(const CallPlace& place, const Known& known) { under_way_.remove(place, known); }
-
-    void wait(const CallPlace& place, const Uuid& run) {
-        lines_[place].push_back(run);
+    // In the line that full_lane() has named.
+    void wait(const Lane& lane, const Uuid& run, std::size_t answer_bytes) {
+        lanes_[lane].waiting.push_back({run, answer_bytes});
         waiting_++;
     }
     std::size_t waiting() const { return waiting_; }
     // Whether take_ready() would give something.
     bool has_ready() const {
-        return !closed_ && waiting_ > 0 && under_way_.all < call_limit() &&
-               std::any_of(lines_.begin(), lines_.end(),
-                           [this](const auto& line) { return has_room(line.first); });
+        if (closed_ || waiting_ == 0 || under_way_ >= call_limit()) return false;
+        return std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
+            return !lane.second.waiting.empty() && has_room_for_next(lane, 0, 0);
+        });
     }
-    // The runs for whose calls there is room now, taken out of line. Lines take turns.
+    // The runs for whose calls there is room now, taken out of line; lanes take turns at being first.
     std::vector<Uuid> take_ready() {
         std::vector<Uuid> ready;
-        if (closed_ || waiting_ == 0) return ready;
-        Counts planned;
-        for (bool any = true; any;) {
-            any = false;
-            auto line = lines_.upper_bound(last_served_);
-            for (std::size_t left = lines_.size(); left > 0; left--) {
-                if (line == lines_.end()) line = lines_.begin();
-                const auto here = line++;
-                if (!has_room(here->first, planned)) continue;
-                any = true;
-                planned.add(here->first, known_of(here->first.lane));
-                ready.push_back(here->second.front());
-                here->second.pop_front();
+        if (closed_) return ready;
+        std::size_t room = under_way_ < call_limit() ? call_limit() - under_way_ : 0;
+        std::size_t answer_bytes = 0;
+        auto lane = lanes_.upper_bound(last_served_);
+        for (std::size_t left = lanes_.size(); left > 0 && room > 0 && waiting_ > 0; left--) {
+            if (lane == lanes_.end()) lane = lanes_.begin();
+            std::deque<Waiting>& line = lane->second.waiting;
+            for (std::size_t taken = 0;
+                 room > 0 && !line.empty() && has_room_for_next(*lane, taken, answer_bytes);
+                 taken++, room--) {
+                ready.push_back(line.front().run);
+                answer_bytes += line.front().answer_bytes;
+                line.pop_front();
                 waiting_--;
-                last_served_ = here->first;
-                if (here->second.empty()) lines_.erase(here);
+                last_served_ = lane->first;
             }
+            const auto served = lane++;
+            drop_if_empty(served);
         }
         return ready;
     }
 
   private:
-    static constexpr std::size_t kMaxKnown = 10'000;
+    struct Waiting {
+        Uuid run{};
+        std::size_t answer_bytes = 0;
+    };
+    struct Line {
+        std::size_t under_way = 0;
+        std::deque<Waiting> waiting;
+    };
+    using Lines = std::map<Lane, Line>;
 
-    template <class Key>
-    static void take(std::map<Key, std::size_t>& counts, const Key& key, std::size_t number) {
-        const auto found = counts.find(key);
-        if (found != counts.end() && (found->second -= number) == 0) counts.erase(found);
+    // How many calls a lane may have, of which it has `taken`, while there are `all` in all lanes.
+    static std::size_t share(LaneKind kind, std::size_t taken, std::size_t all) {
+        if (kind == LaneKind::Endpoint) return call_limit_per_endpoint();
+        const std::size_t others = all - std::min(all, taken);
+        const std::size_t left = call_limit() - std::min(call_limit(), others);
+        return std::max<std::size_t>(1, (left * 3 + 3) / 4);
     }
-    template <class Key>
-    static std::size_t count(const std::map<Key, std::size_t>& counts, const Key& key) {
-        const auto found = counts.find(key);
-        return found == counts.end() ? 0 : found->second;
+    std::size_t room_in(const Lines::value_type& lane) const {
+        const std::size_t taken = lane.second.under_way;
+        const std::size_t most = share(lane.first.first, taken, under_way_);
+        return most > taken ? most - taken : 0;
     }
-    template <class Key>
-    std::size_t both(std::map<Key, std::size_t> Counts::*counts, const std::type_identity_t<Key>& key,
-                     const Counts& planned) const {
-        return count(under_way_.*counts, key) + count(planned.*counts, key);
+    // Whether the first in this line may leave it, after so many others of it and of all lines.
+    bool has_room_for_next(const Lines::value_type& lane, std::size_t taken, std::size_t answer_bytes) const {
+        if (lane.first.first == LaneKind::Answers)
+            return answer_fits(lane.first.second, lane.second.waiting.front().answer_bytes, answer_bytes);
+        return taken < room_in(lane);
     }
-    // Scheme, host and port.
-    static std::string origin_of(std::string_view url) {
-        const std::size_t scheme = url.find("://");
-        const std::size_t end =
-            scheme == std::string_view::npos ? url.find('/') : url.find_first_of("/?#", scheme + 3);
-        std::string origin(url.substr(0, end));
-        std::transform(origin.begin(), origin.end(), origin.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        return origin;
+    // Whether an answer of this size fits beside those of the calls under way, and `planned` bytes more. An
+    // owner may have three quarters of what everybody else leaves free. One answer always fits where there is
+    // no other.
+    bool answer_fits(const std::string& owner, std::size_t bytes, std::size_t planned) const {
+        const std::size_t all = answer_bytes_ + planned, most = answer_memory();
+        if (all == 0 || bytes == 0) return true;
+        const auto found = bytes_of_owner_.find(owner);
+        const std::size_t own = found == bytes_of_owner_.end() ? planned : found->second + planned;
+        const std::size_t left = most - std::min(most, all - std::min(all, own));
+        return all + bytes <= most && (own == 0 || own + bytes <= left - left / 4);
+    }
+    static std::string owner_of(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            if (lane.first == LaneKind::Owner) return lane.second;
+        return {};
+    }
+    void drop_if_empty(Lines::iterator lane) {
+        if (lane->second.under_way == 0 && lane->second.waiting.empty()) lanes_.erase(lane);
     }
 
-    Counts under_way_;
-    std::map<std::string, Known> known_;  // by lane
-    std::map<CallPlace, std::deque<Uuid>> lines_;
-    CallPlace last_served_;
+    Lines lanes_;
+    Lane last_served_;
+    std::size_t under_way_ = 0;
+    std::size_t answer_bytes_ = 0;
+    std::map<std::string, std::size_t> bytes_of_owner_;
     std::size_t waiting_ = 0;
     bool closed_ = false;
 };

@@ -36,10 +36,4 @@ std::size_t answer_memory() noexcept {
     return static_cast<std::size_t>(guc::answer_memory) * 1024;
 }
 
-std::size_t call_limit_per_owner() noexcept {
-    const std::size_t all = call_limit();
-    if (guc::max_calls_per_owner == 0) return std::max<std::size_t>(1, all - all / 4);
-    return std::min(all, static_cast<std::size_t>(guc::max_calls_per_owner));
-}
-
 }  // namespace flowctl::pg

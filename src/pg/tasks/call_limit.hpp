@@ -14,7 +14,6 @@ void raise_descriptor_limit() noexcept;
 
 std::size_t call_limit() noexcept;               // at least 1; follows SIGHUP
 std::size_t call_limit_per_endpoint() noexcept;  // at least 1, at most call_limit()
-std::size_t call_limit_per_owner() noexcept;     // likewise
 std::size_t answer_memory() noexcept;            // bytes that the answers of all calls under way may have
 
 }  // namespace flowctl::pg

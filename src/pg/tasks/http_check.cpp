@@ -33,7 +33,8 @@ void warn_of_plain_http(const HttpServer& server, std::vector<Objection>& object
     const net::Url& url = server.options.url;
     if (url.scheme != "http" || !is_public_host(url.host)) return;
     objections.push_back({kPlainHttp,
-                          "endpoint \"" + server.name + "\" is called by plain http at the public host " + url.host +
+                          "endpoint \"" + server.name + "\" is called by plain http at the public host " +
+                              url.host +
                               ": whoever is on the way can read and change what is sent and answered",
                           true});
 }

@@ -26,8 +26,8 @@ class HttpPerformer final : public Performer {
     HttpPerformer(Host& host, net::Client& client, Leases& leases)
         : host_(host), client_(client), leases_(leases) {}
 
-    std::optional<std::string> lane_of(const machine::Call& call) const override {
-        return http_task::lane_of(call);
+    Lanes lanes_of(const RunFacts& run, const machine::Call& call) const override {
+        return http_task::lanes_of(run, call);
     }
     std::optional<Refusal> prepare(Spi& spi, const RunFacts& run, const machine::Call& call,
                                    const Attempt& attempt) override;

@@ -163,12 +163,22 @@ bool stands_for_somebody(const Endpoint& endpoint) {
 
 }  // namespace
 
-std::string lane_of(const machine::Call& call) {
-    if (call.resource.kind == Kind::AwsHttp) {
-        const json::Value* name = connection_of(call);
-        return name != nullptr && name->is_string() ? std::string(name->as_string()) : std::string();
-    }
-    return call.resource.name.empty() ? call.resource.text : call.resource.name;
+Lanes lanes_of_endpoint(const machine::Call& call) {
+    const auto named = server_of(call);
+    const std::string* server = std::get_if<std::string>(&named);
+    Lanes lanes = {{LaneKind::Endpoint, server != nullptr ? *server : call.resource.text}};
+    if (server != nullptr)
+        if (const auto known = find_http_server(*server); known && known->options.url_problem.empty()) {
+            lanes.emplace_back(LaneKind::Host, known->options.url.host);
+            lanes.answer_bytes = known->options.max_response_bytes;
+        }
+    return lanes;
+}
+
+Lanes lanes_of(const RunFacts& run, const machine::Call& call) {
+    Lanes lanes = lanes_of_endpoint(call);
+    lanes.emplace_back(LaneKind::Owner, std::to_string(run.flow_owner));
+    return lanes;
 }
 
 std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count,
@@ -232,11 +242,10 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
                        std::int64_t now, std::int32_t sending) {
     Pending& pending = prepared.pending;
     pending.run_id = run.id;
-    pending.flow_owner = run.flow_owner;
     pending.call_id = call.id;
     pending.sending = sending;
     pending.endpoint = endpoint.name();
-    pending.lane = lane_of(call);
+    pending.lanes = lanes_of(run, call);
     pending.for_subject = stands_for_somebody(endpoint);
 
     parts.headers.emplace_back("Idempotency-Key", key);

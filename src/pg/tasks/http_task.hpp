@@ -22,6 +22,7 @@
 #include "pg/policies/policy.hpp"
 #include "pg/store/history.hpp"
 #include "pg/tasks/run_facts.hpp"
+#include "pg/turn/lane.hpp"
 
 namespace flowctl::pg::http_task {
 
@@ -30,11 +31,10 @@ using calls::Refusal;
 // What the answer will need.
 struct Pending {
     Uuid run_id{};
-    Oid flow_owner = InvalidOid;
     std::int64_t call_id = 0;
     std::int32_t sending = 1;
     std::string endpoint;
-    std::string lane;                           // as lane_of() says
+    Lanes lanes;
     const calls::Protocol* protocol = nullptr;  // by which the answer is read
     json::Value follow;                         // of the call: the work that it asks for
     net::Seconds poll_interval{10};
@@ -42,8 +42,9 @@ struct Pending {
     std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run
 };
 
-// Calls with the same lane share a limit: it is the endpoint as the Task names it. Needs no transaction.
-std::string lane_of(const machine::Call& call);
+// What a call shares its limits with: its endpoint, the host of that, and the owner of its flow.
+Lanes lanes_of(const RunFacts& run, const machine::Call& call);
+Lanes lanes_of_endpoint(const machine::Call& call);  // the first two
 
 struct Prepared {
     net::Request request;  // without an id

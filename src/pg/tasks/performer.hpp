@@ -5,7 +5,7 @@
 // turn (turn/part.hpp), so it may read tables in a sweep, hear what sessions post, write rows of its own and
 // wake up by itself. Here is what a part does not have:
 //
-//   lane_of      which limit a call counts against
+//   lanes_of     which limits a call counts against
 //   prepare      in the turn's transaction: looks up what the call needs, and stages it
 //   withdraw     in the same transaction: the staged call is not wanted any more
 //
@@ -33,6 +33,7 @@
 #include "core/machine/machine.hpp"
 #include "pg/server/spi.hpp"
 #include "pg/tasks/run_facts.hpp"
+#include "pg/turn/lane.hpp"
 #include "pg/turn/part.hpp"
 
 namespace flowctl::pg {
@@ -47,8 +48,8 @@ class Performer : public Part {
         bool again = false;
     };
 
-    // Calls of one lane share a limit; a call without a lane takes no place. Needs no transaction.
-    virtual std::optional<std::string> lane_of(const machine::Call& call) const = 0;
+    // Calls of one lane share a limit; a call without lanes takes no place. In the turn's transaction.
+    virtual Lanes lanes_of(const RunFacts& run, const machine::Call& call) const = 0;
 
     // What is wrong is the failure of the Task.
     virtual std::optional<Refusal> prepare(Spi& spi, const RunFacts& run, const machine::Call& call,

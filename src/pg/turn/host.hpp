@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "net/client.hpp"
 #include "pg/turn/item.hpp"
+#include "pg/turn/lane.hpp"
 
 namespace flowctl::pg {
 
@@ -24,13 +24,12 @@ class Host {
     virtual void pause() = 0;
 
     // Sends a request outside of transactions; its answer comes to Part::answered() of `from`, unless it is
-    // cancelled before. Until then it counts as a call in this lane, of a flow of this owner, if a lane is
-    // named. Returns the id that the answer will have.
-    virtual std::uint64_t send(net::Request&& request, Part& from, const std::string& lane = {},
-                               Oid owner = InvalidOid) = 0;
+    // cancelled before. Until then it takes a place in each of the lanes. Returns the id that the answer will
+    // have.
+    virtual std::uint64_t send(net::Request&& request, Part& from, const Lanes& lanes = {}) = 0;
     virtual void cancel(std::uint64_t request) = 0;
-    // Whether a call in this lane, of a flow of this owner, may begin.
-    virtual bool has_room(const std::string& lane, Oid owner) const = 0;
+    // Whether a request may take a place in all of these lanes.
+    virtual bool has_room(const Lanes& lanes) const = 0;
 };
 
 }  // namespace flowctl::pg

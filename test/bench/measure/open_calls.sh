@@ -7,7 +7,7 @@ option open_calls 10000 2000 "how many calls"
 rounds_open_calls=1
 
 measure_open_calls() {
-    server_with "flowctl.max_calls = $((open_calls + 100))" "flowctl.max_calls_per_endpoint = $((open_calls + 100))" "flowctl.max_calls_per_owner = $((open_calls + 100))"
+    server_with "flowctl.max_calls = $((open_calls + 100))" "flowctl.max_calls_per_endpoint = $((open_calls + 100))"
     calls_over http && calls_over https tls
 }
 

@@ -6,7 +6,7 @@ option payloads "100 1000 10000 100000" "100 10000 100000" "bytes of input and o
 
 measure_step_cost() {
     local many bytes
-    server_with "flowctl.max_calls = 12000" "flowctl.max_calls_per_endpoint = 12000" "flowctl.max_calls_per_owner = 12000"
+    server_with "flowctl.max_calls = 12000" "flowctl.max_calls_per_endpoint = 12000"
     start_endpoint
     fresh_database || return 1
     sql "SELECT flowctl.activate()" >/dev/null

@@ -26,6 +26,7 @@ TEST(Protocols, OfAws) {
     EXPECT_EQ(chosen("arn:aws:states:::lambda:invoke", Speech::Aws), &aws::lambda_invoke());
     EXPECT_EQ(chosen("arn:aws:states:::sqs:sendMessage", Speech::Aws), &aws::sqs_send_message());
     EXPECT_EQ(chosen("arn:aws-us-gov:states:::sqs:sendMessage", Speech::Aws), &aws::sqs_send_message());
+    EXPECT_EQ(chosen("arn:aws:states:us-east-1:123456789012:lambda:invoke", Speech::Aws), &aws::lambda_invoke());
     EXPECT_EQ(chosen("arn:aws:states:::sns:publish", Speech::Aws), &aws::sns_publish());
     EXPECT_EQ(chosen("arn:aws:states:::events:putEvents", Speech::Aws), &aws::events_put_events());
     EXPECT_EQ(chosen("arn:aws:states:::states:startExecution", Speech::Aws), &aws::start_execution());
@@ -39,7 +40,7 @@ TEST(Protocols, WhatAwsHasNoActionForIsPlainHttp) {
     EXPECT_EQ(chosen("flowctl:http:a", Speech::Aws), &plain());
     EXPECT_EQ(chosen("flowctl:http:a:invoke", Speech::Aws), &invoke());
     EXPECT_EQ(chosen("arn:aws:states:::dynamodb:putItem", Speech::Aws), &plain());
-    EXPECT_EQ(chosen("arn:aws:states:::sqs:sendMessageBatch", Speech::Aws), &plain());
+    EXPECT_EQ(chosen("arn:aws:states:::aws-sdk:sqs:sendMessageBatch", Speech::Aws), &plain());
 }
 
 TEST(Protocols, OfPrefect) {
@@ -53,7 +54,6 @@ TEST(Protocols, WorkThatCannotBeFollowedHasNone) {
     EXPECT_EQ(chosen("flowctl:http:a.sync", Speech::Aws), nullptr);
     EXPECT_EQ(chosen("arn:aws:states:::states:startExecution.sync", Speech::Http), nullptr);
     EXPECT_EQ(chosen("arn:aws:states:::glue:startJobRun.sync", Speech::Aws), nullptr);
-    EXPECT_EQ(chosen("arn:aws:states:::sqs:sendMessage.sync", Speech::Aws), nullptr);
 }
 
 std::vector<std::string> targets(std::string_view text, std::string_view input) {

@@ -63,7 +63,7 @@ $stub->release('postgres');
 $stub->release('second');
 is(drain('60 s'), '', 'when the answers have come it returns');
 is(phases('postgres'), 'a RUNNING, b RUNNING, d QUEUED', 'a run that was started meanwhile has not begun');
-is(scalar(@{ $stub->calls(path => "/$_/second") }), 0, "no next call of database $_ has left") for qw(postgres second);
+is(scalar(my @next = $stub->calls(path => "/$_/second")), 0, "no next call of database $_ has left") for qw(postgres second);
 is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.calls WHERE http_status IS NULL}), '0', 'every answer is recorded');
 wait_for_query($node, q{SELECT due_at < now() FROM flowctl.runs WHERE name = 't'}, 't', 'second');
 $node->safe_psql('second', 'SELECT pg_sleep(1.5)');    # longer than a sweep; a timer that fired would have had its time
@@ -82,7 +82,7 @@ $node->restart;
 wait_for_query($node, q{SELECT string_agg(name || ' ' || status, ', ' ORDER BY name) FROM flowctl.runs}, 'a SUCCEEDED, b SUCCEEDED, d ABORTED');
 wait_for_query($node, q{SELECT string_agg(name || ' ' || status, ', ' ORDER BY name) FROM flowctl.runs}, 'c SUCCEEDED, t SUCCEEDED', 'second');
 my %times;
-$times{ $_->{headers}{'idempotency-key'} }++ for map { @{ $stub->calls(path => "/$_") } } qw(postgres/first postgres/second second/first second/second);
+$times{ $_->{headers}{'idempotency-key'} }++ for map { $stub->calls(path => "/$_") } qw(postgres/first postgres/second second/first second/second);
 is(join(' ', map { $times{$_} } sort keys %times), '1 1 1 1 1 1', 'six calls were made, each once');
 
 # undrain() lets everything go on, also while somebody waits in drain().
