@@ -7,11 +7,12 @@ use FlowctlTest;
 use Parts;
 
 my $stub = Parts::start_stub();
+my $other_stub = Parts::start_stub();
 my $node = new_node('lanes', 'flowctl.max_calls' => 6, 'flowctl.max_calls_per_endpoint' => 3);
 http_server($node, 'hangs', $stub->url('/hangs'));
-http_server($node, 'other', $stub->url('/other'));
+http_server($node, 'other', $other_stub->url('/other'));
 $stub->script('/hangs', then => { hold => 'answer', body => {} });
-$stub->script('/other', then => { body => { ok => true } });
+$other_stub->script('/other', then => { body => { ok => true } });
 define_flow($node, 'hangs', http_flow('hangs'));
 define_flow($node, 'other', http_flow('other'));
 define_flow($node, 'pass', { StartAt => 'A', States => { A => { Type => 'Pass', End => true } } });

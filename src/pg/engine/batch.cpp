@@ -2,6 +2,7 @@
 #include "pg/engine/batch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "pg/engine/load.hpp"
 #include "pg/server/timestamps.hpp"
@@ -22,13 +23,18 @@ void Batch::begin_parts() {
 void Batch::run(Spi& spi, const std::vector<Item>& items) {
     begin_parts();
     load(spi, items);
-    const std::int64_t until = unix_micros_now() + kMaxMicros;
+    std::int64_t now = unix_micros_now();
+    const std::int64_t until = now + kMaxMicros;
     std::size_t done = 0;
-    for (; done < items.size() && (done == 0 || (unix_micros_now() < until && !full())); done++)
-        if (later_.contains(items[done].run))
+    for (; done < items.size() && (done == 0 || (now < until && !full())); done++) {
+        if (later_.contains(items[done].run)) {
             left_over_.push_back(items[done]);
-        else
-            apply(spi, items[done]);
+            continue;
+        }
+        apply(spi, items[done]);
+        const std::int64_t before = std::exchange(now, unix_micros_now());
+        state_.intake.charge(items[done], now - before);
+    }
     left_over_.insert(left_over_.end(), items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
     write(spi);
 }
@@ -37,7 +43,9 @@ void Batch::run(Spi& spi, const std::vector<Item>& items) {
 void Batch::load(Spi& spi, const std::vector<Item>& items) {
     std::vector<Uuid> missing;
     for (const Item& item : items)
-        if (state_.live.find(item.run) == nullptr && (!item.event || item.load)) missing.push_back(item.run);
+        if (state_.live.find(item.run) == nullptr &&
+            (!item.event || item.load || state_.calls.holds(item.run)))
+            missing.push_back(item.run);
     if (missing.empty()) return;
     std::sort(missing.begin(), missing.end());
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
@@ -58,7 +66,9 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
             continue;
         }
         Working& working = working_[row.run_id];
+        run->calls = state_.calls.held(row.run_id);
         working.frame = run->frame;
+        working.frame_bytes = row.frame ? row.frame->size() : 0;
         working.begun = row.frame.has_value();
         working.loaded = std::move(run);
         working.run = working.loaded.get();

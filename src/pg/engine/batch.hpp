@@ -48,6 +48,7 @@ class Batch {
         std::optional<machine::Instant> next_due;
         machine::Phase phase = machine::Phase::Running;
         std::string current_state;
+        std::size_t frame_bytes = 0;  // of the text that is stored
 
         bool ended() const { return outcome.status != machine::Status::Running; }
     };

@@ -6,6 +6,14 @@
 
 namespace flowctl::pg {
 
+namespace {
+
+// Of taking answers, in one turn.
+constexpr std::int64_t kCollectMicros = 10'000;
+constexpr std::size_t kCollectBytes = 2 * 1024 * 1024;
+
+}  // namespace
+
 void PlannedCalls::take(const Item& item) {
     if (item.outcome) outcomes.push_back(*item.outcome);
     if (!item.event) return;
@@ -43,7 +51,7 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
     }
     Lanes lanes = performer->lanes_of(run, call);
     if (auto full = lanes_.full_lane(lanes, planned.places)) {
-        planned.in_line.emplace_back(*std::move(full), run.id);
+        planned.in_line.push_back({*std::move(full), run.id, lanes.answer_bytes});
         return;
     }
     if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed})) {
@@ -72,20 +80,22 @@ void Calls::committed(const PlannedCalls& planned, const Changes& changes) {
         run->in_line = false;
         if (staged.keeps_run) run->calls.insert(key.second);
     }
-    for (const auto& [lane, run_id] : planned.in_line) {
-        LiveRun* run = live_.find(run_id);
+    for (const PlannedCalls::InLine& one : planned.in_line) {
+        LiveRun* run = live_.find(one.run);
         if (run == nullptr) continue;
         run->in_line = true;
-        lanes_.wait(lane, run_id);
+        lanes_.wait(one.line, one.run, one.answer_bytes);
     }
 }
 
-void Calls::give(std::vector<Item>& items) {
+std::vector<Item> Calls::give() {
+    std::vector<Item> items;
     for (const Uuid& id : lanes_.take_ready())
         if (live_.find(id) != nullptr)
-            items.push_back({.run = id, .event = machine::Resumed{}});
+            items.push_back({.run = id, .event = machine::Resumed{}, .load = true});
         else
             items.push_back({.run = id});
+    return items;
 }
 
 // ---------------------------------------------------------------------------------------------- requests
@@ -112,9 +122,16 @@ void Calls::cancel(std::uint64_t request) {
     forget(request);
 }
 
-void Calls::collect() {
-    while (auto response = client_.next_completed())
+bool Calls::collect() {
+    const std::int64_t until = unix_micros_now() + kCollectMicros;
+    for (std::size_t bytes = 0; bytes < kCollectBytes;) {
+        auto response = client_.next_completed();
+        if (!response) return false;
+        bytes += response->body.size();
         if (Part* from = forget(response->id)) from->answered(std::move(*response));
+        if (unix_micros_now() >= until) return true;
+    }
+    return true;
 }
 
 }  // namespace flowctl::pg

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -36,9 +37,14 @@ struct PlannedCalls {
         bool keeps_run = true;
     };
 
-    std::map<Key, Staged> staged;                // they begin after the commit
-    PlannedPlaces places;                        // that they will take
-    std::vector<std::pair<Lane, Uuid>> in_line;  // line and run of calls that find no room
+    std::map<Key, Staged> staged;  // they begin after the commit
+    PlannedPlaces places;          // that they will take
+    struct InLine {
+        Lane line;
+        Uuid run{};
+        std::size_t answer_bytes = 0;
+    };
+    std::vector<InLine> in_line;  // calls that find no room
     std::vector<Key> answered;
     std::vector<store::CallOutcome> outcomes;  // of answers, as flowctl_catalog.call records them
 
@@ -64,12 +70,25 @@ class Calls {
     // After the commit, before the performers hear of it: which calls the runs in memory have now.
     void committed(const PlannedCalls& planned, const Changes& changes);
 
-    // Takes the answers of requests that have come, each to the part that sent the request.
-    void collect();
+    // Calls of runs that have left memory: they go on, and their answers bring the run back.
+    void hold(const LiveRun& run) {
+        if (!run.calls.empty()) held_[run.id] = run.calls;
+    }
+    bool holds(const Uuid& run) const { return held_.contains(run); }
+    std::set<std::int64_t> held(const Uuid& run) const {
+        const auto found = held_.find(run);
+        return found == held_.end() ? std::set<std::int64_t>() : found->second;
+    }
+    // The run is in memory again, or has ended.
+    void release(const Uuid& run) { held_.erase(run); }
+
+    // Takes the answers of requests that have come, each to the part that sent the request. To make something of
+    // an answer takes time, so only some are taken in one turn; true: there may be more.
+    bool collect();
     // While it is closed, calls wait in line and none begins.
     void close(bool closed) { lanes_.close(closed); }
     // Runs in line for whose calls there is room now.
-    void give(std::vector<Item>& items);
+    std::vector<Item> give();
     bool has_ready() const { return lanes_.has_ready(); }
     std::size_t waiting() const { return lanes_.waiting(); }    // runs in line
     std::size_t under_way() const { return requests_.size(); }  // requests
@@ -97,6 +116,7 @@ class Calls {
     CallLanes lanes_;
     std::unordered_map<std::uint64_t, Sent> requests_;  // by id
     std::uint64_t next_request_ = 1;
+    std::unordered_map<Uuid, std::set<std::int64_t>, UuidHash> held_;
 };
 
 }  // namespace flowctl::pg

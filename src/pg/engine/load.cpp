@@ -66,6 +66,9 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         return run;
     }
     context.input = std::move(input).value();
+    run->fixed_bytes =
+        sizeof(LiveRun) + kValueBytes * (row.input.size() + (row.event ? row.event->size() : 0));
+    run->bytes = run->fixed_bytes + kValueBytes * (row.frame ? row.frame->size() : 0);
     if (owner != nullptr) owner->place_child(*run->child, run->id_text, context);
     if (row.event)
         if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();

@@ -9,6 +9,9 @@
 
 namespace flowctl::pg {
 
+// What a JSON value takes of memory for each byte of its text, roughly.
+constexpr std::size_t kValueBytes = 4;
+
 // In a transaction. A run that cannot be carried on comes back with the reason in `problem`, and is to be
 // ended.
 std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRun& row, std::string& problem);

@@ -48,7 +48,7 @@ struct State final : Host {
     explicit State(net::Client& client) : calls(client, live) {}
 
     LiveRuns live;
-    Intake intake;
+    Intake intake{live};
     Versions versions;
     Calls calls;
     Pause pausing;
@@ -60,6 +60,12 @@ struct State final : Host {
         for (const auto& part : parts)
             if (auto version = part->version_of_child(child)) return {std::move(version), part.get()};
         return {nullptr, nullptr};
+    }
+
+    // The run leaves memory until something happens to it.
+    void park(LiveRun& run) {
+        calls.hold(run);
+        live.park(run);
     }
 
     void queue(Item&& item) override { intake.push(std::move(item)); }

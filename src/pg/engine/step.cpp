@@ -77,7 +77,7 @@ void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,
             changes_.dropped_calls.emplace_back(run.id, cancel->id);
         } else {
             for (const auto& part : state_.parts)
-                if (part->effect(run.id, run.version, effect, events, changes_)) break;
+                if (part->effect({run.id, run.flow_owner, run.version}, effect, events, changes_)) break;
         }
     }
     working.outcome = std::move(step.outcome);

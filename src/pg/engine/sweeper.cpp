@@ -23,10 +23,10 @@ constexpr std::int64_t kNever = INT64_MAX;
 
 }  // namespace
 
-void Sweeper::announce(const std::vector<Uuid>& runs) {
+void Sweeper::announce(const std::vector<FreshRun>& runs) {
     if (!active_) return;  // the sweep at activation finds them
     announced_ += runs.size();
-    state_.intake.announce(runs, state_.live);
+    state_.intake.announce(runs);
 }
 
 bool Sweeper::may_act() {
@@ -49,10 +49,10 @@ bool Sweeper::is_ours(const Uuid& run) const {
 }
 
 // Nearly all that a sweep finds has been announced already.
-std::vector<Uuid> Sweeper::find_unannounced(Spi& spi) const {
-    std::vector<Uuid> found = position_ ? store::find_open_since(*position_) : store::find_unbegun(spi);
-    std::erase_if(found, [this](const Uuid& id) {
-        return !is_ours(id) || state_.live.find(id) != nullptr || state_.intake.is_announced(id);
+std::vector<FreshRun> Sweeper::find_unannounced(Spi& spi) const {
+    std::vector<FreshRun> found = position_ ? store::find_open_since(*position_) : store::find_unbegun(spi);
+    std::erase_if(found, [this](const FreshRun& run) {
+        return !is_ours(run.id) || state_.live.find(run.id) != nullptr || state_.intake.is_announced(run.id);
     });
     return position_ ? store::without_frame(found) : found;
 }
@@ -63,11 +63,12 @@ void Sweeper::sweep() {
     sweep_at_ = std::min(sweep_at_, now + interval);  // the setting has changed, or the clock was set back
     const std::size_t enough = kEnoughAnnounced / static_cast<std::size_t>(claim_.shards);
     const bool due = now >= sweep_at_ || announced_ >= enough;
-    const bool load = due || (now >= load_at_ && !state_.intake.has_fresh());
+    const bool load = due || (now >= load_at_ && state_.intake.fresh() == 0);
     const bool look = due || (poked_ && state_.intake.queued() < kEnoughQueued);
     if (!load && !look) return;
     Transaction transaction("pg_flowctl: looking for runs");
-    std::vector<Uuid> fresh, parked;
+    std::vector<FreshRun> fresh;
+    std::vector<Uuid> parked;  // whose owners their frames do not say
     store::SweepPosition next;
     std::int64_t load_at = load_at_;
     bool more = false;
@@ -99,7 +100,8 @@ void Sweeper::sweep() {
     load_at_ = load_at;
     std::erase_if(parked, [this](const Uuid& id) { return !is_ours(id); });
     announce(fresh);
-    announce(parked);
+    for (const Uuid& id : parked)
+        announce({{id, InvalidOid}});
     if (due) {
         position_ = std::move(next);
         sweep_at_ = now + interval;
@@ -110,7 +112,7 @@ void Sweeper::sweep() {
 
 machine::Instant Sweeper::next_at() const {
     if (!active_) return unix_micros_now() + 60'000'000;
-    return state_.intake.has_fresh() ? sweep_at_ : std::min(sweep_at_, load_at_);
+    return state_.intake.fresh() > 0 ? sweep_at_ : std::min(sweep_at_, load_at_);
 }
 
 }  // namespace flowctl::pg

@@ -24,7 +24,7 @@ class Sweeper {
     void request() { sweep_at_ = 0; }  // something was announced and lost
     void poke() { poked_ = true; }     // somebody has changed flowctl.control or flowctl.installation
     // Runs that were announced.
-    void announce(const std::vector<Uuid>& runs);
+    void announce(const std::vector<FreshRun>& runs);
 
     // Whether this database may act: a copy of a database must not do again what the original does. Looked at
     // when the worker starts and when it is poked. In a transaction of its own; raises PgError.
@@ -38,7 +38,7 @@ class Sweeper {
 
   private:
     bool is_ours(const Uuid& run) const;
-    std::vector<Uuid> find_unannounced(Spi& spi) const;
+    std::vector<FreshRun> find_unannounced(Spi& spi) const;
 
     shmem::Claim claim_;
     State& state_;

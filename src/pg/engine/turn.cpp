@@ -20,7 +20,7 @@ constexpr std::size_t kEnoughInLine = 512;
 constexpr std::size_t kMinBegun = 16;
 static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
 constexpr std::int64_t kDrainedNap = 1'000'000;  // us
-constexpr std::size_t kEnoughFailures = 3;  // of the server; then the rest of the turn is not tried
+constexpr std::size_t kEnoughFailures = 3;       // of the server; then the rest of the turn is not tried
 
 }  // namespace
 
@@ -30,7 +30,7 @@ bool Engine::turn() {
     drain_ = drain::current();
     state_.calls.close(drain_ != 0);
     // Also while it pauses: what has come in would keep the loop from sleeping.
-    state_.calls.collect();
+    const bool more_answers = collect_answers();
     for (const auto& part : state_.parts)
         part->collect();
     if (state_.pausing.holds()) return false;
@@ -46,16 +46,22 @@ bool Engine::turn() {
     std::vector<Item> items = ready_items();
     if (!items.empty()) {
         do_items(items);
-        turns_++;
-        events_ += static_cast<std::int64_t>(items.size());
-        last_turn_at_ = unix_micros_now();
+        done_.turns++;
+        done_.events += static_cast<std::int64_t>(items.size());
+        done_.last_turn_at = unix_micros_now();
     }
     state_.intake.forget_flood();
-    bool more = false;
+    bool more = more_answers;
     for (const auto& part : state_.parts)
         if (!state_.pausing.holds() && part->work()) more = true;
     const bool waits = drain_ == 0 ? !state_.intake.empty() : state_.intake.queued() > 0;
     return more || waits || sweeper_.is_poked() || state_.calls.has_ready();
+}
+
+// True: there are more. An answer waits as it has come where many that have been read wait for a turn
+// already.
+bool Engine::collect_answers() {
+    return state_.intake.queued() >= 2 * kMaxItems || state_.calls.collect();
 }
 
 void Engine::collect_timers() {
@@ -63,23 +69,26 @@ void Engine::collect_timers() {
     while (state_.intake.queued() < kMaxItems) {
         const auto run = state_.live.take_due(now);
         if (!run) return;
-        state_.intake.push({.run = *run, .event = machine::TimerFired{}});
+        state_.intake.push({.run = *run, .event = machine::TimerFired{}, .load = true});
     }
 }
 
-// Runs whose call has found room, what waits, and what the parts give. Fresh runs wait while all calls are
-// taken.
+// Runs whose call has found room and runs that the parts give stand in line with the others. Fewer fresh runs
+// begin while all calls are taken.
 std::vector<Item> Engine::ready_items() {
     std::vector<Item> items;
     if (drain_ != 0) {
         state_.intake.take(kMaxItems, 0, items);
         return items;
     }
-    state_.calls.give(items);
+    for (Item& item : state_.calls.give())
+        state_.queue(std::move(item));
+    std::vector<FreshRun> given;
+    for (const auto& part : state_.parts)
+        part->give(given);
+    state_.intake.announce(given);
     const std::size_t in_line = std::min(kEnoughInLine, state_.calls.waiting());
     state_.intake.take(kMaxItems, std::max(kMinBegun, kEnoughInLine - in_line), items);
-    for (const auto& part : state_.parts)
-        part->give(items);
     return items;
 }
 
@@ -111,7 +120,7 @@ void Engine::leave() {
 
 figures::Figures Engine::figures() const {
     return {static_cast<std::int64_t>(state_.live.size()),
-            static_cast<std::int64_t>(state_.calls.under_way()), turns_, events_, last_turn_at_,
+            static_cast<std::int64_t>(state_.calls.under_way()), done_.turns, done_.events, done_.last_turn_at,
             static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued()), drain_,
             !sweeper_.active()};
 }

@@ -43,11 +43,8 @@ class Engine {
     // What parts in folders above this one work with.
     State& state() { return state_; }
 
-    // Hints from shared memory.
-    void note_fresh(const std::vector<Uuid>& runs) { sweeper_.announce(runs); }
-    void request_sweep() { sweeper_.request(); }
-    void note_poke() { sweeper_.poke(); }
-    bool active() const { return sweeper_.active(); }  // the database may act
+    // Takes hints from shared memory, and says whether the database may act.
+    Sweeper& sweeper() { return sweeper_; }
     void hear(const std::vector<mailbox::Message>& messages);
 
     // One turn. True when more is ready at once.
@@ -67,6 +64,7 @@ class Engine {
         int sqlstate;
     };
     std::vector<Item> ready_items();
+    bool collect_answers();
     void collect_timers();
     void do_items(std::vector<Item>& items);
     std::optional<Failure> attempt(const std::vector<Item>& items, bool alone);
@@ -76,7 +74,9 @@ class Engine {
     State state_;
     Sweeper sweeper_;
     std::uint32_t drain_ = 0;  // the drain that this turn keeps to; 0: none is on
-    std::int64_t turns_ = 0, events_ = 0, last_turn_at_ = 0;
+    struct {
+        std::int64_t turns = 0, events = 0, last_turn_at = 0;
+    } done_;
 };
 
 }  // namespace flowctl::pg

@@ -1,10 +1,13 @@
 // Versions: the flow versions that a worker has compiled.
 //
-// A definition never changes, so what has been compiled once is good for the life of the worker. The cache is
-// emptied when it has become large; runs that are in memory hold what they need.
+// A definition never changes, so what has been compiled once is good for the life of the worker. Those that
+// were used last are kept, as many as flowctl.definition_memory allows. A version that some run holds is
+// found as well, so that no version is in memory twice.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,7 +24,18 @@ class Versions {
                                                 const std::string& name);
 
   private:
-    std::map<std::pair<Uuid, std::int32_t>, std::shared_ptr<const CompiledVersion>> versions_;
+    using Key = std::pair<Uuid, std::int32_t>;
+    using Kept = std::list<std::pair<Key, std::shared_ptr<const CompiledVersion>>>;
+    struct Known {
+        std::weak_ptr<const CompiledVersion> version;
+        Kept::iterator kept;  // the end of `kept_`: it is not kept
+    };
+    void keep(const Key& key, std::shared_ptr<const CompiledVersion> version);
+    void make_room();
+
+    std::map<Key, Known> known_;
+    Kept kept_;  // the one that was used last comes first
+    std::size_t kept_bytes_ = 0;
 };
 
 }  // namespace flowctl::pg

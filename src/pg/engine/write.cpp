@@ -2,6 +2,7 @@
 // batch.hpp.
 #include "core/json.hpp"
 #include "pg/engine/batch.hpp"
+#include "pg/engine/load.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/shared/shmem.hpp"
@@ -17,9 +18,12 @@ void Batch::write(Spi& spi) {
         if (run.child && !working.begun) changes_.children_begun.push_back(*run.child);
         if (working.ended())
             write_end(working, id);
-        else if (!run.express)
+        else if (!run.express) {
+            std::string frame = json::dump(working.frame.save(&run.context.input));
+            working.frame_bytes = frame.size();
             frames.push_back({id, working.phase, working.current_state, working.next_due,
-                              json::dump(working.frame.save(&run.context.input)), !working.begun});
+                              std::move(frame), !working.begun});
+        }
     }
     store::append_history(history_);
     Calls::write(planned_);
@@ -89,7 +93,9 @@ void Batch::carry_out() {
         if (working.loaded) {
             if (!working.entered) continue;  // left over
             state_.live.add(std::move(working.loaded));
+            state_.calls.release(id);
         }
+        state_.live.touch(*working.run, working.run->fixed_bytes + kValueBytes * working.frame_bytes);
         working.run->frame = std::move(working.frame);
         if (!working.ended()) state_.live.set_due(*working.run, working.next_due);
     }
@@ -100,13 +106,16 @@ void Batch::carry_out() {
         if (run->subject_handle && !run->child) subject_tokens::release(*run->subject_handle);
         state_.live.remove(id);
     }
+    for (const Uuid& id : changes_.ended)
+        state_.calls.release(id);
     for (const auto& part : state_.parts)
         part->committed(changes_);
     if (!changes_.ended.empty()) shmem::runs_ended(MyDatabaseId);
     park();
 }
 
-// Runs that nothing is expected of soon leave memory; an EXPRESS run has no stored frame to come back from.
+// Runs that nothing is expected of soon leave memory, and the longest rested ones where all of them take too
+// much. An EXPRESS run has no stored frame to come back from.
 void Batch::park() {
     const machine::Instant horizon = unix_micros_now() + horizon_micros();
     for (const auto& [id, working] : working_) {
@@ -114,6 +123,12 @@ void Batch::park() {
         if (run == nullptr || run->express || !run->calls.empty()) continue;
         if (run->in_line && state_.calls.waiting() <= kMaxInLineLive) continue;
         if (!run->due || *run->due > horizon) state_.live.remove(id);
+    }
+    const std::size_t most = static_cast<std::size_t>(guc::run_memory) * 1024;
+    while (state_.live.bytes() > most) {
+        LiveRun* run = state_.live.longest_rested();
+        if (run == nullptr) break;
+        state_.park(*run);
     }
 }
 

@@ -1,9 +1,9 @@
 // Exchange: the calls by which a map run reads a document of items from an endpoint, and sends files of
 // results there.
 //
-// Each is a call of the parent run: its intent is in flowctl_catalog.call before it leaves, and it counts against the
-// limits of its endpoint. S3's objects lie where path-style addresses say, <url>/<bucket>/<key>, of the
-// endpoint whose option `arn` covers the Resource.
+// Each is a call of the parent run: its intent is in flowctl_catalog.call before it leaves, and it counts
+// against the limits of its endpoint. S3's objects lie where path-style addresses say, <url>/<bucket>/<key>,
+// of the endpoint whose option `arn` covers the Resource.
 #pragma once
 
 #include <optional>

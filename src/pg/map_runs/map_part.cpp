@@ -24,6 +24,7 @@ MapRun without_plan(const store::MapRunRow& row) {
     run.id = row.map_run_id;
     run.parent = row.run_id;
     run.call_id = row.call_id;
+    run.owner = row.flow_owner;
     run.type = row.type;
     run.phase = row.phase;
     run.status = row.status;
@@ -89,10 +90,10 @@ std::size_t MapPart::room() const {
     return std::min(most - taken, kBegunAtOnce);
 }
 
-void MapPart::give(std::vector<Item>& items) {
+void MapPart::give(std::vector<FreshRun>& runs) {
     if (maps_.empty()) return;
-    for (const Uuid& id : maps_.give(room()))
-        items.push_back({.run = id});
+    const std::vector<FreshRun> given = maps_.give(room());
+    runs.insert(runs.end(), given.begin(), given.end());
 }
 
 std::optional<machine::Instant> MapPart::next_at() const {
@@ -131,14 +132,14 @@ void MapPart::load(Spi& spi) {
 // ---------------------------------------------------------------------------------------------- in the
 // transaction
 
-bool MapPart::effect(const Uuid& run, const std::shared_ptr<const CompiledVersion>& version,
-                     machine::Effect& effect, std::vector<machine::Event>& events, Changes& changes) {
+bool MapPart::effect(const EffectOf& run, machine::Effect& effect, std::vector<machine::Event>& events,
+                     Changes& changes) {
     if (auto* begun = std::get_if<machine::StartMapRun>(&effect)) {
-        start(run, version, std::move(*begun), changes);
+        start(run, std::move(*begun), changes);
     } else if (const auto* cancel = std::get_if<machine::CancelMapRun>(&effect)) {
-        staged_.cancelled.emplace_back(run, cancel->id);
+        staged_.cancelled.emplace_back(run.run, cancel->id);
     } else if (const auto* wait = std::get_if<machine::AwaitMapRun>(&effect)) {
-        if (!is_there(run, wait->id))
+        if (!is_there(run.run, wait->id))
             events.push_back(map_run::failed(wait->id, {"States.Runtime", "the map run is gone"}));
     } else {
         return false;
@@ -153,17 +154,17 @@ bool MapPart::is_there(const Uuid& parent, std::int64_t call_id) {
            });
 }
 
-void MapPart::start(const Uuid& run, const std::shared_ptr<const CompiledVersion>& version,
-                    machine::StartMapRun&& start, Changes& changes) {
+void MapPart::start(const EffectOf& run, machine::StartMapRun&& start, Changes& changes) {
     Started& started = staged_.started.emplace_back();
-    started.whole = version;
+    started.whole = run.version;
     store::MapRunRow& row = started.row;
     row.map_run_id = uuid_from_text(start.plan.uuid);
-    row.run_id = run;
+    row.run_id = run.run;
+    row.flow_owner = run.owner;
     row.call_id = start.id;
-    row.flow_id = version->flow_id;
-    row.flow = version->name;
-    row.version = version->version;
+    row.flow_id = run.version->flow_id;
+    row.flow = run.version->name;
+    row.version = run.version->version;
     row.path = start.plan.path;
     row.state = start.plan.state;
     row.label = start.plan.label;

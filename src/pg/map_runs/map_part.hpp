@@ -28,7 +28,7 @@ class MapPart final : public Part {
           slices_(maps_, state, phases_, exchange_, *this) {}
 
     void answered(net::Response&& response) override;
-    void give(std::vector<Item>& items) override;
+    void give(std::vector<FreshRun>& runs) override;
     bool work() override { return slices_.work(); }
     std::optional<machine::Instant> next_at() const override;
 
@@ -36,8 +36,8 @@ class MapPart final : public Part {
 
     void begin() override { staged_ = {}; }
     void apply(const Item& item) override;
-    bool effect(const Uuid& run, const std::shared_ptr<const CompiledVersion>& version,
-                machine::Effect& effect, std::vector<machine::Event>& events, Changes& changes) override;
+    bool effect(const EffectOf& run, machine::Effect& effect, std::vector<machine::Event>& events,
+                Changes& changes) override;
     void failed(const Item& item) override;
     void write(Spi& spi, const Changes& changes) override;
     void committed(const Changes& changes) override;
@@ -59,8 +59,7 @@ class MapPart final : public Part {
         std::vector<std::pair<Uuid, machine::Status>> over;    // map run and status
     };
     std::size_t room() const;
-    void start(const Uuid& run, const std::shared_ptr<const CompiledVersion>& version,
-               machine::StartMapRun&& start, Changes& changes);
+    void start(const EffectOf& run, machine::StartMapRun&& start, Changes& changes);
     bool is_there(const Uuid& parent, std::int64_t call_id);
     void end(const Item& item, machine::Status status);
     void write_counts(Spi& spi, const Changes& changes);

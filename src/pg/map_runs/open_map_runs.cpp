@@ -110,8 +110,8 @@ bool MapRuns::has_queued() const {
     return std::any_of(runs_.begin(), runs_.end(), [](const auto& entry) { return may_give(entry.second); });
 }
 
-std::vector<Uuid> MapRuns::give(std::size_t most) {
-    std::vector<Uuid> given;
+std::vector<FreshRun> MapRuns::give(std::size_t most) {
+    std::vector<FreshRun> given;
     std::vector<MapRun*> ready;
     for (auto& [id, run] : runs_)
         if (may_give(run)) ready.push_back(&run);
@@ -131,7 +131,7 @@ std::vector<Uuid> MapRuns::give(std::size_t most) {
             run->given_to = child.index + 1;
             run->unbegun.insert(child.index);
             run->under_way.emplace(child.run_id, child);
-            given.push_back(child.run_id);
+            given.push_back({child.run_id, run->owner});
             last_served_ = run->id;
         }
     }

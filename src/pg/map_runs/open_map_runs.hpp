@@ -30,6 +30,7 @@
 #include "pg/map_runs/helper.hpp"
 #include "pg/store/map_children.hpp"
 #include "pg/store/map_runs.hpp"
+#include "pg/store/run_id.hpp"
 #include "pg/tasks/http_task.hpp"
 
 namespace flowctl::pg {
@@ -48,6 +49,7 @@ struct ResultFiles {
 struct MapRun {
     Uuid id{};
     Uuid parent{};
+    Oid owner = InvalidOid;  // of the flow
     std::int64_t call_id = 0;
     std::string type;  // of the children
     store::MapPhase phase = store::MapPhase::Reading;
@@ -148,7 +150,7 @@ class MapRuns {
     std::vector<Uuid> ids() const;
 
     // The next children to begin, at most `most`; map runs take turns.
-    std::vector<Uuid> give(std::size_t most);
+    std::vector<FreshRun> give(std::size_t most);
     bool has_queued() const;
     // How many STANDARD children have been given and have not begun.
     std::size_t waiting_to_begin() const;

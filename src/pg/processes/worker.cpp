@@ -136,13 +136,13 @@ class Worker {
         });
         pin_synchronous_commit();
         client_.configure(client_settings());
-        engine_->note_poke();
+        engine_->sweeper().poke();
         housekeeper_.soon();
     }
 
     void publish_figures() {
         figures::Figures figures = engine_->figures();
-        figures.waits = !engine_->active();
+        figures.waits = !engine_->sweeper().active();
         figures::publish(claim_.slot, figures);
         if (claim_.shard == 0) warn_of_waiting();
     }
@@ -150,8 +150,8 @@ class Worker {
     // A copy of a database looks like one whose flows are stuck: so the log says it again and again.
     void warn_of_waiting() {
         const std::int64_t now = unix_micros_now();
-        if (engine_->active()) warn_at_ = 0;
-        if (engine_->active() || now < warn_at_) return;
+        if (engine_->sweeper().active()) warn_at_ = 0;
+        if (engine_->sweeper().active() || now < warn_at_) return;
         warn_at_ = now + kWarnInterval;
         const char* const name = database_.c_str();
         guarded([&] {
@@ -176,9 +176,9 @@ class Worker {
         hints_.clear();
         bool overflow = false, poked = false;
         shmem::take(claim_.slot, hints_, overflow, poked);
-        engine_->note_fresh(hints_);
-        if (overflow) engine_->request_sweep();
-        if (poked) engine_->note_poke();
+        engine_->sweeper().announce(hints_);
+        if (overflow) engine_->sweeper().request();
+        if (poked) engine_->sweeper().poke();
     }
 
     // Messages of sessions are for one worker of the database, the one of shard 0.
@@ -230,7 +230,7 @@ class Worker {
     std::uint32_t event_;
     std::uint64_t issuer_changes_ = 0;
     WaitEventSet* set_ = nullptr;
-    std::vector<Uuid> hints_;
+    std::vector<FreshRun> hints_;
 };
 
 // The name of this database, if it has the extension. Nobody renames a database that a worker is connected

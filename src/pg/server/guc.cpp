@@ -38,6 +38,9 @@ int max_expression_depth = 100;
 int max_expression_bytes = 6'990'256;
 int max_calls = 500;
 int max_calls_per_endpoint = 125;
+int answer_memory = 512 * 1024;
+int definition_memory = 64 * 1024;
+int run_memory = 256 * 1024;
 int map_children = 1'000;
 int map_helpers = 2;
 int map_helper_timeout = 3'600'000;
@@ -228,6 +231,24 @@ void define_settings(bool with_postmaster_settings) {
                             "Sets the number of calls that one worker has under way at once to one endpoint.",
                             nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
                             nullptr, nullptr);
+
+    // What the answers of these calls may take together. A call counts with the option max_response_bytes of
+    // its endpoint, since an answer may become as large as that; a call that does not fit waits in line.
+    DefineCustomIntVariable("flowctl.answer_memory",
+                            "Sets how much the answers of the calls may take that one worker has under way.",
+                            nullptr, &answer_memory, 512 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB,
+                            nullptr, nullptr, nullptr);
+    // A compiled definition takes some 25 times its text. What does not fit is compiled again when it is
+    // needed.
+    DefineCustomIntVariable("flowctl.definition_memory",
+                            "Sets how much the compiled definitions may take that one worker keeps.", nullptr,
+                            &definition_memory, 64 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB,
+                            nullptr, nullptr, nullptr);
+    // A run in memory takes its definition, its input and its variables. The run that has rested longest
+    // leaves memory when they take more, and comes back when something happens to it.
+    DefineCustomIntVariable(
+        "flowctl.run_memory", "Sets how much the runs may take that one worker holds in memory.", nullptr,
+        &run_memory, 256 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, nullptr, nullptr, nullptr);
 
     // How many children of distributed Maps a worker holds in memory at once, over all map runs; it holds
     // even if their MaxConcurrency is higher. A child takes some 10 KB and its payloads. A child that waits

@@ -39,7 +39,7 @@ struct Slot {
     TimestampTz started_at;
     std::uint32_t first;  // of the ids in the ring
     std::uint32_t count;
-    std::uint8_t ring[kRingSize][16];
+    FreshRun ring[kRingSize];
 };
 
 struct Shared {
@@ -146,7 +146,7 @@ void request_at_load() {
 
 // ---- Sessions.
 
-void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept {
+void announce_runs(Oid database, const FreshRun* runs, std::size_t count) noexcept {
     if (shared == nullptr || count == 0) return;
     for (int i = 0; i < shared->slot_count; i++) {
         if (!is_of(i, database)) continue;
@@ -157,14 +157,14 @@ void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept {
             Locked lock(slot.mutex);
             if (slot.state != State::kClaimed || !is_of(i, database)) break;
             for (; done < upto; done++) {
-                if (shard_of(bucket_of(runs[done]), slot.shards) != slot.shard || slot.deaf) continue;
+                if (shard_of(bucket_of(runs[done].id), slot.shards) != slot.shard || slot.deaf) continue;
                 process = slot.process;
                 if (slot.count == kRingSize) {
                     slot.overflow = true;
                     done = count;
                     break;
                 }
-                memcpy(slot.ring[(slot.first + slot.count) % kRingSize], runs[done].data(), 16);
+                slot.ring[(slot.first + slot.count) % kRingSize] = runs[done];
                 slot.count++;
             }
         }
@@ -268,9 +268,9 @@ std::optional<Claim> claim(int index) noexcept {
     return Claim{index, pg_atomic_read_u32(&databases[index]), slot.shard, slot.shards};
 }
 
-void take(int index, std::vector<Uuid>& runs, bool& overflow, bool& poked) {
+void take(int index, std::vector<FreshRun>& runs, bool& overflow, bool& poked) {
     Slot& slot = slot_array[index];
-    std::uint8_t chunk[kIdsPerLock][16];
+    FreshRun chunk[kIdsPerLock];
     bool first_chunk = true;
     for (;;) {
         std::uint32_t taken = 0;
@@ -283,17 +283,13 @@ void take(int index, std::vector<Uuid>& runs, bool& overflow, bool& poked) {
             }
             // Up to the end of the array; what wrapped round comes with the next chunk.
             taken = std::min({slot.count, static_cast<std::uint32_t>(kIdsPerLock), kRingSize - slot.first});
-            memcpy(chunk, slot.ring[slot.first], taken * sizeof chunk[0]);
+            std::copy_n(slot.ring + slot.first, taken, chunk);
             slot.first = (slot.first + taken) % kRingSize;
             slot.count -= taken;
         }
         if (taken == 0) return;
         first_chunk = false;
-        for (std::uint32_t i = 0; i < taken; i++) {
-            Uuid id;
-            memcpy(id.data(), chunk[i], id.size());
-            runs.push_back(id);
-        }
+        runs.insert(runs.end(), chunk, chunk + taken);
     }
 }
 

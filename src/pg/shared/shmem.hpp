@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "pg/server/spi.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::shmem {
 
@@ -38,7 +39,7 @@ void request_at_load();  // _PG_init; also for bars, pokes and figures
 
 // Puts ids into the rings of the database's workers and wakes them. Where a worker is missing, its ids are
 // dropped, because it sweeps when it starts.
-void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept;
+void announce_runs(Oid database, const FreshRun* runs, std::size_t count) noexcept;
 // There are new runs whose ids the caller does not have: the workers are to sweep.
 void announce_unknown_runs(Oid database) noexcept;
 // Wakes the workers of a database: there is a message for them (mailbox).
@@ -73,7 +74,7 @@ struct Claim {
 // connects: a connection is what DROP DATABASE waits for.
 std::optional<Claim> claim(int slot) noexcept;
 // Takes everything out of the ring; `overflow`: some did not fit; `poked`: poke_workers() was called.
-void take(int slot, std::vector<Uuid>& runs, bool& overflow, bool& poked);
+void take(int slot, std::vector<FreshRun>& runs, bool& overflow, bool& poked);
 // Whether sessions are to announce their runs to this worker, as they do at first. A worker that may not act
 // says no, so that it is not woken for nothing; after it has said yes again, it sweeps for the runs that were
 // not announced.

@@ -45,7 +45,7 @@ struct Kept {
 };
 
 struct Notes {
-    Kept<Uuid> runs;
+    Kept<FreshRun> runs;
     Kept<SubTransactionId> noted_by;  // for each run
     Kept<Oid> bars;
     bool more_runs = false;
@@ -117,7 +117,7 @@ void install_at_load() {
     });
 }
 
-void note_started_run(const Uuid& run) {
+void note_started_run(const FreshRun& run) {
     if (notes.runs.count == shmem::kRingSize) {
         notes.more_runs = true;
         return;

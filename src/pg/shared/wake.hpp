@@ -5,13 +5,14 @@
 #pragma once
 
 #include "pg/server/spi.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::wake {
 
 void install_at_load();  // _PG_init
 
 // This transaction inserted the run: its worker is told at commit, unless the subtransaction aborts.
-void note_started_run(const Uuid& run);
+void note_started_run(const FreshRun& run);
 // The database's workers are to look at flowctl_catalog.control and flowctl_catalog.installation after
 // commit.
 void note_poke() noexcept;

@@ -220,13 +220,14 @@ Uuid start_run(const StartRequest& request) {
         if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
     const Uuid id = run.run_id;
+    const Oid flow_owner = run.flow_owner;
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
     } else {
         const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
         store::insert_runs(&run, 1);
     }
-    wake::note_started_run(id);
+    wake::note_started_run({id, flow_owner});
     return id;
 }
 

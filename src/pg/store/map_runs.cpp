@@ -84,8 +84,10 @@ void insert_map_run(Spi& spi, const MapRunRow& row) {
     "source, max_concurrency, tolerated_count, tolerated_percentage::text, error, cause, started_at, "     \
     "read_attempts, items, children, begun, succeeded, failed, timed_out, aborted, items_succeeded, "      \
     "items_failed, items_timed_out, items_aborted, results_written, writer_state"
+static constexpr int kMapRunColumns = 34;
 
-static Statement find_open_map_runs_sql("SELECT " MAP_RUN_COLUMNS R"(
+static Statement find_open_map_runs_sql("SELECT " MAP_RUN_COLUMNS R"(,
+        (SELECT r.flow_owner::oid FROM flowctl_catalog.run r WHERE r.run_id = map_run.run_id)
     FROM flowctl_catalog.map_run WHERE phase IS NOT NULL AND bucket % $1 = $2 ORDER BY map_run_id)",
                                         {INT4OID, INT4OID});
 static Statement find_map_run_sql("SELECT " MAP_RUN_COLUMNS
@@ -137,8 +139,10 @@ std::vector<MapRunRow> find_open_map_runs(Spi& spi, int shard, int shards) {
     Rows rows = spi.run(find_open_map_runs_sql, std::move(Params().int4(shards).int4(shard)));
     std::vector<MapRunRow> found;
     found.reserve(rows.size());
-    for (std::size_t i = 0; i < rows.size(); i++)
+    for (std::size_t i = 0; i < rows.size(); i++) {
         found.push_back(map_run_of(rows, i));
+        if (!rows.is_null(i, kMapRunColumns)) found.back().flow_owner = rows.oid(i, kMapRunColumns);
+    }
     return found;
 }
 

@@ -42,6 +42,7 @@ enum class MapPhase { Reading, Running, Closing, Writing, Over };
 struct MapRunRow {
     Uuid map_run_id{};
     Uuid run_id{};
+    Oid flow_owner = InvalidOid;  // of the run; not part of the row
     std::int64_t call_id = 0;
     Uuid flow_id{};
     std::string flow;

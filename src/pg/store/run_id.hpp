@@ -23,6 +23,13 @@ inline int shard_of(int bucket, int shards) noexcept {
     return bucket % shards;
 }
 
+// A run that has been started and may not have begun: its id, and the owner of its flow, between whom turns
+// are dealt out. InvalidOid: not known.
+struct FreshRun {
+    Uuid id{};
+    Oid owner = InvalidOid;
+};
+
 // The least id of a run that starts in the millisecond of this time (microseconds since 1970). A time before
 // 1970 counts as 1970, and one that 48 bits of milliseconds cannot say (from the year 10889 on) as the last.
 Uuid first_run_id(std::int64_t unix_micros);

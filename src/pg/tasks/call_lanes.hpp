@@ -15,7 +15,10 @@
 // again (machine::Resumed), and may then wait in another line. Ids are hints: a run that has ended meanwhile is
 // passed over.
 //
-// A run in line takes 16 bytes.
+// What the answers of all calls under way may take of memory is limited in the same way
+// (flowctl.answer_memory): a call counts with the size that its endpoint allows.
+//
+// A run in line takes 24 bytes.
 #pragma once
 
 #include <algorithm>
@@ -36,16 +39,19 @@ namespace flowctl::pg {
 struct PlannedPlaces {
     std::map<Lane, std::size_t> in_lane;
     std::size_t in_all = 0;
+    std::size_t answer_bytes = 0;
 
     void add(const Lanes& lanes) {
         for (const Lane& lane : lanes)
             in_lane[lane]++;
         if (!lanes.empty()) in_all++;
+        answer_bytes += lanes.answer_bytes;
     }
     void remove(const Lanes& lanes) {
         for (const Lane& lane : lanes)
             in_lane[lane]--;
         if (!lanes.empty()) in_all--;
+        answer_bytes -= lanes.answer_bytes;
     }
 };
 
@@ -59,12 +65,17 @@ class CallLanes {
         if (closed_) return lanes.empty() ? Lane() : lanes.front();
         for (const Lane& lane : lanes)
             if (under_way_ + planned.in_all >= call_limit() || room_in(lane, planned) == 0) return lane;
+        const std::string owner = owner_of(lanes);
+        if (!answer_fits(owner, lanes.answer_bytes, planned.answer_bytes))
+            return Lane(LaneKind::Answers, owner);
         return std::nullopt;
     }
     void begin(const Lanes& lanes) {
         for (const Lane& lane : lanes)
             lanes_[lane].under_way++;
         if (!lanes.empty()) under_way_++;
+        answer_bytes_ += lanes.answer_bytes;
+        bytes_of_owner_[owner_of(lanes)] += lanes.answer_bytes;
     }
     void end(const Lanes& lanes) {
         for (const Lane& lane : lanes) {
@@ -74,9 +85,14 @@ class CallLanes {
             drop_if_empty(found);
         }
         if (!lanes.empty() && under_way_ > 0) under_way_--;
+        answer_bytes_ -= lanes.answer_bytes;
+        const auto own = bytes_of_owner_.find(owner_of(lanes));
+        if (own != bytes_of_owner_.end() && (own->second -= lanes.answer_bytes) == 0)
+            bytes_of_owner_.erase(own);
     }
-    void wait(const Lane& lane, const Uuid& run) {
-        lanes_[lane].waiting.push_back(run);
+    // In the line that full_lane() has named.
+    void wait(const Lane& lane, const Uuid& run, std::size_t answer_bytes) {
+        lanes_[lane].waiting.push_back({run, answer_bytes});
         waiting_++;
     }
     std::size_t waiting() const { return waiting_; }
@@ -84,7 +100,7 @@ class CallLanes {
     bool has_ready() const {
         if (closed_ || waiting_ == 0 || under_way_ >= call_limit()) return false;
         return std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
-            return !lane.second.waiting.empty() && room_in(lane.first, {}) > 0;
+            return !lane.second.waiting.empty() && has_room_for_next(lane, 0, 0);
         });
     }
     // The runs for whose calls there is room now, taken out of line; lanes take turns at being first.
@@ -92,13 +108,16 @@ class CallLanes {
         std::vector<Uuid> ready;
         if (closed_) return ready;
         std::size_t room = under_way_ < call_limit() ? call_limit() - under_way_ : 0;
+        std::size_t answer_bytes = 0;
         auto lane = lanes_.upper_bound(last_served_);
         for (std::size_t left = lanes_.size(); left > 0 && room > 0 && waiting_ > 0; left--) {
             if (lane == lanes_.end()) lane = lanes_.begin();
-            std::deque<Uuid>& line = lane->second.waiting;
-            for (std::size_t here = std::min(room_in(lane->first, {}), room); here > 0 && !line.empty();
-                 here--, room--) {
-                ready.push_back(line.front());
+            std::deque<Waiting>& line = lane->second.waiting;
+            for (std::size_t taken = 0;
+                 room > 0 && !line.empty() && has_room_for_next(*lane, taken, answer_bytes);
+                 taken++, room--) {
+                ready.push_back(line.front().run);
+                answer_bytes += line.front().answer_bytes;
                 line.pop_front();
                 waiting_--;
                 last_served_ = lane->first;
@@ -110,9 +129,13 @@ class CallLanes {
     }
 
   private:
+    struct Waiting {
+        Uuid run{};
+        std::size_t answer_bytes = 0;
+    };
     struct Line {
         std::size_t under_way = 0;
-        std::deque<Uuid> waiting;
+        std::deque<Waiting> waiting;
     };
     using Lines = std::map<Lane, Line>;
 
@@ -136,6 +159,7 @@ class CallLanes {
                 return call_limit_per_endpoint();
             case LaneKind::Host:
             case LaneKind::Owner:
+            case LaneKind::Answers:  // no call takes a place there
                 break;
             case LaneKind::OwnerAtHost: {
                 const Lane host(LaneKind::Host, lane.second.substr(lane.second.find('@') + 1));
@@ -155,6 +179,28 @@ class CallLanes {
         const std::size_t most = most_in(lane, planned);
         return most > taken ? most - taken : 0;
     }
+    // Whether the first in this line may leave it, after so many others of it and of all lines.
+    bool has_room_for_next(const Lines::value_type& lane, std::size_t taken, std::size_t answer_bytes) const {
+        if (lane.first.first == LaneKind::Answers)
+            return answer_fits(lane.first.second, lane.second.waiting.front().answer_bytes, answer_bytes);
+        return taken < room_in(lane.first, {});
+    }
+    // Whether an answer of this size fits beside those of the calls under way, and `planned` bytes more. An
+    // owner may have three quarters of what everybody else leaves free. One answer always fits where there is
+    // no other.
+    bool answer_fits(const std::string& owner, std::size_t bytes, std::size_t planned) const {
+        const std::size_t all = answer_bytes_ + planned, most = answer_memory();
+        if (all == 0 || bytes == 0) return true;
+        const auto found = bytes_of_owner_.find(owner);
+        const std::size_t own = found == bytes_of_owner_.end() ? planned : found->second + planned;
+        const std::size_t left = most - std::min(most, all - std::min(all, own));
+        return all + bytes <= most && (own == 0 || own + bytes <= left - left / 4);
+    }
+    static std::string owner_of(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            if (lane.first == LaneKind::Owner) return lane.second;
+        return {};
+    }
     void drop_if_empty(Lines::iterator lane) {
         if (lane->second.under_way == 0 && lane->second.waiting.empty()) lanes_.erase(lane);
     }
@@ -162,6 +208,8 @@ class CallLanes {
     Lines lanes_;
     Lane last_served_;
     std::size_t under_way_ = 0;
+    std::size_t answer_bytes_ = 0;
+    std::map<std::string, std::size_t> bytes_of_owner_;
     std::size_t waiting_ = 0;
     bool closed_ = false;
 };

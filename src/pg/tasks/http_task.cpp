@@ -168,8 +168,10 @@ Lanes lanes_of_endpoint(const machine::Call& call) {
     const std::string* server = std::get_if<std::string>(&named);
     Lanes lanes = {{LaneKind::Endpoint, server != nullptr ? *server : call.resource.text}};
     if (server != nullptr)
-        if (const auto known = find_http_server(*server); known && known->options.url_problem.empty())
+        if (const auto known = find_http_server(*server); known && known->options.url_problem.empty()) {
             lanes.emplace_back(LaneKind::Host, known->options.url.host);
+            lanes.answer_bytes = known->options.max_response_bytes;
+        }
     return lanes;
 }
 

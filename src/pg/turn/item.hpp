@@ -24,6 +24,10 @@ struct Item {
     // what it knows it by.
     Part* from = nullptr;
     std::int64_t ticket = 0;
+    // The engine's: the owner of the run's flow, between whom turns are dealt out, and how much time the
+    // owner has been charged for the item in advance.
+    Oid owner = InvalidOid;
+    std::int64_t charged = 0;
 };
 
 }  // namespace flowctl::pg

@@ -12,9 +12,14 @@ enum class LaneKind {
     Host,         // that the endpoint's url names: many servers can name one
     Owner,        // of the flow
     OwnerAtHost,  // both, as "<owner>@<host>"
+    Answers,   // only a line to wait in: the memory for answers is full, for this owner
 };
 using Lane = std::pair<LaneKind, std::string>;
 // Of one call. It takes a place in each.
-using Lanes = std::vector<Lane>;
+struct Lanes : std::vector<Lane> {
+    using std::vector<Lane>::vector;
+    // How large the answer of the call may become.
+    std::size_t answer_bytes = 0;
+};
 
 }  // namespace flowctl::pg

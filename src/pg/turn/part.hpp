@@ -9,7 +9,7 @@
 //
 //   collect, answered    what has come in; also while the engine pauses
 //   load, look           in the transaction of a sweep
-//   give                 items that the turn is to do
+//   give                 runs that are to begin
 //   begin                the turn's transaction has begun
 //     apply, effect      for each item, and for what a run wants done
 //     write              the rows
@@ -33,11 +33,19 @@
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
 #include "pg/shared/mailbox.hpp"
+#include "pg/store/run_id.hpp"
 #include "pg/turn/changes.hpp"
 #include "pg/turn/item.hpp"
 #include "pg/turn/version.hpp"
 
 namespace flowctl::pg {
+
+// The run that wants something done.
+struct EffectOf {
+    const Uuid& run;
+    Oid owner;  // of its flow
+    const std::shared_ptr<const CompiledVersion>& version;
+};
 
 class Part {
   public:
@@ -56,9 +64,9 @@ class Part {
     // What sessions of this database have posted. Only the worker of shard 0 is told, and only while the
     // database may act.
     virtual void hear(const std::vector<mailbox::Message>& messages) { (void)messages; }
-    // Appends runs that are to begin in this turn. What is given has left the part's hands; it hears of it
-    // again in Changes.
-    virtual void give(std::vector<Item>& items) { (void)items; }
+    // Appends runs that are to begin. They stand in line with the other runs of their owner, and the part
+    // hears of them again in Changes.
+    virtual void give(std::vector<FreshRun>& runs) { (void)runs; }
     // A bounded slice of its own work, after the items of the turn. True: there is more to do at once.
     virtual bool work() { return false; }
     // When the loop has to wake up for this part; a time that has passed: at once; nullopt: not by itself.
@@ -83,11 +91,11 @@ class Part {
     virtual void begin() {}
     // An item of this part (Item::from) is done in this transaction, whether its run is still open or not.
     virtual void apply(const Item& item) { (void)item; }
-    // A run that executes `version` wants this done, which is no call. False: it is not this part's. Events
+    // A run wants this done, which is no call. False: it is not this part's. Events
     // for the run that follow at once are appended to `events`.
-    virtual bool effect(const Uuid& run, const std::shared_ptr<const CompiledVersion>& version,
-                        machine::Effect& effect, std::vector<machine::Event>& events, Changes& changes) {
-        (void)run, (void)version, (void)effect, (void)events, (void)changes;
+    virtual bool effect(const EffectOf& run, machine::Effect& effect, std::vector<machine::Event>& events,
+                        Changes& changes) {
+        (void)run, (void)effect, (void)events, (void)changes;
         return false;
     }
     // An item of this part has failed by itself: its run ends in this transaction, which is another one than

@@ -1,6 +1,7 @@
 // A flow version as a worker runs it, and a run's place among the children of a map run.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -23,6 +24,7 @@ struct CompiledVersion {
     std::string name;
     std::int32_t version = 0;
     KeepData keep_data = KeepData::All;
+    std::size_t bytes = 0;  // of memory, by estimate
 };
 
 // Which child of which map run a run is.
