@@ -1,8 +1,5 @@
 // Definitions: from the text of a state machine to the immutable model that the machine runs, with every
 // finding.
-//
-// Callers: SQL functions define_flow and validate (findings), the worker (compile what define_flow accepted),
-// tests.
 #pragma once
 
 #include <memory>

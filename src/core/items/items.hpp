@@ -4,8 +4,6 @@
 // items that have become complete; what a parser holds is one item, or one row, at most, whose size is
 // limited. The first thing that is wrong ends the parser: the message says what and where, and nothing that
 // comes later is looked at.
-//
-// Called by src/pg (ItemReader) for what endpoints answer; tests and test/fuzz.
 #pragma once
 
 #include <cstddef>

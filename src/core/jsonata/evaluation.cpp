@@ -9,8 +9,7 @@
 
 namespace flowctl::jsonata {
 
-// ------------------------------------------------------------------------------------------------- making
-// values
+// --------------------------------------------------------------------------------------------- making values
 
 Value Evaluation::text(std::string_view content) {
     arena.check_text(content.size());
@@ -110,8 +109,7 @@ bool Evaluation::truthy(const Value& value) {
     return to_boolean(value, budget);
 }
 
-// ------------------------------------------------------------------------------------------------------ the
-// walk
+// -------------------------------------------------------------------------------------------------- the walk
 
 Value Evaluation::run(const Program& program, const json::Value* input) {
     Frame* top = arena.make<Frame>();
@@ -347,8 +345,7 @@ void Evaluation::collect_descendants(const Value& value, List* out) {
         collect_descendants(members.value(i), out);
 }
 
-// --------------------------------------------------------------------------------------------- binary
-// operators
+// ------------------------------------------------------------------------------------------ binary operators
 
 Value Evaluation::binary(const Node* node, const Value& input, Frame* frame) {
     const Value left = evaluate(node->left, input, frame);

@@ -175,8 +175,7 @@ Value parse_integer_of(const Call& call) {
     return Value::of_number(parse_integer(text, analyse_integer_picture(picture)));
 }
 
-// ----------------------------------------------------------------------------------------------------
-// aggregates
+// ------------------------------------------------------------------------------------------------ aggregates
 
 template <class F>
 void for_each_number(const Call& call, const F& f) {

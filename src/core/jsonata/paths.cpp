@@ -135,8 +135,7 @@ Evaluation::StepResult Evaluation::step(const Node* step, const StepResult& inpu
     return {Value::of_list(copy), false};
 }
 
-// ----------------------------------------------------------------------------------------------------
-// predicates
+// ------------------------------------------------------------------------------------------------ predicates
 
 Value Evaluation::filter(const Node* predicate, const Value& input, Frame* frame) {
     if (input.is_undefined()) return {};
@@ -200,8 +199,7 @@ Value Evaluation::stages(const Node* step, Value result, Frame* frame) {
     return result;
 }
 
-// --------------------------------------------------------------------------------------------------------
-// tuples
+// ---------------------------------------------------------------------------------------------------- tuples
 
 Frame* Evaluation::frame_of_tuple(Frame* frame, const Value& tuple) {
     Frame* inner = arena.make<Frame>();

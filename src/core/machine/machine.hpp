@@ -7,8 +7,6 @@
 // same code. Invariant: nothing here performs I/O, reads a clock or knows PostgreSQL; every failure that a
 // definition, an input or an answer can cause becomes an ASL error of the run, never an exception that leaves
 // advance().
-//
-// Callers: src/pg/engine (production), test/unit, test/conformance, test/fuzz, test/bench.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,4 @@
 // The machine's limits as the settings have them.
-//
-// Called by engine and by what makes the inputs of children.
 #pragma once
 
 #include "core/machine/machine.hpp"

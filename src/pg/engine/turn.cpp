@@ -125,8 +125,7 @@ figures::Figures Engine::figures() const {
             !sweeper_.active()};
 }
 
-// ---------------------------------------------------------------------------------------------- its
-// transaction
+// ------------------------------------------------------------------------------------------- its transaction
 
 // All items in one transaction; if it fails, each in its own. An item that fails by itself is either the
 // fault of its run, which then ends as FAILED with the reason, or the server's. What the server cannot do now

@@ -79,8 +79,7 @@ MapRun unusable_map_run(const store::MapRunRow& row, const CompiledVersion& whol
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------- between
-// turns
+// --------------------------------------------------------------------------------------------- between turns
 
 // How many children may begin now.
 std::size_t MapPart::room() const {
@@ -129,8 +128,7 @@ void MapPart::load(Spi& spi) {
     }
 }
 
-// ---------------------------------------------------------------------------------------------- in the
-// transaction
+// ---------------------------------------------------------------------------------------- in the transaction
 
 bool MapPart::effect(const EffectOf& run, machine::Effect& effect, std::vector<machine::Event>& events,
                      Changes& changes) {

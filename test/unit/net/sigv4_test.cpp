@@ -284,8 +284,7 @@ TEST(Sigv4, AHeaderThatMayChangeOnTheWayIsNotSigned) {
     EXPECT_EQ(names, "host;idempotency-key");
 }
 
-// ------------------------------------------------------ Amazon S3 API Reference, "Authorization Header"
-// examples
+// -------------------------------------------------- Amazon S3 API Reference, "Authorization Header" examples
 
 TEST(Sigv4, ReproducesTheExamplesOfTheS3Reference) {
     struct Example {
