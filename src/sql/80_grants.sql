@@ -30,12 +30,12 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION
-    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json), flowctl.drop_flow(text),
+    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
     flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json), flowctl.drop_flow(text),
+    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
     flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
     TO PUBLIC;

@@ -1,8 +1,5 @@
 // Definitions: from the text of a state machine to the immutable model that the machine runs, with every
 // finding.
-//
-// Callers: SQL functions define_flow and validate (findings), the worker (compile what define_flow accepted),
-// tests.
 #pragma once
 
 #include <memory>
@@ -17,10 +14,8 @@ namespace flowctl::asl {
 struct Finding {
     enum class Severity { Error, Warning };
     Severity severity = Severity::Error;
-    std::string code;  // as AWS's ValidateStateMachineDefinition: SCHEMA_VALIDATION_FAILED,
-                       // INVALID_JSON_DESCRIPTION, ...
-    std::string
-        location;  // JSON Pointer (RFC 6901) into the definition, e.g. /States/Pay/Next; "" for the whole
+    std::string code;      // AWS's: SCHEMA_VALIDATION_FAILED, INVALID_JSON_DESCRIPTION, ...
+    std::string location;  // JSON Pointer (RFC 6901) into the definition, such as /States/Pay/Next; "" is all of it
     std::string message;
 };
 

@@ -5,8 +5,6 @@
 // range. A Block is a StartAt with its States; the flow's top level is one, and so is each branch of a
 // Parallel and the processor of a Map. Frames name a state by its name and find it here. Shared between runs
 // and threads of control: nothing here changes after compile().
-//
-// Called by asl (builds it), machine (runs it), src/pg (which endpoints and flows a definition names).
 #pragma once
 
 #include <cstdint>

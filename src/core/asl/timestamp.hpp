@@ -1,7 +1,7 @@
 // Timestamps of the language: RFC 3339 with a capital T and a zone, to the nanosecond.
 //
 // Wait's Timestamp, the Timestamp comparisons of Choice and IsTimestamp use the same reading, so that a text
-// is a timestamp everywhere or nowhere. Called by asl (literals in definitions) and machine (values in data).
+// is a timestamp everywhere or nowhere.
 #pragma once
 
 #include <compare>

@@ -23,8 +23,7 @@ constexpr std::string_view kMonths[] = {"January",   "February", "March",    "Ap
 constexpr std::string_view kDays[] = {"",         "Monday", "Tuesday",  "Wednesday",
                                       "Thursday", "Friday", "Saturday", "Sunday"};
 
-// ------------------------------------------------------------------------------------------------- the
-// calendar
+// ------------------------------------------------------------------------------------------ the calendar
 
 // Days since 1970 of a day of the proleptic Gregorian calendar (Hinnant's algorithm); months beyond a year
 // carry.
@@ -146,8 +145,7 @@ double component_value(const Moment& m, char component) {
     }
 }
 
-// -----------------------------------------------------------------------------------------------------
-// pictures
+// ------------------------------------------------------------------------------------------ pictures
 
 struct Part {
     enum class Names : std::uint8_t { None, Upper, Lower, Title };
@@ -295,8 +293,7 @@ std::vector<Part> analyse(std::string_view picture) {
     throw Raised{.code = "D3133", .value = quoted(std::string_view(&component, 1))};
 }
 
-// ---------------------------------------------------------------------------------------------------
-// formatting
+// ------------------------------------------------------------------------------------------ formatting
 
 std::string format_zone(const Part& part, double hours, double minutes, Budget& budget) {
     const double offset = hours * 100 + minutes;
@@ -364,8 +361,7 @@ double leading_integer(std::string_view text) {
     return negative ? -value : value;
 }
 
-// ------------------------------------------------------------------------------------------------------
-// parsing
+// ------------------------------------------------------------------------------------------ parsing
 
 std::string pattern_of(const Part& part) {
     if (part.literal) {

@@ -9,6 +9,7 @@
 namespace flowctl::jsonata {
 
 Result<Expression, Error> Expression::compile(std::string_view text) {
+    const regex::ProgramQuota quota(regex::kProgramsOfDefinition);
     try {
         return Expression(compile_program(text));
     } catch (const Raised& raised) {

@@ -3,8 +3,6 @@
 // A signature is a regular expression over the types of the arguments, and that is how arguments are matched:
 // each parameter takes none, one or several of them. Matching then fills in the context, wraps single values
 // where an array is wanted, and checks what arrays hold.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <cstdint>

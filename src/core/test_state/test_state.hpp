@@ -3,8 +3,6 @@
 // It takes what AWS's TestState takes and answers as AWS answers: {status, output, error, cause, nextState,
 // inspectionData}, or an error of the API. The state is visited by the machine itself (machine/trial.hpp), so
 // a test shows what production does. Payloads are JSON here where AWS has JSON text.
-//
-// Callers: src/pg/test_state_sql (flowctl.test_state), test/conformance.
 #pragma once
 
 #include <functional>

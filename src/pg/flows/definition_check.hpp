@@ -3,8 +3,6 @@
 //
 // Findings like those of asl::compile(), which knows no catalog. They are taken at define_flow, so that a
 // missing GRANT is reported to the author and not by the first run; every call checks again.
-//
-// Called by define_flow.
 #pragma once
 
 #include <optional>
@@ -31,5 +29,8 @@ struct FlowToCheck {
 
 // The definition has compiled.
 std::vector<asl::Finding> check_resources(std::string_view definition, const FlowToCheck& flow);
+
+// WARNINGs of what the language has and this version does not carry out; no catalog is read.
+std::vector<asl::Finding> check_support(std::string_view definition);
 
 }  // namespace flowctl::pg
