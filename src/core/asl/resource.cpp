@@ -88,13 +88,14 @@ Err<std::string> not_recognized(const Resource& resource, std::string_view integ
     std::string arn = "arn:aws:states:::" + std::string(integration);
     if (resource.sync) arn += resource.sync_json ? ".sync:2" : ".sync";
     if (resource.wait_for_token) arn += ".waitForTaskToken";
-    return Err{"The resource provided " + arn +
-               " is not recognized. The value is not a valid resource ARN, or the resource is not available in "
-               "this region."};
+    return Err{
+        "The resource provided " + arn +
+        " is not recognized. The value is not a valid resource ARN, or the resource is not available in "
+        "this region."};
 }
 
 // What follows "arn:<partition>:states:<region>:<account>:".
-Result<Resource, std::string> parse_integration(std::string_view integration, Resource resource) {
+Result<Resource, std::string> parse_integration(const std::string& integration, Resource resource) {
     using Kind = Resource::Kind;
     const std::vector<std::string_view> parts = split(integration, ':');
     if (parts.size() < 2 || parts[0].empty() || parts.back().empty()) return refuse(kNotAnArn);
@@ -105,11 +106,12 @@ Result<Resource, std::string> parse_integration(std::string_view integration, Re
         return resource;
     }
     // An integration is the same one in every partition, region and account.
-    resource.text = "arn:aws:states:::" + std::string(integration);
+    resource.text = "arn:aws:states:::" + integration;
     resource.kind = Kind::OtherArn;
     resource.name = resource.text;
     if (parts[0] == "aws-sdk") {
-        if (parts.size() != 3 || parts[1].empty() || resource.sync) return not_recognized(resource, integration);
+        if (parts.size() != 3 || parts[1].empty() || resource.sync)
+            return not_recognized(resource, integration);
         return resource;
     }
     const Integration* known = parts.size() == 2 ? find_integration(parts[0], parts[1]) : nullptr;
@@ -146,7 +148,7 @@ Result<Resource, std::string> parse_arn(Resource resource) {
         return resource;
     }
     if (const auto integration = integration_of_arn(resource.text))
-        return parse_integration(*integration, std::move(resource));
+        return parse_integration(std::string(*integration), std::move(resource));
     resource.kind = Kind::OtherArn;
     resource.name = resource.text;
     return resource;

@@ -100,7 +100,9 @@ Value Evaluation::step_value(const Node* step, const Value& item, Frame* frame) 
 Evaluation::StepResult Evaluation::step(const Node* step, const StepResult& input, Frame* frame, bool last) {
     if (step->kind == Kind::Sort) {
         const Value whole = input.single ? Value::of_list(sequence_of(input.value)) : input.value;
-        return {stages(step, Value::of_list(sort(step, whole, frame)), frame), false};
+        List* sorted = sort(step, whole, frame);
+        sorted->sequence = sorted->size == 1;  // a single item unwraps
+        return {stages(step, Value::of_list(sorted), frame), false};
     }
     Value first;
     List* list = nullptr;

@@ -16,7 +16,7 @@
 namespace flowctl::jsonata {
 
 struct Signature {
-    enum class Times : std::uint8_t { Once, Optional, LazyOptional, OneOrMore };
+    enum class Times : std::uint8_t { Once, Optional, LazyOptional, OneOrMore, LazyOneOrMore };
     struct Parameter {
         std::string accepts;  // type letters: s n b l o a f, and m for missing
         char type = 'x';

@@ -18,6 +18,7 @@
 #include "pg/flows/definition_check.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -236,7 +237,8 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
 
 // The findings that need no lock, in the order in which they are useful: rights, definition, relations.
 void check(const Request& request, Oid flow_owner) {
-    const asl::Compiled compiled = asl::compile(request.definition, flow_type(request.type));
+    const asl::Compiled compiled =
+        interruptible([&] { return asl::compile(request.definition, flow_type(request.type)); });
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
     refuse_errors(request, {},
@@ -338,7 +340,7 @@ FLOWCTL_FUNCTION(flowctl_validate) {
     require_author("validate definitions");
     const std::string definition = required_text(fcinfo, 0, "definition", kDefinitionHint);
     const asl::FlowType type = flow_type(required_text(fcinfo, 1, "type", kTypesHint));
-    asl::Compiled compiled = asl::compile(definition, type);
+    asl::Compiled compiled = interruptible([&] { return asl::compile(definition, type); });
     if (compiled.flow != nullptr)
         for (asl::Finding& finding : check_support(definition))
             compiled.findings.push_back(std::move(finding));

@@ -54,12 +54,13 @@ json::Value bindings_of(std::size_t size) {
         .add("d", "1" + std::string(size, '0') + "e-" + std::to_string(size))
         .add("z", std::string(size, '0') + "1")
         .add("u", blanks)
-        .add("url", [&] {
-            std::string escaped;
-            for (std::size_t i = 0; i < size / 3; ++i)
-                escaped += "%41";
-            return escaped;
-        }())
+        .add("url",
+             [&] {
+                 std::string escaped;
+                 for (std::size_t i = 0; i < size / 3; ++i)
+                     escaped += "%41";
+                 return escaped;
+             }())
         .add("j", json::dump(counted(size / 8)))
         .add("a", counted(size / 8))
         .add("s", texts(size / 16))
@@ -96,10 +97,12 @@ const std::map<std::string_view, std::vector<const char*>> kWork = {
     {"join", {"$join($s) = ''"}},
     {"match", {"$count($match($t, /a/)) > 0", "$match($t, /b/)", "$match($t, /(a*)*b/)"}},
     {"contains", {"$contains($t, 'b')", "$contains($t, $half)", "$contains($t, /b/)"}},
-    {"replace", {"$replace($t, 'b', 'c') = ''", "$replace($t, $half, 'c') = ''", "$replace('xy', /x/, $t) = ''",
-                 "$replace($t, /a/, 'b') = ''"}},
-    {"split", {"$count($split($t, 'b')) > 0", "$count($split($t, $half)) > 0", "$count($split($t, '')) > 0",
-               "$count($split($t, /b/)) > 0"}},
+    {"replace",
+     {"$replace($t, 'b', 'c') = ''", "$replace($t, $half, 'c') = ''", "$replace('xy', /x/, $t) = ''",
+      "$replace($t, /a/, 'b') = ''"}},
+    {"split",
+     {"$count($split($t, 'b')) > 0", "$count($split($t, $half)) > 0", "$count($split($t, '')) > 0",
+      "$count($split($t, /b/)) > 0"}},
     {"base64encode", {"$base64encode($t) = ''"}},
     {"base64decode", {"$base64decode($t) = ''"}},
     {"encodeUrlComponent", {"$encodeUrlComponent($t) = ''"}},
@@ -114,8 +117,9 @@ const std::map<std::string_view, std::vector<const char*>> kWork = {
     {"append", {"$count($append($a, $a))"}},
     {"reverse", {"$count($reverse($a))"}},
     {"shuffle", {"$count($shuffle($a))"}},
-    {"sort", {"$count($sort($a))", "$count($sort($s))", "$count($sort([$t, $same]))",
-              "$count($l^(k))", "$count($sort($a, function($x, $y) { $x > $y }))"}},
+    {"sort",
+     {"$count($sort($a))", "$count($sort($s))", "$count($sort([$t, $same]))", "$count($l^(k))",
+      "$count($sort($a, function($x, $y) { $x > $y }))"}},
     {"distinct", {"$count($distinct($s))", "$count($distinct([$t, $same]))"}},
     {"zip", {"$count($zip($a, $a))"}},
     {"keys", {"$count($keys($o))", "$count($keys($keyed))"}},
@@ -142,13 +146,13 @@ const std::map<std::string_view, std::vector<const char*>> kWork = {
     {"count", {"$count($a[$ > 0])"}},
     {"type", {"$type($a[$ > 0])"}},
     {"exists", {"$exists($a[$ < 0])"}},
-    {"clone", {"$count($ ~> |$|{}|)", "$count(($clone($l)) ~> |$|{'x': 1}|)"}},
+    {"clone", {"$count(($clone($l)) ~> |$|{'x': 1}|)"}},
 };
 
 // What takes no longer for a larger argument, or whose argument is a picture or a seed.
-const std::set<std::string_view> kConstant = {"abs",   "floor", "ceil",   "round",      "sqrt",         "power",
-                                              "error", "assert", "random", "uuid",       "formatBase",   "now",
-                                              "millis", "formatNumber"};
+const std::set<std::string_view> kConstant = {"abs",        "floor", "ceil",   "round",       "sqrt",
+                                              "power",      "error", "assert", "random",      "uuid",
+                                              "formatBase", "now",   "millis", "formatNumber"};
 
 TEST(ChargedWork, EveryFunctionOfTheLibraryIsHere) {
     for (const auto& topic :
@@ -165,7 +169,6 @@ TEST(ChargedWork, StepsGrowWithTheWork) {
     constexpr std::size_t kLarge = 4 * kSmall;
     for (const auto& [name, expressions] : kWork) {
         for (const char* expression : expressions) {
-            if (std::string_view(expression).starts_with("$count($ ~>")) continue;
             const std::uint64_t none = steps_of(expression, 64);
             const std::uint64_t small = steps_of(expression, kSmall) - none;
             const std::uint64_t large = steps_of(expression, kLarge) - none;
@@ -180,12 +183,11 @@ TEST(ChargedWork, StepsGrowWithTheWork) {
 
 TEST(ChargedWork, OperatorsAreCharged) {
     for (const char* expression :
-         {"$t = $same", "$t < $same", "$t >= $same", "$t in [$same]", "$keyed = $keyed", "($keyed).*",
-          "$l.k[0]", "$t & $same != ''", "$a[[0..100]] = 0", "$l{k: 1} != 0", "$o.*[0]", "$l@$x.k[0]",
-          "($l#$i.k)[0]", "$a ~> $count()", "$keyed{$keys($): 1} = 1"}) {
+         {"$t = $same", "$t < $same", "$t >= $same", "$t in [$same]", "$merge([$keyed]) = $keyed", "$l.k[0]",
+          "$t & $same != ''", "$a[[0..100]] = 0", "$l{k: 1} != 0", "$o.*[0]", "$l@$x.k[0]", "($l#$i.k)[0]",
+          "$keyed{$keys($): 1} = 1"}) {
         const std::uint64_t small = steps_of(expression, 20'000);
         const std::uint64_t large = steps_of(expression, 80'000);
-        if (std::string_view(expression) == "$a ~> $count()") continue;  // the length is known
         EXPECT_GE(large, small + 60'000 / 512) << expression << ": " << small << ", " << large;
     }
 }
@@ -236,23 +238,40 @@ TEST(ChargedWork, PathsAndIntrinsicsAreCharged) {
     std::string many;
     for (int i = 0; i < 500; ++i)
         many += "'n" + std::to_string(i) + "',";
-    for (const char* expression :
-         {"$.a[*]", "$.a[0:10000000]", "$..x", "$.a[?(@ > 0)]", "$.items[?(@.x == $.digits)]",
-          "$.items[?($.t == $.same)]", "$.items[?($.t < $.same)]", "$.items[?($.t contains $.half)]",
-          "$.items[?($.t =~ /.*b/)]", "$.items[?($.t size 3)]", "$.items[?($.o[0] == 1)]", "$.a.sum()",
-          "$.items[*].sum($.a)", "$.o.keys()", "$.a.append(1)", "$.s.concat()", "$.items[?(@.x in $.a)]",
-          "$.items[?($.a subsetof $.a)]", "States.Format('{}', $.a)", "States.Format('{}{}', $.keyed, $.keyed)",
-          "States.JsonToString($.a)", "States.StringToJson($.j)", "States.JsonMerge($.o, $.o, false)",
-          "States.JsonMerge($.keyed, $.keyed, false)", "States.ArrayUnique($.s)", "States.ArrayContains($.s, 'x')",
-          "States.ArrayContains($.items, $.o)", "States.ArrayPartition($.a, 2)", "States.StringSplit($.t, 'b')",
-          "States.Hash($.t, 'MD5')", "States.Base64Encode($.t)", "States.ArrayUnique(States.Array($.t, $.same))"}) {
+    for (const char* expression : {"$.a[*]",
+                                   "$.a[0:10000000]",
+                                   "$..x",
+                                   "$.a[?(@ > 0)]",
+                                   "$.items[?(@.x == $.digits)]",
+                                   "$.items[?($.t == $.same)]",
+                                   "$.items[?($.t < $.same)]",
+                                   "$.items[?($.t contains $.half)]",
+                                   "$.items[?($.t =~ /.*b/)]",
+                                   "$.items[?($.t size 3)]",
+                                   "$.items[?($.o[0] == 1)]",
+                                   "$.a.sum()",
+                                   "$.items[*].sum($.a)",
+                                   "$.o.keys()",
+                                   "$.a.append(1)",
+                                   "$.s.concat()",
+                                   "$.items[?(@.x in $.a)]",
+                                   "States.Format('{}', $.a)",
+                                   "States.Format('{}{}', $.keyed, $.keyed)",
+                                   "States.JsonToString($.a)",
+                                   "States.StringToJson($.j)",
+                                   "States.JsonMerge($.o, $.o, false)",
+                                   "States.JsonMerge($.keyed, $.keyed, false)",
+                                   "States.ArrayUnique($.s)",
+                                   "States.ArrayContains($.s, 'x')",
+                                   "States.ArrayPartition($.a, 2)",
+                                   "States.StringSplit($.t, 'b')",
+                                   "States.Hash($.t, 'MD5')",
+                                   "States.Base64Encode($.t)",
+                                   "States.ArrayUnique(States.Array($.t, $.same))"}) {
         const std::uint64_t small = path_steps(expression, path_input(20'000));
         const std::uint64_t large = path_steps(expression, path_input(80'000));
         EXPECT_GE(large, small + 60'000 / 512) << expression << ": " << small << ", " << large;
-        const bool quadratic = std::string_view(expression).find("subsetof") != std::string_view::npos;
-        if (!quadratic) {
-            EXPECT_LE(large, 6 * small + 20'000) << expression << ": " << small << ", " << large;
-        }
+        EXPECT_LE(large, 6 * small + 20'000) << expression << ": " << small << ", " << large;
     }
     // Names of a union are looked for once each, however many there are.
     const std::string names = "$.o[" + many + "'z']";
@@ -271,8 +290,8 @@ TEST(ChargedWork, DefinitionsAreReadInLinearTime) {
     constexpr int kBlocks = 3'000;
     for (int i = 0; i < kBlocks; ++i) {
         const std::string n = std::to_string(i);
-        states += ",\"P" + n + R"(":{"Type":"Parallel","Branches":[{"StartAt":"I)" + n + R"(","States":{"I)" + n +
-                  R"(":{"Type":"Pass","End":true}}}],)" +
+        states += ",\"P" + n + R"(":{"Type":"Parallel","Branches":[{"StartAt":"I)" + n + R"(","States":{"I)" +
+                  n + R"(":{"Type":"Pass","End":true}}}],)" +
                   (i + 1 < kBlocks ? R"("Next":"P)" + std::to_string(i + 1) + "\"}" : R"("End":true})");
     }
     const asl::Compiled compiled = asl::compile(R"({"StartAt":"A","States":{)" + states + "}}");
@@ -283,9 +302,9 @@ TEST(ChargedWork, DefinitionsAreReadInLinearTime) {
     for (int i = 0; i < 2'000; ++i)
         inner += (i > 0 ? ",\"S" : "\"S") + std::to_string(i) + R"(":{"Type":"Pass","Next":"nowhere"})";
     const std::string name(500'000, 'n');
-    const asl::Compiled wrong =
-        asl::compile(R"({"StartAt":"x","States":{")" + name +
-                     R"(":{"Type":"Parallel","End":true,"Branches":[{"StartAt":"S0","States":{)" + inner + "}}]}}}");
+    const asl::Compiled wrong = asl::compile(
+        R"({"StartAt":"x","States":{")" + name +
+        R"(":{"Type":"Parallel","End":true,"Branches":[{"StartAt":"S0","States":{)" + inner + "}}]}}}");
     EXPECT_EQ(wrong.flow, nullptr);
     EXPECT_FALSE(wrong.findings.empty());
     std::size_t bytes = 0;
@@ -297,11 +316,12 @@ TEST(ChargedWork, DefinitionsAreReadInLinearTime) {
 TEST(ChargedWork, PatternsOfADefinitionAreBoundedTogether) {
     std::string states;
     for (int i = 0; i < 100; ++i) {
-        states += "\"S" + std::to_string(i) + R"(":{"Type":"Pass","OutputPath":"$[?(@.a =~ /(a{1000}){18}/)]","Next":"S)" +
+        states += "\"S" + std::to_string(i) +
+                  R"(":{"Type":"Pass","OutputPath":"$[?(@.a =~ /(a{1000}){18}/)]","Next":"S)" +
                   std::to_string(i + 1) + "\"},";
     }
-    const asl::Compiled compiled = asl::compile(R"({"StartAt":"S0","States":{)" + states +
-                                                R"("S100":{"Type":"Succeed"}}})");
+    const asl::Compiled compiled =
+        asl::compile(R"({"StartAt":"S0","States":{)" + states + R"("S100":{"Type":"Succeed"}}})");
     EXPECT_EQ(compiled.flow, nullptr);
     ASSERT_FALSE(compiled.findings.empty());
     EXPECT_NE(compiled.findings.front().message.find("too large together"), std::string::npos)

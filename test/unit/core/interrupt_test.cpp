@@ -41,8 +41,11 @@ const std::vector<Work>& works() {
     static const std::vector<Work> kWorks = {
         {"a recursion", [] { jsonata::evaluate("($f := function(){ $f() }; $f())"); }},
         {"a sort", [] { jsonata::evaluate("$sort([1..100000], function($a,$b){ $a < $b })"); }},
-        {"a comparison of texts", [] { jsonata::evaluate("$map([1..1000], function(){ $t < ($t & 'x') })", "",
-                                                         {.bindings = R"({"t":"....................."})"}); }},
+        {"a comparison of texts",
+         [] {
+             jsonata::evaluate("$map([1..1000], function(){ $t < ($t & 'x') })", "",
+                               {.bindings = R"({"t":"....................."})"});
+         }},
         {"a padded text", [] { jsonata::evaluate("$pad('', 2000000)"); }},
         {"an expression", [] { (void)jsonata::Expression::compile(repeated("a.b+", 20'000) + "1"); }},
         {"a path", [] { path::evaluate("$..*", numbers(20'000)); }},
@@ -52,16 +55,17 @@ const std::vector<Work>& works() {
         {"JSON that is written", [] { (void)json::dump(big); }},
         {"JSON that is compared", [] { (void)json::equal(big, again); }},
         {"a digest", [] { (void)text::sha256_hex(long_text); }},
-        {"a search", [] {
+        {"a search",
+         [] {
              Budget budget;
              (void)text::find(long_text, std::string(50'000, 'a') + "b", 0, budget);
          }},
-        {"a definition", [] {
+        {"a definition",
+         [] {
              std::string states;
              for (int i = 0; i < 2000; ++i)
                  states += "\"S" + std::to_string(i) + R"(":{"Type":"Pass","End":true},)";
-             (void)asl::compile(R"({"StartAt":"S0","States":{)" + states +
-                                R"("Z":{"Type":"Succeed"}}})");
+             (void)asl::compile(R"({"StartAt":"S0","States":{)" + states + R"("Z":{"Type":"Succeed"}}})");
          }},
     };
     return kWorks;
@@ -100,8 +104,8 @@ TEST(Interrupt, FlagsOfAllScopesCount) {
 }
 
 TEST(Interrupt, AStepThatWasInterruptedIsDoneAgain) {
-    const std::string definition = test::states(
-        "P", R"("P": {"Type": "Pass", "QueryLanguage": "JSONata", "End": true,
+    const std::string definition =
+        test::states("P", R"("P": {"Type": "Pass", "QueryLanguage": "JSONata", "End": true,
                       "Output": "{% $sum($map([1..5000], function($x){ $x })) + $random() %}"})");
     test::TestRun undisturbed(definition);
     undisturbed.start();
