@@ -150,7 +150,7 @@ ALTER SERVER billing OPTIONS (ADD "grant" 'password');
 SET ROLE regress_fdw_owner;
 CREATE SERVER mine FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', auth 'none');
 CREATE SERVER mine FOREIGN DATA WRAPPER flowctl_oidc OPTIONS (issuer 'https://a.example');
-SELECT flowctl.flowctl_http_validator('{}', 0);
+SELECT flowctl_catalog.flowctl_http_validator('{}', 0);
 RESET ROLE;
 
 -- file options: only for superusers and members of pg_read_server_files, whatever else may be altered

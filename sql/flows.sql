@@ -164,8 +164,8 @@ DROP TABLE regress_flows.orders;
 -- (the run is never committed: no worker sees it)
 RESET ROLE;
 BEGIN;
-INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, input, flow_owner, role, starter, session_user_name, start_xid)
-    SELECT gen_random_uuid(), flow_id, name, 1, type, '{}', owner, owner, owner, 'x', pg_current_xact_id() FROM flowctl.flow, generate_series(1, 2)
+INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, input, flow_owner, role, starter, session_user_name, start_xid)
+    SELECT gen_random_uuid(), flow_id, name, 1, type, '{}', owner, owner, owner, 'x', pg_current_xact_id() FROM flowctl_catalog.flow, generate_series(1, 2)
     WHERE name = 'fast';
 SET ROLE regress_flows_author;
 SELECT flowctl.drop_flow('fast');

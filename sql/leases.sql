@@ -60,7 +60,7 @@ CREATE SERVER own FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://own.ex
 SELECT flowctl.add_lease_rule('mine', 'own', 'regress_lease_reader');
 SELECT flowctl.add_lease_rule('more', 'own', 'regress_lease_other');
 SELECT name, endpoint, role, conditions, comment FROM flowctl.lease_rules ORDER BY name;
-INSERT INTO flowctl.lease_rule (name, endpoint, role, conditions, created_by) VALUES ('x', 'own', 'regress_lease_other', '{}', 'x');
+INSERT INTO flowctl_catalog.lease_rule (name, endpoint, role, conditions, created_by) VALUES ('x', 'own', 'regress_lease_other', '{}', 'x');
 RESET ROLE;
 SELECT name, endpoint, role, conditions, comment FROM flowctl.lease_rules ORDER BY name;
 SET ROLE regress_lease_other;
@@ -95,7 +95,7 @@ DROP ROLE "Regress Lease, Odd";
 SELECT count(*) FROM flowctl.leases;
 SET ROLE regress_lease_other;
 SELECT count(*) FROM flowctl.leases;
-SELECT * FROM flowctl.lease;
+SELECT * FROM flowctl_catalog.lease;
 RESET ROLE;
 
 DROP EXTENSION pg_flowctl CASCADE;

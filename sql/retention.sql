@@ -19,11 +19,11 @@ SELECT p.suffix FROM flowctl.partitions p JOIN flowctl.partitions q ON q.ends_at
 SELECT parent.relname, count(*) = (SELECT count(*) FROM flowctl.partitions) AS as_many_leaves, bool_and(leaf.relrowsecurity) AS closed,
        count(DISTINCT leaf.relowner) AS owners
 FROM pg_inherits i JOIN pg_class parent ON parent.oid = i.inhparent JOIN pg_class leaf ON leaf.oid = i.inhrelid
-WHERE parent.relnamespace = 'flowctl'::regnamespace AND parent.relkind = 'p'
+WHERE parent.relnamespace = 'flowctl_catalog'::regnamespace AND parent.relkind = 'p'
 GROUP BY 1 ORDER BY 1;
 -- all of them belong to the extension, so that no dump has them
 SELECT c.relname FROM pg_class c
-WHERE c.relnamespace = 'flowctl'::regnamespace AND c.relkind = 'r'
+WHERE c.relnamespace = 'flowctl_catalog'::regnamespace AND c.relkind = 'r'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e');
 
 -- nothing is due: no retention is set

@@ -17,7 +17,7 @@ CREATE VIEW regress_roles.dependencies AS
     SELECT pg_describe_object(classid, objid, objsubid) COLLATE "C" AS object, refobjid::regrole AS role
     FROM pg_shdepend
     WHERE refclassid = 'pg_authid'::regclass AND deptype = 'a'
-      AND objid IN ('flowctl.flow'::regclass, 'flowctl.flow_grant'::regclass, 'flowctl.author'::regclass)
+      AND objid IN ('flowctl_catalog.flow'::regclass, 'flowctl_catalog.flow_grant'::regclass, 'flowctl_catalog.author'::regclass)
     ORDER BY 1, 2;
 
 -- many rows with a role are one dependency, which goes with the last of them
@@ -55,7 +55,7 @@ SET ROLE regress_grantee;
 DROP OWNED BY regress_grantee;
 RESET ROLE;
 DROP ROLE regress_grantee;
-SELECT role, granted_by FROM flowctl.author;
+SELECT role, granted_by FROM flowctl_catalog.author;
 
 -- it drops the role's flows as drop_flow does: not those that are in use
 SELECT flowctl.start('slow') AS run \gset
@@ -86,10 +86,10 @@ SELECT * FROM regress_roles.dependencies;
 DROP ROLE regress_heir;
 
 -- a number that stands for no role is refused, whoever writes it
-INSERT INTO flowctl.author VALUES (1, 'nobody');
-SELECT flowctl.depend_on_role();
+INSERT INTO flowctl_catalog.author VALUES (1, 'nobody');
+SELECT flowctl_catalog.depend_on_role();
 CREATE TABLE regress_roles.author (role regrole);
-CREATE TRIGGER go BEFORE INSERT ON regress_roles.author FOR EACH ROW EXECUTE FUNCTION flowctl.depend_on_role();
+CREATE TRIGGER go BEFORE INSERT ON regress_roles.author FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 INSERT INTO regress_roles.author VALUES ('regress_writer');
 
 DROP SCHEMA regress_roles CASCADE;

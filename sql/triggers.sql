@@ -28,7 +28,7 @@ FROM flowctl.runs ORDER BY run_id;
 SELECT event->>'specversion' AS specversion, event->>'type' AS type, event->>'trigger' AS trigger,
        event->>'source' = '/' || current_database() || '/public/orders' AS source, count(DISTINCT event->>'id')
 FROM flowctl.runs GROUP BY 1, 2, 3, 4 ORDER BY 2;
-SELECT string_agg(k, ' ' ORDER BY n) FROM json_object_keys((SELECT r.input::json FROM flowctl.run r ORDER BY run_id LIMIT 1)) WITH ORDINALITY AS keys(k, n);
+SELECT string_agg(k, ' ' ORDER BY n) FROM json_object_keys((SELECT r.input::json FROM flowctl_catalog.run r ORDER BY run_id LIMIT 1)) WITH ORDINALITY AS keys(k, n);
 
 -- WHEN decides before anything is done.
 SET ROLE regress_owner;

@@ -15,18 +15,18 @@ SET datestyle = 'ISO';
 SET intervalstyle = 'postgres';
 
 BEGIN;
-INSERT INTO flowctl.flow (flow_id, name, owner, type, latest_version) VALUES
+INSERT INTO flowctl_catalog.flow (flow_id, name, owner, type, latest_version) VALUES
     ('00000000-0000-4000-8000-00000000000a', 'pay', 'regress_views_owner', 'STANDARD', 1);
-INSERT INTO flowctl.flow_version (flow_id, version, definition, author) VALUES
+INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, author) VALUES
     ('00000000-0000-4000-8000-00000000000a', 1, '{"StartAt": "A"}', 'regress_views_owner');
 
 -- 1 has succeeded: a Pass, a Task that was retried, a Task whose error was caught
-INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, name, status, input, output_ref, started_at, ended_at, flow_owner, role,
+INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, name, status, input, output_ref, started_at, ended_at, flow_owner, role,
                          starter, session_user_name, subject, asserted_subject, client_addr, application_name, start_xid, event, traceparent)
 VALUES ('01900000-0000-7000-8000-000000000001', '00000000-0000-4000-8000-00000000000a', 'pay', 1, 'STANDARD', 'order-1', 'SUCCEEDED',
         '{"order":1.0}', 14, '2026-01-01 12:00:00', '2026-01-01 12:00:05', 'regress_views_owner', 'regress_views_owner',
         'regress_views_starter', 'session', NULL, 'alice', '192.0.2.1', 'psql', '900', '{"type":"flowctl.row.insert"}', '00-ab-cd-01');
-INSERT INTO flowctl.history_event VALUES
+INSERT INTO flowctl_catalog.history_event VALUES
     ('01900000-0000-7000-8000-000000000001',  1,  0, '2026-01-01 12:00:00', 'ExecutionStarted',  '{"roleArn":"arn:flowctl:x"}', 'input', NULL, 0, NULL, NULL, NULL, NULL),
     ('01900000-0000-7000-8000-000000000001',  2,  0, '2026-01-01 12:00:00', 'PassStateEntered',  '{"name":"A"}', 'input', NULL, 0, '', 'A', 1, NULL),
     ('01900000-0000-7000-8000-000000000001',  3,  2, '2026-01-01 12:00:01', 'PassStateExited',   '{"name":"A"}', 'output', '{"a":[1]}', NULL, '', 'A', 1, NULL),
@@ -45,28 +45,28 @@ INSERT INTO flowctl.history_event VALUES
     ('01900000-0000-7000-8000-000000000001', 16, 15, '2026-01-01 12:00:05', 'ExecutionSucceeded', NULL, 'output', NULL, 14, NULL, NULL, NULL, NULL),
     ('01900000-0000-7000-8000-000000000001', 17, 16, '2026-01-01 12:00:05', 'WaitStateAborted', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
     ('01900000-0000-7000-8000-000000000001', 18, 17, '2026-01-01 12:00:05', 'PassStateExited', '{"name":"not kept"}', 'output', NULL, NULL, NULL, NULL, NULL, NULL);
-INSERT INTO flowctl.call VALUES
+INSERT INTO flowctl_catalog.call VALUES
     ('01900000-0000-7000-8000-000000000001', 5, 1, '', 'B', 1, 1, 'billing', 'aa', 'POST', 'billing.example', '/charges', 'https://idp.example',
      'orders', NULL, NULL, 'https://billing.example', 'charge:write', 'key-1', 'bb', '2026-01-01 12:00:01'),
     ('01900000-0000-7000-8000-000000000001', 7, 1, '', 'B', 1, 2, 'billing', 'aa', 'POST', 'billing.example', '/charges', 'https://idp.example',
      'orders', NULL, NULL, 'https://billing.example', 'charge:write', 'key-1', 'bb', '2026-01-01 12:00:03'),
     ('01900000-0000-7000-8000-000000000001', 11, 1, '', 'C', 1, 1, 'mail', 'cc', 'POST', 'mail.example', '/', NULL,
      NULL, NULL, NULL, NULL, NULL, 'key-2', 'dd', '2026-01-01 12:00:03');
-INSERT INTO flowctl.call_outcome VALUES
+INSERT INTO flowctl_catalog.call_outcome VALUES
     ('01900000-0000-7000-8000-000000000001', 5, 1, '2026-01-01 12:00:02', '1 s', 1, 503, 'States.Http.StatusCode.503', '203.0.113.5', 'token-1', '2026-01-01 13:00:00', 9, 4, 'ee'),
     ('01900000-0000-7000-8000-000000000001', 7, 1, '2026-01-01 12:00:03', '0.1 s', 1, 200, NULL, '203.0.113.5', 'token-2', '2026-01-01 13:00:00', 9, 6, 'ff');
-INSERT INTO flowctl.token_revocation VALUES
+INSERT INTO flowctl_catalog.token_revocation VALUES
     ('01900000-0000-7000-8000-000000000001', 'token-2', '2026-01-01 12:00:06', true, NULL),
     ('01900000-0000-7000-8000-000000000001', 'token-1', '2026-01-01 12:00:06', false, 'unsupported_token_type');
 
 -- 2 retries, 3 waits, 4 has not begun: open runs
-INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, input, started_at, flow_owner, role, starter, session_user_name, start_xid)
+INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, input, started_at, flow_owner, role, starter, session_user_name, start_xid)
 SELECT ('01900000-0000-7000-8000-00000000000' || n)::uuid, '00000000-0000-4000-8000-00000000000a', 'pay', 1, 'STANDARD', n::text, '2026-01-01 12:00:00',
        'regress_views_owner', 'regress_views_invoker', 'regress_views_invoker', 's', '900' FROM generate_series(2, 4) n;
-INSERT INTO flowctl.frame VALUES
+INSERT INTO flowctl_catalog.frame VALUES
     ('01900000-0000-7000-8000-000000000002', 0, 'RETRYING', 'B', '2026-01-01 12:00:09', '{}'),
     ('01900000-0000-7000-8000-000000000003', 0, 'WAITING', 'W', '2026-01-02 00:00:00', '{}');
-INSERT INTO flowctl.history_event VALUES
+INSERT INTO flowctl_catalog.history_event VALUES
     ('01900000-0000-7000-8000-000000000002', 1, 0, '2026-01-01 12:00:00', 'ExecutionStarted', NULL, 'input', NULL, 0, NULL, NULL, NULL, NULL),
     ('01900000-0000-7000-8000-000000000002', 2, 0, '2026-01-01 12:00:00', 'TaskStateEntered', '{"name":"B"}', 'input', NULL, 0, '', 'B', 1, NULL),
     ('01900000-0000-7000-8000-000000000002', 3, 2, '2026-01-01 12:00:00', 'TaskScheduled', NULL, NULL, NULL, NULL, '', 'B', 1, 1),
@@ -74,13 +74,13 @@ INSERT INTO flowctl.history_event VALUES
     ('01900000-0000-7000-8000-000000000003', 1, 0, '2026-01-01 12:00:00', 'WaitStateEntered', '{"name":"W"}', 'input', NULL, 0, '', 'W', 1, NULL);
 
 -- 5 failed in a Fail state, 6 in a task that timed out, 7 timed out as a whole, 8 was stopped, in a loop; their flow is gone
-INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, status, input, output, error, cause, started_at, ended_at, flow_owner, role, starter,
+INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, status, input, output, error, cause, started_at, ended_at, flow_owner, role, starter,
                          session_user_name, start_xid)
 SELECT ('01900000-0000-7000-8000-00000000000' || n)::uuid, '00000000-0000-4000-8000-00000000000b', 'gone', 1, 'STANDARD', status, n::text, output, error, cause,
        '2026-01-01 12:00:00', '2026-01-01 12:00:02', 'regress_views_owner', 'regress_views_owner', 'regress_views_owner', 's', '900'
 FROM (VALUES (5, 'FAILED', NULL, 'Broke', 'it broke'), (6, 'FAILED', NULL, 'States.Timeout', NULL), (7, 'TIMED_OUT', NULL, NULL, NULL),
              (8, 'ABORTED', NULL, 'Stop', 'enough'), (9, 'SUCCEEDED', '[1.50]', NULL, NULL)) AS v(n, status, output, error, cause);
-INSERT INTO flowctl.history_event VALUES
+INSERT INTO flowctl_catalog.history_event VALUES
     ('01900000-0000-7000-8000-000000000005', 1, 0, '2026-01-01 12:00:00', 'FailStateEntered', '{"name":"F"}', 'input', NULL, 0, '', 'F', 1, NULL),
     ('01900000-0000-7000-8000-000000000005', 2, 1, '2026-01-01 12:00:02', 'ExecutionFailed', '{"error":"Broke","cause":"it broke"}', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
     ('01900000-0000-7000-8000-000000000006', 1, 0, '2026-01-01 12:00:00', 'TaskStateEntered', '{"name":"T"}', 'input', NULL, 0, '', 'T', 1, NULL),
@@ -141,8 +141,8 @@ SET ROLE regress_views_other;
 SELECT * FROM pg_temp.seen();
 -- the present owner of a flow sees its runs, the former one no longer
 RESET ROLE;
-UPDATE flowctl.flow SET owner = 'regress_views_new_owner';
-UPDATE flowctl.run SET role = 'regress_views_invoker' WHERE run_id = '01900000-0000-7000-8000-000000000001';
+UPDATE flowctl_catalog.flow SET owner = 'regress_views_new_owner';
+UPDATE flowctl_catalog.run SET role = 'regress_views_invoker' WHERE run_id = '01900000-0000-7000-8000-000000000001';
 SET ROLE regress_views_new_owner;
 SELECT * FROM pg_temp.seen();
 SET ROLE regress_views_owner;

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The main job of pg_flowctl, on real parts: an order is inserted, and two protected HTTP services do its work.
+# Shows the main job of pg_flowctl on real parts: an order is inserted, and two protected HTTP services do its work.
 #
 #   bash test/demo.sh
 #
-# Installs what is missing, builds, makes a throwaway cluster, starts an identity provider (npm oidc-provider, https with
-# its own CA) and two step services that verify the token they get, defines the flow, inserts orders, and prints what
-# a user would look at. Needs root or sudo for what it installs; asks nothing; cleans up; can run again. The SQL it runs
-# stands in test/demo/*.sql, as a user would write it. The exit status is 0 when everything came out as it should.
+# It installs what is missing, builds the extension and makes a throwaway cluster. It starts an identity provider (npm
+# oidc-provider, https with its own CA) and two services that verify the token they get. Then it defines the flow,
+# inserts orders, and prints what a user would look at. It needs root or sudo for what it installs, asks nothing, cleans
+# up, and can be run again. The SQL that it runs is in test/demo/*.sql, as a user would write it. The exit status is 0
+# when everything came out as it should.
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 . "$ROOT/test/lib/install.sh"
 . "$ROOT/test/lib/cluster.sh"
@@ -20,7 +21,7 @@ main() {
     need_packages build-essential perl openssl ca-certificates rapidjson-dev libcurl4-openssl-dev libssl-dev
     need_postgres
     need_node
-    build || die "the extension does not build"
+    build DEBUG= || die "the extension does not build"
     copy_tree
     start_everything
 
@@ -95,7 +96,7 @@ run_file() {
     psql_as "$1" -o /dev/null <"$ROOT/test/demo/$2" || die "test/demo/$2 failed"
 }
 
-# show VIEW SENTENCE: the table that test/demo/VIEW.sql selects, seen by shop.
+# show VIEW SENTENCE: prints what test/demo/show_VIEW.sql selects, as shop sees it.
 show() {
     printf '\n%s\n\n' "$2"
     psql_as shop <"$ROOT/test/demo/show_$1.sql" || die "test/demo/show_$1.sql failed"
@@ -121,7 +122,7 @@ knock() {
         "$NODE" "$TREE/test/services/refusals.mjs"
 }
 
-# expect SENTENCE QUERY RESULT
+# expect SENTENCE QUERY RESULT: ends the demo if the query gives another result.
 expect() {
     local result
     result=$(query "$2") || die "$1: the query failed"
@@ -138,7 +139,7 @@ check_outcome() {
          WHERE input->'after'->>'id' = '1002' AND state = 'Charge'" \
         "3 1"
     expect "no token or key is in any table of the extension" \
-        "SELECT count(*) FROM pg_class WHERE relnamespace = 'flowctl'::regnamespace AND relkind = 'r'
+        "SELECT count(*) FROM pg_class WHERE relnamespace = 'flowctl_catalog'::regnamespace AND relkind = 'r'
          AND query_to_xml(format('SELECT * FROM %s', oid::regclass), true, false, '')::text ~ 'eyJ[A-Za-z0-9_-]+[.]eyJ|PRIVATE KEY'" \
         "0"
     grep -qE 'eyJ[A-Za-z0-9_-]+\.eyJ' "$WORK/log/server-demo.log" && die "there is a token in the server's log"

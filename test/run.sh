@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Every test of pg_flowctl: installs what is missing, builds, tests, counts, cleans up.
+# Runs every test of pg_flowctl: it installs what is missing, builds, tests, counts and cleans up.
 #
 #   bash test/run.sh                      everything
 #   bash test/run.sh unit tap ...         only these parts: checks unit conformance regress tap
 #   TAP_TESTS='test/t/001*.pl' bash test/run.sh tap     only these files
 #
-# It closes with one line, `N passed, N failed`, which adds up GoogleTest tests, conformance cases, pg_regress tests, TAP
-# tests and the checks of the sources; a part that did not run to its end counts as a failure. The exit status
-# follows. `make install` puts the extension into the server's folders, as for any extension; clusters, certificates
-# and servers are made in a work folder below /tmp and go at the end. Logs of a failed part stay in build/test-logs.
-# PG_CONFIG chooses the server, TEST_USER the account that runs it when this is run by root (postgres).
+# The last line is `N passed, N failed`. It adds up GoogleTest tests, conformance cases, pg_regress tests, TAP tests and
+# the checks of the sources. A part that did not run to its end counts as a failure. The exit status is 1 if anything
+# failed. `make install` puts the extension into the server's folders, as for any extension. Clusters, certificates and
+# servers are made in a work folder below /tmp and are removed at the end. Logs stay in build/test-logs.
+# PG_CONFIG chooses the server. TEST_USER is the account that runs the server when root runs this script (postgres).
 . "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 . "$ROOT/test/lib/install.sh"
 . "$ROOT/test/lib/cluster.sh"
@@ -40,7 +40,7 @@ main() {
     report
 }
 
-# prepare PART...: what these parts need, and no more.
+# prepare PART...: installs and builds what these parts need, and no more.
 prepare() {
     heading "prepare"
     need_packages build-essential perl openssl ca-certificates rapidjson-dev libcurl4-openssl-dev libssl-dev libgtest-dev libpq-dev libipc-run-perl
@@ -66,12 +66,14 @@ part_checks() {
         '#include [<"](postgres|fmgr|miscadmin|pgstat|access/|catalog/|commands/|executor/|nodes/|parser/|postmaster/|storage/|tcop/|utils/|libpq)' \
         "$ROOT/src/base" "$ROOT/src/core" "$ROOT/src/net" "$ROOT/src/calls" "$ROOT/src/third_party"
     check "base and core include neither curl nor OpenSSL" ! grep -rnE '#include [<"](curl/|openssl/)' "$ROOT/src/base" "$ROOT/src/core"
+    check "the checkers of the tree find every kind of fault" perl "$ROOT/test/lib/checkers.pl"
+    check "the documents are in form, complete, and lead somewhere" perl "$ROOT/test/lib/docs.pl" "$ROOT"
     check "every regression test has its expected output" every_test_has_output
     [ -z "$BUILT" ] || check "the library exports nothing but its entries" ! foreign_symbols
     check "no download address in a lock file" ! grep -rn --include=package-lock.json --exclude-dir=node_modules '"resolved"' "$ROOT"
 }
 
-# check SENTENCE [!] COMMAND...: one test; with ! it passes when the command finds nothing (status 1, as grep has it).
+# check SENTENCE [!] COMMAND...: one test. With ! the test passes when the command finds nothing (status 1, as of grep).
 check() {
     local sentence=$1 wanted=0 output status
     shift
@@ -125,7 +127,7 @@ part_conformance() {
     conformance_through_sql
 }
 
-# The same cases through define_flow, start and the views, with a Lambda stub beside the server.
+# Runs the same cases through define_flow, start and the views, with a Lambda stub beside the server.
 conformance_through_sql() {
     needs_build conformance || return
     make_pki
@@ -173,7 +175,7 @@ part_tap() {
     keep_tap_logs
 }
 
-# All logs of the files and their servers; of those that failed, the end goes into the part's log too.
+# Keeps all logs of the files and their servers. The end of each failed file's log goes into the part's log, too.
 keep_tap_logs() {
     local log name
     mkdir -p "$LOGS/tap"
@@ -205,7 +207,7 @@ needs_build() {
     return 1
 }
 
-# run_logged PART PATTERN COMMAND...: runs with all output in the part's log and the lines that match shown as they come.
+# run_logged PART PATTERN COMMAND...: runs a command; all output goes to the part's log, and lines that match are shown.
 run_logged() {
     local part=$1 pattern=$2
     shift 2
@@ -213,7 +215,7 @@ run_logged() {
     return "${PIPESTATUS[0]}"
 }
 
-# account PART "PASSED FAILED"
+# account PART "PASSED FAILED": adds the numbers of a part.
 account() {
     local part=$1 passed failed
     read -r passed failed <<<"$2"
@@ -223,7 +225,7 @@ account() {
     [ "$failed" -eq 0 ] || FAILED_PARTS+=("$part")
 }
 
-# keep_log PART SENTENCE FILE: a part that could not run.
+# keep_log PART SENTENCE FILE: says why a part could not run, and counts that as a failure.
 keep_log() {
     say "  $2"
     cp "$3" "$LOGS/$1.log"

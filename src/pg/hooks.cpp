@@ -15,7 +15,7 @@
 //
 // A login is looked at for what the server forgets of it (compat.hpp, OauthLogin).
 //
-// DISCARD ALL, which poolers send between two users, forgets the session's user (subject).
+// DISCARD ALL, which poolers send between two users, forgets the session's user (session_user).
 //
 // The code here is C in style: it calls the server directly, so nothing with a destructor is alive in it.
 // What calls our C++ runs in entry().
@@ -24,7 +24,9 @@
 #include "pg/flows/role_dependency.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/session_user.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/shared/pokes.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/wake.hpp"
 #include "pg/starts/pending_runs.hpp"
@@ -200,11 +202,11 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
     if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
         entry([statement] { after_command(statement); });
     if (IsTransactionState()) entry([] { pending_runs::at_end_of_command(); });
-    if (discards_all) subject::forget();
+    if (discards_all) session_user::forget();
     if (commits_prepared) {
         shmem::announce_unknown_runs(MyDatabaseId);
         shmem::poke_workers(MyDatabaseId);
-        shmem::poke_launcher(MyDatabaseId);
+        pokes::poke_launcher(MyDatabaseId);
     }
 }
 

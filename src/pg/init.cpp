@@ -35,7 +35,7 @@ void _PG_init(void) {
         catalog_watch::install_at_load();
         wake::install_at_load();
         pending_runs::install_at_load();
-        subject::install_at_load();
+        session_user::install_at_load();
         hooks::install_at_load();
     });
 }

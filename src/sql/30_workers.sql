@@ -1,29 +1,29 @@
 
 -- Workers and installation. Internal functions are for the script and the views.
 
-CREATE FUNCTION flowctl.worker_status(
+CREATE FUNCTION flowctl_catalog.worker_status(
     OUT database name, OUT pid int, OUT shard int, OUT shards int, OUT started_at timestamptz, OUT runs_open bigint,
     OUT calls_open bigint, OUT turns bigint, OUT events bigint, OUT last_turn_at timestamptz)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_worker_status';
-COMMENT ON FUNCTION flowctl.worker_status() IS 'the workers of this database; read the view flowctl.workers';
+COMMENT ON FUNCTION flowctl_catalog.worker_status() IS 'the workers of this database; read the view flowctl.workers';
 
-CREATE FUNCTION flowctl.issuer_status(
+CREATE FUNCTION flowctl_catalog.issuer_status(
     OUT server text, OUT pid int, OUT issuer text, OUT token_requests bigint, OUT tokens_issued bigint, OUT failures bigint,
     OUT cached_tokens bigint, OUT last_success timestamptz, OUT last_failure timestamptz, OUT last_failure_message text,
     OUT circuit text, OUT circuit_until timestamptz)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_issuer_status';
-COMMENT ON FUNCTION flowctl.issuer_status() IS
+COMMENT ON FUNCTION flowctl_catalog.issuer_status() IS
     'what each worker of this database knows of the issuers that the caller may use; read the view flowctl.issuers';
 
-CREATE FUNCTION flowctl.register_installation() RETURNS void
+CREATE FUNCTION flowctl_catalog.register_installation() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_register_installation';
-COMMENT ON FUNCTION flowctl.register_installation() IS 'internal: called once by the extension script';
-REVOKE ALL ON FUNCTION flowctl.register_installation() FROM PUBLIC;
+COMMENT ON FUNCTION flowctl_catalog.register_installation() IS 'internal: called once by the extension script';
+REVOKE ALL ON FUNCTION flowctl_catalog.register_installation() FROM PUBLIC;
 
 CREATE FUNCTION flowctl.activate() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

@@ -8,18 +8,18 @@
 -- sub-selects below do not depend on the row, so they become an init plan or a hash table. Conditions such as
 -- run_id = '...' are leakproof and reach the index below the barrier. Payloads become jsonb only in the columns asked for.
 
-CREATE VIEW flowctl.my_role AS
+CREATE VIEW flowctl_catalog.my_role AS
     SELECT oid FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, 'USAGE');
-COMMENT ON VIEW flowctl.my_role IS 'internal: the roles whose privileges the current role has';
-COMMENT ON COLUMN flowctl.my_role.oid IS 'the role';
+COMMENT ON VIEW flowctl_catalog.my_role IS 'internal: the roles whose privileges the current role has';
+COMMENT ON COLUMN flowctl_catalog.my_role.oid IS 'the role';
 
 CREATE VIEW flowctl.flows WITH (security_barrier) AS
     SELECT f.flow_id, f.name, f.type, f.owner, f.latest_version, f.comment, f.created_at
-    FROM flowctl.flow f
+    FROM flowctl_catalog.flow f
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR f.owner::oid IN (SELECT m.oid FROM flowctl.my_role m)
-       OR f.flow_id IN (SELECT g.flow_id FROM flowctl.flow_grant g
-                        WHERE g.role::oid IN (SELECT m.oid FROM flowctl.my_role m));
+       OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR f.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.flow_grant g
+                        WHERE g.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
 COMMENT ON VIEW flowctl.flows IS 'the flows that the current role owns, may start, or may read by pg_read_all_data';
 COMMENT ON COLUMN flowctl.flows.flow_id IS 'identifies the flow';
 COMMENT ON COLUMN flowctl.flows.name IS 'unique; 1 to 80 of A-Z a-z 0-9 _ -';
@@ -31,9 +31,9 @@ COMMENT ON COLUMN flowctl.flows.created_at IS 'when the first version was define
 
 CREATE VIEW flowctl.flow_versions WITH (security_barrier) AS
     SELECT f.name AS flow, v.version, v.definition::pg_catalog.json AS definition, v.options, v.author, v.created_at
-    FROM flowctl.flow_version v JOIN flowctl.flow f ON f.flow_id = v.flow_id
+    FROM flowctl_catalog.flow_version v JOIN flowctl_catalog.flow f ON f.flow_id = v.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR f.owner::oid IN (SELECT m.oid FROM flowctl.my_role m);
+       OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.flow_versions IS 'the versions of the flows that the current role owns';
 COMMENT ON COLUMN flowctl.flow_versions.flow IS 'name of the flow';
 COMMENT ON COLUMN flowctl.flow_versions.version IS 'from 1';
@@ -47,7 +47,7 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            CASE WHEN r.status = 'RUNNING' THEN coalesce(f.phase, 'QUEUED') END AS phase,
            f.current_state,
            CASE WHEN f.phase = 'RETRYING' THEN 'retry'
-                WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl.map_run m WHERE m.run_id = r.run_id AND m.phase IS NOT NULL)
+                WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.map_run m WHERE m.run_id = r.run_id AND m.phase IS NOT NULL)
                 THEN 'map run'
                 WHEN f.phase = 'WAITING' THEN 'timer'
            END AS waiting_for,
@@ -56,7 +56,7 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            CASE WHEN r.output IS NOT NULL THEN r.output::pg_catalog.jsonb
                 WHEN r.output_ref = 0 THEN r.input::pg_catalog.jsonb
                 WHEN r.output_ref IS NOT NULL
-                THEN (SELECT h.payload::pg_catalog.jsonb FROM flowctl.history_event h
+                THEN (SELECT h.payload::pg_catalog.jsonb FROM flowctl_catalog.history_event h
                       WHERE h.run_id = r.run_id AND h.event_id = r.output_ref)
            END AS output,
            r.error, r.cause, r.started_at, r.ended_at, r.role, r.starter,
@@ -64,12 +64,12 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
            r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index
-    FROM flowctl.run r
-         LEFT JOIN flowctl.frame f ON f.run_id = r.run_id
-         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    FROM flowctl_catalog.run r
+         LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m)
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
 COMMENT ON VIEW flowctl.runs IS 'runs: what was started by whom, where it is, and how it ended';
 COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7: ordered by time of start';
@@ -113,12 +113,12 @@ CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
            m.children AS runs, m.children - m.succeeded - m.failed - m.timed_out - m.aborted AS runs_open,
            m.succeeded AS runs_succeeded, m.failed AS runs_failed, m.timed_out AS runs_timed_out, m.aborted AS runs_aborted,
            m.results_written
-    FROM flowctl.map_run m
-         JOIN flowctl.run r ON r.run_id = m.run_id
-         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    FROM flowctl_catalog.map_run m
+         JOIN flowctl_catalog.run r ON r.run_id = m.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT o.oid FROM flowctl.my_role o)
-       OR r.role::oid IN (SELECT o.oid FROM flowctl.my_role o)
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
 COMMENT ON VIEW flowctl.map_runs IS 'runs of distributed Map states, as AWS''s DescribeMapRun tells of them; their children are rows of flowctl.runs';
 COMMENT ON COLUMN flowctl.map_runs.map_run_id IS 'identifies the map run; the last part of its ARN';
@@ -158,16 +158,16 @@ CREATE VIEW flowctl.history WITH (security_barrier) AS
                             h.payload_key,
                             CASE WHEN h.payload_ref IS NULL THEN h.payload
                                  WHEN h.payload_ref = 0 THEN r.input
-                                 ELSE (SELECT p.payload FROM flowctl.history_event p
+                                 ELSE (SELECT p.payload FROM flowctl_catalog.history_event p
                                        WHERE p.run_id = h.run_id AND p.event_id = h.payload_ref)
                             END::pg_catalog.jsonb)
            END AS details
-    FROM flowctl.history_event h
-         JOIN flowctl.run r ON r.run_id = h.run_id
-         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    FROM flowctl_catalog.history_event h
+         JOIN flowctl_catalog.run r ON r.run_id = h.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m);
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.history IS 'every transition of every run, as AWS Step Functions'' execution history tells it';
 COMMENT ON COLUMN flowctl.history.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.history.event_id IS 'from 1, in the order in which it happened';
@@ -186,7 +186,7 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
                 WHEN r.status = 'RUNNING' AND (s.path = '' OR EXISTS (
                          -- A branch that has failed is in the frame no more, while its Parallel or Map is retried.
                          WITH RECURSIVE branch (saved) AS (
-                             SELECT f.frame::pg_catalog.jsonb -> 'top' FROM flowctl.frame f WHERE f.run_id = s.run_id
+                             SELECT f.frame::pg_catalog.jsonb -> 'top' FROM flowctl_catalog.frame f WHERE f.run_id = s.run_id
                              UNION ALL
                              SELECT c.saved
                              FROM branch b, pg_catalog.jsonb_array_elements(b.saved #> '{fork,children}') c (saved))
@@ -201,23 +201,23 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
            coalesce(s.exited_at, s.aborted_at, r.ended_at) AS exited_at,
            (SELECT CASE WHEN e.payload_ref IS NULL THEN e.payload
                         WHEN e.payload_ref = 0 THEN r.input
-                        ELSE (SELECT p.payload FROM flowctl.history_event p
+                        ELSE (SELECT p.payload FROM flowctl_catalog.history_event p
                               WHERE p.run_id = e.run_id AND p.event_id = e.payload_ref)
                    END::pg_catalog.jsonb
-            FROM flowctl.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.entry_id) AS input,
+            FROM flowctl_catalog.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.entry_id) AS input,
            (SELECT CASE WHEN e.payload_ref IS NULL THEN e.payload
                         WHEN e.payload_ref = 0 THEN r.input
-                        ELSE (SELECT p.payload FROM flowctl.history_event p
+                        ELSE (SELECT p.payload FROM flowctl_catalog.history_event p
                               WHERE p.run_id = e.run_id AND p.event_id = e.payload_ref)
                    END::pg_catalog.jsonb
-            FROM flowctl.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.exit_id) AS output,
+            FROM flowctl_catalog.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.exit_id) AS output,
            CASE WHEN s.failure_id IS NOT NULL
-                THEN (SELECT e.details::pg_catalog.jsonb ->> 'error' FROM flowctl.history_event e
+                THEN (SELECT e.details::pg_catalog.jsonb ->> 'error' FROM flowctl_catalog.history_event e
                       WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
                 WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.error
            END AS error,
            CASE WHEN s.failure_id IS NOT NULL
-                THEN (SELECT e.details::pg_catalog.jsonb ->> 'cause' FROM flowctl.history_event e
+                THEN (SELECT e.details::pg_catalog.jsonb ->> 'cause' FROM flowctl_catalog.history_event e
                       WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
                 WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.cause
            END AS cause
@@ -234,15 +234,15 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
                  pg_catalog.min(h.at) FILTER (WHERE h.type LIKE '%StateEntered') AS entered_at,
                  pg_catalog.max(h.at) FILTER (WHERE h.type LIKE '%StateExited') AS exited_at,
                  pg_catalog.max(h.at) FILTER (WHERE h.type LIKE '%StateAborted') AS aborted_at
-          FROM flowctl.history_event h
+          FROM flowctl_catalog.history_event h
           WHERE h.state IS NOT NULL AND h.type NOT LIKE 'Execution%' AND h.type NOT LIKE 'MapIteration%'
           GROUP BY h.run_id, h.path, h.state, h.visit) s
-         JOIN flowctl.run r ON r.run_id = s.run_id
-         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+         JOIN flowctl_catalog.run r ON r.run_id = s.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE s.entry_id IS NOT NULL
       AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-           OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
-           OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m));
+           OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+           OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
 COMMENT ON VIEW flowctl.steps IS 'one row for each time that a run entered a state';
 COMMENT ON COLUMN flowctl.steps.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.steps.path IS 'branch and item that the state was in: /<state>/<number> for each level; empty at the top level';
@@ -261,17 +261,17 @@ COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
 CREATE VIEW flowctl.calls WITH (security_barrier) AS
     SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.auth, c.options_hash, c.method, c.host, c.url_path, o.address,
            c.issuer, c.client_id, coalesce(o.subject, c.subject) AS subject, coalesce(o.actor, c.actor) AS actor, c.audience, c.scope, o.token_id, o.token_expires_at,
-           (SELECT pg_catalog.min(t.at) FROM flowctl.token_revocation t
+           (SELECT pg_catalog.min(t.at) FROM flowctl_catalog.token_revocation t
             WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
            c.idempotency_key, c.started_at, o.duration, o.http_status, o.error, o.request_bytes, o.response_bytes,
            c.request_hash, o.response_hash, c.decision, c.lease
-    FROM flowctl.call c
-         JOIN flowctl.run r ON r.run_id = c.run_id
-         LEFT JOIN flowctl.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
-         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    FROM flowctl_catalog.call c
+         JOIN flowctl_catalog.run r ON r.run_id = c.run_id
+         LEFT JOIN flowctl_catalog.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m);
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.calls IS 'one row for each attempt to call an endpoint: whose identity, which rights, where to, what came of it';
 COMMENT ON COLUMN flowctl.calls.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.calls.path IS 'branch and item of the state, as in flowctl.steps';
@@ -309,13 +309,13 @@ COMMENT ON COLUMN flowctl.calls.lease IS 'the role made for it, as in flowctl.le
 CREATE VIEW flowctl.leases WITH (security_barrier) AS
     SELECT l.run_id, c.path, c.state, c.visit, c.attempt, l.endpoint, l.kind, l.role_name, l.roles, l.rules, l.member, r.subject,
            l.created_at, l.valid_until, l.ended_at, l.ended_by, l.dropped_at, l.problem
-    FROM flowctl.lease l
-         JOIN flowctl.run r ON r.run_id = l.run_id
-         LEFT JOIN flowctl.call c ON c.run_id = l.run_id AND c.call_id = l.call_id AND c.sending = l.sending
-         LEFT JOIN flowctl.flow w ON w.flow_id = r.flow_id
+    FROM flowctl_catalog.lease l
+         JOIN flowctl_catalog.run r ON r.run_id = l.run_id
+         LEFT JOIN flowctl_catalog.call c ON c.run_id = l.run_id AND c.call_id = l.call_id AND c.sending = l.sending
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl.my_role m);
+       OR coalesce(w.owner, r.flow_owner)::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.leases IS 'rights in this database that services had for calls: which, from when until when';
 COMMENT ON COLUMN flowctl.leases.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.leases.path IS 'branch and item of the state, as in flowctl.steps';
@@ -340,7 +340,7 @@ COMMENT ON COLUMN flowctl.leases.problem IS 'why an ended lease''s role could no
 -- Rules of endpoints that one may use.
 CREATE VIEW flowctl.lease_rules WITH (security_barrier) AS
     SELECT l.name, l.endpoint, l.role, l.conditions::pg_catalog.jsonb AS conditions, l.comment, l.created_by, l.created_at
-    FROM flowctl.lease_rule l
+    FROM flowctl_catalog.lease_rule l
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR EXISTS (SELECT FROM pg_catalog.pg_foreign_server s
                   WHERE s.srvname = l.endpoint AND pg_catalog.has_server_privilege(s.oid, 'USAGE'));
@@ -355,7 +355,7 @@ COMMENT ON COLUMN flowctl.lease_rules.created_at IS 'when';
 
 CREATE VIEW flowctl.workers WITH (security_barrier) AS
     SELECT s.database, s.pid, s.shard, s.shards, s.started_at, s.runs_open, s.calls_open, s.turns, s.events, s.last_turn_at
-    FROM flowctl.worker_status() s;
+    FROM flowctl_catalog.worker_status() s;
 COMMENT ON VIEW flowctl.workers IS 'the background workers of this database';
 COMMENT ON COLUMN flowctl.workers.database IS 'the database';
 COMMENT ON COLUMN flowctl.workers.pid IS 'process id, as in pg_stat_activity';
@@ -377,7 +377,7 @@ CREATE VIEW flowctl.issuers WITH (security_barrier) AS
            (pg_catalog.array_agg(s.circuit ORDER BY pg_catalog.array_position(
                 ARRAY['open', 'half-open', 'paused', 'closed'], s.circuit)))[1] AS circuit,
            pg_catalog.max(s.circuit_until) AS circuit_until
-    FROM flowctl.issuer_status() s
+    FROM flowctl_catalog.issuer_status() s
     GROUP BY s.server, s.issuer;
 COMMENT ON VIEW flowctl.issuers IS
     'what the workers of this database know of issuers since they began: for who has USAGE on the foreign server';
@@ -398,11 +398,11 @@ CREATE VIEW flowctl.partitions WITH (security_barrier) AS
     SELECT l.starts_at, l.ends_at, l.suffix,
            (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(t.oid))::bigint
             FROM pg_catalog.pg_class t
-            WHERE t.relnamespace = 'flowctl'::pg_catalog.regnamespace
+            WHERE t.relnamespace = 'flowctl_catalog'::pg_catalog.regnamespace
               AND t.relname = ANY (ARRAY['run_' || l.suffix, 'history_event_' || l.suffix, 'call_' || l.suffix,
                                          'call_outcome_' || l.suffix, 'token_revocation_' || l.suffix]::name[])) AS bytes,
            l.emptied_at, l.kept AS runs_kept, l.problem
-    FROM (SELECT starts_at, ends_at, suffix, emptied_at, kept, problem FROM flowctl.leaf
+    FROM (SELECT starts_at, ends_at, suffix, emptied_at, kept, problem FROM flowctl_catalog.leaf
           UNION ALL SELECT NULL, NULL, 'default', NULL, NULL, NULL) l
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'));
 COMMENT ON VIEW flowctl.partitions IS
@@ -418,9 +418,9 @@ COMMENT ON COLUMN flowctl.partitions.problem IS 'why it could not be emptied or 
 -- Whose denied attempts one may see: one's own, and those of roles that one has the privileges of.
 CREATE VIEW flowctl.denials WITH (security_barrier) AS
     SELECT d.denial_id, d.at, d.action, d.object, d.role_name, d.session_user_name, d.subject, d.reason, d.run_id
-    FROM flowctl.denial d
+    FROM flowctl_catalog.denial d
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR d.role_name IN (SELECT u.rolname FROM pg_catalog.pg_roles u JOIN flowctl.my_role m ON m.oid = u.oid);
+       OR d.role_name IN (SELECT u.rolname FROM pg_catalog.pg_roles u JOIN flowctl_catalog.my_role m ON m.oid = u.oid);
 COMMENT ON VIEW flowctl.denials IS 'attempts that were denied, also those of transactions that rolled back';
 COMMENT ON COLUMN flowctl.denials.denial_id IS 'a number that grows';
 COMMENT ON COLUMN flowctl.denials.at IS 'when';
@@ -435,7 +435,7 @@ COMMENT ON COLUMN flowctl.denials.run_id IS 'the run whose call was denied';
 -- Policies of endpoints that one may use, and of all endpoints.
 CREATE VIEW flowctl.policies WITH (security_barrier) AS
     SELECT p.name, p.effect, p.endpoint, p.conditions::pg_catalog.jsonb AS conditions, p.comment, p.created_by, p.created_at
-    FROM flowctl.policy p
+    FROM flowctl_catalog.policy p
     WHERE p.endpoint IS NULL
        OR (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR EXISTS (SELECT FROM pg_catalog.pg_foreign_server s

@@ -11,11 +11,11 @@
 #     --installed         the extension that is installed, instead of one built from this tree
 #     --list              measurements and their options
 #
-# Installs what is missing (Debian packages; npm packages for the JSONata comparison), builds the extension optimised in
-# build/bench, makes a throwaway cluster with a durable installation's settings (lib/server.sh), measures, prints a
-# table of medians and ranges, cleans up. It asserts nothing: a run that did not succeed or a request that did not
-# come is printed as WRONG, and the exit status says only whether the measurements could be carried out. What the
-# figures mean stands in docs/performance.md. PG_CONFIG chooses the server, TEST_USER the account that runs it.
+# It installs what is missing (Debian packages; npm packages for the JSONata comparison), builds the extension optimised
+# in build/bench, and makes a throwaway cluster with a durable installation's settings (lib/server.sh). Then it measures,
+# prints a table of medians and ranges, and cleans up. It asserts nothing: a run that did not succeed or a request that
+# did not come is printed as WRONG, and the exit status says only whether the measurements could be carried out.
+# docs/performance.md says what the figures mean. PG_CONFIG chooses the server, TEST_USER the account that runs it.
 #
 # Each measurement is a file of measure/ whose first line says what it measures, with a function measure_NAME for one
 # round; lib/figures.sh takes down figures, report.pl makes tables of them.

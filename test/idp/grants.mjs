@@ -1,8 +1,8 @@
-// The grants that oidc-provider leaves to who runs it: token exchange (RFC 8693) and JWT bearer (RFC 7523), for the tests.
+// Grants that oidc-provider does not implement itself: token exchange (RFC 8693) and JWT bearer (RFC 7523), for the tests.
 //
 // A subject or actor token is believed when this provider issued it, or when the tests' workload authority signed it for
-// this provider: `workload` of pki.mjs, which stands for a cluster or a cloud. What comes out is for the subject, with
-// an act claim for the actor where there is one. POST /__mint {sub, ...claims} on the control listener gives such a
+// this provider: `workload` of pki.mjs, which stands for a cluster or a cloud. The resulting token is for the
+// subject, with an act claim for the actor where there is one. POST /__mint {sub, ...claims} on the control listener gives such a
 // workload token, POST /__login {client, username} a user's refresh token, as a login would.
 import fs from 'node:fs';
 import path from 'node:path';
@@ -82,7 +82,7 @@ export function addGrants(provider, { resourceServer, ttl }) {
     }
 }
 
-// What a login in a browser leaves behind: a refresh token of a user for one client, which is replaced at each use.
+// Makes what a login in a browser leaves behind: a refresh token of a user for one client, which is replaced at each use.
 export async function login(provider, { client: clientId, username, resource = 'https://payment.example', scope = 'payment:charge' }) {
     const grant = new provider.Grant({ accountId: username, clientId });
     grant.addResourceScope(resource, scope);
@@ -93,7 +93,7 @@ export async function login(provider, { client: clientId, username, resource = '
     }).save();
 }
 
-// The certificate that the client showed, as PEM.
+// Returns the certificate that the client showed, as PEM.
 export function certificateOf(ctx) {
     const peer = ctx.socket.getPeerX509Certificate?.();
     return peer?.toString();

@@ -9,9 +9,10 @@
 //
 // Environment: PKI (folder of pki.mjs), ISSUER_PATH ("/tenant": an issuer below a path), TTL (seconds), ALG, and what
 // services/serve.mjs reads. Control beside that: POST /__settings {ttl, alg, nonce} (nonce: ask for one in DPoP proofs);
-// POST /__mint for workload tokens; POST /__login; POST /__introspect asks the introspection endpoint (RFC 7662) over https, as a
-// resource server would; scripted answers by path let /token fail as a test wants. What is recorded of a token request: client, method, scope, audience, the assertion's header and
-// claims, the answer's status and error, and the token's SHA-256 and jti, never the token.
+// POST /__mint for workload tokens; POST /__login; POST /__introspect asks the introspection endpoint (RFC 7662) over
+// https, as a resource server would. Scripted answers by path let /token fail as a test wants. Of a token request these
+// are recorded: client, method, scope, audience, the assertion's header and claims, the answer's status and error, and
+// the token's SHA-256 and jti, but never the token.
 import { createHash, X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -39,7 +40,7 @@ await serve({
     },
 });
 
-// Answers what was set before, so that a test can put it back.
+// The answer is the value that was set before, so that a test can put it back.
 function changeSettings(changes) {
     const before = { ...settings };
     Object.assign(settings, changes);

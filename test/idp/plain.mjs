@@ -1,4 +1,5 @@
-// A second identity provider with other habits than oidc-provider, so that nothing is built around one of them.
+// A second identity provider, which differs from oidc-provider where the standards allow it: so nothing is built around
+// one of them.
 //
 // Its issuer has a path; token_type is "bearer" in lower case; bad credentials are answered with 403 and, by secret, 400, both
 // with an empty body; the audience of a client assertion must be the token endpoint and nothing else; the audience of a token

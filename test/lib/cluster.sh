@@ -1,7 +1,7 @@
 # A throwaway cluster and the test servers beside it.
 #
-# Sourced after common.sh and install.sh. The cluster listens on a Unix socket in the work folder and nowhere else, so it
-# is in nobody's way. clean_up (common.sh) ends everything that starts here.
+# This file is sourced after common.sh and install.sh. The cluster listens on a Unix socket in the work folder and nowhere
+# else, so it is in nobody's way. clean_up (common.sh) ends everything that starts here.
 
 # make_cluster NAME [SETTING...]: makes and starts a cluster; sets PGHOST, PGPORT and PGUSER for clients.
 make_cluster() {
@@ -27,7 +27,7 @@ make_cluster() {
     }
 }
 
-# make_pki: keys and certificates for the test servers; the folder PKI/secrets fits flowctl.secrets_dir.
+# make_pki: makes keys and certificates for the test servers. The folder PKI/secrets fits flowctl.secrets_dir.
 make_pki() {
     PKI=$WORK/pki
     mkdir -m 700 "$PKI"
@@ -53,7 +53,7 @@ part_said_something() {
     [ -s "$WORK/parts/$1.json" ] || ! kill -0 "$2" 2>/dev/null
 }
 
-# part_address NAME url|control
+# part_address NAME url|control: prints where a server listens, for its clients or for the test.
 part_address() {
     sed -n "s|.*\"$2\":\"\([^\"]*\)\".*|\1|p" "$WORK/parts/$1.json"
 }

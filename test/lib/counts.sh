@@ -1,9 +1,9 @@
 # Reads from the logs of the test parts how many tests passed and failed.
 #
-# Sourced by run.sh. Each function prints "PASSED FAILED". A part that did not run to its end has at least one failure,
+# This file is sourced by run.sh. Each function prints "PASSED FAILED". A part that did not run to its end has at least one failure,
 # whatever its tests said before.
 
-# GoogleTest: one or several binaries in one log. $2 is the exit status.
+# Reads a log of GoogleTest, of one or several binaries. $2 is the exit status.
 count_gtest() {
     awk -v status="$2" '
         /\[       OK \]/                      { passed++ }
@@ -17,7 +17,7 @@ count_gtest() {
         }' "$1"
 }
 
-# pg_regress before 16 ("test x ... ok") and since ("ok 1 - x"). $2 is how many tests there are.
+# Reads a log of pg_regress, before version 16 ("test x ... ok") and since ("ok 1 - x"). $2 is how many tests there are.
 count_regress() {
     awk -v expected="$2" '
         /^(test| ) .* \.\.\. ok/ || /^ok [0-9]+ /              { passed++ }
@@ -28,7 +28,7 @@ count_regress() {
         }' "$1"
 }
 
-# Runners that end with lines such as "12 passed, 0 failed"; several are added up. $2 is the exit status.
+# Reads lines such as "12 passed, 0 failed" and adds them up. $2 is the exit status.
 count_summary() {
     awk -v status="$2" '
         match($0, /[0-9]+ passed, [0-9]+ failed/) {
@@ -41,8 +41,8 @@ count_summary() {
         }' "$1"
 }
 
-# The conformance runner: a table for each file of cases. Executions end with a line "total"; of the definitions those
-# recorded on AWS count, the validators' own are shown only. $2 is the exit status.
+# Reads the tables of the conformance runner, one for each file of cases. A table of executions ends with a line "total".
+# Of the definitions only the ones that were recorded on AWS count. $2 is the exit status.
 count_conformance() {
     awk -v status="$2" '
         /^[^ ].*\.jsonl$/ { file = $0 }

@@ -8,10 +8,12 @@
 #     and net; pg includes all of them.
 #   - Inside src/pg the folders of @FLOORS stand on each other: a folder includes itself and the ones named before it.
 #     Two folders of one floor do not know each other. Only init and hooks stand directly in src/pg.
-#   - Inside src/core and src/net no two folders include each other, directly or over others.
+#   - No two folders include each other, directly or over others.
+#   - The path of an include begins at src, so that these rules can see where it leads.
 #   - No two files of src have the same name, so that a name leads to one file.
 use strict;
 use warnings;
+use File::Basename qw(dirname);
 use File::Find;
 
 my %LAYERS = (
@@ -37,7 +39,7 @@ my @FLOORS = (
 my %floor;
 for my $level (0 .. $#FLOORS) { $floor{$_} = $level for @{ $FLOORS[$level] } }
 
-my $root = shift // die "usage: floors.pl SRC\n";
+my $root = (shift // die "usage: floors.pl SRC\n") =~ s{/+$}{}r;
 my @problems;
 my (%edges, %names);
 
@@ -51,6 +53,10 @@ sub read_file {
     my ($file) = @_;
     my $path = substr $file, length($root) + 1;
     my ($layer, @rest) = split m{/}, $path;
+    if (!@rest) {
+        push @problems, "$path: every file of src stands in a folder";
+        return;
+    }
     push @{ $names{ $rest[-1] } }, $path;
     my $room = $layer eq 'pg' ? $rest[0] : undef;
     if ($layer eq 'pg' && @rest == 1) {
@@ -61,8 +67,12 @@ sub read_file {
     }
     open my $in, '<', $file or die "$file: $!\n";
     while (my $line = <$in>) {
-        my ($included) = $line =~ m{^\s*#\s*include\s+"((?:base|core|net|calls|pg|third_party)/[^"]+)"} or next;
-        check($path, $layer, $room, $included, $.);
+        my ($included) = $line =~ m{^\s*#\s*include\s*"([^"]+)"} or next;
+        if ($included =~ m{^(?:base|core|net|calls|pg|third_party)/}) {
+            check($path, $layer, $room, $included, $.);
+        } elsif (-e dirname($file) . "/$included") {
+            push @problems, "$path:$.: the path of an include begins at src ($included)";
+        }
     }
 }
 
@@ -75,7 +85,7 @@ sub check {
         my $to_room = @to > 1 ? $to[0] : undef;
         if (defined $room && !defined $to_room) {
             push @problems, "$path:$number: $room may not include what stands on top of it ($included)";
-        } elsif (defined $room && $room ne $to_room && $floor{$to_room} >= $floor{$room}) {
+        } elsif (defined $room && $room ne $to_room && ($floor{$to_room} // @FLOORS) >= ($floor{$room} // @FLOORS)) {
             push @problems, "$path:$number: $room may not include $to_room, which does not stand below it ($included)";
         }
     }

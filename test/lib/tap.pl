@@ -1,9 +1,9 @@
-# Runs TAP tests side by side and closes with "N passed, N failed": prove, with the counts that run.sh adds up.
+# Runs TAP tests side by side, as prove does, and closes with "N passed, N failed", which run.sh adds up.
 #
 #   perl tap.pl JOBS FILE...       output of each file goes to $TAP_LOGS/<file>.log, its verdict to stdout
 #
-# Each file writes into its log alone, so that none waits for another's output. A file that dies or does not keep its plan
-# counts as one more failure. A server that is left behind by a file that was killed is not ended here: run.sh does.
+# Each file writes into a log of its own, so that none waits for another's output. A file that dies or does not keep its
+# plan counts as one more failure. If a file is killed, run.sh ends the servers that it leaves behind.
 use strict;
 use warnings;
 use File::Basename qw(basename);

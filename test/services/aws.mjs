@@ -93,7 +93,7 @@ function policyEnd(policy) {
 
 // ------------------------------------------------------------------------------------------------ signatures
 
-// Nothing when the request is AWS's to answer, else why not.
+// Returns nothing when AWS would answer the request, or else the reason why it would not.
 async function refusal(request, url, bytes, call, service) {
     const parts = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, SignedHeaders=([^,]+), Signature=([0-9a-f]{64})$/
         .exec(request.headers.authorization ?? '');
@@ -128,7 +128,7 @@ async function refusal(request, url, bytes, call, service) {
 
 // ------------------------------------------------------------------------------------------------ services
 
-// fails: raises; missing: does not exist; busy: throttled; any other gives its payload back.
+// The function `fails` raises, `missing` does not exist, `busy` is throttled; any other returns its payload.
 function lambda(url, request, bytes) {
     const name = decodeURIComponent(url.pathname.split('/')[3]).split(':').filter((part) => part !== 'function').pop();
     const headers = { 'content-type': 'application/json', 'x-amz-executed-version': '$LATEST', 'x-amzn-requestid': requestId() };

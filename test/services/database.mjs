@@ -1,5 +1,5 @@
-// A service that works in the database that called it, with the lease that came with the call, and nothing else: it runs
-// the input's `sql` by psql over TCP, and answers what came of it.
+// A service that works in the database that called it. It has nothing but the lease that came with the call. It runs the
+// input's `sql` by psql over TCP, and answers with the result.
 //
 //   [PKI=dir] PGPORT=n node database.mjs            PGPORT: where the database listens on 127.0.0.1
 //

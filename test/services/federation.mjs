@@ -1,6 +1,6 @@
-// A token endpoint that trusts another issuer's workload tokens, as Entra ID, AWS and Google do: it verifies the assertion,
-// subject or actor token with npm jose against nothing but what that issuer publishes, matches the subject exactly, takes
-// each jti once, and answers with an access token of its own.
+// A token endpoint that trusts another issuer's workload tokens, as Entra ID, AWS and Google do. It verifies the assertion,
+// subject or actor token with npm jose, and knows only what that issuer publishes. It matches the subject exactly,
+// accepts each jti once, and answers with an access token of its own.
 //
 // Environment: ISSUER (the one that is trusted), SUBJECT (the flow that may come), USERS (who vouches for end users: an issuer;
 // may be empty), and what serve.mjs reads. What is recorded of a request: its grant, and the claims that were believed.
@@ -51,7 +51,7 @@ async function believe(url, form, call) {
     if (!call.client && !call.assertion && !call.subject) throw new Error('nobody vouches for the caller');
 }
 
-// Tokens of the issuer that is tested: for us, of the flow, never seen before.
+// Accepts a token of the issuer under test if it is for us, is of the flow, and was never seen before.
 async function own(token, audience) {
     const claims = await verified(token, ISSUER, { audience, subject: SUBJECT, requiredClaims: ['jti', 'exp', 'nbf'] });
     if (seen.has(claims.jti)) throw new Error('a replay');

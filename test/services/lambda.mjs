@@ -3,8 +3,8 @@
 //   POST /2015-03-31/functions/<name or ARN>/invocations     as AWS answers; the function's name is "fn-<handler>-..."
 //   POST /run/<handler>                                      the handler's answer alone
 //
-// What the handlers do is in the README of the recorded cases. A function whose name does not begin with fn- is not there.
-// A handler that waits keeps the caller until that one hangs up, or for the minute that it is to last.
+// The README of the recorded cases says what the handlers do. A function exists if its name begins with fn-.
+// A handler that waits keeps its caller until the caller hangs up, or for a minute.
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { receive, Script } from './script.mjs';

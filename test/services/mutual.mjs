@@ -1,4 +1,5 @@
-// An https server that asks for a client certificate and says whose it saw; 401 without one that it trusts.
+// An https server that asks for a client certificate and answers with the certificate's name. Without a certificate that
+// it trusts it answers 401.
 // Environment: PKI, and what serve.mjs reads.
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-// The payment service of the demo and the tests: charges an order, and declines what is over the limit.
+// The payment service of the demo and the tests. It charges an order, or declines an amount that is over the limit.
 // Input {order, amount}; answer {payment_id, order, amount, status: "paid" | "declined"}.
 import { serveProtected } from './protected.mjs';
 

@@ -1,9 +1,10 @@
 // A step service behind a token check: what payment.mjs and shipping.mjs share.
 //
 // It trusts nothing but the issuer's keys: the signature is checked against the JWKS that the issuer publishes, then
-// issuer, type, audience and expiry (without leeway), then the scope. Who fails gets RFC 6750's answer: 401
-// invalid_token, or 403 insufficient_scope. A token that is bound to a key (cnf) is good only with it: a DPoP proof made
-// for this very request (with DPOP_NONCE=1 one that holds our nonce), or the client's certificate. Refused calls are recorded too, with the reason; the token itself is not.
+// issuer, type, audience and expiry (without leeway), then the scope. A call that
+// fails gets RFC 6750's answer: 401 invalid_token, or 403 insufficient_scope. A token that is bound to a key (cnf) is good
+// only with that key: with a DPoP proof made for this very request (with DPOP_NONCE=1 one that holds our nonce), or with
+// the client's certificate. Refused calls are recorded, too, with the reason; the token itself is not.
 //
 // Environment: ISSUER, AUDIENCE, SCOPE, and what serve.mjs reads. Trust in the issuer's certificate comes from
 // NODE_EXTRA_CA_CERTS. Control beside serve.mjs's: POST /__fail {order, times, status} lets the next calls for an order fail.
@@ -15,7 +16,7 @@ import { serve } from './serve.mjs';
 const NONCE = 'a-nonce-of-the-service';
 const seenProofs = new Set();
 
-// work(input) returns the service's answer; it is asked once per Idempotency-Key and its answer repeated afterwards.
+// work(input) returns the service's answer. It is called once for each Idempotency-Key; later its answer is repeated.
 export async function serveProtected(work) {
     const { ISSUER, AUDIENCE, SCOPE } = process.env;
     const script = new Script();
@@ -68,7 +69,7 @@ async function issuerKeys(issuer) {
     return createRemoteJWKSet(new URL(metadata.jwks_uri));
 }
 
-// Nothing when the token is good, else the answer that says why not.
+// Returns nothing when the token is good, or else the answer that says why it is not.
 async function check(authorization, { keys, issuer, audience, scope, call, request }) {
     const [, scheme, token] = /^(Bearer|DPoP) ([A-Za-z0-9._~+/-]+=*)$/.exec(authorization ?? '') ?? [];
     if (!token) return refuse(401, 'invalid_token', 'no bearer token');
@@ -89,7 +90,7 @@ async function check(authorization, { keys, issuer, audience, scope, call, reque
     }
 }
 
-// Nothing where the token is bound to nothing, or to what came with it.
+// Returns nothing when the token is not bound, or is bound to the proof that came with it.
 async function checkBinding(cnf, { scheme, token, request, call }) {
     if (cnf['x5t#S256']) {
         const shown = request.socket.getPeerX509Certificate?.();

@@ -45,7 +45,7 @@ async function token(audience, scope) {
     return body.access_token;
 }
 
-// A token that really was issued and whose time really has run out.
+// Gets a token that was really issued and has really expired.
 async function expiredToken() {
     const { ttl } = await settings({ ttl: 1 });
     const short = await token(AUDIENCE, SCOPE);

@@ -45,7 +45,7 @@ export async function serve({ script, makeHandler, routes = {}, tlsOptions = {},
 
 function certificate(dir) {
     const file = (name) => fs.readFileSync(path.join(dir, name));
-    // A client may show a certificate; what it is worth is for who looks at it.
+    // A client may show a certificate. The handler decides whether it trusts it.
     return { key: file('server.key'), cert: file('server.pem'), ca: file('ca.pem'), requestCert: true, rejectUnauthorized: false };
 }
 

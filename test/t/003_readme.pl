@@ -1,4 +1,5 @@
-# The SQL in the README is what a new user types first: it is run as it stands there. So is that of docs/identity.md.
+# The SQL in the README is what a new user types first, so it is run as it stands there. So is the SQL of docs/reference.md
+# and docs/identity.md.
 use strict;
 use warnings;
 use Test::More;
@@ -30,6 +31,8 @@ my $out = $node->safe_psql('postgres', $first);
 like($out, qr/^SUCCEEDED\|.*"after".*\|\{"order": 1, "amount": 12\.50\}$/m, 'the first flow succeeds');
 like($out, qr/ExecutionSucceeded/, 'and shows its history');
 
+my $readme = $text;
+$text = slurp_file("$root/docs/reference.md");
 is($node->safe_psql('postgres', block(q[SELECT flowctl.test_state('{ "Type": "Task"])),
 	'{"output": {"id": 7, "payment": {"paid": true}}, "status": "SUCCEEDED", "nextState": "Ship"}', 'a state is tested with a mock');
 my $caught = $node->safe_psql('postgres', block('SELECT jsonb_pretty(flowctl.test_state('));
@@ -38,9 +41,20 @@ like($caught, qr/"catchIndex": 0,\s+"retryIndex": 0/, 'which shows Retry and Cat
 is($node->safe_psql('postgres', block('SELECT flowctl.test_state((SELECT definition')),
 	'{"output": "ok", "status": "SUCCEEDED"}', 'so is a state of a flow that is there');
 
-$node->safe_psql('postgres', 'CREATE ROLE app');
-$node->safe_psql('postgres', block('CREATE SERVER corp'));
+$node->safe_psql('postgres', block('CREATE SERVER charge'));
+is($node->safe_psql('postgres', q{SELECT srvname FROM pg_foreign_server WHERE srvname = 'charge'}), 'charge', "so is AWS's endpoint");
+$text = $readme;
+
+$node->safe_psql('postgres', block('CREATE ROLE app'));
 is($node->safe_psql('postgres', q{SELECT has_server_privilege('app', 'billing', 'USAGE')}), 't', 'the same with an identity provider is accepted');
+my ($status, $ignored, $error) = $node->psql('postgres', q{SET ROLE app; SELECT flowctl.define_flow('bill', '{"StartAt": "A",
+	"States": {"A": {"Type": "Task", "Resource": "flowctl:http:billing", "End": true}}}')});
+is($error, '', 'and app defines a flow that calls it');
+my $private = block(q{ALTER SYSTEM SET flowctl.egress_allow = '10.1.0.0/16'});
+$private =~ s/^ALTER SYSTEM .*\nSELECT pg_reload_conf\(\);\n// or die 'no settings in the block';    # this test calls other addresses
+$node->safe_psql('postgres', $private);
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_foreign_server WHERE 'ca_file=corp-ca.pem' = ANY (srvoptions)}), '2',
+	'a private issuer and endpoint are accepted');
 
 # docs/identity.md, in a database of its own. What stands in a shell's words runs in a shell.
 $text = slurp_file("$root/docs/identity.md");
@@ -73,7 +87,7 @@ $user =~ s/^BEGIN;.*//ms or die 'no transaction in the block';    # its token is
 $node->safe_psql('shop', $user);
 $node->reload;
 wait_for_query($node, q{SELECT flowctl.jwks()::text LIKE '%"use":"enc"%'}, 't', 'shop');
-my ($status, $ignored, $error) = $node->psql('shop', q{SELECT flowctl.set_subject_token('eyJhbGciOiJSU0EtT0FFUC0yNTYi.e30.e30.e30.e30')});
+($status, $ignored, $error) = $node->psql('shop', q{SELECT flowctl.set_subject_token('eyJhbGciOiJSU0EtT0FFUC0yNTYi.e30.e30.e30.e30')});
 like($error, qr/the subject token is not accepted/, 'a token can be handed over');
 
 $node->safe_psql('shop', q{CREATE SERVER payroll FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://payroll.example', auth 'none')});

@@ -1,8 +1,8 @@
-# The launcher: every database that has the extension gets its workers, and keeps them, without anybody's doing.
+# The launcher: every database that has the extension gets its workers and keeps them, and nobody has to do anything.
 #
-# Found right after CREATE EXTENSION commits, in a database made from a template, in several databases at once, with
-# several workers each; not on a standby, and there after promotion. What ends a worker or the launcher brings it back.
-# discovery_interval is an hour everywhere, so nothing here is found by the periodic look unless a test says so.
+# Databases are found right after CREATE EXTENSION commits, when they are made from a template, several at once, and with
+# several workers each. A standby has no workers until it is promoted. A worker or launcher that is ended comes back.
+# discovery_interval is an hour everywhere, so the periodic look finds nothing here unless a test says so.
 use strict;
 use warnings;
 use FindBin;
@@ -23,7 +23,7 @@ sub launchers
 
 my $node = new_node('main', @patient, 'flowctl.workers' => 2);
 
-# Found when the transaction that created the extension commits.
+# A database is found when the transaction that created the extension commits.
 wait_for_workers($node, 2);
 pass('workers come after CREATE EXTENSION');
 ok(wait_for_query($node, q{SELECT string_agg(shard || '/' || shards, ' ' ORDER BY shard) FROM flowctl.workers}, '0/2 1/2'),
@@ -31,7 +31,7 @@ ok(wait_for_query($node, q{SELECT string_agg(shard || '/' || shards, ' ' ORDER B
 is($node->safe_psql('postgres', 'SELECT bool_and(w.pid = a.pid AND started_at <= now()) FROM flowctl.workers w JOIN pg_stat_activity a USING (pid)'),
 	't', 'the view names the processes');
 
-# Not before it commits, and not when it does not.
+# It is not found before that commit, and not if the transaction rolls back.
 $node->safe_psql('postgres', 'CREATE DATABASE second');
 $node->safe_psql('second', 'BEGIN; CREATE EXTENSION pg_flowctl; ROLLBACK');
 $node->safe_psql('second', 'CREATE EXTENSION pg_flowctl');
@@ -51,7 +51,7 @@ wait_for_query($node, q{SELECT count(*) FROM pg_stat_activity WHERE backend_type
 $node->safe_psql('postgres', 'SELECT pg_reload_conf()');
 is(join(',', worker_pids($node, 'bare')), '', 'no worker where there is no extension');
 
-# A worker that is terminated comes back, a launcher too; the launcher's end is not the workers'.
+# A worker that is terminated comes back, and so does a launcher. Workers outlive the launcher.
 my ($first, $other) = worker_pids($node);
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($first)");
 ok(wait_for_query($node, qq{SELECT count(*) FILTER (WHERE pid = $other) || ' ' || count(*) FILTER (WHERE pid = $first) || ' ' || count(*)
@@ -68,7 +68,7 @@ $node->safe_psql('postgres', "SELECT pg_terminate_backend($before[0])");
 ok(wait_for_query($node, qq{SELECT count(*) FILTER (WHERE pid = $before[0]) || ' ' || count(*)
 	FROM pg_stat_activity WHERE backend_type = 'flowctl worker' AND datname = 'postgres'}, '0 2'), 'and takes over the workers');
 
-# SIGHUP: the interval is read; a database that got the extension behind the launcher's back is found by the next look.
+# At SIGHUP the interval is read. A database that got the extension without telling the launcher is found by the next look.
 $node->append_conf('postgresql.conf', "flowctl.discovery_interval = '100ms'");
 $node->safe_psql('postgres', 'ALTER DATABASE second ALLOW_CONNECTIONS false');
 $node->reload;

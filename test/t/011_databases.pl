@@ -1,7 +1,7 @@
 # Databases that go away, move or are copied: a worker is never in the way, and a copy does not act.
 #
-# Each command that needs a database without connections runs while its worker is there; without the hook it would
-# fail after five seconds. Then: the extension is dropped while runs are open, a copy waits for activate(), pg_dump takes
+# Each command that needs a database without connections runs while its worker is there. Without our hook it would fail
+# after five seconds. Then the extension is dropped while runs are open, a copy waits for activate(), and pg_dump takes
 # flows and no runs.
 use strict;
 use warnings;
@@ -66,7 +66,7 @@ $node->psql('postgres', 'BEGIN; DROP DATABASE d; ROLLBACK');
 wait_for_workers($node, 1, 'd');
 pass('also after one that must not run in a transaction');
 
-# A session that dies while it holds the database leaves no bar behind.
+# A session that dies while it keeps workers away from a database does not keep them away for ever.
 $session = $node->background_psql('postgres');
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 $session->query_safe('BEGIN; ALTER DATABASE d RENAME TO e;');
@@ -76,7 +76,7 @@ wait_for_workers($node, 1, 'd');
 pass('a terminated session frees the database');
 eval { $session->quit; };
 
-# Who may not drop a database cannot send its workers away.
+# A role that may not drop a database cannot send its workers away.
 $node->safe_psql('postgres', 'CREATE ROLE nobody LOGIN');
 my @before = worker_pids($node, 'd');
 for my $command ('DROP DATABASE d', 'ALTER DATABASE d RENAME TO e', 'CREATE DATABASE e TEMPLATE d')
@@ -146,11 +146,11 @@ for my $round (1 .. 3)
 }
 succeeds('DROP DATABASE busy', 'and DROP DATABASE');
 
-# And away with it, open runs and all.
+# The database is dropped together with its open runs.
 succeeds('DROP EXTENSION pg_flowctl CASCADE', 'DROP EXTENSION CASCADE with open runs', 'd');
 wait_for_workers($node, 0, 'd');
 pass('its worker leaves');
-is($node->safe_psql('d', q{SELECT count(*) FROM pg_namespace WHERE nspname = 'flowctl'}), '0', 'and its schema is gone');
+is($node->safe_psql('d', q{SELECT count(*) FROM pg_namespace WHERE nspname IN ('flowctl', 'flowctl_catalog')}), '0', 'and its schemas are gone');
 succeeds('DROP EXTENSION pg_flowctl CASCADE', 'DROP EXTENSION CASCADE of restored flows', 'restored');
 wait_for_workers($node, 0, 'restored');
 succeeds('CREATE ROLE keeper SUPERUSER; SET ROLE keeper; CREATE EXTENSION pg_flowctl', 'an extension with another owner', 'restored');

@@ -77,7 +77,7 @@ for my $method ('client_secret_basic', 'client_secret_post')
 	ok($row->{token_expires_at}, 'calls: token_expires_at');
 }
 
-# What does not get a token, or gets one that the service refuses.
+# Some registrations get no token, or a token that the service refuses.
 registration('stranger', $pay->url, { client_id => 'orders', auth_method => 'private_key_jwt', private_key_file => 'stranger.pem' });
 my ($run, $status) = run_as_app('stranger');
 is($status, 'FAILED', 'a key that is not registered');
@@ -121,7 +121,7 @@ $stub->script('/twice', then => { status => 401 });
 is($status, 'FAILED', 'a second 401 is the answer');
 is(scalar($stub->calls(path => '/twice')), 2, 'and nobody asks a third time');
 
-# An answer that echoes the token.
+# An answer that echoes the token is redacted.
 $stub->reset;
 $stub->script('/twice', then => { echo => 'request' });
 ($run, $status) = run_as_app('once');
@@ -147,13 +147,13 @@ is($revoked->{status}, 200, 'its token is revoked');
 is($revoked->{revoked}{sha256}, (tokens_asked())[0]{token}{sha256}, 'that very token');
 wait_for_query($node, "SELECT revoked_at IS NOT NULL FROM flowctl.calls WHERE run_id = '$run'", 't');
 
-# Nobody else's flows may use the endpoint, and nothing is sent when they try.
+# Flows of other roles may not use the endpoint, and nothing is sent when they try.
 $node->safe_psql('postgres', "CREATE ROLE other LOGIN; SELECT flowctl.grant_author('other')");
 my ($code, $out, $err) = $node->psql('postgres',
 	'SET ROLE other; SELECT flowctl.define_flow(' . sql_literal('theft') . ', ' . sql_literal(to_json(http_flow('opaque'))) . ')');
 isnt($code, 0, 'define_flow refuses an endpoint without USAGE');
 
-# Nothing of all this is left where somebody could read it.
+# No secret or token is left where somebody could read it.
 $node->safe_psql('postgres', 'CHECKPOINT');
 my @bearers = grep { defined } map { ($_->{headers}{authorization} // '') =~ /^Bearer (.+)$/ } $stub->calls;
 my $secret  = PostgreSQL::Test::Utils::slurp_file(Parts::pki() . '/secrets/client-secret') =~ s/\n//r;

@@ -1,5 +1,5 @@
-# Rights are asked for at every call, not only when a flow is defined: whatever is taken away between two runs stops the next
-# one before anything leaves the server. Every rule on endpoint, issuer, user mapping and secret files, each broken in turn.
+# Rights are checked at every call, not only when a flow is defined. What is taken away between two runs stops the next one
+# before anything leaves the server. Each rule on endpoint, issuer, user mapping and secret files is broken in turn.
 use strict;
 use warnings;
 use FindBin;
@@ -14,7 +14,7 @@ my $stub    = Parts::start_stub();
 my $node    = new_node('endpoints', 'flowctl.secrets_dir' => $secrets);
 secret('orders', 0600);
 
-# The issuer answers nothing of use: a run that gets as far as asking it has passed every check.
+# The issuer's answers cannot be used, so a run that gets as far as asking it has passed every check.
 my $issuer = $stub->url('/issuer');
 $node->safe_psql('postgres', qq{
 	CREATE ROLE app; CREATE ROLE keeper; CREATE ROLE stranger;
@@ -37,7 +37,7 @@ sub secret
 	chmod $mode, "$secrets/$name" or die $!;
 }
 
-# Runs the flow; its error and cause.
+# Runs the flow and returns its error and cause.
 sub outcome
 {
 	my $run = $node->safe_psql('postgres', q{SELECT flowctl.start('pay')});
@@ -47,7 +47,7 @@ sub outcome
 
 sub calls { my ($run) = @_; return $node->safe_psql('postgres', "SELECT count(*) FROM flowctl.calls WHERE run_id = '$run'"); }
 
-# Breaks something, expects the run to fail by it with no call, mends it.
+# Breaks something, expects the run to fail because of it without a call, and mends it.
 sub broken
 {
 	my ($what, $break, $mend, $error, $cause) = @_;
@@ -91,7 +91,7 @@ broken('others can read the secret', 'SELECT 1', 'SELECT 1', 'Flowctl.EndpointCo
 secret('orders', 0600);
 unlike($node->safe_psql('postgres', 'SELECT string_agg(cause, chr(10)) FROM flowctl.runs'), qr/swordfish/, 'no cause tells a secret');
 
-# Without a mapping of its own, the role is everybody; without that one too, nobody.
+# A role without a mapping of its own uses the mapping for PUBLIC. If that one is missing, too, the run fails.
 $node->safe_psql('postgres', 'DROP USER MAPPING FOR app SERVER corp');
 ($row, $run) = outcome();
 like($row->{error}, $token_asked, 'the mapping of PUBLIC is there for all');
@@ -102,12 +102,12 @@ broken('there is no mapping', 'DROP USER MAPPING FOR PUBLIC SERVER corp', q{CREA
 ($row, $run) = outcome();
 is($node->safe_psql('postgres', "SELECT options_hash FROM flowctl.calls WHERE run_id = '$run'"), $hash, 'the same options, the same hash');
 
-# One's own mapping is no way to another's secret: USAGE lets a role make it, but not name a file.
+# A role cannot reach another's secret by its own mapping: USAGE lets it make one, but not name a file.
 $node->safe_psql('postgres', 'GRANT USAGE ON FOREIGN SERVER corp TO stranger');
 my (undef, undef, $refused) = $node->psql('postgres', q{SET ROLE stranger; CREATE USER MAPPING FOR stranger SERVER corp OPTIONS (client_id 'x', client_secret_file 'orders')});
 like($refused, qr/permission denied to set options of an object that has "client_secret_file"/, 'a mapping of one\'s own names no file');
 
-# No folder for secrets: no secrets.
+# Without a folder for secrets no option can name one.
 $node->append_conf('postgresql.conf', q{flowctl.secrets_dir = ''});
 $node->reload;
 wait_for_query($node, q{SELECT current_setting('flowctl.secrets_dir') = ''}, 't');

@@ -1,4 +1,4 @@
-# Every grant and way to authenticate against a real provider, and a second one with other habits; issuers in trouble.
+# Every grant and way to authenticate, against a real provider and against one that behaves differently; issuers in trouble.
 use strict;
 use warnings;
 use Test::More;
@@ -132,7 +132,7 @@ for my $name ('plain_issuer', 'plain_wrong')
 	like(run_row($node, $run)->{cause}, qr/answered HTTP 40[03]/, 'and the cause says what came');
 }
 
-# Issuers in trouble. A dead one holds up its own steps only, and its circuit opens.
+# An issuer that is dead holds up its own steps only, and its circuit opens.
 my $dead = Parts::start_plain_idp();
 my $dead_url = $dead->{issuer};
 $dead->stop;
@@ -153,7 +153,7 @@ is($node->safe_psql('postgres', 'CREATE ROLE guest; SET ROLE guest; SELECT count
 $node->safe_psql('postgres', 'GRANT USAGE ON FOREIGN SERVER idp_dead TO guest');
 is($node->safe_psql('postgres', 'SET ROLE guest; SELECT server FROM flowctl.issuers'), 'idp_dead', 'USAGE shows it');
 
-# 429 is a pause for all of its runs; the answer after it is used.
+# 429 makes all runs of the issuer pause; the answer after the pause is used.
 $idp->reset;
 $idp->script('/token', { status => 429, headers => { 'retry-after' => '1' }, body => {} });
 @runs = map { $scene->start('impersonate') } 1 .. 3;

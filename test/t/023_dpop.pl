@@ -1,5 +1,5 @@
-# DPoP against a real provider and a service that checks proofs: each run has its own key, nonces are kept, and a token
-# without its key is worth nothing.
+# DPoP against a real provider and a service that checks proofs. Each run has its own key, nonces are kept, and a token is
+# worth nothing without its key.
 use strict;
 use warnings;
 use JSON::PP ();
@@ -58,7 +58,7 @@ $strict->reset;
 ($run, $status) = $scene->run('strict');
 is(join(' ', map { $_->{status} } $strict->calls), '200', 'known by the next run');
 
-# An issuer that gives a bearer token instead: refused, because it would be worth something to whoever finds it.
+# An issuer that gives a bearer token instead is refused, because whoever finds such a token could use it.
 $idp->script('/token', then => { body => { access_token => 'a-bearer-token-instead', token_type => 'Bearer', expires_in => 60 } });
 ($run, $status) = $scene->run('bound');
 is(run_row($node, $run)->{error}, 'Flowctl.CredentialFailed', 'a token that is bound to nothing is refused');

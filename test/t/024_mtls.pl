@@ -39,12 +39,12 @@ $scene->register('selfsigned', $pay->url,
 ($run, $status) = $scene->run('selfsigned');
 is($status, 'SUCCEEDED', 'self_signed_tls_client_auth') or diag(run_row($node, $run)->{cause});
 
-# Who does not show the certificate cannot use the token, though he has it.
+# A client that does not show the certificate cannot use the token, although it has it.
 $scene->register('unshown', $pay->url, \%worker);
 ($run, $status) = $scene->run('unshown');
 is(run_row($node, $run)->{error}, 'States.Http.StatusCode.401', 'the bound token alone is refused');
 
-# Certificates are read as they are now: another one is another client, without a restart.
+# Certificates are read at each use: a replaced file is another client, without a restart.
 use_certificate('other-worker');
 ($run, $status) = $scene->run('bound');
 is(run_row($node, $run)->{error}, 'Flowctl.CredentialFailed', 'a certificate of somebody else');
@@ -53,7 +53,7 @@ use_certificate('worker');
 ($run, $status) = $scene->run('bound');
 is($status, 'SUCCEEDED', 'the right one is back') or diag(run_row($node, $run)->{cause});
 
-# A pair that does not belong together is told before anything is sent.
+# A certificate and a key that do not fit are reported before anything is sent.
 copy("$files/other-worker.key", "$files/client.key") or die;
 $idp->reset;
 ($run, $status) = $scene->run('bound');

@@ -1,5 +1,5 @@
-# AWS as endpoints: sessions of a role by web identity, requests that AWS's own library verifies, what each integration
-# gives and how its errors are called, expiry, wrong clocks; and that no key or token is left anywhere.
+# AWS as endpoints: sessions of a role by web identity, requests that AWS's own library verifies, the result of each
+# integration and the names of its errors, expiry, and wrong clocks. No key or token is left anywhere.
 use strict;
 use warnings;
 use Test::More;
@@ -141,7 +141,7 @@ is($row->{status}, 'SUCCEEDED', 'a request with spaces, umlauts and a repeated p
 $row = run_task('flowctl:http:api:invoke', { Method => 'GET', Path => '/a', Headers => { 'x-amz-date' => '20150830T123600Z' } });
 is($row->{error}, 'States.Runtime', 'a flow sets no x-amz header');
 
-# Keys of a user, and such as do not fit.
+# Keys of a user, and keys that do not fit.
 http_server($node, 'key_user', $aws->url, auth => 'aws_sigv4', aws_region => $region, aws_service => 'execute-api', ca_file => 'ca.pem',
 	aws_access_key_id => 'AKIDEXAMPLE', aws_secret_key_file => 'aws-secret');
 is(run_task('flowctl:http:key_user', { a => 1 })->{status}, 'SUCCEEDED', 'keys of a user');
@@ -228,7 +228,7 @@ my ($believed) = $keyless->calls(path => '/sts');
 like($believed->{subject}, qr/^flow:[^:]+:f\d+$/, 'for the flow');
 is($node->safe_psql('postgres', "SELECT actor FROM flowctl.calls WHERE run_id = '$row->{run_id}'"), $believed->{subject}, 'calls: whose token it was');
 
-# Not everybody who owns an endpoint gets tokens that AWS takes: his security token service may be another.
+# An endpoint's owner does not get tokens for AWS by naming another security token service.
 $node->safe_psql('postgres', 'CREATE ROLE petty; GRANT USAGE ON FOREIGN DATA WRAPPER flowctl_http TO petty; SET ROLE petty;'
 	  . "CREATE SERVER collects FOREIGN DATA WRAPPER flowctl_http OPTIONS (url '" . $keyless->url . "', auth 'aws_sigv4', aws_region '$region', aws_service 's',"
 	  . " role_arn '$role', web_identity 'flowctl', sts_endpoint '" . $keyless->url('/sts') . "')");

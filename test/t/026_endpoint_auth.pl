@@ -70,7 +70,7 @@ for my $call (@sent)
 is($sent[0]{headers}{'webhook-id'}, $sent[1]{headers}{'webhook-id'}, 'a repetition is the same message');
 cmp_ok($sent[1]{headers}{'webhook-timestamp'}, '>', $sent[0]{headers}{'webhook-timestamp'}, 'with a time and a signature of its own');
 
-# What flow and row say changes none of it.
+# Neither the flow nor the row can change any of this.
 server('strict', auth => 'api_key', api_key_header => 'X-Api-Key', api_key_file => 'api-key');
 for my $name ('x-api-KEY', 'Authorization')
 {
@@ -81,7 +81,7 @@ for my $name ('x-api-KEY', 'Authorization')
 }
 is(scalar($stub->calls(path => '/strict')), 0, 'and nothing is sent');
 
-# An answer that echoes what it got.
+# An answer that echoes the secrets is redacted.
 for my $name (qw(in_header in_query login hook))
 {
 	$stub->script("/$name", then => { echo => 'request' });
@@ -90,7 +90,7 @@ for my $name (qw(in_header in_query login hook))
 	unlike($output, qr/\Q$password\E|\Q@{[ encode_base64("orders:$password", '') ]}\E/, "$name: no password in the output");
 }
 
-# Secrets that cannot be used are told without being shown.
+# An error about a secret that cannot be used does not show the secret.
 server('unusable', auth => 'hmac', hmac_secret_file => 'broken');
 $row = run_of('unusable');
 is($row->{error}, 'Flowctl.EndpointConfiguration', 'a file that holds no key');

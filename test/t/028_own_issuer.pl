@@ -1,5 +1,5 @@
-# Tokens of our own issuer: a relying party that knows nothing but what flowctl.jwks() and openid_configuration() publish
-# verifies them with npm jose; keys rotate under it; whose audience an endpoint may ask for; nothing private gets out.
+# Tokens of our own issuer. A relying party that knows only what flowctl.jwks() and openid_configuration() publish verifies
+# them with npm jose. Keys rotate meanwhile, audiences are limited, and nothing private gets out.
 use strict;
 use warnings;
 use Test::More;
@@ -24,7 +24,7 @@ sub set_settings
 	}
 }
 
-# What a web server in front of the database would serve.
+# This is what a web server in front of the database would serve.
 sub publish
 {
 	my $configuration = $node->safe_psql('postgres', 'SELECT flowctl.openid_configuration()');
@@ -50,7 +50,7 @@ sub decode_base64url
 
 $node->safe_psql('postgres', "CREATE ROLE app LOGIN; CREATE ROLE \"Some Role\" LOGIN; SELECT flowctl.grant_author('app'), flowctl.grant_author('\"Some Role\"')");
 
-# Without the settings there is nothing, and it says what is missing.
+# Without the settings there is no issuer, and the error says what is missing.
 my ($status, $out, $err) = $node->psql('postgres', 'SELECT flowctl.openid_configuration()');
 like($err, qr/there is no issuer of our own: flowctl.issuer_url is not set/, 'no issuer without a URL');
 ($status, $out, $err) = $node->psql('postgres', 'SELECT flowctl.jwks()');
@@ -91,7 +91,7 @@ sub run_as
 	return ($run, wait_for_run($node, $run));
 }
 
-# A relying party believes it, by the published documents alone.
+# A relying party believes the token, by the published documents alone.
 my ($run, $end) = run_as('app', 'charge', { order => 'a1', amount => 5 });
 is($end, 'SUCCEEDED', 'a relying party takes our token') or diag(to_json(run_row($node, $run)));
 is(run_output($node, $run)->{status}, 'paid', 'and does its work');

@@ -1,5 +1,5 @@
-# The end user: a token that npm jose made, handed over encrypted, verified against its issuer's published keys, carried by the
-# runs of the session; what is refused; what a rollback leaves; and that no token is anywhere but in memory.
+# The end user. A token made by npm jose is handed over encrypted, is verified against its issuer's published keys, and is
+# carried by the runs of the session. Wrong tokens are refused, rollbacks take it back, and no token leaves memory.
 use strict;
 use warnings;
 use Test::More;
@@ -25,7 +25,7 @@ sub settings
 	wait_for_query($node, "SELECT current_setting('$_')", $setting{$_}) for sort keys %setting;
 }
 
-# The users' issuer: what it publishes.
+# The documents that the users' issuer publishes.
 sub publish
 {
 	my (@keys) = @_;
@@ -42,7 +42,7 @@ my ($enc) = grep { $_->{use} eq 'enc' } @{ $own->{keys} };
 is($enc->{alg}, 'RSA-OAEP-256', 'the key to encrypt to is published');
 ok(!exists $enc->{d}, 'its public half');
 
-# A token as JSON says, by npm jose; options: key, header, claims, encrypt.
+# Makes a token with npm jose; options: key, header, claims, encrypt.
 sub token
 {
 	my (%option) = @_;
@@ -182,7 +182,7 @@ is($node->safe_psql('postgres', 'SET ROLE app; SELECT flowctl.set_subject_token(
 $node->safe_psql('postgres', "ALTER SERVER users OPTIONS (DROP subject_type, DROP subject_algorithms)");
 
 # The issuer changes its keys. It is asked again for a key that is not known, but not twice within 30 s.
-sub tried_just_now { $node->safe_psql('postgres', "UPDATE flowctl.key_set SET tried_at = clock_timestamp() + interval '5 min'") }
+sub tried_just_now { $node->safe_psql('postgres', "UPDATE flowctl_catalog.key_set SET tried_at = clock_timestamp() + interval '5 min'") }
 tried_just_now();
 publish($public{es256});
 my $new = token(key => 'es256.pem', header => { alg => 'ES256', kid => 'es256' });
@@ -190,7 +190,7 @@ my $asked = scalar($web->calls(path => '/users/jwks'));
 ($status, $out, $err) = $node->psql('postgres', 'SET ROLE app; SELECT flowctl.set_subject_token(' . sql_literal($new) . ')');
 like($err, qr/no key of the issuer fits the token.*fetched again at most every 30 s/s, 'a key that is not known yet');
 is(scalar($web->calls(path => '/users/jwks')), $asked, 'is not asked for at once');
-$node->safe_psql('postgres', "UPDATE flowctl.key_set SET tried_at = clock_timestamp() - interval '31 s'");
+$node->safe_psql('postgres', "UPDATE flowctl_catalog.key_set SET tried_at = clock_timestamp() - interval '31 s'");
 is($node->safe_psql('postgres', 'SET ROLE app; SELECT flowctl.set_subject_token(' . sql_literal($new) . ')'), 'alice', 'but after 30 s');
 is(scalar($web->calls(path => '/users/jwks')), $asked + 1, 'once');
 tried_just_now();
@@ -206,20 +206,20 @@ like($err, qr/no key of the issuer fits/, 'and the key that was withdrawn is not
 
 # An issuer in trouble: the keys that are there serve until they are too old, then nothing is believed.
 $web->script('/users/jwks', then => { status => 500 });
-$node->safe_psql('postgres', "UPDATE flowctl.key_set SET tried_at = clock_timestamp() - interval '31 s', fetched_at = fetched_at - interval '59 min'");
+$node->safe_psql('postgres', "UPDATE flowctl_catalog.key_set SET tried_at = clock_timestamp() - interval '31 s', fetched_at = fetched_at - interval '59 min'");
 is($node->safe_psql('postgres', 'SET ROLE app; SELECT flowctl.set_subject_token(' . sql_literal($new) . ')'), 'alice', 'keys are kept for an hour');
-$node->safe_psql('postgres', "UPDATE flowctl.key_set SET fetched_at = fetched_at - interval '2 min'");
+$node->safe_psql('postgres', "UPDATE flowctl_catalog.key_set SET fetched_at = fetched_at - interval '2 min'");
 ($status, $out, $err) = $node->psql('postgres', 'SET ROLE app; SELECT flowctl.set_subject_token(' . sql_literal($new) . ')');
 like($err, qr/the keys of issuer "users" are not there: it answered with status 500/, 'and not longer');
 publish($public{es256});
-$node->safe_psql('postgres', "UPDATE flowctl.key_set SET tried_at = clock_timestamp() - interval '31 s'");
+$node->safe_psql('postgres', "UPDATE flowctl_catalog.key_set SET tried_at = clock_timestamp() - interval '31 s'");
 is($node->safe_psql('postgres', 'SET ROLE app; SELECT flowctl.set_subject_token(' . sql_literal($new) . ')'), 'alice', 'until it answers again');
 
 # Sessions that miss the same key wait for the same answer.
 $web->script('/users/jwks', then => { hold => 'jwks', body => { keys => [ $public{es256}, $public{ps256} ] } });
 my $newest = token(key => 'ps256.pem', header => { alg => 'PS256', kid => 'ps256' });
 $asked = scalar($web->calls(path => '/users/jwks'));
-$node->safe_psql('postgres', "UPDATE flowctl.key_set SET tried_at = clock_timestamp() - interval '31 s'");
+$node->safe_psql('postgres', "UPDATE flowctl_catalog.key_set SET tried_at = clock_timestamp() - interval '31 s'");
 my @sessions = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 4;
 $_->query_until(qr/^begun$/m, "SET ROLE app;\n\\echo begun\nSELECT flowctl.set_subject_token(" . sql_literal($newest) . ");\n\\echo done\n") for @sessions;
 wait_for_query($node, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT flowctl.set_subject_token%' AND wait_event_type = 'Extension'", 4);
@@ -243,7 +243,7 @@ $node->psql('postgres', handing_over(fresh('gone'), "SELECT flowctl.start('sleep
 my $many = $node->safe_psql('postgres', handing_over(fresh('third'), "SELECT count(flowctl.start('sleep')) FROM generate_series(1, 20)"));
 is($many, 20, 'there is one, for twenty runs of a session, and a rollback took none');
 
-# Exchanged where the endpoint's owner said so: for the very token of the user. A token endpoint that trusts both issuers.
+# The user's own token is exchanged where the endpoint's owner said so. The token endpoint trusts both issuers.
 $web->script('/own/postgres/.well-known/openid-configuration', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.openid_configuration()')) });
 $web->script('/own/postgres/.well-known/jwks.json', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.jwks()')) });
 $node->safe_psql('postgres', 'SELECT flowctl.stop(run_id) FROM flowctl.runs WHERE status = \'RUNNING\'');

@@ -1,7 +1,7 @@
-# After a crash every open run continues: nothing recorded is asked for again, and a repeated call carries the same key.
+# After a crash every open run continues. Nothing that was recorded is asked for again, and a repeated call has the same key.
 #
-# The worker is killed, or the server stopped at once, at each point of a step's life: before the call is answered, between two
-# steps, while a retry waits, while a Wait state waits, and after a burst of starts.
+# The worker is killed, or the server is stopped at once, at each point of a step's life: before the call is answered,
+# between two steps, while a retry waits, while a Wait state waits, and after a burst of starts.
 use strict;
 use warnings;
 use Test::More;

@@ -52,10 +52,10 @@ sub insert_unannounced
 {
 	my ($changes) = @_;
 	return $node->safe_psql('postgres', qq{
-		INSERT INTO flowctl.run SELECT (jsonb_populate_record(r, jsonb_build_object(
+		INSERT INTO flowctl_catalog.run SELECT (jsonb_populate_record(r, jsonb_build_object(
 			'run_id', overlay(r.run_id::text placing left(md5(random()::text), 12) from 25),
 			'status', 'RUNNING', 'start_xid', pg_current_xact_id()::text, 'output', NULL, 'output_ref', NULL, 'ended_at', NULL) || '$changes')).*
-		FROM flowctl.run r WHERE r.run_id = '$late' RETURNING run_id});
+		FROM flowctl_catalog.run r WHERE r.run_id = '$late' RETURNING run_id});
 }
 my $unannounced = insert_unannounced('{}');
 wait_for_query($node, "SELECT status FROM flowctl.runs WHERE run_id = '$unannounced'", 'SUCCEEDED');
@@ -63,9 +63,9 @@ pass('a run that no hint told of is found');
 my $child = insert_unannounced('{"map_run_id": "00000000-0000-0000-0000-000000000001", "map_index": 0}');
 sweep_twice();
 is($node->safe_psql('postgres', "SELECT phase FROM flowctl.runs WHERE run_id = '$child'"), 'QUEUED', 'but for children of map runs, whose turn comes otherwise');
-$node->safe_psql('postgres', "DELETE FROM flowctl.run WHERE run_id = '$child'");
+$node->safe_psql('postgres', "DELETE FROM flowctl_catalog.run WHERE run_id = '$child'");
 
-is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.frame'), '0', 'no frame is left of a run that has ended');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl_catalog.frame'), '0', 'no frame is left of a run that has ended');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE status <> 'SUCCEEDED'}), '0', 'every run has ended well');
 
 $node->stop;

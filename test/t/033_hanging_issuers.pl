@@ -27,7 +27,7 @@ for my $name ('mute', 'drip')
 my %hangs = (mute => { hold => 'mute', body => {} }, drip => { body_size => 100_000, drip_ms => 100 });
 $web->script("/$_/token", then => $hangs{$_}) for keys %hangs;
 
-# One with all the time in the world, one that is given up after a second.
+# The endpoint of one issuer has a long timeout, the other's is a second.
 sub register
 {
 	my ($name, $at, $seconds) = @_;
@@ -61,12 +61,12 @@ cmp_ok(scalar($web->calls(path => '/mute/token', outcome => 'held')), '>=', 100,
 cmp_ok(scalar($web->calls(path => '/drip/token', outcome => 'open')), '>=', 100, 'and these');
 is($node->safe_psql('postgres', "SELECT circuit FROM flowctl.issuers WHERE server = 'idp_good'"), 'closed', 'the other one is in order');
 
-# They can be stopped, and take nothing with them.
+# Such runs can be stopped, and nothing else is affected.
 $node->safe_psql('postgres', "SELECT count(flowctl.stop(run_id)) FROM flowctl.runs WHERE status = 'RUNNING'");
 wait_for_query($node, "SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'", '0');
 is(statuses('mute') . ' ' . statuses('drip') . ' ' . statuses('silent'), 'ABORTED 150 ABORTED 120 ABORTED 120', 'the hanging ones can be stopped');
 
-# Given up after a second, the circuit opens after some of these; the runs go on asking until it does, since they have the time.
+# After some timeouts of a second the circuit opens. Until then the runs go on asking, because they have the time.
 for my $name (map { "${_}_short" } sort keys %issuer)
 {
 	my $bursts = 0;

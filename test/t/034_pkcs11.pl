@@ -1,5 +1,6 @@
-# Keys of our own issuer in a PKCS#11 token (SoftHSM): what it signs is believed by who knows the published keys alone; who loads the
-# module and who does not; a PIN that is wrong, a token that is gone and comes back, a public key that is another one's.
+# Keys of our own issuer in a PKCS#11 token (SoftHSM). A relying party that knows only the published keys believes what it
+# signs. The test also looks at which processes load the module, at a wrong PIN, at a token that is gone and comes back,
+# and at a public key that is another one's.
 use strict;
 use warnings;
 use Test::More;

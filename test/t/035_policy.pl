@@ -1,5 +1,6 @@
-# Policies: an endpoint that one names is denied what none permits, forbid wins over permit, conditions of every kind, at the
-# definition as far as it can be known and at each call; denied attempts are recorded although their transaction rolls back.
+# Policies. An endpoint that a policy names is denied what none permits, and forbid wins over permit. Conditions of every
+# kind are checked at each call, and at the definition as far as the answer is known then. Denied attempts are recorded
+# although their transaction rolls back.
 use strict;
 use warnings;
 use Test::More;
@@ -79,7 +80,7 @@ is(run_of('elsewhere')->{error}, 'States.Permissions', 'a policy for all endpoin
 is(run_output($node, run_of('caught')->{run_id}), 'told', 'Catch sees it');
 drop('everywhere');
 
-# Conditions, one by one: first what does not hold, then what does.
+# Each condition is tried first with a value that does not hold, then with one that does.
 sub holds
 {
 	my ($conditions, $expected, $name) = @_;
@@ -109,7 +110,7 @@ holds({ after => '2020-01-01T00:00:00Z', before => '2120-01-01T00:00:00Z' }, 1, 
 holds({ before => '2020-01-01T00:00:00Z' }, 0, 'over');
 holds({ scope => 'charge:write' }, 1, 'a scope where none is asked for');
 
-# What is not valid says so.
+# Wrong arguments are refused with a reason.
 for my $bad ([ { colour => 'x' }, qr/there is no condition/ ], [ { role => 1 }, qr/"role" must be a string or an array of strings/ ], [ { role => [] }, qr/"role" must be/ ],
 	[ { time => { from => '8' } }, qr/"from" must be a time like "08:00"/ ], [ { time => { zone => 'Nowhere/At_all' } }, qr/"zone" must be the name of a time zone/ ],
 	[ { before => 'tomorrow' }, qr/"before" must be a time like/ ], [ { claims => 'x' }, qr/"claims" must be an object/ ], [ [], qr/they must be a JSON object/ ])

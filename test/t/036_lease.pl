@@ -1,5 +1,6 @@
-# Database leases: a service connects back with what came with its call, may do what the leased role may and nothing else, for as
-# long as the call or the run; what is refused; what a crash, a stop, a rename leave; and that no password is anywhere.
+# Database leases. A service connects back with what came with its call, and may do what the leased role may and nothing
+# else, as long as the call or the run lasts. The test also looks at what is refused, at what a crash, a stop and a rename
+# leave behind, and that no password is anywhere.
 use strict;
 use warnings;
 use Test::More;
@@ -132,13 +133,13 @@ is($node->safe_psql('postgres', "SELECT tableowner FROM pg_tables WHERE tablenam
 
 for my $try ([ 'SELECT * FROM secret', qr/permission denied for table secret/ ], [ 'CREATE ROLE more', qr/permission denied to create role/ ],
 	[ 'SET ROLE app', qr/permission denied to set role "app"/ ], [ 'RESET ROLE; SET ROLE NONE; SELECT * FROM report', qr/permission denied for table report/ ],
-	[ 'SELECT * FROM flowctl.lease', qr/permission denied/ ])
+	[ 'SELECT * FROM flowctl_catalog.lease', qr/permission denied/ ])
 {
 	$row = work('books', sql => $try->[0]);
 	like($row->{output}{err}, $try->[1], "not: $try->[0]");
 }
 
-# What it makes belongs to the leased role, and is in nobody's way.
+# Objects that the lease makes belong to the leased role, and do not keep the lease's role from being dropped.
 $row = work('books', sql => 'CREATE TABLE made.by_service (a int)');
 is($row->{output}{status}, 0, 'it may create what the role may') or diag($row->{output}{err});
 is($node->safe_psql('postgres', "SELECT tableowner FROM pg_tables WHERE tablename = 'by_service'"), 'reports', 'which is the leased role\'s');
@@ -158,12 +159,12 @@ is(work('express', sql => 'SELECT current_user')->{output}{out}, 'reports', 'an 
 	ItemProcessor => { ProcessorConfig => { Mode => 'DISTRIBUTED', ExecutionType => 'STANDARD' }, StartAt => 'P', States => { P => { Type => 'Pass', End => true } } } } } });
 like($err, qr/endpoint "books" has a database lease: it is for Tasks, not for the documents/, 'the reader of a Map has none');
 
-# Redaction of a password that comes back.
+# A password that comes back in an answer is redacted.
 $row = work('books', sql => 'SELECT 1', echo => true);
 is($row->{output}{password}, '[redacted]', 'a password that is echoed is taken out');
 like($row->{output}{echo}, qr{^postgresql://flowctl_lease_\w+:\[redacted\]\@127}, 'wherever it stands');
 
-# A flow cannot pretend.
+# A flow cannot set the headers of a lease.
 define('pretends', { StartAt => 'Call', States => { Call => { Type => 'Task', Resource => 'flowctl:http:books:invoke', End => true,
 	Parameters => { Method => 'POST', Headers => { 'Flowctl-Database-User' => 'postgres' }, RequestBody => {} } } } });
 $row = work('pretends');
@@ -420,7 +421,7 @@ $node->safe_psql('postgres', 'GRANT reports TO app WITH ADMIN OPTION; ALTER ROLE
 like(work('books', sql => 'SELECT 1')->{cause}, qr/role "reports" cannot be leased/, 'a role that became too strong');
 $node->safe_psql('postgres', 'ALTER ROLE reports NOCREATEDB');
 
-# What is nobody's right fails with an error of its own, which Retry and Catch see.
+# A lease that must not be given fails with an error of its own, which Retry and Catch see.
 $node->safe_psql('postgres', 'ALTER SYSTEM SET flowctl.max_leases = 0');
 $node->reload;
 wait_for_query($node, "SELECT current_setting('flowctl.max_leases')", '0');
@@ -472,7 +473,7 @@ like($row->{cause}, qr/its lease has no role: .* no rule applies/, 'and the caus
 ($status, $o, $err) = $node->psql('postgres', 'DROP ROLE ledger');
 like($err, qr/role "ledger" cannot be dropped because some objects depend on it/, 'a role that a rule leases stays');
 
-# With a user whose token was verified; what a session merely asserts buys nothing.
+# The rule needs a user whose token was verified; what a session merely asserts does not count.
 my $web   = Parts::start_stub(tls => 1);
 my $users = $web->url('/users');
 my %key   = %{ from_json(slurp_file(Parts::pki() . '/clients.json'))->{keys}{rs256} };

@@ -1,5 +1,5 @@
-# A session keeps what it has found of a flow, and of the right to start it. Whatever another session commits, or it does
-# itself, is seen by its next start all the same; a transaction that sees the past sees the past's flows.
+# A session keeps what it has found of a flow, and of the right to start it. Its next start nevertheless sees what another
+# session has committed and what it did itself. A transaction that sees the past sees the flows of the past.
 use strict;
 use warnings;
 use Test::More;
@@ -91,7 +91,7 @@ $writer->query_safe('RESET ROLE; BEGIN');
 $version++;
 $writer->query_safe(qq{SELECT flowctl.define_flow('numbered', '{"StartAt":"P","States":{"P":{"Type":"Pass","Result":$version,"End":true}}}')});
 started();
-is($writer->query_safe('SELECT max(version) FROM flowctl.run'), '5', 'its own new version is started before it is committed');
+is($writer->query_safe('SELECT max(version) FROM flowctl_catalog.run'), '5', 'its own new version is started before it is committed');
 $writer->query_safe('ROLLBACK');
 is_started(4, 'and after a rollback the one before');
 $writer->query_safe('BEGIN; SAVEPOINT s');

@@ -1,5 +1,5 @@
-# Database leases end: kill -9 at each commit of their life (synchronous replication to a standby that is not there holds a commit that
-# is durable and that nobody has seen), and locks that others hold on their roles.
+# Database leases end after kill -9 at each commit of their life, and although others hold locks on their roles.
+# Synchronous replication to a standby that does not exist holds a commit that is durable and that nobody has seen.
 use strict;
 use warnings;
 use Test::More;
@@ -16,7 +16,7 @@ $sql->(q{
 	CREATE TABLE hold (a int);
 	CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
 	$$ BEGIN FOR i IN 1 .. 6000 LOOP EXIT WHEN NOT EXISTS (SELECT FROM public.hold); PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END $$;
-	CREATE TRIGGER hold AFTER INSERT ON flowctl.lease FOR EACH ROW EXECUTE FUNCTION hold();
+	CREATE TRIGGER hold AFTER INSERT ON flowctl_catalog.lease FOR EACH ROW EXECUTE FUNCTION hold();
 });
 my %kinds = (
 	login  => { lease => 'login',  lease_roles => 'reports' },
@@ -73,7 +73,7 @@ for my $kind (sort keys %kinds)
 	is(endings($run), 'open', "$kind, killed before the lease's commit: the repeated call has the only lease");
 	is(roles_left(), '1', "$kind: with its role");
 
-	# The answer has come: the lease has ended and the run does not know; a job's run has ended and the lease has not.
+	# The answer has come. The call's lease has ended but its run does not know; the other run has ended but its lease has not.
 	my $probe = hold_commits();
 	$stub->release('call');
 	worker_waits('SyncRep');

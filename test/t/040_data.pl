@@ -1,7 +1,7 @@
 # Data arrives as it left: from a row through the trigger, the flow and an endpoint that echoes, back into the run's output.
 #
-# Compared as text where a JSON parser on the way would hide a loss: what the endpoint received, byte by byte, and what the
-# view prints. A row that jsonb could not hold is refused in the writer's transaction.
+# Values are compared as text, because a JSON parser on the way would hide a loss: what the endpoint received, byte by
+# byte, and what the view prints. A row that jsonb could not hold is refused in the writer's transaction.
 use strict;
 use warnings;
 use Encode qw(encode_utf8);

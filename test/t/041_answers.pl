@@ -1,5 +1,5 @@
-# What a worker does with answers and rows that are odd: those that cannot be kept fail their step, with a cause that says so,
-# and never the view or the worker; the settings of a session do not show in what its rows say.
+# Odd answers and rows. An answer that cannot be kept fails its step with a cause that says so, and never the view or the
+# worker. The settings of a session do not show in the JSON of its rows.
 use strict;
 use warnings;
 use Test::More;

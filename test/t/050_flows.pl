@@ -103,8 +103,8 @@ $node->safe_psql('postgres', q{
 my $state = q{
 	SELECT 'flow', name, owner::text, type, latest_version::text, comment FROM flowctl.flows
 	UNION ALL SELECT 'version', flow, version::text, definition::text, options::text, author::text FROM flowctl.flow_versions
-	UNION ALL SELECT 'grant', (SELECT name FROM flowctl.flow f WHERE f.flow_id = g.flow_id), role::text, granted_by::text, granted_at::text, '' FROM flowctl.flow_grant g
-	UNION ALL SELECT 'author', role::text, granted_by::text, granted_at::text, '', '' FROM flowctl.author
+	UNION ALL SELECT 'grant', (SELECT name FROM flowctl_catalog.flow f WHERE f.flow_id = g.flow_id), role::text, granted_by::text, granted_at::text, '' FROM flowctl_catalog.flow_grant g
+	UNION ALL SELECT 'author', role::text, granted_by::text, granted_at::text, '', '' FROM flowctl_catalog.author
 	UNION ALL SELECT 'server', srvname, srvowner::regrole::text, (SELECT string_agg(o, ' ' ORDER BY o) FROM unnest(srvoptions) o), srvacl::text, '' FROM pg_foreign_server
 	UNION ALL SELECT 'mapping', srvname, usename, umoptions::text, '', '' FROM pg_user_mappings
 	UNION ALL SELECT 'trigger', tgname, tgrelid::regclass::text, encode(tgargs, 'escape'), '', '' FROM pg_trigger WHERE NOT tgisinternal

@@ -35,7 +35,7 @@ my $dump = PostgreSQL::Test::Utils::tempdir_short() . '/flows.dump';
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $node->connstr('postgres') ], 'pg_dump');
 $node->safe_psql('postgres', 'CREATE DATABASE restored TEMPLATE template0');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('restored'), $dump ], 'pg_restore');
-refuses('postgres', 'keeper', qr/privileges for column owner of table flowctl\.flow\n.*objects in database restored/s, 'a restored dump');
+refuses('postgres', 'keeper', qr/privileges for column owner of table flowctl_catalog\.flow\n.*objects in database restored/s, 'a restored dump');
 $node->safe_psql('restored', 'REASSIGN OWNED BY keeper TO heir; DROP OWNED BY keeper');
 
 # So does the dump of a role that may read everything and nothing else, without a word on stderr.
@@ -54,8 +54,8 @@ $two->query_until(qr/asked/, "\\echo asked\nSELECT flowctl.grant_start('patient'
 wait_for_query($node, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0});
 $one->query_safe('COMMIT');
 $two->query_safe('SELECT 1');
-is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.flow_grant}), '1', 'the second has granted');
-refuses('postgres', 'other', qr/privileges for column role of table flowctl\.flow_grant/, 'what was granted meanwhile counts');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl_catalog.flow_grant}), '1', 'the second has granted');
+refuses('postgres', 'other', qr/privileges for column role of table flowctl_catalog\.flow_grant/, 'what was granted meanwhile counts');
 
 # DROP OWNED waits for who is just granting, and what its snapshot is too old to see stays a dependency.
 $one->query_safe(q{BEGIN; SELECT flowctl.grant_author('other')});
@@ -64,19 +64,19 @@ $two->query_until(qr/asked/, "\\echo asked\nDROP OWNED BY other;\n");
 wait_for_query($node, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0});
 $one->query_safe('COMMIT');
 $two->query_safe('COMMIT');
-is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM flowctl.flow_grant), (SELECT count(*) FROM flowctl.author WHERE role = 'other'::regrole)}),
+is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM flowctl_catalog.flow_grant), (SELECT count(*) FROM flowctl_catalog.author WHERE role = 'other'::regrole)}),
 	'0|1', 'it takes back what it sees');
-refuses('postgres', 'other', qr/privileges for column role of table flowctl\.author/, 'what it does not see counts');
+refuses('postgres', 'other', qr/privileges for column role of table flowctl_catalog\.author/, 'what it does not see counts');
 $_->quit for $one, $two;
 
 # Rows that no trigger saw, as after pg_upgrade: the worker records them when it starts.
 $node->safe_psql('postgres', q{
-	ALTER TABLE flowctl.author DISABLE TRIGGER ALL;
-	INSERT INTO flowctl.author VALUES ('late', 'postgres');
-	ALTER TABLE flowctl.author ENABLE ALWAYS TRIGGER depend_on_role});
+	ALTER TABLE flowctl_catalog.author DISABLE TRIGGER ALL;
+	INSERT INTO flowctl_catalog.author VALUES ('late', 'postgres');
+	ALTER TABLE flowctl_catalog.author ENABLE ALWAYS TRIGGER depend_on_role});
 $node->restart;
 wait_for_query($node, q{SELECT count(*) FROM pg_shdepend WHERE refobjid = 'late'::regrole}, '1');
-refuses('postgres', 'late', qr/privileges for column role of table flowctl\.author/, 'rows that no trigger saw');
+refuses('postgres', 'late', qr/privileges for column role of table flowctl_catalog\.author/, 'rows that no trigger saw');
 
 # A run goes on as the role that it began with; when that is gone, its calls fail and nobody else's rights are used.
 my $run = start_run($node, 'patient', { seconds => 2 });

@@ -1,7 +1,7 @@
-# Failures of the server below the worker: whose fault it is, and that nobody else pays.
+# Failures of the server below the worker affect the run that causes them, and no other.
 #
-# A superuser's trigger refuses what the engine writes: for one run, then for all, then only the end of one run. A run that
-# alone cannot be written fails alone; when nobody's rows are taken no run fails, and all go on once they are.
+# A superuser's trigger refuses what the engine writes: for one run, then for all, then only the end of one run. If one run
+# alone cannot be written, it fails alone. If nobody's rows can be written, no run fails, and all go on when they can.
 use strict;
 use warnings;
 use FindBin;
@@ -28,7 +28,7 @@ sub refuse
 	$node->safe_psql('postgres', qq{
 		CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$
 		BEGIN IF $condition THEN RAISE EXCEPTION 'refused by a trigger'; END IF; RETURN new; END \$\$;
-		CREATE TRIGGER zz_refuse BEFORE $event ON flowctl.$table FOR EACH ROW EXECUTE FUNCTION public.refuse()});
+		CREATE TRIGGER zz_refuse BEFORE $event ON flowctl_catalog.$table FOR EACH ROW EXECUTE FUNCTION public.refuse()});
 }
 
 sub accept_all { $node->safe_psql('postgres', 'SET client_min_messages = error; DROP FUNCTION public.refuse() CASCADE') }
@@ -46,7 +46,7 @@ sub statuses
 		FROM flowctl.runs WHERE input->>'group' = '$group' GROUP BY 1, 2) s";
 }
 
-my $bad_run = q{(SELECT r.input::json->>'bad' = 'true' FROM flowctl.run r WHERE r.run_id = new.run_id)};
+my $bad_run = q{(SELECT r.input::json->>'bad' = 'true' FROM flowctl_catalog.run r WHERE r.run_id = new.run_id)};
 
 refuse('history_event', 'INSERT', $bad_run);
 start_many('one');
@@ -63,12 +63,12 @@ is($node->safe_psql('postgres', statuses('all')), 'false RUNNING 19, true RUNNIN
 accept_all();
 wait_for_query($node, statuses('all'), 'false SUCCEEDED 19, true SUCCEEDED 1');
 
-$node->safe_psql('postgres', 'ALTER TABLE flowctl.call RENAME COLUMN url_path TO url_path_gone');
+$node->safe_psql('postgres', 'ALTER TABLE flowctl_catalog.call RENAME COLUMN url_path TO url_path_gone');
 $log = -s $node->logfile;
 start_many('column');
 $node->wait_for_log(qr/url_path/, $log);
 is($node->safe_psql('postgres', statuses('column')), 'false RUNNING 19, true RUNNING 1', 'a column is gone: no run fails');
-$node->safe_psql('postgres', 'ALTER TABLE flowctl.call RENAME COLUMN url_path_gone TO url_path');
+$node->safe_psql('postgres', 'ALTER TABLE flowctl_catalog.call RENAME COLUMN url_path_gone TO url_path');
 wait_for_query($node, statuses('column'), 'false SUCCEEDED 19, true SUCCEEDED 1');
 
 refuse('run', 'UPDATE', $bad_run);
@@ -79,9 +79,9 @@ wait_for_query($node, statuses('later'), 'false SUCCEEDED 19, true RUNNING 1');
 accept_all();
 wait_for_query($node, statuses('end') . q{ UNION ALL } . statuses('later'), "false SUCCEEDED 19, true SUCCEEDED 1\nfalse SUCCEEDED 19, true SUCCEEDED 1");
 
-is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.frame'), '0', 'no frame of an ended run is left');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl_catalog.frame'), '0', 'no frame of an ended run is left');
 is($node->safe_psql('postgres',
-		'SELECT count(*) FROM (SELECT FROM flowctl.history_event GROUP BY run_id HAVING count(*) <> max(event_id) OR min(event_id) <> 1) gaps'),
+		'SELECT count(*) FROM (SELECT FROM flowctl_catalog.history_event GROUP BY run_id HAVING count(*) <> max(event_id) OR min(event_id) <> 1) gaps'),
 	'0', 'no history has a gap');
 
 # While a call is under way the worker holds no transaction and no snapshot, and neither a cancel nor a stopped clock of the

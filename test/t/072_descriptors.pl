@@ -23,7 +23,7 @@ until ($released == 600)
 	$stub->wait_for(1, path => '/held', outcome => 'held');
 	$released += $stub->release('all');
 }
-wait_for_query($node, q{SELECT count(*) FROM flowctl.run WHERE status <> 'RUNNING'}, '600');
+wait_for_query($node, q{SELECT count(*) FROM flowctl_catalog.run WHERE status <> 'RUNNING'}, '600');
 is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT status || coalesce(' ' || cause, ''), ', ') FROM flowctl.runs}), 'SUCCEEDED', 'every call got its turn');
 is(scalar($stub->calls(path => '/held')), 600, 'each was sent once');
 $node->stop;

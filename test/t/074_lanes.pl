@@ -1,5 +1,5 @@
-# An endpoint that does not answer holds up its own calls and nothing else (promise 6): it takes its share of the calls under
-# way, the rest of its runs waits in line, and every other flow goes on.
+# An endpoint that does not answer holds up its own calls and nothing else. It takes its share of the calls under way, the
+# rest of its runs waits in line, and every other flow goes on.
 use strict;
 use warnings;
 use Test::More;

@@ -72,7 +72,7 @@ $run = start_run($node, 'both', {});
 is(wait_for_run($node, $run), 'FAILED', 'a branch that fails ends the run');
 is(run_row($node, $run)->{error}, 'States.Http.StatusCode.500', 'with its error');
 wait_for_query($node, 'SELECT calls_open FROM flowctl.workers', '0');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl.frame'), '0', 'no frame is left');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM flowctl_catalog.frame'), '0', 'no frame is left');
 
 $node->stop;
 done_testing();

@@ -1,5 +1,5 @@
-# A flow in JSONata through the worker: a Task with Arguments and Output, a Map over items that cannot be computed twice, a Catch, and
-# a crash in the middle.
+# A flow in JSONata through the worker: a Task with Arguments and Output, a Map over items that cannot be computed twice, a
+# Catch, and a crash in the middle.
 use strict;
 use warnings;
 use Test::More;

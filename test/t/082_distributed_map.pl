@@ -1,5 +1,5 @@
 # Distributed Map: items from the input, a query and a table become runs of their own; results come back in order, failures
-# are tolerated as the state says, and what is stopped, is stopped whole.
+# are tolerated as the state says, and a stopped map run stops with all its children.
 use strict;
 use warnings;
 use Test::More;
@@ -50,7 +50,7 @@ sub nothing_open
 	wait_for_query($node, 'SELECT count(*) FROM flowctl.map_runs WHERE phase IS NOT NULL', '0');
 	wait_for_query($node, "SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'", '0');
 	wait_for_query($node, 'SELECT calls_open FROM flowctl.workers', '0');
-	is($sql->('SELECT count(*) FROM flowctl.frame'), '0', "$name: no frame is left");
+	is($sql->('SELECT count(*) FROM flowctl_catalog.frame'), '0', "$name: no frame is left");
 }
 
 # Items from the input.
@@ -156,7 +156,7 @@ my %refused = (
 	function => [ 'SELECT app.write()', qr/read-only transaction/ ],
 	two      => [ 'SELECT 1; SELECT 2', qr/must be one SELECT/ ],
 	become   => [ 'SELECT app.become()', qr/cannot set parameter "session_authorization"/ ],
-	engine   => [ 'SELECT * FROM flowctl.run', qr/permission denied/ ],
+	engine   => [ 'SELECT * FROM flowctl_catalog.run', qr/permission denied/ ],
 	missing  => [ 'SELECT $1::int', qr/1 parameters, Args has 0 values/ ],
 	divide   => [ 'SELECT 1 / (id - 1500) FROM customer ORDER BY id', qr/division by zero \(SQLSTATE 22012\)/ ],
 );

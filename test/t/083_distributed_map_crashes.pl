@@ -70,7 +70,7 @@ sub all_once
 		"$items|$items", "$name: and has ended once");
 	is($sql->("SELECT status, phase IS NULL, items, runs, runs_succeeded, runs_open FROM flowctl.map_runs WHERE run_id = '$run'"),
 		"SUCCEEDED|t|$items|$items|$items|0", "$name: the counts are right");
-	is($sql->('SELECT count(*) FROM flowctl.frame'), '0', "$name: no frame is left");
+	is($sql->('SELECT count(*) FROM flowctl_catalog.frame'), '0', "$name: no frame is left");
 }
 
 # The worker is killed, then the whole server, in the middle of the children. Other runs go on all the while.

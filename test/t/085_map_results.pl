@@ -1,5 +1,5 @@
-# Distributed Map: what becomes of its results when it has failed, or when nobody takes them: they are written once, or given up, and
-# the state ends.
+# Distributed Map: when it has failed, or when nobody takes its results, they are written once or given up, and the state
+# ends.
 use strict;
 use warnings;
 use Test::More;
@@ -80,7 +80,7 @@ ends_with('results of one that has failed, to an endpoint that cannot be called'
 
 # ---- a process that dies with the server, each time
 
-# As where a query takes all memory, and the kernel kills its process: the server restarts, and its worker begins again.
+# This happens when a query takes all memory and the kernel kills its process: the server restarts and its worker begins again.
 $sql->('CREATE FUNCTION lethal(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3600); RETURN $1; END $$');
 define_flow($node, 'lethal', fragile(ItemReader => { Resource => 'flowctl:sql:query', Parameters => { Query => 'SELECT lethal(1) AS one' } }));
 my $run = start_run($node, 'lethal', {});
@@ -88,10 +88,10 @@ for my $time (1 .. 2)
 {
 	my $helper = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'flowctl map helper' AND wait_event = 'PgSleep'};
 	wait_for_query($node, "SELECT count(*) FROM ($helper) h", '1');
-	wait_for_query($node, "SELECT read_attempts FROM flowctl.map_run WHERE run_id = '$run'", $time);
+	wait_for_query($node, "SELECT read_attempts FROM flowctl_catalog.map_run WHERE run_id = '$run'", $time);
 	crash($sql->($helper));
 }
-$sql->("UPDATE flowctl.map_run SET read_attempts = 20 WHERE run_id = '$run'");
+$sql->("UPDATE flowctl_catalog.map_run SET read_attempts = 20 WHERE run_id = '$run'");
 crash(worker_pids($node));
 is(wait_for_run($node, $run), 'FAILED', 'a reader that takes the server down each time is not started for ever');
 like(run_row($node, $run)->{cause}, qr/^the process that did it has ended 20 times without a result/, 'the cause says so');
@@ -117,7 +117,7 @@ $sql->(q{
 	CREATE TABLE full_disk ();
 	CREATE FUNCTION cannot_write() RETURNS trigger LANGUAGE plpgsql AS
 	$$ BEGIN IF to_regclass('public.full_disk') IS NOT NULL THEN RAISE 'no room' USING ERRCODE = 'disk_full'; END IF; RETURN NEW; END $$;
-	CREATE TRIGGER cannot_write BEFORE UPDATE OF source ON flowctl.map_run FOR EACH ROW WHEN (NEW.source IS NOT NULL) EXECUTE FUNCTION cannot_write();
+	CREATE TRIGGER cannot_write BEFORE UPDATE OF source ON flowctl_catalog.map_run FOR EACH ROW WHEN (NEW.source IS NOT NULL) EXECUTE FUNCTION cannot_write();
 });
 $sql->(q{SELECT flowctl.define_flow('shelf', '} . to_json({ StartAt => 'Each', States => { Each => { Type => 'Map', End => true,
 	ItemReader => { Resource => 'arn:aws:states:::s3:listObjectsV2', Parameters => { Bucket => 'shelf' } }, ItemSelector => { 'key.$' => '$$.Map.Item.Value.Key' },

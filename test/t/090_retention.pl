@@ -18,8 +18,9 @@ my $node = new_node(
 my $sql     = sub { return $node->safe_psql('postgres', $_[0]) };
 my $session = sub { return $node->background_psql('postgres', on_error_stop => 0) };
 
-# Keeps house as if it were so much later; gives the expression over its result. It gives up where a turn of the engine is in its
-# way for too long, and is asked again. Three days on, the partitions of today are over and no longer kept.
+# Keeps house as if it were so much later, and returns the expression over its result. keep_house() gives up if a turn of
+# the engine is in its way for too long, and is then called again. In three days the partitions of today are over and no
+# longer kept.
 sub keep_house
 {
 	my ($ahead, $result) = @_;
@@ -62,7 +63,7 @@ sub partitions { return $sql->("SELECT count(*) FROM flowctl.partitions WHERE " 
 sub rows_of
 {
 	my ($run) = @_;
-	return $sql->("SELECT concat_ws(' ', " . join(', ', map { "(SELECT count(*) FROM flowctl.$_ WHERE run_id = '$run')" } qw(run history_event call call_outcome)) . ')');
+	return $sql->("SELECT concat_ws(' ', " . join(', ', map { "(SELECT count(*) FROM flowctl_catalog.$_ WHERE run_id = '$run')" } qw(run history_event call call_outcome)) . ')');
 }
 
 # ---- what has ended goes, what is open stays and goes on
@@ -81,7 +82,7 @@ my $before = rows_of($called);
 
 my $old_snapshot = $session->();
 $old_snapshot->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ');
-$old_snapshot->query_safe('SELECT count(*) FROM flowctl.flow');
+$old_snapshot->query_safe('SELECT count(*) FROM flowctl_catalog.flow');
 
 is(keep_house('3 days', 'emptied >= 1'), 't', 'the partition of today is emptied');
 is(rows_of($done),   '0 0 0 0', 'nothing is left of the run that had ended');
@@ -107,7 +108,7 @@ $stub->release('first');
 is(wait_for_run($node, $called), 'SUCCEEDED', 'a call that was open at retention is repeated after a crash, and answered');
 is(history_types($node, $called),
 	'ExecutionStarted TaskStateEntered TaskScheduled TaskStarted TaskSucceeded TaskStateExited ExecutionSucceeded', 'its history is whole');
-is($sql->("SELECT max(sending) FROM flowctl.call WHERE run_id = '$called'"), '2', 'both sendings are on record');
+is($sql->("SELECT max(sending) FROM flowctl_catalog.call WHERE run_id = '$called'"), '2', 'both sendings are on record');
 is(wait_for_run($node, $mapped), 'SUCCEEDED', 'a distributed Map goes on');
 is(scalar(grep { $_->{n} == 1 || $_->{n} == 2 } @{ run_output($node, $mapped) }), 5, 'with the results of all of its children');
 $sql->("SELECT flowctl.stop('$parked')");
@@ -119,8 +120,8 @@ keep_house('12 hours');
 is(status_of($parked), 'ABORTED', 'a run that outlived its partition is kept after its end');
 keep_house('3 days');
 is(status_of($parked), '', 'later it goes');
-is($sql->('SELECT count(*) FROM flowctl.run_name'), '0', 'so are names');
-is($sql->('SELECT count(*) FROM flowctl.map_run'), '0', 'and map runs');
+is($sql->('SELECT count(*) FROM flowctl_catalog.run_name'), '0', 'so are names');
+is($sql->('SELECT count(*) FROM flowctl_catalog.map_run'), '0', 'and map runs');
 for (1 .. 100) { last if partitions('emptied_at IS NOT NULL') eq '0'; keep_house('3 days') }
 is(partitions('starts_at <= now() AND ends_at > now()'), '0', 'and the tables of today, once nobody uses them');
 
@@ -128,7 +129,7 @@ is(partitions('starts_at <= now() AND ends_at > now()'), '0', 'and the tables of
 
 my $stray = start_run($node, 'pass', { stray => 1 });
 is(wait_for_run($node, $stray), 'SUCCEEDED', 'a run without a partition of its own');
-is($sql->("SELECT tableoid::regclass FROM flowctl.run WHERE run_id = '$stray'"), 'flowctl.run_default', 'is in the default one');
+is($sql->("SELECT tableoid::regclass FROM flowctl_catalog.run WHERE run_id = '$stray'"), 'flowctl_catalog.run_default', 'is in the default one');
 $parked = start_run($node, 'year', { });
 wait_for_query($node, "SELECT phase FROM flowctl.runs WHERE run_id = '$parked'", 'WAITING');
 keep_house('3 days');
@@ -146,15 +147,15 @@ sub fill
 	my ($day, $open) = @_;
 	my $suffix = $sql->("SELECT flowctl.make_partition('$day 00:00 UTC', '$day 00:00 UTC'::timestamptz + '1 day')");
 	$sql->(qq{
-		INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, status, input, output_ref, started_at, ended_at, flow_owner, role, starter,
+		INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, status, input, output_ref, started_at, ended_at, flow_owner, role, starter,
 		                         session_user_name, start_xid)
 		SELECT encode(substr(int8send((extract(epoch FROM timestamptz '$day 12:00 UTC') * 1000)::bigint + n), 3) || '\\x7000800000000000' || substr(int4send(n), 3), 'hex')::uuid,
 		       f.flow_id, f.name, 1, 'STANDARD', CASE WHEN n <= $open THEN 'RUNNING' ELSE 'SUCCEEDED' END, '{}', 0,
 		       '$day 12:00 UTC', CASE WHEN n <= $open THEN NULL ELSE timestamptz '$day 12:01 UTC' END, f.owner, f.owner, f.owner, 'x', pg_current_xact_id()
-		FROM generate_series(1, 500) n JOIN flowctl.flow f ON f.name = CASE WHEN n <= $open THEN 'year' ELSE 'pass' END});
+		FROM generate_series(1, 500) n JOIN flowctl_catalog.flow f ON f.name = CASE WHEN n <= $open THEN 'year' ELSE 'pass' END});
 	$sql->(qq{
-		INSERT INTO flowctl.history_event (run_id, event_id, previous_event_id, at, type)
-		SELECT run_id, e, e - 1, started_at, 'PassStateEntered' FROM flowctl.run_$suffix, generate_series(1, 3) e WHERE status <> 'RUNNING'});
+		INSERT INTO flowctl_catalog.history_event (run_id, event_id, previous_event_id, at, type)
+		SELECT run_id, e, e - 1, started_at, 'PassStateEntered' FROM flowctl_catalog.run_$suffix, generate_series(1, 3) e WHERE status <> 'RUNNING'});
 	return $suffix;
 }
 
@@ -163,17 +164,17 @@ sub wake_housekeeper { $sql->('SELECT pg_reload_conf()'); }
 my $suffix = fill('2020-05-01', 0);
 wake_housekeeper();
 wait_for_query($node, "SELECT count(*) FROM flowctl.partitions WHERE suffix = '$suffix'", '0');
-is($sql->("SELECT to_regclass('flowctl.run_$suffix') IS NULL AND to_regclass('flowctl.history_event_$suffix') IS NULL"), 't', 'the housekeeper drops a partition whose time is over');
+is($sql->("SELECT to_regclass('flowctl_catalog.run_$suffix') IS NULL AND to_regclass('flowctl_catalog.history_event_$suffix') IS NULL"), 't', 'the housekeeper drops a partition whose time is over');
 
 # Somebody reads it: the housekeeper waits for a moment at a time, and nobody has to wait for it.
 $suffix = fill('2020-05-02', 0);
 my $reader = $session->();
 $reader->query_safe('BEGIN');
-$reader->query_safe("SELECT count(*) FROM flowctl.call_$suffix");
+$reader->query_safe("SELECT count(*) FROM flowctl_catalog.call_$suffix");
 wake_housekeeper();
 wait_for_query($node, "SELECT problem LIKE '%lock timeout%' FROM flowctl.partitions WHERE suffix = '$suffix'", 't');
 is(wait_for_run($node, start_run($node, 'pass', {})), 'SUCCEEDED', 'runs go on beside a reader that is in its way');
-is($sql->("SELECT count(*) FROM flowctl.run_$suffix"), '500', 'what it could not lock is untouched');
+is($sql->("SELECT count(*) FROM flowctl_catalog.run_$suffix"), '500', 'what it could not lock is untouched');
 my ($status, $out, $err) = $node->psql('postgres', q{SELECT flowctl.drop_runs_before('2021-01-01')});
 like($err, qr/lock timeout/, 'whoever asks for it is told');
 $reader->query_safe('COMMIT');
@@ -186,17 +187,17 @@ $reader->quit;
 $suffix = fill('2020-05-03', 1);
 $reader = $session->();
 $reader->query_safe('BEGIN');
-$reader->query_safe("SELECT count(*) FROM flowctl.token_revocation_$suffix");
+$reader->query_safe("SELECT count(*) FROM flowctl_catalog.token_revocation_$suffix");
 wake_housekeeper();
 wait_for_query($node, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'flowctl housekeeper' AND wait_event_type = 'Lock'", '1');
 kill 'KILL', $sql->("SELECT pid FROM pg_stat_activity WHERE backend_type = 'flowctl housekeeper'");
 eval { $reader->quit };
 wait_for_query($node, 'SELECT 1', '1');
 wait_for_query($node, "SELECT count(*) FROM flowctl.partitions WHERE suffix = '$suffix' AND emptied_at IS NULL", '0');
-is($sql->("SELECT string_agg(status, ' ') FROM flowctl.run WHERE run_id < '01800000-0000-0000-0000-000000000000'"), 'RUNNING', 'the open run is the one that stayed');
+is($sql->("SELECT string_agg(status, ' ') FROM flowctl_catalog.run WHERE run_id < '01800000-0000-0000-0000-000000000000'"), 'RUNNING', 'the open run is the one that stayed');
 wait_for_query($node, "SELECT phase FROM flowctl.runs WHERE run_id < '01800000-0000-0000-0000-000000000000'", 'WAITING');
 pass('and has begun since');
-$sql->("SELECT flowctl.stop(run_id) FROM flowctl.run WHERE run_id < '01800000-0000-0000-0000-000000000000'");
+$sql->("SELECT flowctl.stop(run_id) FROM flowctl_catalog.run WHERE run_id < '01800000-0000-0000-0000-000000000000'");
 
 # A crash between the TRUNCATE and the commit.
 $suffix = fill('2020-05-04', 0);
@@ -208,18 +209,18 @@ is($middle->query_safe(q{SELECT flowctl.drop_runs_before('2020-05-05 UTC')}), '1
 $node->stop('immediate');
 eval { $middle->quit };
 $node->start;
-is($sql->("SELECT count(*) FROM flowctl.history_event_$suffix"), '1500', 'a crash before the commit: everything is there');
-is($sql->("SELECT count(*) FROM flowctl.run_$suffix"), '500', 'in every table');
+is($sql->("SELECT count(*) FROM flowctl_catalog.history_event_$suffix"), '1500', 'a crash before the commit: everything is there');
+is($sql->("SELECT count(*) FROM flowctl_catalog.run_$suffix"), '500', 'in every table');
 is($sql->(q{BEGIN; SELECT flowctl.drop_runs_before('2020-05-05 UTC'); COMMIT}), '1', 'once more');
 $node->stop('immediate');
 $node->start;
-is($sql->("SELECT count(*) FROM flowctl.run_$suffix"), '0', 'a crash after it: gone');
+is($sql->("SELECT count(*) FROM flowctl_catalog.run_$suffix"), '0', 'a crash after it: gone');
 
 # What comes into an emptied partition, late, is not in the way of dropping it for long.
-$sql->("INSERT INTO flowctl.run SELECT (jsonb_populate_record(r, jsonb_build_object('run_id', o.first, 'name', NULL, 'ended_at', '2020-05-04', 'status', 'SUCCEEDED'))).*
-        FROM flowctl.run r, (SELECT (regexp_match(pg_get_expr(relpartbound, oid), 'FROM \\(''([^'']+)'))[1] AS first
-                             FROM pg_class WHERE oid = 'flowctl.run_$suffix'::regclass) o LIMIT 1");
-is($sql->("SELECT count(*) FROM flowctl.run_$suffix"), '1', 'a late run of that time');
+$sql->("INSERT INTO flowctl_catalog.run SELECT (jsonb_populate_record(r, jsonb_build_object('run_id', o.first, 'name', NULL, 'ended_at', '2020-05-04', 'status', 'SUCCEEDED'))).*
+        FROM flowctl_catalog.run r, (SELECT (regexp_match(pg_get_expr(relpartbound, oid), 'FROM \\(''([^'']+)'))[1] AS first
+                             FROM pg_class WHERE oid = 'flowctl_catalog.run_$suffix'::regclass) o LIMIT 1");
+is($sql->("SELECT count(*) FROM flowctl_catalog.run_$suffix"), '1', 'a late run of that time');
 
 # ---- prepared transactions hold what they wrote to
 
@@ -241,7 +242,7 @@ pass('its run works when it commits');
 keep_house('3 days');
 my ($dump, $stderr);
 IPC::Run::run([ 'pg_dump', '-d', $node->connstr('postgres') ], '>', \$dump, '2>', \$stderr) or die "pg_dump: $stderr";
-unlike($dump, qr/CREATE TABLE flowctl\.|COPY flowctl\.(run|history|leaf)/, 'a dump has neither partitions nor runs');
+unlike($dump, qr/CREATE TABLE flowctl|COPY flowctl_catalog\.(run|history|leaf)/, 'a dump has neither partitions nor runs');
 $sql->('CREATE DATABASE restored');
 my $file = PostgreSQL::Test::Utils::tempdir_short() . '/dump.sql';
 PostgreSQL::Test::Utils::append_to_file($file, $dump);

@@ -46,9 +46,9 @@ is(has_partitions($days->(1, 12)), 't', 'they go on behind it');
 
 my $id = "encode(substr(int8send((extract(epoch FROM " . $day->(14) . " + interval '12 hours 30 s') * 1000)::bigint), 3) || '\\x70008000000000000001', 'hex')::uuid";
 $sql->(qq{
-	INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, status, input, output_ref, started_at, ended_at, flow_owner, role, starter, session_user_name, start_xid)
-	SELECT $id, f.flow_id, f.name, 1, 'STANDARD', 'SUCCEEDED', '{}', 0, now(), now(), f.owner, f.owner, f.owner, 'x', pg_current_xact_id() FROM flowctl.flow f});
-is($sql->("SELECT tableoid::regclass FROM flowctl.run WHERE run_id = $id"), 'flowctl.run_default', 'a run that a clock which was ahead has given its id');
+	INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, status, input, output_ref, started_at, ended_at, flow_owner, role, starter, session_user_name, start_xid)
+	SELECT $id, f.flow_id, f.name, 1, 'STANDARD', 'SUCCEEDED', '{}', 0, now(), now(), f.owner, f.owner, f.owner, 'x', pg_current_xact_id() FROM flowctl_catalog.flow f});
+is($sql->("SELECT tableoid::regclass FROM flowctl_catalog.run WHERE run_id = $id"), 'flowctl_catalog.run_default', 'a run that a clock which was ahead has given its id');
 keep_house($day->(12));
 is(has_partitions($days->(1, 13)), 't', 'partitions before it');
 is($sql->('SELECT starts_at - ' . $day->(14) . ' FROM flowctl.partitions WHERE ends_at = ' . $day->(15)), '12:01:00', 'begin behind it on its day');
@@ -65,20 +65,20 @@ keep_house('now()');
 is(has_partitions($days->(1, 4)), 't', 'partitions of the present and later are emptied, not dropped, when everything is');
 my $run = start_run($node, 'pass', {});
 is(wait_for_run($node, $run), 'SUCCEEDED', 'a run');
-isnt($sql->("SELECT tableoid::regclass FROM flowctl.run WHERE run_id = '$run'"), 'flowctl.run_default', 'that has a partition of its own');
+isnt($sql->("SELECT tableoid::regclass FROM flowctl_catalog.run WHERE run_id = '$run'"), 'flowctl_catalog.run_default', 'that has a partition of its own');
 keep_house($day->(3)) for 1 .. 2;    # it was to be empty, and is not
-is($sql->("SELECT count(*) FROM flowctl.run WHERE run_id = '$run'"), '0', 'goes when its time is over, like others');
+is($sql->("SELECT count(*) FROM flowctl_catalog.run WHERE run_id = '$run'"), '0', 'goes when its time is over, like others');
 
 # ---- no partition is left, and runs have gone to the default one
 
 keep_house($day->(40));
 for (1 .. 100) { last if $sql->('SELECT count(*) FROM flowctl.partitions WHERE starts_at < ' . $day->(30)) eq '0'; keep_house($day->(40)) }
-$sql->("DELETE FROM flowctl.leaf; DO \$\$ DECLARE t record; BEGIN
-	FOR t IN SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE c.relkind = 'r' AND c.relnamespace = 'flowctl'::regnamespace AND c.relname !~ '_default\$'
+$sql->("DELETE FROM flowctl_catalog.leaf; DO \$\$ DECLARE t record; BEGIN
+	FOR t IN SELECT c.oid::regclass AS name FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE c.relkind = 'r' AND c.relnamespace = 'flowctl_catalog'::regnamespace AND c.relname !~ '_default\$'
 	LOOP EXECUTE 'ALTER EXTENSION pg_flowctl DROP TABLE ' || t.name; EXECUTE 'DROP TABLE ' || t.name; END LOOP; END \$\$");
 $run = start_run($node, 'pass', {});
 is(wait_for_run($node, $run), 'SUCCEEDED', 'a run where there is no partition');
-is($sql->("SELECT tableoid::regclass FROM flowctl.run WHERE run_id = '$run'"), 'flowctl.run_default', 'is in the default one');
+is($sql->("SELECT tableoid::regclass FROM flowctl_catalog.run WHERE run_id = '$run'"), 'flowctl_catalog.run_default', 'is in the default one');
 keep_house('now()');
 is($sql->("SELECT count(*) FROM flowctl.partitions WHERE starts_at BETWEEN now() AND now() + interval '2 minutes'"), '1', 'the next partition begins soon');
 is(has_partitions($days->(1, 4)), 't', 'and others follow');

@@ -6,10 +6,12 @@
 #include <algorithm>
 
 #include "core/json.hpp"
+#include "pg/control/requests.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
+#include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/shmem.hpp"
-#include "pg/shared/wake.hpp"
 #include "pg/starts/start.hpp"
 #include "pg/store/runs.hpp"
 
@@ -20,11 +22,6 @@ extern "C" {
 namespace flowctl::pg {
 
 namespace {
-
-std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) return std::nullopt;
-    return from_text(PG_GETARG_DATUM(index));
-}
 
 [[noreturn]] void no_such_run(const Uuid& id) {
     throw UserError(ERRCODE_UNDEFINED_OBJECT, "run " + to_string(id) + " does not exist",
@@ -56,20 +53,16 @@ FLOWCTL_FUNCTION(flowctl_start) {
         throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "flow must not be null", "Name the flow to start.");
     StartRequest request;
     request.flow = from_text(PG_GETARG_DATUM(0));
-    if (PG_ARGISNULL(1)) {
+    const std::optional<std::string> input = jsonb_argument_text(fcinfo, 1);
+    if (!input) {
         request.input = "{}";
     } else {
-        const char* printed = guarded([&] {
-            Jsonb* input = PG_GETARG_JSONB_P(1);
-            return JsonbToCString(nullptr, &input->root, static_cast<int>(VARSIZE(input)));
-        });
         // jsonb prints a blank after colons and commas; payloads are kept compact. That takes less than half
         // of the bytes away, so what is more than twice too large is refused (start_run) without being read.
         json::ParseLimits limits;
         limits.max_bytes = 2 * static_cast<std::size_t>(guc::max_payload_bytes);
-        const std::string text = printed;
-        const auto parsed = json::parse(text, limits);
-        request.input = parsed ? json::dump(*parsed) : text;
+        const auto parsed = json::parse(*input, limits);
+        request.input = parsed ? json::dump(*parsed) : *input;
         request.input_is_fit = parsed.ok();
     }
     request.name = text_argument(fcinfo, 2);
@@ -156,10 +149,7 @@ FLOWCTL_FUNCTION(flowctl_stop) {
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to stop run " + to_string(id),
                         "Members of the flow's owner and of the run's role may stop it.");
     if (run->status != "RUNNING") return Datum(0);
-    const AsExtensionOwner owner;
-    Spi spi;
-    store::insert_stop(spi, id, error, cause, user);
-    wake::note_poke();
+    control::request(control::Stop{id, error, cause, user});
     return Datum(0);
 }
 

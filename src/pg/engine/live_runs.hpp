@@ -20,16 +20,9 @@
 
 #include "core/machine/machine.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/tasks/run_facts.hpp"
 
 namespace flowctl::pg {
-
-struct UuidHash {
-    std::size_t operator()(const Uuid& id) const noexcept {
-        std::uint64_t tail;  // the random part of a version 7 UUID
-        std::memcpy(&tail, id.data() + 8, sizeof(tail));
-        return tail;
-    }
-};
 
 enum class KeepData { All, Error, None };
 
@@ -51,25 +44,13 @@ struct ChildOf {
     std::int32_t items = 1;
 };
 
-struct LiveRun {
-    Uuid id{};
-    std::string id_text;
-    std::string flow;  // its name, whichever part of it the run is
+struct LiveRun : RunFacts {
     std::shared_ptr<const CompiledVersion> version;
-    machine::RunContext context;
     machine::Frame frame;
     std::optional<ChildOf> child;
     bool express = false;
     bool in_line = false;  // a call of it waits for room in its lane
     bool resumed = false;  // loaded after a restart: its calls may have been sent before
-    Oid role = InvalidOid;
-    Oid flow_owner = InvalidOid;  // at the start
-    std::int32_t flow_version = 0;
-    std::optional<std::string> subject;
-    std::optional<std::string> subject_issuer;
-    std::optional<std::string> subject_claims;  // JSON
-    std::optional<Uuid> subject_handle;         // of the user's token
-    std::optional<std::string> traceparent;
     std::optional<machine::Instant> due;
     std::map<std::int64_t, std::uint64_t> calls;  // call id -> request id of net::Client
 };

@@ -83,6 +83,8 @@ std::unique_ptr<LiveRun> Engine::make_live(Spi& spi, const store::StoredRun& row
     context.state_machine_id = arn + "stateMachine:" + row.flow;
     context.state_machine_name = row.flow;
     context.started_at = row.started_at;
+    if (const auto seconds = run->version->flow->timeout_seconds)
+        run->ends_at = row.started_at + *seconds * 1'000'000;
     context.express = row.express;
     context.redrive_count = row.redrive_count;
     context.redriven_at = row.redriven_at;

@@ -14,6 +14,7 @@
 #include "pg/server/guc.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/installation.hpp"
+#include "pg/store/run_id.hpp"
 #include "pg/tasks/call_limit.hpp"
 
 namespace flowctl::pg {
@@ -60,7 +61,7 @@ void Engine::forget_flood() {
 // Whether this database may act (promise 10). Looked at when the worker starts and when it is poked.
 bool Engine::check_active() {
     if (!poked_) return active_;
-    Transaction transaction("pg_flowctl: looking at flowctl.installation");
+    Transaction transaction("pg_flowctl: looking at flowctl_catalog.installation");
     {
         Spi spi;
         const bool matches = installation_matches();
@@ -73,7 +74,7 @@ bool Engine::check_active() {
 }
 
 bool Engine::is_ours(const Uuid& run) const {
-    return shmem::shard_of(shmem::bucket_of(run), claim_.shards) == claim_.shard;
+    return shard_of(bucket_of(run), claim_.shards) == claim_.shard;
 }
 
 // Nearly all that a sweep finds the worker has heard of already.
@@ -264,7 +265,7 @@ long Engine::sleep_ms() {
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));
 }
 
-shmem::Figures Engine::figures() const {
+figures::Figures Engine::figures() const {
     return {static_cast<std::int64_t>(live_.size()), static_cast<std::int64_t>(pending_.size()), turns_,
             events_, last_turn_at_};
 }

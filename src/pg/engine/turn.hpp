@@ -33,8 +33,10 @@
 #include "pg/engine/live_runs.hpp"
 #include "pg/leases/open_leases.hpp"
 #include "pg/map_runs/open_map_runs.hpp"
+#include "pg/shared/figures.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/store/history.hpp"
+#include "pg/store/requests.hpp"
 #include "pg/store/runs.hpp"
 #include "pg/store/sweep.hpp"
 #include "pg/tasks/call_lanes.hpp"
@@ -61,7 +63,7 @@ class Engine {
 
     void note_fresh(const std::vector<Uuid>& runs);  // from the ring: hints
     void request_sweep() { sweep_at_ = 0; }          // the ring overflowed
-    void note_poke() { poked_ = true; }              // look at flowctl.control and flowctl.installation
+    void note_poke() { poked_ = true; }  // look at flowctl_catalog.control and flowctl_catalog.installation
 
     // After the last one, when the worker leaves by itself.
     void leave() { leases_.leave(); }
@@ -69,7 +71,7 @@ class Engine {
     bool turn();
     // How long the loop may sleep, in milliseconds.
     long sleep_ms();
-    shmem::Figures figures() const;
+    figures::Figures figures() const;
     // The answer of a request that is not a task's (key_sets).
     std::optional<net::Response> next_other();
     bool active() const { return active_; }

@@ -18,6 +18,7 @@
 #include "pg/flows/definition_check.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
 
@@ -26,18 +27,19 @@ namespace flowctl::pg {
 namespace {
 
 Statement insert_flow(R"(
-    INSERT INTO flowctl.flow (name, owner, type, latest_version, comment)
+    INSERT INTO flowctl_catalog.flow (name, owner, type, latest_version, comment)
     VALUES ($1, $2::pg_catalog.regrole, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
                       {TEXTOID, OIDOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
-    INSERT INTO flowctl.flow_version (flow_id, version, definition, options, author)
+    INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, options, author)
     VALUES ($1, $2, $3, $4::pg_catalog.jsonb, pg_catalog.pg_get_userbyid($5)))",
                          {UUIDOID, INT4OID, TEXTOID, TEXTOID, OIDOID});
 Statement read_version(
-    "SELECT definition, options::pg_catalog.text FROM flowctl.flow_version WHERE flow_id = $1 AND version = "
+    "SELECT definition, options::pg_catalog.text FROM flowctl_catalog.flow_version WHERE flow_id = $1 AND "
+    "version = "
     "$2",
     {UUIDOID, INT4OID});
-Statement update_flow("UPDATE flowctl.flow SET latest_version = $2, comment = $3 WHERE flow_id = $1",
+Statement update_flow("UPDATE flowctl_catalog.flow SET latest_version = $2, comment = $3 WHERE flow_id = $1",
                       {UUIDOID, INT4OID, TEXTOID});
 
 constexpr std::size_t kMaxCommentBytes = 8192;
@@ -227,7 +229,7 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     if (errors.empty()) return;
     for (const asl::Finding& finding : in_catalog)
         if (finding.code == kNotPermitted)
-            audit::denied(request.user, "define_flow", request.name,
+            denials::report(request.user, "define_flow", request.name,
                           finding.location + ": " + finding.message);
     const Reason reason = reason_of(in_catalog.front().code);
     throw UserError(reason.sqlstate,

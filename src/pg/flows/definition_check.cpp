@@ -13,7 +13,7 @@
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/policies/policy.hpp"
-#include "pg/server/quoting.hpp"
+#include "pg/server/acting_role.hpp"
 
 namespace flowctl::pg {
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "pg/flows/flow_admin.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -21,23 +22,25 @@ Statement triggers_of(R"(
       AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || E'\\x00'::bytea, $2 || E'\\x3a'::bytea)
     ORDER BY 2, 1 LIMIT 5)",
                       {OIDOID, BYTEAOID});
-Statement open_runs("SELECT pg_catalog.count(*) FROM flowctl.run WHERE flow_id = $1 AND status = 'RUNNING'",
-                    {UUIDOID});
-Statement delete_names("DELETE FROM flowctl.run_name WHERE flow_id = $1", {UUIDOID});
-Statement delete_flow("DELETE FROM flowctl.flow WHERE flow_id = $1", {UUIDOID});
-Statement set_owner("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHERE flow_id = $1",
+Statement open_runs(
+    "SELECT pg_catalog.count(*) FROM flowctl_catalog.run WHERE flow_id = $1 AND status = 'RUNNING'",
+    {UUIDOID});
+Statement delete_names("DELETE FROM flowctl_catalog.run_name WHERE flow_id = $1", {UUIDOID});
+Statement delete_flow("DELETE FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
+Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2::pg_catalog.regrole WHERE flow_id = $1",
                     {UUIDOID, OIDOID});
 Statement insert_grant(R"(
-    INSERT INTO flowctl.flow_grant (flow_id, role, granted_by)
+    INSERT INTO flowctl_catalog.flow_grant (flow_id, role, granted_by)
     VALUES ($1, $2::pg_catalog.regrole, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, role) DO NOTHING)",
                        {UUIDOID, OIDOID, OIDOID});
-Statement delete_grant("DELETE FROM flowctl.flow_grant WHERE flow_id = $1 AND role = $2::pg_catalog.regrole",
-                       {UUIDOID, OIDOID});
+Statement delete_grant(
+    "DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role = $2::pg_catalog.regrole",
+    {UUIDOID, OIDOID});
 Statement insert_author(R"(
-    INSERT INTO flowctl.author (role, granted_by)
+    INSERT INTO flowctl_catalog.author (role, granted_by)
     VALUES ($1::pg_catalog.regrole, pg_catalog.pg_get_userbyid($2)) ON CONFLICT (role) DO NOTHING)",
                         {OIDOID, OIDOID});
-Statement delete_author("DELETE FROM flowctl.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
+Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(0))

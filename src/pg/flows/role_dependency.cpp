@@ -7,6 +7,7 @@
 
 #include "pg/flows/flow_admin.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/spi.hpp"
 
 extern "C" {
@@ -31,29 +32,33 @@ struct Place {
 Place places[] = {
     {"flow",
      "owner",
-     {"SELECT FROM flowctl.flow WHERE owner = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT f.owner::oid FROM flowctl.flow f JOIN pg_catalog.pg_roles r ON r.oid = f.owner", {}}},
+     {"SELECT FROM flowctl_catalog.flow WHERE owner = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT f.owner::oid FROM flowctl_catalog.flow f JOIN pg_catalog.pg_roles r ON r.oid = "
+      "f.owner",
+      {}}},
     {"flow_grant",
      "role",
-     {"SELECT FROM flowctl.flow_grant WHERE role = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT g.role::oid FROM flowctl.flow_grant g JOIN pg_catalog.pg_roles r ON r.oid = g.role",
+     {"SELECT FROM flowctl_catalog.flow_grant WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.flow_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
+      "g.role",
       {}}},
     {"author",
      "role",
-     {"SELECT FROM flowctl.author WHERE role = $1 LIMIT 1", {OIDOID}},
-     {"SELECT a.role::oid FROM flowctl.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role", {}}},
+     {"SELECT FROM flowctl_catalog.author WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT a.role::oid FROM flowctl_catalog.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role", {}}},
     {"lease_rule",
      "role",
-     {"SELECT FROM flowctl.lease_rule WHERE role = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT l.role::oid FROM flowctl.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role",
+     {"SELECT FROM flowctl_catalog.lease_rule WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT l.role::oid FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = "
+      "l.role",
       {}}},
 };
 
-Statement delete_author("DELETE FROM flowctl.author WHERE role = $1", {OIDOID});
-Statement delete_grants("DELETE FROM flowctl.flow_grant WHERE role = $1", {OIDOID});
-Statement delete_lease_rules("DELETE FROM flowctl.lease_rule WHERE role = $1", {OIDOID});
-Statement flows_of("SELECT name FROM flowctl.flow WHERE owner = $1 ORDER BY name", {OIDOID});
-Statement reassign_flows("UPDATE flowctl.flow SET owner = $2::pg_catalog.regrole WHERE owner = $1",
+Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role = $1", {OIDOID});
+Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role = $1", {OIDOID});
+Statement delete_lease_rules("DELETE FROM flowctl_catalog.lease_rule WHERE role = $1", {OIDOID});
+Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE owner = $1 ORDER BY name", {OIDOID});
+Statement reassign_flows("UPDATE flowctl_catalog.flow SET owner = $2::pg_catalog.regrole WHERE owner = $1",
                          {OIDOID, OIDOID});
 
 // ------------------------------------------------------------------------------------------ pg_shdepend
@@ -65,7 +70,7 @@ struct Column {
 
 Column column_of(const Place& place) {
     return guarded([&] {
-        const Oid table = get_relname_relid(place.table, get_namespace_oid("flowctl", false));
+        const Oid table = get_relname_relid(place.table, get_namespace_oid("flowctl_catalog", false));
         return Column{table, get_attnum(table, place.column)};
     });
 }
@@ -236,7 +241,7 @@ Place& place_of(const TriggerData& data) {
     for (Place& place : places)
         if (strcmp(place.table, RelationGetRelationName(data.tg_relation)) == 0) return place;
     throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                    "flowctl.depend_on_role() is for the tables of pg_flowctl");
+                    "flowctl_catalog.depend_on_role() is for the tables of pg_flowctl");
 }
 
 Oid role_in(HeapTuple tuple, const TriggerData& data, Column column) {
@@ -250,11 +255,11 @@ Oid role_in(HeapTuple tuple, const TriggerData& data, Column column) {
 FLOWCTL_FUNCTION(flowctl_depend_on_role) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                        "flowctl.depend_on_role() can only be called by a trigger");
+                        "flowctl_catalog.depend_on_role() can only be called by a trigger");
     const auto& data = *reinterpret_cast<const TriggerData*>(fcinfo->context);
     if (!TRIGGER_FIRED_AFTER(data.tg_event) || !TRIGGER_FIRED_FOR_ROW(data.tg_event))
         throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
-                        "flowctl.depend_on_role() must be fired AFTER the change, FOR EACH ROW");
+                        "flowctl_catalog.depend_on_role() must be fired AFTER the change, FOR EACH ROW");
     Place& place = place_of(data);
     const Column column = column_of(place);
     const bool update = TRIGGER_FIRED_BY_UPDATE(data.tg_event);

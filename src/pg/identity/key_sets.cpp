@@ -8,6 +8,7 @@
 #include "net/crypto/encoding.hpp"
 #include "net/tokens/discovery.hpp"
 #include "pg/endpoints/endpoint.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/mailbox.hpp"
@@ -24,14 +25,14 @@ constexpr std::int64_t kBetweenTries = 30'000'000;  // microseconds
 constexpr std::size_t kMaxDocumentBytes = 256 * 1024;
 
 Statement find_sql(R"(
-    SELECT document, fetched_at, tried_at, problem FROM flowctl.key_set WHERE server = $1 AND options_hash = $2)",
+    SELECT document, fetched_at, tried_at, problem FROM flowctl_catalog.key_set WHERE server = $1 AND options_hash = $2)",
                    {OIDOID, TEXTOID});
 
-Statement tried_sql("SELECT tried_at FROM flowctl.key_set WHERE server = $1 AND options_hash = $2",
+Statement tried_sql("SELECT tried_at FROM flowctl_catalog.key_set WHERE server = $1 AND options_hash = $2",
                     {OIDOID, TEXTOID});
 
 Statement save_sql(R"(
-    INSERT INTO flowctl.key_set AS k (server, options_hash, document, fetched_at, tried_at, problem)
+    INSERT INTO flowctl_catalog.key_set AS k (server, options_hash, document, fetched_at, tried_at, problem)
     VALUES ($1, $2, $3, CASE WHEN $3 IS NOT NULL THEN pg_catalog.clock_timestamp() END,
             pg_catalog.clock_timestamp(), $4)
     ON CONFLICT (server) DO UPDATE
@@ -41,13 +42,9 @@ Statement save_sql(R"(
                    {OIDOID, TEXTOID, TEXTOID, TEXTOID});
 
 Statement forget_sql(R"(
-    DELETE FROM flowctl.key_set k
+    DELETE FROM flowctl_catalog.key_set k
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid = k.server))",
                      {});
-
-std::int64_t now_micros() {
-    return to_unix_micros(GetCurrentTimestamp());
-}
 
 // What a set belongs to: the issuer as its options describe it.
 std::string hash_of(const Options& options) {
@@ -82,14 +79,14 @@ void Reader::load() {
     const auto fetched_at = rows.optional_timestamp(0, 1);
     const auto document = rows.optional_text(0, 0);
     if (!document || !fetched_at) return;
-    if (now_micros() - *fetched_at > static_cast<std::int64_t>(guc::key_set_max_age) * 1'000'000) return;
+    if (unix_micros_now() - *fetched_at > static_cast<std::int64_t>(guc::key_set_max_age) * 1'000'000) return;
     auto parsed = net::KeySet::parse(*document);
     if (auto* keys = std::get_if<net::KeySet>(&parsed)) stored_.keys = std::move(*keys);
 }
 
 bool Reader::fetch() {
     const std::int64_t before = stored_.tried_at;
-    if (now_micros() - before < kBetweenTries) return false;
+    if (unix_micros_now() - before < kBetweenTries) return false;
     ConditionVariable* const signal = mailbox::answered();
     if (signal == nullptr) return false;
     mailbox::Message wanted;
@@ -97,14 +94,14 @@ bool Reader::fetch() {
     wanted.server = server_;
     mailbox::set(wanted.object, options_hash_);
     // Two requests at most, discovery and keys, and some time for the worker.
-    const std::int64_t deadline = now_micros() + static_cast<std::int64_t>((2 * timeout_ + 2) * 1e6);
+    const std::int64_t deadline = unix_micros_now() + static_cast<std::int64_t>((2 * timeout_ + 2) * 1e6);
     const std::uint32_t event = wait_event("FlowctlKeySet");
     guarded([&] { ConditionVariablePrepareToSleep(signal); });
     try {
         (void)mailbox::post(wanted);
         for (;;) {
             load();
-            const std::int64_t left = deadline - now_micros();
+            const std::int64_t left = deadline - unix_micros_now();
             if (stored_.tried_at != before || left <= 0) break;
             const long milliseconds = static_cast<long>(std::min<std::int64_t>(left / 1000 + 1, 500));
             guarded([&] {
@@ -136,7 +133,7 @@ void Fetcher::want(Oid server, const std::string& options_hash) {
         {
             Spi spi;
             const Rows rows = spi.run(tried_sql, std::move(Params().oid(server).text(options_hash)));
-            if (rows.size() != 0 && now_micros() - rows.timestamp(0, 0) < kBetweenTries) return;
+            if (rows.size() != 0 && unix_micros_now() - rows.timestamp(0, 0) < kBetweenTries) return;
         }
         auto found = issuer_by_oid(server);
         if (found) {

@@ -1,9 +1,9 @@
 // The public keys of issuers whose users' tokens are taken: fetched by the worker, used by sessions.
 //
 // A session verifies a token in its own process, but does no network I/O. So the worker of shard 0 fetches
-// key sets and keeps them in the table flowctl.key_set, and a session that lacks one (never fetched, too old,
-// a key id that it does not know) asks for it through the mailbox and waits, for a bounded time. Invariants:
-// a set belongs to the options that the server had when it was fetched; a set older than
+// key sets and keeps them in the table flowctl_catalog.key_set, and a session that lacks one (never fetched,
+// too old, a key id that it does not know) asks for it through the mailbox and waits, for a bounded time.
+// Invariants: a set belongs to the options that the server had when it was fetched; a set older than
 // flowctl.key_set_max_age is not used; an issuer is asked at most every 30 s whatever tokens come; a session
 // trusts what stands in the table only because nobody but the engine can write there.
 //

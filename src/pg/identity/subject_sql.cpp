@@ -1,5 +1,5 @@
 // flowctl.set_subject_token(): a session says whose runs it starts, and proves it.
-#include "pg/rights/session_user.hpp"
+#include "pg/identity/subject_verify.hpp"
 #include "pg/shared/shmem.hpp"
 
 namespace flowctl::pg {
@@ -7,16 +7,16 @@ namespace flowctl::pg {
 FLOWCTL_FUNCTION(flowctl_set_subject_token) {
     const bool is_local = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
     if (PG_ARGISNULL(0)) {
-        subject::set(nullptr, is_local);
+        session_user::set(nullptr, is_local);
         PG_RETURN_NULL();
     }
     shmem::require("flowctl.set_subject_token()");
     std::string given = from_text(PG_GETARG_DATUM(0));
     const std::string issuer = PG_ARGISNULL(1) ? std::string() : from_text(PG_GETARG_DATUM(1));
-    auto verified = subject::verify(given, issuer);
+    auto verified = verify_subject_token(given, issuer);
     explicit_bzero(given.data(), given.size());
     const Datum name = to_text(verified->name);
-    subject::set(std::move(verified), is_local);
+    session_user::set(std::move(verified), is_local);
     return name;
 }
 

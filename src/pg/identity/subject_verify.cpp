@@ -1,8 +1,11 @@
-// Verifying the token of an end user. See subject.hpp; the checks of the token itself are net/jose_verify's.
+// Verifying the token of an end user. See subject_verify.hpp; the token itself is checked by
+// net/crypto/jose_verify.
 //
 // The issuer must be a foreign server that says by its option subject_audience that users' tokens are taken
 // from it and whom they must be for, and the current user must have USAGE on it. A message never quotes the
-// token; why one was refused is recorded (audit), since a refused token is an attempt worth seeing.
+// token; why one was refused is recorded (denials), since a refused token is an attempt worth seeing.
+#include "pg/identity/subject_verify.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -18,7 +21,7 @@
 #include "pg/server/guc.hpp"
 #include "pg/shared/subject_tokens.hpp"
 
-namespace flowctl::pg::subject {
+namespace flowctl::pg {
 
 namespace {
 
@@ -28,7 +31,7 @@ constexpr std::size_t kMaxClaimsBytes = 8192;
 constexpr std::string_view kUsualAlgorithms = "RS256 PS256 ES256 EdDSA";
 
 [[noreturn]] void refuse(const std::string& why, std::string hint = {}) {
-    audit::denied(GetUserId(), "set_subject_token", "", why);
+    denials::report(GetUserId(), "set_subject_token", "", why);
     throw UserError(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, "the subject token is not accepted: " + why,
                     std::move(hint));
 }
@@ -157,26 +160,27 @@ std::string chosen_claims(std::string_view token, std::string_view names) {
 
 }  // namespace
 
-std::shared_ptr<const Subject> verify(std::string_view given, std::string_view issuer_name) {
+std::shared_ptr<const session_user::User> verify_subject_token(std::string_view given,
+                                                              std::string_view issuer_name) {
     net::Secret token = opened(given);
     if (token.reveal().size() > subject_tokens::kMaxBytes) refuse("it is longer than 8 kB");
     const ListedServer issuer = issuer_of(token.reveal(), issuer_name);
     const net::JsonObject claims = verified(token.reveal(), issuer);
 
-    auto subject = std::make_shared<Subject>();
-    subject->issuer = option(issuer.options, "issuer");
+    auto user = std::make_shared<session_user::User>();
+    user->issuer = option(issuer.options, "issuer");
     const auto name = claims.string("sub");
     if (!name || name->empty() || name->size() > kMaxNameBytes || has_control_character(*name))
         refuse("it names no subject");
-    subject->name = *name;
-    subject->claims = chosen_claims(token.reveal(), option(issuer.options, "subject_claims"));
+    user->name = *name;
+    user->claims = chosen_claims(token.reveal(), option(issuer.options, "subject_claims"));
     // verify_jwt has found a number.
-    subject->expires_at =
+    user->expires_at =
         static_cast<std::int64_t>(std::min(claims.number("exp").value_or(0), 253402300799.0)) * 1'000'000;
-    if (!pg_strong_random(subject->handle.data(), subject->handle.size()))
+    if (!pg_strong_random(user->handle.data(), user->handle.size()))
         throw UserError(ERRCODE_INTERNAL_ERROR, "could not generate a random handle");
-    subject->token = std::move(token);
-    return subject;
+    user->token = std::move(token);
+    return user;
 }
 
-}  // namespace flowctl::pg::subject
+}  // namespace flowctl::pg

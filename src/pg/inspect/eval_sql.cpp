@@ -116,7 +116,7 @@ FLOWCTL_FUNCTION(flowctl_eval_jsonata) {
     const Datum value = within_budget([&](Random& random, Budget& budget) {
         auto expression = jsonata::Expression::compile(text);
         if (!expression) raise(expression.error(), ERRCODE_SYNTAX_ERROR);
-        const jsonata::Environment environment{to_unix_micros(GetCurrentTimestamp()) / 1000, random, budget};
+        const jsonata::Environment environment{unix_micros_now() / 1000, random, budget};
         const auto result = expression->evaluate(has_input ? &input : nullptr, bindings, environment);
         if (!result) raise(result.error(), ERRCODE_DATA_EXCEPTION);
         is_null = !result->has_value();

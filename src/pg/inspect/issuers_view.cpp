@@ -1,5 +1,5 @@
-// flowctl.issuer_status(): the rows behind the view flowctl.issuers, one per issuer and worker of this
-// database, from shared memory.
+// flowctl_catalog.issuer_status(): the rows behind the view flowctl.issuers, one per issuer and worker of
+// this database, from shared memory.
 //
 // Shown is what concerns a foreign server on which the caller has USAGE, looked up by the name under which
 // the worker counted; a server that was renamed or dropped since is shown to nobody. Without the library
@@ -8,33 +8,35 @@
 #include <vector>
 
 #include "pg/endpoints/options.hpp"
+#include "pg/inspect/view_row.hpp"
 #include "pg/server/bridge.hpp"
+#include "pg/shared/figures.hpp"
 #include "pg/shared/shmem.hpp"
 
-using namespace flowctl::pg;
+namespace flowctl::pg {
 
 namespace {
 
-const char* circuit_name(shmem::Circuit circuit) {
+const char* circuit_name(net::CircuitState circuit) {
     switch (circuit) {
-        case shmem::Circuit::kClosed:
+        case net::CircuitState::Closed:
             return "closed";
-        case shmem::Circuit::kPaused:
+        case net::CircuitState::Paused:
             return "paused";
-        case shmem::Circuit::kOpen:
+        case net::CircuitState::Open:
             return "open";
-        case shmem::Circuit::kHalfOpen:
+        case net::CircuitState::HalfOpen:
             return "half-open";
     }
     return "closed";
 }
 
 // What was open until a time that has passed waits for somebody to ask again.
-shmem::Circuit circuit_now(const shmem::IssuerRow& issuer) {
+net::CircuitState circuit_now(const figures::IssuerRow& issuer) {
     const bool over =
         issuer.circuit_until != 0 && to_timestamp(issuer.circuit_until) <= GetCurrentTimestamp();
     if (!over) return issuer.circuit;
-    return issuer.circuit == shmem::Circuit::kOpen ? shmem::Circuit::kHalfOpen : shmem::Circuit::kClosed;
+    return issuer.circuit == net::CircuitState::Open ? net::CircuitState::HalfOpen : net::CircuitState::Closed;
 }
 
 // The foreign server of this name, where it is an issuer that the user may use.
@@ -48,31 +50,24 @@ Oid visible_server(const char* name) {
     });
 }
 
-void put_row(const ReturnSetInfo* result, int pid, const shmem::IssuerRow& issuer) {
+void put_row(const ReturnSetInfo* result, int pid, const figures::IssuerRow& issuer) {
+    const net::CircuitState circuit = circuit_now(issuer);
+    const bool is_held = circuit == net::CircuitState::Open || circuit == net::CircuitState::Paused;
     guarded([&] {
-        Datum values[12];
-        bool nulls[12] = {};
-        int at = 0;
-        const auto put_time = [&](std::int64_t unix_micros) {
-            nulls[at] = unix_micros == 0;
-            values[at++] = TimestampTzGetDatum(to_timestamp(unix_micros));
-        };
-        values[at++] = CStringGetTextDatum(issuer.name);
-        values[at++] = Int32GetDatum(pid);
-        values[at++] = CStringGetTextDatum(issuer.url);
-        values[at++] = Int64GetDatum(issuer.token_requests);
-        values[at++] = Int64GetDatum(issuer.tokens_issued);
-        values[at++] = Int64GetDatum(issuer.failures);
-        values[at++] = Int64GetDatum(issuer.cached_tokens);
-        put_time(issuer.last_success);
-        put_time(issuer.last_failure);
-        nulls[at] = issuer.last_failure_message[0] == '\0';
-        values[at++] = CStringGetTextDatum(issuer.last_failure_message);
-        const shmem::Circuit circuit = circuit_now(issuer);
-        values[at++] = CStringGetTextDatum(circuit_name(circuit));
-        put_time(circuit == shmem::Circuit::kOpen || circuit == shmem::Circuit::kPaused ? issuer.circuit_until
-                                                                                        : 0);
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        ViewRow<12> row;
+        row.put_text(issuer.name)
+            .put(Int32GetDatum(pid))
+            .put_text(issuer.url)
+            .put(Int64GetDatum(issuer.token_requests))
+            .put(Int64GetDatum(issuer.tokens_issued))
+            .put(Int64GetDatum(issuer.failures))
+            .put(Int64GetDatum(issuer.cached_tokens))
+            .put_time(issuer.last_success)
+            .put_time(issuer.last_failure)
+            .put_text(issuer.last_failure_message)
+            .put_text(circuit_name(circuit))
+            .put_time(is_held ? issuer.circuit_until : 0)
+            .store(*result);
     });
 }
 
@@ -85,11 +80,13 @@ FLOWCTL_FUNCTION(flowctl_issuer_status) {
         const shmem::View worker = shmem::view(slot);
         if (worker.state != shmem::State::kClaimed || worker.database != MyDatabaseId || !worker.serving)
             continue;
-        for (int index = 0; index < shmem::kIssuers; index++) {
-            shmem::IssuerRow issuer;
-            if (!shmem::view_issuer(slot, index, issuer)) break;
+        for (int index = 0; index < figures::kIssuers; index++) {
+            figures::IssuerRow issuer;
+            if (!figures::view_issuer(slot, index, issuer)) break;
             if (OidIsValid(visible_server(issuer.name))) put_row(result, worker.pid, issuer);
         }
     }
     return Datum(0);
 }
+
+}  // namespace flowctl::pg

@@ -14,6 +14,7 @@
 #include "core/json.hpp"
 #include "core/test_state/test_state.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/interruptible.hpp"
 #include "pg/server/spi.hpp"
@@ -30,12 +31,9 @@ namespace {
 enum Argument { kDefinition, kInput, kStateName, kVariables, kContext, kMock, kLevel, kConfiguration };
 
 std::optional<json::Value> jsonb_argument(FunctionCallInfo fcinfo, Argument index, const char* name) {
-    if (PG_ARGISNULL(index)) return std::nullopt;
-    const char* text = guarded([&] {
-        Jsonb* value = PG_GETARG_JSONB_P(index);
-        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
-    });
-    auto parsed = json::parse(text);
+    const auto text = jsonb_argument_text(fcinfo, index);
+    if (!text) return std::nullopt;
+    auto parsed = json::parse(*text);
     if (parsed) return std::move(parsed).value();
     throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
                     std::string(name) + " cannot be used as JSON: " + parsed.error().message,
@@ -91,7 +89,7 @@ FLOWCTL_FUNCTION(flowctl_test_state) {
         }
         return cancelled != nullptr;
     };
-    const machine::Now now{to_unix_micros(GetCurrentTimestamp()),
+    const machine::Now now{unix_micros_now(),
                            guarded([] { return pg_prng_uint64(&pg_global_prng_state); })};
     machine::Limits limits;
     limits.max_payload_bytes = static_cast<std::size_t>(guc::max_payload_bytes);

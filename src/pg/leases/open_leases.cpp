@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/transaction.hpp"
-#include "pg/shared/shmem.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg {
 
@@ -24,29 +25,30 @@ constexpr int kPassesAtLeave = 20;
 constexpr long kPauseAtLeave = 20;  // ms
 
 Statement insert_sql(R"(
-    INSERT INTO flowctl.lease (role_name, role_oid, database_oid, kind, roles, rules, member, endpoint, run_id, call_id, sending,
+    INSERT INTO flowctl_catalog.lease (role_name, role_oid, database_oid, kind, roles, rules, member, endpoint, run_id, call_id, sending,
                                until_run, created_at, valid_until)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, pg_catalog.clock_timestamp(), $13))",
                      {TEXTOID, OIDOID, OIDOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID, UUIDOID,
                       INT4OID, INT4OID, BOOLOID, TIMESTAMPTZOID});
 Statement ended_sql(R"(
-    UPDATE flowctl.lease SET ended_at = coalesce(ended_at, pg_catalog.clock_timestamp()), ended_by = coalesce(ended_by, $2)
+    UPDATE flowctl_catalog.lease SET ended_at = coalesce(ended_at, pg_catalog.clock_timestamp()), ended_by = coalesce(ended_by, $2)
     WHERE role_name = $1)",
                     {TEXTOID, TEXTOID});
 Statement dropped_sql(R"(
-    UPDATE flowctl.lease SET dropped_at = pg_catalog.clock_timestamp(), problem = NULL WHERE role_name = $1)",
+    UPDATE flowctl_catalog.lease SET dropped_at = pg_catalog.clock_timestamp(), problem = NULL WHERE role_name = $1)",
                       {TEXTOID});
-Statement problem_sql("UPDATE flowctl.lease SET problem = $2 WHERE role_name = $1", {TEXTOID, TEXTOID});
+Statement problem_sql("UPDATE flowctl_catalog.lease SET problem = $2 WHERE role_name = $1",
+                      {TEXTOID, TEXTOID});
 // In a copy of the database the roles are the original's.
 Statement copied_sql(R"(
-    UPDATE flowctl.lease SET ended_at = coalesce(ended_at, pg_catalog.clock_timestamp()), ended_by = coalesce(ended_by, 'COPY'),
+    UPDATE flowctl_catalog.lease SET ended_at = coalesce(ended_at, pg_catalog.clock_timestamp()), ended_by = coalesce(ended_by, 'COPY'),
                              dropped_at = pg_catalog.clock_timestamp()
     WHERE dropped_at IS NULL AND database_oid <> $1)",
                      {OIDOID});
 Statement left_sql(R"(
     SELECT l.role_name, l.role_oid, l.kind, l.member, l.roles[1], l.run_id, l.call_id, l.until_run, l.valid_until, l.ended_by,
-           EXISTS (SELECT FROM flowctl.run r WHERE r.run_id = l.run_id AND r.status = 'RUNNING')
-    FROM flowctl.lease l WHERE l.dropped_at IS NULL)",
+           EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = l.run_id AND r.status = 'RUNNING')
+    FROM flowctl_catalog.lease l WHERE l.dropped_at IS NULL)",
                    {});
 
 machine::Instant now_micros() {
@@ -375,7 +377,7 @@ bool Leases::recover() {
             const Rows rows = spi.run(left_sql);
             for (std::size_t i = 0; i < rows.size(); i++) {
                 const Uuid run = rows.uuid(i, 5);
-                if (shmem::shard_of(shmem::bucket_of(run), shards_) != shard_) continue;
+                if (shard_of(bucket_of(run), shards_) != shard_) continue;
                 if (leases_.contains(rows.text(i, 0))) continue;  // made meanwhile
                 Lease& lease = left.emplace_back();
                 const bool member = rows.text(i, 2) == "MEMBER";

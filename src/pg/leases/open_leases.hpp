@@ -1,13 +1,13 @@
 // The database leases of one worker: made before their calls leave, ended with the call or the run.
 //
-// A lease is a row of flowctl.lease and a role, made in one transaction after the call's intent has committed
-// and before the call leaves, so a crash at any point leaves both or neither, and the row says which role to
-// drop. A lease ends with its call's answer (or with its run, option lease_until), when its time is over,
-// when the worker leaves, or, after a crash, when the next worker finds it: a repeated call gets a new one.
-// Ending means: its sessions are ended, its role is dropped; where that cannot be now it is disabled at once
-// and dropped later, and the row says why. Invariants: whatever fails here fails a call at most and never
-// stops the worker; VALID UNTIL bounds what no worker is there to end; no lock is waited for longer than
-// kLockTimeout; a password is in memory only, until its lease ends.
+// A lease is a row of flowctl_catalog.lease and a role, made in one transaction after the call's intent has
+// committed and before the call leaves, so a crash at any point leaves both or neither, and the row says
+// which role to drop. A lease ends with its call's answer (or with its run, option lease_until), when its
+// time is over, when the worker leaves, or, after a crash, when the next worker finds it: a repeated call
+// gets a new one. Ending means: its sessions are ended, its role is dropped; where that cannot be now it is
+// disabled at once and dropped later, and the row says why. Invariants: whatever fails here fails a call at
+// most and never stops the worker; VALID UNTIL bounds what no worker is there to end; no lock is waited for
+// longer than kLockTimeout; a password is in memory only, until its lease ends.
 //
 // Called by engine, outside of transactions; begins and ends its own.
 #pragma once
@@ -17,12 +17,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/machine/machine.hpp"
 #include "net/crypto/secret.hpp"
-#include "pg/engine/live_runs.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/leases/role.hpp"
 
@@ -71,7 +70,7 @@ class Leases {
         int tries = 0;
         machine::Instant try_at = 0;
     };
-    using ById = std::unordered_multimap<Uuid, std::string, UuidHash>;
+    using ById = std::multimap<Uuid, std::string>;
 
     bool recover();
     void add(Lease&& lease);

@@ -30,7 +30,7 @@ Statement reaches_sql(R"(
 
 Statement rules_sql(R"(
     SELECT l.name, r.rolname::pg_catalog.text, l.conditions
-    FROM flowctl.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role
+    FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role
     WHERE l.endpoint = $1 ORDER BY l.name)",
                     {TEXTOID});
 

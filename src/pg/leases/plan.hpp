@@ -15,9 +15,9 @@
 //   - the role is no superuser, and reaches by membership neither one, nor a role with an attribute
 //   (CREATEROLE, CREATEDB, REPLICATION, BYPASSRLS), nor a predefined one that leads out of the database.
 //
-// Which roles: those of the option lease_roles, and those that rules give (flowctl.lease_rule): a rule's
-// conditions are those of policies, so the claims of the run's verified user decide; what a session merely
-// asserted never counts.
+// Which roles: those of the option lease_roles, and those that rules give (flowctl_catalog.lease_rule): a
+// rule's conditions are those of policies, so the claims of the run's verified user decide; what a session
+// merely asserted never counts.
 //
 // Called by http_task (plan, before a call), definition_check, leases (objection, when the role is made),
 // lease_sql (rules), fdw_lease_rules (options).

@@ -8,18 +8,19 @@
 #include "pg/leases/plan.hpp"
 #include "pg/policies/rule_arguments.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
 Statement insert_sql(R"(
-    INSERT INTO flowctl.lease_rule (name, endpoint, role, conditions, comment, created_by)
+    INSERT INTO flowctl_catalog.lease_rule (name, endpoint, role, conditions, comment, created_by)
     VALUES ($1, $2, $3, $4, $5, pg_catalog.pg_get_userbyid($6)) ON CONFLICT DO NOTHING)",
                      {TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDOID});
-Statement find_sql("SELECT endpoint, role::oid FROM flowctl.lease_rule WHERE name = $1 FOR UPDATE",
+Statement find_sql("SELECT endpoint, role::oid FROM flowctl_catalog.lease_rule WHERE name = $1 FOR UPDATE",
                    {TEXTOID});
-Statement delete_sql("DELETE FROM flowctl.lease_rule WHERE name = $1", {TEXTOID});
+Statement delete_sql("DELETE FROM flowctl_catalog.lease_rule WHERE name = $1", {TEXTOID});
 
 constexpr const char* kWants = "A lease rule has a name, an endpoint and a role.";
 

@@ -1,9 +1,9 @@
 // Turns of the engine: items that come from an endpoint, and results that go to one. See engine.hpp.
 //
-// A document of items is one call of the parent: its intent is in flowctl.call before it leaves, and the
-// answer goes into the row of the map run before anything is made of it, so that it is never asked for again;
-// then it is taken apart a slice at a time. Results go out as files of bounded size, one call after the
-// other; how far that has come is stored with each answer, so that after a crash the last file at most is
+// A document of items is one call of the parent: its intent is in flowctl_catalog.call before it leaves, and
+// the answer goes into the row of the map run before anything is made of it, so that it is never asked for
+// again; then it is taken apart a slice at a time. Results go out as files of bounded size, one call after
+// the other; how far that has come is stored with each answer, so that after a crash the last file at most is
 // sent again, with the same Idempotency-Key.
 //
 // S3's objects lie where path-style addresses say, <url>/<bucket>/<key>, of the endpoint whose option `arn`

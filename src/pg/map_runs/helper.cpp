@@ -16,7 +16,6 @@
 #include "pg/store/flows.hpp"
 
 extern "C" {
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/timeout.h"
 }
@@ -25,9 +24,6 @@ namespace flowctl::pg {
 
 namespace {
 
-// Advisory locks of SQL users have 1 or 2 in the fourth field, those of shards another.
-constexpr std::uint16_t kMapLockField = 0xF10D;
-
 // What the worker hands to the process: bgw_extra.
 struct Order {
     Uuid map_run;
@@ -35,101 +31,50 @@ struct Order {
 };
 static_assert(sizeof(Order) <= BGW_EXTRALEN);
 
-// Of this worker; plain pointers, since the exit callback reads them.
-std::vector<BackgroundWorkerHandle*> under_way;
-
-void end_all(int, Datum) {
-    for (BackgroundWorkerHandle* handle : under_way)
-        TerminateBackgroundWorker(handle);
-}
+int under_way = 0;  // of this worker
 
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------- the worker's
 
-void end_helpers_at_exit() {
-    guarded([] { before_shmem_exit(end_all, 0); });
-}
-
 int MapHelper::count() {
-    return static_cast<int>(under_way.size());
+    return under_way;
 }
 
 bool MapHelper::start(const Uuid& map_run) {
-    BackgroundWorker worker{};
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = BGW_NEVER_RESTART;
-    worker.bgw_notify_pid = MyProcPid;
     const Order order{map_run, MyDatabaseId};
-    memcpy(worker.bgw_extra, &order, sizeof order);
-    strlcpy(worker.bgw_library_name, "pg_flowctl", sizeof worker.bgw_library_name);
-    strlcpy(worker.bgw_function_name, "flowctl_map_main", sizeof worker.bgw_function_name);
-    strlcpy(worker.bgw_type, "flowctl map helper", sizeof worker.bgw_type);
-    strlcpy(worker.bgw_name, "flowctl map helper", sizeof worker.bgw_name);
-    under_way.reserve(under_way.size() + 1);
-    handle_ = guarded([&]() -> BackgroundWorkerHandle* {
-        BackgroundWorkerHandle* registered = nullptr;
-        MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
-        const bool done = RegisterDynamicBackgroundWorker(&worker, &registered);
-        MemoryContextSwitchTo(caller);
-        return done ? registered : nullptr;
-    });
+    const ProcessDescription description{
+        .function = "flowctl_map_main",
+        .type = "flowctl map helper",
+        .name = "flowctl map helper",
+        .extra = {reinterpret_cast<const char*>(&order), sizeof order},
+        .ends_with_us = true,
+    };
     static bool reported = false;
-    if (handle_ == nullptr) {
-        if (!reported)
-            guarded([] {
-                ereport(WARNING,
-                        (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-                         errmsg("could not start a process that reads or writes for a distributed Map"),
-                         errdetail("All background worker slots are in use."),
-                         errhint("Raise max_worker_processes.")));
-            });
+    if (!process_.start(description)) {
+        if (!reported) warn_of_no_room("a process that reads or writes for a distributed Map");
         reported = true;
         return false;
     }
     reported = false;
-    under_way.push_back(handle_);
+    under_way++;
     return true;
 }
 
 MapHelper::State MapHelper::look() {
-    if (handle_ == nullptr) return State::None;
-    pid_t pid = 0;
-    BackgroundWorkerHandle* const handle = handle_;
-    if (guarded([&] { return GetBackgroundWorkerPid(handle, &pid); }) != BGWH_STOPPED) return State::UnderWay;
-    std::erase(under_way, handle_);
-    pfree(handle_);
-    handle_ = nullptr;
+    if (!process_.is_registered()) return State::None;
+    if (!process_.has_ended()) return State::UnderWay;
+    under_way--;
     return State::Over;
 }
 
 void MapHelper::terminate() {
-    BackgroundWorkerHandle* const handle = handle_;
-    if (handle != nullptr) guarded([&] { TerminateBackgroundWorker(handle); });
+    process_.terminate();
 }
 
 // ---------------------------------------------------------------------------------------------- the process
 
 namespace map_helper {
-
-AsRunRole::AsRunRole(Oid role, bool read_only) : read_only_(XactReadOnly) {
-    GetUserIdAndSecContext(&user_, &context_);
-    nest_level_ = guarded([] { return NewGUCNestLevel(); });
-    SetUserIdAndSecContext(role, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    guarded([] {
-        (void)set_config_option("search_path", "\"$user\", public", PGC_USERSET, PGC_S_SESSION,
-                                GUC_ACTION_SAVE, true, 0, false);
-    });
-    // Not the setting, which cannot be taken back: the extension's own rows go into the same transaction.
-    XactReadOnly = XactReadOnly || read_only;
-}
-
-AsRunRole::~AsRunRole() {
-    XactReadOnly = read_only_;
-    AtEOXact_GUC(false, nest_level_);
-    SetUserIdAndSecContext(user_, context_);
-}
 
 std::shared_ptr<const asl::Flow> flow_of(const Job& job) {
     Spi spi;
@@ -166,14 +111,11 @@ std::string table_argument(const json::Value& arguments, const char* error) {
 
 namespace {
 
+// Taken for the life of the process; false when another process works on the map run.
 bool lock_map_run(const Uuid& id) {
-    return guarded([&] {
-        std::uint32_t words[2];
-        memcpy(words, id.data() + 8, sizeof words);  // the random part
-        LOCKTAG tag;
-        SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, words[0], words[1], kMapLockField);
-        return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
-    });
+    std::uint32_t words[2];
+    memcpy(words, id.data() + 8, sizeof words);  // the random part
+    return lock_for_life(ProcessLock::MapRun, words[0], words[1]);
 }
 
 std::optional<Job> find_job(const Uuid& id) {

@@ -17,6 +17,8 @@
 
 #include "core/asl/model.hpp"
 #include "core/machine/machine.hpp"
+#include "pg/server/acting_role.hpp"
+#include "pg/server/process.hpp"
 #include "pg/server/spi.hpp"
 #include "pg/store/map_runs.hpp"
 #include "pg/store/runs.hpp"
@@ -34,11 +36,8 @@ class MapHelper {
     static int count();  // of this worker's, under way
 
   private:
-    BackgroundWorkerHandle* handle_ = nullptr;
+    Process process_;
 };
-
-// At the exit of this process, whatever the reason, its helpers are told to end.
-void end_helpers_at_exit();
 
 namespace map_helper {
 
@@ -64,22 +63,6 @@ std::string table_argument(const json::Value& arguments, const char* error);
 // In the caller's transaction; throws Failed or PgError.
 void read_items(const Job& job);
 void write_results(const Job& job);
-
-// Acts as the role of the run while it lives: nothing that its code can do outlives that or gets another role
-// (SECURITY_RESTRICTED_OPERATION). After an ERROR the abort of the transaction undoes it.
-class AsRunRole {
-  public:
-    AsRunRole(Oid role, bool read_only);
-    ~AsRunRole();
-    AsRunRole(const AsRunRole&) = delete;
-    AsRunRole& operator=(const AsRunRole&) = delete;
-
-  private:
-    Oid user_ = InvalidOid;
-    int context_ = 0;
-    int nest_level_ = 0;
-    bool read_only_ = false;
-};
 
 }  // namespace map_helper
 

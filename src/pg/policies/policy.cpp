@@ -20,7 +20,7 @@ namespace flowctl::pg::policy {
 namespace {
 
 Statement find_sql(R"(
-    SELECT name, effect = 'forbid', endpoint IS NOT NULL, conditions FROM flowctl.policy
+    SELECT name, effect = 'forbid', endpoint IS NOT NULL, conditions FROM flowctl_catalog.policy
     WHERE endpoint = $1 OR endpoint IS NULL ORDER BY name)",
                    {TEXTOID});
 
@@ -236,7 +236,7 @@ const Rules& kept_rules_of(std::string_view endpoint) {
     constexpr std::size_t kMost = 1'000;
     static std::map<std::string, Rules, std::less<>> kept;
     static std::uint64_t seen = 0;
-    const std::uint64_t now = catalog_watch::number();
+    const std::uint64_t now = catalog_watch::generation();
     if (now != seen || kept.size() == kMost) kept.clear();
     seen = now;
     const auto found = kept.find(endpoint);

@@ -6,6 +6,7 @@
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/policies/rule_arguments.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/spi.hpp"
 
 namespace flowctl::pg {
@@ -13,11 +14,11 @@ namespace flowctl::pg {
 namespace {
 
 Statement insert_sql(R"(
-    INSERT INTO flowctl.policy (name, effect, endpoint, conditions, comment, created_by)
+    INSERT INTO flowctl_catalog.policy (name, effect, endpoint, conditions, comment, created_by)
     VALUES ($1, $2, $3, $4, $5, pg_catalog.pg_get_userbyid($6)) ON CONFLICT DO NOTHING)",
                      {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, OIDOID});
-Statement find_sql("SELECT endpoint FROM flowctl.policy WHERE name = $1 FOR UPDATE", {TEXTOID});
-Statement delete_sql("DELETE FROM flowctl.policy WHERE name = $1", {TEXTOID});
+Statement find_sql("SELECT endpoint FROM flowctl_catalog.policy WHERE name = $1 FOR UPDATE", {TEXTOID});
+Statement delete_sql("DELETE FROM flowctl_catalog.policy WHERE name = $1", {TEXTOID});
 
 constexpr const char* kWants = "A policy has a name and an effect, permit or forbid.";
 

@@ -15,17 +15,6 @@ constexpr std::size_t kMaxConditionsDepth = 16;
 
 }  // namespace
 
-std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) return std::nullopt;
-    return from_text(PG_GETARG_DATUM(index));
-}
-
-std::string required_argument(FunctionCallInfo fcinfo, int index, const char* name, const char* hint) {
-    auto text = text_argument(fcinfo, index);
-    if (!text) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null", hint);
-    return *std::move(text);
-}
-
 void check_rule_name(const std::string& name, const char* one, const char* many) {
     if (!name.empty() && name.size() <= kMaxNameBytes) return;
     throw UserError(ERRCODE_INVALID_NAME, "\"" + shortened_name(name) + "\" is not a valid name for a " + one,
@@ -39,15 +28,12 @@ bool acts_for_owner_of(const std::string& endpoint) {
 }
 
 json::Value conditions_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index)) return json::Value::object({});
-    const char* printed = guarded([&] {
-        Jsonb* value = PG_GETARG_JSONB_P(index);
-        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
-    });
+    const auto printed = jsonb_argument_text(fcinfo, index);
+    if (!printed) return json::Value::object({});
     json::ParseLimits limits;
     limits.max_bytes = kMaxConditionsBytes;
     limits.max_depth = kMaxConditionsDepth;
-    auto conditions = json::parse(printed, limits);
+    auto conditions = json::parse(*printed, limits);
     const auto wrong =
         conditions ? policy::objection(*conditions) : std::optional(conditions.error().message);
     if (wrong)

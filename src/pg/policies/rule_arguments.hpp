@@ -7,13 +7,10 @@
 #include <string>
 
 #include "core/json.hpp"
-#include "pg/server/prelude.hpp"
+#include "pg/server/arguments.hpp"
 
 namespace flowctl::pg {
 
-// nullopt: it is null.
-std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int index);
-std::string required_argument(FunctionCallInfo fcinfo, int index, const char* name, const char* hint);
 // `one` and `many` as messages name them: "policy", "policies".
 void check_rule_name(const std::string& name, const char* one, const char* many);
 

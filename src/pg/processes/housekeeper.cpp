@@ -7,81 +7,37 @@
 #include <string>
 
 #include "pg/processes/housekeeping.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/installation.hpp"
-
-extern "C" {
-#include "storage/lock.h"
-}
 
 namespace flowctl::pg {
 
 namespace {
 
-// Advisory locks of SQL users have 1 or 2 in the fourth field, shards and map runs others.
-constexpr std::uint16_t kHouseLockField = 0xF10E;
-
 constexpr std::int64_t kInterval = 600'000'000;
 constexpr std::int64_t kAgainWithoutSlot = 60'000'000;
-
-// Of this worker; a plain pointer, since the exit callback reads it.
-BackgroundWorkerHandle* under_way = nullptr;
-
-void end_it(int, Datum) {
-    if (under_way != nullptr) TerminateBackgroundWorker(under_way);
-}
-
-bool is_under_way() {
-    if (under_way == nullptr) return false;
-    pid_t pid = 0;
-    if (guarded([&] { return GetBackgroundWorkerPid(under_way, &pid); }) != BGWH_STOPPED) return true;
-    pfree(under_way);
-    under_way = nullptr;
-    return false;
-}
-
-bool start() {
-    static bool ends_at_exit = false;
-    if (!ends_at_exit) guarded([] { before_shmem_exit(end_it, 0); });
-    ends_at_exit = true;
-    BackgroundWorker worker{};
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = BGW_NEVER_RESTART;
-    worker.bgw_notify_pid = MyProcPid;
-    worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
-    strlcpy(worker.bgw_library_name, "pg_flowctl", sizeof worker.bgw_library_name);
-    strlcpy(worker.bgw_function_name, "flowctl_housekeeper_main", sizeof worker.bgw_function_name);
-    strlcpy(worker.bgw_type, "flowctl housekeeper", sizeof worker.bgw_type);
-    strlcpy(worker.bgw_name, "flowctl housekeeper", sizeof worker.bgw_name);
-    return guarded([&] {
-        MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
-        const bool done = RegisterDynamicBackgroundWorker(&worker, &under_way);
-        MemoryContextSwitchTo(caller);
-        if (!done) under_way = nullptr;
-        return done;
-    });
-}
 
 }  // namespace
 
 void Housekeeper::look(std::int64_t now) {
     if (now < next_at_ && next_at_ <= now + kInterval) return;
-    if (is_under_way()) return;
-    if (start()) {
+    if (process_.is_registered() && !process_.has_ended()) return;
+    const ProcessDescription description{
+        .function = "flowctl_housekeeper_main",
+        .type = "flowctl housekeeper",
+        .name = "flowctl housekeeper",
+        .argument = ObjectIdGetDatum(MyDatabaseId),
+        .ends_with_us = true,
+    };
+    if (process_.start(description)) {
         next_at_ = now + kInterval;
         reported_ = false;
         return;
     }
     next_at_ = now + kAgainWithoutSlot;
-    if (!reported_)
-        guarded([] {
-            ereport(WARNING, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-                              errmsg("could not start the process that keeps house for pg_flowctl"),
-                              errdetail("All background worker slots are in use."),
-                              errhint("Raise max_worker_processes.")));
-        });
+    if (!reported_) warn_of_no_room("the process that keeps house for pg_flowctl");
     reported_ = true;
 }
 
@@ -93,14 +49,6 @@ constexpr int kRounds = 10;               // of trying again what could not be l
 constexpr long kBetweenRounds = 1'000;    // ms
 constexpr int kTriesToDrop = 20;          // of a leaf in one round: for that nobody may use the tables
 constexpr long kBetweenTriesToDrop = 20;  // ms
-
-bool lock_house() {
-    return guarded([] {
-        LOCKTAG tag;
-        SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, kHouseLockField);
-        return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
-    });
-}
 
 void rest(long milliseconds) {
     guarded([&] {
@@ -131,7 +79,7 @@ class Round {
 
     // True when nothing is left to do that could not be done.
     bool run() {
-        const std::int64_t now = to_unix_micros(GetCurrentTimestamp());
+        const std::int64_t now = unix_micros_now();
         make(now);
         // In a copy of the database everything stays as it was, until it is activated.
         if (rules_.retention && in_place_) {
@@ -217,7 +165,7 @@ class Round {
         }
     }
 
-    // A lock that is not to be had is no news.
+    // Failing to get a lock is expected and is not logged: the next round tries again.
     void failed(PgError& error) {
         complete_ = false;
         if (error.sqlstate() != ERRCODE_LOCK_NOT_AVAILABLE) error.report();
@@ -233,7 +181,7 @@ void run(Oid database) {
     BackgroundWorkerUnblockSignals();
     guarded([&] { BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0); });
     pin_settings(Planner::Keys);
-    if (!lock_house()) return;
+    if (!lock_for_life(ProcessLock::House, 0, 0)) return;
     Transaction transaction("pg_flowctl: looking for the extension");
     const bool there = OidIsValid(extension_oid());
     const bool in_place = there && installation_matches();

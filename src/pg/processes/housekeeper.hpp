@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "pg/server/prelude.hpp"
+#include "pg/server/process.hpp"
 
 namespace flowctl::pg {
 
@@ -24,6 +24,7 @@ class Housekeeper {
     void soon() { next_at_ = 0; }
 
   private:
+    Process process_;
     std::int64_t next_at_ = 0;
     bool reported_ = false;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 
 extern "C" {
@@ -14,10 +15,6 @@ namespace flowctl::pg::housekeeping {
 namespace {
 
 constexpr std::int64_t kMinute = 60'000'000;
-
-std::int64_t now_micros() {
-    return to_unix_micros(GetCurrentTimestamp());
-}
 
 }  // namespace
 
@@ -121,7 +118,7 @@ FLOWCTL_FUNCTION(flowctl_keep_house) {
     require_writable("keep house");
     housekeeping::require_read_committed("flowctl.keep_house()");
     const std::int64_t now =
-        PG_ARGISNULL(0) ? housekeeping::now_micros() : to_unix_micros(PG_GETARG_TIMESTAMPTZ(0));
+        PG_ARGISNULL(0) ? unix_micros_now() : to_unix_micros(PG_GETARG_TIMESTAMPTZ(0));
     const housekeeping::Rules rules = housekeeping::rules_of_settings();
     std::int32_t made = 0, emptied = 0, dropped = 0;
     std::int64_t expired = 0;

@@ -39,7 +39,7 @@ std::vector<store::Leaf> to_empty(const std::vector<store::Leaf>& leaves, std::i
 // Those whose time is over, that have been emptied and hold nothing.
 std::vector<store::Leaf> to_drop(const std::vector<store::Leaf>& leaves, std::int64_t now);
 
-// What stands in flowctl.leaf of one that has too many open runs.
+// What stands in flowctl_catalog.leaf of one that has too many open runs.
 std::string too_many_open(std::int64_t open);
 
 }  // namespace flowctl::pg::housekeeping

@@ -24,6 +24,9 @@
 #include <vector>
 
 #include "pg/server/guc.hpp"
+#include "pg/server/process.hpp"
+#include "pg/shared/bars.hpp"
+#include "pg/shared/pokes.hpp"
 #include "pg/shared/shmem.hpp"
 
 namespace flowctl::pg::launcher {
@@ -96,7 +99,7 @@ class Launcher {
     long nap() const;
 
     std::unordered_map<Oid, Database> databases_;
-    std::vector<BackgroundWorkerHandle*> handles_;  // by slot; null: none, or started by an earlier launcher
+    std::vector<Process> processes_;  // by slot; without one: none, or started by an earlier launcher
     TimestampTz now_ = 0;
     TimestampTz next_listing_ = 0;
     TimestampTz next_registration_ = 0;
@@ -114,7 +117,7 @@ void Launcher::look_again(Database& database) {
 // Workers that an earlier launcher registered but that have not come yet are turned away: this one has no
 // handle to tell whether they ever will.
 void Launcher::adopt() {
-    handles_.assign(static_cast<std::size_t>(shmem::slots()), nullptr);
+    processes_.assign(static_cast<std::size_t>(shmem::slots()), Process());
     for (int slot = 0; slot < shmem::slots(); slot++) {
         shmem::cancel(slot);
         shmem::recycle(slot);
@@ -123,7 +126,7 @@ void Launcher::adopt() {
 
 void Launcher::hear_pokes() {
     std::vector<Oid> poked;
-    const bool everywhere = shmem::take_pokes(poked);
+    const bool everywhere = pokes::take(poked);
     if (poked.empty() && !everywhere) return;
     next_listing_ = 0;  // what was poked may be new, or gone
     for (auto& [oid, database] : databases_)
@@ -162,7 +165,7 @@ void Launcher::list_databases() {
 
 // Takes back the slot of a worker that has gone, or notes that one is in service.
 void Launcher::collect(int slot) {
-    BackgroundWorkerHandle*& handle = handles_[static_cast<std::size_t>(slot)];
+    Process& process = processes_[static_cast<std::size_t>(slot)];
     shmem::View worker = shmem::view(slot);
     if (worker.state == shmem::State::kFree) return;
     if (worker.state == shmem::State::kClaimed) {
@@ -173,15 +176,11 @@ void Launcher::collect(int slot) {
         if (worker.serving && now_ - worker.started_at > kProvenAfter) database.failures = 0;
         return;
     }
-    if (handle != nullptr) {
-        pid_t pid;
-        BackgroundWorkerHandle* const process = handle;
-        if (guarded([&] { return GetBackgroundWorkerPid(process, &pid); }) != BGWH_STOPPED) return;
+    if (process.is_registered()) {
+        if (!process.has_ended()) return;
         // It may have come and gone since the view was taken; if not, it never came.
         shmem::cancel(slot);
         worker = shmem::view(slot);
-        pfree(handle);
-        handle = nullptr;
     }
     shmem::recycle(slot);
     next_registration_ = 0;  // a process has gone, so there is room for one
@@ -229,7 +228,7 @@ void Launcher::start_missing() {
     }
     if (now_ < next_registration_) return;
     for (auto& [oid, database] : databases_) {
-        if (database.extension == Extension::kLacking || database.not_before > now_ || shmem::barred(oid))
+        if (database.extension == Extension::kLacking || database.not_before > now_ || bars::are_up(oid))
             continue;
         const std::vector<int>& shards = present[oid];
         const bool unknown = database.extension == Extension::kUnknown;
@@ -255,42 +254,22 @@ bool Launcher::start(Oid oid, Database& database, int shard, int shards) {
     const int slot = shmem::reserve(oid, shard, shards, ticket);
     if (slot < 0) return false;
 
-    BackgroundWorker worker{};
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-    worker.bgw_restart_time = BGW_NEVER_RESTART;
-    worker.bgw_main_arg = Int32GetDatum(slot);
-    worker.bgw_notify_pid = MyProcPid;
-    memcpy(worker.bgw_extra, &ticket, sizeof ticket);
-    strlcpy(worker.bgw_library_name, "pg_flowctl", sizeof worker.bgw_library_name);
-    strlcpy(worker.bgw_function_name, "flowctl_worker_main", sizeof worker.bgw_function_name);
-    strlcpy(worker.bgw_type, "flowctl worker", sizeof worker.bgw_type);
-    const char* const name = database.name.c_str();
-    snprintf(worker.bgw_name, sizeof worker.bgw_name, "flowctl worker %d/%d for %s", shard + 1, shards, name);
-
-    BackgroundWorkerHandle* const handle = guarded([&]() -> BackgroundWorkerHandle* {
-        BackgroundWorkerHandle* registered = nullptr;
-        MemoryContext const caller = MemoryContextSwitchTo(TopMemoryContext);
-        const bool done = RegisterDynamicBackgroundWorker(&worker, &registered);
-        MemoryContextSwitchTo(caller);
-        return done ? registered : nullptr;
-    });
-    if (handle == nullptr) {
+    std::string name = "flowctl worker " + std::to_string(shard + 1) + "/" + std::to_string(shards) + " for ";
+    const ProcessDescription description{
+        .function = "flowctl_worker_main",
+        .type = "flowctl worker",
+        .name = std::move(name) + database.name,
+        .argument = Int32GetDatum(slot),
+        .extra = {reinterpret_cast<const char*>(&ticket), sizeof ticket},
+    };
+    if (!processes_[static_cast<std::size_t>(slot)].start(description)) {
         shmem::cancel(slot);
         shmem::recycle(slot);
         next_registration_ = now_ + kRegisterAgain;
-        if (!shortage_reported_) {
-            guarded([&] {
-                ereport(WARNING, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-                                  errmsg("could not start a flowctl worker for database \"%s\"", name),
-                                  errdetail("All background worker slots are in use."),
-                                  errhint("Raise max_worker_processes.")));
-            });
-        }
+        if (!shortage_reported_) warn_of_no_room("a flowctl worker for database \"" + database.name + "\"");
         shortage_reported_ = true;
         return false;
     }
-    handles_[static_cast<std::size_t>(slot)] = handle;
     database.poked = false;
     return true;
 }
@@ -334,17 +313,8 @@ void Launcher::run() {
 }  // namespace
 
 void register_at_load() {
-    guarded([] {
-        BackgroundWorker worker{};
-        worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-        worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-        worker.bgw_restart_time = 1;
-        strlcpy(worker.bgw_library_name, "pg_flowctl", sizeof worker.bgw_library_name);
-        strlcpy(worker.bgw_function_name, "flowctl_launcher_main", sizeof worker.bgw_function_name);
-        strlcpy(worker.bgw_name, "flowctl launcher", sizeof worker.bgw_name);
-        strlcpy(worker.bgw_type, "flowctl launcher", sizeof worker.bgw_type);
-        RegisterBackgroundWorker(&worker);
-    });
+    pg::register_at_load({.function = "flowctl_launcher_main", .type = "flowctl launcher", .name = "flowctl launcher"},
+                         1);
 }
 
 }  // namespace flowctl::pg::launcher
@@ -355,7 +325,7 @@ extern "C" __attribute__((visibility("default"))) void flowctl_launcher_main(Dat
     pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
-    shmem::launcher_is_here();
+    pokes::launcher_is_here();
     entry([] { launcher::Launcher().run(); });
     // Not 0, which would tell the server never to start the launcher again.
     proc_exit(1);

@@ -12,7 +12,6 @@
 #include "pg/processes/worker.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <optional>
 #include <string>
@@ -22,23 +21,23 @@
 #include <sys/prctl.h>
 
 #include "net/client.hpp"
-#include "net/tokens/issuer_figures.hpp"
 #include "pg/engine/turn.hpp"
 #include "pg/flows/role_dependency.hpp"
 #include "pg/identity/key_sets.hpp"
-#include "pg/map_runs/helper.hpp"
 #include "pg/processes/housekeeper.hpp"
 #include "pg/rights/denials.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/server/process.hpp"
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/transaction.hpp"
+#include "pg/shared/figures.hpp"
 #include "pg/shared/mailbox.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/tasks/call_limit.hpp"
 
 extern "C" {
-#include "storage/lock.h"
 #include "storage/pmsignal.h"
 }
 
@@ -46,20 +45,8 @@ namespace flowctl::pg {
 
 namespace {
 
-// Advisory locks of SQL users have 1 or 2 in the fourth field.
-constexpr std::uint16_t kShardLockField = 0xF10C;
-
 // How long a token of a user stays in memory after it has ended, at most, while anything happens.
 constexpr std::int64_t kWipeInterval = 10'000'000;
-
-// Takes the lock of this shard for the life of the process; false when another process has it.
-bool lock_shard(int shard) {
-    return guarded([&] {
-        LOCKTAG tag;
-        SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, static_cast<uint32>(shard), kShardLockField);
-        return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
-    });
-}
 
 net::Settings client_settings() {
     net::Settings settings;
@@ -68,47 +55,6 @@ net::Settings client_settings() {
     settings.max_connections = call_limit();
     settings.max_connections_per_host = call_limit();
     return settings;
-}
-
-template <std::size_t Size>
-void put_text(char (&place)[Size], const std::string& text) {
-    const std::string_view fits = first_bytes(text, Size - 1);
-    std::copy(fits.begin(), fits.end(), place);
-}
-
-std::int64_t micros_of(const std::optional<std::chrono::system_clock::time_point>& time) {
-    if (!time) return 0;
-    return std::chrono::duration_cast<std::chrono::microseconds>(time->time_since_epoch()).count();
-}
-
-// Those asked last come first, since there is room for some only.
-std::vector<shmem::IssuerRow> issuer_rows(std::vector<net::IssuerFigures> all) {
-    const auto last = [](const net::IssuerFigures& one) {
-        return std::max(one.last_success, one.last_failure);
-    };
-    std::sort(all.begin(), all.end(), [&](const auto& a, const auto& b) { return last(a) > last(b); });
-    static constexpr std::pair<net::CircuitState, shmem::Circuit> kCircuits[] = {
-        {net::CircuitState::Closed, shmem::Circuit::kClosed},
-        {net::CircuitState::Paused, shmem::Circuit::kPaused},
-        {net::CircuitState::Open, shmem::Circuit::kOpen},
-        {net::CircuitState::HalfOpen, shmem::Circuit::kHalfOpen}};
-    std::vector<shmem::IssuerRow> rows;
-    for (const net::IssuerFigures& one : all) {
-        shmem::IssuerRow& row = rows.emplace_back(shmem::IssuerRow{});
-        put_text(row.name, one.name);
-        put_text(row.url, one.url);
-        put_text(row.last_failure_message, one.last_failure_message);
-        row.token_requests = one.token_requests;
-        row.tokens_issued = one.tokens_issued;
-        row.failures = one.failures;
-        row.cached_tokens = one.cached_tokens;
-        row.last_success = micros_of(one.last_success);
-        row.last_failure = micros_of(one.last_failure);
-        row.circuit_until = micros_of(one.circuit_until);
-        for (const auto& [state, shown] : kCircuits)
-            if (state == one.circuit) row.circuit = shown;
-    }
-    return rows;
 }
 
 class Worker {
@@ -143,7 +89,8 @@ class Worker {
             // What the turn has started leaves at once.
             if (client_.timeout_ms() == 0) client_.run_ready();
             serve_sessions();
-            shmem::publish(claim_.slot, engine_.figures());
+            figures::publish(claim_.slot, engine_.figures());
+            shmem::note_serving(claim_.slot);
             publish_issuers();
             if (!extension_is_there()) {
                 shmem::no_extension(claim_.database);
@@ -184,7 +131,7 @@ class Worker {
         const std::uint64_t changes = client_.issuer_changes();
         if (changes == issuer_changes_) return;
         issuer_changes_ = changes;
-        shmem::publish_issuers(claim_.slot, issuer_rows(client_.issuers()));
+        figures::publish_issuers(claim_.slot, client_.issuers());
     }
 
     void take_hints() {
@@ -205,7 +152,7 @@ class Worker {
         } catch (PgError& error) {
             error.report();
         }
-        const std::int64_t now = to_unix_micros(GetCurrentTimestamp());
+        const std::int64_t now = unix_micros_now();
         if (claim_.shard == 0) housekeeper_.look(now);
         if (now < wipe_at_ && wipe_at_ <= now + kWipeInterval) return;
         subject_tokens::wipe_ended();
@@ -225,7 +172,7 @@ class Worker {
         Transaction transaction("pg_flowctl: recording denied attempts");
         {
             Spi spi;
-            audit::record(spi, denials, lost);
+            denials::record(spi, denials, lost);
         }
         transaction.commit();
     }
@@ -286,7 +233,7 @@ void run(int slot) {
         shmem::no_extension(claim->database);
         return;
     }
-    if (!lock_shard(claim->shard)) {
+    if (!lock_for_life(ProcessLock::Shard, 0, static_cast<std::uint32_t>(claim->shard))) {
         const int shard = claim->shard;
         guarded([&] {
             ereport(LOG, (errmsg("pg_flowctl: another process works on shard %d of database \"%s\"", shard,
@@ -296,7 +243,6 @@ void run(int slot) {
     }
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
-    end_helpers_at_exit();
     // Never destroyed: the process ends by proc_exit, from whatever depth.
     auto* worker = new Worker(*claim);
     worker->loop();

@@ -1,30 +1,30 @@
-// Implementation of audit.hpp.
+// Implementation of denials.hpp.
 #include "pg/rights/denials.hpp"
 
 #include "pg/rights/session_user.hpp"
 
-namespace flowctl::pg::audit {
+namespace flowctl::pg::denials {
 
 namespace {
 
 Statement insert_sql(R"(
-    INSERT INTO flowctl.denial (at, action, object, role_name, session_user_name, subject, reason, run_id)
+    INSERT INTO flowctl_catalog.denial (at, action, object, role_name, session_user_name, subject, reason, run_id)
     VALUES (coalesce($1, pg_catalog.clock_timestamp()), $2, nullif($3, ''), $4, $5, nullif($6, ''), $7, $8))",
                      {TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, UUIDOID});
 
 }  // namespace
 
-void denied(Oid role, const char* action, const std::string& object, const std::string& reason) noexcept {
+void report(Oid role, const char* action, const std::string& object, const std::string& reason) noexcept {
     mailbox::Message message;
     message.kind = mailbox::Message::Kind::Denied;
     message.database = MyDatabaseId;
     message.role = role;
     message.session_role = GetSessionUserId();
-    message.at = to_unix_micros(GetCurrentTimestamp());
+    message.at = unix_micros_now();
     mailbox::set(message.action, action);
     mailbox::set(message.object, object);
     mailbox::set(message.reason, reason);
-    if (const auto user = subject::current()) mailbox::set(message.subject, user->name);
+    if (const auto user = session_user::current()) mailbox::set(message.subject, user->name);
     (void)mailbox::post(message);
 }
 
@@ -50,4 +50,4 @@ void record(Spi& spi, const std::vector<mailbox::Message>& denials, std::uint32_
     spi.run(insert_sql, std::move(params));
 }
 
-}  // namespace flowctl::pg::audit
+}  // namespace flowctl::pg::denials

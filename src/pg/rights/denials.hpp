@@ -1,10 +1,8 @@
 // Denied attempts, recorded although the transaction that made them rolls back.
 //
 // A session cannot write what survives its own error, so it tells the worker of its database (mailbox), which
-// writes the row in a transaction of its own: flowctl.denial. What the worker itself denies, a call that a
+// writes the row in a transaction of its own: flowctl_catalog.denial. What the worker itself denies, a call that a
 // policy forbids, is written in the turn that fails the step.
-//
-// Called by start, define_flow, subject_verify (sessions), http_task and worker.
 #pragma once
 
 #include <string>
@@ -13,10 +11,10 @@
 #include "pg/server/spi.hpp"
 #include "pg/shared/mailbox.hpp"
 
-namespace flowctl::pg::audit {
+namespace flowctl::pg::denials {
 
 // By a session that is about to raise an error. `object`: the flow or endpoint; may be empty.
-void denied(Oid role, const char* action, const std::string& object, const std::string& reason) noexcept;
+void report(Oid role, const char* action, const std::string& object, const std::string& reason) noexcept;
 
 // By the worker, within a transaction.
 struct DeniedCall {
@@ -29,4 +27,4 @@ struct DeniedCall {
 void record(Spi& spi, const DeniedCall& call);
 void record(Spi& spi, const std::vector<mailbox::Message>& denials, std::uint32_t lost);
 
-}  // namespace flowctl::pg::audit
+}  // namespace flowctl::pg::denials

@@ -2,24 +2,26 @@
 #include <vector>
 
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
-Statement authors("SELECT role::oid FROM flowctl.author", {});
-Statement starters("SELECT role::oid FROM flowctl.flow_grant WHERE flow_id = $1", {UUIDOID});
+Statement authors("SELECT role::oid FROM flowctl_catalog.author", {});
+Statement starters("SELECT role::oid FROM flowctl_catalog.flow_grant WHERE flow_id = $1", {UUIDOID});
 
-#define FLOW_COLUMNS \
-    "SELECT flow_id, name, owner::oid, type, latest_version, comment FROM flowctl.flow WHERE name = $1"
+#define FLOW_COLUMNS                                                                                        \
+    "SELECT flow_id, name, owner::oid, type, latest_version, comment FROM flowctl_catalog.flow WHERE name " \
+    "= $1"
 Statement find_unlocked(FLOW_COLUMNS, {TEXTOID});
 Statement find_key_share(FLOW_COLUMNS " FOR KEY SHARE", {TEXTOID});
 Statement find_for_change(FLOW_COLUMNS " FOR NO KEY UPDATE", {TEXTOID});
 Statement find_for_update(FLOW_COLUMNS " FOR UPDATE", {TEXTOID});
 #undef FLOW_COLUMNS
 
-Statement version_exists("SELECT FROM flowctl.flow_version WHERE flow_id = $1 AND version = $2",
+Statement version_exists("SELECT FROM flowctl_catalog.flow_version WHERE flow_id = $1 AND version = $2",
                          {UUIDOID, INT4OID});
 
 // ------------------------------------------------------------------------------------------ triggers

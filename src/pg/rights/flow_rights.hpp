@@ -4,12 +4,12 @@
 // (has_privs_of_role): the role itself, a superuser, a member who inherits. A member that does not inherit
 // says SET ROLE first.
 //
-//   define_flow, validate     superusers, and who acts for a role in flowctl.author (flowctl.grant_author)
+//   define_flow, validate     superusers, and who acts for a role in the table author (flowctl.grant_author)
 //   a new version, drop,
 //   grants, new owner         superusers, and who acts for the flow's owner
-//   start                     these, and who acts for a role in flowctl.flow_grant (flowctl.grant_start)
+//   start                     these, and who acts for a role in the table flow_grant (flowctl.grant_start)
 //
-// The table flowctl.author is the one place that says who is an author: EXECUTE on these functions is
+// The table flowctl_catalog.author is the one place that says who is an author: EXECUTE on these functions is
 // PUBLIC's and the check is inside, so that the right is dumped as data and survives an upgrade that replaces
 // a function.
 //

@@ -1,27 +1,27 @@
 // The session's user, kept as PostgreSQL keeps settings: a value of the session, and above it what the open
-// (sub)transactions have set. See subject.hpp.
+// (sub)transactions have set. See session_user.hpp.
 #include "pg/rights/session_user.hpp"
 
 #include <vector>
 
-namespace flowctl::pg::subject {
+namespace flowctl::pg::session_user {
 
 namespace {
 
 struct Change {
-    std::shared_ptr<const Subject> subject;
+    std::shared_ptr<const User> user;
     bool is_local;
     SubTransactionId made_in;
 };
 
 // Heap memory of this process; the callbacks below only shrink it.
-std::shared_ptr<const Subject> of_session;
+std::shared_ptr<const User> of_session;
 std::vector<Change> changes;  // of the open transaction, in order
 
 void at_end_of_transaction(XactEvent event, void*) noexcept {
     if (event == XACT_EVENT_COMMIT) {
         for (Change& change : changes)
-            if (!change.is_local) of_session = std::move(change.subject);
+            if (!change.is_local) of_session = std::move(change.user);
         changes.clear();
     } else if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) {
         changes.clear();
@@ -47,12 +47,12 @@ void install_at_load() {
     });
 }
 
-std::shared_ptr<const Subject> current() {
-    return changes.empty() ? of_session : changes.back().subject;
+std::shared_ptr<const User> current() {
+    return changes.empty() ? of_session : changes.back().user;
 }
 
-void set(std::shared_ptr<const Subject> subject, bool is_local) {
-    changes.push_back({std::move(subject), is_local, GetCurrentSubTransactionId()});
+void set(std::shared_ptr<const User> user, bool is_local) {
+    changes.push_back({std::move(user), is_local, GetCurrentSubTransactionId()});
 }
 
 void forget() noexcept {
@@ -60,4 +60,4 @@ void forget() noexcept {
     of_session.reset();
 }
 
-}  // namespace flowctl::pg::subject
+}  // namespace flowctl::pg::session_user

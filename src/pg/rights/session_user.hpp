@@ -5,8 +5,6 @@
 // or by a trigger, carries the user: issuer, subject and chosen claims in its row, the token itself in memory
 // (subject_tokens). Like SET, it holds for the session or the transaction, and a rollback takes it back. What
 // a session merely asserts (request.jwt.claims) never comes here.
-//
-// Called by subject_sql, start, hooks.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +15,9 @@
 #include "net/crypto/secret.hpp"
 #include "pg/server/spi.hpp"
 
-namespace flowctl::pg::subject {
+namespace flowctl::pg::session_user {
 
-struct Subject {
+struct User {
     std::string issuer;
     std::string name;    // the token's sub
     std::string claims;  // a JSON object: those that the issuer's option subject_claims names, and act
@@ -31,13 +29,9 @@ struct Subject {
 void install_at_load();  // _PG_init: what happens at the end of (sub)transactions
 
 // The session's user, or null. Also one whose token has ended.
-std::shared_ptr<const Subject> current();
+std::shared_ptr<const User> current();
 // As by set_config(): null for nobody.
-void set(std::shared_ptr<const Subject> subject, bool is_local);
+void set(std::shared_ptr<const User> user, bool is_local);
 void forget() noexcept;  // DISCARD ALL
 
-// Verifies a token: throws UserError for one that is not to be believed. `issuer`: name of a foreign server,
-// or empty for whichever of those that the current user may use is the token's.
-std::shared_ptr<const Subject> verify(std::string_view token, std::string_view issuer);
-
-}  // namespace flowctl::pg::subject
+}  // namespace flowctl::pg::session_user

@@ -1,10 +1,11 @@
-// A number that invalidation messages move. See catalog_watch.hpp.
+// A generation that invalidation messages move on. See catalog_watch.hpp.
 //
 // Callbacks run wherever the server takes messages, also in the middle of a lookup: they touch plain
 // variables only.
 #include "pg/server/catalog_watch.hpp"
 
-#include "pg/store/row_fields.hpp"
+#include "pg/server/bridge.hpp"
+#include "pg/server/catalog.hpp"
 
 namespace flowctl::pg::catalog_watch {
 
@@ -33,11 +34,11 @@ void install_at_load() {
     });
 }
 
-std::uint64_t number() {
+std::uint64_t generation() {
     guarded([] {
         AcceptInvalidationMessages();
         if (OidIsValid(flows)) return;
-        const Oid schema = get_namespace_oid("flowctl", true);
+        const Oid schema = get_namespace_oid("flowctl_catalog", true);
         if (OidIsValid(schema)) flows = get_relname_relid("flow", schema);
         // While there is no table, nothing can be kept.
         now++;
@@ -46,7 +47,7 @@ std::uint64_t number() {
 }
 
 void changed() {
-    guarded([] { CacheInvalidateRelcacheByRelid(store::table_oid("flow")); });
+    guarded([] { CacheInvalidateRelcacheByRelid(table_oid("flow")); });
 }
 
 }  // namespace flowctl::pg::catalog_watch

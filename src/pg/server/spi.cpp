@@ -4,42 +4,8 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "pg/server/catalog_watch.hpp"
 
 namespace flowctl::pg {
-
-std::string to_string(const Uuid& uuid) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(36);
-    for (std::size_t i = 0; i < uuid.size(); i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-        text += kHex[uuid[i] >> 4];
-        text += kHex[uuid[i] & 15];
-    }
-    return text;
-}
-
-Uuid uuid_from_text(const std::string& text) {
-    const char* const plain = text.c_str();
-    pg_uuid_t* uuid =
-        guarded([plain] { return DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(plain))); });
-    const Uuid copy = from_pg(uuid);
-    pfree(uuid);  // there may be no transaction that it would go with
-    return copy;
-}
-
-Uuid from_pg(const pg_uuid_t* uuid) {
-    Uuid copy;
-    std::memcpy(copy.data(), uuid->data, copy.size());
-    return copy;
-}
-
-pg_uuid_t* to_pg(const Uuid& uuid) {
-    auto* copy = guarded([] { return static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t))); });
-    std::memcpy(copy->data, uuid.data(), uuid.size());
-    return copy;
-}
 
 // ---------------------------------------------------------------------------------------------- parameters
 
@@ -280,68 +246,6 @@ Rows Spi::command(const std::string& sql) {
     });
     failed_ = false;
     return Rows(SPI_tuptable, SPI_processed);
-}
-
-// ---------------------------------------------------------------------------------------------- owner
-
-Oid extension_oid() {
-    return guarded([] { return get_extension_oid("pg_flowctl", true); });
-}
-
-namespace {
-
-constexpr const char* kPinnedPath = "pg_catalog, pg_temp";
-
-struct KnownOwner {
-    std::uint64_t seen = 0;
-    Oid role = InvalidOid;
-};
-KnownOwner known_owner;
-
-Oid find_extension_owner() {
-    return guarded([] {
-        Oid owner = InvalidOid;
-        Relation extensions = table_open(ExtensionRelationId, AccessShareLock);
-        ScanKeyData key;
-        ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
-                    CStringGetDatum("pg_flowctl"));
-        SysScanDesc scan = systable_beginscan(extensions, ExtensionNameIndexId, true, nullptr, 1, &key);
-        HeapTuple tuple = systable_getnext(scan);
-        if (HeapTupleIsValid(tuple)) owner = reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extowner;
-        systable_endscan(scan);
-        table_close(extensions, AccessShareLock);
-        if (!OidIsValid(owner)) elog(ERROR, "extension \"pg_flowctl\" does not exist");
-        return owner;
-    });
-}
-
-}  // namespace
-
-Oid extension_owner() {
-    const std::uint64_t now = catalog_watch::number();
-    if (!OidIsValid(known_owner.role) || known_owner.seen != now) known_owner = {now, find_extension_owner()};
-    return known_owner.role;
-}
-
-int pin_search_path() {
-    // Functions whose search_path is pinned have it already.
-    if (strcmp(namespace_search_path, kPinnedPath) == 0) return 0;
-    const int level = NewGUCNestLevel();
-    (void)set_config_option("search_path", kPinnedPath, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                            false);
-    return level;
-}
-
-AsExtensionOwner::AsExtensionOwner(For what) {
-    Oid owner = extension_owner();
-    GetUserIdAndSecContext(&user_, &context_);
-    SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    if (what == For::Sql) nest_level_ = guarded([] { return pin_search_path(); });
-}
-
-AsExtensionOwner::~AsExtensionOwner() {
-    if (nest_level_ != 0) AtEOXact_GUC(false, nest_level_);
-    SetUserIdAndSecContext(user_, context_);
 }
 
 }  // namespace flowctl::pg

@@ -5,7 +5,7 @@
 // memory context, so that nothing with a destructor is alive while the server runs. Rows belong to the SPI
 // connection: copy what you keep.
 //
-//   static Statement find_flow("SELECT name FROM flowctl.flow WHERE flow_id = $1", {UUIDOID});
+//   static Statement find_flow("SELECT name FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
 //   Spi spi;                                  // connects; finishes when it goes, unless an error is passing
 //   Rows rows = spi.run(find_flow, Params().uuid(id));
 //   if (rows.size() == 1) name = rows.text(0, 0);
@@ -14,7 +14,6 @@
 // functions.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -23,23 +22,10 @@
 #include <vector>
 
 #include "pg/server/bridge.hpp"
+#include "pg/server/timestamps.hpp"
+#include "pg/server/uuid.hpp"
 
 namespace flowctl::pg {
-
-using Uuid = std::array<std::uint8_t, 16>;
-std::string to_string(const Uuid& uuid);       // 8-4-4-4-12, lower case
-Uuid uuid_from_text(const std::string& text);  // raises what uuid_in raises
-Uuid from_pg(const pg_uuid_t* uuid);
-pg_uuid_t* to_pg(const Uuid& uuid);  // palloc'd
-
-// Microseconds since 1970 UTC, as core counts, and PostgreSQL's since 2000.
-constexpr std::int64_t kPostgresEpochMicros = 946'684'800'000'000;
-inline TimestampTz to_timestamp(std::int64_t unix_micros) {
-    return unix_micros - kPostgresEpochMicros;
-}
-inline std::int64_t to_unix_micros(TimestampTz at) {
-    return at + kPostgresEpochMicros;
-}
 
 class Params {
   public:
@@ -141,29 +127,5 @@ class Spi {
     void prepare(Statement& statement);
     bool failed_ = false;  // a statement raised: what it left is the abort's to clean up
 };
-
-// Makes search_path what SQL of ours is written for; gives the level that AtEOXact_GUC() takes back, 0 where
-// it was so already. Raises.
-int pin_search_path();
-
-// Acts as the extension's owner while it lives: for the few statements that touch the engine's tables on
-// behalf of a user who has no right to. Nothing user-made may run inside.
-class AsExtensionOwner {
-  public:
-    // Rows: only the heap is written to (store/append), which pins the path where it needs to.
-    enum class For { Sql, Rows };
-    explicit AsExtensionOwner(For what = For::Sql);
-    ~AsExtensionOwner();
-    AsExtensionOwner(const AsExtensionOwner&) = delete;
-    AsExtensionOwner& operator=(const AsExtensionOwner&) = delete;
-
-  private:
-    Oid user_ = InvalidOid;
-    int context_ = 0;
-    int nest_level_ = 0;
-};
-
-Oid extension_oid();  // of pg_flowctl in this database, or InvalidOid
-Oid extension_owner();
 
 }  // namespace flowctl::pg

@@ -1,4 +1,4 @@
-// The record of where the database was when its flows were last allowed to act, flowctl.installation.
+// The record of where the database was when its flows were last allowed to act, flowctl_catalog.installation.
 //
 // A copied database holds the original's open runs, endpoints and mappings; were its worker to go on with
 // them, calls would leave twice. So CREATE EXTENSION records the server's system identifier, the database's
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 
+#include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/spi.hpp"
 #include "pg/shared/wake.hpp"
@@ -22,13 +23,15 @@ namespace flowctl::pg {
 namespace {
 
 Statement record_place(
-    "INSERT INTO flowctl.installation (system_identifier, database_oid, installation) VALUES ($1, $2, $3) "
+    "INSERT INTO flowctl_catalog.installation (system_identifier, database_oid, installation) VALUES ($1, "
+    "$2, $3) "
     "ON CONFLICT (only_row) DO UPDATE SET system_identifier = EXCLUDED.system_identifier, "
     "database_oid = EXCLUDED.database_oid, installation = EXCLUDED.installation, at = pg_catalog.now()",
     {INT8OID, OIDOID, TEXTOID});
 
 Statement compare_place(
-    "SELECT 1 FROM flowctl.installation WHERE system_identifier = $1 AND database_oid = $2 AND installation "
+    "SELECT 1 FROM flowctl_catalog.installation WHERE system_identifier = $1 AND database_oid = $2 AND "
+    "installation "
     "= $3",
     {INT8OID, OIDOID, TEXTOID});
 

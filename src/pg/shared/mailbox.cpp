@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "pg/shared/segment.hpp"
 #include "pg/shared/shmem.hpp"
 
 namespace flowctl::pg::mailbox {
@@ -21,34 +22,20 @@ struct Box {
 };
 
 Box* box = nullptr;
-shmem_request_hook_type next_request_hook = nullptr;
-shmem_startup_hook_type next_startup_hook = nullptr;
 
-void request() {
-    if (next_request_hook != nullptr) next_request_hook();
-    RequestAddinShmemSpace(MAXALIGN(sizeof(Box)));
+std::size_t size() {
+    return sizeof(Box);
 }
 
-void startup() {
-    if (next_startup_hook != nullptr) next_startup_hook();
-    bool found = false;
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    box = static_cast<Box*>(ShmemInitStruct("pg_flowctl mailbox", sizeof(Box), &found));
-    if (!found) {
-        SpinLockInit(&box->mutex);
-        box->first = box->count = box->lost = 0;
-        ConditionVariableInit(&box->answered);
-    }
-    LWLockRelease(AddinShmemInitLock);
+void attach(void* memory, bool is_new) {
+    box = static_cast<Box*>(memory);
+    if (!is_new) return;
+    SpinLockInit(&box->mutex);
+    box->first = box->count = box->lost = 0;
+    ConditionVariableInit(&box->answered);
 }
 
-class Locked {
-  public:
-    Locked() noexcept { SpinLockAcquire(&box->mutex); }
-    ~Locked() { SpinLockRelease(&box->mutex); }
-    Locked(const Locked&) = delete;
-    Locked& operator=(const Locked&) = delete;
-};
+constexpr shmem::Segment kSegment{"pg_flowctl mailbox", size, attach};
 
 Message& at(std::uint32_t position) noexcept {
     return box->ring[(box->first + position) % kMessages];
@@ -57,16 +44,13 @@ Message& at(std::uint32_t position) noexcept {
 }  // namespace
 
 void request_at_load() {
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = request;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = startup;
+    shmem::request_at_load(kSegment);
 }
 
 bool post(const Message& message) noexcept {
     if (box == nullptr) return false;
     {
-        const Locked lock;
+        const shmem::Locked lock(box->mutex);
         if (box->count == kMessages) {
             if (message.kind == Message::Kind::Denied) box->lost++;
             return false;
@@ -84,11 +68,11 @@ std::vector<Message> take(std::uint32_t& lost) {
     if (box == nullptr) return taken;
     taken.reserve(kMessages);  // nothing is allocated under the lock
     {
-        const Locked lock;
+        const shmem::Locked lock(box->mutex);
         lost = std::exchange(box->lost, 0);
     }
     for (std::uint32_t position = 0;; position++) {
-        const Locked lock;
+        const shmem::Locked lock(box->mutex);
         while (box->count > 0 && at(0).database == InvalidOid) {
             box->first = (box->first + 1) % kMessages;
             box->count--;

@@ -1,25 +1,25 @@
 // The shared memory of workers, launcher and sessions; shmem.hpp says what each part means.
 //
-// One spinlock a slot, one for the launcher's pokes, atomics for the bars. Nothing under a spinlock
-// allocates, raises, or copies more than a few KB. Latches are set and signals sent after the lock is
-// released: a process that has gone meanwhile makes that a stray wake-up, which every process must expect
-// anyway.
+// There is one spinlock for each slot. Latches are set and signals are sent after it is released: if the
+// process has gone meanwhile, another one gets a stray wake-up, which every process must expect anyway.
 #include "pg/shared/shmem.hpp"
 
 #include <algorithm>
 #include <csignal>
 #include <cstring>
 
+#include "pg/shared/bars.hpp"
+#include "pg/shared/figures.hpp"
+#include "pg/shared/pokes.hpp"
+#include "pg/shared/segment.hpp"
+#include "pg/store/run_id.hpp"
+
 namespace flowctl::pg::shmem {
 
 namespace {
 
-constexpr std::uint32_t kBarCells =
-    4096;  // databases that share a cell are barred together, which is harmless
 constexpr std::uint32_t kSignals = 64;
-constexpr int kPokes = 64;                // more at once: the launcher looks everywhere
 constexpr std::size_t kIdsPerLock = 256;  // 4 KB copied under a spinlock
-constexpr int kNobody = -1;
 
 struct Slot {
     slock_t mutex;
@@ -36,22 +36,12 @@ struct Slot {
     std::int32_t process;  // index of its PGPROC
     std::uint32_t ticket;
     TimestampTz started_at;
-    Figures figures;
     std::uint32_t first;  // of the ids in the ring
     std::uint32_t count;
     std::uint8_t ring[kRingSize][16];
-    std::int32_t issuer_count;
-    IssuerRow issuers[kIssuers];
 };
 
 struct Shared {
-    slock_t mutex;  // of the launcher's part
-    std::int32_t launcher_process;
-    std::int32_t poke_count;
-    bool look_everywhere;
-    Oid pokes[kPokes];
-
-    pg_atomic_uint32 bars[kBarCells];
     ConditionVariableMinimallyPadded ended[kSignals];
     ConditionVariable departed;
     std::int32_t slot_count;
@@ -60,19 +50,6 @@ struct Shared {
 Shared* shared = nullptr;
 Slot* slot_array = nullptr;
 pg_atomic_uint32* databases = nullptr;  // of each slot: read without its lock to pass over others'
-shmem_request_hook_type next_request_hook = nullptr;
-shmem_startup_hook_type next_startup_hook = nullptr;
-
-class Locked {
-  public:
-    explicit Locked(slock_t& mutex) noexcept : mutex_(mutex) { SpinLockAcquire(&mutex_); }
-    ~Locked() { SpinLockRelease(&mutex_); }
-    Locked(const Locked&) = delete;
-    Locked& operator=(const Locked&) = delete;
-
-  private:
-    slock_t& mutex_;
-};
 
 std::size_t slots_offset() {
     return MAXALIGN(sizeof(Shared));
@@ -84,54 +61,25 @@ std::size_t total_size() {
     return databases_offset() + sizeof(pg_atomic_uint32) * static_cast<std::size_t>(max_worker_processes);
 }
 
-void request() {
-    if (next_request_hook != nullptr) next_request_hook();
-    RequestAddinShmemSpace(total_size());
-}
-
-void startup() {
-    if (next_startup_hook != nullptr) next_startup_hook();
-    bool found = false;
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    auto* base = static_cast<char*>(ShmemInitStruct("pg_flowctl", total_size(), &found));
+void attach(void* memory, bool is_new) {
+    auto* base = static_cast<char*>(memory);
     shared = reinterpret_cast<Shared*>(base);
     slot_array = reinterpret_cast<Slot*>(base + slots_offset());
     databases = reinterpret_cast<pg_atomic_uint32*>(base + databases_offset());
-    if (!found) {
-        memset(base, 0, total_size());
-        SpinLockInit(&shared->mutex);
-        shared->launcher_process = kNobody;
-        shared->slot_count = max_worker_processes;
-        for (pg_atomic_uint32& cell : shared->bars)
-            pg_atomic_init_u32(&cell, 0);
-        for (ConditionVariableMinimallyPadded& signal : shared->ended)
-            ConditionVariableInit(&signal.cv);
-        ConditionVariableInit(&shared->departed);
-        for (int i = 0; i < shared->slot_count; i++) {
-            SpinLockInit(&slot_array[i].mutex);
-            pg_atomic_init_u32(&databases[i], InvalidOid);
-            slot_array[i].process = kNobody;
-        }
+    if (!is_new) return;
+    memset(base, 0, total_size());
+    shared->slot_count = max_worker_processes;
+    for (ConditionVariableMinimallyPadded& signal : shared->ended)
+        ConditionVariableInit(&signal.cv);
+    ConditionVariableInit(&shared->departed);
+    for (int i = 0; i < shared->slot_count; i++) {
+        SpinLockInit(&slot_array[i].mutex);
+        pg_atomic_init_u32(&databases[i], InvalidOid);
+        slot_array[i].process = kNobody;
     }
-    LWLockRelease(AddinShmemInitLock);
 }
 
-void wake(int process) noexcept {
-    if (process != kNobody) SetLatch(&GetPGProcByNumber(process)->procLatch);
-}
-
-void wake_launcher() noexcept {
-    int process;
-    {
-        Locked lock(shared->mutex);
-        process = shared->launcher_process;
-    }
-    wake(process);
-}
-
-pg_atomic_uint32& bar_cell(Oid database) noexcept {
-    return shared->bars[database % kBarCells];
-}
+constexpr Segment kSegment{"pg_flowctl", total_size, attach};
 
 bool is_of(int slot, Oid database) noexcept {
     return pg_atomic_read_u32(&databases[slot]) == database;
@@ -171,12 +119,7 @@ void release_at_exit(int, Datum index) {
         slot.process = kNobody;
     }
     ConditionVariableBroadcast(&shared->departed);
-    wake_launcher();
-}
-
-void launcher_leaves(int, Datum) {
-    Locked lock(shared->mutex);
-    shared->launcher_process = kNobody;
+    pokes::wake_launcher();
 }
 
 }  // namespace
@@ -193,10 +136,10 @@ void require(const char* what) {
 }
 
 void request_at_load() {
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = request;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = startup;
+    request_at_load(kSegment);
+    bars::request_at_load();
+    pokes::request_at_load();
+    figures::request_at_load();
 }
 
 // ---- Sessions.
@@ -237,21 +180,7 @@ void poke_workers(Oid database) noexcept {
 
 void extension_dropped(Oid database) noexcept {
     ask_to_leave(database, false);
-    poke_launcher(database);
-}
-
-void poke_launcher(Oid database) noexcept {
-    if (shared == nullptr) return;
-    int process;
-    {
-        Locked lock(shared->mutex);
-        if (database == InvalidOid || shared->poke_count == kPokes)
-            shared->look_everywhere = true;
-        else
-            shared->pokes[shared->poke_count++] = database;
-        process = shared->launcher_process;
-    }
-    wake(process);
+    pokes::poke_launcher(database);
 }
 
 void runs_ended(Oid database) noexcept {
@@ -262,19 +191,7 @@ ConditionVariable* ended_signal(Oid database) noexcept {
     return shared != nullptr ? &shared->ended[database % kSignals].cv : nullptr;
 }
 
-// ---- Bars.
-
-void bar(Oid database) noexcept {
-    if (shared != nullptr) pg_atomic_fetch_add_u32(&bar_cell(database), 1);  // a full barrier
-}
-
-void unbar(Oid database) noexcept {
-    if (shared != nullptr) pg_atomic_fetch_sub_u32(&bar_cell(database), 1);
-}
-
-bool barred(Oid database) noexcept {
-    return shared != nullptr && pg_atomic_read_u32(&bar_cell(database)) != 0;
-}
+// ---- Commands that need a database without connections.
 
 void ask_to_leave(Oid database, bool terminate) noexcept {
     if (shared == nullptr) return;
@@ -374,36 +291,15 @@ bool asked_to_leave(int index) noexcept {
     return slot.leaving;
 }
 
-void publish(int index, const Figures& figures) noexcept {
+void note_serving(int index) noexcept {
     Slot& slot = slot_array[index];
     bool first = false;
     {
         Locked lock(slot.mutex);
-        slot.figures = figures;
         first = !slot.serving;
         slot.serving = true;
     }
-    if (first) wake_launcher();
-}
-
-// One row under the lock at a time: a reader may see rows of before and after, each whole.
-void publish_issuers(int index, const std::vector<IssuerRow>& issuers) noexcept {
-    Slot& slot = slot_array[index];
-    const auto count = std::min<std::size_t>(issuers.size(), kIssuers);
-    for (std::size_t i = 0; i < count; i++) {
-        Locked lock(slot.mutex);
-        slot.issuers[i] = issuers[i];
-    }
-    Locked lock(slot.mutex);
-    slot.issuer_count = static_cast<std::int32_t>(count);
-}
-
-bool view_issuer(int index, int issuer, IssuerRow& row) noexcept {
-    Slot& slot = slot_array[index];
-    Locked lock(slot.mutex);
-    if (issuer >= slot.issuer_count) return false;
-    row = slot.issuers[issuer];
-    return true;
+    if (first) pokes::wake_launcher();
 }
 
 void no_extension(Oid database) noexcept {
@@ -429,30 +325,7 @@ View view(int index) noexcept {
                 .leaving = slot.leaving,
                 .serving = slot.serving,
                 .no_extension = slot.no_extension,
-                .started_at = slot.started_at,
-                .figures = slot.figures};
-}
-
-void launcher_is_here() noexcept {
-    on_shmem_exit(launcher_leaves, 0);
-    Locked lock(shared->mutex);
-    shared->launcher_process = my_process_number();
-}
-
-bool take_pokes(std::vector<Oid>& databases) {
-    Oid pokes[kPokes];
-    int count = 0;
-    bool everywhere = false;
-    {
-        Locked lock(shared->mutex);
-        count = shared->poke_count;
-        memcpy(pokes, shared->pokes, sizeof pokes);
-        everywhere = shared->look_everywhere;
-        shared->poke_count = 0;
-        shared->look_everywhere = false;
-    }
-    databases.assign(pokes, pokes + count);
-    return everywhere;
+                .started_at = slot.started_at};
 }
 
 int reserve(Oid database, int shard, int shards, std::uint32_t& ticket) noexcept {
@@ -467,13 +340,12 @@ int reserve(Oid database, int shard, int shards, std::uint32_t& ticket) noexcept
             slot.shards = shards;
             slot.leaving = slot.serving = slot.no_extension = slot.deaf = false;
             slot.started_at = 0;
-            slot.figures = Figures{};
-            slot.issuer_count = 0;
             clear_ring(slot);
             ticket = ++slot.ticket;
         }
+        figures::clear(i);
         pg_memory_barrier();
-        if (!barred(database)) return i;
+        if (!bars::are_up(database)) return i;
         cancel(i);
         recycle(i);
         return -1;

@@ -5,16 +5,12 @@
 // process. A ring holds hints: an id whose row is not visible is ignored, a full ring sets `overflow` and the
 // worker sweeps.
 //
-//   slot:  one worker: database, shard, process, ring, figures. Its life:
-//            free -> reserved (by the launcher) -> claimed (by the worker) -> ended (by its exit) -> free
-//          A reserved slot that is cancelled goes to ended; a worker that comes late finds its claim refused.
-//   bar:   "no worker may come to this database", while DROP DATABASE and its like run. Counted by database.
-//   poke:  "look again", for a worker (its database) or for the launcher (which databases there are).
+// A slot is the place of one worker: its database, shard and process, and its ring. Its life:
+//   free -> reserved (by the launcher) -> claimed (by the worker) -> ended (by its exit) -> free
+// A reserved slot that is cancelled goes to ended; a worker that comes late finds its claim refused.
 //
-// Invariant: from bar() to unbar() no worker of that database gets a claim. bar() is followed by a look at
-// the slots, reserve() by a look at the bars, so one of the two sees the other.
-//
-// Called by wake (at commit), hooks (bars), launcher, worker (own slot), the view flowctl.workers.
+// Bars (bars.hpp), what the launcher is told (pokes.hpp) and what workers show of themselves (figures.hpp)
+// have pieces of shared memory of their own.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +22,6 @@
 
 namespace flowctl::pg::shmem {
 
-constexpr int kBuckets = 64;
 constexpr int kRingSize = 16384;  // ids
 
 // True when the library was loaded by shared_preload_libraries, so that shared memory and workers exist.
@@ -34,14 +29,7 @@ bool available() noexcept;
 // Raises an error that names `what` ("flowctl.start()") and says in its hint to preload the library.
 void require(const char* what);
 
-void request_at_load();  // _PG_init: chains the shared-memory hooks
-
-inline int bucket_of(const Uuid& run) noexcept {
-    return run[15] % kBuckets;
-}
-inline int shard_of(int bucket, int shards) noexcept {
-    return bucket % shards;
-}
+void request_at_load();  // _PG_init; also for bars, pokes and figures
 
 // ---- For sessions. noexcept and free of allocation: used within the commit callback. All do nothing where
 // available() is false.
@@ -51,11 +39,8 @@ inline int shard_of(int bucket, int shards) noexcept {
 void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept;
 // There are new runs whose ids the caller does not have: the workers are to sweep.
 void announce_unknown_runs(Oid database) noexcept;
-// Wakes the workers of a database to look at flowctl.control and flowctl.installation.
+// Wakes the workers of a database to look at flowctl_catalog.control and flowctl_catalog.installation.
 void poke_workers(Oid database) noexcept;
-// Tells the launcher that a database may have gained the extension, or, with InvalidOid, that there may be
-// new databases.
-void poke_launcher(Oid database) noexcept;
 // The extension is gone: the database's workers are to leave.
 void extension_dropped(Oid database) noexcept;
 
@@ -64,9 +49,6 @@ void runs_ended(Oid database) noexcept;                  // by the worker, after
 ConditionVariable* ended_signal(Oid database) noexcept;  // null where available() is false
 
 // ---- For commands that need a database without connections.
-void bar(Oid database) noexcept;
-void unbar(Oid database) noexcept;
-bool barred(Oid database) noexcept;
 // Asks the database's workers to leave, by flag and latch, and by SIGTERM if `terminate`; cancels those still
 // to come.
 void ask_to_leave(Oid database, bool terminate) noexcept;
@@ -92,30 +74,9 @@ void hear_of_runs(int slot, bool wanted) noexcept;
 // A command needs the database, or the extension was dropped. Also the first thing to ask when a turn fails:
 // the tables may be gone.
 bool asked_to_leave(int slot) noexcept;
-struct Figures {
-    std::int64_t runs_open, calls_open, turns, events;
-    std::int64_t last_turn_at;  // microseconds since 1970 UTC; 0: none yet
-};
-// For the view flowctl.workers. The first call also tells the launcher that the extension is there, so that
-// it starts the database's other workers.
-void publish(int slot, const Figures& figures) noexcept;
-// What a worker knows of an issuer, for the view flowctl.issuers. Times in microseconds since 1970 UTC, 0:
-// none.
-constexpr int kIssuers = 32;  // of one worker; of more, those that were asked last
-enum class Circuit : std::uint8_t { kClosed, kPaused, kOpen, kHalfOpen };
-struct IssuerRow {
-    char name[64];  // of the foreign server
-    char url[256];
-    char last_failure_message[384];
-    std::int64_t token_requests, tokens_issued, failures, cached_tokens;
-    std::int64_t last_success, last_failure;
-    std::int64_t circuit_until;
-    Circuit circuit;
-};
-// Puts these rows in the place of those before; beyond kIssuers they are left out.
-void publish_issuers(int slot, const std::vector<IssuerRow>& issuers) noexcept;
-bool view_issuer(int slot, int index, IssuerRow& issuer) noexcept;  // false: there are no more
-
+// The worker has found the extension and works; the first time, the launcher hears of it, so that it starts
+// the database's other workers.
+void note_serving(int slot) noexcept;
 // By a worker, before it exits: the extension is not installed here, so nobody need look until poked.
 void no_extension(Oid database) noexcept;
 
@@ -131,14 +92,10 @@ struct View {
     bool serving = false;       // it found the extension
     bool no_extension = false;  // it did not
     TimestampTz started_at = 0;
-    Figures figures{};
 };
 int slots() noexcept;
 View view(int slot) noexcept;
 
-void launcher_is_here() noexcept;  // by the launcher, which pokes then wake until it exits
-// What poke_launcher() was told since the last call. True: look at every database.
-bool take_pokes(std::vector<Oid>& databases);
 // A slot for a worker that is about to be registered, or -1: the database is barred or no slot is free.
 // `ticket` goes to the worker in bgw_extra and proves that the slot is still meant for it.
 int reserve(Oid database, int shard, int shards, std::uint32_t& ticket) noexcept;

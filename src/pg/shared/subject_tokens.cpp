@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 
 #include "pg/server/guc.hpp"
+#include "pg/shared/segment.hpp"
 
 namespace flowctl::pg::subject_tokens {
 
@@ -35,17 +36,6 @@ std::size_t total_size() noexcept {
     return sizeof(Place) * static_cast<std::size_t>(guc::max_subject_tokens);
 }
 
-class Locked {
-  public:
-    explicit Locked(slock_t& mutex) noexcept : mutex_(mutex) { SpinLockAcquire(&mutex_); }
-    ~Locked() { SpinLockRelease(&mutex_); }
-    Locked(const Locked&) = delete;
-    Locked& operator=(const Locked&) = delete;
-
-  private:
-    slock_t& mutex_;
-};
-
 void wipe(Place& place) noexcept {
     OPENSSL_cleanse(place.token, sizeof place.token);
     OPENSSL_cleanse(place.handle, sizeof place.handle);
@@ -65,10 +55,6 @@ void startup() {
 
 bool is(const Place& place, const Uuid& handle) noexcept {
     return place.taken && memcmp(place.handle, handle.data(), handle.size()) == 0;
-}
-
-std::int64_t now_micros() noexcept {
-    return to_unix_micros(GetCurrentTimestamp());
 }
 
 // What this transaction's runs carry: which place, and which subtransaction started the run.
@@ -94,7 +80,7 @@ void make_room_for_note() {
 
 void give_back(std::size_t index, const Uuid& handle) noexcept {
     Place& place = places[index];
-    const Locked lock(place.mutex);
+    const shmem::Locked lock(place.mutex);
     if (is(place, handle) && --place.runs <= 0) wipe(place);
 }
 
@@ -122,15 +108,15 @@ void at_end_of_subtransaction(SubXactEvent event, SubTransactionId subtransactio
 // Where the token is from now on, or count().
 std::size_t take_place(const Uuid& handle, std::string_view token, std::int64_t expires_at) noexcept {
     for (std::size_t i = 0; i < count(); i++) {
-        const Locked lock(places[i].mutex);
+        const shmem::Locked lock(places[i].mutex);
         if (!is(places[i], handle)) continue;
         places[i].runs++;
         return i;
     }
-    const std::int64_t now = now_micros();
+    const std::int64_t now = unix_micros_now();
     for (std::size_t i = 0; i < count(); i++) {
         Place& place = places[i];
-        const Locked lock(place.mutex);
+        const shmem::Locked lock(place.mutex);
         if (place.taken && place.expires_at > now) continue;
         wipe(place);
         memcpy(place.token, token.data(), token.size());
@@ -179,10 +165,10 @@ std::optional<net::Secret> read(const Uuid& handle) {
         std::size_t length = 0;
         ~Copy() { OPENSSL_cleanse(bytes, length); }
     } copy;
-    const std::int64_t now = now_micros();
+    const std::int64_t now = unix_micros_now();
     for (std::size_t i = 0; i < count() && copy.length == 0; i++) {
         Place& place = places[i];
-        const Locked lock(place.mutex);
+        const shmem::Locked lock(place.mutex);
         if (!is(place, handle)) continue;
         if (place.expires_at <= now) {
             wipe(place);
@@ -201,9 +187,9 @@ void release(const Uuid& handle) noexcept {
 }
 
 void wipe_ended() noexcept {
-    const std::int64_t now = now_micros();
+    const std::int64_t now = unix_micros_now();
     for (std::size_t i = 0; i < count(); i++) {
-        const Locked lock(places[i].mutex);
+        const shmem::Locked lock(places[i].mutex);
         if (places[i].taken && places[i].expires_at <= now) wipe(places[i]);
     }
 }

@@ -13,6 +13,8 @@
 
 #include <algorithm>
 
+#include "pg/shared/bars.hpp"
+#include "pg/shared/pokes.hpp"
 #include "pg/shared/shmem.hpp"
 
 namespace flowctl::pg::wake {
@@ -59,14 +61,14 @@ void send() noexcept {
     if (notes.runs.count != 0) shmem::announce_runs(MyDatabaseId, notes.runs.items, notes.runs.count);
     if (notes.poke) shmem::poke_workers(MyDatabaseId);
     if (notes.extension_dropped) shmem::extension_dropped(MyDatabaseId);
-    if (notes.extension_created) shmem::poke_launcher(MyDatabaseId);
-    if (notes.new_database) shmem::poke_launcher(InvalidOid);
+    if (notes.extension_created) pokes::poke_launcher(MyDatabaseId);
+    if (notes.new_database) pokes::poke_launcher(InvalidOid);
 }
 
 void forget() noexcept {
     for (std::size_t i = 0; i < notes.bars.count; i++) {
-        shmem::unbar(notes.bars.items[i]);
-        shmem::poke_launcher(notes.bars.items[i]);
+        bars::lower(notes.bars.items[i]);
+        pokes::poke_launcher(notes.bars.items[i]);
     }
     notes.runs.count = notes.noted_by.count = notes.bars.count = 0;
     notes.more_runs = notes.poke = notes.extension_created = notes.extension_dropped = notes.new_database =
@@ -130,7 +132,7 @@ void note_new_database() noexcept {
 
 void bar_until_end(Oid database) {
     notes.bars.add(database);
-    shmem::bar(database);
+    bars::raise(database);
 }
 
 }  // namespace flowctl::pg::wake

@@ -13,7 +13,8 @@ void install_at_load();  // _PG_init
 
 // This transaction inserted the run: its worker is told at commit, unless the subtransaction aborts.
 void note_started_run(const Uuid& run);
-// The database's workers are to look at flowctl.control and flowctl.installation after commit.
+// The database's workers are to look at flowctl_catalog.control and flowctl_catalog.installation after
+// commit.
 void note_poke() noexcept;
 void note_extension_created() noexcept;  // in this database
 void note_extension_dropped() noexcept;

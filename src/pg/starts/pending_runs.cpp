@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "pg/server/acting_role.hpp"
+
 extern "C" {
 #include "executor/executor.h"
 }

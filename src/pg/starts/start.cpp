@@ -9,6 +9,7 @@
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/session_user.hpp"
+#include "pg/server/acting_role.hpp"
 #include "pg/server/catalog_watch.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/shmem.hpp"
@@ -93,7 +94,7 @@ class KnownFlows {
         bool operator==(const Seen&) const = default;
     };
     void forget_if_changed() {
-        const Seen now{catalog_watch::number(),
+        const Seen now{catalog_watch::generation(),
                        IsolationUsesXactSnapshot() ? local_transaction() : InvalidLocalTransactionId};
         if (now == seen_) return;
         known_.clear();
@@ -112,7 +113,7 @@ store::FlowRow find_startable(const StartRequest& request) {
     if (!may_start(spi, flow.flow_id, flow.owner, request.must_may_start)) {
         const std::string holder =
             request.table != nullptr ? std::string("owner of table \"") + request.table + "\"," : "role";
-        audit::denied(request.starter, "start", flow.name,
+        denials::report(request.starter, "start", flow.name,
                       holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to start flow \"" + flow.name + "\"",
@@ -142,10 +143,10 @@ std::optional<std::string> asserted_subject() {
 
 // The end user: whose token this session has handed over, else whom the server authenticated by one.
 void add_subject(store::NewRun& run) {
-    if (const auto user = subject::current()) {
+    if (const auto user = session_user::current()) {
         run.subject_handle = user->handle;
         // Whoever's token has ended is nobody; a step that needs it will say that it is lost.
-        if (user->expires_at <= to_unix_micros(GetCurrentTimestamp())) return;
+        if (user->expires_at <= unix_micros_now()) return;
         run.subject = user->name;
         run.subject_issuer = user->issuer;
         run.subject_claims = user->claims;
@@ -157,7 +158,7 @@ void add_subject(store::NewRun& run) {
 
 // The token goes where the worker finds it.
 void carry_token(const store::NewRun& run) {
-    const auto user = subject::current();
+    const auto user = session_user::current();
     if (run.subject && user) subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at);
 }
 
@@ -173,7 +174,7 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.event = request.event;
     run.flow_owner = flow.owner;
     run.role = role;
-    run.started_at = to_unix_micros(GetCurrentTimestamp());
+    run.started_at = unix_micros_now();
     run.starter = request.starter;
     run.session_user = GetSessionUserId();
     if (const char* user = system_user()) run.system_user = user;

@@ -6,6 +6,9 @@
 
 #include <utility>
 
+#include "pg/server/acting_role.hpp"
+#include "pg/server/catalog.hpp"
+
 extern "C" {
 #include "access/heapam.h"
 #include "catalog/partition.h"

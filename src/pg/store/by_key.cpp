@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "pg/server/catalog.hpp"
+
 extern "C" {
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -31,9 +33,10 @@ Keyed open_keyed(Oid oid, LOCKMODE lock) {
     keyed.table = table_open(oid, lock);
     const Oid key = primary_key_index(keyed.table);
     if (!OidIsValid(key))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("table flowctl.%s has no primary key", RelationGetRelationName(keyed.table)),
-                        errhint("Install the extension again, or make it anew on the same columns.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("table flowctl_catalog.%s has no primary key", RelationGetRelationName(keyed.table)),
+                 errhint("Install the extension again, or make it anew on the same columns.")));
     keyed.index = index_open(key, lock);
     PushActiveSnapshot(GetTransactionSnapshot());
     keyed.snapshot = GetActiveSnapshot();

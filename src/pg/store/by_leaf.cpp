@@ -18,7 +18,7 @@ constexpr std::size_t kMostPlans = 16;  // of one statement
 
 // Writes the leaf of each id to `leaves`.
 void find_leaves_of(const char* table, const Uuid* ids, std::size_t count, Oid* leaves) {
-    const Oid root_oid = get_relname_relid(table, get_namespace_oid("flowctl", false));
+    const Oid root_oid = get_relname_relid(table, get_namespace_oid("flowctl_catalog", false));
     Relation root = table_open(root_oid, AccessShareLock);
     PartitionKey key = RelationGetPartitionKey(root);
     PartitionDesc parts = RelationGetPartitionDesc(root, true);
@@ -67,7 +67,7 @@ Rows LeafStatement::run(Spi& spi, Oid leaf, Params params) {
             prepared_.clear();
         }
         const char* const name =
-            guarded([leaf] { return quote_qualified_identifier("flowctl", get_rel_name(leaf)); });
+            guarded([leaf] { return quote_qualified_identifier("flowctl_catalog", get_rel_name(leaf)); });
         static constexpr std::string_view kPlace = "{leaf}";
         std::string text(sql_);
         const std::size_t at = text.find(kPlace);

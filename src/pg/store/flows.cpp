@@ -5,7 +5,7 @@ namespace flowctl::pg::store {
 
 static Statement find_flow_sql(R"(
     SELECT f.flow_id, f.name, f.owner::oid, f.type, v.version, v.options->>'run_as' = 'INVOKER'
-    FROM flowctl.flow f JOIN flowctl.flow_version v ON v.flow_id = f.flow_id AND v.version = coalesce($2, f.latest_version)
+    FROM flowctl_catalog.flow f JOIN flowctl_catalog.flow_version v ON v.flow_id = f.flow_id AND v.version = coalesce($2, f.latest_version)
     WHERE f.name = $1)",
                                {TEXTOID, INT4OID});
 
@@ -22,14 +22,14 @@ std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optiona
                    rows.text(0, 3), rows.int4(0, 4), rows.boolean(0, 5)};
 }
 
-static Statement flow_exists_sql("SELECT FROM flowctl.flow WHERE name = $1", {TEXTOID});
+static Statement flow_exists_sql("SELECT FROM flowctl_catalog.flow WHERE name = $1", {TEXTOID});
 
 bool flow_exists(Spi& spi, const std::string& name) {
     return spi.run(flow_exists_sql, std::move(Params().text(name))).size() == 1;
 }
 
 static Statement find_version_sql(R"(
-    SELECT definition, coalesce(options->>'keep_data', 'ALL') FROM flowctl.flow_version
+    SELECT definition, coalesce(options->>'keep_data', 'ALL') FROM flowctl_catalog.flow_version
     WHERE flow_id = $1 AND version = $2)",
                                   {UUIDOID, INT4OID});
 

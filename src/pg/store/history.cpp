@@ -126,8 +126,9 @@ void append_outcomes(const std::vector<CallOutcome>& outcomes) {
     append.write();
 }
 
-static Statement append_revocation_sql("INSERT INTO flowctl.token_revocation VALUES ($1, $2, $3, $4, $5)",
-                                       {UUIDOID, TEXTOID, TIMESTAMPTZOID, BOOLOID, TEXTOID});
+static Statement append_revocation_sql(
+    "INSERT INTO flowctl_catalog.token_revocation VALUES ($1, $2, $3, $4, $5)",
+    {UUIDOID, TEXTOID, TIMESTAMPTZOID, BOOLOID, TEXTOID});
 
 void append_revocations(Spi& spi, const std::vector<RevocationRow>& rows) {
     for (const RevocationRow& row : rows)

@@ -26,7 +26,7 @@ constexpr std::size_t kMostKept = 10'000;  // runs whose rows are set aside unde
 constexpr const char* kLockTimeout = "100ms";
 
 std::string table_of(const char* table, const Leaf& leaf) {
-    return std::string("flowctl.") + table + "_" + leaf.suffix;
+    return std::string("flowctl_catalog.") + table + "_" + leaf.suffix;
 }
 
 bool is_default(const Leaf& leaf) {
@@ -54,15 +54,15 @@ void lock_shortly() {
 }
 
 Oid oid_of(const std::string& qualified) {
-    const char* const name = qualified.c_str() + std::string_view("flowctl.").size();
-    return guarded([&] { return get_relname_relid(name, get_namespace_oid("flowctl", false)); });
+    const char* const name = qualified.c_str() + std::string_view("flowctl_catalog.").size();
+    return guarded([&] { return get_relname_relid(name, get_namespace_oid("flowctl_catalog", false)); });
 }
 
 }  // namespace
 
 static Statement find_leaves_sql(R"(
     SELECT starts_at, ends_at, suffix, emptied_at IS NOT NULL, coalesce(kept, 0), problem IS NOT NULL
-    FROM flowctl.leaf ORDER BY starts_at)",
+    FROM flowctl_catalog.leaf ORDER BY starts_at)",
                                  {});
 
 std::vector<Leaf> find_leaves(Spi& spi) {
@@ -81,7 +81,8 @@ const Leaf& default_leaf() {
 }
 
 static Statement last_in_default_sql(
-    "SELECT run_id FROM flowctl.run_default WHERE run_id >= $1 AND run_id < $2 ORDER BY run_id DESC LIMIT 1",
+    "SELECT run_id FROM flowctl_catalog.run_default WHERE run_id >= $1 AND run_id < $2 ORDER BY run_id DESC "
+    "LIMIT 1",
     {UUIDOID, UUIDOID});
 
 std::optional<std::int64_t> last_in_default(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
@@ -91,8 +92,9 @@ std::optional<std::int64_t> last_in_default(Spi& spi, std::int64_t starts_at, st
     return time_of_run_id(rows.uuid(0, 0));
 }
 
-static Statement insert_leaf_sql("INSERT INTO flowctl.leaf (starts_at, ends_at, suffix) VALUES ($1, $2, $3)",
-                                 {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID});
+static Statement insert_leaf_sql(
+    "INSERT INTO flowctl_catalog.leaf (starts_at, ends_at, suffix) VALUES ($1, $2, $3)",
+    {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID});
 
 std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
     Leaf leaf;
@@ -103,7 +105,7 @@ std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
         utc_text(starts_at, "%Y-%m-%d %H:%M") + " to " + utc_text(ends_at, "%Y-%m-%d %H:%M") + " UTC";
     for (const char* table : kTables) {
         const std::string name = table_of(table, leaf);
-        spi.command("CREATE TABLE " + name + " (LIKE flowctl." + table + " INCLUDING ALL)");
+        spi.command("CREATE TABLE " + name + " (LIKE flowctl_catalog." + table + " INCLUDING ALL)");
         spi.command("ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY");
         spi.command("REVOKE ALL ON " + name + " FROM PUBLIC");
         spi.command("COMMENT ON TABLE " + name + " IS 'the leaf of runs that start from " + span + "'");
@@ -112,7 +114,7 @@ std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
     }
     // Last, and together: this waits until nobody reads the default leaf.
     for (const char* table : kTables)
-        spi.command(std::string("ALTER TABLE flowctl.") + table + " ATTACH PARTITION " +
+        spi.command(std::string("ALTER TABLE flowctl_catalog.") + table + " ATTACH PARTITION " +
                     table_of(table, leaf) + " FOR VALUES FROM (" + first_id(starts_at) + ") TO (" +
                     first_id(ends_at) + ")");
     return leaf.suffix;
@@ -139,8 +141,8 @@ bool lock_at_once(const std::vector<Oid>& tables) {
 
 }  // namespace
 
-static Statement note_stragglers_sql("UPDATE flowctl.leaf SET kept = 1 WHERE suffix = $1", {TEXTOID});
-static Statement forget_leaf_sql("DELETE FROM flowctl.leaf WHERE suffix = $1", {TEXTOID});
+static Statement note_stragglers_sql("UPDATE flowctl_catalog.leaf SET kept = 1 WHERE suffix = $1", {TEXTOID});
+static Statement forget_leaf_sql("DELETE FROM flowctl_catalog.leaf WHERE suffix = $1", {TEXTOID});
 
 namespace {
 
@@ -148,7 +150,7 @@ namespace {
 bool lock_all_at_once(const Leaf& leaf) {
     std::vector<Oid> tables;
     for (const char* table : kTables)
-        tables.push_back(oid_of(std::string("flowctl.") + table));
+        tables.push_back(oid_of(std::string("flowctl_catalog.") + table));
     for (const char* table : kTables)
         tables.push_back(oid_of(table_of(table, leaf)));
     return lock_at_once(tables);
@@ -245,13 +247,14 @@ void put_back(Oid table, const Aside& aside) {
 // those with a frame, and children that their map run has yet to look at. Later all are looked at.
 std::string staying(const Leaf& leaf, std::int64_t since) {
     const std::string run = table_of("run", leaf);
-    const std::string map_runs = "(SELECT m.map_run_id FROM flowctl.map_run m WHERE m.phase IS NOT NULL)";
+    const std::string map_runs =
+        "(SELECT m.map_run_id FROM flowctl_catalog.map_run m WHERE m.phase IS NOT NULL)";
     if (!leaf.emptied)
         return "SELECT run_id FROM " + run +
                " WHERE status = 'RUNNING' AND map_run_id IS NULL"
                " UNION SELECT run_id FROM " +
                run + " WHERE map_run_id IN " + map_runs +
-               " UNION SELECT r.run_id FROM flowctl.frame f JOIN " + run +
+               " UNION SELECT r.run_id FROM flowctl_catalog.frame f JOIN " + run +
                " r ON r.run_id = f.run_id WHERE f.run_id >= " + first_id(leaf.starts_at) +
                " AND f.run_id < " + first_id(leaf.ends_at);
     const std::string moment =
@@ -286,7 +289,7 @@ bool is_worth(Spi& spi, const Leaf& leaf, std::int64_t since, std::size_t stay) 
 }  // namespace
 
 static Statement note_emptied_sql(R"(
-    UPDATE flowctl.leaf SET emptied_at = pg_catalog.clock_timestamp(), kept = $2, problem = NULL WHERE suffix = $1)",
+    UPDATE flowctl_catalog.leaf SET emptied_at = pg_catalog.clock_timestamp(), kept = $2, problem = NULL WHERE suffix = $1)",
                                   {TEXTOID, INT8OID});
 
 Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_drop) {
@@ -333,7 +336,7 @@ Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_dro
     return {Emptying::Result::Done, kept};
 }
 
-static Statement note_problem_sql("UPDATE flowctl.leaf SET problem = $2 WHERE suffix = $1",
+static Statement note_problem_sql("UPDATE flowctl_catalog.leaf SET problem = $2 WHERE suffix = $1",
                                   {TEXTOID, TEXTOID});
 
 void note_problem(Spi& spi, const Leaf& leaf, const std::optional<std::string>& problem) {
@@ -343,30 +346,30 @@ void note_problem(Spi& spi, const Leaf& leaf, const std::optional<std::string>& 
 // ---------------------------------------------------------------------------------------------- the rest
 
 static Statement expire_names_sql(R"(
-    DELETE FROM flowctl.run_name d USING (
-        SELECT n.flow_id, n.name, n.run_id FROM flowctl.run_name n
-        WHERE n.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl.run r WHERE r.run_id = n.run_id)
+    DELETE FROM flowctl_catalog.run_name d USING (
+        SELECT n.flow_id, n.name, n.run_id FROM flowctl_catalog.run_name n
+        WHERE n.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = n.run_id)
         ORDER BY n.run_id LIMIT 2000) g
     WHERE d.flow_id = g.flow_id AND d.name = g.name AND d.run_id = g.run_id)",
                                   {UUIDOID});
 static Statement expire_map_runs_sql(R"(
-    DELETE FROM flowctl.map_run WHERE map_run_id IN (
-        SELECT m.map_run_id FROM flowctl.map_run m
+    DELETE FROM flowctl_catalog.map_run WHERE map_run_id IN (
+        SELECT m.map_run_id FROM flowctl_catalog.map_run m
         WHERE m.run_id < $1 AND m.phase IS NULL
-              AND NOT EXISTS (SELECT FROM flowctl.run r WHERE r.run_id = m.run_id)
+              AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = m.run_id)
         ORDER BY m.run_id LIMIT 2000))",
                                      {UUIDOID});
 static Statement expire_leases_sql(R"(
-    DELETE FROM flowctl.lease WHERE role_name IN (
-        SELECT l.role_name FROM flowctl.lease l
+    DELETE FROM flowctl_catalog.lease WHERE role_name IN (
+        SELECT l.role_name FROM flowctl_catalog.lease l
         WHERE l.run_id < $1 AND l.dropped_at IS NOT NULL
-              AND NOT EXISTS (SELECT FROM flowctl.run r WHERE r.run_id = l.run_id)
+              AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = l.run_id)
         ORDER BY l.run_id LIMIT 2000))",
                                    {UUIDOID});
 // Their numbers grow with their time, and there is no index on that.
 static Statement expire_denials_sql(R"(
-    DELETE FROM flowctl.denial WHERE denial_id IN (
-        SELECT o.denial_id FROM (SELECT denial_id, at FROM flowctl.denial ORDER BY denial_id LIMIT 2000) o
+    DELETE FROM flowctl_catalog.denial WHERE denial_id IN (
+        SELECT o.denial_id FROM (SELECT denial_id, at FROM flowctl_catalog.denial ORDER BY denial_id LIMIT 2000) o
         WHERE o.at < $1))",
                                     {TIMESTAMPTZOID});
 

@@ -3,7 +3,7 @@
 // A run's id begins with its time, and these five tables are partitioned by it, all at the same bounds. So
 // what is no longer to be kept goes by TRUNCATE, whose cost does not depend on how much there is; rows are
 // never deleted one by one. The words used here:
-//   leaf      the five tables of one span of time, as one thing; a row of flowctl.leaf
+//   leaf      the five tables of one span of time, as one thing; a row of flowctl_catalog.leaf
 //   default   the leaf of ids that no other leaf takes: the extension script makes it, it is never dropped,
 //             and because of it no INSERT ever fails for want of a leaf
 //   empty     to take away the runs of a leaf that have ended. Those that are open stay where they are: in

@@ -50,7 +50,7 @@ void MapCounts::add(std::string_view status, std::int64_t count) {
 // ---------------------------------------------------------------------------------------------- map runs
 
 static Statement insert_map_run_sql(R"(
-    INSERT INTO flowctl.map_run (map_run_id, run_id, call_id, bucket, flow_id, flow, version, path, state, label, type, phase,
+    INSERT INTO flowctl_catalog.map_run (map_run_id, run_id, call_id, bucket, flow_id, flow, version, path, state, label, type, phase,
                                  plan, source, max_concurrency, tolerated_count, tolerated_percentage, started_at)
     VALUES ($1, $2, $3, pg_catalog.get_byte(pg_catalog.uuid_send($2), 15) % 64, $4, $5, $6, $7, $8, $9, $10, 'READING', $11,
             $12, $13, $14, $15::float8, $16))",
@@ -80,9 +80,10 @@ void insert_map_run(Spi& spi, const MapRunRow& row) {
     "items_failed, items_timed_out, items_aborted, results_written, writer_state"
 
 static Statement find_open_map_runs_sql("SELECT " MAP_RUN_COLUMNS R"(
-    FROM flowctl.map_run WHERE phase IS NOT NULL AND bucket % $1 = $2 ORDER BY map_run_id)",
+    FROM flowctl_catalog.map_run WHERE phase IS NOT NULL AND bucket % $1 = $2 ORDER BY map_run_id)",
                                         {INT4OID, INT4OID});
-static Statement find_map_run_sql("SELECT " MAP_RUN_COLUMNS " FROM flowctl.map_run WHERE map_run_id = $1",
+static Statement find_map_run_sql("SELECT " MAP_RUN_COLUMNS
+                                  " FROM flowctl_catalog.map_run WHERE map_run_id = $1",
                                   {UUIDOID});
 
 namespace {
@@ -142,7 +143,7 @@ std::optional<MapRunRow> find_map_run(Spi& spi, const Uuid& id) {
 }
 
 static Statement find_progress_sql(R"(
-    SELECT phase, status, items, children, results_written, error, cause FROM flowctl.map_run WHERE map_run_id = $1)",
+    SELECT phase, status, items, children, results_written, error, cause FROM flowctl_catalog.map_run WHERE map_run_id = $1)",
                                    {UUIDOID});
 
 std::optional<MapProgress> find_map_progress(Spi& spi, const Uuid& id) {
@@ -158,14 +159,15 @@ std::optional<MapProgress> find_map_progress(Spi& spi, const Uuid& id) {
 }
 
 static Statement set_source_sql(
-    "UPDATE flowctl.map_run SET source = $2 WHERE map_run_id = $1 AND phase = 'READING'", {UUIDOID, TEXTOID});
+    "UPDATE flowctl_catalog.map_run SET source = $2 WHERE map_run_id = $1 AND phase = 'READING'",
+    {UUIDOID, TEXTOID});
 
 void set_map_source(Spi& spi, const Uuid& id, const std::string& source) {
     spi.run(set_source_sql, std::move(Params().uuid(id).text(source)));
 }
 
 static Statement add_children_sql(R"(
-    UPDATE flowctl.map_run
+    UPDATE flowctl_catalog.map_run
     SET items = items + $2, children = children + $3, phase = CASE WHEN $4 THEN 'RUNNING' ELSE phase END,
         source = CASE WHEN $4 THEN NULL ELSE source END
     WHERE map_run_id = $1 AND phase = 'READING')",
@@ -178,13 +180,13 @@ bool add_map_children(Spi& spi, const Uuid& id, std::int64_t items, std::int64_t
 }
 
 static Statement note_helper_sql(
-    "UPDATE flowctl.map_run SET read_attempts = read_attempts + 1 WHERE map_run_id = $1", {UUIDOID});
+    "UPDATE flowctl_catalog.map_run SET read_attempts = read_attempts + 1 WHERE map_run_id = $1", {UUIDOID});
 
 void note_map_helper(Spi& spi, const Uuid& id) {
     spi.run(note_helper_sql, std::move(Params().uuid(id)));
 }
 
-static Statement set_phase_sql("UPDATE flowctl.map_run SET phase = $2 WHERE map_run_id = $1",
+static Statement set_phase_sql("UPDATE flowctl_catalog.map_run SET phase = $2 WHERE map_run_id = $1",
                                {UUIDOID, TEXTOID});
 
 void set_map_phase(Spi& spi, const Uuid& id, MapPhase phase) {
@@ -192,18 +194,18 @@ void set_map_phase(Spi& spi, const Uuid& id, MapPhase phase) {
 }
 
 static Statement close_of_sql(R"(
-    UPDATE flowctl.map_run
+    UPDATE flowctl_catalog.map_run
     SET phase = 'CLOSING', status = CASE status WHEN 'RUNNING' THEN 'ABORTED' ELSE status END, source = NULL
     WHERE run_id = ANY ($1) AND phase IS NOT NULL)",
                               {UUIDARRAYOID});
 static Statement cancel_sql(R"(
-    UPDATE flowctl.map_run
+    UPDATE flowctl_catalog.map_run
     SET phase = 'CLOSING', status = CASE status WHEN 'RUNNING' THEN 'ABORTED' ELSE status END, source = NULL
     WHERE run_id = $1 AND call_id = $2 AND phase IS NOT NULL)",
                             {UUIDOID, INT4OID});
 
 static Statement fail_sql(R"(
-    UPDATE flowctl.map_run
+    UPDATE flowctl_catalog.map_run
     SET status = 'FAILED', error = $3, cause = $4, phase = CASE phase WHEN 'WRITING' THEN phase ELSE 'CLOSING' END, source = NULL
     WHERE map_run_id = $1 AND phase = $2 AND status = 'RUNNING')",
                           {UUIDOID, TEXTOID, TEXTOID, TEXTOID});
@@ -224,7 +226,7 @@ void close_map_runs_of(Spi& spi, const std::vector<Uuid>& parents) {
 }
 
 static Statement end_sql(R"(
-    UPDATE flowctl.map_run SET phase = NULL, status = $2, ended_at = $3, plan = NULL, source = NULL WHERE map_run_id = $1)",
+    UPDATE flowctl_catalog.map_run SET phase = NULL, status = $2, ended_at = $3, plan = NULL, source = NULL WHERE map_run_id = $1)",
                          {UUIDOID, TEXTOID, TIMESTAMPTZOID});
 
 void end_map_run(Spi& spi, const Uuid& id, const std::string& status, std::int64_t at) {
@@ -232,22 +234,22 @@ void end_map_run(Spi& spi, const Uuid& id, const std::string& status, std::int64
 }
 
 static Statement add_written_sql(
-    "UPDATE flowctl.map_run SET results_written = results_written + $2 WHERE map_run_id = $1",
+    "UPDATE flowctl_catalog.map_run SET results_written = results_written + $2 WHERE map_run_id = $1",
     {UUIDOID, INT8OID});
 
 void add_results_written(Spi& spi, const Uuid& id, std::int64_t count) {
     spi.run(add_written_sql, std::move(Params().uuid(id).int8(count)));
 }
 
-static Statement set_writer_state_sql("UPDATE flowctl.map_run SET writer_state = $2 WHERE map_run_id = $1",
-                                      {UUIDOID, TEXTOID});
+static Statement set_writer_state_sql(
+    "UPDATE flowctl_catalog.map_run SET writer_state = $2 WHERE map_run_id = $1", {UUIDOID, TEXTOID});
 
 void set_writer_state(Spi& spi, const Uuid& id, const std::string& state) {
     spi.run(set_writer_state_sql, std::move(Params().uuid(id).text(state)));
 }
 
 static Statement add_counts_sql(R"(
-    UPDATE flowctl.map_run
+    UPDATE flowctl_catalog.map_run
     SET succeeded = succeeded + $2, failed = failed + $3, timed_out = timed_out + $4, aborted = aborted + $5,
         items_succeeded = items_succeeded + $6, items_failed = items_failed + $7,
         items_timed_out = items_timed_out + $8, items_aborted = items_aborted + $9, begun = greatest(begun, $10)
@@ -269,14 +271,14 @@ void add_map_counts(Spi& spi, const std::vector<MapDelta>& deltas) {
 // ---------------------------------------------------------------------------------------------- children
 
 static Statement insert_children_sql(R"(
-    INSERT INTO flowctl.run (run_id, flow_id, flow, version, type, input, flow_owner, role, starter, session_user_name,
+    INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, input, flow_owner, role, starter, session_user_name,
                              system_user_name, subject, subject_issuer, subject_claims, subject_handle,
                              asserted_subject, client_addr, application_name, start_xid,
                              traceparent, parent_run_id, map_run_id, map_index, map_items)
     SELECT c.run_id, p.flow_id, p.flow, p.version, $3, c.input, p.flow_owner, p.role, p.starter, p.session_user_name,
            p.system_user_name, p.subject, p.subject_issuer, p.subject_claims, p.subject_handle, p.asserted_subject,
            p.client_addr, p.application_name, p.start_xid, p.traceparent, p.run_id, $1, c.index, c.items
-    FROM flowctl.run p, unnest($4, $5, $6, $7) AS c(run_id, index, items, input)
+    FROM flowctl_catalog.run p, unnest($4, $5, $6, $7) AS c(run_id, index, items, input)
     WHERE p.run_id = $2)",
                                      {UUIDOID, UUIDOID, TEXTOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID,
                                       TEXTARRAYOID});
@@ -301,9 +303,9 @@ void insert_children(Spi& spi, const Uuid& map_run_id, const Uuid& parent, const
 }
 
 static Statement find_queued_sql(R"(
-    SELECT r.run_id, r.map_index, r.map_items FROM flowctl.run r
+    SELECT r.run_id, r.map_index, r.map_items FROM flowctl_catalog.run r
     WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND r.status = 'RUNNING'
-          AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
+          AND NOT EXISTS (SELECT FROM flowctl_catalog.frame f WHERE f.run_id = r.run_id)
     ORDER BY r.map_index)",
                                  {UUIDOID, INT8OID, INT8OID});
 
@@ -321,7 +323,7 @@ std::vector<ChildId> find_queued_children(Spi& spi, const Uuid& map_run_id, std:
 
 static Statement find_begun_sql(R"(
     SELECT r.map_run_id, r.run_id, r.map_index, r.map_items
-    FROM flowctl.frame f JOIN flowctl.run r ON r.run_id = f.run_id
+    FROM flowctl_catalog.frame f JOIN flowctl_catalog.run r ON r.run_id = f.run_id
     WHERE r.map_run_id IS NOT NULL)",
                                 {});
 
@@ -336,9 +338,9 @@ std::vector<BegunChild> find_begun_children(Spi& spi) {
 
 static Statement abort_queued_sql(R"(
     WITH gone AS (
-        UPDATE flowctl.run r SET status = 'ABORTED', ended_at = $4
+        UPDATE flowctl_catalog.run r SET status = 'ABORTED', ended_at = $4
         WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND r.status = 'RUNNING'
-              AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
+              AND NOT EXISTS (SELECT FROM flowctl_catalog.frame f WHERE f.run_id = r.run_id)
         RETURNING r.map_items)
     SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(map_items), 0)::bigint FROM gone)",
                                   {UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID});
@@ -359,11 +361,11 @@ static Statement find_results_sql(R"(
            CASE WHEN r.output IS NOT NULL THEN r.output
                 WHEN r.output_ref = 0 THEN r.input
                 WHEN r.output_ref IS NOT NULL
-                THEN (SELECT h.payload FROM flowctl.history_event h
+                THEN (SELECT h.payload FROM flowctl_catalog.history_event h
                       WHERE h.run_id = r.run_id AND h.event_id = r.output_ref)
            END,
            r.error, r.cause, r.started_at, r.ended_at
-    FROM flowctl.run r
+    FROM flowctl_catalog.run r
     WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND r.status <> 'RUNNING'
           AND ($4 = '{}' OR r.status = ANY ($4))
     ORDER BY r.map_index)",
@@ -400,7 +402,7 @@ ChildResults find_results(Spi& spi, const Uuid& map_run_id, std::int64_t from, s
 }
 
 static Statement forget_sql(R"(
-    UPDATE flowctl.run r SET input = 'null', output = NULL
+    UPDATE flowctl_catalog.run r SET input = 'null', output = NULL
     WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND (r.status = 'SUCCEEDED' OR NOT $4))",
                             {UUIDOID, INT8OID, INT8OID, BOOLOID});
 

@@ -1,5 +1,5 @@
-// The store of map runs: rows of flowctl.map_run, and the children of a distributed Map among the rows of
-// flowctl.run.
+// The store of map runs: rows of flowctl_catalog.map_run, and the children of a distributed Map among the
+// rows of flowctl_catalog.run.
 //
 // A child is written once, when its item is read, as an open run without a frame; the worker begins it later.
 // So nothing but the table holds the items, and "the next children" are an index scan. The counts of a map

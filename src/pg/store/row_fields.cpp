@@ -71,24 +71,4 @@ Datum datum_for(Form_pg_attribute column, const Field& field) {
     return datum_of(field);
 }
 
-Oid table_oid(const char* name) {
-    const Oid table = get_relname_relid(name, get_namespace_oid("flowctl", false));
-    if (!OidIsValid(table))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table flowctl.%s does not exist", name),
-                        errhint("Install the extension again, or update it.")));
-    return table;
-}
-
-AttrNumber column_number(TupleDesc shape, const char* column, AttrNumber last) {
-    for (int i = 0; i < shape->natts; i++) {
-        Form_pg_attribute attribute = TupleDescAttr(shape, (last + i) % shape->natts);
-        if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), column) == 0)
-            return attribute->attnum;
-    }
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                    errmsg("column \"%s\" of the engine's tables does not exist", column),
-                    errhint("Run ALTER EXTENSION pg_flowctl UPDATE.")));
-    return InvalidAttrNumber;
-}
-
 }  // namespace flowctl::pg::store

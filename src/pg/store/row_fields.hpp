@@ -1,7 +1,5 @@
 // Rows as C++ has them, for writing straight to the heap: fields given one after the other, in the order of
 // the columns. Texts and ids are borrowed, so they live until the rows are written.
-//
-// Beside it, tables and columns by name. Used by append and by_key.
 #pragma once
 
 #include <cstdint>
@@ -27,13 +25,6 @@ Datum datum_of(const Field& field);
 // The same for a column, which another version of the script may have given another type; raises where it
 // has.
 Datum datum_for(Form_pg_attribute column, const Field& field);
-
-// A table in schema flowctl. Raises.
-Oid table_oid(const char* name);
-
-// The number of a column. It is looked for behind `last`, since columns mostly come in the table's order.
-// Raises.
-AttrNumber column_number(TupleDesc shape, const char* column, AttrNumber last);
 
 class RowFields {
   public:

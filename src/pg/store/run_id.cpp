@@ -34,7 +34,7 @@ void put_millis(std::uint64_t millis, Uuid& id) {
 Uuid new_run_id() {
     static std::int64_t last = 0;
     // The 12 bits behind the milliseconds count fractions of one (RFC 9562 §6.2, method 3).
-    std::int64_t now = to_unix_micros(GetCurrentTimestamp());
+    std::int64_t now = unix_micros_now();
     if (now <= last) now = last + 1;
     last = now;
     const std::uint32_t fraction = static_cast<std::uint32_t>((now % 1000) * 4096 / 1000);

@@ -14,6 +14,16 @@ namespace flowctl::pg {
 
 Uuid new_run_id();
 
+// The bucket of a run, by the random end of its id. Buckets are dealt out to the workers of a database: the
+// one with this shard has the run for its whole life. SQL texts compute the same number.
+constexpr int kBuckets = 64;
+inline int bucket_of(const Uuid& run) noexcept {
+    return run[15] % kBuckets;
+}
+inline int shard_of(int bucket, int shards) noexcept {
+    return bucket % shards;
+}
+
 // The least id of a run that starts in the millisecond of this time (microseconds since 1970); earlier times
 // are taken as 1970, those that 48 bits of milliseconds cannot say (from the year 10889 on) as the last.
 Uuid first_run_id(std::int64_t unix_micros);

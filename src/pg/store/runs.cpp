@@ -3,10 +3,10 @@
 
 #include <map>
 
-#include "pg/shared/shmem.hpp"
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/by_leaf.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::store {
 
@@ -83,8 +83,9 @@ void insert_runs(const NewRun* runs, std::size_t count) {
     append.write();
 }
 
-static Statement take_name_sql("INSERT INTO flowctl.run_name VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-                               {UUIDOID, TEXTOID, UUIDOID});
+static Statement take_name_sql(
+    "INSERT INTO flowctl_catalog.run_name VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    {UUIDOID, TEXTOID, UUIDOID});
 
 bool take_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id) {
     return spi.run(take_name_sql, std::move(Params().uuid(flow_id).text(name).uuid(run_id))).processed() == 1;
@@ -92,7 +93,7 @@ bool take_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uui
 
 static Statement find_named_sql(R"(
     SELECT n.run_id, r.run_id IS NOT NULL, r.input::pg_catalog.jsonb OPERATOR(pg_catalog.=) $3::pg_catalog.jsonb
-    FROM flowctl.run_name n LEFT JOIN flowctl.run r ON r.run_id = n.run_id
+    FROM flowctl_catalog.run_name n LEFT JOIN flowctl_catalog.run r ON r.run_id = n.run_id
     WHERE n.flow_id = $1 AND n.name = $2)",
                                 {UUIDOID, TEXTOID, TEXTOID});
 
@@ -102,8 +103,9 @@ NamedRun find_named(Spi& spi, const Uuid& flow_id, const std::string& name, cons
     return {rows.uuid(0, 0), rows.boolean(0, 1), rows.boolean(0, 2)};
 }
 
-static Statement replace_name_sql("UPDATE flowctl.run_name SET run_id = $3 WHERE flow_id = $1 AND name = $2",
-                                  {UUIDOID, TEXTOID, UUIDOID});
+static Statement replace_name_sql(
+    "UPDATE flowctl_catalog.run_name SET run_id = $3 WHERE flow_id = $1 AND name = $2",
+    {UUIDOID, TEXTOID, UUIDOID});
 
 void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id) {
     spi.run(replace_name_sql, std::move(Params().uuid(flow_id).text(name).uuid(run_id)));
@@ -172,7 +174,7 @@ LoadedRuns load_runs(Spi&, const std::vector<Uuid>& ids, std::size_t max_bytes) 
 }
 
 static Statement save_frame_sql(R"(
-    UPDATE flowctl.frame SET phase = $2, current_state = $3, due_at = $4, frame = $5 WHERE run_id = $1)",
+    UPDATE flowctl_catalog.frame SET phase = $2, current_state = $3, due_at = $4, frame = $5 WHERE run_id = $1)",
                                 {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID});
 
 // Those that are there already, where the heap cannot be asked to replace them.
@@ -193,7 +195,7 @@ void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
     std::vector<const FrameRow*> changed_rows;
     for (const FrameRow& row : frames) {
         if (row.is_new) {
-            added.uuid(row.run_id).int2(static_cast<std::int16_t>(shmem::bucket_of(row.run_id)));
+            added.uuid(row.run_id).int2(static_cast<std::int16_t>(bucket_of(row.run_id)));
             added.text(row.phase).text(row.current_state).timestamp(row.due_at).text(row.frame);
         } else {
             changed_rows.push_back(&row);
@@ -211,7 +213,8 @@ void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
         save_frame(spi, *changed_rows[i]);
 }
 
-static Statement delete_frames_sql("DELETE FROM flowctl.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID});
+static Statement delete_frames_sql("DELETE FROM flowctl_catalog.frame WHERE run_id = ANY ($1)",
+                                   {UUIDARRAYOID});
 
 void delete_frames(Spi& spi, const std::vector<Uuid>& ids) {
     if (ids.empty()) return;
@@ -275,13 +278,13 @@ void forget_events(Spi& spi, const std::vector<Uuid>& ids) {
 }
 
 static Statement fail_history_sql(R"(
-    INSERT INTO flowctl.history_event (run_id, event_id, previous_event_id, at, type, details)
+    INSERT INTO flowctl_catalog.history_event (run_id, event_id, previous_event_id, at, type, details)
     SELECT $1, coalesce(max(event_id), 0) + 1, coalesce(max(event_id), 0), pg_catalog.clock_timestamp(), 'ExecutionFailed',
            pg_catalog.json_build_object('error', $2, 'cause', $3)::text
-    FROM flowctl.history_event WHERE run_id = $1)",
+    FROM flowctl_catalog.history_event WHERE run_id = $1)",
                                   {UUIDOID, TEXTOID, TEXTOID});
 static Statement fail_run_sql(R"(
-    UPDATE flowctl.run SET status = 'FAILED', error = $2, cause = $3, ended_at = pg_catalog.clock_timestamp()
+    UPDATE flowctl_catalog.run SET status = 'FAILED', error = $2, cause = $3, ended_at = pg_catalog.clock_timestamp()
     WHERE run_id = $1 AND status = 'RUNNING')",
                               {UUIDOID, TEXTOID, TEXTOID});
 
@@ -295,7 +298,7 @@ bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::str
 }
 
 static Statement find_due_sql(R"(
-    SELECT run_id, due_at FROM flowctl.frame WHERE due_at <= $1 AND bucket % $2 = $3 ORDER BY due_at LIMIT $4)",
+    SELECT run_id, due_at FROM flowctl_catalog.frame WHERE due_at <= $1 AND bucket % $2 = $3 ORDER BY due_at LIMIT $4)",
                               {TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID});
 
 std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit) {
@@ -309,41 +312,11 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horiz
     return runs;
 }
 
-static Statement find_controls_sql(R"(
-    SELECT control_id, run_id, error, cause FROM flowctl.control
-    WHERE pg_catalog.get_byte(pg_catalog.uuid_send(run_id), 15) % 64 % $1 = $2
-    ORDER BY control_id LIMIT $3)",
-                                   {INT4OID, INT4OID, INT8OID});
-static Statement delete_controls_sql("DELETE FROM flowctl.control WHERE control_id = ANY ($1)",
-                                     {INT8ARRAYOID});
-static Statement insert_stop_sql(R"(
-    INSERT INTO flowctl.control (run_id, kind, error, cause, requested_by) VALUES ($1, 'stop', $2, $3, $4::regrole))",
-                                 {UUIDOID, TEXTOID, TEXTOID, OIDOID});
-
-std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t limit) {
-    Rows rows = spi.run(find_controls_sql,
-                        std::move(Params().int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit))));
-    std::vector<Control> controls;
-    for (std::size_t i = 0; i < rows.size(); i++)
-        controls.push_back(
-            {rows.int8(i, 0), rows.uuid(i, 1), rows.optional_text(i, 2), rows.optional_text(i, 3)});
-    return controls;
-}
-
-void delete_controls(Spi& spi, const std::vector<std::int64_t>& ids) {
-    if (!ids.empty()) spi.run(delete_controls_sql, std::move(Params().int8s(ids)));
-}
-
-void insert_stop(Spi& spi, const Uuid& run_id, const std::optional<std::string>& error,
-                 const std::optional<std::string>& cause, Oid requested_by) {
-    spi.run(insert_stop_sql, std::move(Params().uuid(run_id).text(error).text(cause).oid(requested_by)));
-}
-
 // ---------------------------------------------------------------------------------------------- looking
 
 static Statement find_status_sql(R"(
     SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner, r.flow_owner)::oid, r.role::oid, r.starter::oid
-    FROM flowctl.run r LEFT JOIN flowctl.flow f ON f.flow_id = r.flow_id
+    FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                  {UUIDOID});
 

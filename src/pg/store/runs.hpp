@@ -1,10 +1,8 @@
-// The store of runs: rows of flowctl.run, run_name and control, and the frames of open runs.
+// The store of runs: rows of flowctl_catalog.run and run_name, and the frames of open runs.
 //
 // A run row is inserted once, by the transaction that starts it, and updated once, when it ends; a frame row
 // lives as long as the run is open. Only the worker that owns a run's bucket writes its frame and its end, so
 // nothing is locked. Every function runs inside the caller's transaction and raises PgError.
-//
-// Called by start (insert), engine (all the rest), runs_sql (status, control).
 #pragma once
 
 #include <cstdint>
@@ -129,18 +127,6 @@ struct DueRun {
     std::int64_t due_at = 0;
 };
 std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit);
-
-struct Control {
-    std::int64_t control_id = 0;
-    Uuid run_id{};
-    std::optional<std::string> error;
-    std::optional<std::string> cause;
-};
-// Requests about the runs of a shard, the oldest first.
-std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t limit);
-void delete_controls(Spi& spi, const std::vector<std::int64_t>& ids);
-void insert_stop(Spi& spi, const Uuid& run_id, const std::optional<std::string>& error,
-                 const std::optional<std::string>& cause, Oid requested_by);
 
 // ---------------------------------------------------------------------------------------------- looking
 

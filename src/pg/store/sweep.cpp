@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "pg/server/catalog.hpp"
 #include "pg/store/by_key.hpp"
 
 extern "C" {
@@ -34,13 +35,13 @@ struct Found {
     }
 };
 
-// The leaf's part of the index flowctl.run_open.
+// The leaf's part of the index flowctl_catalog.run_open.
 Relation open_index(Relation leaf) {
-    const Oid whole = get_relname_relid("run_open", get_namespace_oid("flowctl", false));
+    const Oid whole = get_relname_relid("run_open", get_namespace_oid("flowctl_catalog", false));
     const Oid part = OidIsValid(whole) ? index_get_partition(leaf, whole) : InvalidOid;
     if (!OidIsValid(part))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("table flowctl.%s has no part of index flowctl.run_open",
+                        errmsg("table flowctl_catalog.%s has no part of index flowctl_catalog.run_open",
                                RelationGetRelationName(leaf)),
                         errhint("Create the index again, as the extension's script defines it.")));
     return index_open(part, AccessShareLock);
@@ -119,12 +120,12 @@ Statement position_sql(R"(
     SELECT false, pg_catalog.pg_snapshot_xip(s)::text::bigint FROM pg_catalog.pg_current_snapshot() AS s)",
                        {});
 Statement find_unbegun_sql(R"(
-    SELECT r.run_id FROM flowctl.run r
-    WHERE r.status = 'RUNNING' AND r.map_run_id IS NULL AND NOT EXISTS (SELECT FROM flowctl.frame f WHERE f.run_id = r.run_id)
+    SELECT r.run_id FROM flowctl_catalog.run r
+    WHERE r.status = 'RUNNING' AND r.map_run_id IS NULL AND NOT EXISTS (SELECT FROM flowctl_catalog.frame f WHERE f.run_id = r.run_id)
     ORDER BY r.run_id)",
                            {});
-Statement find_interrupted_sql("SELECT run_id FROM flowctl.frame WHERE phase = 'RUNNING' ORDER BY run_id",
-                               {});
+Statement find_interrupted_sql(
+    "SELECT run_id FROM flowctl_catalog.frame WHERE phase = 'RUNNING' ORDER BY run_id", {});
 
 // The worker's statements look rows up by key, and the planner is told so (pinned_settings). Those that a
 // worker begins with look at all open runs: with a million of them parked, key by key takes seconds.

@@ -76,11 +76,10 @@ RequestResult request_parts(const machine::Call& call, const Endpoint& endpoint,
 }
 
 // A session ends with the run at the latest, where the flow says when that is (TimeoutSeconds).
-void end_with_run(net::SessionRequest& session, const LiveRun& run) {
+void end_with_run(net::SessionRequest& session, const RunFacts& run) {
     auto* role = std::get_if<net::AwsRole>(&session.what);
-    if (role == nullptr || !run.version->flow->timeout_seconds) return;
-    const std::int64_t end = run.context.started_at + *run.version->flow->timeout_seconds * 1'000'000;
-    role->run_ends_at = std::chrono::system_clock::time_point(std::chrono::microseconds(end));
+    if (role == nullptr || !run.ends_at) return;
+    role->run_ends_at = std::chrono::system_clock::time_point(std::chrono::microseconds(*run.ends_at));
 }
 
 // An endpoint whose owner said which resources it is for (AWS), or which deployment (Prefect), is for these
@@ -105,7 +104,7 @@ std::optional<Refusal> beyond_what_is_declared(const machine::Call& call, const 
 }
 
 // W3C Trace Context: the run's trace, or one of its own; the span is the attempt.
-std::string traceparent(const LiveRun& run, const std::string& call_hash) {
+std::string traceparent(const RunFacts& run, const std::string& call_hash) {
     std::string trace;
     if (run.traceparent && run.traceparent->size() >= 35)
         trace = run.traceparent->substr(3, 32);
@@ -115,7 +114,7 @@ std::string traceparent(const LiveRun& run, const std::string& call_hash) {
     return "00-" + trace + "-" + call_hash.substr(0, 16) + "-01";
 }
 
-policy::Facts facts_of(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint,
+policy::Facts facts_of(const RunFacts& run, const machine::Call& call, const Endpoint& endpoint,
                        std::int64_t now) {
     policy::Facts facts;
     facts.endpoint = endpoint.server;
@@ -134,7 +133,7 @@ policy::Facts facts_of(const LiveRun& run, const machine::Call& call, const Endp
 }
 
 // Why a policy does not permit the call; what permits it goes to `decision`.
-std::optional<Refusal> check_policies(const LiveRun& run, const Endpoint& endpoint,
+std::optional<Refusal> check_policies(const RunFacts& run, const Endpoint& endpoint,
                                       const policy::Rules& rules, const policy::Facts& facts,
                                       std::optional<std::string>& decision) {
     const policy::Decision decided = policy::decide(rules, facts);
@@ -143,13 +142,13 @@ std::optional<Refusal> check_policies(const LiveRun& run, const Endpoint& endpoi
         return std::nullopt;
     }
     Spi spi;
-    audit::record(spi, {run.id, run.role, endpoint.server, run.subject, decided.reason});
+    denials::record(spi, {run.id, run.role, endpoint.server, run.subject, decided.reason});
     return Refusal{"States.Permissions",
                    "the call of endpoint \"" + endpoint.server + "\" is denied: " + decided.reason};
 }
 
 // The database lease that the call carries, where the endpoint's calls do.
-std::optional<Refusal> plan_lease(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint,
+std::optional<Refusal> plan_lease(const RunFacts& run, const machine::Call& call, const Endpoint& endpoint,
                                   const policy::Facts& facts, std::int32_t sending, Prepared& prepared) {
     if (endpoint.url.starts_with("http:") && guc::proxy != nullptr && *guc::proxy != '\0')
         return Refusal{kEndpointConfiguration,
@@ -159,13 +158,12 @@ std::optional<Refusal> plan_lease(const LiveRun& run, const machine::Call& call,
     ends.now = *facts.at;
     ends.call = ends.now + static_cast<std::int64_t>(endpoint.timeout.count() * 1e6);
     if (call.deadline) ends.call = std::min(ends.call, *call.deadline);
-    if (run.version->flow->timeout_seconds)
-        ends.run = run.context.started_at + *run.version->flow->timeout_seconds * 1'000'000;
+    ends.run = run.ends_at;
     Spi spi;
     auto planned =
         lease::plan(spi, run.id, *endpoint.lease, {run.role, endpoint.owner, endpoint.server}, facts, ends);
     if (auto* reason = std::get_if<std::string>(&planned)) {
-        audit::record(spi, {run.id, run.role, endpoint.server, run.subject, "lease: " + *reason});
+        denials::record(spi, {run.id, run.role, endpoint.server, run.subject, "lease: " + *reason});
         return Refusal{"States.Permissions",
                        "the call of endpoint \"" + endpoint.server + "\" can have no lease: " + *reason};
     }
@@ -203,7 +201,7 @@ std::string idempotency_key(const std::string& run_id, const machine::Call& call
 
 namespace {
 
-Result<const Endpoint*, EndpointFailure> find_endpoint(std::string_view server, const LiveRun& run,
+Result<const Endpoint*, EndpointFailure> find_endpoint(std::string_view server, const RunFacts& run,
                                                        const machine::Call& call, std::int64_t now,
                                                        Lookups& lookups) {
     auto key = std::make_pair(std::string(server), run.role);
@@ -224,7 +222,7 @@ Result<const Endpoint*, EndpointFailure> find_endpoint(std::string_view server, 
 }
 
 // The endpoint that a call names, if its run may use it for this.
-std::variant<const Endpoint*, Refusal> endpoint_for(std::string_view server, const LiveRun& run,
+std::variant<const Endpoint*, Refusal> endpoint_for(std::string_view server, const RunFacts& run,
                                                     const machine::Call& call, std::int64_t now,
                                                     std::int32_t sending, Prepared& prepared,
                                                     Lookups& lookups) {
@@ -243,12 +241,12 @@ std::variant<const Endpoint*, Refusal> endpoint_for(std::string_view server, con
     return &endpoint;
 }
 
-std::string key_of(const LiveRun& run, const machine::Call& call, const Endpoint& endpoint) {
+std::string key_of(const RunFacts& run, const machine::Call& call, const Endpoint& endpoint) {
     return idempotency_key(run.id_text, call, run.context.redrive_count,
                            endpoint.idempotency == Idempotency::Attempt);
 }
 
-Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Call& call,
+Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Call& call,
                        const Endpoint& endpoint, const std::string& key, RequestParts parts, std::int64_t now,
                        std::int32_t sending) {
     Pending& pending = prepared.pending;
@@ -324,7 +322,7 @@ Prepared prepare_parts(Prepared prepared, const LiveRun& run, const machine::Cal
 
 }  // namespace
 
-std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
+std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, std::int64_t now,
                                         std::int32_t sending, Lookups& lookups) {
     auto server = server_of(call);
     if (auto* refusal = std::get_if<Refusal>(&server)) return *refusal;
@@ -350,7 +348,7 @@ std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call&
                          std::get<RequestParts>(std::move(built)), now, sending);
 }
 
-std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machine::Call& call,
+std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const machine::Call& call,
                                                  const Document& document, std::int64_t now,
                                                  std::int32_t sending, Lookups& lookups) {
     Prepared prepared;

@@ -21,10 +21,10 @@
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
 #include "pg/endpoints/endpoint.hpp"
-#include "pg/engine/live_runs.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/policies/policy.hpp"
 #include "pg/store/history.hpp"
+#include "pg/tasks/run_facts.hpp"
 
 namespace flowctl::pg::http_task {
 
@@ -69,7 +69,7 @@ struct Lookups {
 };
 
 // Reads the engine's tables (policies), so the caller is the worker.
-std::variant<Prepared, Refusal> prepare(const LiveRun& run, const machine::Call& call, std::int64_t now,
+std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, std::int64_t now,
                                         std::int32_t sending, Lookups& lookups);
 
 struct Interpreted {
@@ -85,7 +85,7 @@ struct Document {
     const char* content_type = nullptr;
 };
 // `call` says where it belongs, and its resource names the server.
-std::variant<Prepared, Refusal> prepare_document(const LiveRun& run, const machine::Call& call,
+std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const machine::Call& call,
                                                  const Document& document, std::int64_t now,
                                                  std::int32_t sending, Lookups& lookups);
 struct DocumentAnswer {

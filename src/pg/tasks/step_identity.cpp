@@ -32,7 +32,7 @@ void add_actors(net::JsonWriter& user, const json::Value& claims, int depth) {
     user.add("act", actor);
 }
 
-net::JsonWriter user_of(const LiveRun& run) {
+net::JsonWriter user_of(const RunFacts& run) {
     net::JsonWriter user;
     user.add("sub", *run.subject);
     if (run.subject_issuer) user.add("iss", *run.subject_issuer);

@@ -17,7 +17,7 @@
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
 #include "net/tokens/own_issuer.hpp"
-#include "pg/engine/live_runs.hpp"
+#include "pg/tasks/run_facts.hpp"
 
 namespace flowctl::pg {
 
@@ -32,7 +32,7 @@ struct OwnTokenTerms {
 
 class StepTokens {
   public:
-    StepTokens(const LiveRun& run, const machine::Call& call, std::int64_t now)
+    StepTokens(const RunFacts& run, const machine::Call& call, std::int64_t now)
         : run_(run), call_(call), now_(now) {}
 
     // The step's identity by our own issuer, or why there is none.
@@ -41,7 +41,7 @@ class StepTokens {
     net::TokenInput user() const;
 
   private:
-    const LiveRun& run_;
+    const RunFacts& run_;
     const machine::Call& call_;
     std::int64_t now_;
 };

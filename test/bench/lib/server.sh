@@ -112,7 +112,7 @@ sql_as_app() {
 fresh_database() {
     local file
     sql_in postgres "DROP DATABASE IF EXISTS bench" "CREATE DATABASE bench" "CHECKPOINT" || return 1
-    sql "BEGIN; CREATE EXTENSION pg_flowctl; UPDATE flowctl.installation SET installation = 'waits for activate()'; COMMIT" || return 1
+    sql "BEGIN; CREATE EXTENSION pg_flowctl; UPDATE flowctl_catalog.installation SET installation = 'waits for activate()'; COMMIT" || return 1
     for file in endpoints.sql flows.sql "$@"; do
         "$BINDIR/psql" -X -q -At -v ON_ERROR_STOP=1 -d bench -v endpoint="$ENDPOINT_URL" -o /dev/null -f "$HERE/sql/$file" || return 1
     done
@@ -143,7 +143,7 @@ ${1:+$1 \\g /dev/null}
 DO \$\$
 BEGIN
     FOR i IN 1 .. $PATIENCE * 50 LOOP
-        IF NOT EXISTS (SELECT FROM flowctl.run WHERE status = 'RUNNING' AND map_run_id IS NULL) THEN RETURN; END IF;
+        IF NOT EXISTS (SELECT FROM flowctl_catalog.run WHERE status = 'RUNNING' AND map_run_id IS NULL) THEN RETURN; END IF;
         COMMIT;
         PERFORM pg_sleep(0.02);
         COMMIT;
@@ -157,7 +157,7 @@ SQL
 # check_runs COUNT [POSTS]: so many runs, all of them SUCCEEDED, and so many requests at the endpoint.
 check_runs() {
     local ended posts
-    ended=$(sql "SELECT string_agg(status || ' ' || count, ', ') FROM (SELECT status, count(*) FROM flowctl.run GROUP BY 1) s")
+    ended=$(sql "SELECT string_agg(status || ' ' || count, ', ') FROM (SELECT status, count(*) FROM flowctl_catalog.run GROUP BY 1) s")
     [ "$ended" = "SUCCEEDED $1" ] || note "WRONG: of $1 runs: $ended"
     [ -n "${2:-}" ] || return 0
     posts=$(endpoint_posts)

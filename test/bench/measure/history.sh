@@ -18,7 +18,7 @@ measure_history() {
     before=$(middle)
     begun=$EPOCHREALTIME
     sql "CALL copy_runs($finished)" || return 1
-    sql "VACUUM (ANALYZE) flowctl.run, flowctl.history_event, flowctl.call, flowctl.call_outcome" CHECKPOINT
+    sql "VACUUM (ANALYZE) flowctl_catalog.run, flowctl_catalog.history_event, flowctl_catalog.call, flowctl_catalog.call_outcome" CHECKPOINT
     wait_until 900 nobody_vacuums || return 1
     note "$finished finished runs, $(sql "SELECT pg_size_pretty(pg_database_size('bench'))"), made in $(calc "int($EPOCHREALTIME - $begun)") s"
     w1_rates "W1 with $finished finished runs" "=$before the empty history's" || return 1
@@ -52,7 +52,7 @@ w1_rate() {
 
 make_worker_wait() {
     local before=$WORKERS
-    sql "UPDATE flowctl.installation SET installation = 'waits for activate()'" \
+    sql "UPDATE flowctl_catalog.installation SET installation = 'waits for activate()'" \
         "SELECT pg_terminate_backend(pid, 10000) FROM flowctl.workers" >/dev/null
     wait_until 30 another_worker "$before" && find_workers
 }
@@ -102,6 +102,6 @@ drop_month() {
     seconds=$(calc "$EPOCHREALTIME - $begun")
     figure "a month of $finished finished runs dropped by retention" "$seconds" s "=$(seconds_to_cut "$bytes") files of as many bytes cut to nothing"
     sql "ALTER SYSTEM RESET flowctl.retention" "SELECT pg_reload_conf()" >/dev/null
-    left=$(sql "SELECT count(*) FROM flowctl.run")
+    left=$(sql "SELECT count(*) FROM flowctl_catalog.run")
     [ "$left" -le $((2 * history_times * history_runs + finished / 30)) ] || note "WRONG: $left runs are still there"
 }

@@ -20,7 +20,7 @@ measure_hot_tables() {
     PGUSER=app "$BINDIR/pgbench" -n -M prepared -c 4 -j 2 -T "$hold_seconds" -R "$hold_rate" -D flow=w1 -f "$HERE/sql/start_run.sql" bench >"$WORK/log/pgbench.log" 2>&1 || return 1
     seconds_until_done >/dev/null || return 1
     runs=$(endpoint_posts)
-    sql "SELECT count(*) FROM flowctl.run WHERE status <> 'SUCCEEDED'" | grep -qx 0 || note "WRONG: not all runs have succeeded"
+    sql "SELECT count(*) FROM flowctl_catalog.run WHERE status <> 'SUCCEEDED'" | grep -qx 0 || note "WRONG: not all runs have succeeded"
     figure "hot tables, $hold_seconds s with a transaction open, $hold_rate runs/s" "$(hot_megabytes)" MB
     figure "hot tables, growth for each 1,000 runs" "$(calc "$(hot_megabytes) * 1000 / $runs")" MB
     kill "$holder" && wait "$holder" 2>/dev/null
@@ -33,5 +33,5 @@ somebody_holds() {
 
 # What has no retention of its own and is written for every run: the frames, and requests to workers.
 hot_megabytes() {
-    sql "SELECT (pg_total_relation_size('flowctl.frame') + pg_total_relation_size('flowctl.control')) / 1048576.0"
+    sql "SELECT (pg_total_relation_size('flowctl_catalog.frame') + pg_total_relation_size('flowctl_catalog.control')) / 1048576.0"
 }

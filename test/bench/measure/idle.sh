@@ -28,7 +28,7 @@ measure_idle() {
 }
 
 only_parked_are_left() {
-    [ "$(sql "SELECT count(*) FROM flowctl.run WHERE status = 'RUNNING'")" = 10 ] &&
+    [ "$(sql "SELECT count(*) FROM flowctl_catalog.run WHERE status = 'RUNNING'")" = 10 ] &&
         [ "$(sql "SELECT sum(runs_open) FROM flowctl.workers")" = 0 ]
 }
 

@@ -19,12 +19,12 @@ measure_parked() {
     begun=$EPOCHREALTIME
     sql "SELECT flowctl.activate()" >/dev/null
     wait_until $((PATIENCE * 4)) all_parked || {
-        note "WRONG: only $(sql "SELECT count(*) FROM flowctl.frame") of $parked runs were parked in time"
+        note "WRONG: only $(sql "SELECT count(*) FROM flowctl_catalog.frame") of $parked runs were parked in time"
         return 1
     }
     figure "$parked runs parked" "$(calc "$parked / ($EPOCHREALTIME - $begun)")" runs/s
     figure "memory of the worker that parked them" "$(private_memory $WORKERS)" MB
-    sql "VACUUM ANALYZE flowctl.run" "VACUUM ANALYZE flowctl.frame" CHECKPOINT
+    sql "VACUUM ANALYZE flowctl_catalog.run" "VACUUM ANALYZE flowctl_catalog.frame" CHECKPOINT
     restart_server
     begun=$EPOCHREALTIME
     sql_as_app "SELECT flowctl.start('w1')" >/dev/null
@@ -32,16 +32,16 @@ measure_parked() {
     figure "restart of the server to the end of a new run" "$(calc "$EPOCHREALTIME - $begun")" s
     find_workers
     figure "memory of the worker after the restart" "$(private_memory $WORKERS)" MB
-    [ "$(sql "SELECT count(*) FROM flowctl.run WHERE status = 'RUNNING'")" = "$parked" ] || note "WRONG: not all are waiting any more"
+    [ "$(sql "SELECT count(*) FROM flowctl_catalog.run WHERE status = 'RUNNING'")" = "$parked" ] || note "WRONG: not all are waiting any more"
 }
 
 # One count over a million rows a second is enough.
 all_parked() {
     sleep 0.5
     [ "$(sql "SELECT coalesce(sum(runs_open), 0) FROM flowctl.workers")" = 0 ] &&
-        [ "$(sql "SELECT count(*) FROM flowctl.frame")" = "$parked" ]
+        [ "$(sql "SELECT count(*) FROM flowctl_catalog.frame")" = "$parked" ]
 }
 
 new_run_ended() {
-    [ "$(sql "SELECT count(*) FROM flowctl.run WHERE status = 'SUCCEEDED'")" = 1 ]
+    [ "$(sql "SELECT count(*) FROM flowctl_catalog.run WHERE status = 'SUCCEEDED'")" = 1 ]
 }

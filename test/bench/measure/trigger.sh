@@ -24,7 +24,7 @@ measure_trigger() {
     with_bulk=$(insert_rows orders) || return 1
     figure "INSERT of $bulk_rows rows, plain" "$plain_bulk" rows/s
     figure "INSERT of $bulk_rows rows with trigger" "$with_bulk" rows/s "=$plain_bulk plain"
-    [ "$(sql "SELECT count(*) FROM flowctl.run")" = "$bulk_rows" ] || note "WRONG: not every row started a run"
+    [ "$(sql "SELECT count(*) FROM flowctl_catalog.run")" = "$bulk_rows" ] || note "WRONG: not every row started a run"
 }
 
 # insert_rows TABLE: rows a second.

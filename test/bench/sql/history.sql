@@ -25,7 +25,7 @@ END $$;
 CREATE PROCEDURE wait_until_dropped() LANGUAGE plpgsql AS $$
 BEGIN
     FOR i IN 1 .. 12000 LOOP
-        EXIT WHEN NOT EXISTS (SELECT FROM flowctl.leaf WHERE ends_at <= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC');
+        EXIT WHEN NOT EXISTS (SELECT FROM flowctl_catalog.leaf WHERE ends_at <= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC');
         PERFORM pg_sleep(0.005);
         COMMIT;
     END LOOP;
@@ -45,13 +45,13 @@ DECLARE
     relation regclass;
 BEGIN
     CREATE TABLE template AS
-        SELECT run_id, row_number() OVER (ORDER BY run_id) AS n FROM flowctl.run WHERE status = 'SUCCEEDED' ORDER BY run_id LIMIT 1000;
+        SELECT run_id, row_number() OVER (ORDER BY run_id) AS n FROM flowctl_catalog.run WHERE status = 'SUCCEEDED' ORDER BY run_id LIMIT 1000;
     FOR from_copy IN 0 .. count - 1 BY 100000 LOOP
         CREATE TABLE copy AS
             SELECT t.run_id, copied_id(c * 1000 + t.n, count, t.run_id::text) AS copy_id
             FROM template t, generate_series(from_copy / 1000, least(from_copy + 100000, count) / 1000 - 1) c;
         ANALYZE copy;
-        FOREACH relation IN ARRAY '{flowctl.run, flowctl.history_event, flowctl.call, flowctl.call_outcome}'::regclass[] LOOP
+        FOREACH relation IN ARRAY '{flowctl_catalog.run, flowctl_catalog.history_event, flowctl_catalog.call, flowctl_catalog.call_outcome}'::regclass[] LOOP
             EXECUTE format('INSERT INTO %1$s (run_id, %2$s) SELECT copy_id, %2$s FROM %1$s JOIN copy USING (run_id)',
                            relation, columns_but_run_id(relation));
         END LOOP;

@@ -1,4 +1,4 @@
-# What TAP tests of the worker share: a node with the extension, flows and endpoints in few words, waiting for conditions.
+# What TAP tests of the worker share: a node with the extension, short ways to make flows and endpoints, and waiting.
 #
 #   use FlowctlTest;
 #   my $node = new_node('main', 'flowctl.workers' => 2);       # initdb, preload, started, extension created in postgres
@@ -8,7 +8,7 @@
 #   is_deeply(run_output($node, $run), { x => 1 });
 #   wait_for_query($node, 'SELECT count(*) FROM ...', '3');
 #
-# Servers for the flows to call: Parts.pm. Nothing here sleeps for a time that a test would depend on.
+# Parts.pm has servers that flows can call. No result depends on how long something here sleeps.
 package FlowctlTest;
 use strict;
 use warnings;

@@ -15,8 +15,8 @@ sub new
 	return bless { node => $node, idp => $idp }, $class;
 }
 
-# An endpoint, an issuer server idp_<name> with the mapping, and a flow of that name. `issuer_options` in %option are the
-# issuer server's.
+# Makes an endpoint, an issuer server idp_<name> with the mapping, and a flow of that name. `issuer_options` in %option
+# are the options of the issuer server.
 sub register
 {
 	my ($self, $name, $url, $mapping, %option) = @_;

@@ -10,9 +10,9 @@
 #   $stub->wait_for(2, path => '/a', outcome => 'held')     # waits until two such calls are there; returns them
 #   $stub->calls(path => '/a')    $stub->release('name')    $stub->reset    $stub->stop    $stub->restart
 #
-# What an answer may hold stands in test/services/script.mjs. Every server is a Node process of ours on loopback ports
-# that the kernel chose; it is ended at the end of the test by its id, and ends by itself when the test is killed,
-# because its stdin is a pipe from here. Keys and certificates are made once for each test file: pki().
+# test/services/script.mjs says what an answer may hold. Every server is a Node process of ours on loopback ports that the
+# kernel chose. The end of the test ends it by its id. It also ends by itself when the test is killed, because its stdin
+# is a pipe from here. Keys and certificates are made once for each test file, by pki().
 package Parts;
 use strict;
 use warnings;
@@ -57,7 +57,7 @@ sub start_idp
 	return $part;
 }
 
-# The second provider, with other habits. Options: ttl, port.
+# Starts the second provider, which behaves differently where the standards allow it. Options: ttl, port.
 sub start_plain_idp
 {
 	my (%option) = @_;
@@ -75,13 +75,13 @@ sub start_service
 	return start($name, "services/$name.mjs", PKI => pki(), environment(%option));
 }
 
-# What AWS looks like. Options: role_arn, region, issuer and audience or web_token, key_id and secret_key.
+# Starts a server that answers as AWS does. Options: role_arn, region, issuer and audience or web_token, key_id and secret_key.
 sub start_aws { my (%option) = @_; return start('aws', 'services/aws.mjs', PKI => pki(), environment(%option)); }
 
 # Prefect's API, over https. Options: deployment, api_key.
 sub start_prefect { my (%option) = @_; return start('prefect', 'services/prefect.mjs', PKI => pki(), environment(%option)); }
 
-# A file in flowctl.secrets_dir.
+# Writes a file into flowctl.secrets_dir.
 sub secret_file
 {
 	my ($name, $content) = @_;
@@ -92,7 +92,7 @@ sub secret_file
 	chmod 0600, $path or croak "$path: $!";
 }
 
-# Places where one of the words (regular expressions) stands in the cluster's files or the server's log.
+# Returns the places where one of the words (regular expressions) is in the cluster's files or the server's log.
 sub leaks
 {
 	my ($node, @words) = @_;
@@ -184,7 +184,7 @@ sub reset { my ($self) = @_; $self->control('POST', '/__reset', {}); }
 
 sub calls { my ($self, %filter) = @_; return @{ $self->control('GET', '/__calls' . query(%filter)) }; }
 
-# The first `count` calls that fit the filter, waited for; dies at the timeout, naming what is there.
+# Waits for `count` calls that fit the filter and returns them. At the timeout it dies and names the calls that came.
 sub wait_for
 {
 	my ($self, $count, %filter) = @_;
@@ -199,13 +199,13 @@ sub fail_order
 	$self->control('POST', '/__fail', { order => $order, times => $times, status => $status // 503 });
 }
 
-# A token of the tests' workload authority for this provider; claims: sub, lifetime (s), others.
+# Returns a token of the tests' workload authority for this provider; claims: sub, lifetime (s), others.
 sub mint { my ($self, %claims) = @_; return $self->control('POST', '/__mint', \%claims)->{token}; }
 
-# What the provider's introspection endpoint says of a token: { active, client_id, scope, ... }.
+# Returns what the provider's introspection endpoint says of a token: { active, client_id, scope, ... }.
 sub introspect { my ($self, $token) = @_; return $self->control('POST', '/__introspect', { token => $token }); }
 
-# A refresh token of a user for a client.
+# Returns a refresh token of a user for a client.
 sub login
 {
 	my ($self, $client, $username) = @_;
@@ -240,7 +240,7 @@ sub stop
 	@running = grep { $_ != $self } @running;
 }
 
-# Starts it again on the same port, without memory of what was.
+# Starts the server again on the same port. It has forgotten everything.
 sub restart
 {
 	my ($self) = @_;

@@ -1,0 +1,15 @@
+// Verifying the access token of an end user, in the session that hands it over.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "pg/rights/session_user.hpp"
+
+namespace flowctl::pg {
+
+// The user that the token speaks of. Throws UserError for a token that is not to be believed. `issuer`: the
+// name of a foreign server, or empty for whichever of those that the current user may use is the token's.
+std::shared_ptr<const session_user::User> verify_subject_token(std::string_view token, std::string_view issuer);
+
+}  // namespace flowctl::pg

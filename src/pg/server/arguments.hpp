@@ -1,0 +1,18 @@
+// The arguments of SQL functions that may be null.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "pg/server/prelude.hpp"
+
+namespace flowctl::pg {
+
+// nullopt: it is null.
+std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int index);
+// The text of a jsonb argument, with the blanks that jsonb prints.
+std::optional<std::string> jsonb_argument_text(FunctionCallInfo fcinfo, int index);
+// Raises 22004 where it is null; `name` is the argument's.
+std::string required_argument(FunctionCallInfo fcinfo, int index, const char* name, const char* hint);
+
+}  // namespace flowctl::pg

@@ -1,0 +1,14 @@
+// The engine's own tables and columns by name. Both functions are for code within guarded(): they raise.
+#pragma once
+
+#include "pg/server/prelude.hpp"
+
+namespace flowctl::pg {
+
+// A table of the engine, by its bare name.
+Oid table_oid(const char* name);
+
+// The number of a column. The search begins behind `last`, since callers mostly ask in the table's order.
+AttrNumber column_number(TupleDesc shape, const char* column, AttrNumber last);
+
+}  // namespace flowctl::pg
