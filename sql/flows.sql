@@ -121,6 +121,14 @@ RESET ROLE;
 ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:eu-west-1:123456789012:function:charge');
 SET ROLE regress_flows_author;
 SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}', comment => 'x');
+-- of two patterns the narrower counts: not "Bill-ing", whose pattern takes every region
+RESET ROLE;
+ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:eu-west-1:*:function:charge');
+REVOKE USAGE ON FOREIGN SERVER second FROM regress_flows_author;
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('l', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:charge", "End": true}}}', comment => 'n');
+RESET ROLE;
+GRANT USAGE ON FOREIGN SERVER second TO regress_flows_author;
 -- * takes the place of what stands between colons, not of more
 RESET ROLE;
 ALTER SERVER second OPTIONS (SET arn 'arn:aws:lambda:*:function:*');
@@ -138,6 +146,32 @@ SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "
 SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:flow:f", "End": true}}}');
 SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:http:open_door.waitForTaskToken", "End": true}}}');
 
+-- plain http at a public host: one warning for an endpoint, and the flow is defined
+RESET ROLE;
+CREATE SERVER plain FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'http://a.example', auth 'none');
+CREATE SERVER by_number FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'http://8.8.8.8', auth 'none');
+CREATE SERVER near FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'http://10.1.2.3', auth 'none');
+CREATE SERVER six FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'http://[fd00::1]', auth 'none');
+CREATE SERVER here FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'http://localhost', auth 'none');
+CREATE SERVER inside FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'http://billing.svc.internal', auth 'none');
+GRANT USAGE ON FOREIGN SERVER plain, by_number, near, six, here, inside TO regress_flows_author;
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('insecure', '{"StartAt": "A", "States": {
+  "A": {"Type": "Task", "Resource": "flowctl:http:plain", "Next": "B"},
+  "B": {"Type": "Task", "Resource": "flowctl:http:plain:invoke", "Next": "C"},
+  "C": {"Type": "Task", "Resource": "flowctl:http:by_number", "Next": "D"},
+  "D": {"Type": "Task", "Resource": "flowctl:http:near", "Next": "E"},
+  "E": {"Type": "Task", "Resource": "flowctl:http:six", "Next": "F"},
+  "F": {"Type": "Task", "Resource": "flowctl:http:here", "Next": "G"},
+  "G": {"Type": "Task", "Resource": "flowctl:http:inside", "Next": "H"},
+  "H": {"Type": "Task", "Resource": "flowctl:http:open_door", "End": true}}}');
+-- an error beside it is told with its own code
+\set VERBOSITY sqlstate
+SELECT flowctl.define_flow('insecure', '{"StartAt": "A", "States": {
+  "A": {"Type": "Task", "Resource": "flowctl:http:plain", "Next": "B"},
+  "B": {"Type": "Task", "Resource": "flowctl:http:no_such_server", "End": true}}}');
+\set VERBOSITY default
+SELECT flowctl.drop_flow('insecure');
 -- triggers: checked when they are created
 CREATE TABLE regress_flows.orders (id int);
 CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow();

@@ -67,6 +67,12 @@ CREATE TRIGGER go AFTER INSERT ON regress_roles.orders FOR EACH ROW EXECUTE FUNC
 DROP OWNED BY regress_owner;
 SELECT * FROM regress_roles.dependencies;
 
+-- no superuser gets flows that others have written
+CREATE ROLE regress_root SUPERUSER;
+REASSIGN OWNED BY regress_owner TO regress_root;
+SELECT flowctl.alter_flow_owner('two', 'regress_root');
+DROP ROLE regress_root;
+
 -- REASSIGN OWNED gives them to the heir
 REASSIGN OWNED BY regress_owner TO regress_heir;
 SELECT name, owner FROM flowctl.flows ORDER BY name;
@@ -86,7 +92,7 @@ SELECT * FROM regress_roles.dependencies;
 DROP ROLE regress_heir;
 
 -- a number that stands for no role is refused, whoever writes it
-INSERT INTO flowctl_catalog.author VALUES (1, 'nobody');
+INSERT INTO flowctl_catalog.author VALUES (1::oid, 'nobody');
 SELECT flowctl_catalog.depend_on_role();
 CREATE TABLE regress_roles.author (role regrole);
 CREATE TRIGGER go BEFORE INSERT ON regress_roles.author FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();

@@ -96,8 +96,8 @@ INSERT INTO flowctl_catalog.history_event VALUES
 -- the columns are a contract
 SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) AS columns
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace = 'flowctl'::regnamespace AND c.relkind = 'v' AND c.relname <> 'my_role' GROUP BY c.relname ORDER BY c.relname COLLATE "C";
-SELECT relname FROM pg_class WHERE relnamespace = 'flowctl'::regnamespace AND relkind = 'v' AND relname <> 'my_role'
+WHERE c.relnamespace = 'flowctl'::regnamespace AND c.relkind = 'v' GROUP BY c.relname ORDER BY c.relname COLLATE "C";
+SELECT relname FROM pg_class WHERE relnamespace = 'flowctl'::regnamespace AND relkind = 'v'
     AND NOT coalesce('security_barrier=true' = ANY (reloptions), false);
 
 SET ROLE regress_views_owner;
@@ -147,6 +147,18 @@ SET ROLE regress_views_new_owner;
 SELECT * FROM pg_temp.seen();
 SET ROLE regress_views_owner;
 SELECT * FROM pg_temp.seen();
+
+-- whoever monitors sees counts, and no run
+RESET ROLE;
+UPDATE flowctl_catalog.run SET started_at = now() - interval '1 hour' WHERE status = 'FAILED';
+CREATE ROLE regress_views_monitor IN ROLE pg_monitor;
+SET ROLE regress_views_monitor;
+SELECT flow, open, queued, waiting, retrying, oldest_open IS NOT NULL AS has_oldest, failed_1d FROM flowctl.run_counts ORDER BY flow;
+SELECT * FROM pg_temp.seen();
+SET ROLE regress_views_new_owner;
+SELECT flow, open, failed_1d FROM flowctl.run_counts ORDER BY flow;
+SET ROLE regress_views_other;
+SELECT flow, open, failed_1d FROM flowctl.run_counts ORDER BY flow;
 
 -- a condition that tells what it is asked does not see rows that the role may not
 CREATE FUNCTION pg_temp.tell(text) RETURNS bool LANGUAGE plpgsql COST 0.0000001 AS $$ BEGIN RAISE NOTICE 'saw %', $1; RETURN true; END $$;

@@ -58,7 +58,8 @@ main() {
 
     heading "Checking"
     check_outcome
-    say "Everything came out as it should. Cleaning up."
+    end_everything || die "the demo left processes behind"
+    say "Everything came out as it should, and nothing is left running."
 }
 
 start_everything() {

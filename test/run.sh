@@ -37,6 +37,8 @@ main() {
         heading "$part"
         "part_$part"
     done
+    heading "the end"
+    check "no process of the tests is left" end_everything
     report
 }
 
@@ -56,7 +58,10 @@ prepare() {
         *" tap "* | *" conformance "*) need_node ;;
     esac
     case " $* " in
-        *" tap "*) need_packages softhsm2 ;;
+        *" tap "*)
+            need_packages softhsm2
+            need_neighbours
+            ;;
     esac
     copy_tree
 }
@@ -66,8 +71,10 @@ part_checks() {
         '#include [<"](postgres|fmgr|miscadmin|pgstat|access/|catalog/|commands/|executor/|nodes/|parser/|postmaster/|storage/|tcop/|utils/|libpq)' \
         "$ROOT/src/base" "$ROOT/src/core" "$ROOT/src/net" "$ROOT/src/calls" "$ROOT/src/third_party"
     check "base and core include neither curl nor OpenSSL" ! grep -rnE '#include [<"](curl/|openssl/)' "$ROOT/src/base" "$ROOT/src/core"
+    check "a folder of src includes only floors below it" perl "$ROOT/test/lib/floors.pl" "$ROOT/src"
     check "the checkers of the tree find every kind of fault" perl "$ROOT/test/lib/checkers.pl"
     check "the documents are in form, complete, and lead somewhere" perl "$ROOT/test/lib/docs.pl" "$ROOT"
+    check "what the scripts start is ended with them" bash "$ROOT/test/lib/common_test.sh"
     check "every regression test has its expected output" every_test_has_output
     [ -z "$BUILT" ] || check "the library exports nothing but its entries" ! foreign_symbols
     check "no download address in a lock file" ! grep -rn --include=package-lock.json --exclude-dir=node_modules '"resolved"' "$ROOT"
@@ -168,7 +175,7 @@ part_tap() {
     run_logged tap '^  [0-9a-z_]+ +[0-9]+ tests' as_test_user \
         PATH="$BINDIR:$PATH" PG_REGRESS="$pgxs/test/regress/pg_regress" PERL5LIB="$pgxs/test/perl:$TREE/test/t/lib" \
         TESTDIR="$WORK/tap" TESTDATADIR="$WORK/tap/tmp_check" TESTLOGDIR="$WORK/tap/tmp_check/log" TMPDIR="$WORK/tmp" \
-        PG_TEST_TIMEOUT_DEFAULT=60 FLOWCTL_NODE="$NODE" TAP_LOGS="$WORK/log/tap" \
+        PG_TEST_TIMEOUT_DEFAULT=60 FLOWCTL_NODE="$NODE" FLOWCTL_PGBOUNCER="$PGBOUNCER" TAP_LOGS="$WORK/log/tap" \
         timeout 1500 perl "$TREE/test/lib/tap.pl" "$PARALLEL" "${files[@]/#/$TREE/}"
     status=$?
     account tap "$(count_summary "$LOGS/tap.log" $status)"

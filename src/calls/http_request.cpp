@@ -4,19 +4,15 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
-#include "net/http/url.hpp"
+#include "base/ascii.hpp"
+#include "calls/error_names.hpp"
+#include "net/http/header_rules.hpp"
 
-namespace flowctl::pg::http_task {
+namespace flowctl::calls {
 
 namespace {
-
-Refusal runtime_error(std::string cause) {
-    return {"States.Runtime", std::move(cause)};
-}
-Refusal not_permitted(std::string cause) {
-    return {"States.Permissions", std::move(cause)};
-}
 
 constexpr std::array<std::string_view, 7> kMethods = {"GET",   "POST",    "PUT", "DELETE",
                                                       "PATCH", "OPTIONS", "HEAD"};
@@ -63,18 +59,12 @@ constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
 constexpr std::array<std::string_view, 5> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-",
                                                                 "flowctl-"};
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
-bool is_forbidden(const std::string& name) {
-    if (std::find(kForbiddenHeaders.begin(), kForbiddenHeaders.end(), name) != kForbiddenHeaders.end())
-        return true;
-    return std::any_of(kForbiddenPrefixes.begin(), kForbiddenPrefixes.end(),
-                       [&](std::string_view prefix) { return name.starts_with(prefix); });
+// Also if a server would only read it as one of them (X_Amz_Target).
+bool is_forbidden(std::string_view name) {
+    return std::any_of(kForbiddenHeaders.begin(), kForbiddenHeaders.end(),
+                       [&](std::string_view forbidden) { return net::reads_as(name, forbidden); }) ||
+           std::any_of(kForbiddenPrefixes.begin(), kForbiddenPrefixes.end(),
+                       [&](std::string_view prefix) { return net::begins_as(name, prefix); });
 }
 
 // A scalar as it stands in a query, header or form; nullopt for arrays and objects.
@@ -119,8 +109,7 @@ std::optional<Refusal> read_query(const json::Value& query, Parameters& out) {
 std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net::Header>& out) {
     if (!headers.is_object()) return runtime_error("Headers must be an object");
     for (const json::Member& member : headers.members()) {
-        const std::string name = lower(member.key);
-        if (is_forbidden(name))
+        if (is_forbidden(member.key))
             return runtime_error("the header '" + member.key + "' may not be set by a flow");
         std::string value;
         if (const auto text = scalar_text(member.value)) {
@@ -144,7 +133,7 @@ std::optional<Refusal> read_headers(const json::Value& headers, std::vector<net:
 
 const std::string* find_header(const std::vector<net::Header>& headers, std::string_view name) {
     for (const net::Header& header : headers)
-        if (lower(header.first) == name) return &header.second;
+        if (net::same_name(header.first, name)) return &header.second;
     return nullptr;
 }
 
@@ -231,7 +220,7 @@ std::optional<Refusal> set_body(RequestParts& parts, const json::Value& input) {
         return std::nullopt;
     }
     if (body->is_string() && content_type != nullptr &&
-        lower(*content_type).find("json") == std::string::npos) {
+        ascii_lower(*content_type).find("json") == std::string::npos) {
         parts.body = body->as_string();
         return std::nullopt;
     }
@@ -240,7 +229,29 @@ std::optional<Refusal> set_body(RequestParts& parts, const json::Value& input) {
     return std::nullopt;
 }
 
-RequestResult build(net::Url url, const json::Value& input) {
+}  // namespace
+
+Refusal runtime_error(std::string cause) {
+    return {"States.Runtime", std::move(cause)};
+}
+
+Refusal not_permitted(std::string cause) {
+    return {"States.Permissions", std::move(cause)};
+}
+
+RequestResult post_json(const Task& task) {
+    return RequestParts{
+        "POST", std::string(task.base_url), {{"Content-Type", "application/json"}}, json::dump(task.input)};
+}
+
+std::variant<net::Url, Refusal> endpoint_url(const Task& task) {
+    auto url = net::split_url(task.base_url);
+    if (auto* problem = std::get_if<std::string>(&url))
+        return Refusal{kEndpointConfiguration, "the endpoint's url is not valid: " + *problem};
+    return std::get<net::Url>(std::move(url));
+}
+
+RequestResult described_request(net::Url url, const json::Value& input) {
     RequestParts parts;
     const json::Value* method = input.find("Method");
     if (method == nullptr || !method->is_string() ||
@@ -259,47 +270,4 @@ RequestResult build(net::Url url, const json::Value& input) {
     return parts;
 }
 
-std::variant<net::Url, Refusal> base(const std::string& base_url) {
-    auto url = net::split_url(base_url);
-    if (auto* problem = std::get_if<std::string>(&url))
-        return Refusal{"Flowctl.EndpointConfiguration", "the endpoint's url is not valid: " + *problem};
-    return std::get<net::Url>(std::move(url));
-}
-
-}  // namespace
-
-RequestResult post_request(const std::string& base_url, const json::Value& input) {
-    return RequestParts{"POST", base_url, {{"Content-Type", "application/json"}}, json::dump(input)};
-}
-
-RequestResult invoke_request(const std::string& base_url, const json::Value& input) {
-    if (!input.is_object())
-        return runtime_error(
-            "the input of an :invoke must be an object {Method, Path, Headers, RequestBody, ...}");
-    auto url = base(base_url);
-    if (auto* refusal = std::get_if<Refusal>(&url)) return *refusal;
-    const json::Value* path = input.find("Path");
-    if (path == nullptr || path->is_null()) return build(std::get<net::Url>(url), input);
-    if (!path->is_string()) return runtime_error("Path must be a string");
-    auto joined = net::join_path(std::get<net::Url>(url), path->as_string());
-    if (auto* problem = std::get_if<std::string>(&joined))
-        return not_permitted("the Path leads out of the endpoint's url: " + *problem);
-    return build(std::get<net::Url>(std::move(joined)), input);
-}
-
-RequestResult aws_request(const std::string& base_url, const json::Value& input) {
-    if (!input.is_object()) return runtime_error("the input of an HTTP Task must be an object");
-    auto url = base(base_url);
-    if (auto* refusal = std::get_if<Refusal>(&url)) return *refusal;
-    const json::Value* endpoint = input.find("ApiEndpoint");
-    if (endpoint == nullptr || !endpoint->is_string()) return runtime_error("ApiEndpoint must be a string");
-    auto wanted = net::split_url(endpoint->as_string());
-    if (auto* problem = std::get_if<std::string>(&wanted))
-        return runtime_error("ApiEndpoint is not a valid URL: " + *problem);
-    if (!net::lies_under(std::get<net::Url>(url), std::get<net::Url>(wanted)))
-        return not_permitted(
-            "the ApiEndpoint does not lie under the url of the endpoint that ConnectionArn names");
-    return build(std::get<net::Url>(std::move(wanted)), input);
-}
-
-}  // namespace flowctl::pg::http_task
+}  // namespace flowctl::calls

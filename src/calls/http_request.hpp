@@ -3,37 +3,26 @@
 // Three people meet here: the author, who writes the input; the endpoint's owner, whose url bounds where it
 // may go; and the row, whose data fills it. A path cannot leave the endpoint's url, a header cannot carry a
 // credential or break the request, and what AWS's HTTP Task forbids is forbidden.
-//
-// Uses no PostgreSQL and needs no transaction; called by http_task.
 #pragma once
 
 #include <string>
 #include <variant>
-#include <vector>
 
-#include "core/json.hpp"
-#include "net/client.hpp"
+#include "calls/protocol.hpp"
+#include "net/http/url.hpp"
 
-namespace flowctl::pg::http_task {
+namespace flowctl::calls {
 
-struct RequestParts {
-    std::string method;
-    std::string url;
-    std::vector<net::Header> headers;
-    std::string body;
-};
-struct Refusal {
-    std::string error;  // ASL error name
-    std::string cause;
-};
-using RequestResult = std::variant<RequestParts, Refusal>;
+Refusal runtime_error(std::string cause);  // States.Runtime: the input does not fit
+Refusal not_permitted(std::string cause);  // States.Permissions
 
-// flowctl:http:<server>: the input as JSON to the endpoint's url.
-RequestResult post_request(const std::string& base_url, const json::Value& input);
-// flowctl:http:<server>:invoke: {Method, Path, QueryParameters, Headers, RequestBody, Transform}.
-RequestResult invoke_request(const std::string& base_url, const json::Value& input);
-// arn:aws:states:::http:invoke: the same with ApiEndpoint instead of Path; it must lie under the endpoint's
-// url.
-RequestResult aws_request(const std::string& base_url, const json::Value& input);
+// The Task's input as JSON, posted to the endpoint's url.
+RequestResult post_json(const Task& task);
 
-}  // namespace flowctl::pg::http_task
+// The endpoint's url, taken apart.
+std::variant<net::Url, Refusal> endpoint_url(const Task& task);
+
+// A request to this URL as the input describes it: {Method, QueryParameters, Headers, RequestBody, Transform}.
+RequestResult described_request(net::Url url, const json::Value& input);
+
+}  // namespace flowctl::calls

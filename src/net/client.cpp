@@ -12,11 +12,13 @@
 #include <unordered_map>
 #include <utility>
 
+#include "net/crypto/encoding.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/http/header_rules.hpp"
 #include "net/http/redact.hpp"
 #include "net/proofs/call_auth.hpp"
 #include "net/proofs/session_source.hpp"
+#include "net/tokens/client_auth.hpp"
 #include "net/tokens/token_source.hpp"
 
 namespace flowctl::net {
@@ -45,10 +47,21 @@ struct Call {
 
 std::optional<std::string> objection_to_authorization(const std::vector<Header>& headers) {
     const bool set = std::any_of(headers.begin(), headers.end(), [](const Header& header) {
-        return same_name(header.first, "authorization") || same_name(header.first, "dpop");
+        return reads_as(header.first, "authorization") || reads_as(header.first, "dpop");
     });
     if (set) return "the headers Authorization and DPoP may not be set";
     return std::nullopt;
+}
+
+// Which calls may share a connection: those to the same endpoint that show the same client or session. The
+// dispatcher adds the role.
+std::string partition_of(const Request& request) {
+    std::string partition;
+    append_part(partition, "endpoint");
+    append_part(partition, request.endpoint);
+    if (request.credential) append_part(partition, partition_of(*request.credential));
+    if (request.session) append_part(partition, partition_of(*request.session));
+    return partition;
 }
 
 // The endpoint says that the session is over: AWS by a code, with 400 or 403; Google as OAuth has it.
@@ -181,6 +194,7 @@ void Client::Impl::send(Call& call) {
     if (request.credential && request.credential->certificate_bound)
         exchange.certificate = request.credential->client.certificate;
     exchange.egress_role = request.egress_role;
+    exchange.partition = partition_of(request);
     exchange.connect_timeout = request.connect_timeout;
     exchange.timeout = call.deadline - Clock::now();
     exchange.max_response_bytes = request.max_response_bytes;

@@ -6,14 +6,19 @@
 //   DROP DATABASE, ALTER DATABASE ... RENAME and SET TABLESPACE, and CREATE DATABASE for its template;
 //   for this database: DROP EXTENSION, ALTER EXTENSION, DROP OWNED of the extension's owner, because a worker
 //   in the middle of a turn could end in a deadlock with them.
-// Who may not run the command anyway cannot use it to send workers away.
+// A user who may not run the command cannot use it to send workers away.
 //
-// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency).
+// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency). REASSIGN OWNED is refused where
+// it would turn the flows of ordinary roles into a superuser's.
 //
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
-// A login is looked at for what the server forgets of it (compat.hpp, OauthLogin).
+// LOCK TABLE is refused where it would hold up the engine (table_guard).
+//
+// A publication FOR ALL TABLES has the engine's tables in it, and whoever makes it is told.
+//
+// At a login, what the server would forget of it is noted (compat.hpp, OauthLogin).
 //
 // DISCARD ALL, which poolers send between two users, forgets the session's user (session_user).
 //
@@ -22,13 +27,14 @@
 #include "pg/hooks.hpp"
 
 #include "pg/flows/role_dependency.hpp"
-#include "pg/rights/flow_rights.hpp"
 #include "pg/rights/session_user.hpp"
+#include "pg/rights/table_guard.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/pokes.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/starts/new_trigger.hpp"
 #include "pg/starts/pending_runs.hpp"
 
 namespace flowctl::pg::hooks {
@@ -163,6 +169,18 @@ void before_command(Node* statement) {
             if (strcmp(reinterpret_cast<AlterExtensionStmt*>(statement)->extname, kExtension) == 0)
                 free_this_database();
             break;
+        case T_LockStmt:
+            table_guard::check_lock(reinterpret_cast<LockStmt*>(statement));
+            break;
+        case T_ReassignOwnedStmt:
+            if (OidIsValid(extension_oid()))
+                role_dependency::check_reassign(reinterpret_cast<ReassignOwnedStmt*>(statement)->roles,
+                                                reinterpret_cast<ReassignOwnedStmt*>(statement)->newrole);
+            break;
+        case T_DropRoleStmt:
+            if (OidIsValid(extension_oid()))
+                role_dependency::forget_superfluous(reinterpret_cast<DropRoleStmt*>(statement)->roles);
+            break;
         case T_DropOwnedStmt:
             before_drop_owned(reinterpret_cast<DropOwnedStmt*>(statement));
             break;
@@ -182,11 +200,21 @@ void after_command(Node* statement) {
     }
 }
 
+// The publication works, but the engine's tables are of no use in it.
+void warn_of_own_tables(const CreatePublicationStmt* statement) {
+    if (!statement->for_all_tables || !OidIsValid(extension_oid())) return;
+    guarded([] {
+        ereport(WARNING,
+                (errmsg("the publication includes the tables of pg_flowctl, which no subscriber keeps"),
+                 errhint("Name the schemas to publish instead: CREATE PUBLICATION ... FOR TABLES IN SCHEMA ...")));
+    });
+}
+
 void utility(PlannedStmt* planned, const char* text, bool read_only_tree, ProcessUtilityContext context,
              ParamListInfo params, QueryEnvironment* environment, DestReceiver* receiver,
              QueryCompletion* completion) {
     Node* const statement = planned->utilityStmt;
-    // Read now: some commands leave nothing of their tree.
+    // These are read now, because some commands leave nothing of their tree.
     const bool commits_prepared =
         IsA(statement, TransactionStmt) &&
         reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
@@ -201,6 +229,8 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
                                 completion);
     if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
         entry([statement] { after_command(statement); });
+    if (IsA(statement, CreatePublicationStmt))
+        entry([statement] { warn_of_own_tables(reinterpret_cast<CreatePublicationStmt*>(statement)); });
     if (IsTransactionState()) entry([] { pending_runs::at_end_of_command(); });
     if (discards_all) session_user::forget();
     if (commits_prepared) {
@@ -227,6 +257,7 @@ void install_at_load() {
     ProcessUtility_hook = utility;
     next_access_hook = object_access_hook;
     object_access_hook = object_access;
+    table_guard::install_at_load();
     install_login_hook();
 }
 

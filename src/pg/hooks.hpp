@@ -1,5 +1,4 @@
-// Hooks into commands: those that need a database without connections, that drop the extension, that create
-// triggers.
+// Hooks into commands that need a database without connections, drop the extension or create triggers.
 #pragma once
 
 namespace flowctl::pg::hooks {

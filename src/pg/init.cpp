@@ -2,7 +2,7 @@
 //
 // _PG_init is a list of calls. What needs shared memory or a background worker happens only when the server
 // loads the library as it starts (shared_preload_libraries); a session that loads it later gets the SQL
-// functions, and those that need a worker say so (shmem::require).
+// functions, and a function that needs a worker says so (shmem::require).
 #include "pg/hooks.hpp"
 #include "pg/processes/launcher.hpp"
 #include "pg/rights/session_user.hpp"

@@ -9,7 +9,7 @@
 
 #include <cstdio>
 
-#include "oidc_test_support.hpp"
+#include "token_test_support.hpp"
 
 using namespace flowctl::net;
 using namespace flowctl::net::test;

@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 use JSON::PP;
+use Text::Wrap qw(wrap);
 
 my ($figures, $notes, $machine, %file) = (shift, shift, shift);
 while (my $option = shift) {
@@ -100,8 +101,10 @@ sub write_markdown {
     my ($name) = @_;
     open my $out, '>:encoding(UTF-8)', $name or die "report.pl: $name: $!\n";
     my ($day) = $of{date} =~ /^([\d-]+)/;
-    print $out "Measured on $day (build: $of{build}): $of{cores} cores ($of{processor}), $of{memory}, Linux $of{kernel}, $of{server}, ",
-        "libcurl $of{libcurl}; $of{settings}; medians of $of{rounds} round" . ($of{rounds} == 1 ? "" : "s") . ".\n";
+    # docs/performance.md has lines of 100 characters.
+    local $Text::Wrap::columns = 101;
+    print $out wrap('', '', "Measured on $day (build: $of{build}): $of{cores} cores ($of{processor}), $of{memory}, Linux $of{kernel},",
+        "$of{server}, libcurl $of{libcurl}; $of{settings}; medians of $of{rounds} round" . ($of{rounds} == 1 ? '' : 's') . '.'), "\n";
     my $measurement = '';
     for my $entry (@all) {
         print $out "\n| $entry->{measurement} | median | range | of its floor |\n|---|---:|---|---|\n" if $entry->{measurement} ne $measurement;
@@ -109,7 +112,7 @@ sub write_markdown {
         my @values = @{ $entry->{values} };
         printf $out "| %s | %s %s | %s | %s |\n", $entry->{name}, pretty(median(@values)), $entry->{unit}, span(@values), ratio_text($entry);
     }
-    print $out "\n", map { "- $_\n" } @notes if @notes;
+    print $out "\n", map { wrap('- ', '  ', $_) . "\n" } @notes if @notes;
     close $out or die "report.pl: $name: $!\n";
 }
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cctype>
 
-#include "core/map_run/map_run.hpp"
+#include "core/map_run/batcher.hpp"
+#include "core/map_run/results.hpp"
+#include "core/map_run/tally.hpp"
 
 namespace conformance {
 
@@ -150,40 +152,50 @@ using Lambdas = std::map<std::string, std::string>;
 Execution run_execution(const asl::Flow& flow, const machine::RunContext& run, const Lambdas& lambdas,
                         machine::Now& now);
 
-// A map run with all its children, one after the other; its progress and plan go through save and load.
+// A map run with all its children, one after the other; its plan goes through save and load.
 machine::MapRunEnded run_map(const asl::Flow& flow, const machine::RunContext& run,
                              const machine::StartMapRun& start, const Lambdas& lambdas, machine::Now& now) {
-    const asl::State* map = map_run::MapRun::find_map(flow, start.plan.state);
+    const asl::State* map = map_run::find_map(flow, start.plan.state);
     const auto processor = flow.processors.find(start.plan.state);
     const auto saved = json::parse(json::dump(start.plan.save()));
     auto plan = saved.ok() ? machine::MapRunPlan::load(saved.value()) : Err{std::string("unreadable plan")};
     if (map == nullptr || processor == flow.processors.end() || !plan.ok())
         return map_run::failed(start.id, {"States.Runtime", plan.ok() ? "no such map" : plan.error()});
-    map_run::MapRun map_run(*map, plan.value(), {}, 1'000);
-    while (map_run.wants_item()) {
-        const auto item = map_run.next_own_item();
+    map_run::Batcher batcher(*map, plan.value(), {});
+    std::vector<map_run::Child> children;
+    while (batcher.wants_item()) {
+        const auto item = batcher.next_own_item();
         if (!item) return map_run::failed(start.id, {"States.ItemReaderFailed", "nobody reads here"});
         ++now.seed;
-        for (const map_run::Child& child : map_run.take(*item, now)) {
-            const std::string name = "child-" + std::to_string(child.index);
-            const machine::RunContext context =
-                map_run::child_context(run, plan.value(), name, now.at, child.input);
-            const Execution execution = run_execution(*processor->second, context, lambdas, now);
-            map_run::ChildEnd end;
-            end.index = child.index;
-            end.items = child.items;
-            end.status = execution.outcome.status;
-            if (execution.outcome.output) end.output = *execution.outcome.output;
-            end.error = execution.outcome.error;
-            end.cause = execution.outcome.cause;
-            end.arn = context.execution_id;
-            end.name = name;
-            end.input = child.input;
-            map_run.child_ended(end);
-        }
+        for (map_run::Child& child : batcher.take(*item, now))
+            children.push_back(std::move(child));
     }
-    if (map_run.failure()) return map_run::failed(start.id, *map_run.failure());
-    const auto result = map_run.result();
+    if (batcher.failure()) return map_run::failed(start.id, *batcher.failure());
+    map_run::Counts of_items, of_children;
+    of_items.total = batcher.made().items;
+    of_children.total = batcher.made().children;
+    map_run::Tally tally(plan.value(), of_items, of_children);
+    map_run::Results results(plan.value(), {});
+    for (const map_run::Child& child : children) {
+        if (tally.failure()) break;
+        const std::string name = "child-" + std::to_string(child.index);
+        const machine::RunContext context =
+            map_run::child_context(run, plan.value(), name, now.at, child.input);
+        const Execution execution = run_execution(*processor->second, context, lambdas, now);
+        map_run::ChildEnd end;
+        end.index = child.index;
+        end.status = execution.outcome.status;
+        if (execution.outcome.output) end.output = *execution.outcome.output;
+        end.error = execution.outcome.error;
+        end.cause = execution.outcome.cause;
+        end.arn = context.execution_id;
+        end.name = name;
+        end.input = child.input;
+        tally.child_ended(end.status, child.items);
+        results.recall(end);
+    }
+    if (tally.failure()) return map_run::failed(start.id, *tally.failure());
+    const auto result = results.result();
     return result.ok() ? map_run::succeeded(start.id, result.value())
                        : map_run::failed(start.id, result.error());
 }
@@ -233,7 +245,8 @@ Execution run_execution(const asl::Flow& flow, const machine::RunContext& run, c
 
         auto text = json::parse(json::dump(frame.save(&run.input)),
                                 {.max_bytes = 64 << 20, .max_depth = machine::kMaxFrameDepth});
-        auto loaded = text.ok() ? machine::Frame::load(text.value(), &run.input) : Err{std::string("unreadable frame")};
+        auto loaded =
+            text.ok() ? machine::Frame::load(text.value(), &run.input) : Err{std::string("unreadable frame")};
         if (!loaded.ok()) {
             execution.stuck = loaded.error();
             return execution;

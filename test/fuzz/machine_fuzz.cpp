@@ -11,7 +11,9 @@
 
 #include "core/asl/asl.hpp"
 #include "core/machine/machine.hpp"
-#include "core/map_run/map_run.hpp"
+#include "core/map_run/batcher.hpp"
+#include "core/map_run/results.hpp"
+#include "core/map_run/tally.hpp"
 
 using namespace flowctl;
 
@@ -99,7 +101,8 @@ void require(bool condition) {
     if (!condition) std::abort();
 }
 
-// Goes through a map run: what it counts fits, its plan and progress survive being stored, and it ends.
+// Goes through a map run: its plan survives being stored, its children have the items that were taken, what is counted
+// fits, and the results end as a value or a failure.
 void check_map_run(const asl::Flow& flow, const machine::MapRunPlan& plan, const machine::Limits& limits,
                    std::uint8_t code, const machine::Now& now) {
     const std::string saved = json::dump(plan.save());
@@ -107,38 +110,52 @@ void check_map_run(const asl::Flow& flow, const machine::MapRunPlan& plan, const
     require(text.ok());
     const auto loaded = machine::MapRunPlan::load(text.value());
     require(loaded.ok() && json::dump(loaded.value().save()) == saved);
-    const asl::State* map = map_run::MapRun::find_map(flow, plan.state);
+    const asl::State* map = map_run::find_map(flow, plan.state);
     require(map != nullptr && flow.processors.count(plan.state) == 1);
-    map_run::MapRun run(*map, loaded.value(), limits, code & 3);
-    std::vector<map_run::Child> open;
-    std::int64_t children = 0;
-    std::int64_t items = 0;
-    for (int i = 0; i < 100 && !run.failure() && !run.done(); ++i) {
-        if (const auto item = run.next_own_item()) {
-            for (map_run::Child& child : run.take(*item, now)) {
-                require(child.index == children++);
-                items += child.items;
-                open.push_back(std::move(child));
-            }
-        } else if (!open.empty()) {
-            map_run::ChildEnd end;
-            end.index = open.back().index;
-            end.items = open.back().items;
-            end.input = open.back().input;
-            end.output = end.input;
-            const bool fails = (code >> (i & 7) & 1) != 0 && (i & 1) != 0;
-            end.status = fails ? machine::Status::Failed : machine::Status::Succeeded;
-            run.child_ended(end);
-            open.pop_back();
-        } else {
-            for (const map_run::Child& child : run.end_of_items())
-                open.push_back(child);
+    map_run::Batcher batcher(*map, loaded.value(), limits);
+    std::vector<map_run::Child> children;
+    const auto keep = [&](std::vector<map_run::Child> made) {
+        for (map_run::Child& child : made) {
+            require(child.index == static_cast<std::int64_t>(children.size()));
+            children.push_back(std::move(child));
         }
-        const auto progress = map_run::Progress::load(run.progress().save());
-        require(progress.ok() && progress.value().children_begun() == run.progress().children_begun());
-        require(run.progress().items_begun() >= items && run.progress().items.pending() >= 0);
+    };
+    std::int64_t taken = 0;
+    while (taken < 100 && batcher.wants_item()) {
+        const auto item = batcher.next_own_item();
+        if (!item) break;
+        keep(batcher.take(*item, now));
+        ++taken;
+        // Another one goes on where this one was, as after a restart.
+        if ((code & 1) != 0) batcher = map_run::Batcher(*map, loaded.value(), limits, batcher.made());
     }
-    if (run.done()) require(run.result().ok() || run.result().error().error == "States.DataLimitExceeded");
+    keep(batcher.end_of_items());
+    if (batcher.failure()) return;
+    std::int64_t items = 0;
+    for (const map_run::Child& child : children)
+        items += child.items;
+    require(items == batcher.made().items &&
+            static_cast<std::int64_t>(children.size()) == batcher.made().children);
+    map_run::Counts of_items, of_children;
+    of_items.total = items;
+    of_children.total = batcher.made().children;
+    map_run::Tally tally(loaded.value(), of_items, of_children);
+    map_run::Results results(loaded.value(), limits);
+    for (std::size_t i = children.size(); i > 0 && !tally.failure(); --i) {
+        const map_run::Child& child = children[i - 1];
+        map_run::ChildEnd end;
+        end.index = child.index;
+        end.input = child.input;
+        end.output = child.input;
+        const bool fails = (code >> (i & 7) & 1) != 0 && (i & 1) != 0;
+        end.status = fails ? machine::Status::Failed : machine::Status::Succeeded;
+        tally.child_ended(end.status, child.items);
+        results.recall(end);
+        require(tally.items().ended() <= tally.items().total);
+    }
+    require(tally.done() == (!tally.failure() && tally.children().ended() == tally.children().total));
+    const auto result = results.result();
+    require(result.ok() || result.error().error == "States.DataLimitExceeded");
 }
 
 }  // namespace

@@ -57,8 +57,8 @@ void signs(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    const auto document = XmlText::parse(text);
-    if (const auto* read = std::get_if<XmlText>(&document)) read->find("Error/Code");
+    const auto document = flowctl::XmlText::parse(text);
+    if (const auto* read = std::get_if<flowctl::XmlText>(&document)) read->find("Error/Code");
     answers(text);
     signs(text);
     read_webhook_keys(Secret(text));

@@ -45,6 +45,7 @@ my @floors = (
     [ 'no include by a short path',           'src/pg/store/runs.cpp',    '#include "runs.hpp"',               qr/begins at src \(runs\.hpp\)/ ],
     [ 'nor without a blank',                  'src/pg/store/runs.hpp',    '#include"pg/processes/worker.hpp"', qr/store may not include processes/ ],
     [ 'a file stands in a folder',            'src/client.cpp',           '',                                  qr/every file of src stands in a folder/ ],
+    [ 'nobody includes precompiled headers',  'src/pg/store/runs.hpp',    '#include "precompiled/server.hpp"', qr/pg may not include precompiled/ ],
     [ 'a layer is one of those known',        'src/extra/thing.cpp',      '#include "base/result.hpp"',        qr/extra may not include base/ ],
 );
 

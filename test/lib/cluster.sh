@@ -39,7 +39,7 @@ make_pki() {
 start_part() {
     local name=$1 script=$2
     shift 2
-    as_test_user PKI="$PKI" NODE_EXTRA_CA_CERTS="$PKI/ca.pem" READY_FILE="$WORK/parts/$name.json" "$@" \
+    become_test_user PKI="$PKI" NODE_EXTRA_CA_CERTS="$PKI/ca.pem" READY_FILE="$WORK/parts/$name.json" "$@" \
         "$NODE" "$TREE/test/$script" >"$WORK/log/$name.log" 2>&1 &
     PIDS+=($!)
     wait_until 60 part_said_something "$name" "$!"

@@ -1,8 +1,8 @@
 # Shell helpers of test/run.sh and test/demo.sh: messages, a work folder, the account of the server, clean-up.
 #
-# Sourced, not run. What is started is noted and ended by its process id when the script ends, however it ends, and the
-# work folder goes with it. PostgreSQL refuses to run as root: whoever is root runs servers and tests as TEST_USER, in
-# a copy of the tree that this account can read. Nothing reads the terminal and nothing depends on the working directory.
+# This file is sourced, not run. Every process that is started is ended by its id when the script ends, however it ends, and
+# the work folder is removed. PostgreSQL refuses to run as root: root runs servers and tests as TEST_USER, in a copy of the
+# tree that this account can read. Nothing reads the terminal, and nothing depends on the working directory.
 set -u -o pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 TEST_USER=${TEST_USER:-postgres}
@@ -28,7 +28,7 @@ die() {
     exit 1
 }
 
-# show_lines PATTERN: of a long output those lines that match, as they come, and what is being compiled.
+# show_lines PATTERN: shows the lines of a long output that match, as they come, and which file is being compiled.
 show_lines() {
     sed -u -e 's|.* -c -o [^ ]* \([^ ]*\.cpp\)$|  compiling \1|' -e "s|compiling $ROOT/|compiling |" |
         { grep --line-buffered -E "^  compiling ${1:+|$1}" || true; } | sed -u 's/^ */  /'
@@ -44,7 +44,7 @@ wait_until() {
     done
 }
 
-# The work folder: short, because it holds a Unix socket, and readable by TEST_USER.
+# Makes the work folder. Its path is short because it holds a Unix socket, and TEST_USER can read it.
 make_work() {
     WORK=$(mktemp -d /tmp/flowctl.XXXXXX) || die "cannot make a folder below /tmp"
     chmod 755 "$WORK"
@@ -55,14 +55,49 @@ make_work() {
 }
 
 clean_up() {
-    local status=$? pid
+    local status=$?
     trap - EXIT INT TERM HUP
+    end_everything || status=1
+    [ -z "$WORK" ] || rm -rf "$WORK"
+    exit "$status"
+}
+
+# Ends clusters and servers. Fails if something is still running then, says what it is, and ends it as well.
+end_everything() {
+    local pid left
     stop_clusters
     for pid in ${PIDS[@]+"${PIDS[@]}"}; do
         kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
     done
-    [ -z "$WORK" ] || rm -rf "$WORK"
-    exit "$status"
+    PIDS=()
+    [ -n "$WORK" ] || return 0
+    # A process that was told to end may need a moment.
+    wait_until 10 nothing_is_left && return 0
+    left=$(processes_of_ours)
+    printf '\nProcesses were left, and are ended now:\n' >&2
+    for pid in $left; do
+        printf '  %s %s\n' "$pid" "$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")" >&2
+        kill -9 "$pid" 2>/dev/null
+    done
+    return 1
+}
+
+nothing_is_left() {
+    [ -z "$(processes_of_ours)" ]
+}
+
+# The ids of processes that have the work folder in their command line, or work in it. This shell and the commands of this
+# function are not among them.
+processes_of_ours() {
+    local proc pid
+    for proc in /proc/[0-9]*; do
+        pid=${proc#/proc/}
+        [ "$pid" != "$$" ] && [ "$pid" != "$BASHPID" ] || continue
+        case $(tr '\0' ' ' 2>/dev/null <"$proc/cmdline") in
+            *"$WORK"*) echo "$pid" ;;
+            *) case $(readlink "$proc/cwd" 2>/dev/null)/ in "$WORK"/*) echo "$pid" ;; esac ;;
+        esac
+    done
 }
 
 stop_clusters() {
@@ -73,13 +108,19 @@ stop_clusters() {
     CLUSTERS=()
 }
 
-# Runs a command as the account of the server; the command takes the place of this shell's child, so $! is its id.
+# as_test_user COMMAND...: runs a command as the account of the server.
 as_test_user() {
+    (become_test_user "$@")
+}
+
+# become_test_user COMMAND...: the command takes the place of this shell. In the background it takes the place of the subshell,
+# so $! is the command's own id; behind as_test_user it would be that of a shell, whose end does not end the command.
+become_test_user() {
     if [ "$(id -u)" = 0 ]; then
-        setpriv --reuid="$TEST_USER" --regid="$TEST_USER" --init-groups \
+        exec setpriv --reuid="$TEST_USER" --regid="$TEST_USER" --init-groups \
             env -C "$WORK" HOME="$WORK" USER="$TEST_USER" LOGNAME="$TEST_USER" "$@"
     else
-        env -C "$WORK" "$@"
+        exec env -C "$WORK" "$@"
     fi
 }
 
@@ -97,7 +138,7 @@ own_by_test_user() {
     [ "$(id -u)" != 0 ] || chown -R "$TEST_USER:" "$@"
 }
 
-# A copy of the tree for TEST_USER: sources of tests, no objects. Sets TREE.
+# Makes a copy of the tree for TEST_USER, without objects, and sets TREE.
 copy_tree() {
     TREE=$WORK/tree
     mkdir "$TREE"

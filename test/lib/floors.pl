@@ -5,7 +5,7 @@
 #
 # It prints each line that breaks a rule and ends with status 1 when there is one. The rules:
 #   - base includes no other folder of ours; core and net include base, and not each other; calls includes base, core
-#     and net; pg includes all of them.
+#     and net; pg includes all of them. Nobody includes precompiled, which the Makefile gives to the compiler.
 #   - Inside src/pg the folders of @FLOORS stand on each other: a folder includes itself and the ones named before it.
 #     Two folders of one floor do not know each other. Only init and hooks stand directly in src/pg.
 #   - No two folders include each other, directly or over others.
@@ -23,12 +23,13 @@ my %LAYERS = (
     calls       => [qw(base core net calls)],
     pg          => [qw(base core net calls pg)],
     third_party => [qw(third_party)],
+    precompiled => [qw(precompiled pg)],
 );
 my @FLOORS = (
     [qw(server)],
     [qw(store endpoints)],
     [qw(shared)],
-    [qw(rights)],
+    [qw(rights turn)],
     [qw(starts inspect identity policies)],
     [qw(control leases)],
     [qw(tasks)],
@@ -68,7 +69,7 @@ sub read_file {
     open my $in, '<', $file or die "$file: $!\n";
     while (my $line = <$in>) {
         my ($included) = $line =~ m{^\s*#\s*include\s*"([^"]+)"} or next;
-        if ($included =~ m{^(?:base|core|net|calls|pg|third_party)/}) {
+        if ($included =~ m{^(?:base|core|net|calls|pg|third_party|precompiled)/}) {
             check($path, $layer, $room, $included, $.);
         } elsif (-e dirname($file) . "/$included") {
             push @problems, "$path:$.: the path of an include begins at src ($included)";

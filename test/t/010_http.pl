@@ -121,6 +121,16 @@ $stub->script('/large', then => { body_size => 100_000 });
 ($run, $status) = run_flow('large', {});
 is($status, 'FAILED', 'an answer over max_response_bytes: FAILED');
 like(run_row($node, $run)->{cause}, qr/1000|large|max_response_bytes/, 'the cause says so');
+
+# What no result may be is refused while it arrives, however much the endpoint allows.
+endpoint('huge', max_response_bytes => 67_108_864);
+$stub->script('/huge', then => { body_size => 3_000_000 });
+($run, $status) = run_flow('huge', {});
+is($status, 'FAILED', 'an answer far over flowctl.max_payload_bytes: FAILED');
+my $huge = run_row($node, $run);
+is($huge->{error}, 'States.DataLimitExceeded', 'by its name');
+like($huge->{cause}, qr/^the answer is larger than 1048576 bytes, 4 times flowctl.max_payload_bytes$/, 'and with its limit');
+is($node->safe_psql('postgres', "SELECT response_bytes FROM flowctl.calls WHERE run_id = '$run'"), '0', 'nothing of it is kept');
 is($node->psql('postgres', "SELECT * FROM flowctl.$_"), 0, "flowctl.$_ can be read") for qw(runs history steps calls);
 
 # A call under way: the intent is durable, no transaction is open, nobody else waits, and it can be stopped.

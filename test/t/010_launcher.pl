@@ -117,21 +117,26 @@ $standby->start;
 $primary->wait_for_catchup($standby);
 is($standby->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'flowctl%'}), '0',
 	'no launcher and no worker on a standby');
-is($standby->safe_psql('postgres', 'SELECT count(*) FROM flowctl.workers'), '0', 'the view works there');
+is($standby->safe_psql('postgres', 'SELECT pid IS NULL, state FROM flowctl.workers'), 't|standby', 'the view works there');
 $primary->stop('fast');
 $standby->promote;
 wait_for_workers($standby, 1);
 pass('promotion brings launcher and worker');
 $standby->stop('fast');
 
-# Without preload the extension can be created; what needs a worker says what is missing.
+# Without preload the extension can be created, and says so; a function that needs a worker says what is missing.
 my $plain = PostgreSQL::Test::Cluster->new('plain');
 $plain->init;
 $plain->start;
-$plain->safe_psql('postgres', 'CREATE EXTENSION pg_flowctl');
-is($plain->safe_psql('postgres', 'SELECT count(*) FROM flowctl.workers'), '0', 'without preload the view is empty');
+my ($status, $out, $err) = $plain->psql('postgres', 'BEGIN; SAVEPOINT s; CREATE EXTENSION pg_flowctl; ROLLBACK TO s; COMMIT');
+is($err, '', 'an extension that is not created says nothing');
+($status, $out, $err) = $plain->psql('postgres', 'SET client_min_messages = warning; CREATE EXTENSION pg_flowctl; DROP EXTENSION pg_flowctl');
+is($err, '', 'nor one in a session that wants no notices');
+($status, $out, $err) = $plain->psql('postgres', 'CREATE EXTENSION pg_flowctl');
+like($err, qr/NOTICE:  pg_flowctl is not preloaded.*\n.*HINT:  Add pg_flowctl to shared_preload_libraries/, 'without preload CREATE EXTENSION says so');
+is($plain->safe_psql('postgres', 'SELECT count(*) FROM flowctl.workers'), '0', 'and the view is empty');
 is(define_flow($plain, 'greet', { StartAt => 'A', States => { A => { Type => 'Pass', End => true } } }), '1', 'flows can be defined');
-my ($status, $out, $err) = $plain->psql('postgres', q{\set VERBOSITY verbose
+($status, $out, $err) = $plain->psql('postgres', q{\set VERBOSITY verbose
 SELECT flowctl.start('greet')});
 like($err, qr/ERROR:  55000: starting a flow needs pg_flowctl/, 'start() needs the library');
 like($err, qr/HINT:  Add pg_flowctl to shared_preload_libraries and restart the server\./, 'and says how');

@@ -84,7 +84,7 @@ is($prefect->control('POST', '/__count', {})->{runs}, $before + 1, 'begins nothi
 $node->safe_psql('postgres', "ALTER SERVER nightly OPTIONS (SET poll_interval '3600')");
 $run = start_run($node, 'follow', { n => 6 });
 wait_for_query($node, "SELECT phase FROM flowctl.runs WHERE run_id = '$run'", 'WAITING');
-wait_for_query($node, 'SELECT sum(runs_open) FROM flowctl.workers', '0');
+wait_for_query($node, 'SELECT sum(runs_in_memory) FROM flowctl.workers', '0');
 cmp_ok($node->safe_psql('postgres', "SELECT extract(epoch FROM due_at - now()) FROM flowctl.runs WHERE run_id = '$run'"), '>', 3000, 'due in an hour');
 $node->safe_psql('postgres', "SELECT flowctl.stop('$run')");
 is(wait_for_run($node, $run), 'ABORTED', 'and can be stopped meanwhile');

@@ -172,6 +172,22 @@ for my $name (sort keys %bad)
 wait_for_query($node, "SELECT count(*) >= " . scalar(keys %bad) . " FROM flowctl.denials WHERE action = 'set_subject_token' AND role_name = 'app'", 't');
 my ($status, $out, $err) = $node->psql('postgres', 'SET ROLE other; SELECT flowctl.set_subject_token(' . sql_literal(token()) . ')');
 like($err, qr/its issuer is not one whose users' tokens are taken/, 'who has no USAGE on the issuer may not');
+# Whose users are believed is not for everybody who may create servers: a second server for the same issuer, with keys or an audience of
+# one's own, would let one's own tokens pass for its users, and conditions of policies would hold for them.
+$node->safe_psql('postgres', 'CREATE ROLE epo LOGIN; GRANT USAGE ON FOREIGN DATA WRAPPER flowctl_oidc TO epo; GRANT pg_read_server_files TO epo');
+sub as_epo { my (undef, undef, $message) = $node->psql('postgres', "SET ROLE epo; $_[0]"); return $message; }
+sub told_by_fake { my (undef, $user, $message) = $node->psql('postgres', 'SET ROLE epo; SELECT flowctl.set_subject_token(' . sql_literal(token(claims => { aud => 'mine' })) . ", 'fake')"); return $user || $message; }
+my $fake = "CREATE SERVER fake FOREIGN DATA WRAPPER flowctl_oidc OPTIONS (issuer '$users', ca_file 'ca.pem'";
+like(as_epo("$fake, subject_audience 'mine')"), qr/permission denied to set options of an object that has "subject_audience"/, 'with USAGE on the wrapper nobody says whose users are believed');
+like(as_epo("$fake, jwks_uri '$users/jwks')"), qr/permission denied to name the keys of issuer "\Q$users\E"/, 'nor what the keys of an issuer are that another role\'s server stands for');
+$node->safe_psql('postgres', "$fake, subject_audience 'mine'); ALTER SERVER fake OWNER TO epo");
+like(told_by_fake(), qr/its issuer is not one whose users' tokens are taken/, 'a server that came into other hands is believed no more');
+$node->safe_psql('postgres', 'GRANT USAGE ON FOREIGN DATA WRAPPER flowctl_oidc TO epo WITH GRANT OPTION');
+is(told_by_fake(), 'alice', 'one who may hand on the right to name issuers is believed');
+like(as_epo("ALTER SERVER fake OPTIONS (ADD jwks_uri '$users/jwks')"), qr/permission denied to name the keys of issuer/, 'but does not name the keys of an issuer that is a superuser\'s');
+$node->safe_psql('postgres', "ALTER SERVER fake OPTIONS (ADD jwks_uri '$users/jwks')");
+like(told_by_fake(), qr/its issuer is not one whose users' tokens are taken/, 'whoever wrote them down');
+$node->safe_psql('postgres', 'DROP SERVER fake; REVOKE USAGE ON FOREIGN DATA WRAPPER flowctl_oidc FROM epo CASCADE; DROP ROLE epo');
 ($status, $out, $err) = $node->psql('postgres', 'SET ROLE app; SET flowctl.allow_plain_subject_token = on');
 like($err, qr/permission denied to set parameter/, 'only a superuser allows plain tokens');
 is($node->safe_psql('postgres', "SET flowctl.allow_plain_subject_token = on; SET ROLE app; SELECT flowctl.set_subject_token(" . sql_literal(token(encrypt => undef, claims => { sub => 'plain' })) . ')'), 'plain', 'and then they are taken');
@@ -242,6 +258,20 @@ is(wait_for_run($node, $sleepers[0]), 'ABORTED', 'when one has ended');
 $node->psql('postgres', handing_over(fresh('gone'), "SELECT flowctl.start('sleep'); ROLLBACK; BEGIN"));
 my $many = $node->safe_psql('postgres', handing_over(fresh('third'), "SELECT count(flowctl.start('sleep')) FROM generate_series(1, 20)"));
 is($many, 20, 'there is one, for twenty runs of a session, and a rollback took none');
+
+# One user does not take all places.
+$node->safe_psql('postgres', q{SELECT flowctl.stop(run_id) FROM flowctl.runs WHERE status = 'RUNNING'});
+wait_for_query($node, "SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'", '0');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET flowctl.max_subject_tokens = 8');
+$node->restart;
+start_for(fresh('greedy'), 'sleep') for 1 .. 6;
+($status, $out, $err) = $node->psql('postgres', handing_over(fresh('greedy'), "SELECT flowctl.start('sleep')"));
+like($err, qr/there are already 6 subject tokens of this user in memory/, 'one user has six of eight');
+like(start_for(fresh('modest'), 'sleep'), qr/^[0-9a-f-]{36}$/, 'another one finds a place');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET flowctl.max_subject_tokens');
+$node->safe_psql('postgres', q{SELECT flowctl.stop(run_id) FROM flowctl.runs WHERE status = 'RUNNING'});
+wait_for_query($node, "SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'", '0');
+$node->restart;
 
 # The user's own token is exchanged where the endpoint's owner said so. The token endpoint trusts both issuers.
 $web->script('/own/postgres/.well-known/openid-configuration', then => { body => from_json($node->safe_psql('postgres', 'SELECT flowctl.openid_configuration()')) });

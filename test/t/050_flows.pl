@@ -1,5 +1,5 @@
 # Flows in a busy database and through a dump: sessions that define one flow at the same time, a definition or a trigger against
-# a drop, and what pg_dump carries over: flows, versions, grants, authors, endpoints and triggers.
+# a drop, and what pg_dump carries over: flows, versions, grants, authors, policies, lease rules, endpoints and triggers.
 use strict;
 use warnings;
 use FindBin;
@@ -97,6 +97,10 @@ $node->safe_psql('postgres', q{
 		comment => 'pays', options => '{"keep_data": "ERROR"}');
 	SELECT flowctl.grant_start('pay', 'starter');
 	RESET ROLE;
+	SELECT flowctl.add_policy('payments', 'permit', 'billing', '{"owner": "author"}', 'by day');
+	SELECT flowctl.add_policy('nothing else', 'forbid', NULL, '{"state": "X"}');
+	ALTER SERVER billing OPTIONS (ADD lease 'login');
+	SELECT flowctl.add_lease_rule('reports', 'billing', 'team', '{"subject": false}', 'reads');
 	GRANT team TO author;
 	SET ROLE author;
 	SELECT flowctl.alter_flow_owner('both', 'team')});
@@ -105,6 +109,8 @@ my $state = q{
 	UNION ALL SELECT 'version', flow, version::text, definition::text, options::text, author::text FROM flowctl.flow_versions
 	UNION ALL SELECT 'grant', (SELECT name FROM flowctl_catalog.flow f WHERE f.flow_id = g.flow_id), role::text, granted_by::text, granted_at::text, '' FROM flowctl_catalog.flow_grant g
 	UNION ALL SELECT 'author', role::text, granted_by::text, granted_at::text, '', '' FROM flowctl_catalog.author
+	UNION ALL SELECT 'policy', name, effect, endpoint, conditions::text, concat_ws(' ', comment, created_by, created_at) FROM flowctl.policies
+	UNION ALL SELECT 'lease rule', name, endpoint, role::text, conditions::text, concat_ws(' ', comment, created_by, created_at) FROM flowctl.lease_rules
 	UNION ALL SELECT 'server', srvname, srvowner::regrole::text, (SELECT string_agg(o, ' ' ORDER BY o) FROM unnest(srvoptions) o), srvacl::text, '' FROM pg_foreign_server
 	UNION ALL SELECT 'mapping', srvname, usename, umoptions::text, '', '' FROM pg_user_mappings
 	UNION ALL SELECT 'trigger', tgname, tgrelid::regclass::text, encode(tgargs, 'escape'), '', '' FROM pg_trigger WHERE NOT tgisinternal
@@ -119,13 +125,6 @@ my (undef, undef, $stderr) = $node->psql('restored', q{SET ROLE starter; SELECT 
 like($stderr, qr/permission denied to define flows/, 'who was no author is none');
 is($node->safe_psql('restored', q{SET ROLE starter; SELECT name FROM flowctl.flows}), 'pay', 'who may start a flow still may');
 is($node->safe_psql('restored', q{SET ROLE author; SELECT flowctl.define_flow('new', '{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')}), '1', 'who was an author still is');
-
-# The schema alone, as pg_upgrade restores it, has triggers but not the flows that they name.
-my $schema = PostgreSQL::Test::Utils::tempdir_short() . '/schema.sql';
-$node->command_ok([ 'pg_dump', '--schema-only', '-f', $schema, $node->connstr('postgres') ], 'pg_dump --schema-only');
-$node->safe_psql('postgres', 'CREATE DATABASE schema_only TEMPLATE template0');
-my (undef, undef, $complaints) = $node->psql('schema_only', slurp_file($schema), on_error_stop => 0);
-like($complaints, qr/flow "both" does not exist/, 'without the data a trigger that names a flow is refused');
 
 $node->stop;
 done_testing();

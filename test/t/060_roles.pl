@@ -64,7 +64,7 @@ $two->query_until(qr/asked/, "\\echo asked\nDROP OWNED BY other;\n");
 wait_for_query($node, q{SELECT count(*) > 0 FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0});
 $one->query_safe('COMMIT');
 $two->query_safe('COMMIT');
-is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM flowctl_catalog.flow_grant), (SELECT count(*) FROM flowctl_catalog.author WHERE role = 'other'::regrole)}),
+is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM flowctl_catalog.flow_grant), (SELECT count(*) FROM flowctl_catalog.author WHERE role::oid = 'other'::regrole)}),
 	'0|1', 'it takes back what it sees');
 refuses('postgres', 'other', qr/privileges for column role of table flowctl_catalog\.author/, 'what it does not see counts');
 $_->quit for $one, $two;
@@ -85,6 +85,21 @@ is(wait_for_run($node, $run), 'FAILED', 'a run of a role that is gone fails');
 my $row = run_row($node, $run);
 is($row->{error}, 'States.Permissions', 'for lack of permission');
 like($row->{cause}, qr/the run's role no longer exists/, 'and says so');
+
+# Whoever takes a right away does not wait for somebody who leaves a grant of it uncommitted. What that grant left behind is no obstacle
+# afterwards.
+$node->safe_psql('postgres', q{CREATE ROLE bob; SELECT flowctl.grant_author('bob'), flowctl.grant_author('heir')});
+my $granting = $node->background_psql('postgres');
+$granting->query_safe(q{SET ROLE heir});
+$granting->query_safe(q{BEGIN; SELECT flowctl.grant_start('patient', 'bob')});
+is($node->safe_psql('postgres', q{SET statement_timeout = '20 s'; SELECT flowctl.revoke_author('bob')}), '', 'a revoke does not wait for an open grant');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl_catalog.author a WHERE a.role::text = 'bob'}), '0', 'and takes effect');
+$granting->query_safe('COMMIT');
+refuses('postgres', 'bob', qr/privileges for column role of table flowctl_catalog\.flow_grant/, 'the grant that has committed');
+$granting->query_safe(q{BEGIN; SELECT flowctl.revoke_start('patient', 'bob'); COMMIT});
+$granting->quit;
+$node->safe_psql('postgres', 'DROP ROLE bob');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_roles WHERE rolname = 'bob'}), '0', 'once the last row has gone the role can be dropped');
 
 $node->stop;
 done_testing();

@@ -7,11 +7,12 @@ use FlowctlTest;
 use Parts;
 
 my $stub = Parts::start_stub();
+my $other_stub = Parts::start_stub();
 my $node = new_node('lanes', 'flowctl.max_calls' => 6, 'flowctl.max_calls_per_endpoint' => 3);
 http_server($node, 'hangs', $stub->url('/hangs'));
-http_server($node, 'other', $stub->url('/other'));
+http_server($node, 'other', $other_stub->url('/other'));
 $stub->script('/hangs', then => { hold => 'answer', body => {} });
-$stub->script('/other', then => { body => { ok => true } });
+$other_stub->script('/other', then => { body => { ok => true } });
 define_flow($node, 'hangs', http_flow('hangs'));
 define_flow($node, 'other', http_flow('other'));
 define_flow($node, 'pass', { StartAt => 'A', States => { A => { Type => 'Pass', End => true } } });
@@ -54,6 +55,29 @@ my %calls;
 $calls{ $_->{headers}{'idempotency-key'} }++ for $stub->calls(path => '/hangs');
 is(scalar(keys %calls), $many - 1, 'each with one key');
 cmp_ok((grep { $_ > 1 } values %calls), '<=', 3, 'only calls that were under way at the crash were repeated');
+
+# Who declares one host many times over takes a part of the calls and not all: somebody else still finds room, at the same host, too.
+$node->safe_psql('postgres', 'CREATE ROLE greedy; CREATE ROLE victim; SELECT flowctl.grant_author(r) FROM unnest(ARRAY[$$greedy$$, $$victim$$]::regrole[]) r;'
+	  . 'GRANT USAGE ON FOREIGN DATA WRAPPER flowctl_http TO greedy');
+$stub->reset;
+$stub->script('/held', then => { hold => 'greedy', body => {} });
+$stub->script('/other', then => { body => { ok => true } });
+my $held = $stub->url('/held');
+for my $i (1 .. 4)
+{
+	$node->safe_psql('postgres', "SET ROLE greedy; CREATE SERVER h$i FOREIGN DATA WRAPPER flowctl_http OPTIONS (url '$held', auth 'none'); SELECT flowctl.define_flow('hold$i', "
+		  . sql_literal(to_json(http_flow("h$i"))) . ')');
+}
+$node->safe_psql('postgres', "GRANT USAGE ON FOREIGN SERVER other TO victim; SET ROLE victim; SELECT flowctl.define_flow('spared', " . sql_literal(to_json(http_flow('other'))) . ')');
+$node->safe_psql('postgres', q{SELECT count(flowctl.start('hold' || i)) FROM generate_series(1, 4) i, generate_series(1, 20) j});
+$stub->wait_for(4, path => '/held', outcome => 'held');
+my $spared = $node->safe_psql('postgres', q{SELECT flowctl.start('spared')});
+is(wait_for_run($node, $spared), 'SUCCEEDED', 'a call of another owner goes on') or diag(to_json(run_row($node, $spared)));
+is(scalar($stub->calls(path => '/held')), 4, 'one owner has four of six at one host');
+$stub->script('/held', then => { body => {} });
+$stub->release('greedy');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'}, '0');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE flow LIKE 'hold%' AND status = 'SUCCEEDED'}), '80', 'and every call has its turn');
 
 $node->stop;
 done_testing();

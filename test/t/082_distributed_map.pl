@@ -259,7 +259,7 @@ $stub->release('late');
 define_flow($node, 'waits', distributed({ One => { Type => 'Wait', SecondsPath => '$', End => true } }, MaxConcurrency => 50));
 $run = start_run($node, 'waits', [ (3600) x 30 ]);
 wait_for_query($node, "SELECT count(*) FROM flowctl.runs WHERE parent_run_id = '$run' AND phase = 'WAITING'", '30');
-wait_for_query($node, 'SELECT runs_open FROM flowctl.workers', '0');
+wait_for_query($node, 'SELECT runs_in_memory FROM flowctl.workers', '0');
 $sql->("SELECT flowctl.stop('$run')");
 nothing_open('parked children');
 is($sql->("SELECT status, count(*) FROM flowctl.runs WHERE parent_run_id = '$run' GROUP BY 1"), 'ABORTED|30', 'parked children are stopped');

@@ -25,9 +25,8 @@ constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr std::int64_t kMaxEvent = 1'000'000'000'000;
 constexpr std::int64_t kMaxInstant = std::numeric_limits<std::int64_t>::max() / 4;
 
-constexpr std::string_view kPhaseNames[] = {"Entering", "Working", "Calling",    "Sleeping",
+constexpr std::string_view kVisitPhaseNames[] = {"Entering", "Working", "Calling",    "Sleeping",
                                             "Retrying", "Forked",  "MapRunning", "Ended"};
-constexpr std::string_view kStatusNames[] = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"};
 
 // ---------------------------------------------------------------------------------------------- save
 
@@ -120,7 +119,7 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent, co
     if (parent != nullptr) out.add("index", number(static_cast<std::int64_t>(branch.index)));
     if (!branch.path.empty()) out.add("path", branch.path);
     out.add("state", branch.state);
-    out.add("phase", kPhaseNames[static_cast<std::size_t>(branch.phase)]);
+    out.add("phase", kVisitPhaseNames[static_cast<std::size_t>(branch.phase)]);
     out.add("input", save_payload(branch.input, run_input));
     add_unless(out, "lastEvent", branch.last_event, 0);
     add_unless(out, "enteredEvent", branch.entered_event, 0);
@@ -324,7 +323,7 @@ BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFr
         branch.path = path->as_string();
     if (const json::Value* state = loader.required(saved, "state", json::Kind::String))
         branch.state = state->as_string();
-    branch.phase = static_cast<VisitPhase>(loader.one_of(saved, "phase", kPhaseNames));
+    branch.phase = static_cast<VisitPhase>(loader.one_of(saved, "phase", kVisitPhaseNames));
     if (const json::Value* input = loader.required(saved, "input", json::Kind::Object))
         branch.input = load_payload(*input, loader);
     branch.last_event = loader.integer(saved, "lastEvent", 0, 0, kMaxEvent);
@@ -398,7 +397,7 @@ json::Value Frame::save(const json::Value* run_input) const {
     json::ObjectBuilder out;
     out.add("format", number(kFormat));
     if (!data_->started) return out.build();
-    out.add("status", kStatusNames[static_cast<std::size_t>(data_->status)]);
+    out.add("status", name_of(data_->status));
     add_unless(out, "lastEvent", data_->last_event, 0);
     add_instant(out, "deadline", data_->deadline);
     out.add("top", save_branch(data_->top, nullptr, run_input));

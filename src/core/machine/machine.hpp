@@ -21,6 +21,7 @@
 #include "core/json.hpp"
 #include "core/jsonata/jsonata.hpp"
 #include "core/machine/map_run_plan.hpp"
+#include "core/machine/status.hpp"
 
 namespace flowctl::machine {
 
@@ -181,11 +182,6 @@ struct HistoryEvent {
     int visit = 0;
     int attempt = 0;
 };
-
-enum class Status { Running, Succeeded, Failed, TimedOut, Aborted };
-
-// What an open run is doing.
-enum class Phase { Running, Waiting, Retrying };
 
 struct Outcome {
     Status status = Status::Running;

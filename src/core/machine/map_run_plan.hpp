@@ -1,11 +1,9 @@
 // MapRunPlan: what a map run does, said once and for all when its Map state begins.
 //
 // A map run outlives the memory of the run that began it and goes on for as long as its children do, so its
-// plan holds everything that it needs: what the Map's fields gave when they were evaluated, and what its
-// ItemSelector will see. Only the selector itself stays in the definition, which the run keeps a version of.
-// The plan is JSON when it is stored; a later version reads it with absent members at their defaults.
-//
-// Made by machine (StartMapRun), kept by src/pg, carried out by core/map_run.
+// plan holds everything that it needs: the values of the Map's fields, and what its ItemSelector will see.
+// Only the selector itself stays in the definition. The plan is stored as JSON; a later version of the
+// extension takes the defaults for members that are absent.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +38,7 @@ struct MapRunPlan {
     using Batcher = PlannedBatcher;
     using Writer = PlannedWriter;
 
-    // The Map. asl::Flow::processors knows by its name what the children run.
+    // The name of the Map state. asl::Flow::processors has under this name what the children run.
     std::string state;
     std::string path;  // as Call::path
     int visit = 0;

@@ -41,6 +41,12 @@ std::string shown(const json::Value& value) {
     return value.is_string() ? std::string(value.as_string()) : json::dump(value);
 }
 
+// The author's MaxDelaySeconds says how long a run may wait, whatever the endpoint asks for.
+Instant within_max_delay(const asl::Retrier& retrier, Instant not_before, Instant now) {
+    if (!retrier.max_delay_seconds) return not_before;
+    return std::min(not_before, now + *retrier.max_delay_seconds * 1'000'000);
+}
+
 }  // namespace
 
 void Runner::enter(BranchFrame& branch) {
@@ -293,7 +299,7 @@ void Runner::fail_state(BranchFrame& branch, const Failure& failure, std::option
         const Instant delay = retry_delay(state.retry[i], branch.retries[i], random_);
         ++branch.retries[i];
         branch.due = now_ + delay;
-        if (not_before && *not_before > *branch.due) branch.due = not_before;
+        if (not_before) branch.due = std::max(*branch.due, within_max_delay(state.retry[i], *not_before, now_));
         return move(branch, VisitEvent::Backoff);
     }
     if (failure.of_branch) {

@@ -1,26 +1,19 @@
 // Results of a map run; see results.hpp.
 #include "core/map_run/results.hpp"
 
-#include <array>
-
 #include "core/asl/timestamp.hpp"
+#include "core/machine/evaluate.hpp"
 
 namespace flowctl::map_run {
 
 namespace {
-
-std::string_view name_of(machine::Status status) {
-    constexpr std::array<std::string_view, 5> kNames = {"RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT",
-                                                        "ABORTED"};
-    return kNames[static_cast<std::size_t>(status)];
-}
 
 json::Value included() {
     return json::ObjectBuilder().add("Included", json::Value::boolean(true)).build();
 }
 
 std::string redrive_reason(machine::Status status) {
-    return "Execution is " + std::string(name_of(status)) + " and cannot be redriven";
+    return "Execution is " + std::string(machine::name_of(status)) + " and cannot be redriven";
 }
 
 }  // namespace
@@ -43,7 +36,7 @@ json::Value description_of(const ChildEnd& end) {
     if (succeeded) out.add("RedriveStatusReason", redrive_reason(end.status));
     out.add("StartDate", asl::format_instant(end.started_at));
     out.add("StateMachineArn", end.state_machine_arn);
-    out.add("Status", name_of(end.status));
+    out.add("Status", machine::name_of(end.status));
     out.add("StopDate", asl::format_instant(end.ended_at));
     return out.build();
 }
@@ -54,6 +47,47 @@ std::vector<json::Value> results_of(const ChildEnd& end, asl::ResultWriter::Tran
         return {description_of(end)};
     if (transformation == Transformation::Flatten && end.output.is_array()) return end.output.items();
     return {end.output};
+}
+
+Results::Results(const machine::MapRunPlan& plan, const machine::Limits& limits)
+    : state_(plan.state),
+      transformation_(plan.transformation),
+      output_type_(plan.output_type),
+      max_bytes_(limits.max_payload_bytes),
+      seen_(plan.keeps_outputs && !plan.writer) {}
+
+void Results::recall(const ChildEnd& end) {
+    if (!wants()) return;
+    std::vector<json::Value> results = results_of(end, transformation_);
+    for (const json::Value& result : results)
+        bytes_ += json::dumped_size(result) + 1;
+    if (bytes_ + 1 > max_bytes_) {
+        too_large_ = true;
+        results_.clear();
+        return;
+    }
+    results_[end.index] = std::move(results);
+}
+
+Result<json::Value, Failure> Results::result() const {
+    if (too_large_) return Err{too_large(state_, "returned a result")};
+    std::vector<json::Value> all;
+    for (const auto& [index, results] : results_)
+        all.insert(all.end(), results.begin(), results.end());
+    if (output_type_ == asl::ResultWriter::OutputType::Jsonl) {
+        ResultText lines(output_type_);
+        std::string text;
+        for (const json::Value& each : all)
+            lines.append(each, text);
+        return json::Value::string(text);
+    }
+    json::Value result = json::Value::array(std::move(all));
+    if (json::depth(result) > machine::kMaxPayloadDepth) {
+        return Err{Failure{
+            std::string(machine::kDataLimit),
+            "The state/task '" + state_ + "' returned a result that is nested more than 1000 levels deep."}};
+    }
+    return result;
 }
 
 void ResultText::append(const json::Value& result, std::string& out) {

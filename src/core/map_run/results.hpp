@@ -1,12 +1,13 @@
 // Results of a map run: what is kept of each child, and the files and outputs that are made of it, in AWS's
 // shapes. See ResultWriter in docs/map-runs.md.
-//
-// Called by map_run (the state's own result) and src/pg (writers).
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "core/map_run/map_run.hpp"
 
 namespace flowctl::map_run {
@@ -17,6 +18,32 @@ json::Value description_of(const ChildEnd& end);
 // The results of one child, as `transformation` says: its description, its output, or the items of its
 // output. A child that did not succeed gives its description, whatever the transformation.
 std::vector<json::Value> results_of(const ChildEnd& end, asl::ResultWriter::Transformation transformation);
+
+// Collects the results of the children for the state's own result, in the order of the items whatever the
+// order in which they come. They are bounded by the payload limit, beyond which they are dropped and the
+// state fails at its end, as on AWS.
+class Results {
+  public:
+    Results(const machine::MapRunPlan& plan, const machine::Limits& limits);
+
+    // Keeps the results of a child that has ended.
+    void recall(const ChildEnd& end);
+    // Whether it needs them: nobody sees the results of a Map with a writer, nor those that have become too
+    // large.
+    bool wants() const noexcept { return seen_ && !too_large_; }
+    // When all children have been recalled: the state's result, or why there is none.
+    Result<json::Value, Failure> result() const;
+
+  private:
+    std::string state_;
+    asl::ResultWriter::Transformation transformation_;
+    asl::ResultWriter::OutputType output_type_;
+    std::size_t max_bytes_;
+    bool seen_;
+    std::map<std::int64_t, std::vector<json::Value>> results_;  // by child
+    std::size_t bytes_ = 0;
+    bool too_large_ = false;
+};
 
 // The text of a file of results, made piece by piece.
 class ResultText {

@@ -4,7 +4,7 @@
 #include "core/asl/model.hpp"
 #include "core/json.hpp"
 #include "core/machine/trial.hpp"
-#include "core/test_state/request.hpp"
+#include "core/test_state/parsed_request.hpp"
 
 namespace flowctl::test_state {
 

@@ -1,9 +1,9 @@
-// The items of a tested distributed Map: see map_items.hpp. The logic is that of core/map_run, and the
-// parsers are those that read what endpoints answer; nothing is begun.
+// The items of a tested distributed Map: see map_items.hpp. The inputs are made by the Batcher of map runs,
+// and the parsers are the ones that read what endpoints answer. No child begins.
 #include "core/test_state/map_items.hpp"
 
 #include "core/items/items.hpp"
-#include "core/map_run/map_run.hpp"
+#include "core/map_run/batcher.hpp"
 
 namespace flowctl::test_state {
 
@@ -26,20 +26,23 @@ class Taking {
   public:
     Taking(const asl::State& map, machine::MapRunPlan plan, const machine::Limits& limits,
            const machine::Now& now, const std::function<bool()>& interrupted)
-        : run_(map, std::move(plan), limits, 0), now_(now), interrupted_(interrupted) {}
+        : has_reader_(plan.reader.has_value()),
+          batcher_(map, std::move(plan), limits),
+          now_(now),
+          interrupted_(interrupted) {}
 
     machine::TriedItems take(const std::vector<items::Item>& read) {
-        if (run_.plan().reader) {
+        if (has_reader_) {
             for (const items::Item& item : read) {
                 if (!take_one(item)) break;
             }
         } else {
-            while (const auto item = run_.next_own_item()) {
+            while (const auto item = batcher_.next_own_item()) {
                 if (!take_one(*item)) break;
             }
         }
-        keep(run_.end_of_items());
-        if (run_.failure()) fail(run_.failure()->error, run_.failure()->cause);
+        keep(batcher_.end_of_items());
+        if (batcher_.failure()) fail(batcher_.failure()->error, batcher_.failure()->cause);
         return std::move(taken_);
     }
 
@@ -53,13 +56,13 @@ class Taking {
 
   private:
     bool take_one(const items::Item& item) {
-        if (!run_.wants_item() || taken_.failure) return false;
+        if (!batcher_.wants_item() || taken_.failure) return false;
         if (interrupted_ && interrupted_()) {
             fail("States.Runtime", "The test was interrupted.");
             return false;
         }
         ++taken_.count;
-        keep(run_.take(item, now_));
+        keep(batcher_.take(item, now_));
         ++now_.seed;
         return true;
     }
@@ -73,7 +76,8 @@ class Taking {
             fail("States.DataLimitExceeded", "The inputs of the items take too much to be tested.");
     }
 
-    map_run::MapRun run_;
+    bool has_reader_;
+    map_run::Batcher batcher_;
     machine::Now now_;
     const std::function<bool()>& interrupted_;
     machine::TriedItems taken_;
@@ -85,7 +89,6 @@ class Taking {
 machine::TriedItems take_items(const asl::State& map, machine::MapRunPlan plan,
                                const std::optional<json::Value>& reader_data, const machine::Limits& limits,
                                const machine::Now& now, const std::function<bool()>& interrupted) {
-    plan.max_concurrency = 0;  // all at once: nobody waits for their ends
     std::vector<items::Item> read;
     std::optional<std::string> problem;
     if (plan.reader && reader_data) problem = read_items(plan.reader->config, *reader_data, read);

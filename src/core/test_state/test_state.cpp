@@ -11,7 +11,7 @@
 #include "core/machine/trial.hpp"
 #include "core/test_state/inspection.hpp"
 #include "core/test_state/map_items.hpp"
-#include "core/test_state/request.hpp"
+#include "core/test_state/parsed_request.hpp"
 
 namespace flowctl::test_state {
 

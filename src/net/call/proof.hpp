@@ -1,8 +1,8 @@
-// What an endpoint may want instead of a bearer token, as values: who shows what, and of whom a session is
-// asked.
+// What an endpoint may want instead of a bearer token, as values: an API key, a password, a signature, or a
+// session at a cloud.
 //
-// Made by src/pg/endpoint_auth from an endpoint's options and its secret files; used by call_auth (what is
-// shown) and session (what is asked for). Secrets among them are wiped with them.
+// proofs/call_auth puts the keys, passwords and signatures onto requests; proofs/session asks for sessions.
+// Secrets among the values are wiped when the values go.
 #pragma once
 
 #include <chrono>
@@ -54,9 +54,9 @@ using CallAuth = std::variant<std::monostate, ApiKey, BasicLogin, WebhookKeys, A
 struct AwsRole {
     std::string sts_endpoint;
     std::string role_arn;
-    int duration_seconds = 900;  // AWS gives no less
-    // The policy of the session takes all rights away so long after it began, and when the run must have
-    // ended.
+    int duration_seconds = 900;  // the shortest that AWS gives
+    // AWS keeps a session alive for 900 seconds at least. A policy inside the session takes all its rights away
+    // earlier: this long after the session began, and at the time by which the run must have ended.
     std::optional<std::chrono::duration<double>> session_lifetime;
     std::optional<std::chrono::system_clock::time_point> run_ends_at;
     std::string ca_file;

@@ -1,19 +1,15 @@
-// Implementation of token_input.hpp. Reading the file is secret.cpp's.
+// Implementation of token_input.hpp. crypto/secret reads the files.
 #include "net/call/token_input.hpp"
 
-#include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "net/crypto/crypto.hpp"
 
 namespace flowctl::net {
 namespace {
 
 constexpr std::size_t kMaxTokenBytes = 16 * 1024;
-
-bool is_visible_ascii(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
 
 }  // namespace
 

@@ -1,13 +1,11 @@
-// TokenInput: where a token comes from that we hand in at an issuer - the subject and actor of an exchange,
-// the assertion of a grant, somebody else's proof of who we are - or send to an endpoint as it is.
+// TokenInput: the source of a token that we hand in at an issuer or send to an endpoint as it is. Such a token
+// is the subject or actor of an exchange, the assertion of a grant, or somebody else's proof of who we are.
 //
-// There are three kinds: a token that is held in memory, a file that is read again at every use (the workload
-// token of Kubernetes, AWS or Azure, which the platform replaces while we run), and one that is made afresh
-// for this very use (our own issuer signs it). What is asked for is always the token as it is now, so nothing
-// here is cached; `identity` stands for the token in the cache key of what it is exchanged for, and must
-// differ wherever the subject or the rights differ. A copy is cheap and shares what is held.
-//
-// Callers: src/pg/endpoint makes them; client_auth, token_endpoint and oidc use them.
+// There are three kinds of source: a token that is held in memory; a file that is read again at every use,
+// because the platform (Kubernetes, AWS, Azure) replaces its workload token while we run; and a maker, which
+// makes a token for this very use (our own issuer signs it). get() always gives the token as it is now, so
+// nothing is cached here. `identity` stands for the token in the cache key of what it is exchanged for, so it
+// must differ wherever the subject or the rights differ. A copy of a TokenInput is cheap and shares the token.
 #pragma once
 
 #include <chrono>

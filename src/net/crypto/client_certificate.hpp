@@ -1,12 +1,10 @@
 // ClientCertificate: the certificate and key with which a TLS connection shows who calls (RFC 8705, or mutual
 // TLS by itself).
 //
-// It is made only of what belongs together: a PEM certificate, with its intermediate ones behind it, and the
-// unencrypted private key of the first. So a connection never asks for a passphrase, and a mistake is told
-// before anything is sent. The thumbprint is what an issuer puts into a token that is bound to the
-// certificate (cnf.x5t#S256), and what private_key_jwt can carry in its header.
-//
-// Made by src/pg/endpoint; used by transfer (connections), client_auth (header) and oidc (bound tokens).
+// from_pem() checks that the parts belong together: a PEM certificate, with the intermediate ones behind it, and
+// the unencrypted private key of the first. So a connection never asks for a passphrase, and a mistake is
+// reported before anything is sent. An issuer puts the thumbprint into a token that is bound to the certificate
+// (cnf.x5t#S256), and private_key_jwt can carry it in its header.
 #pragma once
 
 #include <memory>

@@ -11,6 +11,7 @@
 #include <array>
 #include <new>
 
+#include "base/ascii.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/jose_algorithm.hpp"
@@ -183,8 +184,7 @@ std::optional<std::string> unverified_jti(std::string_view token) {
     if (!claims) return std::nullopt;
     const auto jti = claims->string("jti");
     if (!jti || jti->empty() || jti->size() > kMaxJtiBytes) return std::nullopt;
-    if (!std::all_of(jti->begin(), jti->end(), [](char c) { return c > ' ' && c <= '~'; }))
-        return std::nullopt;
+    if (!is_visible_ascii(*jti)) return std::nullopt;
     return std::string(*jti);
 }
 

@@ -1,12 +1,11 @@
 // JOSE: signing JWTs (RFC 7515, 7518, 8037) and looking into tokens, on OpenSSL 3.
 //
 // A SigningKey is a private key that is known to fit its algorithm: RSA of 2048 to 8192 bits for RS* and PS*,
-// the one curve of each ES*, Ed25519 for EdDSA. So signing can fail only when OpenSSL does. What is slow to
-// find in OpenSSL is looked up once for each key, since a run signs a proof for every call; copies share it,
-// so a key is for one thread. A PEM that is encrypted is refused, never asked a passphrase for.
-// unverified_jti reads a claim of a token that we received ourselves over TLS; nothing is decided by it.
-//
-// Callers: client_auth signs assertions, token_endpoint looks for jti. No exception leaves for bad keys.
+// the one curve of each ES*, Ed25519 for EdDSA. So signing can fail only when OpenSSL does. A run signs a proof
+// for every call, and OpenSSL is slow to find an algorithm by its name; so each key finds its algorithm once, and
+// its copies share what was found. Therefore a key is for one thread. An encrypted PEM is refused, because there
+// is nobody to ask for the passphrase; no bad key makes an exception. unverified_jti reads a claim of a token that
+// we received ourselves over TLS, and nothing is decided by it.
 #pragma once
 
 #include <memory>

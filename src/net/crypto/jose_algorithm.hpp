@@ -1,8 +1,7 @@
 // The table of signature algorithms (RFC 7518 §3.1, RFC 8037) and how OpenSSL names their parts.
 //
-// HS* and none are not in it: nothing in this program signs or accepts them.
-//
-// Callers: jose.cpp, jose_key.cpp.
+// HS* and none are not in it: no token that is signed so is ever accepted. (client_secret_jwt signs with HS*; see
+// sign_jwt_with_secret.)
 #pragma once
 
 #include <cstddef>

@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 
+#include "base/ascii.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/jose_algorithm.hpp"
 
@@ -64,13 +65,6 @@ JwtRefusal refuse(JwtFault fault, const char* message) {
     return {fault, message};
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return out;
-}
-
 // What OIDC providers put into ID tokens only: hashes, or a word of their own.
 bool is_id_token(const JsonObject& claims) {
     using Kind = JsonObject::Kind;
@@ -116,7 +110,7 @@ std::optional<JwtRefusal> header_fault(const JsonObject& header, const JwtExpect
         return refuse(JwtFault::Malformed, "kid is no text");
     if (header.kind("typ") != Kind::Absent && !header.string("typ"))
         return refuse(JwtFault::Malformed, "typ is no text");
-    const std::string type = lower(header.string("typ").value_or(""));
+    const std::string type = ascii_lower(header.string("typ").value_or(""));
     if (std::find(expected.types.begin(), expected.types.end(), type) == expected.types.end()) {
         return refuse(JwtFault::Type, "token is of another type");
     }

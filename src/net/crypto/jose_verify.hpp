@@ -1,12 +1,10 @@
 // Verifying a JWT that somebody hands us, against the keys of one issuer.
 //
-// The order is: size, form, header, key, signature, and only then the claims. alg must be on the caller's
-// list and fit the key's type and curve; none and HS* are on no list; jku, x5u and jwk are never looked at;
-// an unknown crit, or any, is refused. iss is compared exactly, aud must contain us, exp is required, a clock
-// may differ by a minute. An ID token is not an access token, also where typ does not tell them apart. A
-// message never quotes the token.
-//
-// Called for the subject tokens of end users. Pure: keys and time come in.
+// The order is: size, form, header, key, signature, and only then the claims. alg must be on the caller's list
+// and fit the key's type and curve; none and HS* are on no list. jku, x5u and jwk are never looked at, and a
+// token with crit is refused, whatever crit names. iss is compared exactly, aud must contain us, exp is
+// required, and clocks may differ by a minute. An ID token is refused where an access token is expected, even if
+// typ does not tell the two apart. A message never quotes the token. Pure: keys and time come in.
 #pragma once
 
 #include <chrono>

@@ -27,6 +27,7 @@ struct JsonObject::Document {
 namespace {
 
 constexpr std::size_t kLongestSequence = 4;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // RFC 8259 §8.1: may be ignored
 
 // Passes RapidJSON's events on as long as they stay within the limits.
 class LimitedHandler {
@@ -105,6 +106,7 @@ const rj::Value* as_value(const void* pointer) {
 
 std::variant<JsonObject, std::string> JsonObject::parse(std::string_view text, const JsonLimits& limits) {
     if (text.size() > limits.bytes) return "is longer than " + std::to_string(limits.bytes) + " bytes";
+    if (limits.byte_order_mark && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
 
     auto document = std::make_shared<Document>();
     // RapidJSON takes all the bytes that the first one of a UTF-8 sequence announces before it looks at them.

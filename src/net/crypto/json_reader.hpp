@@ -1,11 +1,10 @@
 // Small JSON documents from issuers: read within limits, written without surprises.
 //
-// JsonObject::parse takes one JSON object of bounded size, depth and number of values, valid UTF-8, no name
-// twice in one object (two readers of the same document must not see different values). Its text lives in one
-// buffer that is wiped when the last copy goes, since answers hold tokens; views into it live as long as a
-// copy does. JsonWriter makes the objects that JWTs and JWKs consist of.
-//
-// Callers: discovery, token_endpoint, revocation, jose. RapidJSON stays inside json_reader.cpp.
+// JsonObject::parse takes one JSON object of bounded size, depth and number of values, in valid UTF-8. A name
+// that appears twice in one object is refused, because two readers of the same document must not see different
+// values. The text lives in one buffer, which is wiped when the last copy of the object goes, since answers hold
+// tokens; a view into it lives as long as a copy does. JsonWriter makes the objects that JWTs and JWKs consist
+// of. RapidJSON is seen only by json_reader.cpp.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +21,9 @@ struct JsonLimits {
     std::size_t bytes = 256 * 1024;
     std::size_t depth = 16;
     std::size_t values = 10000;
+    // Whether a byte order mark in front is passed over (RFC 8259 §8.1): in a document that a server sends, and not in
+    // what is signed or encrypted.
+    bool byte_order_mark = false;
 };
 
 class JsonObject {
@@ -35,9 +37,9 @@ class JsonObject {
     std::optional<std::string_view> string(std::string_view name) const;
     std::optional<double> number(std::string_view name) const;
     std::optional<bool> boolean(std::string_view name) const;
-    std::optional<std::vector<std::string_view>> strings(
-        std::string_view name) const;                                             // all members are strings
-    std::optional<std::vector<JsonObject>> objects(std::string_view name) const;  // all members are objects
+    // An array whose members are all strings, or all objects; else nothing.
+    std::optional<std::vector<std::string_view>> strings(std::string_view name) const;
+    std::optional<std::vector<JsonObject>> objects(std::string_view name) const;
     std::optional<JsonObject> object(std::string_view name) const;
 
   private:

@@ -3,10 +3,8 @@
 //
 // RSA-OAEP-256 for RSA keys of 2048 to 8192 bits, ECDH-ES and ECDH-ES+A256KW for P-256, P-384 and P-521, each
 // with A256GCM; nothing else, no compression, no critical header. The ephemeral key must be a point of our
-// key's curve. Whatever goes wrong with the cryptography gives the same message and, for RSA, takes the same
-// path (RFC 7516 §11.5), so that nobody learns from an answer which part was wrong.
-//
-// Called for the user's token at start. Pure: keys come in.
+// key's curve. Every failure of the cryptography gives the same message and, for RSA, takes the same path
+// (RFC 7516 §11.5), so that nobody learns from an answer which part was wrong. Pure: keys come in.
 #pragma once
 
 #include <memory>

@@ -3,14 +3,12 @@
 // The module is the vendor's shared library, spoken to by its function list alone, so that neither an OpenSSL
 // engine nor a provider has to be there. It is loaded at the first signature, in the process that signs, and
 // kept to its end: never in the postmaster, since what a module starts does not survive a fork, and never in
-// a session, which needs public keys only. A lost session is opened again once, then the failure is told; for
-// some seconds after it nobody asks again, and then the module is started anew. A PIN that was refused is not
-// tried again until it is another one, because tokens lock after a few.
+// a session, which needs public keys only. A lost session is opened again once; if that fails, the failure is
+// reported, nobody asks the token again for some seconds, and then the module is started anew. A PIN that was
+// refused is not tried again until the file holds another one, because tokens lock after a few wrong PINs.
 //
-// A signature blocks the process for as long as the token takes. Signals are blocked meanwhile, for the sake
-// of threads that modules start.
-//
-// Called through SigningKey (jose) for keys of own_issuer.
+// A signature blocks the process for as long as the token takes. Signals are blocked meanwhile, so that threads
+// which a module starts never run the server's handlers.
 #pragma once
 
 #include <memory>

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "net/crypto/encoding.hpp"
 #include "net/crypto/secret.hpp"
 
 namespace flowctl::net {
@@ -11,43 +12,21 @@ namespace {
 constexpr std::string_view kScheme = "pkcs11:";
 constexpr std::size_t kMaxBytes = 1024;
 
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        if (i + 2 >= text.size()) return std::nullopt;
-        const int high = hex_value(text[i + 1]);
-        const int low = hex_value(text[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        out += static_cast<char>(high * 16 + low);
-        i += 2;
-    }
-    return out;
-}
-
 // What is wrong with the attribute, or nothing; then its value is in the URI.
 std::optional<std::string> take(Pkcs11Uri& uri, std::string_view attribute, bool in_query) {
     const std::size_t equals = attribute.find('=');
     if (equals == std::string_view::npos) return "its PKCS#11 URI has an attribute without a value";
     const std::string name(attribute.substr(0, equals));
-    const auto value = percent_decoded(attribute.substr(equals + 1));
-    if (!value || value->empty()) return "its PKCS#11 URI has no readable value for " + name;
+    const std::string_view encoded = attribute.substr(equals + 1);
+    if (encoded.empty() || has_broken_percent(encoded))
+        return "its PKCS#11 URI has no readable value for " + name;
+    const std::string value = percent_decode(encoded);
     if (!in_query && name == "type") {
-        if (*value == "private") return std::nullopt;
+        if (value == "private") return std::nullopt;
         return "its PKCS#11 URI names no private key (type)";
     }
     if (in_query && name == "pin-value") return "its PKCS#11 URI may not hold a PIN: pin-source names a file";
-    if (in_query && name == "pin-source" && !is_plain_file_name(*value))
+    if (in_query && name == "pin-source" && !is_plain_file_name(value))
         return "pin-source of its PKCS#11 URI must be the plain name of a file in flowctl.secrets_dir";
     std::string* place = nullptr;
     if (in_query) {
@@ -64,7 +43,7 @@ std::optional<std::string> take(Pkcs11Uri& uri, std::string_view attribute, bool
     if (place == nullptr)
         return "its PKCS#11 URI has another attribute than token, serial, object, id, type and pin-source";
     if (!place->empty()) return "its PKCS#11 URI has " + name + " twice";
-    *place = *value;
+    *place = value;
     return std::nullopt;
 }
 

@@ -1,10 +1,8 @@
 // The names of keys in PKCS#11 tokens (RFC 7512): pkcs11:token=flowctl;object=2026-12?pin-source=hsm-pin
 //
-// Taken are the attributes that say which token (token, serial), which key in it (object, id) and where the
-// PIN is. pin-source is the plain name of a secret file and not a path; a PIN in the URI itself and a module
-// named by it are refused, as is everything that we would have to ignore.
-//
-// Called by own_issuer for what stands in a key's file.
+// The attributes that are read say which token (token, serial), which key in it (object, id) and where the PIN
+// is. pin-source is the plain name of a secret file and not a path. A URI that holds a PIN, names a module, or
+// has any attribute that we would have to ignore is refused.
 #pragma once
 
 #include <string>

@@ -19,6 +19,7 @@ namespace flowctl::net {
 namespace {
 
 constexpr std::size_t kMaxSecretBytes = 65536;
+constexpr std::size_t kMaxFiles = 16;
 
 class Descriptor {
   public:
@@ -47,7 +48,7 @@ std::string errno_text(int code) {
     return std::generic_category().message(code);
 }
 
-// What PostgreSQL asks of ssl_key_file.
+// The checks that PostgreSQL makes of ssl_key_file.
 const char* objection_to(const struct stat& file) noexcept {
     if (!S_ISREG(file.st_mode)) return "is not a regular file";
     if (file.st_uid != geteuid() && file.st_uid != 0) return "must be owned by the server's user or root";
@@ -57,7 +58,7 @@ const char* objection_to(const struct stat& file) noexcept {
     return nullptr;
 }
 
-// What is asked of a token that a platform keeps for us.
+// The checks of a token that a platform keeps for us: it decides who may read it.
 const char* objection_to_token(const struct stat& file) noexcept {
     if (!S_ISREG(file.st_mode)) return "is not a regular file";
     if (file.st_uid != geteuid() && file.st_uid != 0) return "must be owned by the server's user or root";
@@ -104,6 +105,24 @@ std::variant<Secret, std::string> read_checked(const std::string& directory, std
     return Secret(content);
 }
 
+std::string_view trimmed(std::string_view text) noexcept {
+    while (!text.empty() && text.front() == ' ')
+        text.remove_prefix(1);
+    while (!text.empty() && text.back() == ' ')
+        text.remove_suffix(1);
+    return text;
+}
+
+// Calls `with` for each name until it says false.
+template <class With>
+void each_name(std::string_view list, With with) {
+    while (!trimmed(list).empty()) {
+        const std::size_t comma = list.find(',');
+        if (!with(trimmed(list.substr(0, comma))) || comma == std::string_view::npos) return;
+        list.remove_prefix(comma + 1);
+    }
+}
+
 }  // namespace
 
 Secret::Secret(std::string_view bytes) : data_(std::make_unique<char[]>(bytes.size())), size_(bytes.size()) {
@@ -139,6 +158,28 @@ std::variant<Secret, std::string> read_secret_file(const std::string& directory,
 
 std::variant<Secret, std::string> read_token_file(const std::string& directory, std::string_view name) {
     return read_checked(directory, name, "token file", Links::Followed, objection_to_token);
+}
+
+std::vector<std::string> file_names(std::string_view list) {
+    std::vector<std::string> names;
+    each_name(list, [&](std::string_view name) {
+        names.emplace_back(name);
+        return true;
+    });
+    return names;
+}
+
+const char* objection_to_file_names(std::string_view list) noexcept {
+    const char* objection = nullptr;
+    std::size_t count = 0;
+    each_name(list, [&](std::string_view name) {
+        if (!is_plain_file_name(name))
+            objection = "It must be a list of plain file names, separated by commas.";
+        else if (++count > kMaxFiles)
+            objection = "It may name 16 files at most.";
+        return objection == nullptr;
+    });
+    return objection;
 }
 
 }  // namespace flowctl::net

@@ -5,8 +5,6 @@
 // following links and must pass the checks that PostgreSQL makes of ssl_key_file: a regular file, owned by
 // the server's user or by root, without access for others (0600, or 0640 when root owns it). Tokens that a
 // platform puts there for us have rules of their own. An error names the file and never its content.
-//
-// Callers: src/pg/endpoint and token_input read; oidc and jose use.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace flowctl::net {
 
@@ -45,5 +44,11 @@ std::variant<Secret, std::string> read_token_file(const std::string& directory, 
 
 // True for a plain file name: not empty, no '/', not "." or "..", no control characters, at most 255 bytes.
 bool is_plain_file_name(std::string_view name) noexcept;
+
+// The names in a list that is separated by commas, as settings hold it. Blanks around a name are not part of it.
+std::vector<std::string> file_names(std::string_view list);
+
+// What is wrong with such a list, as a sentence; null if every name is a plain file name and there are not too many.
+const char* objection_to_file_names(std::string_view list) noexcept;
 
 }  // namespace flowctl::net

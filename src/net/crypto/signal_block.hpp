@@ -1,11 +1,9 @@
 // SignalBlock: all signals are blocked for as long as it lives.
 //
 // Curl resolves names in threads. A thread inherits the mask of the one that starts it, and the server's
-// signal handlers must run in the server's own thread. Writing to a connection that the peer has closed
-// raises SIGPIPE (OpenSSL cannot be told not to); one that came up meanwhile is taken away, so that it ends
-// nothing.
-//
-// Used by dispatcher around every call into curl_multi.
+// signal handlers must run in the server's own thread. So every call into a curl_multi handle stands inside of
+// such a block. Writing to a connection that the peer has closed raises SIGPIPE, and OpenSSL cannot be told not
+// to raise it; a SIGPIPE that came up inside of the block is taken away at its end, so that it ends nothing.
 #pragma once
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-// Answer: what can be asked of one. See dispatcher.hpp.
+// The members of Answer. See dispatcher.hpp.
 #include <curl/curl.h>
 
 #include <algorithm>

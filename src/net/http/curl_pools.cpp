@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
 #include "net/crypto/signal_block.hpp"
 
 namespace flowctl::net {
@@ -19,6 +21,7 @@ namespace {
 
 constexpr int kMaxEvents = 256;
 constexpr std::size_t kMostConnections = 100000;
+constexpr std::size_t kMostPartitions = 10000;
 
 // Once per process. Curl writes TLS keys to the file that SSLKEYLOGFILE names; nothing here may.
 void init_curl() {
@@ -60,7 +63,7 @@ void CurlPools::limit(std::size_t connections, std::size_t per_host) {
         if (pool) set_limits(*pool);
 }
 
-// How many exchanges and connections a pool takes: the first ones are full pools, the last has the rest.
+// How many exchanges and connections a pool takes: the first pools take as many as a pool can, the last the rest.
 std::size_t CurlPools::room(std::size_t number) const noexcept {
     const std::size_t before = number * sizes_.exchanges;
     return before >= max_connections_ ? 0 : std::min(sizes_.exchanges, max_connections_ - before);
@@ -103,13 +106,39 @@ CurlPools::Host& CurlPools::host(const std::string& name) {
     return found->second;
 }
 
+CurlPools::Partition& CurlPools::partition(const Host& host, std::string_view key) {
+    std::string text;
+    append_part(text, *host.name);
+    append_part(text, key);
+    text = sha256(text);
+    if (const auto found = partitions_.find(text); found != partitions_.end()) return found->second;
+    if (partitions_.size() >= kMostPartitions) forget_partitions();
+    if (++last_partition_ == 0) ++last_partition_;  // to curl, 0 is no scope
+    return partitions_.emplace(std::move(text), Partition{last_partition_, 0, {}}).first->second;
+}
+
+// The idle connections of a forgotten partition are used by nobody any more, since its number is not given again;
+// curl closes them after a while.
+void CurlPools::forget_partitions() noexcept {
+    for (auto at = partitions_.begin(); at != partitions_.end();) {
+        const Partition& partition = at->second;
+        if (partition.under_way > 0) {
+            ++at;
+            continue;
+        }
+        for (std::size_t i = 0; i < std::min(pools_.size(), partition.idle.size()); ++i)
+            if (pools_[i]) pools_[i]->idle -= std::min<std::size_t>(pools_[i]->idle, partition.idle[i]);
+        at = partitions_.erase(at);
+    }
+}
+
 // There is always room somewhere: all pools together take as many exchanges as has_place() allows.
-std::size_t CurlPools::choose(const Host& host) {
+std::size_t CurlPools::choose(const Partition& partition) {
     if (open_ == 1 && pools_[0]->under_way < room(0)) return 0;
     const std::size_t most = (max_connections_ + sizes_.exchanges - 1) / sizes_.exchanges;
     const std::size_t opened = std::min(pools_.size(), most);
-    for (std::size_t i = 0; i < std::min(opened, host.idle.size()); ++i)
-        if (host.idle[i] > 0 && pools_[i] && pools_[i]->under_way < room(i)) return i;
+    for (std::size_t i = 0; i < std::min(opened, partition.idle.size()); ++i)
+        if (partition.idle[i] > 0 && pools_[i] && pools_[i]->under_way < room(i)) return i;
     // A connection more, at best one that takes the place of no idle one.
     std::optional<std::size_t> closed;
     for (std::size_t i = 0; i < opened; ++i) {
@@ -123,14 +152,16 @@ std::size_t CurlPools::choose(const Host& host) {
     return 0;
 }
 
-CurlPools::Place CurlPools::take_place(Host& host) {
-    const Place place{&host, choose(host)};
+CurlPools::Place CurlPools::take_place(Host& host, std::string_view key) {
+    Partition& its = partition(host, key);
+    const Place place{&host, &its, choose(its)};
     Pool& pool = *pools_[place.pool];
     ++under_way_;
     ++host.under_way;
+    ++its.under_way;
     ++pool.under_way;
-    if (place.pool < host.idle.size() && host.idle[place.pool] > 0) {
-        --host.idle[place.pool];
+    if (place.pool < its.idle.size() && its.idle[place.pool] > 0) {
+        --its.idle[place.pool];
         --pool.idle;
     }
     return place;
@@ -142,27 +173,25 @@ void CurlPools::leave_place(const Place& place, bool kept) noexcept {
     Pool& pool = *pools_[place.pool];
     --under_way_;
     --host.under_way;
+    --place.partition->under_way;
     --pool.under_way;
     if (pool.under_way == 0) pool.empty_since = Clock::now();
-    if (kept && open_ > 1 && pool.under_way + pool.idle < room(place.pool)) note_idle(host, pool);
+    if (kept && open_ > 1 && pool.under_way + pool.idle < room(place.pool)) note_idle(*place.partition, pool);
     forget_unused(host);
 }
 
-void CurlPools::note_idle(Host& host, Pool& pool) noexcept {
+void CurlPools::note_idle(Partition& partition, Pool& pool) noexcept {
     try {
-        if (host.idle.size() <= pool.number) host.idle.resize(pool.number + 1);
+        if (partition.idle.size() <= pool.number) partition.idle.resize(pool.number + 1);
     } catch (const std::bad_alloc&) {
         return;  // then it is found by chance
     }
-    ++host.idle[pool.number];
+    ++partition.idle[pool.number];
     ++pool.idle;
 }
 
 void CurlPools::forget_unused(Host& host) noexcept {
-    if (host.under_way > 0 || !host.line.empty() ||
-        std::any_of(host.idle.begin(), host.idle.end(), [](std::uint32_t idle) { return idle > 0; }))
-        return;
-    hosts_.erase(hosts_.find(*host.name));
+    if (host.under_way == 0 && host.line.empty()) hosts_.erase(hosts_.find(*host.name));
 }
 
 void CurlPools::add(CURL* easy, const Place& place) {
@@ -281,13 +310,11 @@ void CurlPools::close_empty() noexcept {
 void CurlPools::close(std::size_t number) noexcept {
     pools_[number].reset();
     --open_;
-    for (auto next = hosts_.begin(); next != hosts_.end();) {
-        Host& host = next++->second;
+    for (auto& [key, partition] : partitions_) {
         if (open_ == 1)
-            host.idle.clear();
-        else if (number < host.idle.size())
-            host.idle[number] = 0;
-        forget_unused(host);
+            partition.idle.clear();
+        else if (number < partition.idle.size())
+            partition.idle[number] = 0;
     }
     if (open_ == 1) pools_[0]->idle = 0;
 }

@@ -6,12 +6,17 @@
 // when the others are full, and closed when it has been empty for a while: ordinary load has one, the first.
 // An exchange goes where an idle connection to its host is, or else to the first pool that has room.
 //
+// A connection serves one partition: one endpoint for one role (Exchange::partition). Something unasked for that a
+// server sends over it can then reach only a call to the same endpoint for the same role, even if reuse.hpp did
+// not see it. Curl keeps connections of different scopes apart (CURLOPT_ADDRESS_SCOPE), and the scope of an
+// address means something for link-local ones only; so each partition gets a number of its own as its scope.
+//
 // Invariants: no more than max_connections exchanges are under way, and to one host no more than
 // max_connections_per_host; the pools together have no more than max_connections connections. All share one
-// epoll fd and one DNS cache. What a connection is used for (certificate, ca_file) is curl's to decide, in
-// each pool as in one.
+// epoll fd and one DNS cache. Within a partition, curl decides which connection fits a request (certificate,
+// ca_file).
 //
-// Called by dispatcher only, which blocks signals around it.
+// The Dispatcher blocks signals around every call.
 #pragma once
 
 #include <curl/curl.h>
@@ -23,10 +28,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "net/http/dispatcher.hpp"
+#include "net/http/reuse.hpp"
 
 namespace flowctl::net {
 
@@ -38,12 +45,18 @@ class CurlPools {
     struct Host {
         const std::string* name = nullptr;
         std::size_t under_way = 0;
+        std::list<std::uint64_t> line;  // the dispatcher's: exchanges that wait for others to this host
+    };
+    // What is known of the connections to one host that serve one endpoint for one role.
+    struct Partition {
+        std::uint32_t number;  // curl's scope; never given twice
+        std::size_t under_way = 0;
         std::vector<std::uint32_t> idle;  // connections, by pool; a guess, which curl corrects
-        std::list<std::uint64_t> line;    // the dispatcher's: exchanges that wait for others to this host
     };
     // What an exchange holds from its start to its end.
     struct Place {
         Host* host = nullptr;
+        Partition* partition = nullptr;
         std::size_t pool = 0;
     };
     struct Finished {
@@ -61,12 +74,12 @@ class CurlPools {
     CURL* new_easy();  // throws std::bad_alloc; goes before the pools do
 
     Host& host(const std::string& name);
-    void forget_unused(Host& host) noexcept;  // if nothing is known of it
+    void forget_unused(Host& host) noexcept;  // if it has nothing under way or waiting
     bool has_place() const noexcept { return under_way_ < max_connections_; }
     bool has_place(const Host& host) const noexcept {
         return has_place() && host.under_way < max_connections_per_host_;
     }
-    Place take_place(Host& host);  // there is one
+    Place take_place(Host& host, std::string_view partition);  // there is one
     // The connection has been kept for the next exchange, or has not.
     void leave_place(const Place& place, bool kept) noexcept;
 
@@ -79,6 +92,7 @@ class CurlPools {
 
     int epoll_fd() const noexcept { return epoll_; }
     std::optional<Clock::time_point> deadline() const noexcept;
+    OpenSockets& sockets() noexcept { return sockets_; }
 
   private:
     struct FreeMulti {
@@ -103,8 +117,10 @@ class CurlPools {
     std::size_t room(std::size_t number) const noexcept;
     void set_limits(Pool& pool) noexcept;
     Pool& open(std::size_t number);
-    std::size_t choose(const Host& host);
-    void note_idle(Host& host, Pool& pool) noexcept;
+    Partition& partition(const Host& host, std::string_view key);
+    void forget_partitions() noexcept;
+    std::size_t choose(const Partition& partition);
+    void note_idle(Partition& partition, Pool& pool) noexcept;
     void close_empty() noexcept;
     void close(std::size_t number) noexcept;
     void rest(curl_socket_t fd) noexcept;
@@ -117,9 +133,12 @@ class CurlPools {
     int epoll_ = -1;
     std::vector<bool> resting_;  // by fd: in epoll, though curl does not want to hear of it for now
     std::unique_ptr<CURLSH, FreeShare> share_;
-    std::unordered_map<std::string, Host> hosts_;  // that have anything under way, waiting or idle
-    std::vector<std::unique_ptr<Pool>> pools_;     // the first is always there, others come and go
-    std::size_t read_ = 0;                         // pools whose finished transfers have been taken
+    std::unordered_map<std::string, Host> hosts_;            // that have anything under way or waiting
+    std::unordered_map<std::string, Partition> partitions_;  // by a digest of the host's name and the key
+    std::uint32_t last_partition_ = 0;
+    OpenSockets sockets_;
+    std::vector<std::unique_ptr<Pool>> pools_;  // the first is always there, others come and go
+    std::size_t read_ = 0;                      // pools whose finished transfers have been taken
 };
 
 }  // namespace flowctl::net

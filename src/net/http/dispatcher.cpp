@@ -133,7 +133,8 @@ void Dispatcher::Impl::add(Exchange exchange, Done done) {
     const std::uint64_t id = exchange.id;
     const Clock::duration timeout = whole(exchange.timeout);
     Lane& lane = lanes_[exchange.egress_role];
-    auto transfer = std::make_unique<Transfer>(std::move(exchange), std::move(done), egress_, lane);
+    auto transfer = std::make_unique<Transfer>(std::move(exchange), std::move(done), egress_, lane,
+                                               pools_.sockets());
     if (transfers_.contains(id)) throw std::logic_error("an exchange with this id is under way");
     auto checked = check_exchange(transfer->exchange(), egress_);
     if (auto* url = std::get_if<Url>(&checked)) transfer->prepare(std::move(*url), take_easy());
@@ -345,7 +346,8 @@ unsigned Dispatcher::Impl::start_lines(unsigned most) {
 void Dispatcher::Impl::start(Transfer& transfer, CurlPools::Host& host) {
     transfer.waiting = false;
     --waiting_;
-    transfer.place = pools_.take_place(host);
+    transfer.place = pools_.take_place(host, transfer.partition());
+    transfer.set_partition(transfer.place.partition->number);
     pools_.add(transfer.easy(), transfer.place);
     transfer.in_multi = true;
 }

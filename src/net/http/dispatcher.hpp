@@ -1,16 +1,14 @@
 // Dispatcher: plain HTTP exchanges for one event loop, by curl and with one epoll fd.
 //
-// It knows nothing of tokens: TokenSource sends token requests through it, Client the calls themselves.
-// Nothing blocks. The owner waits on epoll_fd() and for timeout_ms(), then calls run_ready(), the only place
+// It knows nothing of tokens: it sends token requests in the same way as the calls themselves. Nothing blocks. The owner waits on epoll_fd() and for timeout_ms(), then calls run_ready(), the only place
 // where callbacks run; between two run_ready() calls add, cancel, after and cancel_timer may be called
 // freely, also from callbacks. Invariants: every connection's address passes the egress policy for the
 // exchange's role after name resolution, also when an open connection is used again; each added exchange that
 // is not cancelled is answered exactly once, at the latest after its timeout; an answer is bounded in headers
-// and body; name resolution never blocks, and the number of resolver threads is bounded; bytes of a request
+// and body; a connection serves one role and partition, and nothing that arrived on it unasked for becomes an
+// answer (reuse.hpp); name resolution never blocks, and the number of resolver threads is bounded; bytes of a request
 // (headers, body) are wiped when it is over; no callback runs after cancel(). One thread; not for use after
-// fork. SIGPIPE must be ignored or is swallowed here.
-//
-// Called by client.cpp and oidc.cpp; calls curl_pools, egress (addresses) and url (redirects).
+// fork. SIGPIPE need not be ignored: it is swallowed here.
 #pragma once
 
 #include <chrono>
@@ -21,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 
 namespace flowctl::net {
 
@@ -36,6 +34,8 @@ struct Exchange {
     std::string ca_file;       // PEM; empty: the system's store
     std::shared_ptr<const ClientCertificate> certificate;  // null: the connection shows none
     std::string egress_role;
+    // What it may share connections with: other exchanges of the same role and the same partition, and no others.
+    std::string partition;
     Seconds connect_timeout{10};
     Seconds timeout{60};
     std::size_t max_response_bytes = 1 << 20;
@@ -82,8 +82,8 @@ class Dispatcher {
     void configure(const Settings& settings);
 
     std::uint64_t next_id() noexcept;
-    // Why this exchange would be refused, as far as can be told without resolving its name: what add() checks
-    // too.
+    // Why this exchange would be refused, as far as can be told without resolving its name. add() makes the same
+    // check.
     std::optional<std::string> objection(const Exchange& exchange) const;
     void add(Exchange exchange, Done done);  // done is called from run_ready(), never from here
     void cancel(std::uint64_t id);           // no effect on an unknown id

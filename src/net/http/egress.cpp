@@ -13,6 +13,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/ascii.hpp"
+
 namespace flowctl::net {
 namespace {
 
@@ -137,10 +139,8 @@ std::optional<std::string> read_role(std::string_view text) {
             role += text[i];
         }
     } else {
-        for (char c : text) {
-            if (c == '"' || c == '=' || c == ' ') return std::nullopt;
-            role += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-        }
+        if (text.find_first_of("\"= ") != text.npos) return std::nullopt;
+        role = ascii_lower(text);
     }
     if (role.empty()) return std::nullopt;
     return role;

@@ -1,17 +1,15 @@
 // Egress policy: which network addresses may be called.
 //
-// The rule: https to public addresses. Everything else - private, loopback, link-local, reserved,
-// documentation, tunnels into such, and plain http to whatever address - only where flowctl.egress_allow
-// holds the address. An item of that list is an address or a CIDR, and may end in =role, which limits it to
+// The rule: https to public addresses is allowed. Everything else is allowed only where flowctl.egress_allow
+// holds the address: private, loopback, link-local, reserved and documentation addresses, tunnels into such, and
+// plain http to any address. An item of that list is an address or a CIDR, and may end in =role, which limits it to
 // flows that run as this role:
 //
 //     127.0.0.1, 10.1.0.0/16=billing, fd00:1::/64="Some Role", 169.254.169.254/32=aws
 //
-// Addresses that hand out credentials to whoever asks (link-local, and the metadata services of clouds) are
-// held by an item only if it is that very address. IPv6 forms that stand for an IPv4 address (mapped, NAT64)
-// count as the IPv4 address. Invariant: what is not recognised as public is not public.
-//
-// Called by dispatcher for every connection, and by the check of the setting in src/pg.
+// Some addresses hand out credentials to whoever asks: link-local ones, and the metadata services of clouds. An
+// item holds such an address only if it is that very address. IPv6 forms that stand for an IPv4 address (mapped,
+// NAT64) count as the IPv4 address. Invariant: an address that is not recognised as public is not public.
 #pragma once
 
 #include <array>
@@ -50,7 +48,7 @@ class Address {
 
 class EgressPolicy {
   public:
-    // Nothing if a connection to the address may be opened or used; else why not, as a sentence's end.
+    // Nothing if a connection to the address may be opened or used; else why not, as the end of a sentence.
     std::optional<std::string> objection(const Address& address, bool https, std::string_view role) const;
     // False if no address at all could be called: for refusing plain http before its name is looked up.
     bool could_allow(bool https, std::string_view role) const noexcept;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace flowctl::net {
 namespace {
 
@@ -15,9 +17,8 @@ constexpr std::string_view kReserved[] = {
     "host",       "content-length", "transfer-encoding", "connection", "upgrade", "trailer", "te",
     "keep-alive", "expect",         "http2-settings"};
 
-bool is_token_character(unsigned char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+bool is_token_character(char c) noexcept {
+    return is_ascii_alphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
 bool is_token(std::string_view text) noexcept {
@@ -29,21 +30,26 @@ bool is_value(std::string_view text) noexcept {
                         [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
 }
 
-char lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 bool is_reserved(std::string_view name) noexcept {
-    return same_name(name.substr(0, 6), "proxy-") ||
+    return begins_as(name, "proxy-") ||
            std::any_of(std::begin(kReserved), std::end(kReserved),
-                       [name](std::string_view reserved) { return same_name(name, reserved); });
+                       [name](std::string_view reserved) { return reads_as(name, reserved); });
 }
 
 }  // namespace
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
+    return same_without_case(a, b);
+}
+
+bool reads_as(std::string_view a, std::string_view b) noexcept {
+    const auto folded = [](char c) { return c == '_' ? '-' : ascii_lower(c); };
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](char x, char y) { return lower(x) == lower(y); });
+                      [&](char x, char y) { return folded(x) == folded(y); });
+}
+
+bool begins_as(std::string_view name, std::string_view prefix) noexcept {
+    return reads_as(name.substr(0, prefix.size()), prefix);
 }
 
 std::optional<std::string> objection_to_method(std::string_view method) {

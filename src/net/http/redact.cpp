@@ -10,9 +10,9 @@
 #include <cstring>
 #include <utility>
 
+#include "base/ascii.hpp"
+#include "base/base64.hpp"
 #include "base/wipe.hpp"
-#include "net/crypto/crypto.hpp"
-#include "net/crypto/encoding.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -32,10 +32,7 @@ struct Level {
 };
 
 int digit_value(char c, unsigned base) noexcept {
-    int value = -1;
-    if (c >= '0' && c <= '9') value = c - '0';
-    if (c >= 'a' && c <= 'f') value = c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') value = c - 'A' + 10;
+    const int value = hex_value(c);
     return value < static_cast<int>(base) ? value : -1;
 }
 
@@ -44,7 +41,7 @@ int hex_number(std::string_view text, std::size_t digits) noexcept {
     if (text.size() < digits) return -1;
     int value = 0;
     for (std::size_t i = 0; i < digits; ++i) {
-        const int digit = digit_value(text[i], 16);
+        const int digit = hex_value(text[i]);
         if (digit < 0) return -1;
         value = value * 16 + digit;
     }
@@ -110,8 +107,7 @@ Level undo_escapes(const Level& level) {
 }
 
 bool is_base64(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '/' || c == '-' || c == '_';
+    return is_ascii_alphanumeric(c) || c == '+' || c == '/' || c == '-' || c == '_';
 }
 
 }  // namespace

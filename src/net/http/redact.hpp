@@ -1,12 +1,10 @@
 // Redactor: takes a secret out of text that came back from where the secret was sent.
 //
-// An endpoint may echo the token that it got: in an error page, in a copy of the request, in a log excerpt.
-// Found are the secret itself, percent-encoded, JSON-escaped or with HTML's numeric entities (also mixed,
-// also two deep), and its base64, in both alphabets and wherever in a longer base64 text it lies. Not found
-// are pieces of a secret, or transformations such as encryption: an endpoint that wants to publish a token it
-// was given can. Cost: linear in the text. Invariant: text without the secret is not changed.
-//
-// Called by client for every answer to a call with a token.
+// An endpoint may echo the token that it got: in an error page, in a copy of the request, in a log excerpt. The
+// redactor finds the secret itself; the secret percent-encoded, JSON-escaped or with HTML's numeric entities,
+// also mixed and two deep; and its base64, in both alphabets and anywhere inside a longer base64 text. It does
+// not find pieces of a secret, or transformations such as encryption: an endpoint that wants to publish a token
+// it was given can. The cost is linear in the text. Invariant: text without the secret is not changed.
 #pragma once
 
 #include <string>

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/wipe.hpp"
-#include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
 #include "net/http/header_rules.hpp"
 
 namespace flowctl::net {
@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kMaxRedirects = 5;
 constexpr long kCaCacheSeconds = 300;
-// Curl has one of these for every request with a body over TLS, 64 KiB if nothing is said.
+// Curl has a buffer of this size for every request with a body over TLS; by default it takes 64 KiB.
 constexpr long kUploadBuffer = 16384;
 constexpr const char* kSystemCaFile = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -29,8 +29,8 @@ long milliseconds(Seconds duration) noexcept {
     return value > 2147483647.0 ? 2147483647L : static_cast<long>(value);
 }
 
-// An option that curl does not know is a build against the wrong library; one that it cannot store is lack of
-// memory.
+// If curl does not know an option, the build is against the wrong library; if it cannot store one, memory has run
+// out.
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {
     const CURLcode code = curl_easy_setopt(easy, option, value);
@@ -99,11 +99,13 @@ std::variant<Url, std::string> check_exchange(const Exchange& exchange, const Eg
     return std::move(url);
 }
 
-Transfer::Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane)
+Transfer::Transfer(Exchange exchange, Dispatcher::Done done, const Egress& egress, ResolverLane& lane,
+                   OpenSockets& sockets)
     : exchange_(std::move(exchange)),
       done_(std::move(done)),
       egress_(egress),
       lane_(lane),
+      sockets_(sockets),
       begun_(std::chrono::steady_clock::now()) {
     answer_.id = exchange_.id;
 }
@@ -137,6 +139,21 @@ std::string Transfer::host_name() const {
     return by_proxy_ && !https() ? egress_.proxy : url_.origin();
 }
 
+std::string Transfer::partition() const {
+    std::string key;
+    append_part(key, exchange_.egress_role);
+    append_part(key, exchange_.partition);
+    return key;
+}
+
+// A curl that was built without IPv6 knows no scopes; then each connection serves one exchange.
+void Transfer::set_partition(std::uint32_t number) {
+    static const bool knows_scopes =
+        (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_IPV6) != 0;
+    set(easy_, CURLOPT_ADDRESS_SCOPE, static_cast<long>(number));
+    if (!knows_scopes) set(easy_, CURLOPT_FORBID_REUSE, 1L);
+}
+
 void Transfer::set_options() {
     set(easy_, CURLOPT_PRIVATE, static_cast<void*>(this));
     set(easy_, CURLOPT_NOSIGNAL, 1L);
@@ -165,8 +182,13 @@ void Transfer::set_options() {
     set(easy_, CURLOPT_WRITEDATA, static_cast<void*>(this));
     set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open_socket);
     set(easy_, CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_close_socket);
+    set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&sockets_));
     set(easy_, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
     set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
+    set(easy_, CURLOPT_NOPROGRESS, 0L);
+    set(easy_, CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
+    set(easy_, CURLOPT_XFERINFODATA, static_cast<void*>(this));
     set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::on_resolve);
     set(easy_, CURLOPT_RESOLVER_START_DATA, static_cast<void*>(this));
 }
@@ -259,9 +281,13 @@ Transfer::Next Transfer::complete(CURLcode code) {
     if (curl_easy_getinfo(easy_, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK && peer != nullptr)
         answer_.address = peer;
 
-    if (reused_refused_ && !asked_fresh_) {
+    if ((reused_refused_ || link_local_) && !asked_fresh_) {
         asked_fresh_ = true;
         set(easy_, CURLOPT_FRESH_CONNECT, 1L);
+        if (link_local_) {  // a connection without a partition, for this request alone
+            set(easy_, CURLOPT_ADDRESS_SCOPE, 0L);
+            set(easy_, CURLOPT_FORBID_REUSE, 1L);
+        }
         reset_answer();
         return Next::SendAgain;
     }
@@ -279,7 +305,10 @@ void Transfer::reset_answer() {
     answer_.id = exchange_.id;
     header_bytes_ = 0;
     in_status_block_ = headers_complete_ = false;
-    opened_socket_ = tried_allowed_address_ = reused_refused_ = false;
+    opened_sockets_.clear();
+    fd_.reset();
+    chunks_begin_.reset();
+    tried_allowed_address_ = reused_refused_ = link_local_ = false;
     refusal_.clear();
     callback_failure_.reset();
     curl_message_[0] = '\0';
@@ -315,6 +344,7 @@ bool Transfer::follow_redirect() {
         redirected_to_get_ = true;
     url_ = *std::move(target);
     ++redirects_;
+    sends_since_redirect_ = 0;
     asked_fresh_ = false;
     set(easy_, CURLOPT_FRESH_CONNECT, 0L);
     reset_answer();
@@ -333,6 +363,11 @@ void Transfer::describe(CURLcode code) {
     }
     if (callback_failure_) {
         fail(*callback_failure_, answer_.message.empty() ? "out of memory" : answer_.message);
+        return;
+    }
+    // Curl has a limit of its own for one header (100 KiB in 7.88) and calls it lack of memory.
+    if (code == CURLE_OUT_OF_MEMORY && sends_ > 0 && !headers_complete_) {
+        fail(Failure::TooLarge, "the answer's headers are too large");
         return;
     }
     std::string message = curl_message_[0] != '\0' ? curl_message_ : curl_easy_strerror(code);

@@ -1,8 +1,8 @@
 // URLs. See url.hpp.
 //
 // Curl's own parser does the splitting: two parsers that disagree about a host are how address checks get
-// bypassed. What curl would tolerate and we do not (control characters, user names, other schemes) is refused
-// before or after it.
+// bypassed. Curl tolerates control characters, user names and other schemes, and we do not: they are refused
+// before or after its parser.
 #include "net/http/url.hpp"
 
 #include <curl/curl.h>
@@ -11,6 +11,8 @@
 #include <charconv>
 #include <memory>
 #include <optional>
+
+#include "base/ascii.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -22,44 +24,6 @@ constexpr int kMaxEncodingLevels = 5;
 struct FreeUrl {
     void operator()(CURLU* handle) const noexcept { curl_url_cleanup(handle); }
 };
-
-bool is_unreserved(unsigned char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
-int hex_value(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-bool is_encoded_byte(std::string_view text, std::size_t at) noexcept {
-    return text[at] == '%' && at + 2 < text.size() && hex_value(text[at + 1]) >= 0 &&
-           hex_value(text[at + 2]) >= 0;
-}
-
-std::string percent_decode(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (is_encoded_byte(text, i)) {
-            out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-            i += 2;
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
-}
-
-void append_encoded(std::string& out, unsigned char c) {
-    static constexpr char kHex[] = "0123456789ABCDEF";
-    out += '%';
-    out += kHex[c >> 4];
-    out += kHex[c & 15];
-}
 
 // Servers take "..;x" for ".." (path parameters) and '\' for '/'.
 bool has_dot_segment(std::string_view path) noexcept {
@@ -73,8 +37,17 @@ bool has_dot_segment(std::string_view path) noexcept {
     return false;
 }
 
-bool has_control(std::string_view text) noexcept {
-    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+// UTF-8 that takes more bytes than it needs, such as C0 AE for '.': forbidden, and read by some servers all the
+// same. Other bytes beyond ASCII may be of another encoding.
+bool has_overlong_utf8(std::string_view text) noexcept {
+    const auto at = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+        const unsigned next = at(i + 1);
+        if (next < 0x80 || next > 0xbf) continue;
+        if (at(i) == 0xc0 || at(i) == 0xc1 || (at(i) == 0xe0 && next < 0xa0) || (at(i) == 0xf0 && next < 0x90))
+            return true;
+    }
+    return false;
 }
 
 // What is wrong with a path that somebody else than the endpoint's owner wrote.
@@ -83,14 +56,14 @@ std::optional<std::string> objection_to_path(std::string_view path) {
     if (path.find('\\') != path.npos) return "holds a backslash";
     if (path.find('@') != path.npos) return "holds \"@\"";
     if (path.find_first_of("?#") != path.npos) return "holds \"?\" or \"#\"";
-    for (std::size_t i = 0; i < path.size(); ++i)
-        if (path[i] == '%' && !is_encoded_byte(path, i)) return "holds \"%\" without two hexadecimal digits";
+    if (has_broken_percent(path)) return "holds \"%\" without two hexadecimal digits";
 
     std::string level(path);
     for (int i = 0; i < kMaxEncodingLevels; ++i) {
-        if (has_control(level)) return "holds a control character";
+        if (has_control_character(level)) return "holds a control character";
         if (has_dot_segment(level)) return "holds a dot segment";
         if (level.find('\\') != level.npos) return "holds an encoded backslash";
+        if (has_overlong_utf8(level)) return "holds a character in more bytes than it needs";
         std::string decoded = percent_decode(level);
         if (decoded == level) return std::nullopt;
         level = std::move(decoded);
@@ -98,8 +71,8 @@ std::optional<std::string> objection_to_path(std::string_view path) {
     return "is percent-encoded too many times";
 }
 
-// A name in ASCII or an address. Curl undoes percent-encoding in hosts; what that can bring to light ends
-// here.
+// A name in ASCII or an address. Curl undoes percent-encoding in hosts, so any byte may appear in one; it is
+// refused here.
 bool is_host(std::string_view host) noexcept {
     if (host.empty() || host.size() > kMaxHostBytes) return false;
     if (host.front() == '[')
@@ -112,11 +85,6 @@ std::string part(CURLU* handle, CURLUPart which, unsigned flags = 0) {
     if (curl_url_get(handle, which, &text, flags) != CURLUE_OK) return {};
     std::unique_ptr<char, void (*)(void*)> owner(text, curl_free);
     return text;
-}
-
-void lower(std::string& text) noexcept {
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
 }
 
 }  // namespace
@@ -157,11 +125,9 @@ std::variant<Url, std::string> split_url(std::string_view text) {
     if (code != CURLUE_OK) return "is not a valid URL";
 
     Url url;
-    url.scheme = part(handle.get(), CURLUPART_SCHEME);
-    lower(url.scheme);
+    url.scheme = ascii_lower(part(handle.get(), CURLUPART_SCHEME));
     if (url.scheme != "https" && url.scheme != "http") return "has a scheme other than https and http";
-    url.host = part(handle.get(), CURLUPART_HOST);
-    lower(url.host);
+    url.host = ascii_lower(part(handle.get(), CURLUPART_HOST));
     if (!is_host(url.host)) return "has no valid host";
     if (!part(handle.get(), CURLUPART_ZONEID).empty()) return "has an address with a zone";
     if (!part(handle.get(), CURLUPART_FRAGMENT).empty() || text.find('#') != text.npos)
@@ -178,7 +144,7 @@ std::variant<Url, std::string> split_url(std::string_view text) {
 std::variant<Url, std::string> resolve_reference(const Url& base, std::string_view reference) {
     reference = reference.substr(0, reference.find('#'));
     if (reference.size() > kMaxUrlBytes) return "is longer than " + std::to_string(kMaxUrlBytes) + " bytes";
-    if (has_control(reference)) return "holds a control character";
+    if (has_control_character(reference)) return "holds a control character";
     std::unique_ptr<CURLU, FreeUrl> handle(curl_url());
     if (!handle) throw std::bad_alloc();
     const std::string terminated(reference);
@@ -197,12 +163,8 @@ std::variant<Url, std::string> join_path(const Url& base, std::string_view path)
     Url url = base;
     if (url.path.back() != '/') url.path += '/';
     static constexpr std::string_view kKept = "/%!$&'()*+,;=:";
-    for (char c : path) {
-        if (is_unreserved(static_cast<unsigned char>(c)) || kKept.find(c) != kKept.npos)
-            url.path += c;
-        else
-            append_encoded(url.path, static_cast<unsigned char>(c));
-    }
+    for (const char& c : path)
+        url.path += kKept.find(c) == kKept.npos ? percent_encode({&c, 1}) : std::string(1, c);
     return url;
 }
 
@@ -212,18 +174,6 @@ bool lies_under(const Url& base, const Url& url) {
     if (url.path == base.path) return true;
     const std::string prefix = base.path.back() == '/' ? base.path : base.path + '/';
     return url.path.starts_with(prefix);
-}
-
-std::string percent_encode(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (unsigned char c : text) {
-        if (is_unreserved(c))
-            out += static_cast<char>(c);
-        else
-            append_encoded(out, c);
-    }
-    return out;
 }
 
 std::string encode_query(const std::vector<std::pair<std::string, std::string>>& parameters) {

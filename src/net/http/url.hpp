@@ -1,11 +1,9 @@
-// URLs: taken apart once, by the parser that curl uses too, so that what is checked is what is called.
+// URLs are taken apart once, by the same parser that curl uses, so that the host that is checked is the host that
+// is called.
 //
 // Invariants: a Url is http or https, printable ASCII, without user name, password and fragment; its host is
 // in lower case and an IPv4 address is in its plain form (0x7f.1 becomes 127.0.0.1); text() gives back an
 // equal Url. A path that a caller hands in can only lead below the base it is joined to.
-//
-// Called by dispatcher (redirects), client, oidc (endpoints) and src/pg (the url of an endpoint, Path and
-// QueryParameters of a call).
 #pragma once
 
 #include <cstdint>
@@ -14,6 +12,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "net/crypto/encoding.hpp"
 
 namespace flowctl::net {
 
@@ -50,8 +50,5 @@ std::string encode_query(const std::vector<std::pair<std::string, std::string>>&
 
 // Adds encoded parameters behind those that the url has.
 void add_query(Url& url, std::string_view encoded);
-
-// All but RFC 3986's unreserved characters as %XX.
-std::string percent_encode(std::string_view text);
 
 }  // namespace flowctl::net

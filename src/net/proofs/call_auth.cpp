@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/base64.hpp"
 #include "base/wipe.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
@@ -33,16 +34,7 @@ void add_api_key(const ApiKey& key, Exchange& exchange, Redactor& sent) {
         exchange.headers.emplace_back(key.name, std::string(key.key.reveal()));
         return;
     }
-    std::string form = form_encode(key.key.reveal());
-    std::string encoded;
-    encoded.reserve(3 * form.size());  // never reallocated
-    for (const char c : form) {
-        if (c == '+')
-            encoded += "%20";
-        else
-            encoded += c;
-    }
-    wipe(form);
+    std::string encoded = percent_encode(key.key.reveal());
     std::string parameter = joined(percent_encode(key.name) + "=", encoded);
     sent.add(encoded);
     wipe(encoded);
@@ -92,18 +84,14 @@ void sign(const AwsSigning& signing, const AwsKeys& keys, std::chrono::system_cl
         exchange.headers.push_back(std::move(header));
 }
 
-bool begins_with(std::string_view name, std::string_view prefix) {
-    return name.size() >= prefix.size() && same_name(name.substr(0, prefix.size()), prefix);
-}
-
 // Headers that belong to the proof.
 bool is_of(const CallAuth& auth, std::string_view name) {
-    if (same_name(name, "authorization")) return true;
-    if (const auto* key = std::get_if<ApiKey>(&auth)) return !key->in_query && same_name(name, key->name);
-    if (std::holds_alternative<WebhookKeys>(auth)) return begins_with(name, "webhook-");
+    if (reads_as(name, "authorization")) return true;
+    if (const auto* key = std::get_if<ApiKey>(&auth)) return !key->in_query && reads_as(name, key->name);
+    if (std::holds_alternative<WebhookKeys>(auth)) return begins_as(name, "webhook-");
     if (std::holds_alternative<AwsSigning>(auth))
-        return same_name(name, "x-amz-date") || same_name(name, "x-amz-security-token") ||
-               same_name(name, "x-amz-content-sha256");
+        return reads_as(name, "x-amz-date") || reads_as(name, "x-amz-security-token") ||
+               reads_as(name, "x-amz-content-sha256");
     return false;
 }
 
@@ -183,9 +171,9 @@ bool may_carry_api_key(std::string_view header) noexcept {
     constexpr std::array<std::string_view, 6> kTaken = {"idempotency-key", "traceparent", "content-type",
                                                         "cookie",          "accept",      "user-agent"};
     if (std::any_of(kTaken.begin(), kTaken.end(),
-                    [&](std::string_view taken) { return same_name(header, taken); }))
+                    [&](std::string_view taken) { return reads_as(header, taken); }))
         return false;
-    if (same_name(header.substr(0, 8), "flowctl-")) return false;  // of database leases
+    if (begins_as(header, "flowctl-")) return false;  // of database leases
     return !objection_to_headers({{std::string(header), "x"}});
 }
 

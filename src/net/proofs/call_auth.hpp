@@ -9,8 +9,6 @@
 //   Basic         RFC 7617
 //   WebhookKeys   Standard Webhooks 1.0: webhook-id, webhook-timestamp, webhook-signature (HMAC-SHA-256)
 //   AwsSigning    AWS Signature Version 4, with keys that are held or a session's
-//
-// Called by client.cpp; described by src/pg/endpoint_auth.
 #pragma once
 
 #include <chrono>
@@ -18,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/http/redact.hpp"
 #include "net/proofs/sigv4.hpp"

@@ -6,12 +6,14 @@
 #include <charconv>
 #include <ctime>
 
+#include "base/ascii.hpp"
 #include "base/wipe.hpp"
 #include "base/xml.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/json_reader.hpp"
 #include "net/http/url.hpp"
+#include "net/tokens/client_auth.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -111,7 +113,7 @@ Refusal aws_refusal(const Answer& answer) {
 }
 
 Refusal google_refusal(const Answer& answer) {
-    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes});
+    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
     const auto* object = std::get_if<JsonObject>(&parsed);
     if (object == nullptr) return {};
     const auto error = object->object("error");
@@ -135,9 +137,8 @@ SessionAnswer refused(const SessionRequest& what, std::string_view token, const 
     return trouble(what, message, remedy, answer.retry_after());
 }
 
-bool is_visible_ascii(std::string_view text) {
-    return !text.empty() && text.size() <= kMaxTokenBytes &&
-           std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+bool is_usable(std::string_view credential) {
+    return !credential.empty() && credential.size() <= kMaxTokenBytes && is_visible_ascii(credential);
 }
 
 SessionAnswer read_keys(const SessionRequest& what, const Answer& answer, Time now) {
@@ -149,8 +150,8 @@ SessionAnswer read_keys(const SessionRequest& what, const Answer& answer, Time n
     const auto secret = document.find("Credentials/SecretAccessKey");
     const auto token = document.find("Credentials/SessionToken");
     const auto expires = read_utc_time(document.find("Credentials/Expiration").value_or(""));
-    if (!id || !secret || !token || !expires || !is_visible_ascii(*id) || !is_visible_ascii(*secret) ||
-        !is_visible_ascii(*token) || id->size() > 128)
+    if (!id || !secret || !token || !expires || !is_usable(*id) || !is_usable(*secret) ||
+        !is_usable(*token) || id->size() > 128)
         return trouble(what, "the answer holds no usable credentials", Remedy::Later);
     if (*expires <= now)
         return trouble(what, "the credentials have ended before they came; is the clock right?",
@@ -166,13 +167,13 @@ SessionAnswer read_keys(const SessionRequest& what, const Answer& answer, Time n
 }
 
 SessionAnswer read_access_token(const SessionRequest& what, const Answer& answer, Time now) {
-    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes});
+    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
     if (const auto* fault = std::get_if<std::string>(&parsed))
         return trouble(what, "the answer " + *fault, Remedy::Later);
     const auto& object = std::get<JsonObject>(parsed);
     const auto token = object.string("accessToken");
     const auto expires = read_utc_time(object.string("expireTime").value_or(""));
-    if (!token || !is_visible_ascii(*token) || !expires || *expires <= now)
+    if (!token || !is_usable(*token) || !expires || *expires <= now)
         return trouble(what, "the answer holds no usable access token", Remedy::Later);
     Session session;
     session.bearer = std::make_shared<const Secret>(*token);
@@ -205,7 +206,9 @@ std::optional<Time> read_utc_time(std::string_view text) {
         parts.tm_mday > 31 || parts.tm_hour < 0 || parts.tm_hour > 23 || parts.tm_min < 0 ||
         parts.tm_min > 59 || parts.tm_sec < 0 || parts.tm_sec > 60)
         return std::nullopt;
-    return std::chrono::system_clock::from_time_t(timegm(&parts));
+    // The clock counts nanoseconds and ends in the year 2262.
+    constexpr std::time_t kLatest = 9'000'000'000;
+    return std::chrono::system_clock::from_time_t(std::min(timegm(&parts), kLatest));
 }
 
 std::string utc_time(Time time) {
@@ -232,6 +235,13 @@ std::optional<Time> policy_end(const AwsRole& role, Time now) {
     return end;
 }
 
+std::string partition_of(const SessionRequest& what) {
+    std::string partition;
+    append_part(partition, name_of(what));
+    if (what.credential) append_part(partition, partition_of(*what.credential));
+    return partition;
+}
+
 Exchange session_request(const SessionRequest& what, std::string_view token, const std::string& run,
                          const std::string& egress_role, Time now) {
     const auto* role = std::get_if<AwsRole>(&what.what);
@@ -239,6 +249,8 @@ Exchange session_request(const SessionRequest& what, std::string_view token, con
                                         : generate_access_token(std::get<GcpAccount>(what.what), token);
     exchange.method = "POST";
     exchange.egress_role = egress_role;
+    append_part(exchange.partition, "session");
+    append_part(exchange.partition, partition_of(what));
     exchange.max_response_bytes = kMaxAnswerBytes;
     return exchange;
 }

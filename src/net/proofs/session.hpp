@@ -1,12 +1,10 @@
 // A session: a short-lived credential that a cloud gives for a token of somebody it trusts.
 //
 // AWS gives the keys of a role for a web identity token (STS, AssumeRoleWithWebIdentity); Google gives the
-// access token of a service account for a federated one (generateAccessToken). Here are what is asked for,
-// the requests and what their answers mean; getting them in time, once for a run, is session_source's.
-// Invariants: a session is asked for one run, is named after it where the cloud has a place for a name, and
-// is no longer than its endpoint says; no message holds a token or key.
-//
-// Called by session_source; described by src/pg/endpoint_auth.
+// access token of a service account for a federated one (generateAccessToken). This file has the requests and
+// the meaning of their answers; session_source gets the sessions in time, once for a run. Invariants: a session
+// is asked for one run, is named after it where the cloud has a place for a name, and lasts no longer than its
+// endpoint says; no message holds a token or key.
 #pragma once
 
 #include <chrono>
@@ -15,7 +13,7 @@
 #include <string>
 #include <variant>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/proofs/sigv4.hpp"
 #include "net/tokens/issuer_trouble.hpp"
@@ -35,6 +33,10 @@ struct SessionAnswer {
     std::optional<Session> session;
     std::optional<Trouble> trouble;
 };
+
+// What tells connections for this session from those for another one: the cloud, the role or account, and the
+// client that gets the token which is handed in.
+std::string partition_of(const SessionRequest& what);
 
 // The request for which `token` is handed in. The exchange holds it, and is wiped with it.
 Exchange session_request(const SessionRequest& what, std::string_view token, const std::string& run,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/tokens/token_cache.hpp"
 
@@ -17,13 +18,7 @@ constexpr int kMostFailures = 4;  // of one flight; then its waits are told
 constexpr std::chrono::milliseconds kFirstPause = 500ms;
 constexpr Seconds kLongestPause{30};
 constexpr std::size_t kMostSessions = 10'000;
-
-// Every part with its length, so that different requests never give the same text.
-void append_part(std::string& text, std::string_view part) {
-    text += std::to_string(part.size());
-    text += ':';
-    text += part;
-}
+constexpr std::size_t kMostBytes = 64 << 20;  // of their keys and tokens
 
 std::string key_of(const SessionRequest& request, const std::string& run, const std::string& egress_role) {
     std::string text;
@@ -50,6 +45,15 @@ std::string key_of(const SessionRequest& request, const std::string& run, const 
     append_part(text, egress_role);
     append_part(text, run);
     return sha256(text);
+}
+
+std::size_t bytes_of(const Session& session) {
+    std::size_t bytes = session.info.fingerprint.size();
+    if (session.bearer) bytes += session.bearer->reveal().size();
+    if (session.keys)
+        bytes +=
+            session.keys->secret_access_key.reveal().size() + session.keys->session_token.reveal().size();
+    return bytes;
 }
 
 // A session that seems to last longer than it was asked for says that our clock is slow.
@@ -256,10 +260,16 @@ void SessionSource::stop(Flight& flight) {
 
 void SessionSource::forget_ended(SteadyPoint now) {
     std::erase_if(live_, [&](const auto& entry) { return entry.second.usable_until <= now; });
-    while (live_.size() >= kMostSessions)
-        live_.erase(std::min_element(live_.begin(), live_.end(), [](const auto& a, const auto& b) {
+    std::size_t bytes = 0;
+    for (const auto& [key, live] : live_)
+        bytes += bytes_of(live.session);
+    while (live_.size() >= kMostSessions || bytes > kMostBytes) {
+        const auto first = std::min_element(live_.begin(), live_.end(), [](const auto& a, const auto& b) {
             return a.second.usable_until < b.second.usable_until;
-        }));
+        });
+        bytes -= bytes_of(first->second.session);
+        live_.erase(first);
+    }
 }
 
 }  // namespace flowctl::net

@@ -7,7 +7,7 @@
 // Invariants: a session serves one request, one egress role and one run; done is called once, from
 // Dispatcher::run_ready(), never from get(), and not after cancel().
 //
-// Called by client.cpp; the Dispatcher and the TokenSource outlive it.
+// The Dispatcher and the TokenSource outlive it.
 #pragma once
 
 #include <chrono>

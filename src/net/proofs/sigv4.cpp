@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/wipe.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
@@ -25,34 +26,6 @@ constexpr std::array<std::string_view, 11> kUnsignedHeaders = {
 bool is_s3(const AwsScope& scope) {
     return scope.service == "s3" || scope.service == "s3express" || scope.service == "s3-object-lambda" ||
            scope.service == "s3-outposts";
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-std::string percent_decode(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 &&
-            hex_value(text[i + 2]) >= 0) {
-            out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-            i += 2;
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
 }
 
 // `again`: what is percent-encoded already is encoded once more.
@@ -136,7 +109,7 @@ using CanonicalHeaders = std::map<std::string, std::string>;
 
 void add_headers(CanonicalHeaders& canonical, const std::vector<Header>& headers) {
     for (const auto& [name, value] : headers) {
-        std::string key = lower(name);
+        std::string key = ascii_lower(name);
         if (std::find(kUnsignedHeaders.begin(), kUnsignedHeaders.end(), key) != kUnsignedHeaders.end())
             continue;
         const auto [place, is_new] = canonical.try_emplace(std::move(key));

@@ -1,14 +1,11 @@
 // AWS Signature Version 4: the headers that prove to an AWS service who sent a request and that nobody
 // changed it.
 //
-// Written after AWS's documentation ("Create a signed AWS API request") because curl 7.88's own signer gets
+// It is written after AWS's documentation ("Create a signed AWS API request") because curl 7.88's own signer gets
 // most shapes of requests wrong. The signature covers the method, the path, the query, the payload's hash and
-// every header of the request but those that proxies may change on the way. Paths are normalised and encoded
-// once more, as all services want it but S3, which takes the path as it is sent and the payload's hash in a
-// header. Invariant: pure; the same request, keys and time give the same headers. Secrets leave no copy
-// behind.
-//
-// Called by call_auth; tested against AWS's published vectors and against an independent signer.
+// every header of the request except those that proxies may change on the way. All services but S3 want the path
+// normalised and encoded once more; S3 takes the path as it is sent, and the payload's hash in a header.
+// Invariants: the same request, keys and time give the same headers; secrets leave no copy behind.
 #pragma once
 
 #include <chrono>
@@ -16,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/http/url.hpp"
 
 namespace flowctl::net {

@@ -1,6 +1,7 @@
 // Implementation of client_auth.hpp.
 #include "net/tokens/client_auth.hpp"
 
+#include "base/base64.hpp"
 #include "base/wipe.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
@@ -76,9 +77,22 @@ Exchange form_request(const Credential& credential, AuthenticatedForm&& authenti
     exchange.ca_file = credential.issuer.ca_file;
     exchange.certificate = credential.client.certificate;
     exchange.egress_role = std::move(egress_role);
+    append_part(exchange.partition, "issuer");
+    append_part(exchange.partition, partition_of(credential));
     exchange.timeout = exchange.connect_timeout = timeout;
     exchange.max_response_bytes = kMaxAnswerBytes;
     return exchange;
+}
+
+std::string partition_of(const Credential& credential) {
+    std::string partition;
+    append_part(partition, credential.issuer.url);
+    append_part(partition, credential.issuer.name);
+    append_part(partition, credential.issuer.token_endpoint);
+    append_part(partition, credential.client.client_id);
+    append_part(partition, std::to_string(static_cast<int>(credential.client.method)));
+    append_part(partition, std::to_string(static_cast<int>(credential.grant)));
+    return partition;
 }
 
 std::string assertion_audience(const Issuer& issuer, const std::string& token_endpoint) {

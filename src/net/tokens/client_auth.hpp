@@ -3,9 +3,7 @@
 //
 // Every call makes a new proof: an assertion carries a fresh jti and lives 60 s, because issuers refuse a
 // replay also when it is our own retry; a workload token is read anew. The secret or assertion goes into the
-// header or form that is returned and nowhere else. A certificate is the connection's business (transfer).
-//
-// Callers: token_endpoint and revocation build their requests with it.
+// header or form that is returned and nowhere else. A certificate is shown by the connection (http/transfer).
 #pragma once
 
 #include <chrono>
@@ -13,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/http/dispatcher.hpp"
 
 namespace flowctl::net {
@@ -35,6 +33,10 @@ std::variant<AuthenticatedForm, TokenInputFault> authenticate(const Issuer& issu
 // The request that carries it to the issuer.
 Exchange form_request(const Credential& credential, AuthenticatedForm&& authenticated, std::string url,
                       std::string egress_role, Seconds timeout);
+
+// What tells connections for this credential from those for another one: the issuer and the client. Tokens of
+// different subjects may share a connection.
+std::string partition_of(const Credential& credential);
 
 // Who an assertion for the issuer is meant for, as its option says.
 std::string assertion_audience(const Issuer& issuer, const std::string& token_endpoint);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/crypto/encoding.hpp"
 #include "net/crypto/json_reader.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/http/url.hpp"
@@ -18,6 +19,7 @@ constexpr std::chrono::milliseconds kKeepTransient{500};
 constexpr Seconds kMaxKeepBackOff{60};
 constexpr std::size_t kMaxDocumentBytes = 256 * 1024;
 constexpr std::size_t kMaxEntries = 1000;
+constexpr std::size_t kMaxBytes = 16 << 20;  // of what the documents say, which may be long addresses
 
 bool is_address(const std::string& host) {
     return host.front() == '[' ||
@@ -53,14 +55,13 @@ std::optional<std::string> missing_endpoint(const Endpoints& endpoints, Discover
 
 std::string cache_key(const Issuer& issuer, const std::string& egress_role) {
     std::string key;
-    const auto add = [&key](const std::string& part) { key += std::to_string(part.size()) + ':' + part; };
-    add(issuer.url);
-    add(issuer.discovery == Discovery::OAuth ? "oauth" : "oidc");
-    add(issuer.token_endpoint);
-    add(issuer.revocation_endpoint);
-    add(issuer.ca_file);
-    add(egress_role);
-    add(std::to_string(issuer.timeout.count()));
+    append_part(key, issuer.url);
+    append_part(key, issuer.discovery == Discovery::OAuth ? "oauth" : "oidc");
+    append_part(key, issuer.token_endpoint);
+    append_part(key, issuer.revocation_endpoint);
+    append_part(key, issuer.ca_file);
+    append_part(key, egress_role);
+    append_part(key, std::to_string(issuer.timeout.count()));
     return key;
 }
 
@@ -79,6 +80,13 @@ DiscoveryCache::Result read_answer(const Issuer& issuer, const Answer& answer) {
     auto read = read_discovery(issuer, answer.body);
     if (auto* message = std::get_if<std::string>(&read)) return unusable(issuer, *message);
     return std::get<Endpoints>(std::move(read));
+}
+
+std::size_t bytes_of(const DiscoveryCache::Result& result) {
+    if (const auto* trouble = std::get_if<Trouble>(&result)) return trouble->message.size();
+    const auto& endpoints = std::get<Endpoints>(result);
+    return endpoints.token.size() + endpoints.revocation.size() + endpoints.token_mtls.size() +
+           endpoints.revocation_mtls.size();
 }
 
 std::chrono::steady_clock::duration keep_time(const DiscoveryCache::Result& result) {
@@ -111,7 +119,7 @@ namespace {
 
 // The document, if it is the issuer's own.
 std::variant<JsonObject, std::string> own_document(const Issuer& issuer, std::string_view document) {
-    const auto parsed = JsonObject::parse(document, {.bytes = kMaxDocumentBytes});
+    const auto parsed = JsonObject::parse(document, {.bytes = kMaxDocumentBytes, .byte_order_mark = true});
     if (const auto* fault = std::get_if<std::string>(&parsed)) return "its discovery document " + *fault;
     const auto& object = std::get<JsonObject>(parsed);
     const auto name = object.string("issuer");
@@ -224,6 +232,8 @@ void DiscoveryCache::fetch(const std::string& key, Entry& entry, const std::stri
     exchange.headers = {{"Accept", "application/json"}};
     exchange.ca_file = entry.issuer.ca_file;
     exchange.egress_role = egress_role;
+    append_part(exchange.partition, "discovery");
+    append_part(exchange.partition, key);
     exchange.timeout = entry.issuer.timeout;
     exchange.connect_timeout = entry.issuer.timeout;
     exchange.max_response_bytes = kMaxDocumentBytes;
@@ -241,19 +251,28 @@ void DiscoveryCache::answered(const std::string& key, Answer&& answer) {
         done(result);
 }
 
-// Drops what has ended; at the limit also the entry that would end first. Fetches under way stay.
+// Drops what has ended, and at the limit also the entries that would end first. Fetches under way stay.
 void DiscoveryCache::make_room() {
-    if (entries_.size() < kMaxEntries) return;
+    const auto is_full = [this] {
+        std::size_t bytes = 0;
+        for (const auto& [key, entry] : entries_)
+            bytes += key.size() + bytes_of(entry.result);
+        return entries_.size() >= kMaxEntries || bytes > kMaxBytes;
+    };
+    if (!is_full()) return;
     const auto now = clock_.steady();
     std::erase_if(entries_,
                   [now](const auto& item) { return item.second.exchange == 0 && item.second.until <= now; });
-    if (entries_.size() < kMaxEntries) return;
-    auto first = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-        if (it->second.exchange == 0 && (first == entries_.end() || it->second.until < first->second.until))
-            first = it;
+    while (is_full()) {
+        auto first = entries_.end();
+        for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+            if (it->second.exchange == 0 &&
+                (first == entries_.end() || it->second.until < first->second.until))
+                first = it;
+        }
+        if (first == entries_.end()) return;
+        entries_.erase(first);
     }
-    if (first != entries_.end()) entries_.erase(first);
 }
 
 }  // namespace flowctl::net

@@ -1,15 +1,14 @@
 // Discovery: an issuer's endpoints, from its metadata document (OIDC Discovery 1.0, RFC 8414) or as given.
 //
-// The rules against a document that leads us astray: it must call itself exactly what was configured; an
-// endpoint is https, or of the very origin of an issuer that is configured as plain http; on another host
-// than the issuer's it must be a DNS name with a dot on the default port (Google's token endpoint is on
-// another host than its issuer, nobody's is 10.0.0.5:8443). Behind that, the egress policy checks the address
-// of every connection. Documents are fetched once however many ask, kept for ten minutes, and a failure for
-// some seconds. They are kept apart by egress role and CA file: what one role may reach must not answer for
-// another; and by timeout, so that nobody waits for a fetch that was begun with more patience.
+// These rules protect against a document that leads us astray. It must call itself exactly what was configured.
+// An endpoint must be https, or of the very origin of an issuer that is configured as plain http. If it is on
+// another host than the issuer, it must be a DNS name with a dot, on the default port: Google's token endpoint is
+// on another host than its issuer, but nobody's is 10.0.0.5:8443. After that, the egress policy checks the address
+// of every connection.
 //
-// Called by oidc and revocation; who fetches an issuer's keys uses the rules of a document
-// (read_key_set_url).
+// A document is fetched once, however many ask for it, and kept for ten minutes; a failure is kept for some
+// seconds. Documents are kept apart by egress role and CA file, since the server that one role reaches must not
+// answer for another role; and by timeout, so that nobody waits for a fetch that was begun with more patience.
 #pragma once
 
 #include <chrono>
@@ -19,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include "net/client.hpp"
+#include "net/call/credential.hpp"
 #include "net/tokens/issuer_trouble.hpp"
 
 namespace flowctl::net {

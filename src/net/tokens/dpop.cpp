@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/ascii.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/http/dispatcher.hpp"
@@ -76,7 +77,7 @@ bool asks_for_nonce(const Answer& answer) {
     if (answer.status != kUnauthorized) return false;
     return std::any_of(answer.headers.begin(), answer.headers.end(), [](const Header& header) {
         return header.first == "www-authenticate" &&
-               header.second.find("\"use_dpop_nonce\"") != std::string::npos;
+               ascii_lower(header.second).find("use_dpop_nonce") != std::string::npos;
     });
 }
 

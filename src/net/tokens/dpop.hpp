@@ -1,11 +1,11 @@
 // DPoP (RFC 9449): tokens that are worth nothing without the key they were made for.
 //
-// Each run has a key of its own, made at its first use and destroyed when the run ends: from then on nobody
-// can use a token of the run, also where the issuer cannot revoke it. A proof is made for one request: its
+// Each run has a key of its own, made at its first use and destroyed when the run ends. From then on nobody can
+// use a token of the run, even if the issuer cannot revoke it. A proof is made for one request: its
 // method, its url without query and fragment, and at a resource the hash of the token. Servers may ask for a
 // nonce of theirs in the proof; the last one of each origin is kept.
 //
-// Owned by TokenSource; used by oidc_flight for token requests and by client for calls.
+// TokenSource owns the keys and nonces; proofs go into token requests and into calls.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/crypto/jose.hpp"
 
 namespace flowctl::net {

@@ -2,12 +2,10 @@
 //
 // There are two reasons. An issuer that answers 429 or 503 asked for a pause; it gets it from every
 // credential and run, for as long as it asked (up to an hour), or 1, 2, 4 ... 60 s where it did not say. An
-// issuer that does not answer at all, five times one after the other, opens the circuit: for 1, 2, 4 ... 60 s
-// nobody waits for it, whoever wants a token is told so at once. After either, one request goes first; when
-// it brings an answer, the others follow. What another CA file or role reaches under the same URL may be
-// another server, so it counts apart.
-//
-// Called by oidc. No clock: time comes in.
+// issuer that does not answer five times in a row opens the circuit: for 1, 2, 4 ... 60 s nobody waits for it, and
+// whoever wants a token is told so at once. After either, one request goes first; when
+// it brings an answer, the others follow. Another CA file or role may reach another server under the same URL, so
+// it counts apart. There is no clock here: time comes in.
 #pragma once
 
 #include <chrono>
@@ -15,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "net/client.hpp"
+#include "net/call/credential.hpp"
 
 namespace flowctl::net {
 

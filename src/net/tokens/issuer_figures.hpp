@@ -1,9 +1,7 @@
 // Figures of issuers: what an administrator is shown of each, without a token in sight.
 //
-// Counted since the process began, by the name under which an issuer is configured. A sentence is one of
-// Trouble's: foreign text in it is quoted with everything taken out that may be a secret.
-//
-// Filled by oidc, read through Client by src/pg.
+// They are counted since the process began, by the name under which an issuer is configured. The last failure's
+// message is that of a Trouble: foreign text in it is quoted without anything that may be a secret.
 #pragma once
 
 #include <chrono>

@@ -81,6 +81,8 @@ Remedy remedy_of(int status, std::string_view code) {
         case 502:
         case 504:
             return Remedy::Retry;
+        case 200:  // some issuers answer an error with it
+        case 201:
         case 400:
         case 401:
         case 403:
@@ -158,7 +160,7 @@ Refusal refusal_trouble(const Issuer& issuer, std::string_view what, const Answe
         issuer_name(issuer) + ": " + std::string(what) + " answered HTTP " + std::to_string(answer.status);
     if (answer.status >= 300 && answer.status < 400) message += ", a redirect, which is not followed";
 
-    const auto parsed = JsonObject::parse(answer.body);
+    const auto parsed = JsonObject::parse(answer.body, {.byte_order_mark = true});
     if (const auto* object = std::get_if<JsonObject>(&parsed)) {
         const auto code = object->string("error");
         if (code && !code->empty()) {

@@ -4,8 +4,6 @@
 // Trouble with one of four remedies. Text of theirs is quoted only through quote_foreign: control characters
 // and bytes beyond ASCII go, then what the caller names confidential, then everything long enough to be a
 // token, and only then is the rest cut to its length, so that no piece of a secret survives at the cut.
-//
-// Callers: discovery, token_endpoint, revocation, oidc.
 #pragma once
 
 #include <optional>
@@ -13,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/client.hpp"
+#include "net/call/credential.hpp"
 
 namespace flowctl::net {
 

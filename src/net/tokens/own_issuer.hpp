@@ -3,11 +3,8 @@
 // A relying party trusts the issuer's URL and the keys published below it, and decides by the subject, which
 // names a flow: no client secret exists anywhere. A StepIdentity is what one step of one run may say of
 // itself; every mint() is another token (fresh jti), lives as long as the step may last and no longer than
-// the cap, and is for one audience. Which audiences an endpoint may ask for is decided by `audiences`, or
-// whoever owns an endpoint could collect tokens that are good somewhere else. Pure: keys, claims and time
-// come in.
-//
-// Callers: src/pg/step_identity makes identities; token inputs mint; src/pg/own_issuer_sql publishes.
+// the cap, and is for one audience. `audiences` says which audiences an endpoint may ask for; without it, whoever
+// owns an endpoint could collect tokens that are good somewhere else. Pure: keys, claims and time come in.
 #pragma once
 
 #include <chrono>
@@ -63,7 +60,7 @@ std::string flow_subject(std::string_view owner, std::string_view flow);
 
 // Which audiences may be asked for.
 struct AllowedAudiences {
-    bool any = false;                  // who decides is trusted with the installation's keys
+    bool any = false;                  // the owner of the endpoint is trusted with the installation's keys
     std::vector<std::string> origins;  // else: URLs of these origins ("https://billing.example")
 };
 

@@ -1,18 +1,18 @@
 // RefreshFile: a refresh token that its issuer replaces at every use (RFC 6749 §6, RFC 9700 §4.14).
 //
-// An issuer that sees a used refresh token again takes it for stolen and ends all its descendants. So whoever
-// wants to use the token first takes the file, alone among all workers (a lock on a file beside it), reads
-// it, and puts the next token in its place before anything else is done with the answer: written to a new
-// file, flushed, and renamed over the old one, so that a crash leaves one of the two and never half of one.
+// An issuer that sees a used refresh token again takes it for stolen and ends all its descendants. So a worker
+// that wants to use the token first takes the file alone, by a lock on a file beside it, and reads it. It puts the
+// next token in its place before it does anything else with the answer: the token is written to a new file,
+// flushed, and renamed over the old one, so that a crash leaves one of the two and never half of one.
 //
-// Called by oidc_flight. The directory is flowctl.secrets_dir; the server's user must be able to write to it.
+// The directory is flowctl.secrets_dir; the server's user must be able to write to it.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <variant>
 
-#include "net/client.hpp"
+#include "net/call/credential.hpp"
 #include "net/crypto/secret.hpp"
 
 namespace flowctl::net {

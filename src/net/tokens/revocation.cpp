@@ -85,14 +85,15 @@ void Revoker::answered(std::uint64_t id, Answer&& answer) {
     if (answer.failure != Failure::None) {
         return retry_or_finish(id, failure_trouble(credential.issuer, kWhat, answer));
     }
-    if (answer.status == 200) return finish(id, std::nullopt);
-
     std::vector<std::string> confidential = secret_spellings(credential.client);
     confidential.emplace_back(work.live.token.access_token->reveal());
     const Refusal refusal = refusal_trouble(credential.issuer, kWhat, answer, confidential);
     for (std::string& spelling : confidential)
         wipe(spelling);
     wipe(answer.body);
+    // RFC 7009 wants 200; some answer 204, and some say 200 and that they refuse.
+    if ((answer.status == 200 || answer.status == 204) && refusal.code.empty())
+        return finish(id, std::nullopt);
     if (refusal.code == "unsupported_token_type") {
         return finish(id, issuer_name(credential.issuer) + " cannot revoke this kind of token");
     }

@@ -1,10 +1,8 @@
 // Revoker: takes tokens back at their issuer (RFC 7009), authenticated as the client that got them.
 //
 // Each token handed in gives exactly one receipt: revoked, or why not (the issuer has no revocation endpoint,
-// cannot revoke this kind of token, is down). A transient failure is tried again twice, each try and pause
+// cannot revoke this kind of token, is down). A transient failure is tried again twice; each try and each pause
 // takes seconds, so a receipt never waits long. The token itself is wiped when its receipt is out.
-//
-// Called by oidc when a run ends.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/tokens/discovery.hpp"
 #include "net/tokens/token_cache.hpp"
 #include "net/tokens/token_source.hpp"

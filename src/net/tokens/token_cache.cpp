@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "net/crypto/crypto.hpp"
+#include "net/crypto/encoding.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -12,13 +13,6 @@ constexpr Seconds kMaxMargin{30};
 constexpr double kMarginShare = 0.2;
 constexpr std::size_t kMaxRefusals = 1000;
 constexpr std::size_t kEntryOverhead = 1024;  // maps, grant's small strings
-
-// Length before each part, so that no two lists of parts give the same text.
-void add_part(std::string& text, std::string_view part) {
-    text += std::to_string(part.size());
-    text += ':';
-    text += part;
-}
 
 std::size_t bytes_of(const LiveToken& live) {
     const ClientRegistration& client = live.grant->credential.client;
@@ -51,34 +45,34 @@ std::string number(auto value) {
 }
 
 void add_issuer(std::string& text, const Issuer& issuer) {
-    add_part(text, issuer.url);
-    add_part(text, issuer.name);
-    add_part(text, number(issuer.discovery));
-    add_part(text, issuer.token_endpoint);
-    add_part(text, issuer.revocation_endpoint);
-    add_part(text, number(issuer.assertion_audience));
-    add_part(text, issuer.assertion_audience_uri);
-    add_part(text, issuer.assertion_typ);
-    add_part(text, issuer.ca_file);
+    append_part(text, issuer.url);
+    append_part(text, issuer.name);
+    append_part(text, number(issuer.discovery));
+    append_part(text, issuer.token_endpoint);
+    append_part(text, issuer.revocation_endpoint);
+    append_part(text, number(issuer.assertion_audience));
+    append_part(text, issuer.assertion_audience_uri);
+    append_part(text, issuer.assertion_typ);
+    append_part(text, issuer.ca_file);
 }
 
 void add_client(std::string& text, const ClientRegistration& client) {
-    add_part(text, client.client_id);
-    add_part(text, number(client.method));
-    add_part(text, client.secret.empty() ? "" : sha256(client.secret.reveal()));
-    add_part(text, client.private_key.empty() ? "" : sha256(client.private_key.reveal()));
-    add_part(text, client.signing_alg);
-    add_part(text, client.key_id);
-    add_part(text, client.key_x5t);
-    add_part(text, client.assertion.identity());
-    add_part(text, client.certificate ? client.certificate->thumbprint() : "");
+    append_part(text, client.client_id);
+    append_part(text, number(client.method));
+    append_part(text, client.secret.empty() ? "" : sha256(client.secret.reveal()));
+    append_part(text, client.private_key.empty() ? "" : sha256(client.private_key.reveal()));
+    append_part(text, client.signing_alg);
+    append_part(text, client.key_id);
+    append_part(text, client.key_x5t);
+    append_part(text, client.assertion.identity());
+    append_part(text, client.certificate ? client.certificate->thumbprint() : "");
 }
 
 // A list sorted, each part once, and an empty part behind it.
 void add_list(std::string& text, std::string_view list) {
     for (const std::string& one : split_scope(list))
-        add_part(text, one);
-    add_part(text, "");
+        append_part(text, one);
+    append_part(text, "");
 }
 
 }  // namespace
@@ -97,26 +91,26 @@ std::vector<std::string> split_scope(std::string_view scope) {
 
 TokenKey token_key(const Credential& credential, const std::string& run, const std::string& egress_role) {
     std::string text;
-    add_part(text, number(credential.grant));
+    append_part(text, number(credential.grant));
     add_issuer(text, credential.issuer);
     add_client(text, credential.client);
-    add_part(text, credential.subject.identity());
-    add_part(text, credential.subject_token_type);
-    add_part(text, credential.actor.identity());
-    add_part(text, credential.actor_token_type);
-    add_part(text, credential.requested_token_type);
-    add_part(text, credential.refresh_file.directory);
-    add_part(text, credential.refresh_file.name);
-    add_part(text, credential.audience);
+    append_part(text, credential.subject.identity());
+    append_part(text, credential.subject_token_type);
+    append_part(text, credential.actor.identity());
+    append_part(text, credential.actor_token_type);
+    append_part(text, credential.requested_token_type);
+    append_part(text, credential.refresh_file.directory);
+    append_part(text, credential.refresh_file.name);
+    append_part(text, credential.audience);
     add_list(text, credential.resource);
     add_list(text, credential.scope);
-    add_part(text, number(credential.dpop));
-    add_part(text, number(credential.certificate_bound));
-    add_part(text, egress_role);
+    append_part(text, number(credential.dpop));
+    append_part(text, number(credential.certificate_bound));
+    append_part(text, egress_role);
 
     TokenKey key;
     key.registration = sha256(text);
-    add_part(text, run);
+    append_part(text, run);
     key.token = sha256(text);
     return key;
 }

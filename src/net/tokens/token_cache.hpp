@@ -1,14 +1,12 @@
-// TokenCache: the tokens that live, by what they are for and by run. No clock, no network.
+// TokenCache: the living tokens, by what they are for and by run. It has no clock and no network.
 //
 // The key is a digest of everything that a token depends on: issuer with its endpoints, client, method,
 // secret, key or certificate, grant, subject and actor, audience, sorted resource and scope, what it is bound
 // to, egress role and run. A token is given out until usable_until, which lies min(30 s, 20 %) before its
 // end, counted from the start of the request; it is kept until its very end, or take_run, so that it can be
 // revoked, also after drop or replacement. Failures that a retry cannot mend are remembered shortly by the
-// same key without the run: every run would meet them. Bounded by bytes and entries; at the limit the tokens
-// that end first go.
-//
-// Called by oidc; split_scope also by token_endpoint.
+// same key without the run, since every run would meet them. The cache is bounded by bytes and entries; at the
+// limit the tokens that end first go.
 #pragma once
 
 #include <chrono>
@@ -22,7 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/tokens/token_source.hpp"
 
 namespace flowctl::net {

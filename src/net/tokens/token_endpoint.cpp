@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "base/ascii.hpp"
 #include "base/wipe.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
@@ -27,20 +28,6 @@ constexpr int kMaxActors = 8;
 constexpr std::size_t kRoomForTokens = 8 * kMaxTokenBytes;  // of a form that holds several, percent-encoded
 constexpr std::string_view kAccessToken = "urn:ietf:params:oauth:token-type:access_token";
 constexpr std::string_view kJwt = "urn:ietf:params:oauth:token-type:jwt";
-
-bool is_visible_ascii(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
-bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view lower) {
-    return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
-        return (x >= 'A' && x <= 'Z' ? static_cast<char>(x - 'A' + 'a') : x) == y;
-    });
-}
 
 // expires_in as a number or, as some issuers send it, a string of digits. Nothing where it is not readable.
 std::optional<Seconds> lifetime_of(const JsonObject& object) {
@@ -108,11 +95,14 @@ std::optional<std::string> type_fault(const Credential& credential, const JsonOb
         if (requested.empty() ? *issued != kAccessToken && *issued != kJwt : *issued != requested)
             return "it issued another type of token than was asked for: \"" +
                    quote_foreign(*issued, {}, 200) + "\"";
-        if (!requested.empty() && type && equal_ignoring_case(*type, "n_a")) return std::nullopt;
+        if (!requested.empty() && type && same_without_case(*type, "n_a")) return std::nullopt;
     }
     if (credential.dpop) {
-        if (!type || !equal_ignoring_case(*type, "dpop")) return "its token is not of type DPoP";
-    } else if (!type || !equal_ignoring_case(*type, "bearer")) {
+        if (!type) return "its token answer holds no token_type";
+        if (!same_without_case(*type, "dpop")) return "its token is not of type DPoP";
+    } else if (!type) {
+        return "its token answer holds no token_type";
+    } else if (!same_without_case(*type, "bearer")) {
         return "its token is not of type Bearer";
     }
     return std::nullopt;
@@ -176,11 +166,30 @@ TokenInfo describe(std::string_view token, std::string_view granted_scope) {
     return info;
 }
 
+// An encoding of the whole answer, which no request here asks for.
+std::string encoding_of(const Answer& answer) {
+    const std::string* encoding = answer.header("content-encoding");
+    return encoding == nullptr || same_without_case(*encoding, "identity") ? std::string() : *encoding;
+}
+
+// Some issuers say 200 and then that they refuse.
+bool is_refusal(const Answer& answer) {
+    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
+    const auto* object = std::get_if<JsonObject>(&parsed);
+    return object != nullptr && object->kind("access_token") == JsonObject::Kind::Absent &&
+           object->string("error").value_or("") != "";
+}
+
 TokenAnswer read_success(const Credential& credential, const Answer& answer,
                          const std::string& dpop_thumbprint) {
-    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes});
+    const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
     if (const auto* fault = std::get_if<std::string>(&parsed)) {
-        return refuse(credential, "its token answer " + *fault, Remedy::Later);
+        const std::string encoding = encoding_of(answer);
+        if (encoding.empty()) return refuse(credential, "its token answer " + *fault, Remedy::Later);
+        return refuse(credential,
+                      "its token answer is encoded (" + quote_foreign(encoding, {}, 40) +
+                          "), which was not asked for",
+                      Remedy::Later);
     }
     const auto& object = std::get<JsonObject>(parsed);
     const auto access_token = object.string("access_token");
@@ -326,7 +335,7 @@ TokenAnswer read_token_answer(const Credential& credential, Answer& answer,
     TokenAnswer result;
     if (answer.failure != Failure::None) {
         result.trouble = failure_trouble(credential.issuer, kWhat, answer);
-    } else if (answer.status == 200) {
+    } else if ((answer.status == 200 || answer.status == 201) && !is_refusal(answer)) {
         result = read_success(credential, answer, dpop_thumbprint);
     } else {
         std::vector<std::string> confidential = secret_spellings(credential.client);

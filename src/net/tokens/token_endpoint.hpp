@@ -1,15 +1,14 @@
 // The token endpoint: the request of each grant, and what may come back.
 //
-// What is handed in - subject and actor tokens, assertions, a refresh token - is fetched for this one request
-// and wiped with it.
+// The tokens that are handed in (subject, actor, assertion, refresh token) are fetched for this one request and
+// wiped with it.
+//
 // An answer is believed only as far as it goes: status 200, a JSON object, access_token of visible ASCII and
 // at most 16 KiB, token_type bearer in any case, every requested scope granted where the answer names scopes,
-// and from an exchange the type of token that was wanted (RFC 8693 §2.2.1).
-// An answer can hold a token and still be refused; the token is then handed over all the same, because it
-// lives and must be revoked. What a JWT says of itself is believed for the record only, except where it says
-// that it is not bound to the key or certificate that it was asked for.
-//
-// Called by oidc.
+// and from an exchange the type of token that was wanted (RFC 8693 §2.2.1). An answer can hold a token and still
+// be refused; the token is then handed over all the same, because it lives and must be revoked. A JWT's own claims
+// are kept for the record and decide nothing, with one exception: a token that says it is not bound to the key or
+// certificate that it was asked for is refused.
 #pragma once
 
 #include <chrono>
@@ -17,7 +16,7 @@
 #include <string>
 #include <variant>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/tokens/issuer_trouble.hpp"
 

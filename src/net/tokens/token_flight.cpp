@@ -1,4 +1,4 @@
-// Flights of oidc.hpp: from the issuer's endpoints to a token, and what is done about each kind of trouble.
+// TokenSource: flights. A flight goes from the issuer's endpoints to a token; each kind of trouble has its remedy.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -19,6 +19,7 @@ constexpr Seconds kFirstRetry{0.25};
 constexpr Seconds kRefusalMemory{10};
 constexpr Seconds kMaxPauseJitter{5};
 
+constexpr std::size_t kMaxFigures = 500;
 constexpr milliseconds kProbeLook{250};
 constexpr milliseconds kRefreshFileLook{50};
 
@@ -34,8 +35,8 @@ std::string path_of(const SecretFile& file) {
     return file.directory + '/' + file.name;
 }
 
-// Whether the connection to the issuer must show the client's certificate, and hence goes where it looks at
-// it.
+// Whether the connection to the issuer must show the client's certificate. If so, the request goes to the endpoint
+// where the issuer looks at certificates.
 bool shows_certificate(const Credential& credential) {
     return authenticates_by_certificate(credential.client) || credential.certificate_bound;
 }
@@ -76,7 +77,7 @@ void TokenSource::Impl::begin(std::uint64_t flight_id) {
         [this, flight_id](const DiscoveryCache::Result& result) { resolved(flight_id, result); });
 }
 
-// No issuer is asked: the token that is handed in goes to the endpoint.
+// No issuer is asked: the token that is handed in goes to the endpoint as it is.
 void TokenSource::Impl::serve_directly(std::uint64_t flight_id) {
     Flight& flight = flights.at(flight_id);
     const Credential& credential = flight.grant->credential;
@@ -129,8 +130,8 @@ bool TokenSource::Impl::take_refresh_file(std::uint64_t flight_id) {
     return true;
 }
 
-// The next refresh token is in its file before the access token is used; where it cannot be written it stays
-// in memory for the next attempt, because the one in the file is used up.
+// The next refresh token is in its file before the access token is used. If it cannot be written, it stays in
+// memory for the next attempt, because the one in the file is used up.
 std::optional<Trouble> TokenSource::Impl::keep_refresh_token(Flight& flight, IssuedToken& issued) {
     const Credential& credential = flight.grant->credential;
     if (!flight.refresh || issued.refresh_token.empty()) return std::nullopt;
@@ -306,8 +307,20 @@ void TokenSource::Impl::finish(std::uint64_t flight_id, const TokenResult& resul
         answer(wait_id, result);
 }
 
+// At the limit the issuer that has been quiet for the longest time is forgotten.
+void TokenSource::Impl::forget_figures() {
+    const auto last = [](const auto& item) {
+        const IssuerFigures& one = item.second.figures;
+        return std::max(one.last_success, one.last_failure);  // nothing is less than any time
+    };
+    while (figures.size() >= kMaxFigures)
+        figures.erase(std::min_element(figures.begin(), figures.end(),
+                                       [&](const auto& a, const auto& b) { return last(a) < last(b); }));
+}
+
 IssuerFigures& TokenSource::Impl::figures_of(const Issuer& issuer) {
     ++figure_changes;
+    if (!figures.contains(issuer.name.empty() ? issuer.url : issuer.name)) forget_figures();
     Counted& counted = figures[issuer.name.empty() ? issuer.url : issuer.name];
     counted.figures.name = issuer.name;
     counted.figures.url = issuer.url;

@@ -1,5 +1,5 @@
-// Waits and runs of oidc.hpp; flights are in oidc_flight.cpp, and oidc_impl.hpp says how they belong
-// together.
+// TokenSource: waits and runs. token_flight.cpp has the flights, and token_source_impl.hpp says how the three
+// belong together.
 #include "net/tokens/token_source.hpp"
 
 #include <algorithm>

@@ -9,7 +9,7 @@
 // is called once, from Dispatcher::run_ready(), never from get(), and not after cancel(); no message contains
 // a secret, assertion or token.
 //
-// Called by client.cpp; the Dispatcher outlives the TokenSource. done may call back into the TokenSource.
+// The Dispatcher outlives the TokenSource. done may call back into the TokenSource.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "net/client.hpp"
+#include "net/call/request.hpp"
 #include "net/crypto/secret.hpp"
 #include "net/tokens/issuer_figures.hpp"
 

@@ -2,13 +2,12 @@
 //
 // A wait is one get(); a flight is one attempt to get a token for a key, with every wait that wants that
 // token. A flight is in one of three places, each of which ends in a callback by the flight's number: in
-// discovery, in an exchange, or in a pause (its timer). One whose token needs no request never leaves its
-// first timer. When its last wait goes it is abandoned, unless an
-// exchange is under way: that may mint a token, which must then be kept for its run, or revoked if the run
-// has ended (an orphan). A callback of the caller can change every map here, so maps are put in order first
-// and callers are answered last.
+// discovery, in an exchange, or in a pause (its timer). A flight whose token needs no request is answered from its
+// first timer. When the last wait of a flight goes, the flight is abandoned, unless an exchange is under way: that
+// may mint a token, which must then be kept for its run, or revoked if the run has ended (an orphan). A callback
+// of the caller can change every map here, so maps are put in order first and callers are answered last.
 //
-// Only for oidc.cpp (waits and runs) and oidc_flight.cpp (flights).
+// token_source.cpp has the waits and runs, token_flight.cpp the flights; nothing else includes this file.
 #pragma once
 
 #include <chrono>
@@ -106,6 +105,7 @@ struct TokenSource::Impl {
     void abandon_if_unwanted(std::uint64_t flight_id);
     void forget_in_run(const std::string& run, std::uint64_t wait_id, std::uint64_t flight_id);
     void arm_sweep();
+    void forget_figures();
     IssuerFigures& figures_of(const Issuer& issuer);
     void note_failure(const Flight& flight, const Trouble& trouble);
 

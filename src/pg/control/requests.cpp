@@ -3,7 +3,7 @@
 
 #include "pg/server/acting_role.hpp"
 #include "pg/shared/wake.hpp"
-#include "pg/store/requests.hpp"
+#include "pg/store/controls.hpp"
 
 namespace flowctl::pg::control {
 

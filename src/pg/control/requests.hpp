@@ -1,4 +1,4 @@
-// What sessions ask of a run, as rows that the worker which owns the run takes (store/requests).
+// What sessions ask of a run, as rows that the worker which owns the run takes (store/controls).
 //
 // A session never changes a run itself. It writes down what it wants in its own transaction, and the commit
 // wakes the worker; so a request counts if and only if its transaction commits. Who may ask is the caller's

@@ -11,6 +11,7 @@
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/shared/installation.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/starts/start.hpp"
 #include "pg/store/runs.hpp"
@@ -69,6 +70,7 @@ FLOWCTL_FUNCTION(flowctl_start) {
     request.starter = GetUserId();
     request.must_may_start = GetUserId();
     const Uuid id = start_run(request);
+    notice_if_waiting();
     return UUIDPGetDatum(to_pg(id));
 }
 
@@ -76,16 +78,7 @@ FLOWCTL_FUNCTION(flowctl_wait) {
     shmem::require("flowctl.wait()");
     const Uuid id = run_id_argument(fcinfo);
     const Oid user = GetUserId();
-    std::int64_t budget = 60'000'000;
-    if (!PG_ARGISNULL(1)) {
-        const Interval* timeout = PG_GETARG_INTERVAL_P(1);
-        constexpr std::int64_t kLongest = 366LL * 24 * 3600 * 1'000'000;
-        const double micros = static_cast<double>(timeout->time) +
-                              (static_cast<double>(timeout->day) + 30.0 * timeout->month) * 86'400e6;
-        budget = micros < 0                               ? 0
-                 : micros > static_cast<double>(kLongest) ? kLongest
-                                                          : static_cast<std::int64_t>(micros);
-    }
+    const std::int64_t budget = micros_argument(fcinfo, 1, 60'000'000);
     const TimestampTz deadline = GetCurrentTimestamp() + budget;
     const auto own_xid = static_cast<std::int64_t>(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
     const std::uint32_t event = wait_event("FlowctlWait");
@@ -105,9 +98,9 @@ FLOWCTL_FUNCTION(flowctl_wait) {
                 "Commit first, then call flowctl.wait().");
         }
         const TimestampTz now = GetCurrentTimestamp();
-        if (run->status != "RUNNING" || now >= deadline) {
+        if (run->status != machine::Status::Running || now >= deadline) {
             if (signal != nullptr) ConditionVariableCancelSleep();
-            return to_text(run->status);
+            return to_text(machine::name_of(run->status));
         }
         // The signal may be missing (no worker yet) or belong to a worker that has gone: look again now and
         // then.
@@ -148,7 +141,7 @@ FLOWCTL_FUNCTION(flowctl_stop) {
     if (!acts_for(user, run->flow_owner) && !acts_for(user, run->role))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to stop run " + to_string(id),
                         "Members of the flow's owner and of the run's role may stop it.");
-    if (run->status != "RUNNING") return Datum(0);
+    if (run->status != machine::Status::Running) return Datum(0);
     control::request(control::Stop{id, error, cause, user});
     return Datum(0);
 }

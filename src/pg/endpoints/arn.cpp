@@ -4,8 +4,7 @@
 
 #include "pg/endpoints/endpoint.hpp"
 
-#include "pg/endpoints/foreign_servers.hpp"
-#include "pg/server/bridge.hpp"
+#include "pg/endpoints/known_servers.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -14,6 +13,12 @@ namespace {
 
 Err<EndpointFailure> failure(const char* error, std::string cause) {
     return Err{EndpointFailure{error, std::move(cause)}};
+}
+
+// Whether everything that `narrow` covers is covered by `wide`, too, and not the other way round. A * of the
+// narrow one, read as a character, can only be covered by a * of the wide one.
+bool is_narrower(std::string_view narrow, std::string_view wide) {
+    return arn_covers(wide, narrow) && !arn_covers(narrow, wide);
 }
 
 }  // namespace
@@ -43,28 +48,25 @@ bool arn_covers(std::string_view pattern, std::string_view arn) noexcept {
 }
 
 Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
-    std::vector<std::string> exact;
-    std::vector<std::string> covering;
-    for (ListedServer& server : list_servers(kHttpWrapper)) {
-        const std::string_view pattern = option(server.options, "arn");
-        if (pattern.empty()) continue;
-        if (pattern == arn)
-            exact.push_back(std::move(server.name));
-        else if (arn_covers(pattern, arn))
-            covering.push_back(std::move(server.name));
-    }
-    std::vector<std::string>& chosen = exact.empty() ? covering : exact;
-    if (chosen.empty())
+    const auto all = covered_arns();
+    std::vector<const CoveredArn*> covering;
+    for (const CoveredArn& one : *all)
+        if (arn_covers(one.pattern, arn)) covering.push_back(&one);
+    if (covering.empty())
         return failure(
             kEndpointNotFound,
             "no foreign server of wrapper flowctl_http has an option \"arn\" that covers " + in_quotes(arn));
-    if (chosen.size() > 1) {
-        std::sort(chosen.begin(), chosen.end());
-        return failure(kEndpointConfiguration, "option \"arn\" of more than one foreign server covers " +
-                                                   in_quotes(arn) + ": " + in_quotes(chosen[0]) + " and " +
-                                                   in_quotes(chosen[1]));
-    }
-    return std::move(chosen.front());
+    // Patterns that no other of them is narrower than.
+    std::vector<std::string> narrowest;
+    for (const CoveredArn* one : covering)
+        if (std::none_of(covering.begin(), covering.end(),
+                         [&](const CoveredArn* other) { return is_narrower(other->pattern, one->pattern); }))
+            narrowest.push_back(one->server);
+    if (narrowest.size() == 1) return std::move(narrowest.front());
+    std::sort(narrowest.begin(), narrowest.end());
+    return failure(kEndpointConfiguration, "option \"arn\" of more than one foreign server covers " +
+                                               in_quotes(arn) + ", and neither is narrower: " +
+                                               in_quotes(narrowest[0]) + " and " + in_quotes(narrowest[1]));
 }
 
 Result<std::string, EndpointFailure> endpoint_for_arns(const std::vector<std::string>& arns) {

@@ -1,26 +1,13 @@
-// The rules of option `auth` and its companions. See fdw_auth_rules.hpp.
-#include <algorithm>
-
+// The rules of option `auth` and its companions. See auth_rules.hpp.
 #include "pg/endpoints/auth_rules.hpp"
 
-#include "pg/server/bridge.hpp"
-#include "pg/server/quoting.hpp"
+#include "pg/endpoints/option_rules.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
-[[noreturn]] void contradict(const std::string& message, std::string hint) {
-    throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, message, std::move(hint));
-}
-
-void require(const Options& options, std::string_view name, std::string_view where, std::string hint) {
-    if (options.contains(name)) return;
-    throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
-                    "option " + in_quotes(name) + " is required for " + std::string(where), std::move(hint));
-}
-
-// Options that belong to one way of proving; they stand with no other.
+// Options that belong to one value of `auth` and stand with no other.
 struct Companion {
     std::string_view name;
     std::string_view auth;
@@ -129,7 +116,7 @@ void check_auth_options(const Options& options) {
                 "whsec_...");
     if (auth == "aws_sigv4") check_aws(options);
     if (auth == "hmac" || auth == "aws_sigv4")
-        if (read_boolean(option(options, "follow_redirects")).value_or(false))
+        if (is_on(options, "follow_redirects"))
             contradict("option \"follow_redirects\" does not go with auth " + ("'" + std::string(auth) + "'"),
                        "A signature is for the url that was called.");
     if (options.contains("certificate_file") != options.contains("certificate_key_file"))

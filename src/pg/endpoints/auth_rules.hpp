@@ -1,7 +1,4 @@
-// What the options of a flowctl_http server must be together, as far as they say how its calls prove
-// themselves.
-//
-// Called by fdw_validators.
+// Which options of a flowctl_http server go together, as far as they say how its calls prove themselves.
 #pragma once
 
 #include "pg/endpoints/options.hpp"

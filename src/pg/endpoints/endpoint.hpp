@@ -1,24 +1,22 @@
 // From the name of an endpoint and the role of a run to everything that a call needs: address, credential,
 // limits.
 //
-// Nothing is kept beyond a turn of the engine: it reads the catalog and the secret files as they are now, so
-// that REVOKE, ALTER SERVER and a rotated key act on the next call. The worker is a superuser, so every right
-// is checked here by name:
+// The worker is a superuser, so every right is checked here by name, and at every call, so that REVOKE acts on
+// the next one. ALTER SERVER and a rotated key act on the next call, too: options are those that the catalog
+// has now (known_servers.hpp), and secret files are read again. The rules:
 //
 //   - the run's role has USAGE on the endpoint;
-//   - the endpoint's owner has USAGE on its issuer, or its url could collect tokens that are meant for
-//   others;
+//   - the endpoint's owner has USAGE on its issuer, or its url could collect tokens that are meant for others;
 //   - the client registration is the user mapping of the run's role at the issuer, else that of PUBLIC;
-//   - a server that names a file in an option, and an issuer whose mapping in use does, belongs to a
-//   superuser or a member of
-//     pg_read_server_files.
+//   - a server that names a file in an option, and an issuer whose mapping in use does, belongs to a superuser
+//     or a member of pg_read_server_files.
 //
 // Why the last rule is enough. Only holders of that right can set a file option on a mapping (validator), so
 // nobody can point his own mapping at somebody else's key. A mapping records no setter: one that was set by a
-// role which lost the right stays in use, by the mapped role alone, until it is dropped (as with grants,
-// taking away the right to give does not take back what was given). What a secret can be sent to is the
-// issuer's to say (token_endpoint), hence its owner is asked at each use: a server that came into other hands
-// (ALTER SERVER OWNER) serves no secret any more.
+// role which lost the right stays in use, by the mapped role alone, until it is dropped. With grants it is the
+// same: taking away the right to give does not take back what was given. The issuer decides where a secret can
+// be sent (token_endpoint), hence its owner is asked at each use: a server that came into other hands (ALTER
+// SERVER OWNER) serves no secret any more.
 //
 // Failures are values: an ASL error name and a cause that names the objects and the command that mends it.
 // Error names:
@@ -27,75 +25,44 @@
 //   Flowctl.EndpointConfiguration  its options, flowctl.secrets_dir or a secret file are unusable
 //   Flowctl.SubjectTokenLost       the run has no token of its user
 //
-// Called by the worker before each call (resolve_endpoint), by define_flow (check_endpoint), within a
-// transaction.
+// All functions run within a transaction.
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-#include <variant>
 
 #include "base/result.hpp"
+#include "calls/error_names.hpp"
 #include "net/client.hpp"
-#include "net/http/url.hpp"
+#include "pg/endpoints/known_servers.hpp"
 #include "pg/endpoints/options.hpp"
-#include "pg/leases/plan.hpp"
+#include "pg/endpoints/run_tokens.hpp"
 #include "pg/server/prelude.hpp"
-#include "pg/tasks/step_identity.hpp"
 
 namespace flowctl::pg {
 
 inline constexpr const char* kEndpointNotFound = "Flowctl.EndpointNotFound";
-inline constexpr const char* kEndpointConfiguration = "Flowctl.EndpointConfiguration";
-inline constexpr const char* kSubjectTokenLost = "Flowctl.SubjectTokenLost";
+using calls::kEndpointConfiguration;
+using calls::kSubjectTokenLost;
 
 struct EndpointFailure {
     std::string error;  // ASL error name
     std::string cause;
 };
 
-// Whether the Idempotency-Key stays the same over the retries of a state's visit.
-enum class Idempotency { Visit, Attempt };
-
-// The tokens of a run that are in no file. Empty: there is none.
-struct RunTokens {
-    // Signed by our own issuer for this step, within the terms of whoever asks; or why there is none.
-    std::function<std::variant<net::StepIdentity, std::string>(const OwnTokenTerms&)> own;
-    net::TokenInput user;  // the user's, which the application handed over at start
-};
-
 struct Endpoint {
-    std::string server;
-    std::string url;
-    net::Url parsed_url;
+    std::shared_ptr<const HttpServer> server;
+    std::string ca_file;                                // path, or empty
     std::shared_ptr<const net::Credential> credential;  // of its issuer; or null
     std::string auth;                                   // its option auth, or "bearer"
     std::shared_ptr<const net::CallAuth> proof;         // what its calls show without a token; or null
     std::shared_ptr<net::SessionRequest> session;
     std::shared_ptr<const net::ClientCertificate> certificate;
-    bool aws = false;     // it speaks AWS's protocols: auth 'aws_sigv4'
-    std::string ca_file;  // path, or empty
-    net::Seconds connect_timeout{10};
-    net::Seconds timeout{60};
-    std::size_t max_response_bytes = 1 << 20;
-    bool follow_redirects = false;
-    Idempotency idempotency = Idempotency::Visit;
     std::string egress_role;   // name of the run's role
     std::string options_hash;  // SHA-256, hex, over the options of server, issuer and mapping
-
-    bool covers_arns = false;  // it has an option arn
-    Oid owner = InvalidOid;
-    std::optional<lease::Terms> lease;  // that its calls carry
-
-    // Prefect: the deployment whose flow runs it starts; empty for every other kind.
-    std::string deployment;
-    net::Seconds poll_interval{10};  // of work that was begun with .sync
 
     // For the calls row; nullopt where there is no credential or no such option.
     std::optional<std::string> issuer;  // its URL
@@ -104,9 +71,12 @@ struct Endpoint {
     std::optional<std::string> scope;
     std::optional<std::string> actor;  // who acts for the subject, where a token says so
     bool for_user = false;             // the credential stands for the run's user
+
+    const std::string& name() const { return server->name; }
+    const HttpOptions& options() const { return server->options; }
 };
 
-// An issuer by itself: for its public keys.
+// An issuer without any endpoint: its public keys are asked for.
 struct IssuerServer {
     net::Issuer issuer;
     Options options;
@@ -114,13 +84,7 @@ struct IssuerServer {
 };
 Result<IssuerServer, EndpointFailure> issuer_by_oid(Oid server);
 
-// Its option scope; empty where there is none, or no endpoint of that name.
-std::string endpoint_scope(std::string_view name);
-
-// The lease that its calls carry; nullopt: none, or no endpoint of that name.
-std::optional<lease::Terms> endpoint_lease(std::string_view name);
-
-// Why such an endpoint serves no documents of distributed Maps.
+// Why an endpoint with a database lease serves no documents of distributed Maps.
 std::string lease_is_for_tasks(std::string_view name);
 
 // The owner of an endpoint; nullopt where there is none of that name.
@@ -129,17 +93,13 @@ std::optional<Oid> endpoint_owner(std::string_view name);
 Result<Endpoint, EndpointFailure> resolve_endpoint(std::string_view server, Oid run_role,
                                                    const RunTokens& tokens = {});
 
-// The same relations without opening a file; without a role (run_as INVOKER) only those that don't depend on
-// it.
+// The same checks without opening a file. Without a role (run_as INVOKER) only those that do not depend on it.
 std::optional<EndpointFailure> check_endpoint(std::string_view server, std::optional<Oid> run_role);
 
-// Whether work that it begins can be followed to its end (.sync).
-bool can_follow(std::string_view server);
-
-// The flowctl_http server whose option `arn` covers the ARN: exactly, else with * for any characters but ':'.
-// More than one is a failure.
+// The flowctl_http server whose option `arn` covers the ARN, with * for any characters but ':'. Of two the one
+// with the narrower pattern is meant; where neither is narrower, it is a failure.
 Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn);
-// The one of the first of these ARNs that is covered; where none is, the failure of the first.
+// The server for the first of these ARNs that is covered; where none is, the failure of the first.
 Result<std::string, EndpointFailure> endpoint_for_arns(const std::vector<std::string>& arns);
 
 // True when the pattern (an option `arn`) covers the ARN.

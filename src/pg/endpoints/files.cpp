@@ -1,4 +1,4 @@
-// Reading files that options name. See endpoint_files.hpp.
+// Reading files that options name. See files.hpp.
 #include <unistd.h>
 
 #include <map>
@@ -31,26 +31,28 @@ EndpointFailure no_secrets_dir(std::string_view option_name) {
             "option " + in_quotes(option_name) + " names a file, but flowctl.secrets_dir is not set"};
 }
 
-Result<net::Secret, Failure> secret_file(const Options& options, std::string_view name) {
-    if (secrets_dir().empty()) return Err{no_secrets_dir(name)};
-    auto content = net::read_secret_file(secrets_dir(), option(options, name));
-    if (auto* wrong = std::get_if<std::string>(&content)) return unusable(std::string(name) + ": " + *wrong);
+Result<net::Secret, Failure> secret_file(std::string_view option_name, const std::string& file) {
+    if (secrets_dir().empty()) return Err{no_secrets_dir(option_name)};
+    auto content = net::read_secret_file(secrets_dir(), file);
+    if (auto* wrong = std::get_if<std::string>(&content))
+        return unusable(std::string(option_name) + ": " + *wrong);
     return std::get<net::Secret>(std::move(content));
 }
 
-Result<net::TokenInput, Failure> token_file(const Options& options, std::string_view name) {
-    if (secrets_dir().empty()) return Err{no_secrets_dir(name)};
-    return net::TokenInput::file(secrets_dir(), std::string(option(options, name)));
+Result<net::TokenInput, Failure> token_file(std::string_view option_name, const std::string& file) {
+    if (secrets_dir().empty()) return Err{no_secrets_dir(option_name)};
+    return net::TokenInput::file(secrets_dir(), file);
 }
 
-// Taking a certificate and its key apart costs more than the rest of a call, so the last ones are kept by
-// what the files hold: a file that changes is another certificate at once.
-Result<Certificate, Failure> certificate_of(const Options& options) {
+// Taking a certificate and its key apart costs more than the rest of a call, so the last ones are kept, by the
+// content of their files: a file that changes is another certificate at once.
+Result<Certificate, Failure> certificate_of(const std::string& certificate_file,
+                                            const std::string& certificate_key_file) {
     constexpr std::size_t kMaxKept = 64;
     static std::map<std::string, Certificate> kept;
-    auto chain = secret_file(options, "certificate_file");
+    auto chain = secret_file("certificate_file", certificate_file);
     if (!chain) return Err{std::move(chain).error()};
-    auto key = secret_file(options, "certificate_key_file");
+    auto key = secret_file("certificate_key_file", certificate_key_file);
     if (!key) return Err{std::move(key).error()};
     const std::string hash = net::sha256(chain->reveal()) + net::sha256(key->reveal());
     if (const auto found = kept.find(hash); found != kept.end()) return found->second;
@@ -61,15 +63,14 @@ Result<Certificate, Failure> certificate_of(const Options& options) {
     return kept[hash] = std::get<Certificate>(made);
 }
 
-Result<std::string, Failure> ca_path(const std::string& server, const Options& options) {
-    const std::string name(option(options, "ca_file"));
-    if (name.empty()) return std::string();
+Result<std::string, Failure> ca_path(const std::string& server, const std::string& file) {
+    if (file.empty()) return std::string();
     if (secrets_dir().empty()) return Err{no_secrets_dir("ca_file")};
-    if (!net::is_plain_file_name(name))
+    if (!net::is_plain_file_name(file))
         return unusable("ca_file of foreign server " + in_quotes(server) + " is not a plain file name");
-    std::string path = secrets_dir() + "/" + name;
+    std::string path = secrets_dir() + "/" + file;
     if (access(path.c_str(), R_OK) != 0)
-        return unusable("file " + in_quotes(name) +
+        return unusable("file " + in_quotes(file) +
                         " in flowctl.secrets_dir, the ca_file of foreign server " + in_quotes(server) +
                         ", cannot be read");
     return path;

@@ -9,6 +9,7 @@ std::vector<ListedServer> list_servers(std::string_view wrapper_name) {
     // Plain memory of the server's: the scan may raise.
     struct Candidate {
         Oid oid;
+        Oid owner;
         char* name;
         List* options;
     };
@@ -34,7 +35,7 @@ std::vector<ListedServer> list_servers(std::string_view wrapper_name) {
                 all.candidates = static_cast<Candidate*>(repalloc(all.candidates, sizeof(Candidate) * room));
             }
             all.candidates[all.count++] = {
-                row->oid, pstrdup(NameStr(row->srvname)),
+                row->oid, row->srvowner, pstrdup(NameStr(row->srvname)),
                 untransformRelOptions(PointerGetDatum(DatumGetArrayTypePCopy(options)))};
         }
         systable_endscan(scan);
@@ -43,8 +44,8 @@ std::vector<ListedServer> list_servers(std::string_view wrapper_name) {
     });
     std::vector<ListedServer> listed;
     for (int i = 0; i < found.count; i++)
-        listed.push_back(
-            {found.candidates[i].oid, found.candidates[i].name, to_options(found.candidates[i].options)});
+        listed.push_back({found.candidates[i].oid, found.candidates[i].owner, found.candidates[i].name,
+                          to_options(found.candidates[i].options)});
     return listed;
 }
 

@@ -1,7 +1,7 @@
 // Every foreign server of one of our wrappers, as the catalog has it now.
 //
-// A scan of the catalog, for what asks by an option's value and not by name. Called by endpoint_arn and
-// subject_verify, within a transaction.
+// It scans the catalog, for those who look for a server by the value of an option and not by its name. Within a
+// transaction.
 #pragma once
 
 #include <string>
@@ -14,6 +14,7 @@ namespace flowctl::pg {
 
 struct ListedServer {
     Oid oid = InvalidOid;
+    Oid owner = InvalidOid;
     std::string name;
     Options options;
 };

@@ -1,18 +1,14 @@
-// The rules of option `lease` and its companions. See fdw_lease_rules.hpp.
+// The rules of option `lease` and its companions. See lease_rules.hpp.
 #include "pg/endpoints/lease_rules.hpp"
 
 #include "net/http/url.hpp"
-#include "pg/server/bridge.hpp"
+#include "pg/endpoints/option_rules.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
-[[noreturn]] void contradict(const std::string& message, std::string hint) {
-    throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, message, std::move(hint));
-}
-
-// A password in the clear stays on this machine.
+// A lease's password is sent in the clear only within this machine.
 bool may_carry_password(std::string_view url) {
     const auto split = net::split_url(url);
     const auto* parts = std::get_if<net::Url>(&split);
@@ -35,10 +31,8 @@ void check_lease_options(const Options& options) {
         return;
     }
     const bool member = lease == "member";
-    if (member && !options.contains("lease_member"))
-        throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
-                        "option \"lease_member\" is required for lease 'member'",
-                        "It is the role that the service logs in as.");
+    if (member)
+        require(options, "lease_member", "lease 'member'", "It is the role that the service logs in as.");
     if (!member && options.contains("lease_member"))
         contradict("option \"lease_member\" needs lease 'member'",
                    "With lease 'login' the service gets a login of its own.");
@@ -48,7 +42,7 @@ void check_lease_options(const Options& options) {
     if (option(options, "auth") == "aws_sigv4" || option(options, "kind") == "prefect")
         contradict("option \"lease\" does not go with auth 'aws_sigv4' and kind 'prefect'",
                    "What is called there is not the service that does the work.");
-    if (read_boolean(option(options, "follow_redirects")).value_or(false))
+    if (is_on(options, "follow_redirects"))
         contradict("options \"lease\" and \"follow_redirects\" exclude each other",
                    "A lease is for the url that was called.");
     if (!member && !may_carry_password(option(options, "url")))

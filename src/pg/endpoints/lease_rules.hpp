@@ -1,6 +1,4 @@
-// What the options of a flowctl_http server must be together, as far as they are about database leases.
-//
-// Called by fdw_validators.
+// Which options of a flowctl_http server go together, as far as they are about database leases.
 #pragma once
 
 #include "pg/endpoints/options.hpp"

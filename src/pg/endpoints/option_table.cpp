@@ -1,4 +1,4 @@
-// The table of options. See fdw_option_check.hpp.
+// The table of options. See option_table.hpp.
 #include <algorithm>
 #include <optional>
 

@@ -1,9 +1,7 @@
-// The table of options: which there are, where each may stand, and of which kind its value is
-// (fdw_option_values).
+// The table of options: their names, where each may stand, and of which kind its value is
+// (option_values.hpp).
 //
-// Each option is looked at by itself; what they must be together is fdw_validators.cpp's.
-//
-// Called by fdw_validators.
+// Each option is looked at by itself. Which options go together is checked by the validators.
 #pragma once
 
 #include <string>
@@ -11,7 +9,7 @@
 
 namespace flowctl::pg {
 
-// What has options.
+// The kinds of objects that have options.
 enum class Place { HttpServer, OidcServer, OidcMapping };
 
 // Raises an error with a hint when there is no such option in this place, or its value is malformed.

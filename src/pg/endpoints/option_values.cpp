@@ -1,15 +1,16 @@
-// The kinds of values. See fdw_option_values.hpp.
+// The kinds of values. See option_values.hpp.
 #include <algorithm>
 #include <string>
 #include <variant>
 
 #include "pg/endpoints/option_values.hpp"
+#include "base/ascii.hpp"
 #include "net/crypto/jose_algorithm.hpp"
 #include "net/crypto/secret.hpp"
 #include "net/http/url.hpp"
 #include "net/proofs/call_auth.hpp"
+#include "pg/endpoints/lease_terms.hpp"
 #include "pg/endpoints/options.hpp"
-#include "pg/leases/plan.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -21,8 +22,8 @@ constexpr std::size_t kMaxOptionLength = 2048;
 constexpr std::string_view kTokenTypes = "access_token, refresh_token, id_token, jwt, saml1, saml2";
 constexpr std::string_view kSecretAlgorithms = "HS256, HS384, HS512";
 
-// Grants that other software offers and a user may try here: all need a person in front of a browser or his
-// password.
+// Grants that other software offers, so that a user may try them here. All of them need a person in front of a
+// browser, or a person's password.
 constexpr std::string_view kOtherGrants[] = {"authorization_code", "password", "device_code", "implicit"};
 
 [[noreturn]] void refuse_value(std::string_view name, const std::string& wrong, std::string hint = {}) {
@@ -39,10 +40,6 @@ bool is_choice(std::string_view value, std::string_view choices) {
     return false;
 }
 
-bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
 void check_url(std::string_view name, std::string_view value) {
     const auto url = net::split_url(value);
     if (const auto* wrong = std::get_if<std::string>(&url)) refuse_value(name, *wrong);
@@ -53,31 +50,23 @@ void check_uri(std::string_view name, std::string_view value) {
     const std::size_t colon = value.find(':');
     const bool scheme =
         colon != std::string_view::npos && colon > 0 && colon + 1 < value.size() &&
-        std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
-                   c == '-' || c == '.';
-        });
-    const bool printable =
-        std::all_of(value.begin(), value.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
-    if (!scheme || !printable || value.find('#') != std::string_view::npos)
+        std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(colon),
+                    [](char c) { return is_ascii_alphanumeric(c) || c == '+' || c == '-' || c == '.'; });
+    if (!scheme || !is_visible_ascii(value) || value.find('#') != std::string_view::npos)
         refuse_value(name, "it must be an absolute URI without fragment");
 }
 
 // What stands in signatures, urls and headers without being encoded.
 bool is_plain_token(std::string_view value) {
-    return std::all_of(value.begin(), value.end(), [](unsigned char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-               c == '_' || c == '.';
-    });
+    return std::all_of(value.begin(), value.end(),
+                       [](char c) { return is_ascii_alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 bool is_uuid(std::string_view value) {
     if (value.size() != 36) return false;
     for (std::size_t i = 0; i < value.size(); i++) {
         const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        const char c = value[i];
-        const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        if (dash ? c != '-' : !hex) return false;
+        if (dash ? value[i] != '-' : hex_value(value[i]) < 0) return false;
     }
     return true;
 }

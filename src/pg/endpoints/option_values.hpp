@@ -1,6 +1,6 @@
-// What the value of an option of each kind looks like.
+// The kinds of values that options have, and what a value of each kind looks like.
 //
-// A value is looked at by itself: no other option, object or file is. Called by fdw_option_check.
+// A value is looked at by itself, without any other option, object or file.
 #pragma once
 
 #include <string_view>

@@ -1,4 +1,4 @@
-// Reading the options of foreign servers and user mappings. See fdw_options.hpp.
+// Reading the options of foreign servers and user mappings. See options.hpp.
 #include <charconv>
 #include <cmath>
 
@@ -67,6 +67,15 @@ std::optional<bool> read_boolean(std::string_view text) {
 
 bool may_name_files(Oid role) {
     return guarded([&] { return has_privs_of_role(role, ROLE_PG_READ_SERVER_FILES); });
+}
+
+bool may_declare_issuers(Oid role) {
+    return guarded([&] {
+        if (superuser_arg(role)) return true;
+        const Oid wrapper = get_foreign_data_wrapper_oid(kOidcWrapper.data(), true);
+        return OidIsValid(wrapper) &&
+               wrapper_aclcheck(wrapper, role, ACL_GRANT_OPTION_FOR(ACL_USAGE)) == ACLCHECK_OK;
+    });
 }
 
 std::optional<std::string> file_option(const Options& options) {

@@ -1,13 +1,12 @@
-// Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how they are
-// read, and the rule for those that name files.
+// Options of foreign servers and user mappings of the wrappers flowctl_http and flowctl_oidc: how their text is
+// read, and who may set the ones that name files.
 //
-// A validator is given the whole new list of options at every CREATE and ALTER, and nothing else: it looks up
-// no other object and opens no file. Invariant: no option holds a secret. Options ending in `_file` are plain
-// file names in flowctl.secrets_dir; a list that holds one is accepted only from superusers and members of
-// pg_read_server_files (a validator cannot tell an old option from a new one, so this goes for every ALTER of
-// such an object too).
-//
-// Called by fdw_validators, and by endpoint and what it is made of.
+// A validator is given the whole new list of options at every CREATE and ALTER, and not the object that has
+// them. It opens no file, and it looks at other objects only to see whether somebody else's server stands for
+// the same issuer. Invariant: no option holds a secret. Options ending in `_file` are plain
+// file names in flowctl.secrets_dir, and only superusers and members of pg_read_server_files may give a list
+// that holds one. A validator cannot tell an old option from a new one, so this is true for every ALTER of such
+// an object as well.
 #pragma once
 
 #include <chrono>
@@ -44,8 +43,13 @@ std::optional<double> read_seconds(std::string_view text);     // 0.001 to 86400
 std::optional<std::size_t> read_bytes(std::string_view text);  // 1 to 64 MB
 std::optional<bool> read_boolean(std::string_view text);       // as the server's booleans
 
-// True for superusers and members of pg_read_server_files: who may set an option that names a file.
+// Whether the role may set an option that names a file: superusers and members of pg_read_server_files.
 bool may_name_files(Oid role);
+
+// Whether the role may say whose users' tokens are taken (option subject_audience): superusers, and roles that
+// have USAGE on the wrapper flowctl_oidc WITH GRANT OPTION. With USAGE alone anybody could let tokens of his own
+// making speak for the users of somebody else's issuer.
+bool may_declare_issuers(Oid role);
 
 // The option that names a file, if there is one.
 std::optional<std::string> file_option(const Options& options);

@@ -1,36 +1,20 @@
-// The validators of flowctl_http and flowctl_oidc: what options must be together, and who may set them.
+// The validators of flowctl_http and flowctl_oidc: which options go together, and who may set them.
 //
-// Called by the server at every CREATE and ALTER of a foreign server or user mapping; see fdw_options.hpp for
-// what a validator may know.
+// The server calls them at every CREATE and ALTER of a foreign server or user mapping. options.hpp says what a
+// validator may know.
 #include <algorithm>
 #include <initializer_list>
 #include <vector>
 
 #include "pg/endpoints/auth_rules.hpp"
+#include "pg/endpoints/foreign_servers.hpp"
 #include "pg/endpoints/lease_rules.hpp"
+#include "pg/endpoints/option_rules.hpp"
 #include "pg/endpoints/option_table.hpp"
-#include "pg/endpoints/options.hpp"
-
-#include "pg/server/bridge.hpp"
-#include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
 
 namespace {
-
-void require(const Options& options, std::string_view name, const char* where, std::string hint) {
-    if (options.contains(name)) return;
-    throw UserError(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED,
-                    "option " + in_quotes(name) + " is required for " + where, std::move(hint));
-}
-
-[[noreturn]] void contradict(const std::string& message, std::string hint) {
-    throw UserError(ERRCODE_FDW_INVALID_OPTION_NAME, message, std::move(hint));
-}
-
-bool is_on(const Options& options, std::string_view name) {
-    return read_boolean(option(options, name)).value_or(false);
-}
 
 void exclude(const Options& options, const char* one, const char* other, const char* hint) {
     if (options.contains(one) && options.contains(other))
@@ -44,7 +28,7 @@ void only_with(const Options& options, std::initializer_list<const char*> names,
         if (options.contains(name)) contradict("option " + in_quotes(name) + " needs " + condition, hint);
 }
 
-// Which tokens are handed in, by the grant. That an endpoint's owner names the user's token is his consent to
+// Which tokens are handed in depends on the grant. An endpoint's owner who names the user's token consents to
 // what is done with it there.
 void check_grant(const Options& options) {
     const std::string_view grant = option(options, "grant");
@@ -71,7 +55,7 @@ void check_grant(const Options& options) {
             "is exchanged for calls of this endpoint.");
 }
 
-// What auth 'flowctl' asks our own issuer for.
+// Options that say what auth 'flowctl' asks our own issuer for.
 bool is_of_own_token(std::string_view name) {
     return name == "scope" || name == "audience";
 }
@@ -111,7 +95,35 @@ void check_http_server(const Options& options) {
     check_lease_options(options);
 }
 
+// Whoever names an issuer's keys makes tokens that count as its own.
+void check_keys(const Options& options) {
+    if (!options.contains("jwks_uri") || guarded([] { return superuser(); })) return;
+    for (const ListedServer& other : list_servers(kOidcWrapper)) {
+        const Oid owner = other.owner;
+        if (option(other.options, "issuer") != option(options, "issuer") ||
+            guarded([&] { return has_privs_of_role(GetUserId(), owner); }))
+            continue;
+        throw UserError(
+            ERRCODE_INSUFFICIENT_PRIVILEGE,
+            "permission denied to name the keys of issuer " + in_quotes(option(options, "issuer")),
+            "Foreign server " + in_quotes(other.name) +
+                " of another role stands for this issuer. Without the option \"jwks_uri\" the keys "
+                "are those that the issuer itself names.");
+    }
+}
+
+void check_issuer_right(const Options& options) {
+    if (!options.contains("subject_audience") || may_declare_issuers(GetUserId())) return;
+    throw UserError(
+        ERRCODE_INSUFFICIENT_PRIVILEGE,
+        "permission denied to set options of an object that has \"subject_audience\"",
+        "Only superusers, and roles that have USAGE on foreign-data wrapper flowctl_oidc WITH GRANT "
+        "OPTION, may say whose users' tokens are taken.");
+}
+
 void check_oidc_server(const Options& options) {
+    check_issuer_right(options);
+    check_keys(options);
     for (const char* name : {"subject_algorithms", "subject_type", "subject_claims"})
         if (options.contains(name) && !options.contains("subject_audience"))
             contradict("option " + in_quotes(name) + " needs option \"subject_audience\"",
@@ -175,7 +187,7 @@ void check_oidc_mapping(const Options& options) {
             contradict("option " + in_quotes(name) + " does not go with " + spelt,
                        "Drop it, or choose the auth_method that uses it.");
     for (const char* name : method.required)
-        require(options, name, spelt.c_str(), hint_for(name));
+        require(options, name, spelt, hint_for(name));
     const bool by_secret = option(options, "signing_alg").starts_with("HS");
     if (options.contains("signing_alg") && by_secret != (method.name == "client_secret_jwt"))
         contradict(
@@ -196,8 +208,8 @@ void check_files(const Options& options) {
         "Options ending in _file may be set only by superusers and members of pg_read_server_files.");
 }
 
-// An ARN in a flow is a name that its author did not choose among servers, and whoever claims it gets what
-// the flow sends: that is not for everyone who may create a server.
+// An author who writes an ARN has not chosen a server, and the server that claims the ARN gets what the flow
+// sends. So not everyone who may create a server may claim one.
 void check_arn(const Options& options) {
     if (!options.contains("arn") || guarded([] { return superuser(); })) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,

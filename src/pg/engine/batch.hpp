@@ -1,7 +1,8 @@
-// What one turn of the engine collects between reading its items and carrying out the effects.
+// Batch: one transaction of the engine, and what follows from it.
 //
-// Everything in here is a copy or new: when the transaction fails, dropping the batch is all that undoing
-// takes. Called by engine only.
+// It takes items, loads their runs, advances them by the machine and writes what came of it; after the commit
+// memory follows the tables and the effects leave. Everything in here is a copy or new until then: when the
+// transaction fails, dropping the batch is all that undoing takes.
 #pragma once
 
 #include <map>
@@ -9,31 +10,33 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "pg/engine/turn.hpp"
-#include "pg/server/guc.hpp"
+#include "pg/engine/state.hpp"
+#include "pg/store/history.hpp"
+#include "pg/store/runs.hpp"
 
 namespace flowctl::pg {
 
-constexpr std::size_t kMaxInLineLive = 1'000;  // runs in memory whose call waits for room; more are parked
+// Runs in memory whose call waits for room; beyond that many they are parked.
+constexpr std::size_t kMaxInLineLive = 1'000;
 
-inline machine::Instant now_micros() {
-    return to_unix_micros(GetCurrentTimestamp());
-}
+class Batch {
+  public:
+    // `alone`: an item is tried by itself, since the transaction with all of them has failed.
+    Batch(State& state, bool alone) : state_(state) { changes_.alone = alone; }
 
-// Runs that are due within it are held in memory; sweeps, which load the others, come more often.
-inline std::int64_t horizon_micros() {
-    return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000;
-}
+    // In a transaction: as many of the items as fit into its time and size, but at least one. The others come
+    // again in the next turn.
+    void run(Spi& spi, const std::vector<Item>& items);
+    // In a transaction: ends the run of this item as FAILED, because the engine cannot carry it on. Without
+    // history where its rows are what cannot be written.
+    void fail(Spi& spi, const Item& item, const std::string& reason, bool with_history);
+    // After the commit.
+    void carry_out();
 
-// engine_failures.cpp: whether a failure says nothing about the run, and whether the tables take rows at all.
-bool is_transient(int sqlstate);
-bool storage_works();
-
-struct Engine::Batch {
-    // A run that this turn advances, on a copy of its frame.
+  private:
+    // A run that this batch advances, on a copy of its frame.
     struct Working {
         LiveRun* run = nullptr;
         std::unique_ptr<LiveRun> loaded;  // where it was not live before
@@ -45,60 +48,39 @@ struct Engine::Batch {
         std::optional<machine::Instant> next_due;
         machine::Phase phase = machine::Phase::Running;
         std::string current_state;
+        std::size_t frame_bytes = 0;  // of the text that is stored
 
         bool ended() const { return outcome.status != machine::Status::Running; }
     };
 
-    std::map<Uuid, Working> working;
-    std::vector<store::HistoryRow> history;
-    std::vector<store::CallOutcome> outcomes;
-    std::vector<http_task::Prepared> calls;
-    http_task::Lookups lookups;
-    std::set<std::pair<Uuid, std::int64_t>> begun_calls;  // those in `calls`
-    std::map<std::string, std::size_t> planned;           // how many of them in each lane
-    std::vector<std::pair<std::string, Uuid>> in_line;    // lane and run of calls that find no room
-    std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;
-    std::vector<std::int64_t> controls_done;
-    std::vector<Uuid> ended;
-    std::set<Uuid> later;         // runs that are too much to load in this turn
-    std::vector<Item> left_over;  // for want of time, or because the batch is full
-    std::size_t bytes = 0;        // of payloads in history
-    // Of map runs; see engine_maps.cpp.
-    struct StartedMap {
-        store::MapRunRow row;
-        std::shared_ptr<const CompiledVersion> whole;
-    };
-    struct EndedChild {
-        Uuid id{};
-        ChildOf child;
-        std::string status;
-    };
-    std::vector<StartedMap> maps_started;
-    std::vector<std::pair<Uuid, std::int64_t>> maps_cancelled;  // parent and call id
-    std::vector<std::pair<Uuid, std::string>> maps_over;        // and the status
-    std::vector<ChildOf> children_begun;
-    std::vector<EndedChild> children_ended;
-    std::vector<std::pair<Uuid, Uuid>> children_gone;  // that had ended before; and their map run
-    bool with_revocations = true;
-    std::size_t revocations_written = 0;
-
-    // Writing takes time and memory, too: a turn is bounded in rows and bytes.
+    void begin_parts();
+    void load(Spi& spi, const std::vector<Item>& items);
+    // Writing takes time and memory, too: a batch is bounded in rows and bytes.
     static constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
-    bool full() const { return history.size() >= 4'000 || bytes >= kMaxBytes; }
+    bool full() const { return history_.size() >= 4'000 || changes_.bytes >= kMaxBytes; }
 
-    void end_child(const Uuid& id, const ChildOf& child, std::string status) {
-        children_ended.push_back({id, child, std::move(status)});
-    }
+    // step.cpp
+    void apply(Spi& spi, const Item& item);
+    void advance(Spi& spi, Working& working, const machine::Event& first);
+    void carry_out_step(Spi& spi, Working& working, machine::Step&& step,
+                        std::vector<machine::Event>& events);
 
-    // A call that nobody waits for any more: one of this turn never leaves, an earlier one is cancelled.
-    void drop_call(const Uuid& run, std::int64_t call_id) {
-        std::erase_if(calls, [&](const http_task::Prepared& call) {
-            if (call.pending.run_id != run || call.pending.call_id != call_id) return false;
-            planned[call.pending.lane]--;
-            return true;
-        });
-        dropped_calls.emplace_back(run, call_id);
-    }
+    // write.cpp
+    void write(Spi& spi);
+    void write_end(const Working& working, const Uuid& id);
+    void park();
+
+    State& state_;
+    Changes changes_;
+    std::map<Uuid, Working> working_;
+    std::vector<store::HistoryRow> history_;
+    PlannedCalls planned_;
+    std::set<Uuid> later_;         // runs that are too much to load in this batch
+    std::vector<Item> left_over_;  // for want of time, or because the batch is full
+
+    // What write() collects for the tables.
+    std::vector<store::RunEnd> ends_;
+    std::vector<Uuid> frames_gone_, forget_payloads_, forget_events_;
 };
 
 }  // namespace flowctl::pg

@@ -1,48 +1,34 @@
 // The runs that a worker holds in memory, and when each is due.
 //
-// Live are runs that something is expected of soon: a call is under way, or a timer fires within the horizon.
-// All others are parked: they cost their row and nothing here, and are loaded again when they are due
-// (promise 7). A live run's frame equals the stored one, since it is replaced only after the commit of the
-// turn that changed it.
-//
-// Called by engine. Memory: owned by the worker, for its life.
+// A run is live while something is expected of it soon: a call is under way, or a timer fires within the
+// horizon, and while there is memory for it (flowctl.run_memory). All others are parked: they cost their row
+// and next to nothing here, and are loaded again when something happens to them. A live run's frame equals
+// the stored one, since it is replaced only after the commit of the turn that changed it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <map>
+#include <list>
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/machine/machine.hpp"
-#include "pg/server/spi.hpp"
+#include "pg/server/guc.hpp"
+#include "pg/server/uuid.hpp"
 #include "pg/tasks/run_facts.hpp"
+#include "pg/turn/version.hpp"
 
 namespace flowctl::pg {
 
-enum class KeepData { All, Error, None };
-
-// A flow version, compiled once per worker; what the children of a distributed Map run is another.
-struct CompiledVersion {
-    std::shared_ptr<const asl::Flow> flow;   // null: `problem` says why
-    std::shared_ptr<const asl::Flow> whole;  // as defined; `flow`, but for children
-    std::string problem;
-    Uuid flow_id{};
-    std::string name;
-    std::int32_t version = 0;
-    KeepData keep_data = KeepData::All;
-};
-
-// Which child of which map run a run is.
-struct ChildOf {
-    Uuid map_run{};
-    std::int64_t index = 0;
-    std::int32_t items = 1;
-};
+// Runs that are due within it are held in memory. Sweeps, which load the others, come more often.
+inline std::int64_t horizon_micros() {
+    return 10'000'000 + 2 * static_cast<std::int64_t>(guc::sweep_interval) * 1000;
+}
 
 struct LiveRun : RunFacts {
     std::shared_ptr<const CompiledVersion> version;
@@ -50,9 +36,17 @@ struct LiveRun : RunFacts {
     std::optional<ChildOf> child;
     bool express = false;
     bool in_line = false;  // a call of it waits for room in its lane
-    bool resumed = false;  // loaded after a restart: its calls may have been sent before
+    bool resumed = false;  // loaded after it had begun: its calls may have been sent before
     std::optional<machine::Instant> due;
-    std::map<std::int64_t, std::uint64_t> calls;  // call id -> request id of net::Client
+    std::set<std::int64_t> calls;  // under way
+
+    // What it takes of memory beside its version, by estimate: what never changes, and all.
+    std::size_t fixed_bytes = 0;
+    std::size_t bytes = 0;
+
+  private:
+    friend class LiveRuns;
+    std::list<LiveRun*>::iterator rested_;
 };
 
 class LiveRuns {
@@ -62,56 +56,90 @@ class LiveRuns {
         return found == runs_.end() ? nullptr : found->second.get();
     }
     LiveRun& add(std::unique_ptr<LiveRun> run) {
-        const Uuid id = run->id;
-        if (run->child) children_++;
-        return *(runs_[id] = std::move(run));
+        remove(run->id);
+        LiveRun& added = *run;
+        if (added.child) children_++;
+        if (!added.express) added.rested_ = rested_.insert(rested_.end(), &added);
+        bytes_ += added.bytes;
+        if (users_[added.version.get()]++ == 0) bytes_ += added.version->bytes;
+        runs_[added.id] = std::move(run);
+        return added;
     }
     void remove(const Uuid& id) {
         const auto found = runs_.find(id);
         if (found == runs_.end()) return;
-        if (found->second->child) children_--;
+        LiveRun& run = *found->second;
+        if (run.child) children_--;
+        if (!run.express) rested_.erase(run.rested_);
+        bytes_ -= run.bytes;
+        if (const auto users = users_.find(run.version.get()); --users->second == 0) {
+            bytes_ -= run.version->bytes;
+            users_.erase(users);
+        }
         runs_.erase(found);
     }
     std::size_t size() const { return runs_.size(); }
     std::size_t children() const { return children_; }  // of map runs
 
+    // What all of them take of memory, with their versions, by estimate.
+    std::size_t bytes() const { return bytes_; }
+    // Something has happened to the run; it takes so much now.
+    void touch(LiveRun& run, std::size_t bytes) {
+        bytes_ = bytes_ - run.bytes + bytes;
+        run.bytes = bytes;
+        if (!run.express) rested_.splice(rested_.end(), rested_, run.rested_);
+    }
+    // The run to which nothing has happened for the longest time; null: none may leave memory, because
+    // EXPRESS runs have no stored frame to come back from.
+    LiveRun* longest_rested() const { return rested_.empty() ? nullptr : rested_.front(); }
+    // The run leaves memory. When it is due it is said all the same.
+    void park(LiveRun& run) {
+        if (run.due) timers_.push({*run.due, run.id, true});
+        remove(run.id);
+    }
+
     // Sets or clears when the run is due.
     void set_due(LiveRun& run, std::optional<machine::Instant> due) {
         if (run.due == due) return;
         run.due = due;
-        if (due) timers_.push({*due, run.id});
+        if (due) timers_.push({*due, run.id, false});
     }
-    // Takes the next run that is due at `now`; nullopt when none is.
+    // Takes the next run that is due at `now`, in memory or parked; nullopt when none is.
     std::optional<Uuid> take_due(machine::Instant now) {
         while (!timers_.empty() && timers_.top().at <= now) {
             const Timer timer = timers_.top();
             timers_.pop();
-            LiveRun* run = find(timer.run);
-            if (run != nullptr && run->due == timer.at) {
-                run->due.reset();
-                return timer.run;
-            }
+            if (!is_meant(timer)) continue;
+            if (LiveRun* run = find(timer.run)) run->due.reset();
+            return timer.run;
         }
         return std::nullopt;
     }
     std::optional<machine::Instant> next_due() {
-        while (!timers_.empty()) {
-            LiveRun* run = find(timers_.top().run);
-            if (run != nullptr && run->due == timers_.top().at) return timers_.top().at;
+        while (!timers_.empty() && !is_meant(timers_.top()))
             timers_.pop();
-        }
-        return std::nullopt;
+        if (timers_.empty()) return std::nullopt;
+        return timers_.top().at;
     }
 
   private:
     struct Timer {
         machine::Instant at;
         Uuid run;
+        bool parked;
         bool operator<(const Timer& other) const { return at > other.at; }  // the earliest on top
     };
+    bool is_meant(const Timer& timer) {
+        const LiveRun* run = find(timer.run);
+        return run != nullptr ? run->due == timer.at : timer.parked;
+    }
+
     std::unordered_map<Uuid, std::unique_ptr<LiveRun>, UuidHash> runs_;
+    std::list<LiveRun*> rested_;  // but for EXPRESS runs; the one that has rested longest comes first
+    std::unordered_map<const CompiledVersion*, std::size_t> users_;
     std::priority_queue<Timer> timers_;
     std::size_t children_ = 0;
+    std::size_t bytes_ = 0;
 };
 
 }  // namespace flowctl::pg

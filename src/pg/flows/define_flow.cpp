@@ -1,12 +1,11 @@
 // SQL functions define_flow and validate: from the text of a definition to a version in the catalog.
 //
 // A version is immutable, and runs keep the one they started with, so defining is adding a row: the same
-// definition (as JSON, whatever its white space) with the same options as the newest version is that version.
-// Everything that can be known to be wrong is refused here, all findings at once. Two sessions that define
-// one flow at the same time get two successive versions: the row of the flow is the lock. The engine's tables
-// are touched as the extension's owner, and nothing else happens meanwhile.
-//
-// Called from SQL (40_flows.sql).
+// definition (as JSON, so white space does not count) with the same options as the newest version is that
+// version. Every mistake that can be found without running is refused here, all findings at once. Two
+// sessions that define one flow at the same time get two successive versions: the row of the flow is the
+// lock. The engine's tables are touched as the extension's owner, and nothing else happens meanwhile.
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -19,6 +18,7 @@
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/arguments.hpp"
 #include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
 
@@ -28,7 +28,7 @@ namespace {
 
 Statement insert_flow(R"(
     INSERT INTO flowctl_catalog.flow (name, owner, type, latest_version, comment)
-    VALUES ($1, $2::pg_catalog.regrole, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
+    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
                       {TEXTOID, OIDOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
     INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, options, author)
@@ -119,21 +119,12 @@ struct Request {
     Oid user = InvalidOid;
 };
 
-std::string required_text(FunctionCallInfo fcinfo, int index, const char* name, const char* hint) {
-    if (PG_ARGISNULL(index))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null", hint);
-    return from_text(PG_GETARG_DATUM(index));
-}
-
 json::Value options_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index))
+    const auto text = jsonb_argument_text(fcinfo, index);
+    if (!text)
         throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
                         "Leave them out for the defaults.");
-    const char* text = guarded([&] {
-        Jsonb* value = PG_GETARG_JSONB_P(index);
-        return JsonbToCString(nullptr, &value->root, static_cast<int>(VARSIZE(value)));
-    });
-    const auto parsed = json::parse(text);
+    const auto parsed = json::parse(*text);
     if (!parsed)
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options cannot be read: " + parsed.error().message,
                         "Pass a JSON object, for example '{\"run_as\": \"OWNER\"}'.");
@@ -150,15 +141,15 @@ asl::FlowType flow_type(const std::string& name) {
 Request read_request(FunctionCallInfo fcinfo) {
     Request request;
     request.user = GetUserId();
-    request.name = required_text(fcinfo, 0, "name", "Name the flow.");
+    request.name = required_argument(fcinfo, 0, "name", "Name the flow.");
     if (!asl::is_flow_name(request.name))
         throw UserError(ERRCODE_INVALID_NAME,
                         in_quotes(shortened_name(request.name)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
-    request.definition = required_text(fcinfo, 1, "definition", kDefinitionHint);
-    request.type = required_text(fcinfo, 2, "type", kTypesHint);
+    request.definition = required_argument(fcinfo, 1, "definition", kDefinitionHint);
+    request.type = required_argument(fcinfo, 2, "type", kTypesHint);
     (void)flow_type(request.type);
-    if (!PG_ARGISNULL(3)) request.comment = from_text(PG_GETARG_DATUM(3));
+    request.comment = text_argument(fcinfo, 3);
     if (request.comment && request.comment->size() > kMaxCommentBytes)
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes",
                         "Shorten it.");
@@ -231,7 +222,10 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
         if (finding.code == kNotPermitted)
             denials::report(request.user, "define_flow", request.name,
                           finding.location + ": " + finding.message);
-    const Reason reason = reason_of(in_catalog.front().code);
+    const auto first = std::find_if(in_catalog.begin(), in_catalog.end(), [](const asl::Finding& finding) {
+        return finding.severity == asl::Finding::Severity::Error;
+    });
+    const Reason reason = reason_of(first->code);
     throw UserError(reason.sqlstate,
                     "definition of flow " + in_quotes(request.name) + " uses what it cannot have",
                     reason.hint, std::move(errors));
@@ -243,10 +237,12 @@ void check(const Request& request, Oid flow_owner) {
         interruptible([&] { return asl::compile(request.definition, flow_type(request.type)); });
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
-    refuse_errors(request, {},
-                  check_resources(request.definition, {request.name, flow_owner,
-                                                       as_owner ? std::optional(flow_owner) : std::nullopt}));
+    const std::vector<asl::Finding> in_catalog = check_resources(
+        request.definition,
+        {request.name, flow_owner, as_owner ? std::optional(flow_owner) : std::nullopt});
+    refuse_errors(request, {}, in_catalog);
     report_warnings(request, compiled.findings);
+    report_warnings(request, in_catalog);
 }
 
 // ------------------------------------------------------------------------------------------ versions
@@ -329,6 +325,7 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
         const auto flow = existing_flow(request.name);
         if (flow) {
             require_owner(*flow, request.user, "redefine");
+            require_owned(flow->name, flow->owner);
             require_type(*flow, request);
         }
         const Oid flow_owner = flow ? flow->owner : request.user;
@@ -340,8 +337,8 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
 
 FLOWCTL_FUNCTION(flowctl_validate) {
     require_author("validate definitions");
-    const std::string definition = required_text(fcinfo, 0, "definition", kDefinitionHint);
-    const asl::FlowType type = flow_type(required_text(fcinfo, 1, "type", kTypesHint));
+    const std::string definition = required_argument(fcinfo, 0, "definition", kDefinitionHint);
+    const asl::FlowType type = flow_type(required_argument(fcinfo, 1, "type", kTypesHint));
     asl::Compiled compiled = interruptible([&] { return asl::compile(definition, type); });
     if (compiled.flow != nullptr)
         for (asl::Finding& finding : check_support(definition))

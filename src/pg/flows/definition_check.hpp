@@ -1,8 +1,8 @@
-// What a definition needs of the catalog: do the endpoints exist that it names, and may the flow's role use
-// them?
+// Looking up in the catalog what a definition needs: whether the endpoints that it names exist, and whether
+// the flow's role may use them.
 //
-// Findings like those of asl::compile(), which knows no catalog. They are taken at define_flow, so that a
-// missing GRANT is reported to the author and not by the first run; every call checks again.
+// The findings have the form of those of asl::compile(), which knows no catalog. What carries out a Task says
+// what stands in its way (tasks/performers.hpp).
 #pragma once
 
 #include <optional>
@@ -12,13 +12,9 @@
 
 #include "core/asl/asl.hpp"
 #include "pg/server/prelude.hpp"
+#include "pg/tasks/definition.hpp"
 
 namespace flowctl::pg {
-
-inline constexpr const char* kNotPermitted = "PERMISSION_DENIED";
-inline constexpr const char* kNotFound = "RESOURCE_NOT_FOUND";
-inline constexpr const char* kNotUsable = "RESOURCE_NOT_USABLE";
-inline constexpr const char* kNotSupported = "RESOURCE_NOT_SUPPORTED";
 
 // Whose flow it is to be.
 struct FlowToCheck {

@@ -2,14 +2,15 @@
 // revoke_author.
 //
 // Each locks the flow's row, asks for the right, and changes it; so two of them, or one and define_flow, come
-// one after the other. A flow is not dropped while a trigger would start it or a run of it is open.
-//
-// Called from SQL (40_flows.sql).
+// one after the other. A flow is not dropped while a trigger would start it or a run of it is open. A run that a
+// transaction has started and not yet committed cannot be seen; it keeps its version and goes on when it has
+// committed (store/flows).
 #include <string>
 
 #include "pg/flows/flow_admin.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/starts/new_trigger.hpp"
 
 namespace flowctl::pg {
 
@@ -26,21 +27,28 @@ Statement open_runs(
     "SELECT pg_catalog.count(*) FROM flowctl_catalog.run WHERE flow_id = $1 AND status = 'RUNNING'",
     {UUIDOID});
 Statement delete_names("DELETE FROM flowctl_catalog.run_name WHERE flow_id = $1", {UUIDOID});
+Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1", {UUIDOID});
+// Not deleted: a transaction that has not committed may have started a run of them.
+Statement retire_versions(
+    "UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id() WHERE flow_id = $1",
+    {UUIDOID});
 Statement delete_flow("DELETE FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
-Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2::pg_catalog.regrole WHERE flow_id = $1",
+Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2 WHERE flow_id = $1",
                     {UUIDOID, OIDOID});
+Statement authors_of("SELECT DISTINCT author::text FROM flowctl_catalog.flow_version WHERE flow_id = $1",
+                     {UUIDOID});
 Statement insert_grant(R"(
     INSERT INTO flowctl_catalog.flow_grant (flow_id, role, granted_by)
-    VALUES ($1, $2::pg_catalog.regrole, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, role) DO NOTHING)",
+    VALUES ($1, $2, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, (role::oid)) DO NOTHING)",
                        {UUIDOID, OIDOID, OIDOID});
 Statement delete_grant(
-    "DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role = $2::pg_catalog.regrole",
+    "DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid = $2",
     {UUIDOID, OIDOID});
 Statement insert_author(R"(
     INSERT INTO flowctl_catalog.author (role, granted_by)
-    VALUES ($1::pg_catalog.regrole, pg_catalog.pg_get_userbyid($2)) ON CONFLICT (role) DO NOTHING)",
+    VALUES ($1, pg_catalog.pg_get_userbyid($2)) ON CONFLICT ((role::oid)) DO NOTHING)",
                         {OIDOID, OIDOID});
-Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role = $1::pg_catalog.regrole", {OIDOID});
+Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(0))
@@ -95,12 +103,25 @@ void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
                     "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
 }
 
-// Author rights are the superuser's to give, and the extension owner's.
-void require_administrator(const char* what) {
-    const Oid user = GetUserId();
-    if (guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner())) return;
-    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
-                    "Only superusers and the owner of extension pg_flowctl may.");
+// A superuser's flow acts as a superuser, so nobody else may have written any version of it.
+void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) {
+    if (!guarded([&] { return superuser_arg(new_owner); })) return;
+    const Rows rows = spi.run(authors_of, std::move(Params().uuid(flow.flow_id)));
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        const std::string author = rows.text(i, 0);
+        const char* const name = author.c_str();
+        const bool is_superuser = guarded([&] {
+            const Oid role = get_role_oid(name, true);
+            return OidIsValid(role) && superuser_arg(role);
+        });
+        if (!is_superuser)
+            throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                            "cannot give flow " + in_quotes(flow.name) + " to superuser " +
+                                in_quotes(role_name(new_owner)) + " because " + in_quotes(author) +
+                                " has written a version of it",
+                            "Its runs would act as a superuser. Define the flow under another name as a "
+                            "superuser, or give it to an ordinary role.");
+    }
 }
 
 }  // namespace
@@ -109,6 +130,8 @@ void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_triggers(spi, flow);
     require_no_open_runs(spi, flow);
     spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_grants, std::move(Params().uuid(flow.flow_id)));
+    spi.run(retire_versions, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
 }
 
@@ -140,6 +163,7 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "must be able to SET ROLE " + in_quotes(role_name(new_owner)),
                         "Runs act as the flow's owner: only who may act as that role can give it a flow.");
+    require_superusers_work(spi, flow, new_owner);
     spi.run(set_owner, std::move(Params().uuid(flow.flow_id).oid(new_owner)));
     PG_RETURN_VOID();
 }

@@ -1,13 +1,15 @@
 // Implementation of the dependencies on roles. See role_dependency.hpp.
 //
 // Any number of rows with one role are one entry in pg_shdepend, of the column that holds the role. Who adds
-// a row locks the role against who removes one, until the end of the transaction: so the entry goes with the
-// last row and not before. The code that touches the catalog is C in style, in bodies given to guarded().
+// a row locks the role against who removes one, until the end of the transaction: so the entry never goes before
+// the last row. It goes with the last row, unless a row is being added at that moment; then it is removed later. The code that touches the catalog is C in style, in bodies given to guarded().
 #include "pg/flows/role_dependency.hpp"
 
 #include "pg/flows/flow_admin.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/rights/role_ref.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
 
 extern "C" {
@@ -32,33 +34,33 @@ struct Place {
 Place places[] = {
     {"flow",
      "owner",
-     {"SELECT FROM flowctl_catalog.flow WHERE owner = $1 LIMIT 1", {OIDOID}},
+     {"SELECT FROM flowctl_catalog.flow WHERE owner::oid = $1 LIMIT 1", {OIDOID}},
      {"SELECT DISTINCT f.owner::oid FROM flowctl_catalog.flow f JOIN pg_catalog.pg_roles r ON r.oid = "
-      "f.owner",
+      "f.owner::oid",
       {}}},
     {"flow_grant",
      "role",
-     {"SELECT FROM flowctl_catalog.flow_grant WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT FROM flowctl_catalog.flow_grant WHERE role::oid = $1 LIMIT 1", {OIDOID}},
      {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.flow_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
-      "g.role",
+      "g.role::oid",
       {}}},
     {"author",
      "role",
-     {"SELECT FROM flowctl_catalog.author WHERE role = $1 LIMIT 1", {OIDOID}},
-     {"SELECT a.role::oid FROM flowctl_catalog.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role", {}}},
+     {"SELECT FROM flowctl_catalog.author WHERE role::oid = $1 LIMIT 1", {OIDOID}},
+     {"SELECT a.role::oid FROM flowctl_catalog.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role::oid", {}}},
     {"lease_rule",
      "role",
-     {"SELECT FROM flowctl_catalog.lease_rule WHERE role = $1 LIMIT 1", {OIDOID}},
+     {"SELECT FROM flowctl_catalog.lease_rule WHERE role::oid = $1 LIMIT 1", {OIDOID}},
      {"SELECT DISTINCT l.role::oid FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = "
-      "l.role",
+      "l.role::oid",
       {}}},
 };
 
-Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role = $1", {OIDOID});
-Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role = $1", {OIDOID});
-Statement delete_lease_rules("DELETE FROM flowctl_catalog.lease_rule WHERE role = $1", {OIDOID});
-Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE owner = $1 ORDER BY name", {OIDOID});
-Statement reassign_flows("UPDATE flowctl_catalog.flow SET owner = $2::pg_catalog.regrole WHERE owner = $1",
+Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
+Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role::oid = $1", {OIDOID});
+Statement delete_lease_rules("DELETE FROM flowctl_catalog.lease_rule WHERE role::oid = $1", {OIDOID});
+Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE owner::oid = $1 ORDER BY name", {OIDOID});
+Statement reassign_flows("UPDATE flowctl_catalog.flow SET owner = $2 WHERE owner::oid = $1",
                          {OIDOID, OIDOID});
 
 // ------------------------------------------------------------------------------------------ pg_shdepend
@@ -148,12 +150,39 @@ bool has_rows(Spi& spi, Place& place, Oid role) {
     return spi.run_latest(place.remaining, std::move(Params().oid(role))).size() != 0;
 }
 
+// The same, but waits for a moment only. False: a transaction that adds such a row is still open.
+bool lock_against_add_soon(Oid role) {
+    constexpr int kTries = 20;
+    constexpr long kBetweenTries = 10'000;  // microseconds
+    return guarded([&] {
+        LOCKTAG tag;
+        SET_LOCKTAG_OBJECT(tag, InvalidOid, AuthIdRelationId, role, 0);
+        for (int tries = 0;; tries++) {
+            if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL) {
+                AcceptInvalidationMessages();
+                return true;
+            }
+            if (tries == kTries) return false;
+            CHECK_FOR_INTERRUPTS();
+            pg_usleep(kBetweenTries);
+        }
+    });
+}
+
+// Whoever takes a right away must not wait for somebody who leaves a grant of it uncommitted: the entry stays
+// then, and forget_superfluous() removes it once it has no rows.
 void remove_if_last(Place& place, Column column, Oid role) {
-    if (is_pinned(role)) return;
-    lock_against_add(role);
+    if (is_pinned(role) || !lock_against_add_soon(role)) return;
     Spi spi;
     if (!has_rows(spi, place, role)) find_entries(column, role, true);
 }
+
+Statement roles_with_entries(R"(
+    SELECT DISTINCT d.refobjid FROM pg_catalog.pg_shdepend d
+    WHERE d.dbid = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())
+      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = $1 AND d.objsubid = $2
+      AND d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass)",
+                             {OIDOID, INT4OID});
 
 // ------------------------------------------------------------------------------------------ DROP OWNED
 
@@ -213,6 +242,30 @@ void reassign_owned(List* roles, RoleSpec* new_owner) {
     }
 }
 
+void check_reassign(List* roles, RoleSpec* new_owner) {
+    const Oid user = GetUserId(), to = role_of(new_owner);
+    if (!OidIsValid(to) || !guarded([&] { return superuser_arg(to); })) return;
+    ListCell* cell;
+    foreach (cell, roles) {
+        const Oid from = role_of(lfirst(cell));
+        if (!acts_for(user, from) || guarded([&] { return superuser_arg(from); })) continue;
+        const AsExtensionOwner owner;
+        Spi spi;
+        const Rows flows = spi.run(flows_of, std::move(Params().oid(from)));
+        if (flows.size() == 0) continue;
+        std::string names;
+        for (std::size_t i = 0; i < flows.size(); i++)
+            names += (i == 0 ? "Flows: " : ", ") + flows.text(i, 0);
+        throw UserError(ERRCODE_OBJECT_IN_USE,
+                        "cannot reassign flows of role " + in_quotes(role_name(from)) + " to superuser " +
+                            in_quotes(role_name(to)),
+                        "Their runs would act as a superuser, and those who may start them would decide when. "
+                        "Give the flows to an ordinary role with flowctl.alter_flow_owner(), or drop them with "
+                        "flowctl.drop_flow(), and then reassign the rest.",
+                        names + ".");
+    }
+}
+
 void record_missing() {
     for (Place& place : places) {
         const Column column = column_of(place);
@@ -225,10 +278,40 @@ void record_missing() {
         }
         for (const Oid role : roles) {
             if (is_pinned(role) || find_entries(column, role, false)) continue;
-            // Whoever took the entry away since the rows were read has taken the last row away, too.
+            // If the entry has gone since the rows were read, the last row has gone with it.
             guarded([&] { LockSharedObject(AuthIdRelationId, role, 0, ShareLock); });
             Spi spi;
             if (has_rows(spi, place, role)) add(column, role);
+        }
+    }
+}
+
+void forget_superfluous(List* roles) {
+    ListCell* cell;
+    foreach (cell, roles) {
+        const Oid role = role_of(lfirst(cell));
+        if (!OidIsValid(role)) continue;
+        const AsExtensionOwner owner;
+        for (Place& place : places)
+            if (const Column column = column_of(place); find_entries(column, role, false))
+                remove_if_last(place, column, role);
+    }
+}
+
+void forget_superfluous() {
+    for (Place& place : places) {
+        const Column column = column_of(place);
+        std::vector<Oid> roles;
+        {
+            Spi spi;
+            const Rows rows = spi.run(roles_with_entries,
+                                      std::move(Params().oid(column.table).int4(column.number)));
+            for (std::size_t i = 0; i < rows.size(); i++)
+                roles.push_back(rows.oid(i, 0));
+        }
+        for (const Oid role : roles) {
+            Spi spi;
+            if (!has_rows(spi, place, role)) remove_if_last(place, column, role);
         }
     }
 }
@@ -244,9 +327,21 @@ Place& place_of(const TriggerData& data) {
                     "flowctl_catalog.depend_on_role() is for the tables of pg_flowctl");
 }
 
-Oid role_in(HeapTuple tuple, const TriggerData& data, Column column) {
+RoleRef role_in(HeapTuple tuple, const TriggerData& data, Column column) {
     bool is_null = false;
-    return DatumGetObjectId(heap_getattr(tuple, column.number, RelationGetDescr(data.tg_relation), &is_null));
+    Datum value = heap_getattr(tuple, column.number, RelationGetDescr(data.tg_relation), &is_null);
+    return *reinterpret_cast<const RoleRef*>(DatumGetPointer(value));
+}
+
+// A dump was restored that names a role which this server does not have.
+void warn(const TriggerData& data, const RoleRef& missing) {
+    guarded([&] {
+        ereport(WARNING, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                          errmsg("role \"%s\", which a row of table %s.%s names, does not exist", NameStr(missing.name),
+                                 "flowctl_catalog", RelationGetRelationName(data.tg_relation)),
+                          errhint("The row is kept without effect. The view flowctl.unresolved lists such rows, and "
+                                  "flowctl.resolve_roles() says which role is meant.")));
+    });
 }
 
 }  // namespace
@@ -263,11 +358,13 @@ FLOWCTL_FUNCTION(flowctl_depend_on_role) {
     Place& place = place_of(data);
     const Column column = column_of(place);
     const bool update = TRIGGER_FIRED_BY_UPDATE(data.tg_event);
-    const Oid old_role =
-        TRIGGER_FIRED_BY_INSERT(data.tg_event) ? InvalidOid : role_in(data.tg_trigtuple, data, column);
-    const Oid new_role = TRIGGER_FIRED_BY_DELETE(data.tg_event)
-                             ? InvalidOid
-                             : role_in(update ? data.tg_newtuple : data.tg_trigtuple, data, column);
+    Oid old_role = InvalidOid, new_role = InvalidOid;
+    if (!TRIGGER_FIRED_BY_INSERT(data.tg_event)) old_role = role_in(data.tg_trigtuple, data, column).role;
+    if (!TRIGGER_FIRED_BY_DELETE(data.tg_event)) {
+        const RoleRef now = role_in(update ? data.tg_newtuple : data.tg_trigtuple, data, column);
+        new_role = now.role;
+        if (!OidIsValid(new_role)) warn(data, now);
+    }
     if (old_role == new_role) return PointerGetDatum(nullptr);
     if (OidIsValid(new_role)) add(column, new_role);
     if (OidIsValid(old_role)) remove_if_last(place, column, old_role);

@@ -1,4 +1,4 @@
-// Implementation of key_sets.hpp.
+// Sessions look for keys, the worker fetches them; see key_sets.hpp.
 #include "pg/identity/key_sets.hpp"
 
 #include <algorithm>
@@ -46,7 +46,7 @@ Statement forget_sql(R"(
     WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.oid = k.server))",
                      {});
 
-// What a set belongs to: the issuer as its options describe it.
+// A set belongs to the issuer as its options describe it.
 std::string hash_of(const Options& options) {
     std::string text;
     for (const char* name : {"issuer", "discovery", "jwks_uri", "ca_file"}) {
@@ -93,7 +93,7 @@ bool Reader::fetch() {
     wanted.database = MyDatabaseId;
     wanted.server = server_;
     mailbox::set(wanted.object, options_hash_);
-    // Two requests at most, discovery and keys, and some time for the worker.
+    // The worker sends two requests at most, for discovery and for the keys.
     const std::int64_t deadline = unix_micros_now() + static_cast<std::int64_t>((2 * timeout_ + 2) * 1e6);
     const std::uint32_t event = wait_event("FlowctlKeySet");
     guarded([&] { ConditionVariablePrepareToSleep(signal); });
@@ -119,13 +119,25 @@ bool Reader::fetch() {
 
 // ---------------------------------------------------------------------------------------------- the worker
 
+void Fetcher::hear(const std::vector<mailbox::Message>& messages) {
+    for (const mailbox::Message& message : messages) {
+        if (message.kind != mailbox::Message::Kind::KeysWanted) continue;
+        try {
+            want(message.server, message.object);
+        } catch (PgError& error) {
+            error.report();
+        }
+    }
+}
+
 void Fetcher::want(Oid server, const std::string& options_hash) {
     const bool running = std::any_of(under_way_.begin(), under_way_.end(),
                                      [&](const auto& fetch) { return fetch.second.server == server; });
     if (running) return;
     Fetch fetch;
     fetch.server = server;
-    fetch.options_hash = options_hash;  // also where the server cannot be used: who asks looks for it
+    // Recorded even where the server cannot be used, since the session that asks looks for this hash.
+    fetch.options_hash = options_hash;
     std::string url;
     std::string problem;
     {
@@ -162,8 +174,8 @@ void Fetcher::want(Oid server, const std::string& options_hash) {
 
 void Fetcher::send(Fetch fetch, std::string url) {
     net::Request request;
-    request.id = next_id_++;
     request.egress_role = fetch.egress_role;
+    request.endpoint = "keys of " + std::to_string(fetch.server);
     request.method = "GET";
     request.url = std::move(url);
     request.headers = {{"Accept", "application/json"}};
@@ -171,11 +183,10 @@ void Fetcher::send(Fetch fetch, std::string url) {
     request.connect_timeout = fetch.issuer.timeout;
     request.timeout = fetch.issuer.timeout;
     request.max_response_bytes = kMaxDocumentBytes;
-    under_way_.emplace(request.id, std::move(fetch));
-    client_.start(std::move(request));
+    under_way_.emplace(host_.send(std::move(request), *this), std::move(fetch));
 }
 
-void Fetcher::take(net::Response&& response) {
+void Fetcher::answered(net::Response&& response) {
     auto node = under_way_.extract(response.id);
     if (node.empty()) return;
     Fetch fetch = std::move(node.mapped());
@@ -193,7 +204,7 @@ void Fetcher::take(net::Response&& response) {
     finish(fetch, response.body, "");
 }
 
-// What came of it goes into the table; a set that was fetched before stays until it is too old.
+// Records the outcome; a set that was fetched before stays until it is too old.
 void Fetcher::finish(const Fetch& fetch, const std::optional<std::string>& document,
                      const std::string& problem) {
     try {

@@ -1,13 +1,13 @@
 // The public keys of issuers whose users' tokens are taken: fetched by the worker, used by sessions.
 //
 // A session verifies a token in its own process, but does no network I/O. So the worker of shard 0 fetches
-// key sets and keeps them in the table flowctl_catalog.key_set, and a session that lacks one (never fetched,
-// too old, a key id that it does not know) asks for it through the mailbox and waits, for a bounded time.
-// Invariants: a set belongs to the options that the server had when it was fetched; a set older than
-// flowctl.key_set_max_age is not used; an issuer is asked at most every 30 s whatever tokens come; a session
-// trusts what stands in the table only because nobody but the engine can write there.
-//
-// Session: key_sets::Reader. Worker: key_sets::Fetcher.
+// key sets (Fetcher) and keeps them in a table. A session that lacks one (Reader), because it was never
+// fetched, is too old, or does not have the key id of a token, asks for it through the mailbox and waits for
+// a bounded time. Invariants:
+//   - a set belongs to the options that the server had when it was fetched;
+//   - a set older than flowctl.key_set_max_age is not used;
+//   - an issuer is asked at most every 30 s, whatever tokens come;
+//   - a session trusts the table only because nobody but the engine can write there.
 #pragma once
 
 #include <cstdint>
@@ -20,16 +20,18 @@
 #include "net/crypto/jwks.hpp"
 #include "pg/endpoints/options.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/turn/host.hpp"
+#include "pg/turn/part.hpp"
 
 namespace flowctl::pg::key_sets {
 
 struct Stored {
     std::optional<net::KeySet> keys;  // absent: never fetched, or too old
     std::int64_t tried_at = 0;        // when it was last asked for; microseconds since 1970
-    std::string problem;              // why that brought nothing; empty: it did
+    std::string problem;              // why that failed; empty: it did not
 };
 
-// For a session that verifies a token of the issuer which this foreign server stands for.
+// For a session that verifies a token. The foreign server stands for the issuer.
 class Reader {
   public:
     Reader(Oid server, const Options& options);
@@ -47,17 +49,13 @@ class Reader {
     Stored stored_;
 };
 
-// For the worker. Ids of its requests have kRequestBit, by which their answers are told from those of tasks.
-constexpr std::uint64_t kRequestBit = 1ULL << 63;
-
-class Fetcher {
+// For the worker: a part of its turn.
+class Fetcher final : public Part {
   public:
-    explicit Fetcher(net::Client& client) : client_(client) {}
+    explicit Fetcher(Host& host) : host_(host) {}
 
-    // Begins to fetch, unless it is under way or was tried less than 30 s ago. Begins and ends a transaction.
-    void want(Oid server, const std::string& options_hash);
-    // An answer whose id has kRequestBit. Begins and ends a transaction.
-    void take(net::Response&& response);
+    void hear(const std::vector<mailbox::Message>& messages) override;
+    void answered(net::Response&& response) override;
 
   private:
     struct Fetch {
@@ -67,12 +65,13 @@ class Fetcher {
         std::string egress_role;
         bool discovering = false;
     };
+    // Begins to fetch, unless it is under way or was tried less than 30 s ago. Begins and ends a transaction.
+    void want(Oid server, const std::string& options_hash);
     void send(Fetch fetch, std::string url);
     void finish(const Fetch& fetch, const std::optional<std::string>& document, const std::string& problem);
 
-    net::Client& client_;
-    std::map<std::uint64_t, Fetch> under_way_;
-    std::uint64_t next_id_ = kRequestBit + 1;
+    Host& host_;
+    std::map<std::uint64_t, Fetch> under_way_;  // by the id of its request
 };
 
 }  // namespace flowctl::pg::key_sets

@@ -27,7 +27,7 @@ FLOWCTL_FUNCTION(flowctl_jwks) {
     if (const auto* why = std::get_if<std::string>(&encryption))
         throw UserError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "there are no keys to publish: " + *why,
                         "flowctl.issuer_encryption_keys lists PEM files in flowctl.secrets_dir.");
-    // Whoever encrypts to us is to use the first; the others are there for what was encrypted before.
+    // Clients are to encrypt to the first key; the others are there for tokens that were encrypted before.
     const auto& keys = std::get<std::vector<net::DecryptionKey>>(encryption);
     if (!keys.empty()) jwks.push_back(keys.front().public_jwk());
     return to_text(net::own_key_set(jwks));

@@ -5,10 +5,8 @@
 // relying parties have seen it, put it first; when the last token of the old one has ended, take the old one
 // away. Files are read at each use, so that what is in them counts at once; a process that signs keeps the
 // parsed keys as long as the files' content is the same. Where a file names a key in a PKCS#11 token, only
-// the process that signs asks the token (net/pkcs11). The issuer's URL is the setting and the database's
+// the process that signs asks the token (net/crypto/pkcs11). The issuer's URL is the setting and the database's
 // name, so that no two databases of an installation are the same issuer.
-//
-// Called by step_identity (worker), own_issuer_sql and subject_verify (sessions).
 #pragma once
 
 #include <string>
@@ -19,11 +17,6 @@
 #include "net/tokens/own_issuer.hpp"
 
 namespace flowctl::pg {
-
-// A list of plain file names separated by commas, as settings hold it.
-std::vector<std::string> file_names(const char* setting);
-// Nothing, or what is wrong with such a list.
-const char* objection_to_file_names(const char* setting) noexcept;
 
 // The issuer of this database, or why there is none. Needs a transaction.
 std::variant<std::string, std::string> own_issuer_url();  // index 0: the URL, 1: a message

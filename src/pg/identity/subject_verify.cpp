@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/ascii.hpp"
 #include "core/json.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/jose_verify.hpp"
@@ -46,10 +47,6 @@ std::vector<std::string> words(std::string_view text) {
     return found;
 }
 
-bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-}
-
 // ---------------------------------------------------------------------------------------------- the token
 
 net::Secret opened(std::string_view given) {
@@ -77,13 +74,24 @@ net::Secret opened(std::string_view given) {
 
 // ---------------------------------------------------------------------------------------------- the issuer
 
-// The foreign servers whose users' tokens the current user may hand over.
+bool belongs_to_superuser(const ListedServer& server) {
+    const Oid owner = server.owner;
+    return guarded([&] { return superuser_arg(owner); });
+}
+
+// The foreign servers whose users' tokens the current user may hand over. Conditions of policies and leases
+// trust what such tokens say, so a server counts only while it belongs to one who may declare issuers. Where a
+// superuser's server stands for the same issuer, nobody else names its keys.
 std::vector<ListedServer> trusted_issuers(const std::string& url, std::string_view name) {
+    std::vector<ListedServer> of_issuer = list_servers(kOidcWrapper);
+    std::erase_if(of_issuer,
+                  [&](const ListedServer& server) { return option(server.options, "issuer") != url; });
+    const bool declared = std::any_of(of_issuer.begin(), of_issuer.end(), belongs_to_superuser);
     std::vector<ListedServer> trusted;
-    for (ListedServer& server : list_servers(kOidcWrapper)) {
+    for (ListedServer& server : of_issuer) {
         if (!name.empty() && server.name != name) continue;
-        if (option(server.options, "issuer") != url || option(server.options, "subject_audience").empty())
-            continue;
+        if (option(server.options, "subject_audience").empty() || !may_declare_issuers(server.owner)) continue;
+        if (declared && server.options.contains("jwks_uri") && !belongs_to_superuser(server)) continue;
         const Oid oid = server.oid;
         if (!guarded([&] { return server_aclcheck(oid, GetUserId(), ACL_USAGE) == ACLCHECK_OK; })) continue;
         trusted.push_back(std::move(server));
@@ -97,8 +105,8 @@ ListedServer issuer_of(std::string_view token, std::string_view name) {
     auto trusted = trusted_issuers(*url, name);
     if (trusted.empty())
         refuse("its issuer is not one whose users' tokens are taken",
-               "A foreign server of wrapper flowctl_oidc for it needs the option subject_audience, and the "
-               "current user USAGE on it.");
+               "A foreign server of wrapper flowctl_oidc for it needs the option subject_audience and an owner "
+               "who may declare issuers, and the current user USAGE on it.");
     if (trusted.size() > 1)
         refuse(
             "more than one foreign server stands for its issuer",

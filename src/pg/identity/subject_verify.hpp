@@ -9,7 +9,9 @@
 namespace flowctl::pg {
 
 // The user that the token speaks of. Throws UserError for a token that is not to be believed. `issuer`: the
-// name of a foreign server, or empty for whichever of those that the current user may use is the token's.
-std::shared_ptr<const session_user::User> verify_subject_token(std::string_view token, std::string_view issuer);
+// name of a foreign server; empty for the one that stands for the token's issuer, among those that the
+// current user may use.
+std::shared_ptr<const session_user::User> verify_subject_token(std::string_view token,
+                                                              std::string_view issuer);
 
 }  // namespace flowctl::pg

@@ -2,9 +2,7 @@
 //
 // They evaluate exactly what a flow would, by the same core, on JSON that is given as an argument: no
 // catalog, no network, no user-made code. Work is bounded by a Budget, so an expression cannot hold a backend
-// for long. For authors, as define_flow.
-//
-// Called from SQL (45_eval.sql).
+// for long. Authors may call them, as they may call define_flow.
 #include <optional>
 #include <string>
 

@@ -36,7 +36,8 @@ net::CircuitState circuit_now(const figures::IssuerRow& issuer) {
     const bool over =
         issuer.circuit_until != 0 && to_timestamp(issuer.circuit_until) <= GetCurrentTimestamp();
     if (!over) return issuer.circuit;
-    return issuer.circuit == net::CircuitState::Open ? net::CircuitState::HalfOpen : net::CircuitState::Closed;
+    return issuer.circuit == net::CircuitState::Open ? net::CircuitState::HalfOpen
+                                                     : net::CircuitState::Closed;
 }
 
 // The foreign server of this name, where it is an issuer that the user may use.

@@ -1,12 +1,9 @@
 // The SQL function test_state: what one state of a flow does, for people who are writing it.
 //
 // It is AWS's TestState by the same core that runs flows, on JSON that is given as arguments: no catalog, no
-// network, no user-made code, and whatever the state would call is a mock. Work is bounded by the budget of a
-// visit and sizes by flowctl.max_payload_bytes, so a test cannot hold a backend for long; a Map
-// of many items looks for a cancel after each. For authors, as
-// define_flow.
-//
-// Called from SQL (47_test_state.sql).
+// network, no user-made code, and a mock answers for the service that the state would call. Work is bounded
+// by the budget of a visit and sizes by flowctl.max_payload_bytes, so a test cannot hold a backend for long;
+// a Map of many items looks for a cancel after each. Authors may call it, as they may call define_flow.
 #include <exception>
 #include <optional>
 #include <string>

@@ -14,6 +14,10 @@ class ViewRow {
         values_[count_++] = value;
         return *this;
     }
+    ViewRow& put_null() {
+        nulls_[count_] = true;
+        return put(Datum(0));
+    }
     // Empty text is null.
     ViewRow& put_text(const char* text) {
         nulls_[count_] = *text == '\0';

@@ -1,4 +1,4 @@
-// Implementation of leases.hpp.
+// Making and ending leases; see open_leases.hpp.
 #include "pg/leases/open_leases.hpp"
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/store/run_id.hpp"
 
@@ -13,14 +14,15 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr int kLockTimeout = 100;  // ms; what others hold locked is tried again, or fails one call
-constexpr int kAfterALock = 1;     // ms; nobody waits for somebody's locks a second time
+// Milliseconds. A lease whose role somebody has locked is ended later, or is not made and fails its call.
+constexpr int kLockTimeout = 100;
+constexpr int kAfterALock = 1;  // ms; after one timeout the rest of the transaction does not wait again
 constexpr machine::Instant kFirstRetry = 20'000;
 constexpr machine::Instant kLongestRetry = 60'000'000;
-// After a drop, sessions that were being begun at that moment are looked for once more.
+// A session may have been starting while its role was dropped, so sessions are looked for once more.
 constexpr machine::Instant kLookAgain = 1'000'000;
 constexpr machine::Instant kRecoverAgain = 1'000'000;
-constexpr int kTriesWithSessions = 8;  // then the role is dropped whoever still has one
+constexpr int kTriesWithSessions = 8;  // after that the role is dropped even if it still has a session
 constexpr int kPassesAtLeave = 20;
 constexpr long kPauseAtLeave = 20;  // ms
 
@@ -39,7 +41,7 @@ Statement dropped_sql(R"(
                       {TEXTOID});
 Statement problem_sql("UPDATE flowctl_catalog.lease SET problem = $2 WHERE role_name = $1",
                       {TEXTOID, TEXTOID});
-// In a copy of the database the roles are the original's.
+// A copy of a database has the rows of leases, but their roles are the original's.
 Statement copied_sql(R"(
     UPDATE flowctl_catalog.lease SET ended_at = coalesce(ended_at, pg_catalog.clock_timestamp()), ended_by = coalesce(ended_by, 'COPY'),
                              dropped_at = pg_catalog.clock_timestamp()
@@ -50,10 +52,6 @@ Statement left_sql(R"(
            EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = l.run_id AND r.status = 'RUNNING')
     FROM flowctl_catalog.lease l WHERE l.dropped_at IS NULL)",
                    {});
-
-machine::Instant now_micros() {
-    return to_unix_micros(GetCurrentTimestamp());
-}
 
 // Short waits, for locks that sessions hold on roles.
 void bound_lock_waits(int milliseconds) {
@@ -124,7 +122,7 @@ void Leases::retry_later(Lease& lease) {
     const machine::Instant pause =
         lease.dropped ? kLookAgain : std::min(kFirstRetry << std::min(lease.tries, 12), kLongestRetry);
     lease.tries++;
-    lease.try_at = now_micros() + pause;
+    lease.try_at = unix_micros_now() + pause;
     due_.emplace(std::make_pair(lease.try_at, lease.role.name), &lease);
 }
 
@@ -137,7 +135,6 @@ void Leases::call_over(const Uuid& run, std::int64_t call_id) {
 }
 
 void Leases::run_over(const Uuid& run) {
-    if (leases_.empty()) return;
     const auto [first, last] = of_run_.equal_range(run);
     for (auto one = first; one != last; ++one)
         end(leases_.at(one->second), "RUN");
@@ -169,7 +166,7 @@ void Leases::grant(std::vector<Wanted>& wanted) {
     };
     const auto open = static_cast<std::size_t>(
         std::count_if(leases_.begin(), leases_.end(), [](const auto& one) { return !one.second.dropped; }));
-    std::string locked;  // somebody holds a lock: the others do not wait for it, too
+    std::string locked;  // why a lock could not be had; the other leases do not wait for it again
     try {
         Transaction transaction("pg_flowctl: making database leases");
         bound_lock_waits(kLockTimeout);
@@ -240,9 +237,9 @@ void Leases::grant(std::vector<Wanted>& wanted) {
 
 // ---------------------------------------------------------------------------------------------- ending
 
-// In a subtransaction: the role is dropped, or disabled where that cannot be, and its row says so. To hold a
-// lock on a role (BEGIN; GRANT ... TO it) takes no right, and keeps it from being dropped, not from being
-// disabled.
+// In a subtransaction: drops the role, or disables it where it cannot be dropped, and notes that in its row.
+// Anybody can lock a role (BEGIN; GRANT ... TO it), without any privilege. That keeps the role from being
+// dropped, but not from being disabled.
 void Leases::end_one(Attempt& attempt, bool has_session, bool with_rows) {
     const Lease& lease = *attempt.lease;
     enum class Way { Drop, ReassignAndDrop, Disable, DisableOnly };
@@ -255,7 +252,7 @@ void Leases::end_one(Attempt& attempt, bool has_session, bool with_rows) {
         if (way == Way::ReassignAndDrop && !owns_something) continue;
         try {
             Subtransaction subtransaction;
-            // Whoever dropped it by hand has done our work.
+            // Somebody may have dropped it by hand.
             const bool gone = !lease_role::exists(lease.role);
             if (is_drop && !gone) lease_role::drop(lease.role, way == Way::ReassignAndDrop);
             if (!is_drop && !gone) lease_role::disable(lease.role);
@@ -298,7 +295,7 @@ void Leases::end_pass(const std::vector<Lease*>& leases, bool with_rows) {
             if (lease->dropped) continue;
             const bool has_session = std::find(busy.begin(), busy.end(), lease->role.oid) != busy.end();
             end_one(attempts.emplace_back(Attempt{lease}), has_session, with_rows);
-            if (attempts.back().locked) break;  // what all of them need
+            if (attempts.back().locked) break;  // all of them need this lock
         }
         transaction.commit();
     } catch (PgError& error) {
@@ -311,12 +308,21 @@ void Leases::end_pass(const std::vector<Lease*>& leases, bool with_rows) {
     }
 }
 
-void Leases::work() {
-    const machine::Instant now = now_micros();
-    if (!due(now)) return;
+void Leases::committed(const Changes& changes) {
+    if (leases_.empty()) return;
+    for (const auto& [run, call_id] : changes.dropped_calls)
+        call_over(run, call_id);
+    for (const Uuid& run : changes.ended)
+        run_over(run);
+}
+
+void Leases::collect() {
+    const machine::Instant now = unix_micros_now();
+    const std::optional<machine::Instant> at = next_at();
+    if (!at || *at > now) return;
     if (recover_at_ && *recover_at_ <= now) {
         recover_at_.reset();
-        if (!recover()) recover_at_ = now_micros() + kRecoverAgain;
+        if (!recover()) recover_at_ = unix_micros_now() + kRecoverAgain;
     }
     std::vector<Lease*> ready;
     std::vector<std::string> over;
@@ -344,7 +350,7 @@ void Leases::work() {
 void Leases::leave() {
     for (auto& [name, lease] : leases_)
         end(lease, "LEFT");
-    // Where the extension is gone, so are its tables.
+    // The tables are gone with the extension.
     bool with_rows = true;
     for (int pass = 0; pass < kPassesAtLeave; pass++) {
         std::vector<Lease*> left;
@@ -363,10 +369,9 @@ void Leases::leave() {
     }
 }
 
-// ---------------------------------------------------------------------------------------------- after a
-// crash
+// ---------------------------------------------------------------------------------------- after a crash
 
-// False: not now.
+// False: it has failed and is to be tried again.
 bool Leases::recover() {
     std::vector<Lease> left;
     try {

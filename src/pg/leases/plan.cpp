@@ -1,4 +1,4 @@
-// Implementation of lease.hpp: options, rules, rights.
+// What a lease has, by options, rules and rights; see plan.hpp.
 #include "pg/leases/plan.hpp"
 
 #include <algorithm>
@@ -16,8 +16,9 @@ namespace flowctl::pg::lease {
 
 namespace {
 
-// What a role of that name reaches that must never be leased. Any membership counts, also one that neither
-// inherits nor may SET ROLE today. Of the predefined roles those may be leased that stay within databases.
+// The roles that the named role is a member of and that must never be leased. Any membership counts, also one
+// that neither inherits nor may SET ROLE today. A predefined role may be leased if its rights stay within
+// databases.
 Statement reaches_sql(R"(
     SELECT r.rolname::pg_catalog.text, r.rolsuper, r.oid = l.oid
     FROM pg_catalog.pg_roles l, pg_catalog.pg_roles r
@@ -30,7 +31,7 @@ Statement reaches_sql(R"(
 
 Statement rules_sql(R"(
     SELECT l.name, r.rolname::pg_catalog.text, l.conditions
-    FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role
+    FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = l.role::oid
     WHERE l.endpoint = $1 ORDER BY l.name)",
                     {TEXTOID});
 
@@ -43,13 +44,13 @@ struct Rule {
     std::string role;
 };
 
-// Rules of the endpoint that apply; with `perhaps` also those that may.
+// Rules of the endpoint that apply; with `perhaps` also rules that may apply to a run.
 std::vector<Rule> rules_for(Spi& spi, const policy::Facts& facts, bool perhaps) {
     std::vector<Rule> rules;
     const Rows rows = spi.run(rules_sql, std::move(Params().text(facts.endpoint)));
     for (std::size_t i = 0; i < rows.size(); i++) {
         const auto conditions = json::parse(rows.text(i, 2));
-        if (!conditions || !conditions->is_object()) continue;  // what cannot be read gives nothing
+        if (!conditions || !conditions->is_object()) continue;  // a rule that cannot be read gives nothing
         const policy::Truth holds = policy::applies(facts, *conditions);
         if (holds == policy::Truth::Yes || (perhaps && holds == policy::Truth::Unknown))
             rules.push_back({rows.text(i, 0), rows.text(i, 1)});
@@ -61,7 +62,7 @@ constexpr char kNoRole[] =
     "its lease has no role: the endpoint has no option \"lease_roles\", and no rule applies "
     "(flowctl.add_lease_rule)";
 
-// "flowctl_lease_<run>_<8 hex digits>": the log of the server says it of each of the lease's sessions.
+// "flowctl_lease_<run>_<8 hex digits>". The server's log shows the name, and so the run, for each session.
 std::string new_role_name(const Uuid& run) {
     std::string name = "flowctl_lease_";
     for (const char c : to_string(run))
@@ -71,7 +72,7 @@ std::string new_role_name(const Uuid& run) {
     return name + "_" + net::hex_encode({reinterpret_cast<const char*>(random), sizeof random});
 }
 
-// As in the parts of a connection URI.
+// Encoded for a part of a connection URI.
 std::string percent_encoded(std::string_view text) {
     std::string encoded;
     for (const char c : net::form_encode(text))
@@ -96,38 +97,10 @@ std::string iso_time(std::int64_t unix_micros) {
 
 }  // namespace
 
-std::optional<std::vector<std::string>> read_names(std::string_view list) {
-    std::string copy(list);
-    List* names = NIL;
-    const bool read = guarded([&] { return SplitIdentifierString(copy.data(), ',', &names); });
-    if (!read || names == NIL) return std::nullopt;
-    std::vector<std::string> result;
-    ListCell* cell;
-    foreach (cell, names)
-        if (const char* name = static_cast<const char*>(lfirst(cell));
-            std::find(result.begin(), result.end(), name) == result.end())
-            result.emplace_back(name);
-    return result;
-}
-
-std::optional<Terms> terms_of(const Options& options) {
-    const std::string_view kind = option(options, "lease");
-    if (kind.empty()) return std::nullopt;
-    Terms terms;
-    terms.kind = kind == "member" ? Kind::Member : Kind::Login;
-    if (options.contains("lease_roles"))
-        terms.roles = read_names(option(options, "lease_roles")).value_or(std::vector<std::string>{});
-    if (const auto member = read_names(option(options, "lease_member"))) terms.member = member->front();
-    terms.until_run = option(options, "lease_until") == "run";
-    if (options.contains("lease_connections"))
-        terms.connections = std::stoi(std::string(option(options, "lease_connections")));
-    return terms;
-}
-
 bool may_grant(Oid giver, Oid role) {
     return guarded([&] {
         if (superuser_arg(giver)) return true;
-        // Asked of itself, the server would look at the session's user on 15.
+        // Asked about a role and itself, PostgreSQL 15 would look at the session's user.
         return giver != role && is_admin_of_role(giver, role);
     });
 }

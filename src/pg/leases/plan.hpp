@@ -5,22 +5,20 @@
 // a role is made for the one call, named after the run, that is a member of the leased roles and nothing
 // else; with 'member' the service's role is made a member of that one. So leases never meet: a membership
 // that somebody has anyway is never touched, and when a lease ends its role is dropped and nothing else. This
-// file decides what a lease has; lease_role makes and drops roles, leases keeps those of a worker.
+// file decides what a lease has; role.hpp makes and drops roles, open_leases.hpp keeps those of a worker.
 //
 // Who must agree, because the worker is a superuser and everything is checked here by name:
-//   - the run's role may grant the leased role: it has ADMIN OPTION on it (or is a superuser), whatever
-//   CREATEROLE allows;
-//   - the endpoint's owner has the leased role's privileges or may grant them, too, or whoever owns a url
-//   could collect rights that are somebody else's;
-//   - the role is no superuser, and reaches by membership neither one, nor a role with an attribute
-//   (CREATEROLE, CREATEDB, REPLICATION, BYPASSRLS), nor a predefined one that leads out of the database.
+//   - The run's role may grant the leased role: it has ADMIN OPTION on it, or is a superuser. CREATEROLE does
+//     not count.
+//   - The endpoint's owner has the privileges of the leased role, or may grant it, too. Otherwise whoever
+//     owns an endpoint could collect rights that are somebody else's.
+//   - The role is no superuser, and is a member, directly or over others, neither of one, nor of a role with
+//     an attribute (CREATEROLE, CREATEDB, REPLICATION, BYPASSRLS), nor of a predefined one that leads out of
+//     the database.
 //
-// Which roles: those of the option lease_roles, and those that rules give (flowctl_catalog.lease_rule): a
-// rule's conditions are those of policies, so the claims of the run's verified user decide; what a session
-// merely asserted never counts.
-//
-// Called by http_task (plan, before a call), definition_check, leases (objection, when the role is made),
-// lease_sql (rules), fdw_lease_rules (options).
+// The roles are those of the option lease_roles, and those that rules give (flowctl.add_lease_rule). The
+// conditions of a rule are the same as a policy's: the claims of the run's verified user decide, and what a
+// session merely asserted never counts.
 #pragma once
 
 #include <cstdint>
@@ -30,29 +28,14 @@
 #include <vector>
 
 #include "net/client.hpp"
-#include "pg/endpoints/options.hpp"
+#include "pg/endpoints/lease_terms.hpp"
 #include "pg/policies/policy.hpp"
 #include "pg/server/spi.hpp"
 
 namespace flowctl::pg::lease {
 
-// The ASL error of a lease that could not be made for a reason that is nobody's right.
+// The ASL error of a lease that could not be made although everybody agreed.
 inline constexpr const char* kLeaseFailed = "Flowctl.LeaseFailed";
-
-enum class Kind { Login, Member };
-
-// What an endpoint's options say; nullopt: it leases nothing.
-struct Terms {
-    Kind kind = Kind::Login;
-    std::vector<std::string> roles;
-    std::string member;      // the login that becomes a member
-    bool until_run = false;  // the lease lasts beyond the answer, until the run ends
-    int connections = 10;
-};
-std::optional<Terms> terms_of(const Options& options);
-
-// Names as SQL writes them, separated by commas; nullopt: malformed.
-std::optional<std::vector<std::string>> read_names(std::string_view list);
 
 // Who has to agree.
 struct Parties {
@@ -91,19 +74,20 @@ struct Plan {
 };
 inline constexpr const char* kPasswordHeader = "Flowctl-Database-Password";
 
-// When the call or the run will be over at the latest.
+// When the call and the run will be over at the latest.
 struct Ends {
     std::int64_t now = 0;
     std::int64_t call = 0;
     std::optional<std::int64_t> run;
 };
 
-// The lease for a call of a run; or why there is none (States.Permissions). The call's numbers are the
-// caller's to fill in.
+// The lease for a call of a run, or why there is none (States.Permissions). The caller fills in which call it
+// is.
 std::variant<Plan, std::string> plan(Spi& spi, const Uuid& run, const Terms& terms, const Parties& parties,
                                      const policy::Facts& facts, const Ends& ends);
 
-// As far as it can be known when a flow is defined: the user and the time are not.
+// Why calls of this endpoint could have no lease, as far as that is known when a flow is defined: neither the
+// user nor the time is.
 std::optional<std::string> objection_to_definition(Spi& spi, const Terms& terms, const Parties& parties,
                                                    const policy::Facts& facts);
 

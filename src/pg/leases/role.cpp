@@ -1,4 +1,4 @@
-// Implementation of lease_role.hpp. The code that talks to the server is C in style, in bodies given to
+// Roles of leases; see role.hpp. The code that talks to the server is C in style, in bodies given to
 // guarded().
 #include "pg/leases/role.hpp"
 
@@ -152,7 +152,7 @@ void disable(const Role& role) {
 }
 
 void drop(const Role& role, bool reassign) {
-    // Without an heir what it owns is somebody's to look at, not ours to drop.
+    // Without an heir its objects stay: somebody has to look at them, and dropping them could lose data.
     if (reassign && OidIsValid(guarded([&] { return get_role_oid(role.heir.c_str(), true); }))) {
         Spi spi;
         spi.command("REASSIGN OWNED BY " + identifier(role.name) + " TO " + identifier(role.heir));

@@ -1,12 +1,13 @@
 // The roles that leases are made of: made, disabled, dropped.
 //
-// A lease's role has no attribute but LOGIN, and owns nothing: with one leased role its sessions begin as
-// that role (ALTER ROLE ... SET role) and have no rights without it (NOINHERIT), so that what they make
-// belongs to the leased role; with several it inherits them, and what it made is given to the first when it
-// is dropped. The commands are called with parse trees, not texts: no password, nor the verifier that the
-// server keeps of it, is part of a statement that a log or pg_stat_activity could show.
+// A lease's role has no attribute but LOGIN, and ends up owning nothing. With one leased role its sessions
+// begin as that role (ALTER ROLE ... SET role) and have no rights without it (NOINHERIT), so that objects
+// that they make belong to the leased role. With several leased roles it inherits from them, and objects that
+// it made are given to the first one when it is dropped. The commands are called with parse trees, not texts,
+// so that neither a password, nor the verifier that the server keeps of it, is part of a statement that a log
+// or pg_stat_activity could show.
 //
-// Every function runs inside the caller's transaction, as a superuser, and raises PgError. Called by leases.
+// Every function runs inside the caller's transaction, as a superuser, and raises PgError.
 #pragma once
 
 #include <string>
@@ -28,14 +29,14 @@ struct Role {
     Oid oid = InvalidOid;
     lease::Kind kind = lease::Kind::Login;
     std::string member;  // lease::Kind::Member
-    std::string heir;    // who gets what it may own: the first leased role
+    std::string heir;    // gets the objects that it owns: the first leased role
 };
 
 bool exists(const Role& role);
 // From the commit on nobody logs in by it, and nobody is a member of it.
 void disable(const Role& role);
-// Drops the role. With `reassign` what it owns in this database goes to its heir, if there still is one, and
-// what it was granted goes.
+// Drops the role. With `reassign` the objects that it owns in this database are given to its heir, if there
+// still is one, and its privileges are revoked.
 void drop(const Role& role, bool reassign);
 
 // Ends the sessions of these roles; returns the roles that have some.

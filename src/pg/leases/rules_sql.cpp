@@ -1,8 +1,8 @@
 // flowctl.add_lease_rule() and drop_lease_rule().
 //
-// A rule gives a role to runs that meet its conditions, where they call one endpoint. Who adds it must have
-// the privileges of the endpoint's owner, and be one who may grant the role; either is enough to drop it. A
-// rule gives nothing that the run's role could not grant: that is asked at each lease (lease.hpp).
+// A rule gives a role to runs that meet its conditions, where they call one endpoint. To add it takes the
+// privileges of the endpoint's owner and the right to grant the role; to drop it takes either of them. A rule
+// gives nothing that the run's role could not grant: each lease is checked for that (plan.hpp).
 #include "core/json.hpp"
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/leases/plan.hpp"
@@ -18,13 +18,13 @@ Statement insert_sql(R"(
     INSERT INTO flowctl_catalog.lease_rule (name, endpoint, role, conditions, comment, created_by)
     VALUES ($1, $2, $3, $4, $5, pg_catalog.pg_get_userbyid($6)) ON CONFLICT DO NOTHING)",
                      {TEXTOID, TEXTOID, OIDOID, TEXTOID, TEXTOID, OIDOID});
-Statement find_sql("SELECT endpoint, role::oid FROM flowctl_catalog.lease_rule WHERE name = $1 FOR UPDATE",
+Statement find_sql("SELECT endpoint, coalesce(role::oid, 0) FROM flowctl_catalog.lease_rule WHERE name = $1 FOR UPDATE",
                    {TEXTOID});
 Statement delete_sql("DELETE FROM flowctl_catalog.lease_rule WHERE name = $1", {TEXTOID});
 
 constexpr const char* kWants = "A lease rule has a name, an endpoint and a role.";
 
-// Claims mean what their issuer means by them.
+// The same claim may mean something else at another issuer, so a rule about claims names the issuer.
 void check_issuer(const json::Value& conditions) {
     const json::Value* subject = conditions.find("subject");
     const bool nobody = subject != nullptr && subject->is_bool() && !subject->as_bool();
@@ -91,7 +91,7 @@ FLOWCTL_FUNCTION(flowctl_drop_lease_rule) {
         endpoint = rows.text(0, 0);
         role = rows.oid(0, 1);
     }
-    if (!acts_for_owner_of(endpoint) && !lease::may_grant(GetUserId(), role))
+    if (!acts_for_owner_of(endpoint) && !(OidIsValid(role) && lease::may_grant(GetUserId(), role)))
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to drop lease rule \"" + shortened_name(name) + "\"",
                         "The owner of its endpoint may, who may grant its role, and superusers.");

@@ -1,8 +1,9 @@
-// Rows of children. See map_children.hpp.
+// Rows of children; see children.hpp.
 #include "pg/map_runs/children.hpp"
 
 #include "core/json.hpp"
 #include "pg/engine/machine_limits.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/store/run_id.hpp"
 
 extern "C" {
@@ -32,21 +33,15 @@ void MapChildren::write(Spi& spi) {
     bytes_ = 0;
 }
 
-std::unique_ptr<map_run::MapRun> make_builder(const asl::Flow& whole, const machine::MapRunPlan& plan,
-                                              std::int64_t items_done, std::int64_t children_done) {
-    const asl::State* map = map_run::MapRun::find_map(whole, plan.state);
+std::unique_ptr<map_run::Batcher> make_batcher(const asl::Flow& whole, const machine::MapRunPlan& plan,
+                                               const map_run::Made& made) {
+    const asl::State* map = map_run::find_map(whole, plan.state);
     if (map == nullptr) throw std::logic_error("a map run whose state is not in its flow");
-    machine::MapRunPlan unbounded = plan;
-    unbounded.max_concurrency = 0;
-    unbounded.keeps_outputs = false;
-    map_run::Progress progress;
-    progress.items.total = progress.items.running = items_done;
-    progress.children.total = progress.children.running = children_done;
-    return std::make_unique<map_run::MapRun>(*map, std::move(unbounded), machine_limits(), 0, progress);
+    return std::make_unique<map_run::Batcher>(*map, plan, machine_limits(), made);
 }
 
 machine::Now fresh_now() {
-    return {to_unix_micros(GetCurrentTimestamp()), pg_prng_uint64(&pg_global_prng_state)};
+    return {unix_micros_now(), pg_prng_uint64(&pg_global_prng_state)};
 }
 
 }  // namespace flowctl::pg

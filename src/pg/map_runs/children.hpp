@@ -1,27 +1,25 @@
-// From items to rows of children: what reads items, in whichever process, writes the children through this.
+// MapChildren: from items to rows of children. The worker and its helper process both write children by it.
 //
 // core/map_run makes the inputs (ItemSelector, batches); here they get ids and become rows. Ids are UUIDs of
 // version 7 in the order of the items, with the last byte of the parent's id, so that parent and children
 // belong to the same worker and no lock is needed between them.
-//
-// Called by engine_maps (items that the worker has) and map_reader (rows of a query), within a transaction.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "core/map_run/map_run.hpp"
+#include "core/map_run/batcher.hpp"
+#include "pg/store/map_children.hpp"
 #include "pg/store/map_runs.hpp"
 
 namespace flowctl::pg {
 
 class MapChildren {
   public:
-    // `first`: the index of the next child; there may be some already.
     MapChildren(const Uuid& map_run, const Uuid& parent, std::string type)
         : map_run_(map_run), parent_(parent), type_(std::move(type)) {}
 
-    // Keeps the children that the builder gave; true: it is time to write().
+    // Keeps the children that a Batcher gave; true: it is time to write().
     bool add(std::vector<map_run::Child> children);
     // Into the table, in the caller's transaction, as the extension's owner.
     void write(Spi& spi);
@@ -39,10 +37,10 @@ class MapChildren {
     std::int64_t children_ = 0, items_ = 0;
 };
 
-// What makes the inputs of the children of a map run, whatever their number; the rows that they become wait
-// for their turn.
-std::unique_ptr<map_run::MapRun> make_builder(const asl::Flow& whole, const machine::MapRunPlan& plan,
-                                              std::int64_t items_done, std::int64_t children_done);
+// Makes the inputs of the children of a map run, behind those that have been made already. Raises
+// std::logic_error where the flow has no such Map.
+std::unique_ptr<map_run::Batcher> make_batcher(const asl::Flow& whole, const machine::MapRunPlan& plan,
+                                               const map_run::Made& made = {});
 
 // The clock and the randomness for one item.
 machine::Now fresh_now();

@@ -1,5 +1,4 @@
-// The process that reads items or writes results for a map run, and the worker's hold on it. See
-// map_helper.hpp.
+// The process that reads items or writes results for a map run, and the worker's hold on it. See helper.hpp.
 #include "pg/map_runs/helper.hpp"
 
 #include <algorithm>
@@ -159,7 +158,7 @@ std::string sqlstate_text(int sqlstate) {
     return guarded([&] { return unpack_sql_state(sqlstate); });
 }
 
-// Reads or writes, in one transaction; what the map run fails with, if it does.
+// Reads or writes, in one transaction. Returns what the map run fails with, if it fails.
 std::optional<Failed> work(const Job& job) {
     const bool reading = job.map_run.phase == store::MapPhase::Reading;
     try {

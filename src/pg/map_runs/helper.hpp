@@ -1,13 +1,13 @@
 // The helper of a map run: a process of its own that reads the items by SQL, or writes the results.
 //
 // A user's query may take hours, and a user's table may have triggers; neither may hold up the worker's loop.
-// So the worker registers a short-lived background process, which does the whole of it in one transaction, as
-// the role of the run: either all children are there and the map run is RUNNING, or nothing has happened.
-// What fails is left in the row of the map run, by a second transaction; a process that dies leaves nothing
-// and is started again. Two processes of one map run cannot work at the same time (advisory lock), and one
-// whose map run is not in the phase that it came for does nothing.
+// So the worker registers a short-lived background process, which does the whole work in one transaction, as
+// the role of the run: either all children are there and the map run is RUNNING, or nothing has happened. A
+// failure goes into the row of the map run, by a second transaction. A process that dies leaves nothing, and
+// another is started. An advisory lock keeps two processes from working on one map run at the same time. A
+// process that finds its map run in another phase than it expected does nothing.
 //
-// MapHelper is the worker's end. The process's own code: map_helper.cpp, map_reader.cpp, map_writer.cpp.
+// MapHelper is the worker's end; the functions of map_helper are the process's own.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +31,9 @@ class MapHelper {
 
     // False: the server has no room for another process.
     bool start(const Uuid& map_run);
-    State look();        // Over is said once
+    State look();        // Over is returned once
     void terminate();    // it is to end at once; look() says when it has
-    static int count();  // of this worker's, under way
+    static int count();  // helpers of this worker that are under way
 
   private:
     Process process_;

@@ -1,7 +1,10 @@
-// The map runs of a worker, in memory. See map_runs.hpp.
+// The map runs of a worker, in memory; see open_map_runs.hpp.
 #include "pg/map_runs/open_map_runs.hpp"
 
 #include <algorithm>
+
+#include "core/json.hpp"
+#include "pg/engine/load.hpp"
 
 namespace flowctl::pg {
 
@@ -11,11 +14,30 @@ constexpr std::int64_t kMostUnderWay = 10'000;  // AWS's limit, and what 0 means
 
 }  // namespace
 
-machine::Status status_of(std::string_view status) {
-    if (status == "SUCCEEDED") return machine::Status::Succeeded;
-    if (status == "TIMED_OUT") return machine::Status::TimedOut;
-    if (status == "ABORTED") return machine::Status::Aborted;
-    return machine::Status::Failed;
+map_run::ChildEnd child_end(const MapRun& run, const store::ChildResult& child) {
+    map_run::ChildEnd end;
+    end.index = child.index;
+    end.status = child.status;
+    json::ParseLimits limits;
+    limits.max_bytes = static_cast<std::size_t>(MaxAllocSize);
+    if (child.output)
+        if (auto output = json::parse(*child.output, limits)) end.output = std::move(output).value();
+    if (!child.input.empty())
+        if (auto input = json::parse(child.input, limits)) end.input = std::move(input).value();
+    end.error = child.error;
+    end.cause = child.cause;
+    end.name = to_string(child.run_id);
+    machine::RunContext whole;
+    whole.state_machine_name = run.whole->name;
+    whole.state_machine_id = arn_prefix() + "stateMachine:" + run.whole->name;
+    whole.execution_id = arn_prefix() + "execution:" + run.whole->name + ":" + to_string(run.parent);
+    const machine::RunContext context =
+        map_run::child_context(whole, run.plan, end.name, child.started_at, json::Value());
+    end.arn = context.execution_id;
+    end.state_machine_arn = context.state_machine_id;
+    end.started_at = child.started_at;
+    end.ended_at = child.ended_at.value_or(child.started_at);
+    return end;
 }
 
 std::size_t MapRun::most_under_way() const {
@@ -34,9 +56,20 @@ MapRun* MapRuns::find(const Uuid& id) {
     return found == runs_.end() ? nullptr : &found->second;
 }
 
+const MapRun* MapRuns::find(const Uuid& id) const {
+    const auto found = runs_.find(id);
+    return found == runs_.end() ? nullptr : &found->second;
+}
+
 MapRun* MapRuns::find(const Uuid& parent, std::int64_t call_id) {
     for (MapRun* run : of_parent(parent))
         if (run->call_id == call_id) return run;
+    return nullptr;
+}
+
+MapRun* MapRuns::find_request(std::uint64_t request) {
+    for (auto& [id, run] : runs_)
+        if (run.request == request) return &run;
     return nullptr;
 }
 
@@ -77,8 +110,8 @@ bool MapRuns::has_queued() const {
     return std::any_of(runs_.begin(), runs_.end(), [](const auto& entry) { return may_give(entry.second); });
 }
 
-std::vector<Uuid> MapRuns::give(std::size_t most) {
-    std::vector<Uuid> given;
+std::vector<FreshRun> MapRuns::give(std::size_t most) {
+    std::vector<FreshRun> given;
     std::vector<MapRun*> ready;
     for (auto& [id, run] : runs_)
         if (may_give(run)) ready.push_back(&run);
@@ -98,7 +131,7 @@ std::vector<Uuid> MapRuns::give(std::size_t most) {
             run->given_to = child.index + 1;
             run->unbegun.insert(child.index);
             run->under_way.emplace(child.run_id, child);
-            given.push_back(child.run_id);
+            given.push_back({child.run_id, run->owner});
             last_served_ = run->id;
         }
     }
@@ -126,7 +159,7 @@ std::optional<ChildOf> MapRuns::child(const Uuid& id) const {
     return std::nullopt;
 }
 
-store::MapDelta delta_of(const ChildOf& child, std::string_view status) {
+store::MapDelta delta_of(const ChildOf& child, machine::Status status) {
     store::MapDelta delta;
     delta.map_run_id = child.map_run;
     delta.runs.add(status, 1);
@@ -148,17 +181,12 @@ void MapRuns::child_begun(const ChildOf& child) {
     if (MapRun* run = find(child.map_run); run != nullptr && !run->express()) run->unbegun.erase(child.index);
 }
 
-void MapRuns::child_ended(const Uuid& id, const ChildOf& child, std::string_view status) {
+void MapRuns::child_ended(const Uuid& id, const ChildOf& child, machine::Status status) {
     MapRun* run = find(child.map_run);
     if (run == nullptr) return;
     run->under_way.erase(id);
     run->unbegun.erase(child.index);
-    if (!run->judge) return;
-    map_run::ChildEnd end;
-    end.index = child.index;
-    end.items = child.items;
-    end.status = status_of(status);
-    run->judge->child_ended(end);
+    if (run->tally) run->tally->child_ended(status, child.items);
 }
 
 }  // namespace flowctl::pg

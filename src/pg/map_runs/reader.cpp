@@ -1,9 +1,9 @@
-// Reads the items of a map run from a query or a table, in the helper process. See map_helper.hpp.
+// Reads the items of a map run from a query or a table, in the helper process. See helper.hpp.
 //
-// A cursor gives so many rows at a time; each row becomes a JSON object, the object an item, and items the
-// rows of children, all in the one transaction of the process, which holds no more than a fetch. The query
-// runs as the role of the run, read-only; its arguments are bound, never pasted. The children are written as
-// the extension's owner in between.
+// A cursor gives a number of rows at a time. Each row becomes a JSON object, each object an item, and items
+// become the rows of children, all in the one transaction of the process, whose memory holds one fetch. The
+// query runs read-only as the role of the run, and its arguments are bound, never pasted into the text.
+// Between two fetches the children are written as the extension's owner.
 #include <algorithm>
 
 #include "core/asl/asl.hpp"
@@ -55,7 +55,7 @@ ItemQuery query_of(const machine::MapRunPlan::Reader& reader) {
     return query;
 }
 
-// The value of a bound parameter as its type reads it; null: SQL's NULL.
+// A value as the text that the input function of the parameter's type reads. JSON's null is SQL's NULL.
 std::optional<std::string> parameter_text(const json::Value& value) {
     if (value.is_null()) return std::nullopt;
     if (value.is_string()) return std::string(value.as_string());
@@ -157,7 +157,7 @@ void read_items(const Job& job) {
     const machine::MapRunPlan plan = plan_of(job);
     if (!plan.reader) throw std::logic_error("a map run without a reader");
     const ItemQuery query = query_of(*plan.reader);
-    const std::unique_ptr<map_run::MapRun> builder = make_builder(*flow, plan, 0, 0);
+    const std::unique_ptr<map_run::Batcher> batcher = make_batcher(*flow, plan);
     MapChildren children(job.map_run.map_run_id, job.map_run.run_id, job.map_run.type);
 
     Portal portal = nullptr;
@@ -168,8 +168,8 @@ void read_items(const Job& job) {
     }
     long rows = kFirstFetch;
     std::int64_t number = 0;
-    for (bool more = true; more && builder->wants_item();) {
-        Spi spi;  // what a fetch needs goes with it
+    for (bool more = true; more && batcher->wants_item();) {
+        Spi spi;  // the memory of the fetch goes with this connection
         std::vector<std::string> texts;
         {
             const AsRunRole role(job.parent.role, true);
@@ -178,17 +178,17 @@ void read_items(const Job& job) {
         more = static_cast<long>(texts.size()) == rows;
         std::size_t bytes = 0;
         for (const std::string& text : texts) {
-            if (!builder->wants_item()) break;
+            if (!batcher->wants_item()) break;
             bytes += text.size();
-            if (children.add(builder->take(item_of(text, ++number), fresh_now()))) children.write(spi);
+            if (children.add(batcher->take(item_of(text, ++number), fresh_now()))) children.write(spi);
         }
         if (!texts.empty())
             rows = std::clamp(static_cast<long>(kFetchBytes / (bytes / texts.size() + 1)), 1L, kMostRows);
         children.write(spi);
         guarded([] { CHECK_FOR_INTERRUPTS(); });
     }
-    if (!builder->failure()) children.add(builder->end_of_items());
-    if (const auto& failure = builder->failure()) throw Failed(failure->error, failure->cause);
+    if (!batcher->failure()) children.add(batcher->end_of_items());
+    if (const auto& failure = batcher->failure()) throw Failed(failure->error, failure->cause);
     Spi spi;
     children.write(spi);
     if (!store::add_map_children(spi, job.map_run.map_run_id, children.items(), children.children(), true))

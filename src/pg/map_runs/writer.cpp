@@ -1,13 +1,14 @@
-// Writes the results of a map run into a table, in the helper process. See map_helper.hpp.
+// Writes the results of a map run into a table, in the helper process. See helper.hpp.
 //
 // The table gets a row for each child that has ended, in the order of the items, all in the one transaction
-// of the process: exactly once, or not at all. It is filled by name: of the columns below it has those that
-// it wants, the others keep their defaults. The rows are inserted as the role of the run, with the table's
-// triggers and policies.
+// of the process: exactly once, or not at all. Columns are matched by name: the table has any of the columns
+// below, and its other columns get their defaults. The rows are inserted as the role of the run, under the
+// table's triggers and policies.
 #include <algorithm>
 
 #include "core/json.hpp"
 #include "pg/map_runs/helper.hpp"
+#include "pg/store/map_children.hpp"
 
 extern "C" {
 #include "executor/spi.h"
@@ -21,7 +22,7 @@ constexpr const char* kWriterFailed = "States.ResultWriterFailed";
 constexpr std::int64_t kRows = 1'000;  // of one INSERT
 constexpr std::size_t kBytes = 4 * 1024 * 1024;
 
-// What the columns that a table may have get, and the type of the bound array.
+// The columns that a table may have, and the type of their values.
 struct Column {
     const char* name;
     const char* type;
@@ -31,7 +32,7 @@ constexpr Column kColumns[] = {{"map_run_id", "uuid"},     {"run_id", "uuid"}, {
                                {"error", "text"},          {"cause", "text"},  {"started_at", "timestamptz"},
                                {"ended_at", "timestamptz"}};
 
-// Names and types of the table's columns that can be written, as the role that is set may see them.
+// Names and types of the columns of the table that can be written to.
 Statement columns_sql(R"(
     SELECT a.attname::text, pg_catalog.format_type(a.atttypid, NULL)
     FROM pg_catalog.pg_attribute a
@@ -80,7 +81,7 @@ Params parameters(const Uuid& map_run, const std::vector<store::ChildResult>& re
     for (const store::ChildResult& result : results) {
         runs.push_back(result.run_id);
         indexes.push_back(result.index);
-        statuses.emplace_back(result.status);
+        statuses.emplace_back(machine::name_of(result.status));
         inputs.emplace_back(result.input);
         outputs.push_back(view(result.output));
         errors.push_back(view(result.error));
@@ -122,7 +123,7 @@ void write_results(const Job& job) {
     const Uuid& id = job.map_run.map_run_id;
     std::int64_t written = 0;
     for (std::int64_t next = 0; next < job.map_run.children;) {
-        Spi spi;  // what an INSERT needs goes with it
+        Spi spi;  // the memory of the INSERT goes with this connection
         const store::ChildResults found = store::find_results(spi, id, next, next + kRows, kBytes);
         const std::vector<store::ChildResult>& results = found.children;
         next = found.next;

@@ -254,7 +254,7 @@ Decision decide(const Rules& rules, const Facts& facts) {
     std::optional<std::string> permitted;
     for (const Rule& rule : rules) {
         governed = governed || rule.names_endpoint;
-        // What cannot be read forbids, and permits nothing.
+        // A rule that cannot be read still forbids, and permits nothing.
         const Truth applied = rule.conditions ? applies(facts, *rule.conditions)
                               : rule.forbids  ? Truth::Yes
                                               : Truth::No;

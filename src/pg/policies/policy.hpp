@@ -2,22 +2,21 @@
 //
 // A policy permits or forbids the calls that its conditions describe. An endpoint that a policy names, and
 // every endpoint where flowctl.policy_default is deny, is governed: its calls need a policy that permits
-// them. One that forbids a call wins over all that permit it. At a call everything is known; when a flow is
-// defined, the user and the time are not, so only what no user and no time could change is refused there. The
-// decision and its reason are recorded: with the call, or as a denial.
+// them. A policy that forbids a call wins over all that permit it. At a call everything is known. When a flow
+// is defined, the user and the time are not, so a call is refused there only if no user and no time could
+// permit it. The decision and its reason are recorded: with the call, or as a denial.
 //
 // Conditions are a JSON object; all of its members must hold, a member holds if one of its values does, and a
 // value that ends in * stands for all that begin so:
 //   {"role": "app", "owner": ..., "flow": ["fulfil", "refund*"], "state": "Charge",
 //    "scope": ["charge:write"],                 every word of the endpoint's scope is among them
-//    "subject": true | ["alice", ...],          true: a verified user, whoever it is
+//    "subject": true | ["alice", ...],          true: any verified user
 //    "issuer": "https://idp.example",           who vouched for the user
 //    "claims": {"groups": "finance"},           recorded claims of the user
 //    "time": {"from": "08:00", "until": "18:00", "days": [1,2,3,4,5], "zone": "Europe/Berlin"},
 //    "after": "2026-12-01T00:00:00Z", "before": "2027-01-01T00:00:00Z"}
 //
-// Called by http_task (each call), definition_check (define_flow), rule_arguments (reading conditions); lease,
-// whose rules have the same conditions.
+// Rules of leases have the same conditions.
 #pragma once
 
 #include <cstdint>
@@ -65,16 +64,16 @@ Rules rules_of(Spi& spi, std::string_view endpoint);
 // The same, read once as long as nobody changes a policy. Valid until the next call of this function.
 const Rules& kept_rules_of(std::string_view endpoint);
 
-// Whether decide() can come to anything but "allowed, nothing governs it".
+// False when decide() can only say "allowed" because nothing governs the endpoint.
 bool have_a_say(const Rules& rules);
 
 Decision decide(const Rules& rules, const Facts& facts);
 
-// Whether conditions hold, all of them; Unknown: that depends on what the facts do not say.
+// Whether all conditions hold; Unknown: that depends on something that the facts do not say.
 enum class Truth { No, Unknown, Yes };
 Truth applies(const Facts& facts, const json::Value& conditions);
 
-// What is wrong with conditions, as a sentence's end; or nothing.
+// An objection to conditions, as the end of a sentence; or nothing.
 std::optional<std::string> objection(const json::Value& conditions);
 
 }  // namespace flowctl::pg::policy

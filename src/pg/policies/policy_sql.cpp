@@ -1,7 +1,8 @@
 // flowctl.add_policy() and drop_policy().
 //
-// Who may: for one endpoint whoever has the privileges of its owner, for all of them (endpoint NULL) a
-// superuser. So an administrator's policy for all endpoints cannot be taken away by the owner of one.
+// A policy for one endpoint is made and dropped by roles that have the privileges of its owner, a policy for
+// all endpoints (endpoint NULL) by superusers. So the owner of one endpoint cannot take an administrator's
+// policy away.
 #include "core/json.hpp"
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/policies/rule_arguments.hpp"

@@ -1,6 +1,6 @@
 // The arguments that policies and lease rules have in common: a name, an endpoint, conditions (policy.hpp).
 //
-// What is wrong with one raises an error with a hint. Called by policy_sql and lease_sql.
+// A wrong argument raises an error with a hint.
 #pragma once
 
 #include <optional>

@@ -11,6 +11,7 @@
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/installation.hpp"
+#include "pg/store/flows.hpp"
 
 namespace flowctl::pg {
 
@@ -81,6 +82,7 @@ class Round {
     bool run() {
         const std::int64_t now = unix_micros_now();
         make(now);
+        if (in_place_) forget_versions();
         // In a copy of the database everything stays as it was, until it is activated.
         if (rules_.retention && in_place_) {
             const std::int64_t since = now - *rules_.retention;
@@ -148,6 +150,15 @@ class Round {
             while (in_transaction("pg_flowctl: forgetting what is no longer kept",
                                   [&](Spi& spi) { return store::expire_rows(spi, since); }) > 0) {
             }
+        } catch (PgError& error) {
+            failed(error);
+        }
+    }
+
+    void forget_versions() {
+        try {
+            in_transaction("pg_flowctl: forgetting versions of dropped flows",
+                           store::forget_dropped_versions);
         } catch (PgError& error) {
             failed(error);
         }

@@ -1,14 +1,14 @@
-// The housekeeper: a process of its own, for a moment, that makes leaves ahead of time and takes away what
-// has been kept for long enough.
+// The housekeeper: a short-lived process that makes leaves ahead of time and takes away runs that have been
+// kept for long enough.
 //
 // DDL and TRUNCATE take locks that may have to be waited for, and milliseconds of catalog work; neither may
 // hold up the worker's loop. So the first worker of a database starts this process when it begins, when
 // settings are loaded again, and every ten minutes. Each step is a transaction of its own, so a process that
-// dies in the middle has lost one step; what could not be locked is tried again within the process a few
-// times, then by the next one. Where no slot for a process is free, runs go on: those without a leaf of their
-// own go to the default leaf. Two of one database cannot work at once (advisory lock).
+// dies in the middle has lost one step. A table that could not be locked is tried again a few times, then by
+// the next process. Where the server has no room for the process, runs go on: a run without a leaf of its own
+// goes to the default leaf. Two housekeepers of one database cannot work at once (advisory lock).
 //
-// Housekeeper is the worker's end; runs, started by the server, in housekeeper.cpp.
+// The class Housekeeper is the worker's end of it.
 #pragma once
 
 #include <cstdint>

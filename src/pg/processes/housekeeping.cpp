@@ -5,6 +5,7 @@
 
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/store/flows.hpp"
 
 extern "C" {
 #include "commands/extension.h"
@@ -96,16 +97,43 @@ void require_read_committed(const char* function) {
                     "Begin the transaction with BEGIN ISOLATION LEVEL READ COMMITTED.");
 }
 
-int empty_all(Spi& spi, std::int64_t since) {
-    int emptied = 0;
+struct Emptied {
+    int leaves = 0;
+    std::int64_t kept = 0;  // runs that stay in them
+    std::string full;       // suffixes of leaves with too many open runs
+};
+
+Emptied empty_all(Spi& spi, std::int64_t since) {
+    Emptied all;
     // Nothing is dropped: all leaves are emptied in one transaction, and everybody would wait for its end.
     for (const store::Leaf& leaf : to_empty(store::find_leaves(spi), since)) {
         const store::Emptying done = store::empty_leaf(spi, leaf, since, false);
-        if (done.result == store::Emptying::Result::Done) emptied++;
-        if (done.result == store::Emptying::Result::TooManyOpen)
-            store::note_problem(spi, leaf, too_many_open(done.kept));
+        if (done.result == store::Emptying::Result::Done) {
+            all.leaves++;
+            all.kept += done.kept;
+        }
+        if (done.result != store::Emptying::Result::TooManyOpen) continue;
+        store::note_problem(spi, leaf, too_many_open(done.kept));
+        all.full += (all.full.empty() ? "" : ", ") + leaf.suffix;
     }
-    return emptied;
+    return all;
+}
+
+void notice(const std::string& message) {
+    const char* const text = message.c_str();
+    guarded([&] { ereport(NOTICE, (errmsg_internal("%s", text))); });
+}
+
+// What drop_runs_before() has left, and why.
+void tell_of_the_rest(Spi& spi, const Emptied& emptied, std::int64_t before) {
+    if (emptied.kept > 0)
+        notice(std::to_string(emptied.kept) + (emptied.kept == 1 ? " run stays" : " runs stay") +
+               " in the emptied partitions: runs that are open, or that ended later");
+    if (!emptied.full.empty()) notice("partitions with too many open runs were not emptied: " + emptied.full);
+    for (const store::Leaf& leaf : store::find_leaves(spi))
+        if (leaf.starts_at < before && before < leaf.ends_at)
+            notice("partition \"" + leaf.suffix +
+                   "\" was not emptied: it has runs from before and after that time");
 }
 
 }  // namespace
@@ -125,13 +153,14 @@ FLOWCTL_FUNCTION(flowctl_keep_house) {
     {
         const AsExtensionOwner owner;
         Spi spi;
+        expired += store::forget_dropped_versions(spi);
         while (const auto span = housekeeping::next_leaf(spi, now, rules)) {
             store::make_leaf(spi, span->starts_at, span->ends_at);
             made++;
         }
         if (rules.retention) {
             const std::int64_t since = now - *rules.retention;
-            emptied = housekeeping::empty_all(spi, since);
+            emptied = housekeeping::empty_all(spi, since).leaves;
             for (const store::Leaf& leaf : housekeeping::to_drop(store::find_leaves(spi), now))
                 if (store::drop_leaf(spi, leaf)) dropped++;
             while (const std::int64_t some = store::expire_rows(spi, since))
@@ -182,5 +211,7 @@ FLOWCTL_FUNCTION(flowctl_drop_runs_before) {
                         "Pass the time from which on runs are to be kept.");
     const AsExtensionOwner owner;
     Spi spi;
-    return Int32GetDatum(housekeeping::empty_all(spi, to_unix_micros(before)));
+    const housekeeping::Emptied emptied = housekeeping::empty_all(spi, to_unix_micros(before));
+    housekeeping::tell_of_the_rest(spi, emptied, to_unix_micros(before));
+    return Int32GetDatum(emptied.leaves);
 }

@@ -3,9 +3,8 @@
 //
 // The rules are functions of the leaves that there are, the settings and the time, so that a test can ask
 // what happens at any time. What they decide is carried out step by step, and the caller chooses how much
-// goes into one transaction: the housekeeper one step, the SQL functions all of them.
-//
-// Called by housekeeper and by SQL (30_workers.sql); the steps are in store/leaves.
+// goes into one transaction: the housekeeper one step, the SQL functions all of them. The steps themselves
+// are in store/leaves.
 #pragma once
 
 #include <cstdint>
@@ -27,19 +26,19 @@ struct Span {
     std::int64_t starts_at, ends_at;
 };
 // The leaf that is to be made next, if one is: for the first moment from now on, and from `not_before` on,
-// that none takes, whatever there is for later times.
+// that no leaf takes. Leaves for later times do not matter.
 std::optional<Span> next_leaf(const std::vector<store::Leaf>& leaves, std::int64_t now, const Rules& rules,
                               std::int64_t not_before = 0);
-// The same of the leaves that there are. Where runs of its time are in the default leaf, it begins behind
-// them.
+// The same, of the leaves in the database. If the default leaf has runs of its time, it begins after them.
 std::optional<Span> next_leaf(Spi& spi, std::int64_t now, const Rules& rules);
 
-// Those to be emptied when runs that started before `since` are no longer kept, the default leaf among them.
+// The leaves to be emptied when runs that started before `since` are no longer kept; the default leaf may be
+// among them.
 std::vector<store::Leaf> to_empty(const std::vector<store::Leaf>& leaves, std::int64_t since);
-// Those whose time is over, that have been emptied and hold nothing.
+// The leaves whose time is over, that have been emptied and hold nothing.
 std::vector<store::Leaf> to_drop(const std::vector<store::Leaf>& leaves, std::int64_t now);
 
-// What stands in flowctl_catalog.leaf of one that has too many open runs.
+// The problem that is noted in flowctl_catalog.leaf for a leaf with too many open runs.
 std::string too_many_open(std::int64_t open);
 
 }  // namespace flowctl::pg::housekeeping

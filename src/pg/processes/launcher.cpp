@@ -48,6 +48,8 @@ struct Database {
     Extension extension = Extension::kUnknown;
     bool poked = false;   // since its last worker was started
     bool listed = false;  // by the last scan
+    bool is_short = false;  // it has no worker because the server has no room for one
+    bool shortage_reported = false;
     int failures = 0;
     TimestampTz not_before = 0;
 };
@@ -95,6 +97,8 @@ class Launcher {
     void judge(const shmem::View& worker);
     void start_missing();
     bool start(Oid oid, Database& database, int shard, int shards);
+    void note_shortage(const std::unordered_map<Oid, std::vector<int>>& present, Oid failed);
+    static void note_room(Oid oid, Database& database);
     void look_again(Database& database);
     long nap() const;
 
@@ -103,7 +107,6 @@ class Launcher {
     TimestampTz now_ = 0;
     TimestampTz next_listing_ = 0;
     TimestampTz next_registration_ = 0;
-    bool shortage_reported_ = false;
     bool waiting_for_probes_ = false;
 };
 
@@ -158,6 +161,7 @@ void Launcher::list_databases() {
             continue;
         }
         shmem::ask_to_leave(it->first, true);
+        note_room(it->first, it->second);
         it = databases_.erase(it);
     }
     next_listing_ = now_ + guc::discovery_interval * std::int64_t{1000};
@@ -240,13 +244,35 @@ void Launcher::start_missing() {
         for (int shard = 0; shard < (unknown ? 1 : guc::workers); shard++) {
             if (std::find(shards.begin(), shards.end(), shard) != shards.end()) continue;
             if (!start(oid, database, shard, guc::workers)) {
-                if (now_ < next_registration_) return;
+                if (now_ < next_registration_) return note_shortage(present, oid);
                 break;
             }
             if (unknown) probes++;
         }
     }
-    if (!waiting_for_probes_) shortage_reported_ = false;
+}
+
+// There was no room for a worker, so there is none for any other that is missing: each database is told of
+// once.
+void Launcher::note_shortage(const std::unordered_map<Oid, std::vector<int>>& present, Oid failed) {
+    for (auto& [oid, database] : databases_) {
+        const auto workers = present.find(oid);
+        const bool has_worker = workers != present.end() && !workers->second.empty();
+        if (database.extension == Extension::kLacking || has_worker) continue;
+        if (!database.is_short) pokes::note_shortage(oid, true);
+        database.is_short = true;
+        // Of the others it is not known whether they have the extension.
+        const bool is_wanted =
+            oid == failed || database.poked || database.extension == Extension::kPresent;
+        if (is_wanted && !database.shortage_reported)
+            warn_of_no_room("a flowctl worker for database \"" + database.name + "\"");
+        database.shortage_reported = database.shortage_reported || is_wanted;
+    }
+}
+
+void Launcher::note_room(Oid oid, Database& database) {
+    if (database.is_short) pokes::note_shortage(oid, false);
+    database.is_short = database.shortage_reported = false;
 }
 
 bool Launcher::start(Oid oid, Database& database, int shard, int shards) {
@@ -266,11 +292,10 @@ bool Launcher::start(Oid oid, Database& database, int shard, int shards) {
         shmem::cancel(slot);
         shmem::recycle(slot);
         next_registration_ = now_ + kRegisterAgain;
-        if (!shortage_reported_) warn_of_no_room("a flowctl worker for database \"" + database.name + "\"");
-        shortage_reported_ = true;
         return false;
     }
     database.poked = false;
+    note_room(oid, database);
     return true;
 }
 
@@ -313,7 +338,9 @@ void Launcher::run() {
 }  // namespace
 
 void register_at_load() {
-    pg::register_at_load({.function = "flowctl_launcher_main", .type = "flowctl launcher", .name = "flowctl launcher"},
+    pg::register_at_load({.function = "flowctl_launcher_main",
+                          .type = "flowctl launcher",
+                          .name = "flowctl launcher"},
                          1);
 }
 

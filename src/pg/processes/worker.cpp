@@ -7,12 +7,13 @@
 // of the same shard cannot work, because each holds an advisory lock that no SQL user can take; the process
 // is not dumpable, since tokens live in its memory.
 //
-// It leaves when its slot is asked to (DROP DATABASE and its like), when the extension is gone, and on
-// SIGTERM. Started by launcher; owns Engine and net::Client for the life of the process.
+// It leaves when its slot is asked to (DROP DATABASE and the like), when the extension is gone, and on
+// SIGTERM.
 #include "pg/processes/worker.hpp"
 
 #include <algorithm>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,8 +24,8 @@
 #include "net/client.hpp"
 #include "pg/engine/turn.hpp"
 #include "pg/flows/role_dependency.hpp"
-#include "pg/identity/key_sets.hpp"
 #include "pg/processes/housekeeper.hpp"
+#include "pg/processes/part_list.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
@@ -45,8 +46,10 @@ namespace flowctl::pg {
 
 namespace {
 
-// How long a token of a user stays in memory after it has ended, at most, while anything happens.
+// How often the tokens of users that have expired are wiped from shared memory.
 constexpr std::int64_t kWipeInterval = 10'000'000;
+
+constexpr std::int64_t kWarnInterval = 3'600'000'000;
 
 net::Settings client_settings() {
     net::Settings settings;
@@ -59,11 +62,11 @@ net::Settings client_settings() {
 
 class Worker {
   public:
-    explicit Worker(const shmem::Claim& claim)
+    Worker(const shmem::Claim& claim, std::string database)
         : claim_(claim),
+          database_(std::move(database)),
           client_(client_settings()),
-          engine_(claim, client_),
-          key_sets_(client_),
+          engine_(make_engine(claim, client_)),
           event_(wait_event("FlowctlWorker")) {
         guarded([&] {
             set_ = create_wait_event_set(3);
@@ -76,8 +79,8 @@ class Worker {
     void loop() {
         bool more = true;
         while (!shmem::asked_to_leave(claim_.slot)) {
-            const bool network = sleep(more ? 0 : engine_.sleep_ms());
-            // A cancel means a statement, and none is under way; it must not end the worker.
+            const bool network = sleep(more ? 0 : patience());
+            // A cancel is meant for a statement, and none is under way, so it must not end the worker.
             guarded([] {
                 QueryCancelPending = false;
                 CHECK_FOR_INTERRUPTS();
@@ -85,11 +88,11 @@ class Worker {
             if (ConfigReloadPending) reload();
             take_hints();
             if (network || client_.timeout_ms() == 0) client_.run_ready();
-            more = engine_.turn();
+            more = engine_->turn();
             // What the turn has started leaves at once.
             if (client_.timeout_ms() == 0) client_.run_ready();
             serve_sessions();
-            figures::publish(claim_.slot, engine_.figures());
+            publish_figures();
             shmem::note_serving(claim_.slot);
             publish_issuers();
             if (!extension_is_there()) {
@@ -97,10 +100,20 @@ class Worker {
                 break;
             }
         }
-        engine_.leave();
+        engine_->leave();
     }
 
   private:
+    // How long nothing of our own is due; milliseconds.
+    long patience() {
+        long milliseconds = engine_->sleep_ms();
+        if (claim_.shard != 0) return milliseconds;
+        if (const auto at = mailbox::next_count_at())
+            milliseconds = std::min(milliseconds, static_cast<long>(std::max<std::int64_t>(
+                                                      (*at - unix_micros_now()) / 1000 + 1, 1)));
+        return milliseconds;
+    }
+
     // True when the network has something.
     bool sleep(long timeout) {
         const int network = client_.timeout_ms();
@@ -123,8 +136,33 @@ class Worker {
         });
         pin_synchronous_commit();
         client_.configure(client_settings());
-        engine_.note_poke();
+        engine_->sweeper().poke();
         housekeeper_.soon();
+    }
+
+    void publish_figures() {
+        figures::Figures figures = engine_->figures();
+        figures.waits = !engine_->sweeper().active();
+        figures::publish(claim_.slot, figures);
+        if (claim_.shard == 0) warn_of_waiting();
+    }
+
+    // A copy of a database looks like one whose flows are stuck: so the log says it again and again.
+    void warn_of_waiting() {
+        const std::int64_t now = unix_micros_now();
+        if (engine_->sweeper().active()) warn_at_ = 0;
+        if (engine_->sweeper().active() || now < warn_at_) return;
+        warn_at_ = now + kWarnInterval;
+        const char* const name = database_.c_str();
+        guarded([&] {
+            ereport(
+                WARNING,
+                (errmsg("flows of database \"%s\" wait for flowctl.activate()", name),
+                 errdetail("They were last allowed to act in another database, on another server or under "
+                           "another flowctl.installation."),
+                 errhint("If this is a copy, leave it so; if it takes the original's place, let the "
+                         "extension's owner run SELECT flowctl.activate().")));
+        });
     }
 
     void publish_issuers() {
@@ -138,16 +176,14 @@ class Worker {
         hints_.clear();
         bool overflow = false, poked = false;
         shmem::take(claim_.slot, hints_, overflow, poked);
-        engine_.note_fresh(hints_);
-        if (overflow) engine_.request_sweep();
-        if (poked) engine_.note_poke();
+        engine_->sweeper().announce(hints_);
+        if (overflow) engine_->sweeper().request();
+        if (poked) engine_->sweeper().poke();
     }
 
-    // What sessions ask for or tell outside of their transactions. One worker of the database does it.
+    // Messages of sessions are for one worker of the database, the one of shard 0.
     void serve_sessions() {
         try {
-            while (auto response = engine_.next_other())
-                key_sets_.take(std::move(*response));
             if (claim_.shard == 0) take_messages();
         } catch (PgError& error) {
             error.report();
@@ -160,15 +196,13 @@ class Worker {
     }
 
     void take_messages() {
-        std::uint32_t lost = 0;
+        std::vector<mailbox::Lost> lost;
         std::vector<mailbox::Message> denials = mailbox::take(lost);
-        for (const mailbox::Message& message : denials)
-            if (message.kind == mailbox::Message::Kind::KeysWanted && engine_.active())
-                key_sets_.want(message.server, message.object);
+        if (!denials.empty()) engine_->hear(denials);
         std::erase_if(denials, [](const mailbox::Message& message) {
             return message.kind != mailbox::Message::Kind::Denied;
         });
-        if (denials.empty() && lost == 0) return;
+        if (denials.empty() && lost.empty()) return;
         Transaction transaction("pg_flowctl: recording denied attempts");
         {
             Spi spi;
@@ -177,9 +211,9 @@ class Worker {
         transaction.commit();
     }
 
-    // The engine's failures are looked into once: tables that are gone are no failure of a run.
+    // False: the tables are gone, which explains the failures that the engine has just seen.
     bool extension_is_there() {
-        if (!engine_.take_trouble()) return true;
+        if (!engine_->take_trouble()) return true;
         Transaction transaction("pg_flowctl: looking for the extension");
         const bool there = OidIsValid(extension_oid());
         transaction.commit();
@@ -187,34 +221,39 @@ class Worker {
     }
 
     shmem::Claim claim_;
+    std::string database_;
     net::Client client_;
-    Engine engine_;
-    key_sets::Fetcher key_sets_;
+    std::unique_ptr<Engine> engine_;
     Housekeeper housekeeper_;
     std::int64_t wipe_at_ = 0;
+    std::int64_t warn_at_ = 0;
     std::uint32_t event_;
     std::uint64_t issuer_changes_ = 0;
     WaitEventSet* set_ = nullptr;
-    std::vector<Uuid> hints_;
+    std::vector<FreshRun> hints_;
 };
 
-bool extension_is_installed() {
+// The name of this database, if it has the extension. Nobody renames a database that a worker is connected
+// to.
+std::optional<std::string> name_of_database_with_extension() {
     Transaction transaction("pg_flowctl: looking for the extension");
-    const bool installed = OidIsValid(extension_oid());
+    std::optional<std::string> name;
+    if (OidIsValid(extension_oid())) name = guarded([] { return get_database_name(MyDatabaseId); });
     transaction.commit();
-    return installed;
+    return name;
 }
 
-// After pg_upgrade the tables have rows that no trigger saw.
+// pg_upgrade fills the tables without firing the triggers that record dependencies on roles.
 void record_missing_roles() {
     try {
         Transaction transaction("pg_flowctl: recording dependencies on roles");
         role_dependency::record_missing();
+        role_dependency::forget_superfluous();
         transaction.commit();
     } catch (PgError& error) {
         error.report();
     } catch (const UserError&) {
-        // A role went meanwhile: nothing is left to depend on.
+        // A role has been dropped meanwhile, so there is nothing left to depend on.
     }
 }
 
@@ -229,22 +268,24 @@ void run(int slot) {
     guarded([&] { BackgroundWorkerInitializeConnectionByOid(claim->database, InvalidOid, 0); });
     pin_settings(Planner::Keys);
     pin_synchronous_commit();
-    if (!extension_is_installed()) {
+    std::optional<std::string> database = name_of_database_with_extension();
+    if (!database) {
         shmem::no_extension(claim->database);
         return;
     }
     if (!lock_for_life(ProcessLock::Shard, 0, static_cast<std::uint32_t>(claim->shard))) {
         const int shard = claim->shard;
+        const char* const name = database->c_str();
         guarded([&] {
             ereport(LOG, (errmsg("pg_flowctl: another process works on shard %d of database \"%s\"", shard,
-                                 get_database_name(MyDatabaseId))));
+                                 name)));
         });
         return;
     }
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
-    // Never destroyed: the process ends by proc_exit, from whatever depth.
-    auto* worker = new Worker(*claim);
+    // Never destroyed: the process ends by proc_exit, from any depth.
+    auto* worker = new Worker(*claim, *std::move(database));
     worker->loop();
 }
 

@@ -1,8 +1,8 @@
 // Denied attempts, recorded although the transaction that made them rolls back.
 //
 // A session cannot write what survives its own error, so it tells the worker of its database (mailbox), which
-// writes the row in a transaction of its own: flowctl_catalog.denial. What the worker itself denies, a call that a
-// policy forbids, is written in the turn that fails the step.
+// writes the row in a transaction of its own: flowctl_catalog.denial. What the worker itself denies, a call
+// that a policy forbids, is written in the turn that fails the step.
 #pragma once
 
 #include <string>
@@ -25,6 +25,6 @@ struct DeniedCall {
     std::string reason;
 };
 void record(Spi& spi, const DeniedCall& call);
-void record(Spi& spi, const std::vector<mailbox::Message>& denials, std::uint32_t lost);
+void record(Spi& spi, const std::vector<mailbox::Message>& denials, const std::vector<mailbox::Lost>& lost);
 
 }  // namespace flowctl::pg::denials

@@ -12,8 +12,6 @@
 // The table flowctl_catalog.author is the one place that says who is an author: EXECUTE on these functions is
 // PUBLIC's and the check is inside, so that the right is dumped as data and survives an upgrade that replaces
 // a function.
-//
-// Called by define_flow, flow_admin, start (may_start), hooks (check_trigger_creation).
 #pragma once
 
 #include <optional>
@@ -42,10 +40,12 @@ struct FlowIdentity {
     std::optional<std::string> comment;
 };
 
-// Finds a flow by its bare name. KeyShare: it cannot be dropped before this transaction ends; Change: nor
-// changed by another, while a KeyShare stays possible; Update: nothing of all this. The caller is
-// AsExtensionOwner, or a superuser.
+// How a flow's row is locked until the end of the transaction.
+//   KeyShare   nobody can drop the flow
+//   Change     nobody else can change or drop it; a KeyShare by others stays possible
+//   Update     others can take no lock of it at all
 enum class FlowLock { None, KeyShare, Change, Update };
+// Finds a flow by its bare name. The caller is AsExtensionOwner, or a superuser.
 std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name, FlowLock lock);
 
 // As above; raises 42704 when there is none.
@@ -53,13 +53,9 @@ FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock);
 
 // Raises 42501 when `role` does not act for the flow's owner; `what` as in "drop".
 void require_owner(const FlowIdentity& flow, Oid role, const char* what);
-
-// Called for every new trigger; looks only at those whose function is flowctl.start_flow. Raises an error
-// when the trigger names no flow, has unknown options, fires at the wrong time, or its creator may not start
-// the flow.
-void check_trigger_creation(Oid trigger);
-
-// flowctl.start_flow(), or InvalidOid where the extension is not installed.
-Oid start_flow_function();
+// Superusers and whoever has the privileges of the extension's owner say who may define flows.
+void require_administrator(const char* what);
+// Raises an error where the owner does not exist (role_ref.hpp): nobody can start or redefine the flow then.
+void require_owned(std::string_view name, Oid owner);
 
 }  // namespace flowctl::pg

@@ -20,7 +20,7 @@ namespace flowctl::pg::session_user {
 struct User {
     std::string issuer;
     std::string name;    // the token's sub
-    std::string claims;  // a JSON object: those that the issuer's option subject_claims names, and act
+    std::string claims;  // a JSON object: act and the claims that the issuer's option subject_claims names
     net::Secret token;   // empty: the identity is known, but there is nothing to exchange
     std::int64_t expires_at = 0;  // microseconds since 1970
     Uuid handle{};

@@ -55,26 +55,37 @@ int pin_search_path() {
     return level;
 }
 
+static int acting = 0;
+
+bool is_acting_as_extension_owner() noexcept {
+    return acting > 0;
+}
+
 AsExtensionOwner::AsExtensionOwner(For what) {
-    Oid owner = extension_owner();
+    // Whatever can fail comes first: an exception from here on would leave the caller with the owner's
+    // rights.
+    const Oid owner = extension_owner();
+    if (what == For::Sql) nest_level_ = guarded([] { return pin_search_path(); });
     GetUserIdAndSecContext(&user_, &context_);
     SetUserIdAndSecContext(owner, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    if (what == For::Sql) nest_level_ = guarded([] { return pin_search_path(); });
+    acting++;
 }
 
 AsExtensionOwner::~AsExtensionOwner() {
+    acting--;
     if (nest_level_ != 0) AtEOXact_GUC(false, nest_level_);
     SetUserIdAndSecContext(user_, context_);
 }
 
 AsRunRole::AsRunRole(Oid role, bool read_only) : read_only_(XactReadOnly) {
-    GetUserIdAndSecContext(&user_, &context_);
-    nest_level_ = guarded([] { return NewGUCNestLevel(); });
-    SetUserIdAndSecContext(role, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    guarded([] {
+    nest_level_ = guarded([] {
+        const int level = NewGUCNestLevel();
         (void)set_config_option("search_path", "\"$user\", public", PGC_USERSET, PGC_S_SESSION,
                                 GUC_ACTION_SAVE, true, 0, false);
+        return level;
     });
+    GetUserIdAndSecContext(&user_, &context_);
+    SetUserIdAndSecContext(role, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     // Not the setting, which cannot be taken back: the extension's own rows go into the same transaction.
     XactReadOnly = XactReadOnly || read_only;
 }

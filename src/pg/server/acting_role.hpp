@@ -29,8 +29,12 @@ class AsExtensionOwner {
     int nest_level_ = 0;
 };
 
+// Whether an AsExtensionOwner lives: what is written now, the engine writes.
+bool is_acting_as_extension_owner() noexcept;
+
 // Acts as the role of a run while it lives: the run's code can do nothing that outlives the scope or that
-// gets it another role (SECURITY_RESTRICTED_OPERATION). After an ERROR the abort of the transaction undoes it.
+// gets it another role (SECURITY_RESTRICTED_OPERATION). After an ERROR the abort of the transaction undoes
+// it.
 class AsRunRole {
   public:
     AsRunRole(Oid role, bool read_only);

@@ -1,6 +1,8 @@
 // Reading arguments. See arguments.hpp.
 #include "pg/server/arguments.hpp"
 
+#include <algorithm>
+
 #include "pg/server/bridge.hpp"
 
 namespace flowctl::pg {
@@ -22,6 +24,15 @@ std::string required_argument(FunctionCallInfo fcinfo, int index, const char* na
     auto text = text_argument(fcinfo, index);
     if (!text) throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, std::string(name) + " must not be null", hint);
     return *std::move(text);
+}
+
+std::int64_t micros_argument(FunctionCallInfo fcinfo, int index, std::int64_t otherwise) {
+    if (PG_ARGISNULL(index)) return otherwise;
+    const Interval* interval = PG_GETARG_INTERVAL_P(index);
+    constexpr double kDay = 86'400e6;
+    const double micros = static_cast<double>(interval->time) +
+                          (static_cast<double>(interval->day) + 30.0 * interval->month) * kDay;
+    return static_cast<std::int64_t>(std::clamp(micros, 0.0, 366 * kDay));
 }
 
 }  // namespace flowctl::pg

@@ -70,6 +70,23 @@ struct Failure {
     char* hint = nullptr;
 };
 void capture_current(Failure& failure) noexcept;  // called within a catch block
+
+// Puts back where the server goes with an ERROR, whichever way guarded() is left: also by an exception of its
+// body, behind which the next ERROR would jump into a frame that is gone.
+class PutBackErrorStack {
+  public:
+    PutBackErrorStack() noexcept : stack_(PG_exception_stack), callbacks_(error_context_stack) {}
+    ~PutBackErrorStack() {
+        PG_exception_stack = stack_;
+        error_context_stack = callbacks_;
+    }
+    PutBackErrorStack(const PutBackErrorStack&) = delete;
+    PutBackErrorStack& operator=(const PutBackErrorStack&) = delete;
+
+  private:
+    sigjmp_buf* const stack_;
+    ErrorContextCallback* const callbacks_;
+};
 [[noreturn]] void raise(const Failure& failure);
 }  // namespace bridge_detail
 
@@ -78,31 +95,18 @@ void capture_current(Failure& failure) noexcept;  // called within a catch block
 template <class Body>
 auto guarded(Body&& body) -> std::invoke_result_t<Body> {
     using Value = std::invoke_result_t<Body>;
-    sigjmp_buf* const saved_stack = PG_exception_stack;
-    ErrorContextCallback* const saved_callbacks = error_context_stack;
+    static_assert(std::is_void_v<Value> || std::is_trivially_destructible_v<Value>,
+                  "a longjmp would skip its destructor");
+    const bridge_detail::PutBackErrorStack put_back;
     MemoryContext const caller = CurrentMemoryContext;
     sigjmp_buf here;
-    if (sigsetjmp(here, 0) != 0) {
-        PG_exception_stack = saved_stack;
-        error_context_stack = saved_callbacks;
-        throw PgError(bridge_detail::take_error(caller));
-    }
+    if (sigsetjmp(here, 0) != 0) throw PgError(bridge_detail::take_error(caller));
     PG_exception_stack = &here;
-    if constexpr (std::is_void_v<Value>) {
-        body();
-        PG_exception_stack = saved_stack;
-        error_context_stack = saved_callbacks;
-    } else {
-        static_assert(std::is_trivially_destructible_v<Value>, "a longjmp would skip its destructor");
-        Value value = body();
-        PG_exception_stack = saved_stack;
-        error_context_stack = saved_callbacks;
-        return value;
-    }
+    return body();
 }
 
-// Runs the body of a function that the server calls; whatever it throws becomes an ERROR once it has been
-// unwound.
+// Runs the body of a function that the server calls. An exception becomes an ERROR once all C++ objects are
+// gone.
 template <class Body>
 auto entry(Body&& body) -> std::invoke_result_t<Body> {
     bridge_detail::Failure failure;
@@ -119,8 +123,7 @@ Datum to_text(std::string_view text);
 // The text of a (possibly toasted) text, json or varchar datum.
 std::string from_text(Datum text);
 
-// For messages: what a user gave as a name, its beginning where it is longer than names are. Cuts at a
-// character's end.
+// For messages: a name that a user gave, cut at a character's end where it is longer than names are.
 std::string shortened_name(std::string_view text);
 // At most so many bytes of valid UTF-8, cut at a character's end.
 std::string_view first_bytes(std::string_view text, std::size_t limit);
@@ -130,8 +133,8 @@ void require_writable(const std::string& what);
 
 // A role as SQL takes it for a regrole: 'name' or '"Na me"'.
 std::string role_literal(Oid role);
-std::string role_name(
-    Oid role);  // quoted as an identifier is not: the bare name, or "role 123" when it is gone
+// The role's name, unquoted; "role 123" for a role that is gone.
+std::string role_name(Oid role);
 
 }  // namespace flowctl::pg
 

@@ -2,11 +2,11 @@
 //
 // PostgreSQL's catalog caches are kept right by invalidation messages: a process takes its own at the end of
 // each command, and others' once their transaction has committed. What we keep of our tables rides on the
-// same messages: whoever writes to them sends one for flowctl_catalog.flow (changed(), from their statement
-// triggers), and the messages about roles, memberships and schemas come from the server. Invariant: something
-// that is kept together with the generation() from before it was read, and is used only while generation() is
-// still the same, is never behind a transaction that had committed and told so. A transaction that sees an
-// older state (REPEATABLE READ) keeps what it finds for itself alone.
+// same messages: a write to them sends one for flowctl_catalog.flow (their triggers call changed()), and the
+// messages about roles, memberships and schemas come from the server. Invariant: something that is kept
+// together with the generation() from before it was read, and is used only while generation() is still the
+// same, is never behind a transaction that had committed and told so. A transaction that sees an older state
+// (REPEATABLE READ) keeps what it finds for itself alone.
 #pragma once
 
 #include <cstdint>

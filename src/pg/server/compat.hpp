@@ -25,6 +25,14 @@ inline AclResult server_aclcheck(Oid server, Oid role, AclMode mode) {
 #endif
 }
 
+inline AclResult wrapper_aclcheck(Oid wrapper, Oid role, AclMode mode) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ForeignDataWrapperRelationId, wrapper, role, mode);
+#else
+    return pg_foreign_data_wrapper_aclcheck(wrapper, role, mode);
+#endif
+}
+
 inline bool owns_database(Oid database, Oid role) {
 #if PG_VERSION_NUM >= 160000
     return object_ownercheck(DatabaseRelationId, database, role);
@@ -145,6 +153,43 @@ inline IndexScanDesc begin_index_scan(Relation table, Relation index, Snapshot s
     return index_beginscan(table, index, snapshot, nullptr, keys, 0);
 #else
     return index_beginscan(table, index, snapshot, keys, 0);
+#endif
+}
+
+// What a statement wants to do with each relation, and a hook that may refuse it. 16 took this out of the range
+// table.
+#if PG_VERSION_NUM >= 160000
+using WantedPermission = RTEPermissionInfo;
+#else
+using WantedPermission = RangeTblEntry;
+#endif
+using PermissionCheck = bool (*)(List* wanted, bool may_raise);
+inline PermissionCheck permission_check = nullptr;
+inline ExecutorCheckPerms_hook_type next_permission_hook = nullptr;
+#if PG_VERSION_NUM >= 160000
+inline bool permission_hook(List* range_table, List* wanted, bool may_raise) {
+    if (next_permission_hook != nullptr && !next_permission_hook(range_table, wanted, may_raise)) return false;
+    return permission_check(wanted, may_raise);
+}
+#else
+inline bool permission_hook(List* wanted, bool may_raise) {
+    if (next_permission_hook != nullptr && !next_permission_hook(wanted, may_raise)) return false;
+    return permission_check(wanted, may_raise);
+}
+#endif
+inline void install_permission_check(PermissionCheck check) {
+    permission_check = check;
+    next_permission_hook = ExecutorCheckPerms_hook;
+    ExecutorCheckPerms_hook = permission_hook;
+}
+
+// Empties tables that are open and locked, as TRUNCATE does, but writes no record of it for logical decoding: a
+// subscriber's tables stay as they are. 16 added a parameter: whose rights count at a subscriber.
+inline void truncate_unlogged(List* tables, List* oids) {
+#if PG_VERSION_NUM >= 160000
+    ExecuteTruncateGuts(tables, oids, NIL, DROP_RESTRICT, false, false);
+#else
+    ExecuteTruncateGuts(tables, oids, NIL, DROP_RESTRICT, false);
 #endif
 }
 

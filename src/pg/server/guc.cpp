@@ -1,20 +1,17 @@
 // The settings of pg_flowctl: what each is for, its unit, range, default, and when a change counts.
 //
 // Contexts: POSTMASTER for what shapes the set of workers, SIGHUP for what workers read (they never see a
-// session's SET), USERSET for what belongs to a session. Settings with security in them are hidden from
-// ordinary users. The strings belong to the server's GUC machinery; nobody frees or keeps them across a
-// reload.
+// session's SET), USERSET for what belongs to a session. Settings that concern security are hidden from
+// ordinary users. The strings belong to the server's GUC machinery, so nobody frees them or keeps them across
+// a reload.
 //
-// Called by _PG_init, also when the library is loaded by a session, where POSTMASTER settings cannot be
-// defined any more and keep their defaults: there are no workers then.
+// A session can load the library, too. POSTMASTER settings cannot be defined then and keep their defaults,
+// which nobody reads because there are no workers.
 #include <climits>
-#include <variant>
 
 #include "pg/server/guc.hpp"
-#include "net/http/egress.hpp"
-#include "net/http/url.hpp"
-#include "pg/identity/own_keys.hpp"
 #include "pg/server/bridge.hpp"
+#include "pg/server/setting_checks.hpp"
 
 namespace flowctl::pg::guc {
 
@@ -41,10 +38,14 @@ int max_expression_depth = 100;
 int max_expression_bytes = 6'990'256;
 int max_calls = 500;
 int max_calls_per_endpoint = 125;
+int answer_memory = 512 * 1024;
+int definition_memory = 64 * 1024;
+int run_memory = 256 * 1024;
 int map_children = 1'000;
 int map_helpers = 2;
 int map_helper_timeout = 3'600'000;
 int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
+int log_failures = 0;
 int sweep_interval = 60'000;
 int discovery_interval = 60'000;
 int drain_timeout = 10'000;
@@ -67,100 +68,12 @@ const config_enum_entry kSynchronousCommit[] = {{"local", SYNCHRONOUS_COMMIT_LOC
                                                 {"0", SYNCHRONOUS_COMMIT_OFF, true},
                                                 {nullptr, 0, false}};
 
+const config_enum_entry kLogFailures[] = {{"off", 0, false},           {"debug1", DEBUG1, false},
+                                          {"log", LOG, false},         {"notice", NOTICE, false},
+                                          {"warning", WARNING, false}, {nullptr, 0, false}};
+
 const config_enum_entry kPolicyDefault[] = {
     {"permit", PolicyDefault::Permit, false}, {"deny", PolicyDefault::Deny, false}, {nullptr, 0, false}};
-
-// What the server keeps of a refusal is copied at once by GUC_check_errdetail.
-bool refuse(const char* reason) noexcept {
-    GUC_check_errdetail("%s", reason);
-    return false;
-}
-
-bool check_secrets_dir(char** value, void**, GucSource) noexcept {
-    if (**value == '\0' || is_absolute_path(*value)) return true;
-    return refuse("\"flowctl.secrets_dir\" must be an absolute path, or empty for none.");
-}
-
-bool check_pkcs11_module(char** value, void**, GucSource) noexcept {
-    if (**value == '\0' || is_absolute_path(*value)) return true;
-    return refuse("\"flowctl.pkcs11_module\" must be an absolute path, or empty for none.");
-}
-
-bool check_egress_allow(char** value, void**, GucSource) noexcept {
-    try {
-        const std::variant<net::EgressPolicy, std::string> policy = net::parse_egress_policy(*value);
-        const std::string* reason = std::get_if<std::string>(&policy);
-        return reason == nullptr || refuse(reason->c_str());
-    } catch (...) {
-        return refuse("The list could not be read: out of memory.");
-    }
-}
-
-bool check_proxy(char** value, void**, GucSource) noexcept {
-    const std::string_view url = *value;
-    if (url.empty()) return true;
-    for (const std::string_view scheme : {"http://", "https://", "socks5h://"})
-        if (url.starts_with(scheme) && url.size() > scheme.size()) return true;
-    return refuse(
-        "\"flowctl.proxy\" must be a URL that starts with http://, https:// or socks5h://, or empty for "
-        "none.");
-}
-
-// Relying parties compare the issuer byte by byte, so there is one spelling: no query, no slash at the end.
-bool check_issuer_url(char** value, void**, GucSource) noexcept {
-    try {
-        const std::string_view text = *value;
-        if (text.empty()) return true;
-        const auto url = net::split_url(text);
-        const net::Url* parts = std::get_if<net::Url>(&url);
-        if (parts != nullptr && parts->scheme == "https" && parts->query.empty() && !text.ends_with('/') &&
-            text.find_first_of("?#") == std::string_view::npos)
-            return true;
-    } catch (...) {
-        return refuse("The URL could not be read: out of memory.");
-    }
-    return refuse(
-        "\"flowctl.issuer_url\" must be an https URL without query, fragment and final slash, or empty for "
-        "none.");
-}
-
-bool check_key_files(char** value, void**, GucSource) noexcept {
-    const char* objection = objection_to_file_names(*value);
-    return objection == nullptr || refuse(objection);
-}
-
-bool is_lower_hex(std::string_view text) noexcept {
-    return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-// W3C Trace Context: version "-" trace-id "-" parent-id "-" flags, and after that only what later versions
-// may add.
-bool is_traceparent(std::string_view text) noexcept {
-    constexpr std::size_t kLength = 55;
-    constexpr std::size_t kLongest = 256;
-    if (text.size() < kLength || text.size() > kLongest) return false;
-    const std::string_view version = text.substr(0, 2), trace = text.substr(3, 32),
-                           parent = text.substr(36, 16);
-    if (text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
-    if (!is_lower_hex(version) || !is_lower_hex(trace) || !is_lower_hex(parent) ||
-        !is_lower_hex(text.substr(53, 2)))
-        return false;
-    if (version == "ff" || trace.find_first_not_of('0') == std::string_view::npos ||
-        parent.find_first_not_of('0') == std::string_view::npos)
-        return false;
-    if (text.size() == kLength) return true;
-    for (const char c : text)
-        if (c < 0x21 || c > 0x7e) return false;
-    return version != "00" && text[kLength] == '-';
-}
-
-bool check_traceparent(char** value, void**, GucSource) noexcept {
-    if (**value == '\0' || is_traceparent(*value)) return true;
-    return refuse(
-        "A traceparent has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case, and "
-        "its ids are not "
-        "all zero.");
-}
 
 void define_settings(bool with_postmaster_settings) {
     // How many workers share the runs of one database. Each takes one of max_worker_processes. A run stays
@@ -186,9 +99,10 @@ void define_settings(bool with_postmaster_settings) {
                                "Empty means that no option may name a file.", &secrets_dir, "", PGC_SIGHUP,
                                GUC_SUPERUSER_ONLY, check_secrets_dir, nullptr, nullptr);
 
-    // What our own issuer calls itself; the database's name comes behind it, since no two databases may be
-    // the same issuer. flowctl.openid_configuration() and flowctl.jwks() are to be found below this URL by
-    // who trusts its tokens; nothing here serves them. Empty: no endpoint may say auth 'flowctl'.
+    // What our own issuer calls itself. The database's name comes behind it, since no two databases may be
+    // the same issuer. A service that trusts its tokens looks for flowctl.openid_configuration() and
+    // flowctl.jwks() below this URL; something else has to serve them there. If it is empty, no endpoint may
+    // say auth 'flowctl'.
     DefineCustomStringVariable("flowctl.issuer_url", "Sets the URL of this installation's own issuer.",
                                "The name of the database is added to it. Empty means that there is none.",
                                &issuer_url, "", PGC_SIGHUP, 0, check_issuer_url, nullptr, nullptr);
@@ -224,7 +138,7 @@ void define_settings(bool with_postmaster_settings) {
                                &issuer_encryption_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
 
     // Whether flowctl.set_subject_token() takes a token that is not encrypted. The arguments of statements
-    // reach logs and pg_stat_activity, and whoever reads a token there can use it until it ends.
+    // reach logs and pg_stat_activity, and anybody who reads a token there can use it until it ends.
     DefineCustomBoolVariable("flowctl.allow_plain_subject_token",
                              "Sets whether users' tokens may be handed over unencrypted.", nullptr,
                              &allow_plain_subject_token, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
@@ -235,27 +149,27 @@ void define_settings(bool with_postmaster_settings) {
                             nullptr, &key_set_max_age, 3'600, 30, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr,
                             nullptr, nullptr);
 
-    // What becomes of calls to endpoints that no policy names (flowctl.add_policy): with permit, USAGE on the
-    // foreign server is enough; with deny, each needs a policy that permits it.
+    // Some endpoints have no policy (flowctl.add_policy). With permit, USAGE on the foreign server is enough
+    // to call them; with deny, each call needs a policy that permits it.
     DefineCustomEnumVariable(
         "flowctl.policy_default", "Sets whether endpoints that no policy names may be called.", nullptr,
         &policy_default, PolicyDefault::Permit, kPolicyDefault, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
-    // How long a database lease lasts at most, whatever the timeouts of its call and run. Its password counts
-    // no longer than that, even if no worker is there any more to take it back.
+    // How long a database lease lasts at most, even if the timeouts of its call and run are longer. Its
+    // password is valid no longer than that, also when no worker is left to take it back.
     DefineCustomIntVariable("flowctl.lease_lifetime", "Sets how long database leases last at most.", nullptr,
                             &lease_lifetime, 3'600, 1, 86'400, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr,
                             nullptr);
 
-    // How many database leases a worker has open at once. Each is a role of the whole cluster. 0: none, so
-    // that no flow can make a login, whatever endpoints say.
+    // How many database leases a worker has open at once. Each is a role of the whole cluster. With 0 no flow
+    // can make a login, even if its endpoint asks for one.
     DefineCustomIntVariable("flowctl.max_leases",
                             "Sets the number of database leases that one worker has open at once.",
                             "0 means that there are none.", &max_leases, 100, 0, 10'000, PGC_SIGHUP, 0,
                             nullptr, nullptr, nullptr);
 
-    // What may be called besides public addresses by https: addresses and networks, each optionally followed
-    // by =role to limit it to that role's flows. Plain http goes only to what is in the list.
+    // Flows may call public addresses by https. This list adds addresses and networks to that, each
+    // optionally followed by =role to limit it to that role's flows; plain http goes to these only.
     DefineCustomStringVariable(
         "flowctl.egress_allow",
         "Lists the addresses that flows may call although they are not public, or by plain http.",
@@ -318,9 +232,27 @@ void define_settings(bool with_postmaster_settings) {
                             nullptr, &max_calls_per_endpoint, 125, 1, 100'000, PGC_SIGHUP, 0, nullptr,
                             nullptr, nullptr);
 
-    // How many children of distributed Maps a worker holds in memory at once, over all map runs, whatever
-    // their MaxConcurrency. A child takes some 10 KB and its payloads. Those that wait for long leave memory
-    // and do not count.
+    // What the answers of these calls may take together. A call counts with the option max_response_bytes of
+    // its endpoint, since an answer may become as large as that; a call that does not fit waits in line.
+    DefineCustomIntVariable("flowctl.answer_memory",
+                            "Sets how much the answers of the calls may take that one worker has under way.",
+                            nullptr, &answer_memory, 512 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB,
+                            nullptr, nullptr, nullptr);
+    // A compiled definition takes some 25 times its text. What does not fit is compiled again when it is
+    // needed.
+    DefineCustomIntVariable("flowctl.definition_memory",
+                            "Sets how much the compiled definitions may take that one worker keeps.", nullptr,
+                            &definition_memory, 64 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB,
+                            nullptr, nullptr, nullptr);
+    // A run in memory takes its definition, its input and its variables. The run that has rested longest
+    // leaves memory when they take more, and comes back when something happens to it.
+    DefineCustomIntVariable(
+        "flowctl.run_memory", "Sets how much the runs may take that one worker holds in memory.", nullptr,
+        &run_memory, 256 * 1024, 1024, MAX_KILOBYTES, PGC_SIGHUP, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+
+    // How many children of distributed Maps a worker holds in memory at once, over all map runs; it holds
+    // even if their MaxConcurrency is higher. A child takes some 10 KB and its payloads. A child that waits
+    // for long leaves memory and does not count.
     DefineCustomIntVariable(
         "flowctl.map_children",
         "Sets the number of children of distributed Maps that one worker carries at once.", nullptr,
@@ -348,6 +280,13 @@ void define_settings(bool with_postmaster_settings) {
                              "Sets synchronous_commit for the transactions of workers.", nullptr,
                              &synchronous_commit, SYNCHRONOUS_COMMIT_ON, kSynchronousCommit, PGC_SIGHUP, 0,
                              nullptr, nullptr, nullptr);
+
+    // Failures of runs are rows of flowctl.runs, and a server has better uses for its log; but where a log is
+    // what somebody watches, they are there, too. A cause may quote what a service has answered.
+    DefineCustomEnumVariable("flowctl.log_failures",
+                             "Sets the level of the log messages about runs that end without success.",
+                             "Children of distributed Maps are left out.", &log_failures, 0, kLogFailures,
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 
     // How often a worker looks for runs that no session told it of: committed prepared transactions, lost
     // hints. Under load it looks sooner, each time it has heard of 4,000 runs, so that no look takes long.

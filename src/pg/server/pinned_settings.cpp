@@ -8,6 +8,19 @@
 
 namespace flowctl::pg {
 
+namespace {
+
+void pin(const char* name, const char* value) {
+    SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+}
+
+// For a setting that only some versions of the server have, or that belongs to another extension.
+void pin_if_there(const char* name, const char* value) {
+    if (GetConfigOption(name, true, false) != nullptr) pin(name, value);
+}
+
+}  // namespace
+
 void pin_settings(Planner planner) {
     static constexpr const char* kPinned[][2] = {
         {"role", "none"},
@@ -25,7 +38,22 @@ void pin_settings(Planner planner) {
         {"TimeZone", "UTC"},
         {"bytea_output", "hex"},
         {"extra_float_digits", "1"},
+        {"quote_all_identifiers", "off"},
+        {"standard_conforming_strings", "on"},
+        {"transform_null_equals", "off"},
+        {"array_nulls", "on"},
+        {"xmlbinary", "base64"},
+        {"xmloption", "content"},
+        {"lc_monetary", "C"},
         {"client_min_messages", "warning"},
+    };
+    // Settings that not every version has: minor releases brought some of them, too.
+    static constexpr const char* kPinnedWhereKnown[][2] = {
+        {"transaction_timeout", "0"},              // 17
+        {"restrict_nonsystem_relation_kind", ""},  // 17, and the minor releases of August 2024
+        {"scram_iterations", "4096"},              // 16
+        {"createrole_self_grant", ""},             // 16
+        {"event_triggers", "on"},                  // 17
     };
     static constexpr const char* kByKey[][2] = {
         {"jit", "off"},
@@ -34,13 +62,24 @@ void pin_settings(Planner planner) {
         {"enable_mergejoin", "off"},
         {"plan_cache_mode", "force_generic_plan"},
     };
+    // Plans and parameters hold payloads of runs, which must not get into the server's log.
+    static constexpr const char* kKeepsPayloadsOut[][2] = {
+        {"auto_explain.log_min_duration", "-1"},
+        {"pgaudit.log_parameter", "off"},
+    };
     guarded([&] {
         SetSessionAuthorization(BOOTSTRAP_SUPERUSERID, true);
         for (const auto& [name, value] : kPinned)
-            SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
-        if (planner == Planner::Keys)
-            for (const auto& [name, value] : kByKey)
-                SetConfigOption(name, value, PGC_SUSET, PGC_S_SESSION);
+            pin(name, value);
+        for (const auto& [name, value] : kPinnedWhereKnown)
+            pin_if_there(name, value);
+        for (const auto& [name, value] : kKeepsPayloadsOut)
+            pin_if_there(name, value);
+        if (planner != Planner::Keys) return;
+        for (const auto& [name, value] : kByKey)
+            pin(name, value);
+        // Statements of users are audited. What the engine does is in the history.
+        pin_if_there("pgaudit.log", "none");
     });
 }
 
@@ -53,7 +92,7 @@ void pin_synchronous_commit() {
     const char* value = "on";
     for (const auto& [level, name] : kNames)
         if (level == guc::synchronous_commit) value = name;
-    guarded([&] { SetConfigOption("synchronous_commit", value, PGC_SUSET, PGC_S_SESSION); });
+    guarded([&] { pin("synchronous_commit", value); });
 }
 
 }  // namespace flowctl::pg

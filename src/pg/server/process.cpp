@@ -16,7 +16,7 @@ namespace flowctl::pg {
 
 namespace {
 
-// Those that end with this process. Plain pointers, since the exit callback reads them.
+// The processes that end with this one. The exit callback reads them, so they are plain pointers.
 std::vector<BackgroundWorkerHandle*> to_be_ended;
 
 void end_them(int, Datum) {

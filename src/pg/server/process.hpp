@@ -12,11 +12,11 @@ namespace flowctl::pg {
 
 // What a process is and does.
 struct ProcessDescription {
-    const char* function;     // of this library: the process's main
-    const char* type;         // as pg_stat_activity.backend_type shows it
-    std::string name;         // as messages of the server name it
-    Datum argument = 0;       // of the function
-    std::string_view extra;   // bytes for bgw_extra, at most BGW_EXTRALEN
+    const char* function;       // of this library: the process's main
+    const char* type;           // as pg_stat_activity.backend_type shows it
+    std::string name;           // as messages of the server name it
+    Datum argument = 0;         // of the function
+    std::string_view extra{};   // bytes for bgw_extra, at most BGW_EXTRALEN
     bool ends_with_us = false;  // it is told to end when the process that registered it exits
 };
 
@@ -49,7 +49,8 @@ void warn_of_no_room(const std::string& what);
 // users have 1 or 2; so no user can take or see one of these as his own.
 enum class ProcessLock : std::uint16_t { Shard = 0xF10C, MapRun = 0xF10D, House = 0xF10E };
 
-// Takes the lock in this database for the life of the process, without waiting. False: another process has it.
+// Takes the lock in this database for the life of the process, without waiting. False: another process has
+// it.
 bool lock_for_life(ProcessLock lock, std::uint32_t key1, std::uint32_t key2);
 
 }  // namespace flowctl::pg

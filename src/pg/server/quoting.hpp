@@ -1,4 +1,4 @@
-// Names in messages and in SQL. Called by whoever writes either.
+// Names as messages and as SQL write them.
 #pragma once
 
 #include <string>

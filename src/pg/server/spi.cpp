@@ -189,47 +189,46 @@ Spi::~Spi() {
     if (!failed_) SPI_finish();
 }
 
-void Spi::prepare(Statement& statement) {
-    if (statement.plan_ != nullptr) return;
+// Runs `body`, which leaves its rows in SPI's variables. An ERROR in it leaves the connection to the abort.
+template <class Body>
+Rows Spi::collect(Body&& body) {
     failed_ = true;
-    guarded([&] {
+    guarded(body);
+    failed_ = false;
+    return Rows(SPI_tuptable, SPI_processed);
+}
+
+void Spi::prepare(Statement& statement, const Params& params) {
+    if (params.size() != statement.count_)
+        throw std::logic_error("wrong number of parameters for a statement");
+    if (statement.plan_ != nullptr) return;
+    (void)collect([&] {
         SPIPlanPtr plan = SPI_prepare(statement.sql_, static_cast<int>(statement.count_), statement.types_);
         if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
         if (SPI_keepplan(plan) != 0) elog(ERROR, "SPI_keepplan failed");
         statement.plan_ = plan;
     });
-    failed_ = false;
 }
 
 Rows Spi::run(Statement& statement, Params params) {
-    prepare(statement);
-    if (params.size() != statement.count_)
-        throw std::logic_error("wrong number of parameters for a statement");
-    Datum* values = params.values();
-    const char* nulls = params.nulls();
-    failed_ = true;
-    guarded([&] {
-        int result = SPI_execute_plan(statement.plan_, values, nulls, false, 0);
+    prepare(statement, params);
+    Datum* const values = params.values();
+    const char* const nulls = params.nulls();
+    return collect([&] {
+        const int result = SPI_execute_plan(statement.plan_, values, nulls, false, 0);
         if (result < 0) elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
     });
-    failed_ = false;
-    return Rows(SPI_tuptable, SPI_processed);
 }
 
 Rows Spi::run_latest(Statement& statement, Params params) {
-    prepare(statement);
-    if (params.size() != statement.count_)
-        throw std::logic_error("wrong number of parameters for a statement");
-    Datum* values = params.values();
-    const char* nulls = params.nulls();
-    failed_ = true;
-    guarded([&] {
-        int result = SPI_execute_snapshot(statement.plan_, values, nulls, GetLatestSnapshot(),
-                                          InvalidSnapshot, true, false, 0);
+    prepare(statement, params);
+    Datum* const values = params.values();
+    const char* const nulls = params.nulls();
+    return collect([&] {
+        const int result = SPI_execute_snapshot(statement.plan_, values, nulls, GetLatestSnapshot(),
+                                                InvalidSnapshot, true, false, 0);
         if (result < 0) elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result));
     });
-    failed_ = false;
-    return Rows(SPI_tuptable, SPI_processed);
 }
 
 void Spi::forget(Statement& statement) noexcept {
@@ -239,13 +238,10 @@ void Spi::forget(Statement& statement) noexcept {
 
 Rows Spi::command(const std::string& sql) {
     const char* const text = sql.c_str();
-    failed_ = true;
-    guarded([&] {
+    return collect([&] {
         const int result = SPI_execute(text, false, 0);
         if (result < 0) elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
     });
-    failed_ = false;
-    return Rows(SPI_tuptable, SPI_processed);
 }
 
 }  // namespace flowctl::pg

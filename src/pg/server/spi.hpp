@@ -10,8 +10,7 @@
 //   Rows rows = spi.run(find_flow, Params().uuid(id));
 //   if (rows.size() == 1) name = rows.text(0, 0);
 //
-// A snapshot must be active or SPI's own is taken (read-write statements). Called by store/ and the SQL
-// functions.
+// Where no snapshot is active, SPI takes one of its own (read-write statements).
 #pragma once
 
 #include <cstdint>
@@ -96,7 +95,7 @@ class Rows {
     Oid oid(std::size_t row, int column) const;
     Uuid uuid(std::size_t row, int column) const;
     std::int64_t timestamp(std::size_t row, int column) const;  // micros since 1970 UTC
-    std::string text(std::size_t row, int column) const;        // text, varchar, name is not: cast it
+    std::string text(std::size_t row, int column) const;        // of text or varchar; cast a name
     std::optional<std::string> optional_text(std::size_t row, int column) const;
     std::optional<std::int64_t> optional_timestamp(std::size_t row, int column) const;
 
@@ -116,16 +115,18 @@ class Spi {
     Spi& operator=(const Spi&) = delete;
 
     Rows run(Statement& statement, Params params = {});
-    // Reads what is committed at this moment, whatever snapshot the transaction uses.
+    // Reads what is committed at this moment, even in a transaction that uses an older snapshot.
     Rows run_latest(Statement& statement, Params params = {});
     // A command whose text is made when it is needed (DDL), or a query that is not worth a kept plan.
     Rows command(const std::string& sql);
-    // Its plan is kept no longer.
+    // Frees the plan that is kept.
     static void forget(Statement& statement) noexcept;
 
   private:
-    void prepare(Statement& statement);
-    bool failed_ = false;  // a statement raised: what it left is the abort's to clean up
+    void prepare(Statement& statement, const Params& params);
+    template <class Body>
+    Rows collect(Body&& body);
+    bool failed_ = false;  // a statement raised, so the abort of the transaction ends the connection
 };
 
 }  // namespace flowctl::pg

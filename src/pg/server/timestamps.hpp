@@ -1,4 +1,5 @@
-// Points in time: the server counts microseconds since 2000, everything else here counts them since 1970 (UTC).
+// Points in time: the server counts microseconds since 2000, everything else here counts them since 1970
+// (UTC).
 #pragma once
 
 #include <cstdint>

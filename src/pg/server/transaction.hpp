@@ -1,8 +1,8 @@
 // A transaction of the worker: begun by the constructor, committed by commit(), aborted by the destructor
 // otherwise. A subtransaction within one, for work that may fail without the rest.
 //
-// Worker code has no transaction around it, so a turn begins and ends its own. Everything palloc'd in it goes
-// with it. Called by engine, worker and leases.
+// A background process has no transaction around its code, so each piece of its work begins and ends one.
+// Everything that is palloc'd in a transaction goes with it.
 #pragma once
 
 #include "pg/server/bridge.hpp"
@@ -55,7 +55,8 @@ class Transaction {
     bool open_ = false;
 };
 
-// Begin and end it outside of any Spi of the same scope: its abort ends the connections made within.
+// It must begin and end outside of any Spi of the same scope, since its abort ends the connections that were
+// made within it.
 class Subtransaction {
   public:
     Subtransaction() {

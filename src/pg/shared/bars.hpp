@@ -1,8 +1,8 @@
 // "No worker may come to this database": a bar stands while DROP DATABASE and its like run.
 //
 // Bars are counted by database. Invariant: while a bar is up, no worker of that database gets a claim on its
-// slot. Whoever raises a bar looks at the slots afterwards, and whoever reserves a slot looks at the bars
-// afterwards, so one of the two sees the other. All functions do nothing without shared memory.
+// slot. A command looks at the slots after it has raised a bar, and the launcher looks at the bars after it
+// has reserved a slot, so one of the two sees the other. All functions do nothing without shared memory.
 #pragma once
 
 #include "pg/server/prelude.hpp"

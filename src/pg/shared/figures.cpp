@@ -81,7 +81,7 @@ Figures view(int slot) noexcept {
 
 // One row under the lock at a time: a reader may see rows of before and after, each whole.
 void publish_issuers(int slot, std::vector<net::IssuerFigures> issuers) {
-    // There is room for some only, so those that were asked last come first.
+    // There is room for some only, so the issuers that were asked last come first.
     const auto last = [](const net::IssuerFigures& one) {
         return std::max(one.last_success, one.last_failure);
     };

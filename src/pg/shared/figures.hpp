@@ -16,13 +16,16 @@ void request_at_load();
 
 struct Figures {
     std::int64_t runs_open, calls_open, turns, events;
-    std::int64_t last_turn_at;  // microseconds since 1970 UTC; 0: none yet
+    std::int64_t last_turn_at;    // microseconds since 1970 UTC; 0: none yet
+    std::int64_t unfinished = 0;  // calls under way, and answers that are not written yet
+    std::uint32_t drain = 0;      // the drain that the last turn kept to (drain.hpp); 0: none
+    bool waits = false;           // for flowctl.activate()
 };
 void publish(int slot, const Figures& figures) noexcept;
 Figures view(int slot) noexcept;
 
 // What a worker knows of an issuer. Times in microseconds since 1970 UTC, 0: none.
-constexpr int kIssuers = 32;  // of one worker; if there are more, those that were asked last
+constexpr int kIssuers = 32;  // of one worker; if it knows more, the ones it asked last
 struct IssuerRow {
     char name[64];  // of the foreign server
     char url[256];

@@ -6,8 +6,6 @@
 // TEMPLATE differs in the oid, a restored dump runs CREATE EXTENSION itself, a server made by initdb differs
 // in the identifier; a copied data directory differs only if it is given another flowctl.installation, as a
 // promoted standby should not be.
-//
-// Called by the extension script, flowctl.activate(), the engine.
 #include "pg/shared/installation.hpp"
 
 #include <cstdint>
@@ -16,6 +14,8 @@
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/shared/figures.hpp"
+#include "pg/shared/shmem.hpp"
 #include "pg/shared/wake.hpp"
 
 namespace flowctl::pg {
@@ -55,12 +55,29 @@ bool installation_matches() {
     return spi.run(compare_place, this_place()).size() == 1;
 }
 
+void notice_if_waiting() {
+    static LocalTransactionId told = InvalidLocalTransactionId;
+    if (told == local_transaction()) return;
+    for (int slot = 0; slot < shmem::slots(); slot++) {
+        const shmem::View worker = shmem::view(slot);
+        if (worker.state != shmem::State::kClaimed || worker.database != MyDatabaseId || !worker.serving ||
+            !figures::view(slot).waits)
+            continue;
+        told = local_transaction();
+        guarded([] {
+            ereport(NOTICE, (errmsg("runs of this database wait for flowctl.activate()"),
+                             errdetail("It may be a copy; its runs begin when the extension's owner lets them.")));
+        });
+        return;
+    }
+}
+
 }  // namespace flowctl::pg
 
 using namespace flowctl::pg;
 
-// Called at the end of the extension script. Payloads are UTF-8 JSON, so another encoding cannot hold them
-// all.
+// For the end of the extension script. Payloads are JSON in UTF-8, so a database of another encoding cannot
+// hold them all.
 FLOWCTL_FUNCTION(flowctl_register_installation) {
     if (GetDatabaseEncoding() != PG_UTF8)
         throw UserError(ERRCODE_FEATURE_NOT_SUPPORTED, "pg_flowctl needs a database whose encoding is UTF8",

@@ -2,13 +2,16 @@
 //
 // Two things cannot wait for a commit: a session that needs an issuer's keys waits for them inside its
 // transaction, and an attempt that was denied is to be recorded although the transaction that made it rolls
-// back. A message is a fixed piece of memory; where there is no room for a denial, it is counted, and the
-// count is recorded.
+// back. Sessions post; the worker of shard 0 takes.
 //
-// Called by key_sets and audit (sessions post, the worker of shard 0 takes).
+// All databases and roles share the box, so none may fill it. Denials never take the places that are kept for
+// requests, a database has a share of the places, and a role a share of the denials of a minute; denials
+// beyond these are counted, and the counts are recorded. A message that nobody takes (its database has no
+// worker) goes after half a minute.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -24,7 +27,7 @@ struct Message {
     // Denied:
     Oid role = InvalidOid;
     Oid session_role = InvalidOid;
-    std::int64_t at = 0;  // microseconds since 1970
+    std::int64_t at = 0;  // microseconds since 1970; of all messages, set by post()
     char action[32] = {};
     char object[256] = {};
     char subject[256] = {};
@@ -42,9 +45,18 @@ void set(char (&field)[N], std::string_view value) {
 void request_at_load();  // _PG_init, while the server starts
 
 // Wakes the database's workers. False: no room, or no shared memory.
-bool post(const Message& message) noexcept;
-// The messages for this database, oldest first, and how many denials found no room since the last call.
-std::vector<Message> take(std::uint32_t& lost);
+bool post(Message message) noexcept;
+// Denials of a role that were only counted. InvalidOid: of several roles.
+struct Lost {
+    Oid role = InvalidOid;
+    std::uint32_t count = 0;
+};
+// The messages for this database, oldest first, and at most once a minute for each role how many of its
+// denials were only counted.
+std::vector<Message> take(std::vector<Lost>& lost);
+
+// When the next of these counts is due, if there is one; microseconds since 1970.
+std::optional<std::int64_t> next_count_at() noexcept;
 
 // Where a session waits for what the worker does about its message; it looks again whenever it is signalled.
 ConditionVariable* answered() noexcept;  // null without shared memory

@@ -17,6 +17,7 @@ struct Pokes {
     std::int32_t count;
     bool everywhere;
     Oid databases[kMost];
+    Oid short_ones[kMost];  // databases without room for a worker; of more, some
 };
 
 Pokes* shared = nullptr;
@@ -90,6 +91,27 @@ bool take(std::vector<Oid>& databases) {
     }
     databases.assign(pokes, pokes + count);
     return everywhere;
+}
+
+void note_shortage(Oid database, bool is_short) noexcept {
+    const shmem::Locked lock(shared->mutex);
+    Oid* place = nullptr;
+    for (Oid& one : shared->short_ones) {
+        if (one == database) {
+            if (!is_short) one = InvalidOid;
+            return;
+        }
+        if (one == InvalidOid && place == nullptr) place = &one;
+    }
+    if (is_short && place != nullptr) *place = database;
+}
+
+bool is_short(Oid database) noexcept {
+    if (shared == nullptr) return false;
+    const shmem::Locked lock(shared->mutex);
+    for (const Oid one : shared->short_ones)
+        if (one == database) return true;
+    return false;
 }
 
 }  // namespace flowctl::pg::pokes

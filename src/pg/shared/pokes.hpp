@@ -1,7 +1,7 @@
 // What the launcher is told, and waking it: "look again at this database", or at all of them.
 //
-// A poke wakes the launcher while it is there; what is told while it is not stays for the next one. Where
-// there is no shared memory, nothing happens.
+// A poke wakes the launcher. While there is none (it has crashed), pokes wait for the next one. Without
+// shared memory nothing happens.
 #pragma once
 
 #include <vector>
@@ -21,5 +21,10 @@ void wake_launcher() noexcept;
 void launcher_is_here() noexcept;
 // What poke_launcher() was told since the last call. True: the launcher is to look at every database.
 bool take(std::vector<Oid>& databases);
+
+// By the launcher: whether the server has no room for a worker of this database (max_worker_processes).
+void note_shortage(Oid database, bool is_short) noexcept;
+// For the view flowctl.workers.
+bool is_short(Oid database) noexcept;
 
 }  // namespace flowctl::pg::pokes

@@ -11,8 +11,8 @@ namespace flowctl::pg::shmem {
 struct Segment {
     const char* name;
     std::size_t (*size)();
-    // `is_new`: nobody has filled the memory since the server started (or started again after a crash). Called
-    // by the postmaster, while AddinShmemInitLock is held; may not raise.
+    // `is_new`: nobody has filled the memory since the server started (or started again after a crash).
+    // Called by the postmaster, while AddinShmemInitLock is held; may not raise.
     void (*attach)(void* memory, bool is_new);
 };
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "pg/shared/bars.hpp"
+#include "pg/shared/drain.hpp"
 #include "pg/shared/figures.hpp"
 #include "pg/shared/pokes.hpp"
 #include "pg/shared/segment.hpp"
@@ -38,7 +39,7 @@ struct Slot {
     TimestampTz started_at;
     std::uint32_t first;  // of the ids in the ring
     std::uint32_t count;
-    std::uint8_t ring[kRingSize][16];
+    FreshRun ring[kRingSize];
 };
 
 struct Shared {
@@ -108,7 +109,7 @@ void clear_ring(Slot& slot) noexcept {
     slot.overflow = slot.poked = false;
 }
 
-// Ends the claim of this process, whatever made it exit.
+// Ends the claim of this process at its exit, also after FATAL.
 void release_at_exit(int, Datum index) {
     Slot& slot = slot_array[DatumGetInt32(index)];
     {
@@ -132,19 +133,20 @@ void require(const char* what) {
     if (available()) return;
     throw UserError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                     std::string(what) + " needs pg_flowctl to be loaded when the server starts",
-                    "Add pg_flowctl to shared_preload_libraries and restart the server.");
+                    kPreloadHint);
 }
 
 void request_at_load() {
     request_at_load(kSegment);
     bars::request_at_load();
+    drain::request_at_load();
     pokes::request_at_load();
     figures::request_at_load();
 }
 
 // ---- Sessions.
 
-void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept {
+void announce_runs(Oid database, const FreshRun* runs, std::size_t count) noexcept {
     if (shared == nullptr || count == 0) return;
     for (int i = 0; i < shared->slot_count; i++) {
         if (!is_of(i, database)) continue;
@@ -155,14 +157,14 @@ void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept {
             Locked lock(slot.mutex);
             if (slot.state != State::kClaimed || !is_of(i, database)) break;
             for (; done < upto; done++) {
-                if (shard_of(bucket_of(runs[done]), slot.shards) != slot.shard || slot.deaf) continue;
+                if (shard_of(bucket_of(runs[done].id), slot.shards) != slot.shard || slot.deaf) continue;
                 process = slot.process;
                 if (slot.count == kRingSize) {
                     slot.overflow = true;
                     done = count;
                     break;
                 }
-                memcpy(slot.ring[(slot.first + slot.count) % kRingSize], runs[done].data(), 16);
+                slot.ring[(slot.first + slot.count) % kRingSize] = runs[done];
                 slot.count++;
             }
         }
@@ -174,8 +176,24 @@ void announce_unknown_runs(Oid database) noexcept {
     tell_workers(database, [](Slot& slot) { slot.overflow = true; });
 }
 
+void wake_workers(Oid database) noexcept {
+    tell_workers(database, [](Slot&) {});
+}
+
 void poke_workers(Oid database) noexcept {
     tell_workers(database, [](Slot& slot) { slot.poked = true; });
+}
+
+void wake_workers() noexcept {
+    if (shared == nullptr) return;
+    for (int i = 0; i < shared->slot_count; i++) {
+        int process = kNobody;
+        {
+            const Locked lock(slot_array[i].mutex);
+            if (slot_array[i].state == State::kClaimed) process = slot_array[i].process;
+        }
+        wake(process);
+    }
 }
 
 void extension_dropped(Oid database) noexcept {
@@ -250,9 +268,9 @@ std::optional<Claim> claim(int index) noexcept {
     return Claim{index, pg_atomic_read_u32(&databases[index]), slot.shard, slot.shards};
 }
 
-void take(int index, std::vector<Uuid>& runs, bool& overflow, bool& poked) {
+void take(int index, std::vector<FreshRun>& runs, bool& overflow, bool& poked) {
     Slot& slot = slot_array[index];
-    std::uint8_t chunk[kIdsPerLock][16];
+    FreshRun chunk[kIdsPerLock];
     bool first_chunk = true;
     for (;;) {
         std::uint32_t taken = 0;
@@ -265,17 +283,13 @@ void take(int index, std::vector<Uuid>& runs, bool& overflow, bool& poked) {
             }
             // Up to the end of the array; what wrapped round comes with the next chunk.
             taken = std::min({slot.count, static_cast<std::uint32_t>(kIdsPerLock), kRingSize - slot.first});
-            memcpy(chunk, slot.ring[slot.first], taken * sizeof chunk[0]);
+            std::copy_n(slot.ring + slot.first, taken, chunk);
             slot.first = (slot.first + taken) % kRingSize;
             slot.count -= taken;
         }
         if (taken == 0) return;
         first_chunk = false;
-        for (std::uint32_t i = 0; i < taken; i++) {
-            Uuid id;
-            memcpy(id.data(), chunk[i], id.size());
-            runs.push_back(id);
-        }
+        runs.insert(runs.end(), chunk, chunk + taken);
     }
 }
 

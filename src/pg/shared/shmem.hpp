@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "pg/server/spi.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::shmem {
 
@@ -26,6 +27,8 @@ constexpr int kRingSize = 16384;  // ids
 
 // True when the library was loaded by shared_preload_libraries, so that shared memory and workers exist.
 bool available() noexcept;
+inline constexpr const char* kPreloadHint =
+    "Add pg_flowctl to shared_preload_libraries and restart the server.";
 // Raises an error that names `what` ("flowctl.start()") and says in its hint to preload the library.
 void require(const char* what);
 
@@ -34,13 +37,17 @@ void request_at_load();  // _PG_init; also for bars, pokes and figures
 // ---- For sessions. noexcept and free of allocation: used within the commit callback. All do nothing where
 // available() is false.
 
-// Puts ids into the rings of the database's workers and wakes them; ids nobody is there for are dropped (a
-// worker sweeps when it starts).
-void announce_runs(Oid database, const Uuid* runs, std::size_t count) noexcept;
+// Puts ids into the rings of the database's workers and wakes them. Where a worker is missing, its ids are
+// dropped, because it sweeps when it starts.
+void announce_runs(Oid database, const FreshRun* runs, std::size_t count) noexcept;
 // There are new runs whose ids the caller does not have: the workers are to sweep.
 void announce_unknown_runs(Oid database) noexcept;
+// Wakes the workers of a database: there is a message for them (mailbox).
+void wake_workers(Oid database) noexcept;
 // Wakes the workers of a database to look at flowctl_catalog.control and flowctl_catalog.installation.
 void poke_workers(Oid database) noexcept;
+// Wakes the workers of all databases.
+void wake_workers() noexcept;
 // The extension is gone: the database's workers are to leave.
 void extension_dropped(Oid database) noexcept;
 
@@ -53,7 +60,7 @@ ConditionVariable* ended_signal(Oid database) noexcept;  // null where available
 // to come.
 void ask_to_leave(Oid database, bool terminate) noexcept;
 int workers_present(Oid database) noexcept;      // not counting this process
-ConditionVariable* departure_signal() noexcept;  // a worker has left, of whatever database
+ConditionVariable* departure_signal() noexcept;  // a worker of any database has left
 
 // ---- For a worker.
 struct Claim {
@@ -67,12 +74,13 @@ struct Claim {
 // connects: a connection is what DROP DATABASE waits for.
 std::optional<Claim> claim(int slot) noexcept;
 // Takes everything out of the ring; `overflow`: some did not fit; `poked`: poke_workers() was called.
-void take(int slot, std::vector<Uuid>& runs, bool& overflow, bool& poked);
-// Whether sessions are to announce their runs, as they do at first: who may not act is not woken for nothing.
-// Behind the change to true, a sweep finds those that were not announced.
+void take(int slot, std::vector<FreshRun>& runs, bool& overflow, bool& poked);
+// Whether sessions are to announce their runs to this worker, as they do at first. A worker that may not act
+// says no, so that it is not woken for nothing; after it has said yes again, it sweeps for the runs that were
+// not announced.
 void hear_of_runs(int slot, bool wanted) noexcept;
-// A command needs the database, or the extension was dropped. Also the first thing to ask when a turn fails:
-// the tables may be gone.
+// True when a command needs the database or the extension was dropped. A turn that fails asks this first,
+// since the tables may be gone.
 bool asked_to_leave(int slot) noexcept;
 // The worker has found the extension and works; the first time, the launcher hears of it, so that it starts
 // the database's other workers.

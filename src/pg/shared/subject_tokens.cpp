@@ -4,7 +4,10 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include <openssl/crypto.h>
@@ -20,6 +23,7 @@ struct Place {
     slock_t mutex;
     bool taken;
     std::uint8_t handle[16];
+    std::uint64_t user;       // a hash of who it is
     std::int32_t runs;        // that carry it, those of transactions under way included
     std::int64_t expires_at;  // microseconds since 1970
     std::uint32_t length;
@@ -105,8 +109,30 @@ void at_end_of_subtransaction(SubXactEvent event, SubTransactionId subtransactio
     give_back_from(first);
 }
 
+// Who has places: what the user may have of them is a part of what the others leave.
+struct Shares {
+    std::size_t own = 0;
+    std::size_t others = 0;
+
+    std::size_t most() const {
+        const std::size_t left = count() - std::min(count(), others);
+        return (left * 3 + 3) / 4;
+    }
+};
+
+Shares shares_of(std::uint64_t user, std::int64_t now) noexcept {
+    Shares shares;
+    for (std::size_t i = 0; i < count(); i++) {
+        const shmem::Locked lock(places[i].mutex);
+        if (!places[i].taken || places[i].expires_at <= now) continue;
+        (places[i].user == user ? shares.own : shares.others)++;
+    }
+    return shares;
+}
+
 // Where the token is from now on, or count().
-std::size_t take_place(const Uuid& handle, std::string_view token, std::int64_t expires_at) noexcept {
+std::size_t take_place(const Uuid& handle, std::string_view token, std::int64_t expires_at,
+                       std::uint64_t user) noexcept {
     for (std::size_t i = 0; i < count(); i++) {
         const shmem::Locked lock(places[i].mutex);
         if (!is(places[i], handle)) continue;
@@ -114,6 +140,8 @@ std::size_t take_place(const Uuid& handle, std::string_view token, std::int64_t 
         return i;
     }
     const std::int64_t now = unix_micros_now();
+    // Sessions of one user that come at the same moment may go over the share by one place each.
+    if (const Shares shares = shares_of(user, now); shares.own >= shares.most()) return count();
     for (std::size_t i = 0; i < count(); i++) {
         Place& place = places[i];
         const shmem::Locked lock(place.mutex);
@@ -123,6 +151,7 @@ std::size_t take_place(const Uuid& handle, std::string_view token, std::int64_t 
         memcpy(place.handle, handle.data(), handle.size());
         place.length = static_cast<std::uint32_t>(token.size());
         place.expires_at = expires_at;
+        place.user = user;
         place.runs = 1;
         place.taken = true;
         return i;
@@ -146,16 +175,24 @@ void request_at_load() {
     shmem_startup_hook = startup;
 }
 
-void carry(const Uuid& handle, std::string_view token, std::int64_t expires_at) {
+void carry(const Uuid& handle, std::string_view token, std::int64_t expires_at, std::string_view issuer,
+           std::string_view name) {
     if (token.size() > kMaxBytes) throw std::logic_error("a subject token is too long to be carried");
     make_room_for_note();
-    const std::size_t place = take_place(handle, token, expires_at);
-    if (place == count())
-        throw UserError(
-            ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-            "there are already " + std::to_string(guc::max_subject_tokens) + " subject tokens in memory",
-            "Wait until runs that carry one have ended, or raise flowctl.max_subject_tokens and "
-            "restart the server.");
+    const std::uint64_t user = std::hash<std::string>()(std::to_string(issuer.size()) + ':' +
+                                                        std::string(issuer) + std::string(name));
+    const std::size_t place = take_place(handle, token, expires_at, user);
+    if (place == count()) {
+        const Shares shares = shares_of(user, unix_micros_now());
+        const bool full = shares.own + shares.others >= count();
+        throw UserError(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+                        full ? "there are already " + std::to_string(guc::max_subject_tokens) +
+                                   " subject tokens in memory"
+                             : "there are already " + std::to_string(shares.own) +
+                                   " subject tokens of this user in memory",
+                        "Wait until runs that carry one have ended, or raise flowctl.max_subject_tokens and "
+                        "restart the server.");
+    }
     notes[note_count++] = {place, handle, GetCurrentSubTransactionId()};
 }
 

@@ -6,9 +6,8 @@
 // and inherited by all: it is in no core file (MADV_DONTDUMP), in no swap where the limits allow that
 // (mlock), and gone when the server stops. Runs of one session share a place. Invariants: a transaction that
 // does not commit leaves nothing; a place is overwritten before it is free; a token that has ended is not
-// given out. What is lost (restart, crash, PREPARE TRANSACTION) fails the step that needs it, nothing else.
-//
-// Called by subject (sessions), step_identity and engine (worker).
+// given out; one user has at most three quarters of the places that the others leave. A token that is lost (by a restart, a crash, PREPARE TRANSACTION) fails the steps that need it
+// and nothing else.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +24,10 @@ constexpr std::size_t kMaxBytes = 8192;
 void request_at_load();  // _PG_init, while the server starts: the memory, and what runs at ends of
                          // transactions
 
-// This transaction starts a run that carries the token. Raises an error where there is no place left.
-void carry(const Uuid& handle, std::string_view token, std::int64_t expires_at);
+// This transaction starts a run that carries the token of this user, who is known by issuer and name. Raises an
+// error where there is no place left for it.
+void carry(const Uuid& handle, std::string_view token, std::int64_t expires_at, std::string_view issuer,
+           std::string_view name);
 
 // The token, if it is there and has not ended.
 std::optional<net::Secret> read(const Uuid& handle);

@@ -45,7 +45,7 @@ struct Kept {
 };
 
 struct Notes {
-    Kept<Uuid> runs;
+    Kept<FreshRun> runs;
     Kept<SubTransactionId> noted_by;  // for each run
     Kept<Oid> bars;
     bool more_runs = false;
@@ -75,8 +75,19 @@ void forget() noexcept {
         false;
 }
 
+// CREATE EXTENSION hides messages below WARNING while its script runs, so this waits for the commit.
+void say_that_nothing_runs() {
+    if (get_extension_oid("pg_flowctl", true) == InvalidOid) return;  // a savepoint has taken it back
+    ereport(NOTICE,
+            (errmsg("pg_flowctl is not preloaded, so flows can be defined, but no run can be started"),
+             errhint("%s", shmem::kPreloadHint)));
+}
+
 void at_end_of_transaction(XactEvent event, void*) noexcept {
     switch (event) {
+        case XACT_EVENT_PRE_COMMIT:
+            if (notes.extension_created && !shmem::available()) say_that_nothing_runs();
+            break;
         case XACT_EVENT_COMMIT:
             send();
             forget();
@@ -106,7 +117,7 @@ void install_at_load() {
     });
 }
 
-void note_started_run(const Uuid& run) {
+void note_started_run(const FreshRun& run) {
     if (notes.runs.count == shmem::kRingSize) {
         notes.more_runs = true;
         return;

@@ -1,13 +1,11 @@
 // Runs that the row triggers of a statement have started and that are not in the table yet.
 //
-// A statement that changes 100,000 rows starts 100,000 runs. Written one by one, each opens the table and its indexes
-// anew; written together, they cost the rows alone. So a trigger's run is held here until its statement is over: until
-// the executor has fired the statement's triggers, a command (COPY, SET CONSTRAINTS) has ended, or the transaction or
-// subtransaction is about to commit; or until 1,000 are there. Invariants: what is held belongs to one subtransaction,
-// goes into the table within it, and is forgotten with it; nothing is held when a transaction commits; the statement
-// behind the one that started runs sees them.
-//
-// Called by start (add), hooks (commands), and by the executor's and the transactions' hooks.
+// A statement that changes 100,000 rows starts 100,000 runs. Written one by one, each opens the table and its
+// indexes anew; written together, they cost the rows alone. So a trigger's run is held here until its
+// statement is over: until the executor has fired the statement's triggers, a command (COPY, SET CONSTRAINTS)
+// has ended, or the transaction or subtransaction is about to commit; or until 1,000 are there. Invariants:
+// the runs that are held belong to one subtransaction, go into the table within it, and are forgotten with
+// it; nothing is held when a transaction commits; the statement after the one that started runs sees them.
 #pragma once
 
 #include "pg/store/runs.hpp"
@@ -16,7 +14,8 @@ namespace flowctl::pg::pending_runs {
 
 void install_at_load();
 
-// The run is in the table when the statement that caused it is over, at the latest. Raises what inserting it raises.
+// The run is in the table when the statement that caused it is over, at the latest. Raises what inserting it
+// raises.
 void add(store::NewRun run);
 
 // A command is over.

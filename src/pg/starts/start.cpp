@@ -10,11 +10,11 @@
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/session_user.hpp"
 #include "pg/server/acting_role.hpp"
-#include "pg/server/catalog_watch.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/starts/known_flows.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/run_id.hpp"
@@ -61,48 +61,6 @@ store::FlowRow find_flow(Spi& spi, const std::string& text) {
                     "Define it with flowctl.define_flow(); the view flowctl.flows lists what there is.");
 }
 
-// Flows that were started, and by whose right: looking one up takes as long as writing its run.
-class KnownFlows {
-  public:
-    // What has been kept and still holds, or null. A pointer until the next add().
-    const store::FlowRow* find(const StartRequest& request) {
-        forget_if_changed();
-        for (const Known& known : known_)
-            if (known.text == request.flow && known.right_of == request.must_may_start) return &known.flow;
-        return nullptr;
-    }
-    // `flow` was looked up behind a find().
-    void add(const StartRequest& request, const store::FlowRow& flow) {
-        const Seen before = seen_;
-        forget_if_changed();
-        if (seen_ != before) return;
-        if (known_.size() == kMost) known_.clear();
-        known_.push_back({request.flow, request.must_may_start, flow});
-    }
-
-  private:
-    static constexpr std::size_t kMost = 32;
-    struct Known {
-        std::string text;
-        Oid right_of;
-        store::FlowRow flow;
-    };
-    struct Seen {
-        std::uint64_t number = 0;
-        // One that sees the flows as they were when it began; what it has found is for itself.
-        LocalTransactionId transaction = InvalidLocalTransactionId;
-        bool operator==(const Seen&) const = default;
-    };
-    void forget_if_changed() {
-        const Seen now{catalog_watch::generation(),
-                       IsolationUsesXactSnapshot() ? local_transaction() : InvalidLocalTransactionId};
-        if (now == seen_) return;
-        known_.clear();
-        seen_ = now;
-    }
-    std::vector<Known> known_;
-    Seen seen_;
-};
 KnownFlows known_flows;
 
 store::FlowRow find_startable(const StartRequest& request) {
@@ -114,7 +72,7 @@ store::FlowRow find_startable(const StartRequest& request) {
         const std::string holder =
             request.table != nullptr ? std::string("owner of table \"") + request.table + "\"," : "role";
         denials::report(request.starter, "start", flow.name,
-                      holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
+                        holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "permission denied to start flow \"" + flow.name + "\"",
                         "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
@@ -123,6 +81,7 @@ store::FlowRow find_startable(const StartRequest& request) {
                             "\" is neither a member of the flow's owner \"" + role_name(flow.owner) +
                             "\" nor granted to start it.");
     }
+    require_owned(flow.name, flow.owner);
     known_flows.add(request, flow);
     return flow;
 }
@@ -145,7 +104,7 @@ std::optional<std::string> asserted_subject() {
 void add_subject(store::NewRun& run) {
     if (const auto user = session_user::current()) {
         run.subject_handle = user->handle;
-        // Whoever's token has ended is nobody; a step that needs it will say that it is lost.
+        // A user whose token has ended is not recorded; a step that needs the token will say that it is lost.
         if (user->expires_at <= unix_micros_now()) return;
         run.subject = user->name;
         run.subject_issuer = user->issuer;
@@ -159,7 +118,8 @@ void add_subject(store::NewRun& run) {
 // The token goes where the worker finds it.
 void carry_token(const store::NewRun& run) {
     const auto user = session_user::current();
-    if (run.subject && user) subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at);
+    if (run.subject && user)
+        subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at, user->issuer, user->name);
 }
 
 store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, Oid role) {
@@ -184,8 +144,8 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     return run;
 }
 
-// Whoever writes to a table has not chosen what its triggers start in his name, be it by a function of their
-// own.
+// A trigger runs under the writer's name although the writer did not choose it, and it may start a flow by a
+// function of its own. So a run that acts as its invoker must not be started from within a trigger.
 bool within_trigger() {
     return guarded([] { return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH)) > 0; });
 }
@@ -260,13 +220,14 @@ Uuid start_run(const StartRequest& request) {
         if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
     const Uuid id = run.run_id;
+    const Oid flow_owner = run.flow_owner;
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
     } else {
         const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
         store::insert_runs(&run, 1);
     }
-    wake::note_started_run(id);
+    wake::note_started_run({id, flow_owner});
     return id;
 }
 

@@ -3,8 +3,6 @@
 // Both ways in, flowctl.start() and the trigger function, end here: check the right and the input, insert one
 // row, and note the id so that the commit wakes a worker. Nothing else happens before the commit, so a run
 // exists if and only if its transaction commits.
-//
-// Called by runs_sql and trigger.
 #pragma once
 
 #include <optional>

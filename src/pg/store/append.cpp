@@ -1,7 +1,7 @@
 // Rows straight to the heap. See append.hpp.
 //
-// Everything below write() runs inside guarded(): no object with a destructor lives there, and what is
-// allocated goes with a memory context of the call.
+// Everything below write() runs inside guarded(): no object with a destructor lives there, and all memory
+// belongs to a context of the call.
 #include "pg/store/append.hpp"
 
 #include <utility>
@@ -39,6 +39,7 @@ class Append::Leaf {
         leaf->state_ = CreateExecutorState();
         leaf->info_ = makeNode(ResultRelInfo);
         InitResultRelInfo(leaf->info_, leaf->relation_, 0, nullptr, 0);
+        if (!has_firing_triggers(leaf->relation_)) leaf->info_->ri_TrigDesc = nullptr;
         ExecOpenIndices(leaf->info_, false);
         if (leaf->runs_other_code()) leaf->path_level_ = pin_search_path();
         if (leaf->info_->ri_TrigDesc != nullptr) AfterTriggerBeginQuery();

@@ -8,7 +8,7 @@
 // may have added, are kept; what it skips of an INSERT (statement triggers, CHECK and NOT NULL constraints,
 // generated columns, row security) these tables do not have for the engine.
 //
-// Called by store/ inside the turn's transaction. Raises PgError.
+// It runs inside the caller's transaction and raises PgError.
 #pragma once
 
 #include <utility>

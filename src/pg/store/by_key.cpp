@@ -82,10 +82,6 @@ SPITupleTable* read(Oid table, const char* const* columns, int count, const Uuid
     return found;
 }
 
-bool has_triggers(Relation table) {
-    return table->trigdesc != nullptr;
-}
-
 // Writes to `left` the positions of the rows that were not changed; gives their number.
 int change(Oid oid, const char* const* columns, int count, const Field* fields, int rows, int* left) {
     Keyed keyed = open_keyed(oid, RowExclusiveLock);
@@ -101,7 +97,7 @@ int change(Oid oid, const char* const* columns, int count, const Field* fields, 
     InitResultRelInfo(info, keyed.table, 0, nullptr, 0);
     ExecOpenIndices(info, false);
     TupleTableSlot* changed = MakeSingleTupleTableSlot(shape, &TTSOpsHeapTuple);
-    const bool only_sql = has_triggers(keyed.table);
+    const bool only_sql = has_firing_triggers(keyed.table);
     MemoryContext work =
         AllocSetContextCreate(CurrentMemoryContext, "flowctl change", ALLOCSET_DEFAULT_SIZES);
     int left_count = 0;
@@ -143,7 +139,7 @@ int change(Oid oid, const char* const* columns, int count, const Field* fields, 
 // The same for removing.
 int remove(Oid oid, const Uuid* ids, int count, int* left) {
     Keyed keyed = open_keyed(oid, RowExclusiveLock);
-    const bool only_sql = has_triggers(keyed.table);
+    const bool only_sql = has_firing_triggers(keyed.table);
     int left_count = 0;
     for (int i = 0; i < count; i++) {
         bool done = false;

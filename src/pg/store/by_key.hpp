@@ -7,7 +7,7 @@
 // looks again; tables with triggers that a superuser added are left to SQL altogether. What it skips of an
 // UPDATE (constraints, generated columns, row security) these tables do not have for the engine.
 //
-// Called by store/ inside the turn's transaction. Raises PgError.
+// Everything runs inside the caller's transaction and raises PgError.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +18,16 @@
 
 namespace flowctl::pg::store {
 
-// The rows of `table` whose primary key is one of `ids`, in their order, without those that are not there.
-// They last as long as the transaction.
+// The rows of `table` whose primary key is one of `ids`, in the order of the ids; an id without a row is left
+// out. The rows last as long as the transaction.
 Rows find_by_key(Oid table, std::initializer_list<const char*> columns, const std::vector<Uuid>& ids);
 
-// Changes rows: the first column is the primary key. Gives those that were left, as positions among `rows`.
+// Changes rows, whose first column is the primary key. Returns which rows are left to SQL, as positions among
+// `rows`.
 std::vector<std::size_t> update_by_key(Oid table, std::initializer_list<const char*> columns,
                                        const RowFields& rows);
 
-// Removes rows; gives those that were left.
+// Removes rows; returns the ids of the rows that are left to SQL.
 std::vector<Uuid> delete_by_key(Oid table, const std::vector<Uuid>& ids);
 
 // In schema flowctl.

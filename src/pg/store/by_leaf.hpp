@@ -7,7 +7,7 @@
 // time, in the server's own cache, so one that has been made or dropped meanwhile is known; a leaf with rows
 // of open runs is never dropped.
 //
-// Called by store/ inside the caller's transaction; raises PgError.
+// Everything runs inside the caller's transaction and raises PgError.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ struct LeafGroup {
 };
 // `table`: a partitioned one in schema flowctl. Groups come in the order of their first members.
 std::vector<LeafGroup> by_leaf(const char* table, const std::vector<Uuid>& ids);
-// Those of a group.
+// The elements of a group.
 template <class T>
 std::vector<T> pick(const std::vector<T>& all, const LeafGroup& group) {
     std::vector<T> picked;

@@ -1,10 +1,12 @@
 // SQL of the store of flows. See flows.hpp.
 #include "pg/store/flows.hpp"
 
+#include "pg/server/catalog.hpp"
+
 namespace flowctl::pg::store {
 
 static Statement find_flow_sql(R"(
-    SELECT f.flow_id, f.name, f.owner::oid, f.type, v.version, v.options->>'run_as' = 'INVOKER'
+    SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options->>'run_as' = 'INVOKER'
     FROM flowctl_catalog.flow f JOIN flowctl_catalog.flow_version v ON v.flow_id = f.flow_id AND v.version = coalesce($2, f.latest_version)
     WHERE f.name = $1)",
                                {TEXTOID, INT4OID});
@@ -37,6 +39,56 @@ std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32
     Rows rows = spi.run(find_version_sql, std::move(Params().uuid(flow_id).int4(version)));
     if (rows.size() == 0) return std::nullopt;
     return VersionRow{rows.text(0, 0), rows.text(0, 1)};
+}
+
+namespace {
+
+struct Horizon {
+    std::uint64_t oldest;  // transactions before this one are over for every snapshot of the database
+    std::uint64_t next;    // transactions from this one on had not begun
+};
+
+Horizon horizon() {
+    return guarded([] {
+        Relation versions = table_open(table_oid("flow_version"), AccessShareLock);
+        const TransactionId oldest = GetOldestNonRemovableTransactionId(versions);
+        table_close(versions, AccessShareLock);
+        const FullTransactionId next = ReadNextFullTransactionId();
+        const std::uint32_t epoch =
+            EpochFromFullTransactionId(next) - (oldest > XidFromFullTransactionId(next) ? 1 : 0);
+        return Horizon{U64FromFullTransactionId(FullTransactionIdFromEpochAndXid(epoch, oldest)),
+                       U64FromFullTransactionId(next)};
+    });
+}
+
+Statement note_unknown_sql(R"(
+    UPDATE flowctl_catalog.flow_version SET unknown_from = $2::text::xid8
+    WHERE dropped_by < $1::text::xid8 AND unknown_from IS NULL)",
+                           {INT8OID, INT8OID});
+
+Statement forget_versions_sql(R"(
+    WITH gone AS (
+        DELETE FROM flowctl_catalog.flow_version v
+        WHERE v.dropped_by IS NOT NULL
+              AND v.unknown_from <= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
+              AND NOT EXISTS (SELECT FROM flowctl_catalog.run r
+                              WHERE r.flow_id = v.flow_id AND r.status = 'RUNNING')
+        RETURNING v.flow_id),
+    names AS (
+        DELETE FROM flowctl_catalog.run_name n WHERE n.flow_id IN (SELECT g.flow_id FROM gone g))
+    SELECT pg_catalog.count(*) FROM gone)",
+                              {});
+
+}  // namespace
+
+std::int64_t forget_dropped_versions(Spi& spi) {
+    const Horizon now = horizon();
+    // Deleting comes first, so that a version passes at most one step in each call.
+    const std::int64_t forgotten = spi.run(forget_versions_sql).int8(0, 0);
+    spi.run(note_unknown_sql, std::move(Params()
+                                            .int8(static_cast<std::int64_t>(now.oldest))
+                                            .int8(static_cast<std::int64_t>(now.next))));
+    return forgotten;
 }
 
 }  // namespace flowctl::pg::store

@@ -1,6 +1,6 @@
 // The store of flows, as starting and running need it. Defining them: define_flow.
 //
-// Runs inside the caller's transaction; raises PgError. Called by start and engine.
+// Everything runs inside the caller's transaction and raises PgError.
 #pragma once
 
 #include <cstdint>
@@ -28,5 +28,14 @@ struct VersionRow {
     std::string keep_data;  // ALL | ERROR | NONE
 };
 std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version);
+
+// Forgets versions of dropped flows, once no run can need them. drop_flow() does not wait for transactions that
+// have started a run and not committed, since each start would have to lock the flow's row. So versions stay,
+// in three steps, until
+//   1. every snapshot that shows the flow is gone: nobody can start it any more;
+//   2. every transaction that was open then is over: each run of it is there for all to see;
+//   3. no run of it is open.
+// Gives how many were forgotten.
+std::int64_t forget_dropped_versions(Spi& spi);
 
 }  // namespace flowctl::pg::store

@@ -1,7 +1,7 @@
 // The store of history: transitions, the intents and outcomes of calls, and revocations. Append-only.
 //
-// Everything of one turn goes into a table at once. Every function runs inside the caller's
-// transaction and raises PgError. Called by engine.
+// Everything of one turn goes into a table at once. Every function runs inside the caller's transaction and
+// raises PgError.
 #pragma once
 
 #include <cstdint>

@@ -92,6 +92,16 @@ std::optional<std::int64_t> last_in_default(Spi& spi, std::int64_t starts_at, st
     return time_of_run_id(rows.uuid(0, 0));
 }
 
+// ALTER DEFAULT PRIVILEGES may have granted rights on the new table.
+static void close_to_others(Spi& spi, const std::string& name) {
+    Rows grantees = spi.command(
+        "SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::pg_catalog.regrole::text END"
+        " FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) a"
+        " WHERE c.oid = '" + name + "'::pg_catalog.regclass AND a.grantee <> c.relowner");
+    for (std::size_t i = 0; i < grantees.size(); i++)
+        spi.command("REVOKE ALL ON " + name + " FROM " + grantees.text(i, 0));
+}
+
 static Statement insert_leaf_sql(
     "INSERT INTO flowctl_catalog.leaf (starts_at, ends_at, suffix) VALUES ($1, $2, $3)",
     {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID});
@@ -107,7 +117,7 @@ std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
         const std::string name = table_of(table, leaf);
         spi.command("CREATE TABLE " + name + " (LIKE flowctl_catalog." + table + " INCLUDING ALL)");
         spi.command("ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY");
-        spi.command("REVOKE ALL ON " + name + " FROM PUBLIC");
+        close_to_others(spi, name);
         spi.command("COMMENT ON TABLE " + name + " IS 'the leaf of runs that start from " + span + "'");
         // In the extension's script they are members by themselves.
         if (!creating_extension) spi.command("ALTER EXTENSION pg_flowctl ADD TABLE " + name);
@@ -199,7 +209,7 @@ Aside set_aside(const char* sql, Datum ids) {
         SPI_cursor_fetch(portal, true, kFetched);
         const std::uint64_t count = SPI_processed;
         for (std::uint64_t i = 0; i < count; i++) {
-            // What is stored out of line goes with the table.
+            // Values that are stored out of line would go with the table.
             HeapTuple whole = toast_flatten_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
             tuplestore_puttuple(aside.rows, whole);
             heap_freetuple(whole);
@@ -292,6 +302,29 @@ static Statement note_emptied_sql(R"(
     UPDATE flowctl_catalog.leaf SET emptied_at = pg_catalog.clock_timestamp(), kept = $2, problem = NULL WHERE suffix = $1)",
                                   {TEXTOID, INT8OID});
 
+// The caller has locked the tables. TRUNCATE would be carried to subscribers, whose leaves of the same time have
+// the same names and hold runs of their own.
+static void truncate(const Leaf& leaf) {
+    std::array<Oid, kTables.size()> ids;
+    for (std::size_t i = 0; i < kTables.size(); i++)
+        ids[i] = oid_of(table_of(kTables[i], leaf));
+    guarded([&] {
+        List* tables = NIL;
+        List* oids = NIL;
+        for (const Oid id : ids) {
+            Relation table = table_open(id, NoLock);
+            CheckTableNotInUse(table, "TRUNCATE");
+            tables = lappend(tables, table);
+            oids = lappend_oid(oids, id);
+        }
+        truncate_unlogged(tables, oids);
+        ListCell* cell;
+        foreach (cell, tables)
+            table_close(static_cast<Relation>(lfirst(cell)), NoLock);
+        CommandCounterIncrement();
+    });
+}
+
 Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_drop) {
     const std::string which = staying(leaf, since);
     const std::size_t open = find_staying(spi, which + " LIMIT " + std::to_string(kMostKept + 1)).size();
@@ -323,7 +356,7 @@ Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_dro
             aside[i] = guarded([&] { return set_aside(text, wanted.values()[0]); });
         }
     }
-    spi.command("TRUNCATE " + names);
+    truncate(leaf);
     if (!ids.empty()) {
         for (std::size_t i = 0; i < kTables.size(); i++) {
             const Oid table = oid_of(table_of(kTables[i], leaf));

@@ -33,7 +33,7 @@ void put_millis(std::uint64_t millis, Uuid& id) {
 
 Uuid new_run_id() {
     static std::int64_t last = 0;
-    // The 12 bits behind the milliseconds count fractions of one (RFC 9562 §6.2, method 3).
+    // The 12 bits behind the milliseconds count fractions of one (RFC 9562, section 6.2, method 3).
     std::int64_t now = unix_micros_now();
     if (now <= last) now = last + 1;
     last = now;

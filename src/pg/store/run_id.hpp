@@ -1,9 +1,8 @@
-// Run ids: UUIDs of version 7 (RFC 9562 §5.7), which sort by the time at which their runs start.
+// Run ids: UUIDs of version 7 (RFC 9562, section 5.7), which sort by the time at which their runs start.
 //
-// What is stored by run id is stored by time, so a time can be asked for by id: partitions have such bounds,
-// and flowctl.run_id_at() gives users the same. Invariant: ids of one process increase.
-//
-// Called by start, trigger and map_children (new ids), store/leaves (bounds).
+// Rows that are stored by run id are therefore stored by time, and a span of time is a span of ids:
+// partitions have such bounds, and flowctl.run_id_at() lets users ask in the same way. Invariant: the ids
+// that one process makes increase.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +23,15 @@ inline int shard_of(int bucket, int shards) noexcept {
     return bucket % shards;
 }
 
-// The least id of a run that starts in the millisecond of this time (microseconds since 1970); earlier times
-// are taken as 1970, those that 48 bits of milliseconds cannot say (from the year 10889 on) as the last.
+// A run that has been started and may not have begun: its id, and the owner of its flow, between whom turns
+// are dealt out. InvalidOid: not known.
+struct FreshRun {
+    Uuid id{};
+    Oid owner = InvalidOid;
+};
+
+// The least id of a run that starts in the millisecond of this time (microseconds since 1970). A time before
+// 1970 counts as 1970, and one that 48 bits of milliseconds cannot say (from the year 10889 on) as the last.
 Uuid first_run_id(std::int64_t unix_micros);
 // Microseconds since 1970, to the millisecond.
 std::int64_t time_of_run_id(const Uuid& id);

@@ -67,7 +67,9 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         const auto session_user = session_users.try_emplace(run->session_user).first;
         if (session_user->second.empty()) session_user->second = role_name(run->session_user);
         append.uuid(run->run_id).uuid(run->flow_id).text(run->flow).int4(run->version).text(run->type);
-        append.text_or_null(run->name).text(run->error ? "FAILED" : "RUNNING").text(run->input);
+        append.text_or_null(run->name)
+            .text(machine::name_of(run->error ? machine::Status::Failed : machine::Status::Running))
+            .text(run->input);
         append.text_or_null(run->error).text_or_null(run->cause).timestamp(run->started_at);
         run->error ? append.timestamp(run->started_at) : append.null();
         append.oid(run->flow_owner).oid(run->role).oid(run->starter).text(session_user->second);
@@ -76,8 +78,8 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         run->subject_handle ? append.uuid(*run->subject_handle) : append.null();
         append.text_or_null(run->asserted_subject);
         address != 0 ? append.ready(address) : append.null();
-        application_name != nullptr&&* application_name != '\0' ? append.text(application_name)
-                                                                : append.null();
+        application_name != nullptr && *application_name != '\0' ? append.text(application_name)
+                                                                 : append.null();
         append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
     }
     append.write();
@@ -113,7 +115,7 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 
 // ---------------------------------------------------------------------------------------------- the worker
 
-// What is read of a run; the order is that of read_run().
+// The columns that are read of a run, in the order of read_run().
 static constexpr std::initializer_list<const char*> kRunColumns = {
     "run_id",         "flow_id",    "flow",          "version",     "type",           "name",
     "status",         "input",      "event",         "traceparent", "started_at",     "flow_owner",
@@ -128,7 +130,7 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     run.version = rows.int4(i, 3);
     run.express = rows.text(i, 4) == "EXPRESS";
     run.name = rows.optional_text(i, 5);
-    run.open = rows.text(i, 6) == "RUNNING";
+    run.open = read_status(rows, i, 6) == machine::Status::Running;
     run.input = rows.text(i, 7);
     run.event = rows.optional_text(i, 8);
     run.traceparent = rows.optional_text(i, 9);
@@ -177,10 +179,10 @@ static Statement save_frame_sql(R"(
     UPDATE flowctl_catalog.frame SET phase = $2, current_state = $3, due_at = $4, frame = $5 WHERE run_id = $1)",
                                 {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID});
 
-// Those that are there already, where the heap cannot be asked to replace them.
+// Replaces a frame by SQL, where it cannot be done in the heap.
 static void save_frame(Spi& spi, const FrameRow& row) {
     Params params;
-    params.uuid(row.run_id).text(row.phase).text(row.current_state);
+    params.uuid(row.run_id).text(machine::name_of(row.phase)).text(row.current_state);
     if (row.due_at)
         params.timestamp(*row.due_at);
     else
@@ -196,11 +198,14 @@ void save_frames(Spi& spi, const std::vector<FrameRow>& frames) {
     for (const FrameRow& row : frames) {
         if (row.is_new) {
             added.uuid(row.run_id).int2(static_cast<std::int16_t>(bucket_of(row.run_id)));
-            added.text(row.phase).text(row.current_state).timestamp(row.due_at).text(row.frame);
+            added.text(machine::name_of(row.phase))
+                .text(row.current_state)
+                .timestamp(row.due_at)
+                .text(row.frame);
         } else {
             changed_rows.push_back(&row);
             changed.uuid(row.run_id)
-                .text(row.phase)
+                .text(machine::name_of(row.phase))
                 .text(row.current_state)
                 .timestamp(row.due_at)
                 .text(row.frame);
@@ -228,10 +233,10 @@ static LeafStatement end_run_sql(R"(
     WHERE run_id = $1)",
                                  {UUIDOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
 
-// One that somebody else is changing, too.
+// Ends a run by SQL, where somebody else is changing its row, too.
 static void end_run(Spi& spi, Oid leaf, const RunEnd& end) {
     Params params;
-    params.uuid(end.run_id).text(end.status).text(end.output);
+    params.uuid(end.run_id).text(machine::name_of(end.status)).text(end.output);
     if (end.output_ref)
         params.int4(*end.output_ref);
     else
@@ -249,7 +254,10 @@ void end_runs(Spi& spi, const std::vector<RunEnd>& ends) {
         RowFields rows;
         for (const std::size_t i : group.members) {
             const RunEnd& end = ends[i];
-            rows.uuid(end.run_id).text(end.status).text_or_null(end.output).int4(end.output_ref);
+            rows.uuid(end.run_id)
+                .text(machine::name_of(end.status))
+                .text_or_null(end.output)
+                .int4(end.output_ref);
             rows.text_or_null(end.error).text_or_null(end.cause).timestamp(end.ended_at);
         }
         for (const std::size_t left :
@@ -314,8 +322,16 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horiz
 
 // ---------------------------------------------------------------------------------------------- looking
 
+machine::Status read_status(const Rows& rows, std::size_t row, int column) {
+    const std::string name = rows.text(row, column);
+    if (const auto status = machine::status_named(name)) return *status;
+    throw UserError(ERRCODE_DATA_CORRUPTED,
+                    "a run has the status \"" + name + "\", which this library does not know",
+                    "A newer version of pg_flowctl has written it: load that version.");
+}
+
 static Statement find_status_sql(R"(
-    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner, r.flow_owner)::oid, r.role::oid, r.starter::oid
+    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid
     FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                  {UUIDOID});
@@ -323,7 +339,8 @@ static Statement find_status_sql(R"(
 std::optional<RunStatus> find_status(Spi& spi, const Uuid& id) {
     Rows rows = spi.run_latest(find_status_sql, std::move(Params().uuid(id)));
     if (rows.size() == 0) return std::nullopt;
-    return RunStatus{rows.text(0, 0), rows.int8(0, 1), rows.oid(0, 2), rows.oid(0, 3), rows.oid(0, 4)};
+    return RunStatus{read_status(rows, 0, 0), rows.int8(0, 1), rows.oid(0, 2), rows.oid(0, 3),
+                     rows.oid(0, 4)};
 }
 
 }  // namespace flowctl::pg::store

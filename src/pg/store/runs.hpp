@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/machine/status.hpp"
 #include "pg/server/spi.hpp"
 
 namespace flowctl::pg::store {
@@ -81,8 +82,8 @@ struct StoredRun {
     std::int32_t map_items = 0;
     std::optional<std::string> frame;  // absent: not begun
 };
-// The runs that are there; ids whose row is not visible are left out. What is over max_bytes, but for the
-// first, is not read: those ids are in `later`.
+// The runs of these ids; an id whose row is not visible is left out. Reading ends when max_bytes have been
+// read (the first run is always read); the ids that were not reached are in `later`.
 struct LoadedRuns {
     std::vector<StoredRun> runs;
     std::vector<Uuid> later;
@@ -91,7 +92,7 @@ LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_byt
 
 struct FrameRow {
     Uuid run_id{};
-    std::string phase;
+    machine::Phase phase = machine::Phase::Running;
     std::string current_state;
     std::optional<std::int64_t> due_at;
     std::string frame;
@@ -102,7 +103,7 @@ void delete_frames(Spi& spi, const std::vector<Uuid>& ids);
 
 struct RunEnd {
     Uuid run_id{};
-    std::string status;
+    machine::Status status = machine::Status::Failed;
     std::optional<std::string> output;
     std::optional<std::int32_t> output_ref;
     std::optional<std::string> error;
@@ -113,7 +114,7 @@ void end_runs(Spi& spi, const std::vector<RunEnd>& ends);
 
 // Forgets the payloads of runs whose flow does not keep them (option keep_data).
 void forget_payloads(Spi& spi, const std::vector<Uuid>& ids);
-// Those in history only.
+// The same for the payloads in history only.
 void forget_events(Spi& spi, const std::vector<Uuid>& ids);
 
 // Ends a run that the machine cannot carry on: history closes with ExecutionFailed, the frame goes. False: it
@@ -130,8 +131,11 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horiz
 
 // ---------------------------------------------------------------------------------------------- looking
 
+// The status in a row. Raises for a name that this version does not know.
+machine::Status read_status(const Rows& rows, std::size_t row, int column);
+
 struct RunStatus {
-    std::string status;
+    machine::Status status = machine::Status::Running;
     std::int64_t start_xid = 0;
     Oid flow_owner = InvalidOid;  // the flow's present owner, or the one it had
     Oid role = InvalidOid;

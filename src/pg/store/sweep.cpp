@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/machine/status.hpp"
 #include "pg/server/catalog.hpp"
 #include "pg/store/by_key.hpp"
 
@@ -21,17 +22,17 @@ namespace flowctl::pg::store {
 namespace {
 
 struct Found {
-    pg_uuid_t* ids;
+    FreshRun* runs;
     std::size_t count;
     std::size_t capacity;
 
-    void add(const pg_uuid_t* id) {
+    void add(const pg_uuid_t* id, Oid owner) {
         if (count == capacity) {
             capacity = capacity == 0 ? 1024 : capacity * 2;
-            const std::size_t bytes = capacity * sizeof(pg_uuid_t);
-            ids = static_cast<pg_uuid_t*>(ids == nullptr ? palloc(bytes) : repalloc_huge(ids, bytes));
+            const std::size_t bytes = capacity * sizeof(FreshRun);
+            runs = static_cast<FreshRun*>(runs == nullptr ? palloc(bytes) : repalloc_huge(runs, bytes));
         }
-        ids[count++] = *id;
+        runs[count++] = {from_pg(id), owner};
     }
 };
 
@@ -57,6 +58,7 @@ class OpenRuns {
         run_id_ = column_number(shape, "run_id", 0);
         status_ = column_number(shape, "status", run_id_);
         map_run_id_ = column_number(shape, "map_run_id", status_);
+        flow_owner_ = column_number(shape, "flow_owner", 0);
         scan_ = begin_index_scan(leaf_, index_, snapshot, 1);
         slot_ = table_slot_create(leaf_, nullptr);
     }
@@ -71,8 +73,10 @@ class OpenRuns {
             const Datum status = slot_getattr(slot_, status_, &none);
             (void)slot_getattr(slot_, map_run_id_, &is_child_null);
             if (none || !is_child_null || !is_running(status)) continue;
+            const Datum owner = slot_getattr(slot_, flow_owner_, &none);
+            const Oid flow_owner = none ? InvalidOid : DatumGetObjectId(owner);
             const Datum id = slot_getattr(slot_, run_id_, &none);
-            if (!none) found.add(DatumGetUUIDP(id));
+            if (!none) found.add(DatumGetUUIDP(id), flow_owner);
         }
     }
 
@@ -86,13 +90,12 @@ class OpenRuns {
 
   private:
     static bool is_running(Datum status) {
-        static constexpr char kRunning[] = "RUNNING";
+        static constexpr std::string_view kRunning = machine::name_of(machine::Status::Running);
         text* value = DatumGetTextPP(status);
-        return VARSIZE_ANY_EXHDR(value) == sizeof kRunning - 1 &&
-               memcmp(VARDATA_ANY(value), kRunning, sizeof kRunning - 1) == 0;
+        return std::string_view(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value)) == kRunning;
     }
     Relation leaf_, index_;
-    AttrNumber run_id_, status_, map_run_id_;
+    AttrNumber run_id_, status_, map_run_id_, flow_owner_;
     IndexScanDesc scan_;
     TupleTableSlot* slot_;
 };
@@ -120,15 +123,15 @@ Statement position_sql(R"(
     SELECT false, pg_catalog.pg_snapshot_xip(s)::text::bigint FROM pg_catalog.pg_current_snapshot() AS s)",
                        {});
 Statement find_unbegun_sql(R"(
-    SELECT r.run_id FROM flowctl_catalog.run r
+    SELECT r.run_id, r.flow_owner::oid FROM flowctl_catalog.run r
     WHERE r.status = 'RUNNING' AND r.map_run_id IS NULL AND NOT EXISTS (SELECT FROM flowctl_catalog.frame f WHERE f.run_id = r.run_id)
     ORDER BY r.run_id)",
                            {});
 Statement find_interrupted_sql(
     "SELECT run_id FROM flowctl_catalog.frame WHERE phase = 'RUNNING' ORDER BY run_id", {});
 
-// The worker's statements look rows up by key, and the planner is told so (pinned_settings). Those that a
-// worker begins with look at all open runs: with a million of them parked, key by key takes seconds.
+// The worker's statements look rows up by key, and the planner is told so (pinned_settings). Statements that
+// a worker begins with look at all open runs: with a million of them parked, key by key takes seconds.
 class WholeTables {
   public:
     WholeTables() : level_(guarded([] { return NewGUCNestLevel(); })) {
@@ -167,28 +170,33 @@ SweepPosition current_position(Spi& spi) {
     return position;
 }
 
-std::vector<Uuid> find_unbegun(Spi& spi) {
+std::vector<FreshRun> find_unbegun(Spi& spi) {
     const WholeTables plans;
-    return first_column(spi.run(find_unbegun_sql));
+    const Rows rows = spi.run(find_unbegun_sql);
+    std::vector<FreshRun> runs;
+    runs.reserve(rows.size());
+    for (std::size_t i = 0; i < rows.size(); i++)
+        runs.push_back({rows.uuid(i, 0), rows.oid(i, 1)});
+    return runs;
 }
 
-std::vector<Uuid> find_open_since(const SweepPosition& position) {
+std::vector<FreshRun> find_open_since(const SweepPosition& position) {
     const Found found = guarded(
         [&] { return find_since(position.next, position.in_progress.data(), position.in_progress.size()); });
-    std::vector<Uuid> ids;
-    ids.reserve(found.count);
-    for (std::size_t i = 0; i < found.count; i++)
-        ids.push_back(from_pg(&found.ids[i]));
-    return ids;
+    return {found.runs, found.runs + found.count};
 }
 
-std::vector<Uuid> without_frame(const std::vector<Uuid>& ids) {
-    if (ids.empty()) return ids;
+std::vector<FreshRun> without_frame(const std::vector<FreshRun>& runs) {
+    if (runs.empty()) return {};
+    std::vector<Uuid> ids;
+    ids.reserve(runs.size());
+    for (const FreshRun& run : runs)
+        ids.push_back(run.id);
     const std::vector<Uuid> framed = first_column(find_by_key(table_named("frame"), {"run_id"}, ids));
     const std::set<Uuid> begun(framed.begin(), framed.end());
-    std::vector<Uuid> unbegun;
-    std::copy_if(ids.begin(), ids.end(), std::back_inserter(unbegun),
-                 [&](const Uuid& id) { return !begun.contains(id); });
+    std::vector<FreshRun> unbegun;
+    std::copy_if(runs.begin(), runs.end(), std::back_inserter(unbegun),
+                 [&](const FreshRun& run) { return !begun.contains(run.id); });
     return unbegun;
 }
 

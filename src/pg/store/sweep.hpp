@@ -11,13 +11,14 @@
 // runs since the last one: it goes through the index itself, since a plan made while the tables were small
 // reads all of it.
 //
-// Called by engine, inside its transaction (READ COMMITTED). Raises PgError.
+// Everything runs inside the caller's transaction (READ COMMITTED) and raises PgError.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "pg/server/spi.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::store {
 
@@ -29,10 +30,10 @@ SweepPosition current_position(Spi& spi);
 
 // Open runs, but for children of map runs, whose turn comes when their map run says: those without a frame,
 // for the first sweep, and those of transactions that were not over at `position`, with a frame or without.
-std::vector<Uuid> find_unbegun(Spi& spi);
-std::vector<Uuid> find_open_since(const SweepPosition& position);
-// Those of them that no worker has begun.
-std::vector<Uuid> without_frame(const std::vector<Uuid>& ids);
+std::vector<FreshRun> find_unbegun(Spi& spi);
+std::vector<FreshRun> find_open_since(const SweepPosition& position);
+// Which of them no worker has begun.
+std::vector<FreshRun> without_frame(const std::vector<FreshRun>& runs);
 
 // Runs whose frame is in phase RUNNING: calls are to be repeated. For the first sweep.
 std::vector<Uuid> find_interrupted(Spi& spi);

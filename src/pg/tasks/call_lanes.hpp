@@ -1,70 +1,124 @@
 // Fair shares of the calls that a worker may have under way.
 //
-// Each endpoint has a lane. A lane takes so many calls and no more (flowctl.max_calls_per_endpoint), and all
-// lanes together so many (call_limit), so that an endpoint that never answers holds up its own calls only. A
-// run whose call finds its lane full waits in line by its id; it is given its call again (machine::Resumed)
-// when there is room. Ids are hints: a run that has ended meanwhile is passed over.
+// A call takes a place in a lane for its endpoint, one for the endpoint's host, one for the owner of its flow,
+// and one for that owner at that host. All calls together are limited (call_limit), and so are those of each
+// lane:
 //
-// Called by engine; memory: 16 bytes for each run in line.
+//   an endpoint           flowctl.max_calls_per_endpoint
+//   a host, an owner      three quarters of the places that all others leave free
+//   an owner at a host    two thirds of the host's places that other owners leave free
+//
+// So an endpoint that never answers holds up its own calls, and no owner takes all places, however many names
+// one host is given and however many hosts are named; somebody else always finds one, at the same host, too.
+//
+// A run whose call finds a lane full waits in that line by its id; when there is room it is given its call
+// again (machine::Resumed), and may then wait in another line. Ids are hints: a run that has ended meanwhile is
+// passed over.
+//
+// What the answers of all calls under way may take of memory is limited in the same way
+// (flowctl.answer_memory): a call counts with the size that its endpoint allows.
+//
+// A run in line takes 24 bytes.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "pg/server/spi.hpp"
+#include "pg/server/uuid.hpp"
 #include "pg/tasks/call_limit.hpp"
+#include "pg/turn/lane.hpp"
 
 namespace flowctl::pg {
 
+// The calls that one transaction is about to begin, beside those under way.
+struct PlannedPlaces {
+    std::map<Lane, std::size_t> in_lane;
+    std::size_t in_all = 0;
+    std::size_t answer_bytes = 0;
+
+    void add(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            in_lane[lane]++;
+        if (!lanes.empty()) in_all++;
+        answer_bytes += lanes.answer_bytes;
+    }
+    void remove(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            in_lane[lane]--;
+        if (!lanes.empty()) in_all--;
+        answer_bytes -= lanes.answer_bytes;
+    }
+};
+
 class CallLanes {
   public:
-    // Whether a call may begin in a lane in which `planned` more are about to, of `planned_total` in all
-    // lanes.
-    bool has_room(const std::string& lane, std::size_t planned, std::size_t planned_total) const {
-        const auto found = lanes_.find(lane);
-        const std::size_t taken = found == lanes_.end() ? 0 : found->second.under_way;
-        return taken + planned < call_limit_per_endpoint() && under_way_ + planned_total < call_limit();
+    // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
+    void close(bool closed) { closed_ = closed; }
+
+    // The line in which one more call has to wait, since there is no room in it; nothing: it may begin.
+    std::optional<Lane> full_lane(const Lanes& lanes, const PlannedPlaces& planned = {}) const {
+        if (closed_) return lanes.empty() ? Lane() : lanes.front();
+        for (const Lane& lane : lanes)
+            if (under_way_ + planned.in_all >= call_limit() || room_in(lane, planned) == 0) return lane;
+        const std::string owner = owner_of(lanes);
+        if (!answer_fits(owner, lanes.answer_bytes, planned.answer_bytes))
+            return Lane(LaneKind::Answers, owner);
+        return std::nullopt;
     }
-    void begin(const std::string& lane) {
-        lanes_[lane].under_way++;
-        under_way_++;
+    void begin(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            lanes_[lane].under_way++;
+        if (!lanes.empty()) under_way_++;
+        answer_bytes_ += lanes.answer_bytes;
+        bytes_of_owner_[owner_of(lanes)] += lanes.answer_bytes;
     }
-    void end(const std::string& lane) {
-        const auto found = lanes_.find(lane);
-        if (found == lanes_.end() || found->second.under_way == 0) return;
-        found->second.under_way--;
-        under_way_--;
-        drop_if_empty(found);
+    void end(const Lanes& lanes) {
+        for (const Lane& lane : lanes) {
+            const auto found = lanes_.find(lane);
+            if (found == lanes_.end() || found->second.under_way == 0) continue;
+            found->second.under_way--;
+            drop_if_empty(found);
+        }
+        if (!lanes.empty() && under_way_ > 0) under_way_--;
+        answer_bytes_ -= lanes.answer_bytes;
+        const auto own = bytes_of_owner_.find(owner_of(lanes));
+        if (own != bytes_of_owner_.end() && (own->second -= lanes.answer_bytes) == 0)
+            bytes_of_owner_.erase(own);
     }
-    void wait(const std::string& lane, const Uuid& run) {
-        lanes_[lane].waiting.push_back(run);
+    // In the line that full_lane() has named.
+    void wait(const Lane& lane, const Uuid& run, std::size_t answer_bytes) {
+        lanes_[lane].waiting.push_back({run, answer_bytes});
         waiting_++;
     }
     std::size_t waiting() const { return waiting_; }
     // Whether take_ready() would give something.
     bool has_ready() const {
-        if (waiting_ == 0 || under_way_ >= call_limit()) return false;
-        return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) {
-            return !lane.second.waiting.empty() && lane.second.under_way < call_limit_per_endpoint();
+        if (closed_ || waiting_ == 0 || under_way_ >= call_limit()) return false;
+        return std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
+            return !lane.second.waiting.empty() && has_room_for_next(lane, 0, 0);
         });
     }
     // The runs for whose calls there is room now, taken out of line; lanes take turns at being first.
     std::vector<Uuid> take_ready() {
         std::vector<Uuid> ready;
+        if (closed_) return ready;
         std::size_t room = under_way_ < call_limit() ? call_limit() - under_way_ : 0;
+        std::size_t answer_bytes = 0;
         auto lane = lanes_.upper_bound(last_served_);
         for (std::size_t left = lanes_.size(); left > 0 && room > 0 && waiting_ > 0; left--) {
             if (lane == lanes_.end()) lane = lanes_.begin();
-            Lane& here = lane->second;
-            std::size_t share =
-                here.under_way < call_limit_per_endpoint() ? call_limit_per_endpoint() - here.under_way : 0;
-            for (share = std::min(share, room); share > 0 && !here.waiting.empty(); share--, room--) {
-                ready.push_back(here.waiting.front());
-                here.waiting.pop_front();
+            std::deque<Waiting>& line = lane->second.waiting;
+            for (std::size_t taken = 0;
+                 room > 0 && !line.empty() && has_room_for_next(*lane, taken, answer_bytes);
+                 taken++, room--) {
+                ready.push_back(line.front().run);
+                answer_bytes += line.front().answer_bytes;
+                line.pop_front();
                 waiting_--;
                 last_served_ = lane->first;
             }
@@ -75,19 +129,89 @@ class CallLanes {
     }
 
   private:
-    struct Lane {
-        std::size_t under_way = 0;
-        std::deque<Uuid> waiting;
+    struct Waiting {
+        Uuid run{};
+        std::size_t answer_bytes = 0;
     };
-    using Lanes = std::map<std::string, Lane>;
-    void drop_if_empty(Lanes::iterator lane) {
+    struct Line {
+        std::size_t under_way = 0;
+        std::deque<Waiting> waiting;
+    };
+    using Lines = std::map<Lane, Line>;
+
+    std::size_t taken_in(const Lane& lane, const PlannedPlaces& planned) const {
+        const auto found = lanes_.find(lane);
+        const auto more = planned.in_lane.find(lane);
+        return (found == lanes_.end() ? 0 : found->second.under_way) +
+               (more == planned.in_lane.end() ? 0 : more->second);
+    }
+    // The part of what others leave of these places, and at least one.
+    static std::size_t part_of(std::size_t left, std::size_t of, std::size_t parts) {
+        return std::max<std::size_t>(1, (left * of + parts - 1) / parts);
+    }
+    std::size_t most_in(const Lane& lane, const PlannedPlaces& planned) const {
+        const std::size_t taken = taken_in(lane, planned);
+        std::size_t places = call_limit();
+        std::size_t others = under_way_ + planned.in_all - taken;
+        std::size_t parts = 4;
+        switch (lane.first) {
+            case LaneKind::Endpoint:
+                return call_limit_per_endpoint();
+            case LaneKind::Host:
+            case LaneKind::Owner:
+            case LaneKind::Answers:  // no call takes a place there
+                break;
+            case LaneKind::OwnerAtHost: {
+                const Lane host(LaneKind::Host, lane.second.substr(lane.second.find('@') + 1));
+                places = most_in(host, planned);
+                others = taken_in(host, planned) - taken;
+                parts = 3;
+                break;
+            }
+        }
+        const std::size_t left = places - std::min(places, others);
+        const std::size_t part = part_of(left, parts - 1, parts);
+        // Where nobody else is there, one endpoint may have what the setting gives it.
+        return others == 0 ? std::max(part, std::min(left, call_limit_per_endpoint())) : part;
+    }
+    std::size_t room_in(const Lane& lane, const PlannedPlaces& planned) const {
+        const std::size_t taken = taken_in(lane, planned);
+        const std::size_t most = most_in(lane, planned);
+        return most > taken ? most - taken : 0;
+    }
+    // Whether the first in this line may leave it, after so many others of it and of all lines.
+    bool has_room_for_next(const Lines::value_type& lane, std::size_t taken, std::size_t answer_bytes) const {
+        if (lane.first.first == LaneKind::Answers)
+            return answer_fits(lane.first.second, lane.second.waiting.front().answer_bytes, answer_bytes);
+        return taken < room_in(lane.first, {});
+    }
+    // Whether an answer of this size fits beside those of the calls under way, and `planned` bytes more. An
+    // owner may have three quarters of what everybody else leaves free. One answer always fits where there is
+    // no other.
+    bool answer_fits(const std::string& owner, std::size_t bytes, std::size_t planned) const {
+        const std::size_t all = answer_bytes_ + planned, most = answer_memory();
+        if (all == 0 || bytes == 0) return true;
+        const auto found = bytes_of_owner_.find(owner);
+        const std::size_t own = found == bytes_of_owner_.end() ? planned : found->second + planned;
+        const std::size_t left = most - std::min(most, all - std::min(all, own));
+        return all + bytes <= most && (own == 0 || own + bytes <= left - left / 4);
+    }
+    static std::string owner_of(const Lanes& lanes) {
+        for (const Lane& lane : lanes)
+            if (lane.first == LaneKind::Owner) return lane.second;
+        return {};
+    }
+    void drop_if_empty(Lines::iterator lane) {
         if (lane->second.under_way == 0 && lane->second.waiting.empty()) lanes_.erase(lane);
     }
 
-    Lanes lanes_;
-    std::string last_served_;
+    Lines lanes_;
+    Lane last_served_;
     std::size_t under_way_ = 0;
+    std::size_t answer_bytes_ = 0;
+    std::map<std::string, std::size_t> bytes_of_owner_;
     std::size_t waiting_ = 0;
+    bool closed_ = false;
 };
 
 }  // namespace flowctl::pg

@@ -32,4 +32,8 @@ std::size_t call_limit_per_endpoint() noexcept {
     return std::min(call_limit(), static_cast<std::size_t>(guc::max_calls_per_endpoint));
 }
 
+std::size_t answer_memory() noexcept {
+    return static_cast<std::size_t>(guc::answer_memory) * 1024;
+}
+
 }  // namespace flowctl::pg

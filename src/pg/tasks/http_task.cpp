@@ -1,9 +1,10 @@
-// HTTP Tasks: preparing a call. See http_task.hpp; what its answer means is http_answer.cpp's.
+// HTTP Tasks: preparing a call. See http_task.hpp; http_outcome.cpp reads the answer.
 #include "pg/tasks/http_task.hpp"
 
 #include <algorithm>
 
-#include "calls/sync.hpp"
+#include "calls/http_answer.hpp"
+#include "calls/protocols.hpp"
 #include "core/json.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
@@ -12,6 +13,7 @@
 #include "pg/policies/policy.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/tasks/step_identity.hpp"
 
 namespace flowctl::pg::http_task {
 
@@ -46,33 +48,12 @@ std::variant<std::string, Refusal> server_of(const machine::Call& call) {
             break;
         }
         default:
-            arns = aws_task::targets_of(call.resource, call.input);
+            arns = calls::targets_of(call.resource, call.input);
             break;
     }
     auto found = endpoint_for_arns(arns);
     if (!found) return Refusal{found.error().error, found.error().cause};
     return std::move(found).value();
-}
-
-RequestResult request_parts(const machine::Call& call, const Endpoint& endpoint, const Pending& pending,
-                            const aws_task::Origin& origin) {
-    const std::string& url = endpoint.url;
-    const bool asks = !call.follow.is_null();
-    if (pending.aws)
-        return asks ? followed_task::execution_ask(url, call.follow)
-                    : aws_task::request(*pending.aws, call.resource, url, call.input, origin);
-    if (pending.prefect)
-        return asks ? followed_task::prefect_ask(url, call.follow)
-                    : followed_task::prefect_start(url, endpoint.deployment, call.input,
-                                                   origin.idempotency_key);
-    switch (call.resource.kind) {
-        case Kind::HttpInvoke:
-            return invoke_request(url, call.input);
-        case Kind::AwsHttp:
-            return aws_request(url, call.input);
-        default:
-            return post_request(url, call.input);
-    }
 }
 
 // A session ends with the run at the latest, where the flow says when that is (TimeoutSeconds).
@@ -92,14 +73,14 @@ std::optional<Refusal> beyond_what_is_declared(const machine::Call& call, const 
     const bool by_name =
         names_server ||
         (connection != nullptr && connection->as_string().find(":connection/") == std::string_view::npos);
-    if (endpoint.aws && endpoint.covers_arns && by_name)
+    if (endpoint.options().speech == calls::Speech::Aws && !endpoint.options().arn.empty() && by_name)
         return Refusal{"States.Permissions",
-                       "endpoint \"" + endpoint.server +
+                       "endpoint \"" + endpoint.name() +
                            "\" is for the resources that its option \"arn\" covers: name one"};
-    if (!endpoint.deployment.empty() && kind != Kind::Http)
+    if (!endpoint.options().deployment.empty() && kind != Kind::Http)
         return Refusal{
             "States.Permissions",
-            "endpoint \"" + endpoint.server + "\" starts flow runs of its deployment and does nothing else"};
+            "endpoint \"" + endpoint.name() + "\" starts flow runs of its deployment and does nothing else"};
     return std::nullopt;
 }
 
@@ -117,7 +98,7 @@ std::string traceparent(const RunFacts& run, const std::string& call_hash) {
 policy::Facts facts_of(const RunFacts& run, const machine::Call& call, const Endpoint& endpoint,
                        std::int64_t now) {
     policy::Facts facts;
-    facts.endpoint = endpoint.server;
+    facts.endpoint = endpoint.name();
     facts.role = role_name(run.role);
     facts.owner = role_name(run.flow_owner);
     facts.flow = run.context.state_machine_name;
@@ -132,7 +113,7 @@ policy::Facts facts_of(const RunFacts& run, const machine::Call& call, const End
     return facts;
 }
 
-// Why a policy does not permit the call; what permits it goes to `decision`.
+// Why a policy does not permit the call. Otherwise `decision` says what permits it.
 std::optional<Refusal> check_policies(const RunFacts& run, const Endpoint& endpoint,
                                       const policy::Rules& rules, const policy::Facts& facts,
                                       std::optional<std::string>& decision) {
@@ -142,30 +123,30 @@ std::optional<Refusal> check_policies(const RunFacts& run, const Endpoint& endpo
         return std::nullopt;
     }
     Spi spi;
-    denials::record(spi, {run.id, run.role, endpoint.server, run.subject, decided.reason});
+    denials::record(spi, {run.id, run.role, endpoint.name(), run.subject, decided.reason});
     return Refusal{"States.Permissions",
-                   "the call of endpoint \"" + endpoint.server + "\" is denied: " + decided.reason};
+                   "the call of endpoint \"" + endpoint.name() + "\" is denied: " + decided.reason};
 }
 
 // The database lease that the call carries, where the endpoint's calls do.
 std::optional<Refusal> plan_lease(const RunFacts& run, const machine::Call& call, const Endpoint& endpoint,
                                   const policy::Facts& facts, std::int32_t sending, Prepared& prepared) {
-    if (endpoint.url.starts_with("http:") && guc::proxy != nullptr && *guc::proxy != '\0')
+    if (endpoint.options().url_text.starts_with("http:") && guc::proxy != nullptr && *guc::proxy != '\0')
         return Refusal{kEndpointConfiguration,
-                       "endpoint \"" + endpoint.server +
+                       "endpoint \"" + endpoint.name() +
                            "\" has a database lease, which is not sent by plain http through flowctl.proxy"};
     lease::Ends ends;
     ends.now = *facts.at;
-    ends.call = ends.now + static_cast<std::int64_t>(endpoint.timeout.count() * 1e6);
+    ends.call = ends.now + static_cast<std::int64_t>(endpoint.options().timeout.count() * 1e6);
     if (call.deadline) ends.call = std::min(ends.call, *call.deadline);
     ends.run = run.ends_at;
     Spi spi;
-    auto planned =
-        lease::plan(spi, run.id, *endpoint.lease, {run.role, endpoint.owner, endpoint.server}, facts, ends);
+    auto planned = lease::plan(spi, run.id, *endpoint.options().lease,
+                               {run.role, endpoint.server->owner, endpoint.name()}, facts, ends);
     if (auto* reason = std::get_if<std::string>(&planned)) {
-        denials::record(spi, {run.id, run.role, endpoint.server, run.subject, "lease: " + *reason});
+        denials::record(spi, {run.id, run.role, endpoint.name(), run.subject, "lease: " + *reason});
         return Refusal{"States.Permissions",
-                       "the call of endpoint \"" + endpoint.server + "\" can have no lease: " + *reason};
+                       "the call of endpoint \"" + endpoint.name() + "\" can have no lease: " + *reason};
     }
     prepared.lease = std::get<lease::Plan>(std::move(planned));
     prepared.lease->call_id = call.id;
@@ -173,8 +154,8 @@ std::optional<Refusal> plan_lease(const RunFacts& run, const machine::Call& call
     return std::nullopt;
 }
 
-// Whether the token that is sent says for whom it stands. One of our own says which flow it is, and the run
-// knows the user.
+// Whether the token that is sent says for whom it stands. A token of our own does not: it names the flow, and
+// the run knows the user.
 bool stands_for_somebody(const Endpoint& endpoint) {
     return endpoint.credential && !endpoint.credential->subject.empty() &&
            endpoint.credential->grant != net::GrantType::Direct;
@@ -182,12 +163,24 @@ bool stands_for_somebody(const Endpoint& endpoint) {
 
 }  // namespace
 
-std::string lane_of(const machine::Call& call) {
-    if (call.resource.kind == Kind::AwsHttp) {
-        const json::Value* name = connection_of(call);
-        return name != nullptr && name->is_string() ? std::string(name->as_string()) : std::string();
-    }
-    return call.resource.name.empty() ? call.resource.text : call.resource.name;
+Lanes lanes_of_endpoint(const machine::Call& call) {
+    const auto named = server_of(call);
+    const std::string* server = std::get_if<std::string>(&named);
+    Lanes lanes = {{LaneKind::Endpoint, server != nullptr ? *server : call.resource.text}};
+    if (server != nullptr)
+        if (const auto known = find_http_server(*server); known && known->options.url_problem.empty()) {
+            lanes.emplace_back(LaneKind::Host, known->options.url.host);
+            lanes.answer_bytes = known->options.max_response_bytes;
+        }
+    return lanes;
+}
+
+Lanes lanes_of(const RunFacts& run, const machine::Call& call) {
+    Lanes lanes = lanes_of_endpoint(call);
+    const std::string owner = std::to_string(run.flow_owner);
+    if (lanes.size() > 1) lanes.emplace_back(LaneKind::OwnerAtHost, owner + "@" + lanes[1].second);
+    lanes.emplace_back(LaneKind::Owner, owner);
+    return lanes;
 }
 
 std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count,
@@ -229,33 +222,32 @@ std::variant<const Endpoint*, Refusal> endpoint_for(std::string_view server, con
     auto found = find_endpoint(server, run, call, now, lookups);
     if (!found) return Refusal{found.error().error, found.error().cause};
     const Endpoint& endpoint = **found;
-    const policy::Rules& rules = policy::kept_rules_of(endpoint.server);
+    const policy::Rules& rules = policy::kept_rules_of(endpoint.name());
     std::optional<policy::Facts> facts;
-    if (endpoint.lease || policy::have_a_say(rules)) facts = facts_of(run, call, endpoint, now);
+    if (endpoint.options().lease || policy::have_a_say(rules)) facts = facts_of(run, call, endpoint, now);
     if (facts)
         if (auto refusal = check_policies(run, endpoint, rules, *facts, prepared.intent.decision))
             return *refusal;
     if (auto refusal = beyond_what_is_declared(call, endpoint)) return *refusal;
-    if (endpoint.lease)
+    if (endpoint.options().lease)
         if (auto refusal = plan_lease(run, call, endpoint, *facts, sending, prepared)) return *refusal;
     return &endpoint;
 }
 
 std::string key_of(const RunFacts& run, const machine::Call& call, const Endpoint& endpoint) {
     return idempotency_key(run.id_text, call, run.context.redrive_count,
-                           endpoint.idempotency == Idempotency::Attempt);
+                           endpoint.options().idempotency == Idempotency::Attempt);
 }
 
 Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Call& call,
-                       const Endpoint& endpoint, const std::string& key, RequestParts parts, std::int64_t now,
-                       std::int32_t sending) {
+                       const Endpoint& endpoint, const std::string& key, calls::RequestParts parts,
+                       std::int64_t now, std::int32_t sending) {
     Pending& pending = prepared.pending;
     pending.run_id = run.id;
     pending.call_id = call.id;
     pending.sending = sending;
-    pending.kind = call.resource.kind;
-    pending.endpoint = endpoint.server;
-    pending.lane = lane_of(call);
+    pending.endpoint = endpoint.name();
+    pending.lanes = lanes_of(run, call);
     pending.for_subject = stands_for_somebody(endpoint);
 
     parts.headers.emplace_back("Idempotency-Key", key);
@@ -274,7 +266,7 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
     intent.state = call.state;
     intent.visit = call.visit;
     intent.attempt = call.attempt;
-    intent.endpoint = endpoint.server;
+    intent.endpoint = endpoint.name();
     intent.auth = endpoint.auth;
     intent.options_hash = endpoint.options_hash;
     intent.method = parts.method;
@@ -282,8 +274,8 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
         intent.host = url.origin().substr(url.scheme.size() + 3);
         intent.url_path = url.path;
     };
-    if (parts.url == endpoint.url) {
-        name_address(endpoint.parsed_url);
+    if (parts.url == endpoint.options().url_text) {
+        name_address(endpoint.options().url);
     } else {
         const auto url = net::split_url(parts.url);
         if (const auto* split = std::get_if<net::Url>(&url)) name_address(*split);
@@ -302,6 +294,7 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
     net::Request& request = prepared.request;
     request.run = run.id_text;
     request.egress_role = endpoint.egress_role;
+    request.endpoint = endpoint.name();
     request.method = std::move(parts.method);
     request.url = std::move(parts.url);
     request.headers = std::move(parts.headers);
@@ -313,11 +306,21 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
     request.message_id = key;
     request.certificate = endpoint.certificate;
     request.ca_file = endpoint.ca_file;
-    request.connect_timeout = endpoint.connect_timeout;
-    request.timeout = endpoint.timeout;
-    request.max_response_bytes = endpoint.max_response_bytes;
-    request.follow_redirects = endpoint.follow_redirects;
+    request.connect_timeout = endpoint.options().connect_timeout;
+    request.timeout = endpoint.options().timeout;
+    request.max_response_bytes = endpoint.options().max_response_bytes;
+    request.follow_redirects = endpoint.options().follow_redirects;
     return prepared;
+}
+
+// An answer that is too large for a result is refused while it arrives, whatever the endpoint allows. JSON may be
+// written with blanks and escapes, so its text may be longer than the result is.
+void bound_by_payload(Prepared& prepared) {
+    constexpr std::size_t kLongestText = 4;  // times the result
+    const std::size_t most = kLongestText * static_cast<std::size_t>(guc::max_payload_bytes);
+    if (prepared.request.max_response_bytes <= most) return;
+    prepared.request.max_response_bytes = most;
+    prepared.pending.bounded_by_payload = true;
 }
 
 }  // namespace
@@ -332,20 +335,25 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
     const Endpoint& endpoint = *std::get<const Endpoint*>(found);
     const std::string key = key_of(run, call, endpoint);
     Pending& pending = prepared.pending;
-    if (endpoint.aws) pending.aws = aws_task::integration_of(call.resource);
-    pending.prefect = !endpoint.deployment.empty() && call.resource.kind == Kind::Http;
-    pending.sync = call.resource.sync;
-    pending.sync_json = call.resource.sync_json;
+    pending.protocol = calls::protocol_for(call.resource, endpoint.options().speech);
     pending.follow = call.follow;
-    pending.poll_interval = endpoint.poll_interval;
-    if (pending.sync && !pending.prefect && pending.aws != aws_task::Integration::StartExecution)
+    pending.poll_interval = endpoint.options().poll_interval;
+    if (pending.protocol == nullptr)
         return Refusal{kEndpointConfiguration,
-                       "endpoint \"" + endpoint.server + "\" cannot follow work to its end (.sync)"};
-    auto built =
-        request_parts(call, endpoint, pending, {run.context.execution_id, run.context.state_machine_id, key});
+                       "endpoint \"" + endpoint.name() + "\" cannot follow work to its end (.sync)"};
+    auto built = pending.protocol->request({.resource = call.resource,
+                                            .input = call.input,
+                                            .follow = call.follow,
+                                            .base_url = endpoint.options().url_text,
+                                            .deployment = endpoint.options().deployment,
+                                            .execution_id = run.context.execution_id,
+                                            .state_machine_id = run.context.state_machine_id,
+                                            .idempotency_key = key});
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
-    return prepare_parts(std::move(prepared), run, call, endpoint, key,
-                         std::get<RequestParts>(std::move(built)), now, sending);
+    prepared = prepare_parts(std::move(prepared), run, call, endpoint, key,
+                             std::get<calls::RequestParts>(std::move(built)), now, sending);
+    bound_by_payload(prepared);
+    return prepared;
 }
 
 std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const machine::Call& call,
@@ -355,10 +363,18 @@ std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const mach
     auto found = endpoint_for(call.resource.name, run, call, now, sending, prepared, lookups);
     if (auto* refusal = std::get_if<Refusal>(&found)) return *refusal;
     const Endpoint& endpoint = *std::get<const Endpoint*>(found);
-    if (endpoint.lease) return Refusal{kEndpointConfiguration, lease_is_for_tasks(endpoint.server)};
-    auto built = invoke_request(endpoint.url, document.input);
+    if (endpoint.options().lease) return Refusal{kEndpointConfiguration, lease_is_for_tasks(endpoint.name())};
+    const json::Value begins;
+    auto built = calls::invoke().request({.resource = call.resource,
+                                          .input = document.input,
+                                          .follow = begins,
+                                          .base_url = endpoint.options().url_text,
+                                          .deployment = {},
+                                          .execution_id = {},
+                                          .state_machine_id = {},
+                                          .idempotency_key = {}});
     if (auto* refusal = std::get_if<Refusal>(&built)) return *refusal;
-    RequestParts parts = std::get<RequestParts>(std::move(built));
+    auto parts = std::get<calls::RequestParts>(std::move(built));
     if (document.body) {
         parts.body = *document.body;
         parts.headers.emplace_back("Content-Type", document.content_type);

@@ -2,11 +2,9 @@
 // event.
 //
 // prepare() runs inside the turn's transaction, because endpoints, rights and mappings are catalog objects;
-// what it finds wrong is an ASL error of the task. interpret() needs no transaction. Both follow DESIGN.md
-// §7: the request carries Idempotency-Key and traceparent, a flow never sets a credential header, failures
-// have the names of AWS's HTTP Task.
-//
-// Called by engine.
+// what it finds wrong is an error of the Task. interpret() needs no transaction. Invariants: each request
+// carries Idempotency-Key and traceparent; a flow never sets a header with a credential; failures have the
+// names of AWS's HTTP Task.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +14,7 @@
 #include <utility>
 #include <variant>
 
-#include "calls/aws_request.hpp"
-#include "calls/http_request.hpp"
+#include "calls/protocol.hpp"
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
 #include "pg/endpoints/endpoint.hpp"
@@ -25,34 +22,31 @@
 #include "pg/policies/policy.hpp"
 #include "pg/store/history.hpp"
 #include "pg/tasks/run_facts.hpp"
+#include "pg/turn/lane.hpp"
 
 namespace flowctl::pg::http_task {
 
-// Errors of our own, beside AWS's; see docs/errors.md.
-inline constexpr const char* kInvalidResponse = "Flowctl.InvalidResponse";
-inline constexpr const char* kCredentialFailed = "Flowctl.CredentialFailed";
-inline constexpr const char* kInteractionRequired = "Flowctl.InteractionRequired";
+using calls::Refusal;
 
 // What the answer will need.
 struct Pending {
     Uuid run_id{};
     std::int64_t call_id = 0;
     std::int32_t sending = 1;
-    asl::Resource::Kind kind = asl::Resource::Kind::Http;
     std::string endpoint;
-    std::string lane;                          // as lane_of() says
-    std::optional<aws_task::Integration> aws;  // spoken to AWS itself
-    bool prefect = false;
-    bool sync = false;
-    bool sync_json = false;
-    json::Value follow;  // of the call: what is being asked for
+    Lanes lanes;
+    const calls::Protocol* protocol = nullptr;  // by which the answer is read
+    json::Value follow;                         // of the call: the work that it asks for
     net::Seconds poll_interval{10};
+    bool bounded_by_payload = false;  // an answer that is refused while it arrives is too large for any result
     bool for_subject = false;                    // its token was got with somebody's token
     std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run
 };
 
-// What a call shares its limit with: the endpoint as the Task names it. Needs no transaction.
-std::string lane_of(const machine::Call& call);
+// What a call shares its limits with: its endpoint, the host of that, the owner of its flow, and that owner's
+// other calls to the host.
+Lanes lanes_of(const RunFacts& run, const machine::Call& call);
+Lanes lanes_of_endpoint(const machine::Call& call);  // the first two
 
 struct Prepared {
     net::Request request;  // without an id
@@ -61,14 +55,14 @@ struct Prepared {
     std::optional<lease::Plan> lease;  // to be made before it leaves; the request gets its password
 };
 
-// What the calls of one turn have found already: they share its transaction, and would find it again.
+// What earlier calls of the same transaction have found and later ones would find again.
 struct Lookups {
     std::map<std::pair<std::string, Oid>, Endpoint>
         endpoints;                  // by server and role; if the same for each run
     std::optional<Endpoint> other;  // of the last call whose endpoint is for its run alone
 };
 
-// Reads the engine's tables (policies), so the caller is the worker.
+// It reads the engine's tables (policies) as their owner, so only a worker may call it.
 std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, std::int64_t now,
                                         std::int32_t sending, Lookups& lookups);
 
@@ -94,7 +88,8 @@ struct DocumentAnswer {
 };
 DocumentAnswer interpret_document(const Pending& pending, net::Response&& response, std::int64_t now);
 
-// The same over retries and crashes, another for another visit of the state (DESIGN.md §7).
+// It stays the same over retries and crashes, and is another one when the state is visited again. With
+// `per_attempt` each retry has its own.
 std::string idempotency_key(const std::string& run_id, const machine::Call& call, int redrive_count,
                             bool per_attempt);
 

@@ -53,8 +53,8 @@ std::string value_text(const json::Value& value) {
     return value.is_string() ? std::string(value.as_string()) : json::dump(value);
 }
 
-// The primary key of the row that the trigger saw, each column as text. The trigger's own description says
-// which table it was; what flowctl.start() was given is nobody's word.
+// The primary key of the row that the trigger saw, each column as text. The trigger itself has described the
+// table; an input of flowctl.start() that looks the same proves nothing.
 std::optional<net::JsonWriter> row_keys(const machine::RunContext& context) {
     const json::Value* source = context.input.find("source");
     const json::Value* row = context.input.find("after");
@@ -104,7 +104,7 @@ std::variant<net::StepIdentity, std::string> StepTokens::own(const OwnTokenTerms
     if (!terms.scope.empty()) claims.add("scope", terms.scope);
     if (run_.subject) claims.add("act", user_of(run_));
     add_event(claims, run_.context, terms.event_keys);
-    // Another attempt of the same step has the same rights, so what was got for this one serves it too.
+    // Another attempt of the same step has the same rights, so a token that was got for this one serves it, too.
     facts.identity = claims.text();
     if (terms.for_one_call) facts.identity += ' ' + std::to_string(call_.id) + ' ' + std::to_string(now_);
     claims.add("attempt", call_.attempt);

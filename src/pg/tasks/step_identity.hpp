@@ -1,13 +1,11 @@
-// Who one step of one run is, as tokens: our own issuer's, which name the flow, and the end user's, which
-// another issuer gave.
+// The identity of one step of one run as tokens: those of our own issuer, which name the flow, and the token of
+// the end user, which another issuer gave.
 //
-// A token of our own has the subject flow:<owner>:<flow>, which stays the same over versions, and as claims
-// the version, state, run, attempt and role, the user in whose session the run began as `act` (RFC 8693
-// shape: the flow's rights, the user acting), and the event that caused it. Values of the row's primary key
-// are in it only where the endpoint asks for them. It ends with the step. Nothing is signed here: a token
-// input does it when it is used, and so after the turn's commit.
-//
-// Called by http_task::prepare within the turn's transaction.
+// A token of our own has the subject flow:<owner>:<flow>, which stays the same over versions. Its claims are
+// the version, state, run, attempt and role, the event that caused the run, and as `act` the user in whose
+// session the run began (RFC 8693: the rights are the flow's, and the user acts). Values of the row's primary
+// key are in it only where the endpoint asks for them. The token ends with the step. Nothing is signed here: a
+// token input signs when it is used, which is after the turn's commit.
 #pragma once
 
 #include <cstdint>
@@ -17,18 +15,10 @@
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
 #include "net/tokens/own_issuer.hpp"
+#include "pg/endpoints/run_tokens.hpp"
 #include "pg/tasks/run_facts.hpp"
 
 namespace flowctl::pg {
-
-// What an endpoint or issuer wants of tokens of our own.
-struct OwnTokenTerms {
-    net::AllowedAudiences audiences;
-    net::Seconds timeout{60};   // of the call
-    std::string scope;          // as a claim; empty: none
-    bool event_keys = false;    // the primary key of the row that caused the run
-    bool for_one_call = false;  // it is sent as it is: no other call may find it in a cache
-};
 
 class StepTokens {
   public:

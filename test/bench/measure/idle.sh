@@ -29,7 +29,7 @@ measure_idle() {
 
 only_parked_are_left() {
     [ "$(sql "SELECT count(*) FROM flowctl_catalog.run WHERE status = 'RUNNING'")" = 10 ] &&
-        [ "$(sql "SELECT sum(runs_open) FROM flowctl.workers")" = 0 ]
+        [ "$(sql "SELECT sum(runs_in_memory) FROM flowctl.workers")" = 0 ]
 }
 
 # on_cpu PID...: nanoseconds so far.

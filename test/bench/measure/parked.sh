@@ -38,7 +38,7 @@ measure_parked() {
 # One count over a million rows a second is enough.
 all_parked() {
     sleep 0.5
-    [ "$(sql "SELECT coalesce(sum(runs_open), 0) FROM flowctl.workers")" = 0 ] &&
+    [ "$(sql "SELECT coalesce(sum(runs_in_memory), 0) FROM flowctl.workers")" = 0 ] &&
         [ "$(sql "SELECT count(*) FROM flowctl_catalog.frame")" = "$parked" ]
 }
 

@@ -109,6 +109,23 @@ TEST(MachineRetry, BacksOffExponentially) {
     }
 }
 
+TEST(MachineRetry, WaitsAsTheEndpointAsksAndNoLongerThanTheAuthorAllows) {
+    const auto delay = [](const std::string& more, double asked) {
+        TestRun run(task(R"("Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 2)" + more + "}]"));
+        run.start();
+        machine::TaskFailed failed{run.last_call().id, "E", ""};
+        failed.retry_not_before = run.now.at + static_cast<machine::Instant>(asked * 1e6);
+        run.give(failed);
+        return seconds_to_due(run);
+    };
+    EXPECT_EQ(delay("", 7200), 7200);
+    EXPECT_EQ(delay("", 1), 2) << "shorter than the retrier waits by itself";
+    EXPECT_EQ(delay(R"(, "MaxDelaySeconds": 5)", 7200), 5);
+    EXPECT_EQ(delay(R"(, "MaxDelaySeconds": 5)", 6), 5);
+    EXPECT_EQ(delay(R"(, "MaxDelaySeconds": 5)", 4), 4);
+    EXPECT_EQ(delay(R"(, "MaxDelaySeconds": 5)", 1), 2);
+}
+
 TEST(MachineRetry, HasDefaults) {
     TestRun run(task(R"("Retry": [{"ErrorEquals": ["E"]}])"));
     run.start();

@@ -1,17 +1,18 @@
-// The logic of a map run: inputs of children, batches, limits, tolerance, results.
-#include "core/map_run/map_run.hpp"
-
+// The pieces of a map run: inputs of children and batches, tolerance, results.
+#include "core/map_run/batcher.hpp"
 #include "core/map_run/results.hpp"
+#include "core/map_run/tally.hpp"
 #include "machine_support.hpp"
 
 using namespace flowctl;
 using namespace flowctl::test;
 using machine::Status;
+using map_run::Batcher;
 using map_run::Child;
 using map_run::ChildEnd;
 using map_run::Item;
-using map_run::MapRun;
-using map_run::Progress;
+using map_run::Results;
+using map_run::Tally;
 
 namespace {
 
@@ -22,70 +23,17 @@ const std::string kProcessor = R"("ItemProcessor": {"ProcessorConfig": {"Mode": 
 const std::string kQuery =
     R"("ItemReader": {"Resource": "flowctl:sql:query", "Parameters": {"Query": "SELECT"}})";
 
-// A map run of a Map state with these fields.
-class Running {
+// A Map state with these fields, and the plan that its map run gets.
+class Planned {
   public:
-    explicit Running(const std::string& fields, std::string_view input = "{}", std::int64_t most = 0,
-                     const std::string& top = "")
-        : definition_("{" + top + R"("StartAt": "M", "States": {"M": {"Type": "Map", "End": true, )" +
-                      kProcessor + (fields.empty() ? "" : ", ") + fields + "}}}"),
-          flow(flow_of(definition_)),
-          most_(most) {
+    explicit Planned(const std::string& fields, std::string_view input = "{}")
+        : definition_(R"({"StartAt": "M", "States": {"M": {"Type": "Map", "End": true, )" + kProcessor +
+                      (fields.empty() ? "" : ", ") + fields + "}}}"),
+          flow(flow_of(definition_)) {
         TestRun run(definition_, input);
         run.start();
         EXPECT_EQ(run.map_runs.size(), 1u) << run.cause();
         plan = run.map_runs.at(0).plan;
-        begin({});
-    }
-    void begin(const Progress& progress) {
-        map_run = std::make_unique<MapRun>(*MapRun::find_map(*flow, "M"), plan, limits, most_, progress);
-    }
-    // Takes items for as long as it wants them; the inputs of the children that began.
-    Strings take_own() {
-        Strings inputs;
-        while (map_run->wants_item()) {
-            const auto item = map_run->next_own_item();
-            if (!item) break;
-            add(map_run->take(*item, now), inputs);
-        }
-        return inputs;
-    }
-    Strings give(std::string_view text) {
-        Strings inputs;
-        add(map_run->take(Item{value(text), std::nullopt, std::nullopt}, now), inputs);
-        return inputs;
-    }
-    Strings end() {
-        Strings inputs;
-        add(map_run->end_of_items(), inputs);
-        return inputs;
-    }
-    void succeed(std::int64_t index, std::string_view output = "null") {
-        finish(index, Status::Succeeded, output);
-    }
-    void finish(std::int64_t index, Status status, std::string_view output = "null") {
-        map_run->child_ended(ended(index, status, output));
-    }
-    ChildEnd ended(std::int64_t index, Status status, std::string_view output) const {
-        ChildEnd end;
-        end.index = index;
-        end.items = children.at(static_cast<std::size_t>(index)).items;
-        end.status = status;
-        end.input = children.at(static_cast<std::size_t>(index)).input;
-        end.arn = "arn:" + std::to_string(index);
-        end.name = std::to_string(index);
-        if (status == Status::Succeeded) {
-            end.output = value(output);
-        } else {
-            end.error = "E";
-            end.cause = "c";
-        }
-        return end;
-    }
-    std::string error() const { return map_run->failure() ? map_run->failure()->error : "none"; }
-    std::string result() const {
-        const auto result = map_run->result();
-        return result.ok() ? json::dump(result.value()) : result.error().error;
     }
 
   private:
@@ -95,113 +43,162 @@ class Running {
     std::shared_ptr<const asl::Flow> flow;
     machine::MapRunPlan plan;
     machine::Limits limits;
+};
+
+// Makes children of items.
+class Making : public Planned {
+  public:
+    explicit Making(const std::string& fields, std::string_view input = "{}") : Planned(fields, input) {
+        begin({});
+    }
+    void begin(const map_run::Made& made) {
+        batcher = std::make_unique<Batcher>(*map_run::find_map(*flow, "M"), plan, limits, made);
+    }
+    // Takes the plan's own items, at most so many; the inputs of the children that came of them.
+    Strings take_own(int most = 1'000) {
+        Strings inputs;
+        for (; most > 0; --most) {
+            const auto item = batcher->next_own_item();
+            if (!item) break;
+            add(batcher->take(*item, now), inputs);
+        }
+        return inputs;
+    }
+    Strings give(std::string_view text) {
+        Strings inputs;
+        add(batcher->take(Item{value(text), std::nullopt, std::nullopt}, now), inputs);
+        return inputs;
+    }
+    Strings end() {
+        Strings inputs;
+        add(batcher->end_of_items(), inputs);
+        return inputs;
+    }
+    std::string error() const { return batcher->failure() ? batcher->failure()->error : "none"; }
+
     machine::Now now{1'790'000'000 * kSecond, 3};
-    std::unique_ptr<MapRun> map_run;
+    std::unique_ptr<Batcher> batcher;
     std::vector<Child> children;
 
   private:
-    void add(std::vector<Child> begun, Strings& inputs) {
+    void add(std::vector<Child> made, Strings& inputs) {
         ++now.seed;
-        for (Child& child : begun) {
+        for (Child& child : made) {
             EXPECT_EQ(child.index, static_cast<std::int64_t>(children.size()));
             inputs.push_back(json::dump(child.input));
             children.push_back(std::move(child));
         }
     }
-    std::int64_t most_;
 };
+
+// The tally of a map run of so many items, so many of them to a child.
+Tally tally_of(const std::string& fields, std::int64_t items, std::int64_t in_a_child = 1) {
+    map_run::Counts of_items, of_children;
+    of_items.total = items;
+    of_children.total = items / in_a_child;
+    return {Planned(fields, "[]").plan, of_items, of_children};
+}
+
+std::string error_of(const Tally& tally) {
+    return tally.failure() ? tally.failure()->error : "none";
+}
+constexpr const char* kExceeded = "States.ExceedToleratedFailureThreshold";
+
+ChildEnd ended(std::int64_t index, Status status, std::string_view output, std::string_view input = "null") {
+    ChildEnd end;
+    end.index = index;
+    end.status = status;
+    end.input = value(input);
+    end.arn = "arn:" + std::to_string(index);
+    end.name = std::to_string(index);
+    if (status == Status::Succeeded) {
+        end.output = value(output);
+    } else {
+        end.error = "E";
+        end.cause = "c";
+    }
+    return end;
+}
+
+std::string text_of(const Results& results) {
+    const auto result = results.result();
+    return result.ok() ? json::dump(result.value()) : result.error().error;
+}
 
 }  // namespace
 
-TEST(MapRun, EachItemIsAChildAndTheResultIsInOrder) {
-    Running run("", "[1, 2, 3]");
-    EXPECT_EQ(run.take_own(), (Strings{"1", "2", "3"}));
-    EXPECT_FALSE(run.map_run->done());
-    run.succeed(2, "30");
-    run.succeed(0, "10");
-    EXPECT_FALSE(run.map_run->done());
-    run.succeed(1, "20");
-    EXPECT_TRUE(run.map_run->done());
-    EXPECT_EQ(run.result(), "[10,20,30]");
-    EXPECT_EQ(run.map_run->progress().items.succeeded, 3);
-    EXPECT_EQ(run.map_run->progress().children.total, 3);
+// ------------------------------------------------------------------------------------------------ children
+
+TEST(Batcher, EachItemIsAChild) {
+    Making run("", "[1, 2, 3]");
+    EXPECT_EQ(run.take_own(2), (Strings{"1", "2"}));
+    EXPECT_TRUE(run.batcher->wants_item());
+    EXPECT_EQ(run.take_own(), Strings{"3"});
+    EXPECT_FALSE(run.batcher->wants_item());
+    EXPECT_TRUE(run.batcher->source_ended());
+    EXPECT_EQ(run.batcher->made().items, 3);
+    EXPECT_EQ(run.batcher->made().children, 3);
 }
 
-TEST(MapRun, NoItemsIsDoneAtOnce) {
-    Running run("", "[]");
-    EXPECT_FALSE(run.map_run->wants_item());
-    EXPECT_TRUE(run.map_run->done());
-    EXPECT_EQ(run.result(), "[]");
-    Running read(kQuery);
-    EXPECT_TRUE(read.map_run->wants_item());
+TEST(Batcher, NoItemsMakeNoChildren) {
+    Making run("", "[]");
+    EXPECT_FALSE(run.batcher->wants_item());
+    EXPECT_TRUE(run.batcher->source_ended());
+    Making read(kQuery);
+    EXPECT_TRUE(read.batcher->wants_item());
+    EXPECT_FALSE(read.batcher->next_own_item().has_value());
     EXPECT_EQ(read.end(), Strings{});
-    EXPECT_TRUE(read.map_run->done());
+    EXPECT_TRUE(read.batcher->source_ended());
 }
 
-TEST(MapRun, MembersOfAnObjectAndWhatASelectorSees) {
-    Running plain("", R"({"a": 1})");
+TEST(Batcher, MembersOfAnObjectAndWhatASelectorSees) {
+    Making plain("", R"({"a": 1})");
     EXPECT_EQ(plain.take_own(), Strings{R"({"Key":"a","Value":1})"});
-    Running selected(
+    Making selected(
         R"("ItemsPath": "$.l", "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value",
         "s.$": "$$.Map.Item.Source", "e.$": "$$.Execution.Name", "st.$": "$$.State.Name", "in.$": "$.k"})",
         R"({"l": ["x", "y"], "k": 5})");
     EXPECT_EQ(selected.take_own(),
               (Strings{R"({"i":0,"v":"x","s":"STATE_DATA","e":"one","st":"M","in":5})",
                        R"({"i":1,"v":"y","s":"STATE_DATA","e":"one","st":"M","in":5})"}));
-    Running queried(R"("QueryLanguage": "JSONata", "Items": ["x"],
+    Making queried(R"("QueryLanguage": "JSONata", "Items": ["x"],
         "ItemSelector": "{% $states.context.Map.Item.Value & $states.input.k & $string($now() != '') %}")",
-                    R"({"k": 5})");
+                   R"({"k": 5})");
     EXPECT_EQ(queried.take_own(), Strings{R"("x5true")"});
-    Running read(kQuery + R"(, "ItemSelector": {"s.$": "$$.Map.Item.Source", "i.$": "$$.Map.Item.Index"})");
+    Making read(kQuery + R"(, "ItemSelector": {"s.$": "$$.Map.Item.Source", "i.$": "$$.Map.Item.Index"})");
     EXPECT_EQ(read.give("1"), Strings{R"({"s":"flowctl:sql:query","i":0})"});
     EXPECT_EQ(read.give("1"), Strings{R"({"s":"flowctl:sql:query","i":1})"});
 }
 
-TEST(MapRun, AnItemWithoutAnInputFailsIt) {
-    Running run(R"("ItemSelector": {"v.$": "$$.Map.Item.Value.none"})", "[1, 2]");
+TEST(Batcher, AnItemWithoutAnInputFailsIt) {
+    Making run(R"("ItemSelector": {"v.$": "$$.Map.Item.Value.none"})", "[1, 2]");
     EXPECT_EQ(run.take_own(), Strings{});
     EXPECT_EQ(run.error(), "States.Runtime");
-    EXPECT_NE(run.map_run->failure()->cause.find("executing the state 'M' (entered at the event id #2)"),
+    EXPECT_NE(run.batcher->failure()->cause.find("executing the state 'M' (entered at the event id #2)"),
               std::string::npos);
-    EXPECT_FALSE(run.map_run->wants_item());
-    EXPECT_FALSE(run.map_run->done());
+    EXPECT_FALSE(run.batcher->wants_item());
+    EXPECT_FALSE(run.batcher->source_ended());
 }
 
-TEST(MapRun, AsManyChildrenAsAreAllowed) {
-    Running run(R"("MaxConcurrency": 2)", "[1, 2, 3, 4]", 10);
-    EXPECT_EQ(run.take_own().size(), 2u);
-    run.succeed(1);
-    EXPECT_EQ(run.take_own(), Strings{"3"});
-    EXPECT_EQ(run.take_own(), Strings{});
-    Running few(R"("MaxConcurrency": 5)", "[1, 2, 3, 4]", 3);
-    EXPECT_EQ(few.take_own().size(), 3u);
-    Running any("", "[1, 2, 3, 4]", 0);
-    EXPECT_EQ(any.take_own().size(), 4u);
-}
-
-TEST(MapRun, BatchesByNumber) {
-    Running run(R"("ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"b": 1}})", "[1, 2, 3]");
+TEST(Batcher, BatchesByNumber) {
+    Making run(R"("ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"b": 1}})", "[1, 2, 3]");
     EXPECT_EQ(run.take_own(),
               (Strings{R"({"BatchInput":{"b":1},"Items":[1,2]})", R"({"BatchInput":{"b":1},"Items":[3]})"}));
     EXPECT_EQ(run.children[0].items, 2);
     EXPECT_EQ(run.children[1].items, 1);
-    run.succeed(0, R"("a")");
-    run.finish(1, Status::Failed);
-    EXPECT_EQ(run.error(), "States.ExceedToleratedFailureThreshold");
-    EXPECT_EQ(run.map_run->progress().items.failed, 1);
-    Running read(kQuery + R"(, "ItemBatcher": {"MaxItemsPerBatch": 2})");
+    Making read(kQuery + R"(, "ItemBatcher": {"MaxItemsPerBatch": 2})");
     EXPECT_EQ(read.give("1"), Strings{});
-    EXPECT_EQ(read.map_run->progress().items_begun(), 0);
+    EXPECT_EQ(read.batcher->made().items, 0);
     EXPECT_EQ(read.give("2"), Strings{R"({"Items":[1,2]})"});
     EXPECT_EQ(read.give("3"), Strings{});
-    EXPECT_EQ(read.map_run->progress().items_begun(), 2);
+    EXPECT_EQ(read.batcher->made().items, 2);
     EXPECT_EQ(read.end(), Strings{R"({"Items":[3]})"});
     EXPECT_EQ(read.end(), Strings{});
 }
 
-TEST(MapRun, BatchesByBytes) {
+TEST(Batcher, BatchesByBytes) {
     // {"Items":["aaaa","aaaa"]} is 25 bytes.
-    Running run(kQuery + R"(, "ItemBatcher": {"MaxInputBytesPerBatch": 60})");
+    Making run(kQuery + R"(, "ItemBatcher": {"MaxInputBytesPerBatch": 60})");
     Strings inputs;
     for (int i = 0; i < 12; ++i) {
         for (std::string& input : run.give(R"("aaaa")"))
@@ -216,15 +213,15 @@ TEST(MapRun, BatchesByBytes) {
         items += value(input).find("Items")->size();
     }
     EXPECT_EQ(items, 12u);
-    Running large(kQuery + R"(, "ItemBatcher": {"MaxInputBytesPerBatch": 60})");
+    Making large(kQuery + R"(, "ItemBatcher": {"MaxInputBytesPerBatch": 60})");
     large.give("1");
     EXPECT_EQ(large.give("\"" + std::string(60, 'a') + "\""), Strings{});
     EXPECT_EQ(large.error(), "States.DataLimitExceeded");
-    EXPECT_EQ(large.map_run->progress().children.total, 0);
+    EXPECT_EQ(large.batcher->made().children, 0);
 }
 
-TEST(MapRun, AnInputOverThePayloadLimitFailsIt) {
-    Running run(kQuery);
+TEST(Batcher, AnInputOverThePayloadLimitFailsIt) {
+    Making run(kQuery);
     run.limits.max_payload_bytes = 10;
     run.begin({});
     EXPECT_EQ(run.give(R"("12345678")"), Strings{R"("12345678")"});
@@ -232,90 +229,140 @@ TEST(MapRun, AnInputOverThePayloadLimitFailsIt) {
     EXPECT_EQ(run.error(), "States.DataLimitExceeded");
 }
 
-TEST(MapRun, MaxItemsEndsTheSource) {
-    Running run(
+TEST(Batcher, MaxItemsEndsTheSource) {
+    Making run(
         R"("ItemReader": {"Resource": "flowctl:sql:query", "ReaderConfig": {"MaxItems": 3}}, "ItemBatcher": {"MaxItemsPerBatch": 2})");
     run.give("1");
     EXPECT_EQ(run.give("2"), Strings{R"({"Items":[1,2]})"});
     EXPECT_EQ(run.give("3"), Strings{R"({"Items":[3]})"});
-    EXPECT_FALSE(run.map_run->wants_item());
+    EXPECT_FALSE(run.batcher->wants_item());
     EXPECT_EQ(run.give("4"), Strings{});
-    EXPECT_EQ(run.map_run->progress().items.total, 3);
-    EXPECT_TRUE(run.map_run->progress().source_ended);
+    EXPECT_EQ(run.batcher->made().items, 3);
+    EXPECT_TRUE(run.batcher->source_ended());
 }
 
-TEST(MapRun, NothingIsToleratedUnlessItIsSaid) {
+TEST(Batcher, GoesOnBehindTheChildrenThatAreThere) {
+    Making run(kQuery + R"(, "ItemBatcher": {"MaxItemsPerBatch": 2})");
+    run.give("1");
+    run.give("2");
+    run.give("3");  // in a batch that is lost
+    run.begin(run.batcher->made());
+    EXPECT_EQ(run.give("3"), Strings{});
+    EXPECT_EQ(run.end(), Strings{R"({"Items":[3]})"});
+    EXPECT_EQ(run.batcher->made().items, 3);
+
+    Making own("", "[1, 2, 3]");
+    EXPECT_EQ(own.take_own(1), Strings{"1"});
+    own.begin(own.batcher->made());
+    EXPECT_EQ(own.take_own(), (Strings{"2", "3"}));
+    own.begin(own.batcher->made());
+    EXPECT_FALSE(own.batcher->wants_item());
+}
+
+// Many items need no more memory than the batch that fills.
+TEST(Batcher, AMillionItems) {
+    Making run(kQuery + R"(, "ItemBatcher": {"MaxItemsPerBatch": 100})");
+    const Item item{value(R"({"id": 1})"), std::nullopt, std::nullopt};
+    std::int64_t children = 0;
+    for (int i = 0; i < 1'000'000; ++i) {
+        ASSERT_TRUE(run.batcher->wants_item());
+        children += static_cast<std::int64_t>(run.batcher->take(item, run.now).size());
+    }
+    run.end();
+    EXPECT_EQ(children, 10'000);
+    EXPECT_EQ(run.batcher->made().items, 1'000'000);
+}
+
+// ------------------------------------------------------------------------------------------------ tolerance
+
+TEST(Tally, IsDoneWhenAllHaveEnded) {
+    Tally tally = tally_of("", 3);
+    EXPECT_FALSE(tally.done());
+    for (int i = 0; i < 2; ++i)
+        tally.child_ended(Status::Succeeded, 1);
+    EXPECT_FALSE(tally.done());
+    tally.child_ended(Status::Succeeded, 1);
+    EXPECT_TRUE(tally.done());
+    EXPECT_EQ(tally.items().succeeded, 3);
+    EXPECT_TRUE(tally_of("", 0).done());
+}
+
+TEST(Tally, NothingIsToleratedUnlessItIsSaid) {
     for (const Status status : {Status::Failed, Status::TimedOut, Status::Aborted}) {
-        Running run("", "[1, 2]");
-        run.take_own();
-        run.finish(0, status);
-        EXPECT_EQ(run.error(), "States.ExceedToleratedFailureThreshold");
-        EXPECT_EQ(run.map_run->failure()->cause, "The specified tolerated failure threshold was exceeded");
-        // The first reason stays.
-        run.map_run->fail(map_run::kResultWriterFailed, "late");
-        EXPECT_EQ(run.error(), "States.ExceedToleratedFailureThreshold");
+        Tally tally = tally_of("", 2);
+        tally.child_ended(status, 1);
+        EXPECT_EQ(error_of(tally), kExceeded);
+        EXPECT_EQ(tally.failure()->cause, "The specified tolerated failure threshold was exceeded");
+        tally.child_ended(Status::Succeeded, 1);
+        EXPECT_FALSE(tally.done());
     }
 }
 
-TEST(MapRun, ToleratesACount) {
-    Running run(R"("ToleratedFailureCount": 2)", "[1, 2, 3, 4]");
-    run.take_own();
-    run.finish(0, Status::Failed);
-    run.finish(1, Status::TimedOut);
-    EXPECT_EQ(run.error(), "none");
-    run.finish(2, Status::Failed);
-    EXPECT_EQ(run.error(), "States.ExceedToleratedFailureThreshold");
-    Running batched(R"("ToleratedFailureCount": 1, "ItemBatcher": {"MaxItemsPerBatch": 2})", "[1, 2, 3, 4]");
-    batched.take_own();
-    batched.finish(0, Status::Failed);
-    EXPECT_EQ(batched.error(), "States.ExceedToleratedFailureThreshold");
+TEST(Tally, ToleratesACount) {
+    Tally tally = tally_of(R"("ToleratedFailureCount": 2)", 4);
+    tally.child_ended(Status::Failed, 1);
+    tally.child_ended(Status::TimedOut, 1);
+    EXPECT_EQ(error_of(tally), "none");
+    tally.child_ended(Status::Failed, 1);
+    EXPECT_EQ(error_of(tally), kExceeded);
+    // A child that fails counts for all items in it.
+    Tally batched = tally_of(R"("ToleratedFailureCount": 1, "ItemBatcher": {"MaxItemsPerBatch": 2})", 4, 2);
+    batched.child_ended(Status::Failed, 2);
+    EXPECT_EQ(error_of(batched), kExceeded);
+    EXPECT_EQ(batched.items().failed, 2);
+    EXPECT_EQ(batched.children().failed, 1);
 }
 
-TEST(MapRun, ToleratesAPercentageOfAllItems) {
-    Running run(R"("ToleratedFailurePercentage": 50)", "[1, 2, 3, 4]");
-    run.take_own();
-    run.finish(0, Status::Failed);
-    run.finish(1, Status::Failed);
-    EXPECT_EQ(run.error(), "none");
-    run.finish(2, Status::Failed);
-    EXPECT_EQ(run.error(), "States.ExceedToleratedFailureThreshold");
-    // How many there are is known at the end of the source.
-    Running read(kQuery + R"(, "ToleratedFailurePercentage": 50)");
-    read.give("1");
-    read.give("2");
-    read.finish(0, Status::Failed);
-    read.finish(1, Status::Failed);
-    EXPECT_EQ(read.error(), "none");
-    read.give("3");
-    read.give("4");
-    EXPECT_EQ(read.end(), Strings{});
-    EXPECT_EQ(read.error(), "none");
-    Running all(kQuery + R"(, "ToleratedFailurePercentage": 50)");
-    all.give("1");
-    all.finish(0, Status::Failed);
-    all.end();
-    EXPECT_EQ(all.error(), "States.ExceedToleratedFailureThreshold");
-    Running none(kQuery + R"(, "ToleratedFailurePercentage": 0)");
-    none.give("1");
-    none.finish(0, Status::Failed);
-    EXPECT_EQ(none.error(), "States.ExceedToleratedFailureThreshold");
-    Running hundred(R"("ToleratedFailurePercentage": 100)", "[1]");
-    hundred.take_own();
-    hundred.finish(0, Status::Failed);
-    EXPECT_TRUE(hundred.map_run->done());
-    Running both(R"("ToleratedFailurePercentage": 100, "ToleratedFailureCount": 0)", "[1]");
-    both.take_own();
-    both.finish(0, Status::Failed);
-    EXPECT_EQ(both.error(), "States.ExceedToleratedFailureThreshold");
+TEST(Tally, ToleratesAPercentageOfAllItems) {
+    Tally tally = tally_of(R"("ToleratedFailurePercentage": 50)", 4);
+    tally.child_ended(Status::Failed, 1);
+    tally.child_ended(Status::Failed, 1);
+    EXPECT_EQ(error_of(tally), "none");
+    tally.child_ended(Status::Failed, 1);
+    EXPECT_EQ(error_of(tally), kExceeded);
+    Tally none = tally_of(R"("ToleratedFailurePercentage": 0)", 1);
+    none.child_ended(Status::Failed, 1);
+    EXPECT_EQ(error_of(none), kExceeded);
+    Tally hundred = tally_of(R"("ToleratedFailurePercentage": 100)", 1);
+    hundred.child_ended(Status::Failed, 1);
+    EXPECT_TRUE(hundred.done());
+    Tally both = tally_of(R"("ToleratedFailurePercentage": 100, "ToleratedFailureCount": 0)", 1);
+    both.child_ended(Status::Failed, 1);
+    EXPECT_EQ(error_of(both), kExceeded);
 }
 
-TEST(MapRun, AToleratedFailureIsDescribedInTheResult) {
-    Running run(R"("ToleratedFailureCount": 1)", R"(["a", "b"])");
-    run.take_own();
-    run.finish(0, Status::Failed);
-    run.succeed(1, "7");
-    ASSERT_TRUE(run.map_run->done());
-    const json::Value result = run.map_run->result().value();
+TEST(Tally, GoesOnWithTheCountsThatAreStored) {
+    const machine::MapRunPlan plan = Planned(R"("ToleratedFailureCount": 1)", "[1, 2, 3]").plan;
+    map_run::Counts counts;
+    counts.total = 3;
+    counts.failed = 1;
+    Tally tally(plan, counts, counts);
+    EXPECT_EQ(error_of(tally), "none");
+    tally.child_ended(Status::Succeeded, 1);
+    EXPECT_FALSE(tally.done());
+    tally.child_ended(Status::Failed, 1);
+    EXPECT_EQ(error_of(tally), kExceeded);
+    counts.failed = 2;
+    EXPECT_EQ(error_of(Tally(plan, counts, counts)), kExceeded);
+}
+
+// ------------------------------------------------------------------------------------------------ results
+
+TEST(Results, AreInTheOrderOfTheItems) {
+    Results results(Planned("", "[1, 2, 3]").plan, {});
+    EXPECT_TRUE(results.wants());
+    results.recall(ended(2, Status::Succeeded, "30"));
+    results.recall(ended(0, Status::Succeeded, "10"));
+    results.recall(ended(1, Status::Succeeded, "20"));
+    EXPECT_EQ(text_of(results), "[10,20,30]");
+    EXPECT_EQ(text_of(Results(Planned("", "[]").plan, {})), "[]");
+}
+
+TEST(Results, AToleratedFailureIsDescribed) {
+    Results results(Planned(R"("ToleratedFailureCount": 1)", R"(["a", "b"])").plan, {});
+    results.recall(ended(0, Status::Failed, "", R"("a")"));
+    results.recall(ended(1, Status::Succeeded, "7", R"("b")"));
+    const json::Value result = results.result().value();
     ASSERT_EQ(result.size(), 2u);
     const json::Value& failed = result.items()[0];
     EXPECT_EQ(failed.find("Status")->as_string(), "FAILED");
@@ -325,15 +372,16 @@ TEST(MapRun, AToleratedFailureIsDescribedInTheResult) {
     EXPECT_EQ(json::dump(result.items()[1]), "7");
 }
 
-TEST(MapRun, ResultsAreTransformed) {
+TEST(Results, AreTransformed) {
     const auto with = [](const std::string& transformation, const std::string& type = "JSON") {
-        Running run(R"("ResultWriter": {"WriterConfig": {"Transformation": ")" + transformation +
-                        R"(", "OutputType": ")" + type + "\"}}",
-                    "[1, 2]");
-        run.take_own();
-        run.succeed(1, "3");
-        run.succeed(0, "[1, [2]]");
-        return run.result();
+        Results results(Planned(R"("ResultWriter": {"WriterConfig": {"Transformation": ")" + transformation +
+                                    R"(", "OutputType": ")" + type + "\"}}",
+                                "[1, 2]")
+                            .plan,
+                        {});
+        results.recall(ended(1, Status::Succeeded, "3"));
+        results.recall(ended(0, Status::Succeeded, "[1, [2]]"));
+        return text_of(results);
     };
     EXPECT_EQ(with("COMPACT"), "[[1,[2]],3]");
     EXPECT_EQ(with("FLATTEN"), "[1,[2],3]");
@@ -345,84 +393,58 @@ TEST(MapRun, ResultsAreTransformed) {
     EXPECT_EQ(all.items()[0].find("ExecutionArn")->as_string(), "arn:0");
 }
 
-TEST(MapRun, ResultsThatAreTooLargeAreDroppedAndFailTheEnd) {
-    Running run("", "[1, 2, 3]");
-    run.limits.max_payload_bytes = 20;
-    run.begin({});
-    run.take_own();
-    run.succeed(0, R"("12345678")");
-    EXPECT_TRUE(run.map_run->keeps_results());
-    run.succeed(1, R"("12345678")");
-    EXPECT_FALSE(run.map_run->keeps_results());
-    EXPECT_EQ(run.error(), "none");
-    run.succeed(2, "1");
-    ASSERT_TRUE(run.map_run->done());
-    EXPECT_EQ(run.result(), "States.DataLimitExceeded");
+TEST(Results, TooLargeOnesAreDroppedAndFailTheEnd) {
+    machine::Limits limits;
+    limits.max_payload_bytes = 20;
+    Results results(Planned("", "[1, 2, 3]").plan, limits);
+    results.recall(ended(0, Status::Succeeded, R"("12345678")"));
+    EXPECT_TRUE(results.wants());
+    results.recall(ended(1, Status::Succeeded, R"("12345678")"));
+    EXPECT_FALSE(results.wants());
+    results.recall(ended(2, Status::Succeeded, "1"));
+    EXPECT_EQ(text_of(results), "States.DataLimitExceeded");
     // Unless nobody sees them.
-    Running unseen(R"("ResultPath": null)", "[1]");
-    unseen.limits.max_payload_bytes = 4;
-    unseen.begin({});
-    unseen.take_own();
-    unseen.succeed(0, R"("12345678")");
-    EXPECT_EQ(unseen.result(), "[]");
+    limits.max_payload_bytes = 4;
+    Results unseen(Planned(R"("ResultPath": null)", "[1]").plan, limits);
+    unseen.recall(ended(0, Status::Succeeded, R"("12345678")"));
+    EXPECT_EQ(text_of(unseen), "[]");
 }
 
-TEST(MapRun, GoesOnAfterARestart) {
-    Running run(kQuery + R"(, "ItemBatcher": {"MaxItemsPerBatch": 2}, "ToleratedFailureCount": 2)");
-    run.give("1");
-    run.give("2");
-    run.give("3");  // in a batch that is lost
-    run.succeed(0, "10");
-    const auto saved = Progress::load(value(json::dump(run.map_run->progress().save())));
-    ASSERT_TRUE(saved.ok());
-    EXPECT_EQ(saved.value().items_begun(), 2);
-    EXPECT_EQ(saved.value().children_begun(), 1);
-    run.begin(saved.value());
-    ASSERT_TRUE(run.map_run->keeps_results());
-    run.map_run->recall(run.ended(0, Status::Succeeded, "10"));
-    EXPECT_EQ(run.give("3"), Strings{});
-    EXPECT_EQ(run.end(), Strings{R"({"Items":[3]})"});
-    run.finish(1, Status::Failed);
-    ASSERT_TRUE(run.map_run->done());
-    EXPECT_EQ(run.map_run->result().value().size(), 2u);
-    EXPECT_EQ(json::dump(run.map_run->result().value().items()[0]), "10");
-    EXPECT_EQ(run.map_run->progress().items.failed, 1);
+TEST(Results, FilesAndManifest) {
+    map_run::ResultText array(asl::ResultWriter::OutputType::Json);
+    std::string text;
+    array.append(value("1"), text);
+    array.append(value(R"({"a": 2})"), text);
+    array.finish(text);
+    EXPECT_EQ(text, R"([1,{"a":2}])");
+    map_run::ResultText none(asl::ResultWriter::OutputType::Json);
+    text.clear();
+    none.finish(text);
+    EXPECT_EQ(text, "[]");
+    map_run::ResultText lines(asl::ResultWriter::OutputType::Jsonl);
+    text.clear();
+    lines.append(value("1"), text);
+    lines.append(value("[2]"), text);
+    lines.finish(text);
+    EXPECT_EQ(text, "1\n[2]\n");
 
-    Running own("", "[1, 2, 3]", 1);
-    EXPECT_EQ(own.take_own(), Strings{"1"});
-    own.begin(own.map_run->progress());
-    own.succeed(0, "10");
-    EXPECT_EQ(own.take_own(), Strings{"2"});
-
-    for (const char* wrong : {"{}", "[]", R"({"items": {"total": -1}, "children": {}})",
-                              R"({"items": {}, "children": {"failed": "1"}})"})
-        EXPECT_FALSE(Progress::load(value(wrong)).ok()) << wrong;
+    Planned run("", "[1]");
+    run.plan.arn = "arn:m";
+    EXPECT_EQ(
+        json::dump(map_run::manifest_of(run.plan, "bucket",
+                                        {{"p/SUCCEEDED_0.json", 10, Status::Succeeded},
+                                         {"p/FAILED_0.json", 4, Status::TimedOut},
+                                         {"p/PENDING_0.json", 2, Status::Running}})),
+        R"({"DestinationBucket":"bucket","MapRunArn":"arn:m","ResultFiles":{"FAILED":[{"Key":"p/FAILED_0.json","Size":4}],)"
+        R"("PENDING":[{"Key":"p/PENDING_0.json","Size":2}],"SUCCEEDED":[{"Key":"p/SUCCEEDED_0.json","Size":10}]}})");
+    EXPECT_EQ(json::dump(map_run::writer_output(run.plan, value(R"({"Bucket": "b", "Key": "k"})"))),
+              R"({"MapRunArn":"arn:m","ResultWriterDetails":{"Bucket":"b","Key":"k"}})");
 }
 
-// Many items need no more memory than those under way.
-TEST(MapRun, AMillionItems) {
-    Running run(kQuery +
-                R"(, "MaxConcurrency": 1, "ItemBatcher": {"MaxItemsPerBatch": 100}, "ResultPath": null)");
-    const Item item{value(R"({"id": 1})"), std::nullopt, std::nullopt};
-    std::int64_t children = 0;
-    for (int i = 0; i < 1'000'000; ++i) {
-        ASSERT_TRUE(run.map_run->wants_item());
-        for (const Child& child : run.map_run->take(item, run.now)) {
-            ++children;
-            ChildEnd end;
-            end.index = child.index;
-            end.items = child.items;
-            run.map_run->child_ended(end);
-        }
-    }
-    run.end();
-    EXPECT_TRUE(run.map_run->done());
-    EXPECT_EQ(children, 10'000);
-    EXPECT_EQ(run.map_run->progress().items.succeeded, 1'000'000);
-}
+// ------------------------------------------------------------------------------------------------ children as runs
 
 TEST(MapRun, ChildrenKnowThemselves) {
-    Running run(R"("Label": "rows")", "[1]");
+    const Planned run(R"("Label": "rows")", "[1]");
     machine::RunContext parent;
     parent.execution_id = "arn:flowctl:db:execution:f:1";
     parent.state_machine_id = "arn:flowctl:db:stateMachine:f";
@@ -455,9 +477,9 @@ TEST(MapRun, ChildrenRunTheProcessor) {
     const asl::Flow& outer = *flow->processors.at("M");
     EXPECT_EQ(outer.processors.at("N"), flow->processors.at("N"));
     EXPECT_EQ(outer.top.states[0].name, "N");
-    ASSERT_NE(MapRun::find_map(*flow, "N"), nullptr);
-    EXPECT_EQ(MapRun::find_map(*flow, "N"), MapRun::find_map(outer, "N"));
-    EXPECT_EQ(MapRun::find_map(*flow, "B"), nullptr);
+    ASSERT_NE(map_run::find_map(*flow, "N"), nullptr);
+    EXPECT_EQ(map_run::find_map(*flow, "N"), map_run::find_map(outer, "N"));
+    EXPECT_EQ(map_run::find_map(*flow, "B"), nullptr);
 
     machine::RunContext context;
     context.input = value("[4]");
@@ -474,35 +496,4 @@ TEST(MapRun, ChildrenRunTheProcessor) {
     step = machine::advance(*flow->processors.at("N"), child, {}, child_frame, machine::Started{}, now);
     ASSERT_TRUE(step.outcome.output.has_value());
     EXPECT_EQ(json::dump(*step.outcome.output), R"({"q":4,"m":"f/M/N"})");
-}
-
-TEST(Results, FilesAndManifest) {
-    map_run::ResultText array(asl::ResultWriter::OutputType::Json);
-    std::string text;
-    array.append(value("1"), text);
-    array.append(value(R"({"a": 2})"), text);
-    array.finish(text);
-    EXPECT_EQ(text, R"([1,{"a":2}])");
-    map_run::ResultText none(asl::ResultWriter::OutputType::Json);
-    text.clear();
-    none.finish(text);
-    EXPECT_EQ(text, "[]");
-    map_run::ResultText lines(asl::ResultWriter::OutputType::Jsonl);
-    text.clear();
-    lines.append(value("1"), text);
-    lines.append(value("[2]"), text);
-    lines.finish(text);
-    EXPECT_EQ(text, "1\n[2]\n");
-
-    Running run("", "[1]");
-    run.plan.arn = "arn:m";
-    EXPECT_EQ(
-        json::dump(map_run::manifest_of(run.plan, "bucket",
-                                        {{"p/SUCCEEDED_0.json", 10, Status::Succeeded},
-                                         {"p/FAILED_0.json", 4, Status::TimedOut},
-                                         {"p/PENDING_0.json", 2, Status::Running}})),
-        R"({"DestinationBucket":"bucket","MapRunArn":"arn:m","ResultFiles":{"FAILED":[{"Key":"p/FAILED_0.json","Size":4}],)"
-        R"("PENDING":[{"Key":"p/PENDING_0.json","Size":2}],"SUCCEEDED":[{"Key":"p/SUCCEEDED_0.json","Size":10}]}})");
-    EXPECT_EQ(json::dump(map_run::writer_output(run.plan, value(R"({"Bucket": "b", "Key": "k"})"))),
-              R"({"MapRunArn":"arn:m","ResultWriterDetails":{"Bucket":"b","Key":"k"}})");
 }

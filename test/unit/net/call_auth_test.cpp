@@ -8,6 +8,8 @@
 #include <atomic>
 #include <map>
 
+#include "base/base64.hpp"
+#include "net/client.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/proofs/session.hpp"
@@ -372,6 +374,12 @@ TEST(SessionTimes, AreReadAsCloudsWriteThem) {
     };
     EXPECT_EQ(seconds("2015-08-30T12:36:00Z"), 1440938160);
     EXPECT_EQ(seconds("2015-08-30T12:36:00.123Z"), 1440938160);
+    // As far as the clock reaches: some clouds write the year 9999 for "never".
+    for (const char* text : {"9999-12-31T23:59:59Z", "2300-01-01T00:00:00Z", "2255-03-14T16:00:01Z"}) {
+        EXPECT_EQ(seconds(text), 9'000'000'000) << text;
+        EXPECT_GT(*read_utc_time(text), std::chrono::system_clock::now()) << text;
+    }
+    EXPECT_EQ(seconds("2255-03-14T15:59:59Z"), 8'999'999'999);
     for (const char* text :
          {"", "2015-08-30", "2015-08-30T12:36:00", "2015-13-30T12:36:00Z", "2015-08-30T25:36:00Z",
           "2015-08-30 12:36:00Z", "2015-08-30T12:36:00+00:00", "x015-08-30T12:36:00Z"})

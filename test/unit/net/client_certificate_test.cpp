@@ -6,7 +6,7 @@
 #include "jose_test_support.hpp"
 #include "loop.hpp"
 #include "net/crypto/encoding.hpp"
-#include "oidc_test_support.hpp"
+#include "token_test_support.hpp"
 
 namespace flowctl::net::test {
 namespace {

@@ -9,6 +9,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "base/base64.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/http/url.hpp"
 #include "test_server.hpp"
@@ -261,6 +262,28 @@ TEST_F(Calls, EchoIsRedacted) {
         seen = true;
     }
     EXPECT_TRUE(seen);
+}
+
+// An endpoint may have kept what other calls of the run brought it: the sixteen newest tokens are looked for.
+TEST_F(Calls, EchoesOfOtherTokensOfTheRunAreRedacted) {
+    TestServer server([](const Seen&) {
+        std::string all;
+        for (int i = 1; i <= 18; ++i)
+            all += token(i) + ' ';
+        return Reply{200, all, {}, "OK"};
+    });
+    Response last;
+    for (int i = 1; i <= 18; ++i) {
+        Request one = request(server.url("/x"), false);
+        one.credential = std::make_shared<Credential>(issuer_.credential("scope-" + std::to_string(i)));
+        last = run(std::move(one));
+    }
+    EXPECT_EQ(issuer_.tokens_given(), 18u);
+    for (int i = 1; i <= 18; ++i)
+        EXPECT_EQ(last.body.find(token(i)) == last.body.npos, i > 2) << i;
+    Request other_run = request(server.url("/x"), false);
+    other_run.run = "run-2";
+    EXPECT_NE(run(std::move(other_run)).body.find(token(18)), std::string::npos) << "nobody's in run-2";
 }
 
 // What the caller itself brings: sent as a header, or only known, and never in an answer.

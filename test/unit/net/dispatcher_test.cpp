@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <ctime>
 #include <stdexcept>
 
@@ -146,6 +147,56 @@ TEST(Dispatcher, BodyLimit) {
     EXPECT_EQ(answer_to(chunks + "0\r\n\r\n", with_limit(100)).body.size(), 100u);
 }
 
+// What an answer says of its own size is believed before the body comes.
+TEST(Dispatcher, AnAnswerThatSaysItIsTooLarge) {
+    const auto answer = [](const std::string& headers, const char* method, std::size_t limit) {
+        TestServer server([&](const Seen&, Connection& connection) {
+            connection.send("HTTP/1.1 " + headers + "\r\n\r\n");
+            connection.wait_for_close();
+        });
+        Loop loop;
+        Exchange exchange = post(server.url("/"), "");
+        exchange.method = method;
+        exchange.max_response_bytes = limit;
+        exchange.timeout = Seconds(1);
+        return loop.run(std::move(exchange)).failure;
+    };
+    EXPECT_EQ(answer("200 OK\r\nContent-Length: 11", "POST", 10), Failure::TooLarge);
+    EXPECT_EQ(answer("500 Oh\r\ncontent-length: 11", "GET", 10), Failure::TooLarge);
+    EXPECT_EQ(answer("200 OK\r\nContent-Length: 10", "POST", 10), Failure::Timeout) << "waits for the body";
+    EXPECT_EQ(answer("200 OK\r\nContent-Length: 11", "HEAD", 10), Failure::None);
+    EXPECT_EQ(answer("304 Not Modified\r\nContent-Length: 11", "GET", 10), Failure::None);
+}
+
+// Curl throws away what frames the chunks of a body; an endless chunk extension would keep the loop busy.
+TEST(Dispatcher, WhatFramesChunksCounts) {
+    for (const std::string& piece :
+         {std::string(65536, 'a'), std::string("1;") + std::string(4000, 'b') + "\r\nx\r\n"}) {
+        std::atomic<std::size_t> sent = 0;
+        TestServer server([&](const Seen&, Connection& connection) {
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            if (piece[0] == 'a') connection.send("1;");
+            for (sent = 0; sent < (std::size_t{64} << 20); sent += piece.size())
+                connection.send(piece);
+            connection.close();
+        });
+        Loop loop;
+        Exchange exchange = post(server.url("/"));
+        exchange.max_response_bytes = 100000;
+        const Answer answer = loop.run(std::move(exchange));
+        EXPECT_EQ(answer.failure, Failure::TooLarge) << answer.message;
+        EXPECT_EQ(answer.message, "what frames the answer's chunks is larger than 100000 bytes");
+        EXPECT_TRUE(pump_until(loop.dispatcher, [&] { return server.open_connections() == 0; }));
+    }
+    // As much as the limit is let through, and a little more for a small one.
+    const std::string extension = "1;" + std::string(9000, 'c') + "\r\nx\r\n0\r\n\r\n";
+    Exchange small;
+    small.max_response_bytes = 1;
+    EXPECT_EQ(
+        answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + extension, std::move(small)).body,
+        "x");
+}
+
 // An answer that never ends is cut off, not collected.
 TEST(Dispatcher, EndlessBody) {
     TestServer server([](const Seen&, Connection& connection) {
@@ -175,6 +226,48 @@ TEST(Dispatcher, HeaderLimits) {
     for (int i = 0; i < 10000; ++i)
         interim += "HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n";
     EXPECT_NE(answer_to(interim + "HTTP/1.1 200 OK\r\n\r\n").failure, Failure::None);
+    const auto headers = [](std::size_t count) {
+        std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
+        for (std::size_t i = 1; i < count; ++i)
+            text += "X: y\r\n";
+        return answer_to(text + "\r\n").failure;
+    };
+    EXPECT_EQ(headers(256), Failure::None);
+    EXPECT_EQ(headers(257), Failure::TooLarge);
+    const auto bytes = [](std::size_t count) {
+        std::string text =
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: " + std::string(65536, 'x') + "\r\nY: ";
+        text += std::string(count - text.size() - 4, 'y');
+        return answer_to(text + "\r\n\r\n").failure;
+    };
+    EXPECT_EQ(bytes(131072), Failure::None);
+    EXPECT_EQ(bytes(131073), Failure::TooLarge);
+    // Curl has a limit of its own for one header.
+    const Answer one = answer_to("HTTP/1.1 200 OK\r\nX-Big: " + std::string(150000, 'z') + "\r\n\r\n");
+    EXPECT_EQ(one.failure, Failure::TooLarge);
+    EXPECT_EQ(one.message, "the answer's headers are too large");
+}
+
+// Curl sends again by itself when a connection that it kept is lost; that is counted, and done once.
+TEST(Dispatcher, ResendsAreCountedAndBounded) {
+    std::atomic<int> lost = 0;
+    TestServer server([&](const Seen& seen, Connection& connection) {
+        if (seen.target == "/kept" || lost.fetch_sub(1) <= 0)
+            return connection.reply({200, seen.body, {}, "OK"});
+        connection.close();
+    });
+    Loop loop;
+    EXPECT_EQ(loop.run(post(server.url("/kept"))).sends, 1);
+    lost = 1;
+    const Answer second = loop.run(post(server.url("/lost"), "once more"));
+    EXPECT_EQ(second.body, "once more");
+    EXPECT_EQ(second.sends, 2);
+    EXPECT_EQ(server.request_count("/lost"), 2u);
+    lost = 100;
+    const Answer never = loop.run(post(server.url("/gone")));
+    EXPECT_EQ(never.failure, Failure::Protocol);
+    EXPECT_EQ(never.sends, 2);
+    EXPECT_EQ(server.request_count("/gone"), 2u);
 }
 
 TEST(Dispatcher, RefusesInjection) {

@@ -9,7 +9,7 @@
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/jwks.hpp"
-#include "oidc_test_support.hpp"
+#include "token_test_support.hpp"
 
 namespace flowctl::net::test {
 namespace {

@@ -103,6 +103,8 @@ TEST(EgressPolicy, Networks) {
     EXPECT_TRUE(allows(rules, "64:ff9b::10.1.0.1"));
     EXPECT_TRUE(allows(policy("::ffff:10.0.0.0/104"), "10.5.5.5"));
     EXPECT_TRUE(allows(policy("0.0.0.0/0"), "10.5.5.5"));
+    EXPECT_TRUE(allows(policy("::ffff:0.0.0.0/96"), "10.5.5.5")) << "the same in its other form";
+    EXPECT_NE(fault("::ffff:0.0.0.0/95"), "no fault");
     EXPECT_FALSE(allows(policy("0.0.0.0/0"), "fd00::1"));
     EXPECT_TRUE(allows(policy("::/0"), "fd00::1"));
     EXPECT_FALSE(allows(policy("::/0"), "10.0.0.1")) << "all of IPv6 is not IPv4";

@@ -1,4 +1,4 @@
-// base64url in its one strict spelling, base64, form encoding.
+// base64url in its one strict spelling, percent and form encoding.
 #include "net/crypto/encoding.hpp"
 
 #include <gtest/gtest.h>
@@ -36,14 +36,6 @@ TEST(Base64Url, RefusesEverySpellingButOne) {
     EXPECT_FALSE(base64url_decode(std::string_view("Zg\0\0", 4)));
 }
 
-TEST(Base64, HasPadding) {
-    EXPECT_EQ(base64_encode(""), "");
-    EXPECT_EQ(base64_encode("f"), "Zg==");
-    EXPECT_EQ(base64_encode("fo"), "Zm8=");
-    EXPECT_EQ(base64_encode("foo"), "Zm9v");
-    EXPECT_EQ(base64_encode("\xfb\xff\xfe"), "+//+");
-}
-
 TEST(FormEncoding, EscapesAllButUnreserved) {
     EXPECT_EQ(form_encode("aZ09-._~"), "aZ09-._~");
     EXPECT_EQ(form_encode(" +&=%:/?#*\n"), "+%2B%26%3D%25%3A%2F%3F%23%2A%0A");
@@ -57,6 +49,23 @@ TEST(FormEncoding, EscapesAllButUnreserved) {
 
 TEST(Hex, IsLowerCase) {
     EXPECT_EQ(hex_encode(std::string_view("\x00\xff\x1a", 3)), "00ff1a");
+}
+
+TEST(PercentEncoding, RoundTripsAndDiffersFromFormEncodingInTheSpace) {
+    std::string bytes;
+    for (int c = 0; c < 256; ++c)
+        bytes += static_cast<char>(c);
+    EXPECT_EQ(percent_decode(percent_encode(bytes)), bytes);
+    EXPECT_EQ(percent_encode("a b+~"), "a%20b%2B~");
+    EXPECT_EQ(form_encode("a b+~"), "a+b%2B~");
+}
+
+TEST(PercentEncoding, WhatIsBrokenStaysAsItIs) {
+    for (const char* text : {"%", "%4", "%4g", "%g4", "a%", "%%41x"})
+        EXPECT_TRUE(has_broken_percent(text)) << text;
+    EXPECT_EQ(percent_decode("%%41%4"), "%A%4");
+    EXPECT_FALSE(has_broken_percent("%41%c3%A9"));
+    EXPECT_EQ(percent_decode("%41%c3%A9"), "A\xc3\xa9");
 }
 
 }  // namespace

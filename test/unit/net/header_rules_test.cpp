@@ -35,6 +35,21 @@ TEST(HeaderRules, FramingIsNotTheCallers) {
         EXPECT_TRUE(refused(name, "x")) << name;
 }
 
+// CGI and its successors read '_' and '-' as the same.
+TEST(HeaderRules, NamesThatAServerReadsAsOnesThatAreNotTheCallers) {
+    for (const char* name :
+         {"Content_Length", "transfer_encoding", "Keep_Alive", "proxy_authorization", "HTTP2_Settings"})
+        EXPECT_TRUE(refused(name, "x")) << name;
+    for (const char* name : {"Content_Type", "X_Api_Key", "Hosts", "_host", "proxyx"})
+        EXPECT_FALSE(refused(name, "x")) << name;
+    EXPECT_TRUE(reads_as("X_a-B", "x-A_b"));
+    EXPECT_FALSE(reads_as("x-a", "xa"));
+    EXPECT_FALSE(reads_as("x-", "x"));
+    EXPECT_TRUE(begins_as("FLOWCTL_lease", "flowctl-"));
+    EXPECT_FALSE(begins_as("flowctl", "flowctl-"));
+    EXPECT_FALSE(same_name("X_A", "X-A"));
+}
+
 TEST(HeaderRules, MessagesNeverHoldTheValue) {
     const auto message = objection_to_headers({{"X-A", "hunter2\n"}});
     ASSERT_TRUE(message);

@@ -2,11 +2,15 @@
 #include "net/crypto/jose_verify.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/bn.h>
 #include <openssl/hmac.h>
+
+#include <ctime>
 
 #include "jose_test_support.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/jose.hpp"
+#include "net/crypto/jose_algorithm.hpp"
 
 namespace flowctl::net {
 namespace {
@@ -332,8 +336,64 @@ TEST(KeySetParse, PointsAndNumbersThatAreNone) {
     EXPECT_EQ(rsa(std::string(256, '\xff'), "\x01"), 0u);
     EXPECT_EQ(rsa(std::string(256, '\xff'), "\x04"), 0u);
     EXPECT_EQ(rsa(std::string(256, '\xff'), ""), 0u);
-    EXPECT_EQ(rsa(std::string(2000, '\xff'), "\x03"), 0u);
+    EXPECT_EQ(rsa(std::string(256, '\xff'), "\x03"), 1u);
+    EXPECT_EQ(rsa(std::string(255, '\xff'), "\x03"), 0u) << "2040 bits";
+    EXPECT_EQ(rsa('\x7f' + std::string(255, '\xff'), "\x03"), 0u) << "2047 bits";
+    EXPECT_EQ(rsa(std::string(1024, '\xff'), "\x03"), 1u) << "8192 bits";
+    EXPECT_EQ(rsa('\x01' + std::string(1024, '\xff'), "\x03"), 0u) << "8193 bits";
+    EXPECT_EQ(rsa(std::string(256, '\xff'), std::string(4, '\xff')), 1u);
+    EXPECT_EQ(rsa(std::string(256, '\xff'), std::string(5, '\xff')), 0u) << "an exponent of 40 bits";
     EXPECT_EQ(rsa(std::string(256, '\xff'), std::string(64, '\xff')), 0u);
+}
+
+// The time that this process has worked, whatever else the machine does.
+double cpu_milliseconds() {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
+}
+
+// Primes are what takes longest where somebody asks whether they are primes.
+TEST(KeySetParse, HostileKeysTakeLittleTime) {
+    const std::unique_ptr<BIGNUM, decltype(&BN_free)> prime(BN_get_rfc3526_prime_8192(nullptr), BN_free);
+    std::string n(1024, '\0');
+    BN_bn2bin(prime.get(), reinterpret_cast<unsigned char*>(n.data()));
+    std::vector<std::string> rsa(100, R"({"kty":"RSA","e":"_____w","n":")" + base64url_encode(n) + "\"}");
+    const double begin = cpu_milliseconds();
+    const KeySet keys = set_of(rsa);
+    EXPECT_EQ(keys.size(), 100u);
+    EXPECT_LT(cpu_milliseconds() - begin, 100);  // some 5 without a sanitizer
+
+    for (const char* group : {"P-256", "P-384", "P-521"}) {
+        const std::vector<std::string> ec(100, public_jwk(test::ec_key(group)));
+        const double start = cpu_milliseconds();
+        EXPECT_EQ(set_of(ec).size(), 100u);
+        EXPECT_LT(cpu_milliseconds() - start, 100);
+    }
+
+    const std::string header = base64url_encode(R"({"alg":"RS256","typ":"at+jwt"})");
+    const std::string token = header + '.' + base64url_encode("{}") + '.' +
+                              base64url_encode('\x01' + std::string(1023, '\x55'));
+    JwtExpectation expected;
+    expected.algorithms = {"RS256"};
+    const double start = cpu_milliseconds();
+    const auto verdict = verify_jwt(token, keys, expected);
+    ASSERT_EQ(verdict.index(), 1u);
+    EXPECT_EQ(std::get<JwtRefusal>(verdict).fault, JwtFault::Signature);
+    EXPECT_LT(cpu_milliseconds() - start, 50);  // some 6 without a sanitizer
+}
+
+// A token that does not name its key is tried with the first eight that fit, and not with a hundred.
+TEST(KeySetParse, CandidatesAreFew) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 9; ++i)
+        keys.push_back(public_jwk(test::ec_key("P-256"), R"(,"kid":")" + std::to_string(i) + "\""));
+    keys.insert(keys.begin(), public_jwk(test::rsa_key()));
+    const KeySet set = set_of(keys);
+    ASSERT_EQ(set.size(), 10u);
+    EXPECT_EQ(set.candidates(*find_jose_algorithm("ES256"), "").size(), 8u);
+    EXPECT_EQ(set.candidates(*find_jose_algorithm("ES256"), "8").size(), 1u);
+    EXPECT_EQ(set.candidates(*find_jose_algorithm("RS256"), "").size(), 1u);
 }
 
 TEST(KeySetParse, WhatIsNoKeySet) {

@@ -29,6 +29,15 @@ TEST(JsonReader, ATextThatEndsWithinACharacter) {
     }
 }
 
+TEST(JsonReader, AByteOrderMarkIsPassedOverWhereItMayBe) {
+    const JsonLimits sent{.byte_order_mark = true};
+    EXPECT_EQ(fault("\xef\xbb\xbf{\"a\":\"b\"}", sent), "");
+    EXPECT_EQ(fault("{}", sent), "");
+    for (const char* text : {"\xef\xbb\xbf\xef\xbb\xbf{}", "\xef\xbb{}", "\xef\xbb\xbf", "{}\xef\xbb\xbf"})
+        EXPECT_NE(fault(text, sent), "") << text;
+    EXPECT_NE(fault("\xef\xbb\xbf{}"), "") << "only where it is asked for";
+}
+
 TEST(JsonReader, ReadsMembersByKind) {
     const auto o = object(R"( {"s":"a\u0000\u00e9","n":1.5,"i":12,"t":true,"z":null,"a":["x","y"],"o":{},
                                "l":[{"k":"1"},{"k":"2"}],"long":"0123456789012345678901234567890123456789"} )");

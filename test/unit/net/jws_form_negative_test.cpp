@@ -1,5 +1,6 @@
 // Headers, encodings, shapes and keys that must never pass, in the manner of Wycheproof's vectors for JWS and
 // JWK: the signature is right each time, so it is by the form alone that they fail.
+#include "base/base64.hpp"
 #include "jws_negative.hpp"
 
 namespace flowctl::net::test {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "base/base64.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/http/url.hpp"
 
@@ -52,6 +53,65 @@ TEST(Redactor, Escaped) {
         << "broken escapes around it";
 }
 
+// A password may hold what JSON has to escape, and each escape is found by itself.
+TEST(Redactor, EscapesOfJson) {
+    EXPECT_EQ(redacted(R"(<a\"b>)", R"(a"b)"), "<[redacted]>");
+    EXPECT_EQ(redacted(R"(<a\\b>)", R"(a\b)"), "<[redacted]>");
+    EXPECT_EQ(redacted(R"(<a\/b>)", "a/b"), "<[redacted]>");
+    EXPECT_EQ(redacted(R"({"p":"q\"u\\o\/te","x":1})", R"(q"u\o/te)"), R"({"p":"[redacted]","x":1})");
+    EXPECT_EQ(redacted(R"(JSON in JSON: {\"p\":\"q\\\"u\\\\o\\\/te\"})", R"(q"u\o/te)"),
+              R"(JSON in JSON: {\"p\":\"[redacted]\"})");
+    for (const char* text :
+         {R"(a\nb)", R"(a\'b)", R"(a\)", R"(a\u)", R"(a\u002)", R"(a\u00g2b)", R"(a\U0022b)"})
+        EXPECT_EQ(redacted(text, R"(a"b)"), text) << "no escape of a quote";
+    EXPECT_EQ(redacted(R"(<\u007e\u007E>)", "~~"), "<[redacted]>");
+    EXPECT_EQ(redacted(R"(<a\u0080b>)",
+                       "a\x80"
+                       "b"),
+              R"(<a\u0080b>)")
+        << "a character, not a byte";
+    EXPECT_EQ(redacted(R"(<a\u0041b>)", "aAb"), "<[redacted]>");
+    EXPECT_EQ(redacted(R"(<a\u0141b>)", "aAb"), R"(<a\u0141b>)");
+}
+
+TEST(Redactor, EntitiesOfHtml) {
+    for (const char* text :
+         {"<a&#47;b>", "<a&#x2f;b>", "<a&#X2F;b>", "<a&#0047;b>", "<a&#00047;b>", "<a&#x0002f;b>"})
+        EXPECT_EQ(redacted(text, "a/b"), "<[redacted]>") << text;
+    for (const char* text :
+         {"a&#;b", "a&#x;b", "a&#47b", "a&#4g;b", "a&#000047;b", "a&#303;b", "a&47;b", "a&#", "a&#x"})
+        EXPECT_EQ(redacted(text, "a/b"), text) << "no entity of a slash";
+    EXPECT_EQ(redacted("<&#126;&#x7E;>", "~~"), "<[redacted]>");
+    EXPECT_EQ(redacted("<a&#128;b>",
+                       "a\x80"
+                       "b"),
+              "<a&#128;b>");
+}
+
+TEST(Redactor, PercentEncoding) {
+    EXPECT_EQ(redacted("<a%2fb>", "a/b"), "<[redacted]>");
+    EXPECT_EQ(redacted("<a%2Fb>", "a/b"), "<[redacted]>");
+    EXPECT_EQ(redacted("<a%C3%a4>", "a\xc3\xa4"), "<[redacted]>");
+    for (const char* text : {"a%2gb", "a%g2b", "a%2", "a%"})
+        EXPECT_EQ(redacted(text, "a/b"), text);
+}
+
+// Twice escaped is found, and three times is not: somebody who wants to hide it can anyway.
+TEST(Redactor, TwoDeepAndNoMore) {
+    const std::string once = percent_encode("a/b");
+    const std::string twice = percent_encode(once);
+    const std::string thrice = percent_encode(twice);
+    EXPECT_EQ(redacted(once, "a/b"), "[redacted]");
+    EXPECT_EQ(redacted(twice, "a/b"), "[redacted]");
+    EXPECT_EQ(redacted(thrice, "a/b"), thrice);
+}
+
+TEST(Redactor, Base64OfSixBytesAndNoFewer) {
+    EXPECT_EQ(redacted("<" + base64_encode("sixbyt") + ">", "sixbyt"), "<[redacted]>");
+    const std::string short_one = "<" + base64_encode("fiveb") + ">";
+    EXPECT_EQ(redacted(short_one, "fiveb"), short_one);
+}
+
 TEST(Redactor, Base64AtEveryOffset) {
     for (const std::string before : {"", "x", "xy", "Bearer ", "user:pw:"})
         for (const std::string behind : {"", "z", "zz", "zzz"}) {
@@ -63,6 +123,23 @@ TEST(Redactor, Base64AtEveryOffset) {
                 EXPECT_LE(out.size(), (before.size() + behind.size()) * 4 / 3 + 20) << out;
             }
         }
+}
+
+// Every character goes that holds a bit of the secret, and no other one.
+TEST(Redactor, Base64ToTheBit) {
+    const std::string letters = "the-secret-itself!";
+    for (std::size_t length = 9; length <= 14; ++length)
+        for (std::size_t before = 0; before <= 4; ++before)
+            for (std::size_t behind = 0; behind <= 4; ++behind) {
+                const std::string secret = letters.substr(0, length);
+                const std::string plain = std::string(before, 'B') + secret + std::string(behind, 'C');
+                const std::string encoded = base64_encode(plain);
+                const std::size_t begin = before * 8 / 6;
+                const std::size_t end = ((before + length) * 8 + 5) / 6;
+                EXPECT_EQ(redacted(encoded, secret),
+                          encoded.substr(0, begin) + "[redacted]" + encoded.substr(end))
+                    << plain;
+            }
 }
 
 TEST(Redactor, LeavesTheRest) {

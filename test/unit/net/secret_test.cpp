@@ -118,5 +118,27 @@ TEST(Secret, MovesAndClones) {
     EXPECT_EQ(Secret("").reveal(), "");
 }
 
+TEST(FileNames, AreSeparatedByCommas) {
+    using Names = std::vector<std::string>;
+    EXPECT_EQ(file_names(""), Names());
+    EXPECT_EQ(file_names("  "), Names());
+    EXPECT_EQ(file_names("a"), Names({"a"}));
+    EXPECT_EQ(file_names(" a b , c.pem,d "), Names({"a b", "c.pem", "d"}));
+    EXPECT_EQ(file_names("a,"), Names({"a"}));
+    EXPECT_EQ(file_names("a,,b"), Names({"a", "", "b"}));
+}
+
+TEST(FileNames, ArePlainAndFew) {
+    for (const char* list : {"", " ", "a", "a, b", "a,"})
+        EXPECT_EQ(objection_to_file_names(list), nullptr) << list;
+    for (const char* list : {",", "a,,b", "a/b", "a, ..", ".", "a\nb", ",a"})
+        EXPECT_NE(objection_to_file_names(list), nullptr) << list;
+    std::string many = "f";
+    for (int i = 1; i < 16; ++i)
+        many += ",f";
+    EXPECT_EQ(objection_to_file_names(many), nullptr);
+    EXPECT_STREQ(objection_to_file_names(many + ",f"), "It may name 16 files at most.");
+}
+
 }  // namespace
 }  // namespace flowctl::net

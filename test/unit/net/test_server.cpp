@@ -164,6 +164,14 @@ class Stream : public Connection {
         }
     }
 
+    void send_session_ticket() override {
+        must(SSL_new_session_ticket(ssl_.get()) == 1, "session ticket");
+        while (true) {
+            const int done = SSL_do_handshake(ssl_.get());
+            if (done == 1 || !wait_as_ssl_wants(done)) return;
+        }
+    }
+
     void wait_for_close() override {
         std::string ignored;
         while (read_more(ignored))

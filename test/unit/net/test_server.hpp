@@ -5,8 +5,7 @@
 // threads, also those that wait in Connection::wait_for_close(). TLS identities come from a TestCa made at
 // run time.
 //
-// Used by the tests of dispatcher, client and oidc. No test sleeps: they wait for conditions with
-// pump_until().
+// No test sleeps: tests wait for conditions with pump_until().
 #pragma once
 
 #include <atomic>
@@ -75,6 +74,7 @@ class Connection {
   public:
     virtual ~Connection() = default;
     virtual void send(std::string_view bytes) = 0;
+    virtual void send_session_ticket() = 0;  // over TLS 1.3: one more than the handshake brought
     virtual void wait_for_close() = 0;  // until the client closes or the server is destroyed
     virtual void close() = 0;           // the client sees the end of the stream
     void reply(const Reply& reply);

@@ -99,6 +99,18 @@ std::string join(std::string_view base, std::string_view path) {
     return std::get<Url>(joined).text();
 }
 
+TEST(SplitUrl, LongestHost) {
+    std::string host = std::string(63, 'a') + '.' + std::string(63, 'b') + '.' + std::string(63, 'c') + '.';
+    host += std::string(253 - host.size(), 'd');
+    EXPECT_EQ(split_url("https://" + host + "/").index(), 0u);
+    EXPECT_EQ(split_url("https://" + host + "d/").index(), 1u);
+    const std::string path(8192 - 18, 'x');
+    EXPECT_EQ(split_url("https://a.example/" + path).index(), 0u);
+    EXPECT_EQ(split_url("https://a.example/" + path + 'x').index(), 1u);
+    for (const char* url : {"https://", "https:///x", "https://:8443/", "https://?q"})
+        EXPECT_EQ(split_url(url).index(), 1u) << url;
+}
+
 TEST(JoinPath, GoesBelowTheBase) {
     EXPECT_EQ(join("https://a.example", "x"), "https://a.example/x");
     EXPECT_EQ(join("https://a.example/", "/x"), "https://a.example/x");
@@ -113,6 +125,10 @@ TEST(JoinPath, GoesBelowTheBase) {
     EXPECT_EQ(join("https://a.example/v1", "a b\"<\u00fc>"), "https://a.example/v1/a%20b%22%3C%C3%BC%3E");
     EXPECT_EQ(join("https://a.example/v1", "a:b;c=d,e+f"), "https://a.example/v1/a:b;c=d,e+f");
     EXPECT_EQ(join("https://a.example/v1", "x%40y"), "https://a.example/v1/x%40y");
+    // The shortest forms of UTF-8, and bytes of other encodings.
+    for (const char* path :
+         {"%c2%80", "%e0%a0%80", "%ed%9f%bf", "%f0%90%80%80", "%c0", "%c0x", "%e9t%e9", "%e0", "%f0"})
+        EXPECT_EQ(join("https://a.example/v1", path), "https://a.example/v1/" + std::string(path)) << path;
 }
 
 TEST(JoinPath, RefusesWhatLeadsElsewhere) {
@@ -148,6 +164,15 @@ TEST(JoinPath, RefusesWhatLeadsElsewhere) {
                              "a%0Ab",
                              "a%250ab",
                              "a%00b",
+                             "%c0%ae%c0%ae/x",
+                             "\xc0\xae\xc0\xae/x",
+                             "x%C0%AF..",
+                             "%25c0%25ae",
+                             "%c1%9c",
+                             "%e0%80%ae%e0%80%ae",
+                             "%e0%9f%bf",
+                             "%f0%80%80%ae",
+                             "%f0%8f%bf%bf",
                              "a\tb",
                              "a\x7f",
                              "x?y",

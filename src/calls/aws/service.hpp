@@ -1,0 +1,69 @@
+// What AWS's services have in common: how they are asked, and how their results and errors look to a run.
+//
+// A Task with an optimized integration gets here what it gets from AWS's Step Functions: the service's own
+// answer with SdkHttpMetadata and SdkResponseMetadata, and errors named <service>.<exception>. Region,
+// account and role are the endpoint's; the input names a resource and can choose none of them.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "calls/protocol.hpp"
+
+namespace flowctl::calls::aws {
+
+// How the errors of a service are called.
+struct Service {
+    std::string_view prefix;   // of error names
+    std::string_view name;     // in causes, as AWS's SDK for Java has it
+    std::string_view general;  // the exception of errors that the SDK has no class for
+    std::string_view known;    // error codes that it has a class for, each between blanks
+};
+
+// A protocol of one action of a service. It leaves successful answers to read().
+class ServiceProtocol : public Protocol {
+  public:
+    TaskResult result(const net::Response& response, std::string_view endpoint) const final;
+
+  protected:
+    explicit constexpr ServiceProtocol(const Service& service) : service_(service) {}
+    ~ServiceProtocol() = default;
+
+    // The result of an answer with status 2xx.
+    virtual TaskResult read(const net::Response& response) const = 0;
+    Refusal unreadable() const;
+
+  private:
+    const Service& service_;
+};
+
+// ---------------------------------------------------------------------------------------------- requests
+
+// POST to the endpoint's url with this path behind it.
+RequestResult post(const Task& task, std::string_view path);
+
+// AWS's JSON protocol: the action in X-Amz-Target.
+RequestResult post_json(const Task& task, std::string_view version, std::string_view target,
+                        const json::Value& body);
+
+// A member that AWS wants as a string; other JSON is written out as text, as Step Functions does.
+std::string as_text(const json::Value& value);
+
+// The members of the input that have these names: the first as a string, the others as they are.
+std::vector<json::Member> take(const json::Value& input, std::string_view as_string,
+                               std::initializer_list<std::string_view> others);
+
+// Nothing when the input is an object.
+std::optional<Refusal> objection_to_input(const Task& task);
+
+// ----------------------------------------------------------------------------------------------- results
+
+void add_metadata(json::ObjectBuilder& result, const net::Response& response);
+
+// The members of a JSON answer, named as Step Functions names them ("executionArn" is ExecutionArn), and the
+// metadata; nullopt: the answer is no JSON object.
+std::optional<json::Value> members_with_metadata(const net::Response& response);
+
+}  // namespace flowctl::calls::aws

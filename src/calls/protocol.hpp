@@ -1,0 +1,91 @@
+// A protocol is one way to speak to a service: which request a Task becomes, and what the answer means.
+//
+// Each protocol is one object without state, in a file of its own; protocols.cpp lists them. A protocol knows
+// neither the database nor the network: it turns a Task's effective input into method, URL, headers and body,
+// and a response of net::Client into the Task's result or its failure. Where the request may go, and with
+// which credential, is decided outside; so an input can never choose either.
+//
+// Work with the suffix .sync is begun by one call and asked for by later ones. What must be known between
+// these calls is a small JSON object (Continues::follow), so that the run can be parked meanwhile and goes on
+// asking after a restart of the server.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/asl/resource.hpp"
+#include "core/json.hpp"
+#include "net/client.hpp"
+
+namespace flowctl::calls {
+
+// Why a Task fails: an error name of the language, and a cause for people.
+struct Refusal {
+    std::string error;
+    std::string cause;
+};
+
+struct RequestParts {
+    std::string method;
+    std::string url;
+    std::vector<net::Header> headers;
+    std::string body;
+};
+using RequestResult = std::variant<RequestParts, Refusal>;
+
+// What a request is made of.
+struct Task {
+    const asl::Resource& resource;
+    const json::Value& input;     // the effective input
+    const json::Value& follow;    // null: begin the work; otherwise ask how the work is that this describes
+    std::string_view base_url;    // the endpoint's url
+    std::string_view deployment;  // of Prefect
+    std::string_view execution_id;
+    std::string_view state_machine_id;
+    std::string_view idempotency_key;
+};
+
+using TaskResult = std::variant<json::Value, Refusal>;
+
+// How work with .sync is.
+struct Continues {
+    json::Value follow;
+    json::Value output;  // of the answer that says so
+};
+struct Done {
+    json::Value output;
+};
+using Progress = std::variant<Continues, Done, Refusal>;
+
+class Protocol {
+  public:
+    virtual RequestResult request(const Task& task) const = 0;
+
+    // What the response is to the Task, also when none came (net::Failure). Causes name the endpoint, which is
+    // the foreign server's name.
+    virtual TaskResult result(const net::Response& response, std::string_view endpoint) const = 0;
+
+    // For protocols that follow work to its end: how the work is, by an answer that was a result. `follow` is
+    // that of the Task whose answer it is. nullopt: this protocol follows nothing.
+    virtual std::optional<Progress> progress(const json::Value& follow, const json::Value& result) const;
+
+    // The ARNs of what the Task's input names, the most telling first: an endpoint whose option `arn` covers
+    // one of them is the one that is called.
+    virtual std::vector<std::string> targets(const asl::Resource& resource, const json::Value& input) const;
+
+  protected:
+    ~Protocol() = default;  // the objects live as long as the process
+};
+
+// What a response means to the run that waits for it.
+struct Meaning {
+    std::variant<json::Value, Refusal, Continues> what;
+    std::string error;  // of the call by itself, which may fail while the work goes on; empty: none
+};
+Meaning meaning_of(const Protocol& protocol, const json::Value& follow, const net::Response& response,
+                   std::string_view endpoint);
+
+}  // namespace flowctl::calls

@@ -1,0 +1,43 @@
+// All protocols, and which of them a Task's Resource means.
+#pragma once
+
+#include "calls/protocol.hpp"
+
+namespace flowctl::calls {
+
+// Which kind of service an endpoint's options say that it is.
+enum class Speech {
+    Http,     // any HTTP service
+    Aws,      // AWS itself: auth 'aws_sigv4'
+    Prefect,  // kind 'prefect'
+};
+
+// The protocol for calls of this Resource at such an endpoint. Null: the Resource has the suffix .sync, and
+// there is no way to follow its work.
+const Protocol* protocol_for(const asl::Resource& resource, Speech speech);
+
+// The ARNs by which an endpoint for this Task is looked for: those of what its input names, then the Resource
+// itself.
+std::vector<std::string> targets_of(const asl::Resource& resource, const json::Value& input);
+
+const Protocol& plain();              // plain.cpp
+const Protocol& invoke();             // invoke.cpp
+const Protocol& aws_http_task();      // aws_http_task.cpp
+const Protocol& lambda_convention();  // lambda_convention.cpp
+const Protocol& prefect();            // prefect.cpp
+const Protocol& prefect_sync();
+
+namespace aws {
+
+const Protocol& lambda_function();  // aws/lambda.cpp
+const Protocol& lambda_invoke();
+const Protocol& sqs_send_message();      // aws/sqs.cpp
+const Protocol& sns_publish();           // aws/sns.cpp
+const Protocol& events_put_events();     // aws/event_bridge.cpp
+const Protocol& start_execution();       // aws/executions.cpp
+const Protocol& start_execution_sync();  // its output is text that holds JSON
+const Protocol& start_execution_sync_json();
+
+}  // namespace aws
+
+}  // namespace flowctl::calls

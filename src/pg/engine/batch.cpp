@@ -1,0 +1,97 @@
+// One transaction of the engine: which items it does, and the runs that it loads for them. See batch.hpp.
+#include "pg/engine/batch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "pg/engine/load.hpp"
+#include "pg/server/timestamps.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+constexpr std::int64_t kMaxMicros = 50'000;  // of advancing
+
+}  // namespace
+
+void Batch::begin_parts() {
+    for (const auto& part : state_.parts)
+        part->begin();
+}
+
+void Batch::run(Spi& spi, const std::vector<Item>& items) {
+    begin_parts();
+    load(spi, items);
+    std::int64_t now = unix_micros_now();
+    const std::int64_t until = now + kMaxMicros;
+    std::size_t done = 0;
+    for (; done < items.size() && (done == 0 || (now < until && !full())); done++) {
+        if (later_.contains(items[done].run)) {
+            left_over_.push_back(items[done]);
+            continue;
+        }
+        apply(spi, items[done]);
+        const std::int64_t before = std::exchange(now, unix_micros_now());
+        state_.intake.charge(items[done], now - before);
+    }
+    left_over_.insert(left_over_.end(), items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
+    write(spi);
+}
+
+// Loads the runs of these items that are not live; those that cannot be loaded end here.
+void Batch::load(Spi& spi, const std::vector<Item>& items) {
+    std::vector<Uuid> missing;
+    for (const Item& item : items)
+        if (state_.live.find(item.run) == nullptr &&
+            (!item.event || item.load || state_.calls.holds(item.run)))
+            missing.push_back(item.run);
+    if (missing.empty()) return;
+    std::sort(missing.begin(), missing.end());
+    missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+    const store::LoadedRuns stored = store::load_runs(spi, missing, kMaxBytes);
+    later_.insert(stored.later.begin(), stored.later.end());
+    for (const store::StoredRun& row : stored.runs) {
+        if (!row.open) {
+            if (row.map_run_id) changes_.children_gone.emplace_back(row.run_id, *row.map_run_id);
+            continue;
+        }
+        std::string problem;
+        std::unique_ptr<LiveRun> run = make_live(spi, state_, row, problem);
+        if (!problem.empty()) {
+            store::fail_run(spi, row.run_id, "States.Runtime",
+                            "the engine cannot carry this run on: " + problem, !row.express);
+            changes_.ended.push_back(row.run_id);
+            if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
+            continue;
+        }
+        Working& working = working_[row.run_id];
+        run->calls = state_.calls.held(row.run_id);
+        working.frame = run->frame;
+        working.frame_bytes = row.frame ? row.frame->size() : 0;
+        working.begun = row.frame.has_value();
+        working.loaded = std::move(run);
+        working.run = working.loaded.get();
+    }
+}
+
+void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool with_history) {
+    begin_parts();
+    const LiveRun* run = state_.live.find(item.run);
+    std::optional<ChildOf> child;
+    if (run != nullptr) child = run->child;
+    for (const auto& part : state_.parts)
+        if (run == nullptr && !child) child = part->find_child(item.run);
+    const bool has_history = run == nullptr || !run->express;
+    const bool failed =
+        store::fail_run(spi, item.run, "States.Runtime", "the engine cannot carry this run on: " + reason,
+                        with_history && has_history);
+    changes_.ended.push_back(item.run);
+    if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);
+    if (!failed && child) changes_.children_gone.emplace_back(item.run, child->map_run);
+    if (item.from != nullptr) item.from->failed(item);
+    for (const auto& part : state_.parts)
+        part->write(spi, changes_);
+}
+
+}  // namespace flowctl::pg

@@ -1,0 +1,118 @@
+// Sweeps; see sweeper.hpp.
+#include "pg/engine/sweeper.hpp"
+
+#include <algorithm>
+
+#include "pg/server/guc.hpp"
+#include "pg/server/timestamps.hpp"
+#include "pg/server/transaction.hpp"
+#include "pg/shared/installation.hpp"
+#include "pg/store/run_id.hpp"
+#include "pg/store/runs.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+constexpr std::size_t kMaxDueLoaded = 10'000;  // parked runs, at once
+// A sweep goes through what has started since the one before, a microsecond for each run: often under load,
+// so that none takes long.
+constexpr std::size_t kEnoughAnnounced = 4'000;
+constexpr std::size_t kEnoughQueued = 512;  // then a poke waits
+constexpr std::int64_t kNever = INT64_MAX;
+
+}  // namespace
+
+void Sweeper::announce(const std::vector<FreshRun>& runs) {
+    if (!active_) return;  // the sweep at activation finds them
+    announced_ += runs.size();
+    state_.intake.announce(runs);
+}
+
+bool Sweeper::may_act() {
+    if (!poked_) return active_;
+    Transaction transaction("pg_flowctl: looking at flowctl.installation");
+    {
+        Spi spi;
+        const bool matches = installation_matches();
+        shmem::hear_of_runs(claim_.slot, matches);
+        if (matches && !active_) sweep_at_ = 0;
+        active_ = matches;
+    }
+    transaction.commit();
+    if (!active_) poked_ = false;
+    return active_;
+}
+
+bool Sweeper::is_ours(const Uuid& run) const {
+    return shard_of(bucket_of(run), claim_.shards) == claim_.shard;
+}
+
+// Nearly all that a sweep finds has been announced already.
+std::vector<FreshRun> Sweeper::find_unannounced(Spi& spi) const {
+    std::vector<FreshRun> found = position_ ? store::find_open_since(*position_) : store::find_unbegun(spi);
+    std::erase_if(found, [this](const FreshRun& run) {
+        return !is_ours(run.id) || state_.live.find(run.id) != nullptr || state_.intake.is_announced(run.id);
+    });
+    return position_ ? store::without_frame(found) : found;
+}
+
+void Sweeper::sweep() {
+    const std::int64_t now = unix_micros_now();
+    const std::int64_t interval = static_cast<std::int64_t>(guc::sweep_interval) * 1000;
+    sweep_at_ = std::min(sweep_at_, now + interval);  // the setting has changed, or the clock was set back
+    const std::size_t enough = kEnoughAnnounced / static_cast<std::size_t>(claim_.shards);
+    const bool due = now >= sweep_at_ || announced_ >= enough;
+    const bool load = due || (now >= load_at_ && state_.intake.fresh() == 0);
+    const bool look = due || (poked_ && state_.intake.queued() < kEnoughQueued);
+    if (!load && !look) return;
+    Transaction transaction("pg_flowctl: looking for runs");
+    std::vector<FreshRun> fresh;
+    std::vector<Uuid> parked;  // whose owners their frames do not say
+    store::SweepPosition next;
+    std::int64_t load_at = load_at_;
+    bool more = false;
+    {
+        Spi spi;
+        if (due) {
+            next = store::current_position(spi);
+            fresh = find_unannounced(spi);
+            if (!position_) {
+                for (const auto& part : state_.parts)
+                    part->load(spi);
+                parked = store::find_interrupted(spi);
+            }
+        }
+        if (load) {
+            const std::vector<store::DueRun> soon =
+                store::find_due(spi, claim_.shard, claim_.shards, now + horizon_micros(), kMaxDueLoaded);
+            for (const store::DueRun& run : soon)
+                parked.push_back(run.run_id);
+            // The others are due after these, and are looked for then.
+            load_at = soon.size() < kMaxDueLoaded ? kNever : soon.back().due_at;
+        }
+        if (look)
+            for (const auto& part : state_.parts)
+                if (part->look(spi)) more = true;
+    }
+    transaction.commit();
+
+    load_at_ = load_at;
+    std::erase_if(parked, [this](const Uuid& id) { return !is_ours(id); });
+    announce(fresh);
+    for (const Uuid& id : parked)
+        announce({{id, InvalidOid}});
+    if (due) {
+        position_ = std::move(next);
+        sweep_at_ = now + interval;
+        announced_ = 0;
+    }
+    if (look) poked_ = more;
+}
+
+machine::Instant Sweeper::next_at() const {
+    if (!active_) return unix_micros_now() + 60'000'000;
+    return state_.intake.fresh() > 0 ? sweep_at_ : std::min(sweep_at_, load_at_);
+}
+
+}  // namespace flowctl::pg

@@ -1,0 +1,166 @@
+// Checking a trigger that has just been created. See new_trigger.hpp.
+#include "pg/starts/new_trigger.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/asl/flow_name.hpp"
+#include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
+#include "pg/server/quoting.hpp"
+#include "pg/server/spi.hpp"
+#include "pg/starts/trigger_options.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+Statement version_exists("SELECT FROM flowctl_catalog.flow_version WHERE flow_id = $1 AND version = $2",
+                         {UUIDOID, INT4OID});
+
+struct NewTrigger {
+    std::string name;
+    Oid table = InvalidOid;
+    std::int16_t type = 0;
+    std::vector<std::string> arguments;
+};
+
+// The trigger as the catalog has it within this command; nullopt when it is not of start_flow, or a
+// partition's copy of one that has been checked.
+std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
+    struct Found {
+        bool ours;
+        Oid table;
+        std::int16_t type;
+        std::int16_t count;
+        const char* name;
+        const char* arguments;  // each ends with '\0'
+        int length;
+    };
+    const Found found = guarded([&]() -> Found {
+        Found row{};
+        Relation triggers = table_open(TriggerRelationId, AccessShareLock);
+        ScanKeyData key;
+        ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+        // The row was written by this very command.
+        SysScanDesc scan = systable_beginscan(triggers, TriggerOidIndexId, true, SnapshotSelf, 1, &key);
+        HeapTuple tuple = systable_getnext(scan);
+        if (HeapTupleIsValid(tuple)) {
+            auto* form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
+            row.ours = form->tgfoid == function && !form->tgisinternal && !OidIsValid(form->tgparentid);
+            row.table = form->tgrelid;
+            row.type = form->tgtype;
+            row.count = form->tgnargs;
+            row.name = pstrdup(NameStr(form->tgname));
+            bool is_null = false;
+            Datum arguments =
+                heap_getattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &is_null);
+            if (!is_null) {
+                bytea* bytes = DatumGetByteaPCopy(arguments);
+                row.arguments = VARDATA(bytes);
+                row.length = static_cast<int>(VARSIZE(bytes) - VARHDRSZ);
+            }
+        }
+        systable_endscan(scan);
+        table_close(triggers, AccessShareLock);
+        return row;
+    });
+    if (!found.ours) return std::nullopt;
+    NewTrigger result{found.name, found.table, found.type, {}};
+    std::string_view rest(found.arguments, static_cast<std::size_t>(found.length));
+    for (int i = 0; i < found.count; i++) {
+        const std::size_t end = rest.find('\0');
+        result.arguments.emplace_back(rest.substr(0, end));
+        rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+    }
+    return result;
+}
+
+[[noreturn]] void refuse_trigger(const NewTrigger& trigger, const std::string& why, std::string hint) {
+    throw UserError(ERRCODE_INVALID_OBJECT_DEFINITION, "trigger " + in_quotes(trigger.name) + " " + why,
+                    std::move(hint));
+}
+
+void check_shape(const NewTrigger& trigger) {
+    const bool truncate = TRIGGER_FOR_TRUNCATE(trigger.type);
+    if (!TRIGGER_FOR_AFTER(trigger.type))
+        refuse_trigger(trigger, "must fire AFTER the change to start a flow",
+                       "What happens before the row is final must not start a run.");
+    if (!TRIGGER_FOR_ROW(trigger.type) && !truncate)
+        refuse_trigger(trigger, "must fire FOR EACH ROW to start a flow", "Each changed row starts one run.");
+}
+
+// A dump that is restored in parts or without its data has triggers whose flows are not there yet, and pg_dump says by
+// check_function_bodies that what an object refers to need not exist. Whoever sets it could prepare a trigger on somebody
+// else's table for a flow that is defined later, so the creator must have the privileges of the table's owner, by whose
+// right the trigger starts the flow.
+bool may_name_what_is_missing(Oid table, Oid creator) {
+    if (check_function_bodies) return false;
+    const Oid owner = guarded([table] {
+        Oid found = InvalidOid;
+        HeapTuple row = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+        if (HeapTupleIsValid(row)) {
+            found = reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relowner;
+            ReleaseSysCache(row);
+        }
+        return found;
+    });
+    return acts_for(creator, owner);
+}
+
+void check_target(Spi& spi, Oid table, const TriggerOptions& options, Oid creator) {
+    const bool lenient = may_name_what_is_missing(table, creator);
+    const asl::FlowReference reference = asl::parse_flow_reference(options.flow);
+    const auto found = find_flow_by_name(spi, std::string(reference.name), FlowLock::KeyShare);
+    if (lenient && (!found || !OidIsValid(found->owner))) return;
+    const FlowIdentity flow = found ? *found : get_flow(spi, std::string(reference.name), FlowLock::KeyShare);
+    if (reference.qualifier && !lenient) {
+        const auto version = reference.version();
+        if (!version ||
+            spi.run(version_exists, std::move(Params().uuid(flow.flow_id).int4(*version))).size() == 0)
+            throw UserError(
+                ERRCODE_UNDEFINED_OBJECT,
+                "flow " + in_quotes(flow.name) + " has no version " +
+                    in_quotes(shortened_name(*reference.qualifier)),
+                "The view flowctl.flow_versions lists them.");
+    }
+    if (!may_start(spi, flow.flow_id, flow.owner, creator))
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "permission denied to start flow " + in_quotes(flow.name),
+                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
+                            role_literal(creator) + ").",
+                        "The creator of a trigger that starts a flow must be allowed to start it himself.");
+}
+
+}  // namespace
+
+Oid start_flow_function() {
+    return guarded([] {
+        const Oid schema = get_namespace_oid("flowctl", true);
+        // Without the extension, anybody may have a schema of this name.
+        if (!OidIsValid(schema) || !OidIsValid(get_extension_oid("pg_flowctl", true))) return InvalidOid;
+        oidvector* no_arguments = buildoidvector(nullptr, 0);
+        return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("start_flow"),
+                               PointerGetDatum(no_arguments), ObjectIdGetDatum(schema));
+    });
+}
+
+void check_trigger_creation(Oid trigger) {
+    // pg_upgrade creates triggers before the tables have their rows.
+    if (IsBinaryUpgrade) return;
+    const Oid function = start_flow_function();
+    if (!OidIsValid(function)) return;
+    const auto found = read_trigger(trigger, function);
+    if (!found) return;
+    check_shape(*found);
+    const TriggerOptions options =
+        read_trigger_options(found->name, {found->arguments.begin(), found->arguments.end()});
+    const Oid creator = GetUserId();
+    const AsExtensionOwner owner;
+    Spi spi;
+    check_target(spi, found->table, options, creator);
+}
+
+}  // namespace flowctl::pg

@@ -1,0 +1,70 @@
+// The list of what carries out Tasks. See performers.hpp.
+#include "pg/tasks/performers.hpp"
+
+#include <utility>
+
+#include "pg/tasks/http_check.hpp"
+#include "pg/tasks/http_performer.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+using Kind = asl::Resource::Kind;
+
+std::unique_ptr<Performer> make_http(const Surroundings& surroundings) {
+    return std::make_unique<HttpPerformer>(surroundings.host, surroundings.client, surroundings.leases);
+}
+
+struct Row {
+    bool (*carries_out)(const asl::Resource& resource);
+    std::vector<Objection> (*check)(const asl::Resource& resource, const DefinedTask& task);
+    std::unique_ptr<Performer> (*make)(const Surroundings& surroundings);
+};
+
+// A Resource is carried out by the first row that says so.
+constexpr Row kRows[] = {
+    {http_task::carries_out, http_task::check, make_http},
+};
+
+const char* name_of(const asl::Resource& resource) {
+    if (resource.wait_for_token) return "the suffix .waitForTaskToken";
+    if (resource.sync && resource.kind == Kind::OtherArn) return "the suffix .sync of this resource";
+    switch (resource.kind) {
+        case Kind::Sql:
+            return "flowctl:sql";
+        case Kind::Flow:
+            return "child flows";
+        case Kind::Activity:
+            return "activities";
+        default:
+            return "this resource";
+    }
+}
+
+}  // namespace
+
+std::vector<Objection> check_task(const asl::Resource& resource, const DefinedTask& task) {
+    for (const Row& row : kRows)
+        if (row.carries_out(resource)) return row.check(resource, task);
+    return {not_carried_out(name_of(resource))};
+}
+
+std::optional<Objection> check_support(const asl::Resource& resource) {
+    for (const Row& row : kRows)
+        if (row.carries_out(resource)) return std::nullopt;
+    return not_carried_out(name_of(resource));
+}
+
+std::vector<MadePerformer> make_performers(const Surroundings& surroundings) {
+    std::vector<MadePerformer> made;
+    for (const Row& row : kRows)
+        made.push_back({row.carries_out, row.make(surroundings)});
+    return made;
+}
+
+std::string no_performer(const asl::Resource& resource) {
+    return not_carried_out(name_of(resource)).message;
+}
+
+}  // namespace flowctl::pg

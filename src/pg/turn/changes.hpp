@@ -1,0 +1,38 @@
+// Changes: what one transaction of the engine does to runs, as the parts of the turn are told.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/machine/status.hpp"
+#include "pg/turn/version.hpp"
+
+namespace flowctl::pg {
+
+struct Changes {
+    struct EndedChild {
+        Uuid id{};
+        ChildOf child;
+        machine::Status status = machine::Status::Failed;
+    };
+
+    // One item is tried by itself, since the transaction with all of them has failed. What is no run's
+    // business is left for later.
+    bool alone = false;
+    std::vector<Uuid> ended;                                   // runs
+    std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;  // run and call: nobody waits for them any more
+    std::vector<ChildOf> children_begun;
+    std::vector<EndedChild> children_ended;
+    std::vector<std::pair<Uuid, Uuid>>
+        children_gone;      // child and map run: it had ended before this transaction
+    std::size_t bytes = 0;  // of payloads that are written; a turn is bounded by them
+
+    void end_child(const Uuid& id, const ChildOf& child, machine::Status status) {
+        children_ended.push_back({id, child, status});
+    }
+};
+
+}  // namespace flowctl::pg

@@ -1,0 +1,25 @@
+// Lanes: what calls share their limits by.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace flowctl::pg {
+
+enum class LaneKind {
+    Endpoint,     // the foreign server
+    Host,         // that the endpoint's url names: many servers can name one
+    Owner,        // of the flow
+    OwnerAtHost,  // both, as "<owner>@<host>"
+    Answers,   // only a line to wait in: the memory for answers is full, for this owner
+};
+using Lane = std::pair<LaneKind, std::string>;
+// Of one call. It takes a place in each.
+struct Lanes : std::vector<Lane> {
+    using std::vector<Lane>::vector;
+    // How large the answer of the call may become.
+    std::size_t answer_bytes = 0;
+};
+
+}  // namespace flowctl::pg

@@ -1,0 +1,133 @@
+-- Runs: starting them, waiting for them, stopping them. What a run did is in 36_history.sql.
+--
+-- EXECUTE on the functions is PUBLIC's; each checks inside whether its caller may do it with that flow or run. Payloads are
+-- JSON text in the tables, and the views convert them to jsonb.
+
+-- A run has one row. The transaction that starts the run inserts it, and it is updated once, when the run ends.
+CREATE TABLE flowctl_catalog.run (
+    run_id            uuid        NOT NULL,
+    flow_id           uuid        NOT NULL,
+    flow              text        NOT NULL,
+    version           int         NOT NULL,
+    type              text        NOT NULL,
+    name              text,
+    status            text        NOT NULL DEFAULT 'RUNNING',
+    input             text        NOT NULL,
+    output            text,       -- set where no history event holds it
+    output_ref        int,        -- the history event that holds the output; 0: it is the input
+    error             text,
+    cause             text,
+    started_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at          timestamptz,
+    flow_owner        regrole     NOT NULL,
+    role              regrole     NOT NULL,
+    starter           regrole     NOT NULL,
+    session_user_name text        NOT NULL,
+    system_user_name  text,
+    subject           text,       -- the end user: verified, as are the next two
+    subject_issuer    text,
+    subject_claims    text,       -- a JSON object
+    subject_handle    uuid,       -- under which the worker finds their token, in memory
+    asserted_subject  text,
+    client_addr       inet,
+    application_name  text,
+    start_xid         xid8        NOT NULL,   -- of a child: its parent's, so that sweeps for recent runs pass over it
+    event             text,       -- the CloudEvents envelope of what caused the run, JSON
+    traceparent       text,
+    parent_run_id     uuid,
+    redrive_count     int         NOT NULL DEFAULT 0,
+    redriven_at       timestamptz,
+    map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
+    map_index         bigint,     -- from 0: which child
+    map_items         int,        -- how many items are in its input
+    stopped_by        text,       -- the role that ended it by flowctl.stop()
+    PRIMARY KEY (run_id)
+) PARTITION BY RANGE (run_id);
+COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started what, when, with which input, and how it ended';
+-- Every index costs each start an entry, and most runs succeed. So open runs and failed runs, which are looked for among
+-- many others, have indexes that hold only them.
+CREATE INDEX run_open ON flowctl_catalog.run (start_xid) WHERE status = 'RUNNING';
+COMMENT ON INDEX flowctl_catalog.run_open IS 'finds open runs: of recent transactions, for the worker''s sweep, or all of them';
+CREATE INDEX run_failed ON flowctl_catalog.run (started_at) WHERE status IN ('FAILED', 'TIMED_OUT', 'ABORTED');
+COMMENT ON INDEX flowctl_catalog.run_failed IS 'finds the runs that ended without success, latest last';
+ALTER TABLE flowctl_catalog.run ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE flowctl_catalog.run_default PARTITION OF flowctl_catalog.run DEFAULT;
+COMMENT ON TABLE flowctl_catalog.run_default IS 'the leaf of the runs whose time has no leaf of its own';
+ALTER TABLE flowctl_catalog.run_default ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE flowctl_catalog.run_name (
+    flow_id         uuid        NOT NULL,
+    name            text        NOT NULL,
+    run_id          uuid        NOT NULL,
+    PRIMARY KEY (flow_id, name)
+);
+COMMENT ON TABLE flowctl_catalog.run_name IS 'names given at start: the same name and input is the same run';
+CREATE INDEX run_name_run ON flowctl_catalog.run_name (run_id);
+COMMENT ON INDEX flowctl_catalog.run_name_run IS 'finds the names of runs that are no longer kept';
+ALTER TABLE flowctl_catalog.run_name ENABLE ROW LEVEL SECURITY;
+
+-- A row for each open run. The table stays small, and its rows are updated in place.
+CREATE TABLE flowctl_catalog.frame (
+    run_id          uuid        PRIMARY KEY,
+    bucket          smallint    NOT NULL,
+    phase           text        NOT NULL,
+    current_state   text,
+    due_at          timestamptz,
+    frame           text        NOT NULL
+) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE flowctl_catalog.frame IS 'the state of each open run, as the machine saves it';
+CREATE INDEX frame_due ON flowctl_catalog.frame (due_at) WHERE due_at IS NOT NULL;
+COMMENT ON INDEX flowctl_catalog.frame_due IS 'finds the runs whose timers fire next';
+ALTER TABLE flowctl_catalog.frame ENABLE ROW LEVEL SECURITY;
+
+-- What a session wants of a run. The run's worker carries it out and deletes the row.
+CREATE TABLE flowctl_catalog.control (
+    control_id      bigint      PRIMARY KEY DEFAULT hashtextextended(gen_random_uuid()::text, 0),
+    run_id          uuid        NOT NULL,
+    kind            text        NOT NULL CHECK (kind IN ('stop')),
+    error           text,
+    cause           text,
+    requested_by    regrole     NOT NULL,
+    requested_at    timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE flowctl_catalog.control IS 'requests to the worker that owns a run: stop';
+ALTER TABLE flowctl_catalog.control ENABLE ROW LEVEL SECURITY;
+
+CREATE FUNCTION flowctl.start(flow text, input jsonb DEFAULT '{}', name text DEFAULT NULL) RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_start';
+COMMENT ON FUNCTION flowctl.start(text, jsonb, text) IS
+    'starts a run of flow ''name'' or ''name:version'' when this transaction commits, and returns its run_id; the same name with '
+    'the same input returns the same run, with another input it is an error (AWS: StartExecution)';
+
+CREATE FUNCTION flowctl.start_flow() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_start_flow';
+COMMENT ON FUNCTION flowctl.start_flow() IS
+    'trigger function: AFTER ... FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow(''flow'' [, ''on_error=raise|record'']); '
+    'the run''s input is {op, before, after, source}';
+
+CREATE FUNCTION flowctl.wait(run_id uuid, timeout interval DEFAULT '1 min') RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_wait';
+COMMENT ON FUNCTION flowctl.wait(uuid, interval) IS
+    'waits until a run has ended or the timeout is over, and returns its status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED';
+
+CREATE FUNCTION flowctl.stop(run_id uuid, error text DEFAULT NULL, cause text DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_stop';
+COMMENT ON FUNCTION flowctl.stop(uuid, text, text) IS
+    'ends an open run as ABORTED once this transaction has committed (AWS: StopExecution); nothing happens to a run that has ended';
+
+CREATE FUNCTION flowctl.run_id_at(at timestamptz) RETURNS uuid
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_run_id_at';
+COMMENT ON FUNCTION flowctl.run_id_at(timestamptz) IS
+    'the least run_id of that millisecond: runs, history, steps and calls are stored by run_id, so WHERE run_id >= '
+    'flowctl.run_id_at(now() - interval ''1 hour'') reads an hour of them and no more';
+
+REVOKE ALL ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
+    flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
+    flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) TO PUBLIC;

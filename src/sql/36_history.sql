@@ -1,0 +1,250 @@
+-- What runs did: the history of their transitions, and the views runs, history and steps. The view runs stands here and not
+-- in 30_runs.sql because the output of a run may stand in its history, and because it tells of map runs.
+--
+-- Every view of runs is a security barrier that shows the rows which the current role may see:
+--
+--   superusers and members of pg_read_all_data see all rows;
+--   members of the flow's owner and of the run's role see the run and everything about it; the flow's owner is its present
+--   one, or the one that it had when the run started if the flow is gone;
+--   the role that started a run sees it in runs and map_runs, but not its history, steps and calls.
+--
+-- A member is here whoever has the privileges of a role (pg_has_role with USAGE). Membership is looked up once in a statement:
+-- the sub-selects do not depend on the row, so each becomes an init plan or a hash table. Conditions such as run_id = '...'
+-- are leakproof and reach the index below the barrier. A payload becomes jsonb only in columns that a query asks for.
+
+-- Rows are only added. A payload is stored once: an event whose payload stands in an earlier event names that event.
+CREATE TABLE flowctl_catalog.history_event (
+    run_id            uuid        NOT NULL,
+    event_id          int         NOT NULL,
+    previous_event_id int         NOT NULL,
+    at                timestamptz NOT NULL,
+    type              text        NOT NULL,
+    details           text,
+    payload_key       text,
+    payload           text,
+    payload_ref       int,        -- the event that holds the payload; 0: it is the run's input
+    path              text,
+    state             text,
+    visit             int,
+    attempt           int,
+    PRIMARY KEY (run_id, event_id)
+) PARTITION BY RANGE (run_id);
+COMMENT ON TABLE flowctl_catalog.history_event IS 'every transition of every run';
+ALTER TABLE flowctl_catalog.history_event ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE flowctl_catalog.history_event_default PARTITION OF flowctl_catalog.history_event DEFAULT;
+COMMENT ON TABLE flowctl_catalog.history_event_default IS 'the leaf of the events whose run''s time has no leaf of its own';
+ALTER TABLE flowctl_catalog.history_event_default ENABLE ROW LEVEL SECURITY;
+
+CREATE VIEW flowctl.runs WITH (security_barrier) AS
+    SELECT r.run_id, r.flow, r.version, r.name, r.status,
+           CASE WHEN r.status = 'RUNNING' THEN coalesce(f.phase, 'QUEUED') END AS phase,
+           f.current_state,
+           CASE WHEN f.phase = 'RETRYING' THEN 'retry'
+                WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.map_run m WHERE m.run_id = r.run_id AND m.phase IS NOT NULL)
+                THEN 'map run'
+                WHEN f.phase = 'WAITING' THEN 'timer'
+           END AS waiting_for,
+           f.due_at,
+           r.input::pg_catalog.jsonb AS input,
+           CASE WHEN r.output IS NOT NULL THEN r.output::pg_catalog.jsonb
+                WHEN r.output_ref = 0 THEN r.input::pg_catalog.jsonb
+                WHEN r.output_ref IS NOT NULL
+                THEN (SELECT h.payload::pg_catalog.jsonb FROM flowctl_catalog.history_event h
+                      WHERE h.run_id = r.run_id AND h.event_id = r.output_ref)
+           END AS output,
+           r.error, r.cause, r.started_at, r.ended_at, r.role, r.starter,
+           r.session_user_name::pg_catalog.name AS session_user_name, r.system_user_name, r.subject,
+           r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
+           r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
+           r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index,
+           r.stopped_by::pg_catalog.name AS stopped_by
+    FROM flowctl_catalog.run r
+         LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
+COMMENT ON VIEW flowctl.runs IS 'runs: what was started by whom, where it is, and how it ended';
+COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7: ordered by time of start';
+COMMENT ON COLUMN flowctl.runs.flow IS 'name of the flow';
+COMMENT ON COLUMN flowctl.runs.version IS 'the version that the run keeps';
+COMMENT ON COLUMN flowctl.runs.name IS 'the name given at start, for idempotency; NULL: none';
+COMMENT ON COLUMN flowctl.runs.status IS 'RUNNING | SUCCEEDED | FAILED | TIMED_OUT | ABORTED | PENDING_REDRIVE';
+COMMENT ON COLUMN flowctl.runs.phase IS 'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; else NULL';
+COMMENT ON COLUMN flowctl.runs.current_state IS 'the state at the top level that an open run is in';
+COMMENT ON COLUMN flowctl.runs.waiting_for IS 'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map); NULL: nothing';
+COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
+COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';
+COMMENT ON COLUMN flowctl.runs.output IS 'the output of a run that has SUCCEEDED, any JSON';
+COMMENT ON COLUMN flowctl.runs.error IS 'name of the error that ended the run';
+COMMENT ON COLUMN flowctl.runs.cause IS 'what the error was';
+COMMENT ON COLUMN flowctl.runs.started_at IS 'when flowctl.start or the trigger inserted it';
+COMMENT ON COLUMN flowctl.runs.ended_at IS 'when it ended; NULL: open';
+COMMENT ON COLUMN flowctl.runs.role IS 'whom the run acts as: the flow''s owner or the invoker';
+COMMENT ON COLUMN flowctl.runs.starter IS 'current_user at the start';
+COMMENT ON COLUMN flowctl.runs.session_user_name IS 'session_user at the start';
+COMMENT ON COLUMN flowctl.runs.system_user_name IS 'system_user at the start (PostgreSQL 16 and later): method:identity';
+COMMENT ON COLUMN flowctl.runs.subject IS 'the end user, where a token of theirs was verified';
+COMMENT ON COLUMN flowctl.runs.asserted_subject IS 'the end user as the session claimed (request.jwt.claims); nobody verified it';
+COMMENT ON COLUMN flowctl.runs.client_addr IS 'address of the client that started it; NULL: local';
+COMMENT ON COLUMN flowctl.runs.application_name IS 'application_name at the start';
+COMMENT ON COLUMN flowctl.runs.xid IS 'the transaction that started it; of a child of a distributed Map, the one that started its parent';
+COMMENT ON COLUMN flowctl.runs.event IS 'CloudEvents 1.0 envelope of the row or command that caused it; NULL: flowctl.start';
+COMMENT ON COLUMN flowctl.runs.traceparent IS 'W3C trace context at the start (flowctl.traceparent)';
+COMMENT ON COLUMN flowctl.runs.parent_run_id IS 'the run that started it; NULL: none';
+COMMENT ON COLUMN flowctl.runs.redrive_count IS 'how often it was redriven';
+COMMENT ON COLUMN flowctl.runs.subject_issuer IS 'who vouched for subject: the token''s issuer';
+COMMENT ON COLUMN flowctl.runs.subject_claims IS 'further claims of that token, those that the issuer''s option subject_claims names';
+COMMENT ON COLUMN flowctl.runs.map_run_id IS 'the map run whose child it is (flowctl.map_runs); NULL: none''s';
+COMMENT ON COLUMN flowctl.runs.map_index IS 'from 0: which child, in the order of the items; NULL: it is no child of a map run';
+COMMENT ON COLUMN flowctl.runs.stopped_by IS 'who called flowctl.stop(); NULL: nobody has stopped it';
+REVOKE ALL ON flowctl.runs FROM PUBLIC;
+GRANT SELECT ON flowctl.runs TO PUBLIC;
+
+CREATE VIEW flowctl.history WITH (security_barrier) AS
+    SELECT h.run_id, h.event_id, h.previous_event_id, h.at, h.type,
+           CASE WHEN h.payload_key IS NULL OR (h.payload IS NULL AND h.payload_ref IS NULL) THEN h.details::pg_catalog.jsonb
+                ELSE coalesce(h.details::pg_catalog.jsonb, '{}')
+                     || pg_catalog.jsonb_build_object(
+                            h.payload_key,
+                            CASE WHEN h.payload_ref IS NULL THEN h.payload
+                                 WHEN h.payload_ref = 0 THEN r.input
+                                 ELSE (SELECT p.payload FROM flowctl_catalog.history_event p
+                                       WHERE p.run_id = h.run_id AND p.event_id = h.payload_ref)
+                            END::pg_catalog.jsonb)
+           END AS details
+    FROM flowctl_catalog.history_event h
+         JOIN flowctl_catalog.run r ON r.run_id = h.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+COMMENT ON VIEW flowctl.history IS 'every transition of every run, as AWS Step Functions'' execution history tells it';
+COMMENT ON COLUMN flowctl.history.run_id IS 'the run';
+COMMENT ON COLUMN flowctl.history.event_id IS 'from 1, in the order in which it happened';
+COMMENT ON COLUMN flowctl.history.previous_event_id IS 'the event that led to this one; 0: none';
+COMMENT ON COLUMN flowctl.history.at IS 'when it happened';
+COMMENT ON COLUMN flowctl.history.type IS 'AWS''s event type: ExecutionStarted, TaskStateEntered, TaskScheduled, ...';
+COMMENT ON COLUMN flowctl.history.details IS
+    'content of AWS''s ...EventDetails object, input and output as JSON where they are kept; NULL: the event has none';
+REVOKE ALL ON flowctl.history FROM PUBLIC;
+GRANT SELECT ON flowctl.history TO PUBLIC;
+
+CREATE VIEW flowctl.steps WITH (security_barrier) AS
+    SELECT s.run_id, s.path, s.state, s.visit, s.type,
+           CASE WHEN s.exit_id IS NOT NULL AND coalesce(s.failure_id > s.success_id, s.failure_id IS NOT NULL)
+                THEN 'CAUGHT_ERROR'
+                WHEN s.exit_id IS NOT NULL THEN 'SUCCEEDED'
+                WHEN s.aborted_at IS NOT NULL OR r.status = 'ABORTED' THEN 'ABORTED'
+                WHEN r.status = 'RUNNING' AND (s.path = '' OR EXISTS (
+                         -- While a Parallel or Map is retried, a branch that has failed is no longer in the frame.
+                         WITH RECURSIVE branch (saved) AS (
+                             SELECT f.frame::pg_catalog.jsonb -> 'top' FROM flowctl_catalog.frame f WHERE f.run_id = s.run_id
+                             UNION ALL
+                             SELECT c.saved
+                             FROM branch b, pg_catalog.jsonb_array_elements(b.saved #> '{fork,children}') c (saved))
+                         SELECT FROM branch b
+                         WHERE b.saved ->> 'path' = s.path AND b.saved ->> 'state' = s.state
+                           AND coalesce((b.saved ->> 'visit')::int, 0) = s.visit))
+                THEN 'RUNNING'
+                WHEN r.status = 'TIMED_OUT' OR s.last_timed_out THEN 'TIMED_OUT'
+                ELSE 'FAILED'
+           END AS status,
+           s.attempts, s.entered_at,
+           coalesce(s.exited_at, s.aborted_at, r.ended_at) AS exited_at,
+           (SELECT CASE WHEN e.payload_ref IS NULL THEN e.payload
+                        WHEN e.payload_ref = 0 THEN r.input
+                        ELSE (SELECT p.payload FROM flowctl_catalog.history_event p
+                              WHERE p.run_id = e.run_id AND p.event_id = e.payload_ref)
+                   END::pg_catalog.jsonb
+            FROM flowctl_catalog.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.entry_id) AS input,
+           (SELECT CASE WHEN e.payload_ref IS NULL THEN e.payload
+                        WHEN e.payload_ref = 0 THEN r.input
+                        ELSE (SELECT p.payload FROM flowctl_catalog.history_event p
+                              WHERE p.run_id = e.run_id AND p.event_id = e.payload_ref)
+                   END::pg_catalog.jsonb
+            FROM flowctl_catalog.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.exit_id) AS output,
+           CASE WHEN s.failure_id IS NOT NULL
+                THEN (SELECT e.details::pg_catalog.jsonb ->> 'error' FROM flowctl_catalog.history_event e
+                      WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
+                WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.error
+           END AS error,
+           CASE WHEN s.failure_id IS NOT NULL
+                THEN (SELECT e.details::pg_catalog.jsonb ->> 'cause' FROM flowctl_catalog.history_event e
+                      WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
+                WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.cause
+           END AS cause,
+           s.entry_id AS event_id
+    FROM (SELECT h.run_id, h.path, h.state, h.visit,
+                 pg_catalog.min(pg_catalog.replace(h.type, 'StateEntered', '')) FILTER (WHERE h.type LIKE '%StateEntered') AS type,
+                 pg_catalog.min(h.event_id) FILTER (WHERE h.type LIKE '%StateEntered') AS entry_id,
+                 pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%StateExited') AS exit_id,
+                 pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%Succeeded') AS success_id,
+                 pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%Failed' OR h.type LIKE '%TimedOut') AS failure_id,
+                 coalesce(pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%TimedOut')
+                          = pg_catalog.max(h.event_id) FILTER (WHERE h.type LIKE '%Failed' OR h.type LIKE '%TimedOut'),
+                          false) AS last_timed_out,
+                 pg_catalog.count(*) FILTER (WHERE h.type LIKE '%Scheduled') AS attempts,
+                 pg_catalog.min(h.at) FILTER (WHERE h.type LIKE '%StateEntered') AS entered_at,
+                 pg_catalog.max(h.at) FILTER (WHERE h.type LIKE '%StateExited') AS exited_at,
+                 pg_catalog.max(h.at) FILTER (WHERE h.type LIKE '%StateAborted') AS aborted_at
+          FROM flowctl_catalog.history_event h
+          WHERE h.state IS NOT NULL AND h.type NOT LIKE 'Execution%' AND h.type NOT LIKE 'MapIteration%'
+          GROUP BY h.run_id, h.path, h.state, h.visit) s
+         JOIN flowctl_catalog.run r ON r.run_id = s.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+    WHERE s.entry_id IS NOT NULL
+      AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+           OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+           OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
+COMMENT ON VIEW flowctl.steps IS 'one row for each time that a run entered a state';
+COMMENT ON COLUMN flowctl.steps.run_id IS 'the run';
+COMMENT ON COLUMN flowctl.steps.path IS 'branch and item that the state was in: /<state>/<number> for each level; empty at the top level';
+COMMENT ON COLUMN flowctl.steps.state IS 'name of the state';
+COMMENT ON COLUMN flowctl.steps.visit IS 'from 1: how often this path has entered this state';
+COMMENT ON COLUMN flowctl.steps.type IS 'Pass | Task | Choice | Wait | Succeed | Fail | Parallel | Map';
+COMMENT ON COLUMN flowctl.steps.status IS 'RUNNING | SUCCEEDED | CAUGHT_ERROR | FAILED | TIMED_OUT | ABORTED';
+COMMENT ON COLUMN flowctl.steps.attempts IS 'how often the task was scheduled: 1 and its retries; 0: the state is no task';
+COMMENT ON COLUMN flowctl.steps.entered_at IS 'when the state was entered';
+COMMENT ON COLUMN flowctl.steps.exited_at IS 'when it was left, by whatever way; NULL: it has not been';
+COMMENT ON COLUMN flowctl.steps.input IS 'what the state was entered with, any JSON';
+COMMENT ON COLUMN flowctl.steps.output IS 'what it was left with, any JSON; NULL: it was not exited';
+COMMENT ON COLUMN flowctl.steps.error IS 'name of its last error, also of one that a retry mended or a Catch took';
+COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
+COMMENT ON COLUMN flowctl.steps.event_id IS 'of the event by which the state was entered (flowctl.history): the order of a run''s steps';
+REVOKE ALL ON flowctl.steps FROM PUBLIC;
+GRANT SELECT ON flowctl.steps TO PUBLIC;
+
+-- Counts for whoever watches the server: members of pg_monitor see those of every flow, and no payload and no run. Open and
+-- failed runs are found by the indexes that hold nothing else.
+CREATE VIEW flowctl.run_counts WITH (security_barrier) AS
+    SELECT r.flow, pg_catalog.count(*) FILTER (WHERE r.is_open) AS open,
+           pg_catalog.count(*) FILTER (WHERE r.is_open AND f.phase IS NULL) AS queued,
+           pg_catalog.count(*) FILTER (WHERE f.phase = 'WAITING') AS waiting,
+           pg_catalog.count(*) FILTER (WHERE f.phase = 'RETRYING') AS retrying,
+           pg_catalog.min(r.started_at) FILTER (WHERE r.is_open) AS oldest_open,
+           pg_catalog.count(*) FILTER (WHERE NOT r.is_open) AS failed_1d
+    FROM (SELECT o.run_id, o.flow, o.flow_id, o.flow_owner, o.started_at, true AS is_open
+          FROM flowctl_catalog.run o WHERE o.status = 'RUNNING'
+          UNION ALL
+          SELECT e.run_id, e.flow, e.flow_id, e.flow_owner, e.started_at, false
+          FROM flowctl_catalog.run e
+          WHERE e.status IN ('FAILED', 'TIMED_OUT', 'ABORTED') AND e.started_at > pg_catalog.now() - interval '1 day') r
+         LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+    GROUP BY r.flow;
+COMMENT ON VIEW flowctl.run_counts IS
+    'how many runs of each flow are open, and how many have failed of late; for members of pg_monitor, pg_read_all_data and the flow''s owner';
+COMMENT ON COLUMN flowctl.run_counts.flow IS 'name of the flow; flows without such runs have no row';
+COMMENT ON COLUMN flowctl.run_counts.open IS 'open runs, children of distributed Maps included';
+COMMENT ON COLUMN flowctl.run_counts.queued IS 'of them, runs that have not begun';
+COMMENT ON COLUMN flowctl.run_counts.waiting IS 'of them, runs that wait for a timer or a map run';
+COMMENT ON COLUMN flowctl.run_counts.retrying IS 'of them, runs that wait for the next attempt of a Task';
+COMMENT ON COLUMN flowctl.run_counts.oldest_open IS 'when the oldest open run started; NULL: none is open';
+COMMENT ON COLUMN flowctl.run_counts.failed_1d IS 'runs that started within the last day and have FAILED, TIMED_OUT or ABORTED';
+REVOKE ALL ON flowctl.run_counts FROM PUBLIC;
+GRANT SELECT ON flowctl.run_counts TO PUBLIC;

@@ -1,0 +1,128 @@
+-- Calls of endpoints: what was sent, what came of it, and the receipts of tokens that were revoked.
+
+-- The intent of a request is written before it leaves, and its outcome afterwards. Neither is ever changed.
+CREATE TABLE flowctl_catalog.call (
+    run_id          uuid        NOT NULL,
+    call_id         int         NOT NULL,   -- the event id of the attempt's TaskScheduled
+    sending         int         NOT NULL,   -- 1, and one more for each repetition after a crash
+    path            text        NOT NULL,
+    state           text        NOT NULL,
+    visit           int         NOT NULL,
+    attempt         int         NOT NULL,
+    endpoint        text        NOT NULL,
+    options_hash    text,
+    method          text,
+    host            text,
+    url_path        text,
+    issuer          text,
+    client_id       text,
+    subject         text,
+    actor           text,
+    audience        text,
+    scope           text,
+    idempotency_key text,
+    request_hash    text,
+    started_at      timestamptz NOT NULL,
+    decision        text,                   -- by which policy; NULL: none governs the endpoint
+    auth            text,                   -- how the call proves itself
+    lease           text,                   -- the role made for it, where the endpoint has a database lease
+    PRIMARY KEY (run_id, call_id, sending)
+) PARTITION BY RANGE (run_id);
+COMMENT ON TABLE flowctl_catalog.call IS 'the intent of every request, durable before it leaves';
+ALTER TABLE flowctl_catalog.call ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE flowctl_catalog.call_default PARTITION OF flowctl_catalog.call DEFAULT;
+COMMENT ON TABLE flowctl_catalog.call_default IS 'the leaf of the calls whose run''s time has no leaf of its own';
+ALTER TABLE flowctl_catalog.call_default ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE flowctl_catalog.call_outcome (
+    run_id           uuid        NOT NULL,
+    call_id          int         NOT NULL,
+    sending          int         NOT NULL,
+    ended_at         timestamptz NOT NULL,
+    duration         interval    NOT NULL,
+    sends            int         NOT NULL,  -- more where a refused token was replaced, or a connection was lost
+    http_status      int,
+    error            text,
+    address          text,
+    token_id         text,
+    token_expires_at timestamptz,
+    request_bytes    bigint,
+    response_bytes   bigint,
+    response_hash    text,
+    subject          text,                  -- as the token says, where it was got with somebody's token
+    actor            text,
+    PRIMARY KEY (run_id, call_id, sending)
+) PARTITION BY RANGE (run_id);
+COMMENT ON TABLE flowctl_catalog.call_outcome IS 'what came of a request';
+ALTER TABLE flowctl_catalog.call_outcome ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE flowctl_catalog.call_outcome_default PARTITION OF flowctl_catalog.call_outcome DEFAULT;
+COMMENT ON TABLE flowctl_catalog.call_outcome_default IS 'the leaf of the outcomes whose run''s time has no leaf of its own';
+ALTER TABLE flowctl_catalog.call_outcome_default ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE flowctl_catalog.token_revocation (
+    run_id          uuid        NOT NULL,
+    token_id        text        NOT NULL,
+    at              timestamptz NOT NULL,
+    revoked         boolean     NOT NULL,
+    message         text
+) PARTITION BY RANGE (run_id);
+CREATE INDEX token_revocation_run ON flowctl_catalog.token_revocation (run_id);
+COMMENT ON INDEX flowctl_catalog.token_revocation_run IS 'finds the receipts of a run';
+COMMENT ON TABLE flowctl_catalog.token_revocation IS 'receipts of revocation (RFC 7009) at the end of runs';
+ALTER TABLE flowctl_catalog.token_revocation ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE flowctl_catalog.token_revocation_default PARTITION OF flowctl_catalog.token_revocation DEFAULT;
+COMMENT ON TABLE flowctl_catalog.token_revocation_default IS 'the leaf of the receipts whose run''s time has no leaf of its own';
+ALTER TABLE flowctl_catalog.token_revocation_default ENABLE ROW LEVEL SECURITY;
+
+CREATE VIEW flowctl.calls WITH (security_barrier) AS
+    SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.auth, c.options_hash, c.method, c.host, c.url_path, o.address,
+           c.issuer, c.client_id, coalesce(o.subject, c.subject) AS subject, coalesce(o.actor, c.actor) AS actor, c.audience, c.scope, o.token_id, o.token_expires_at,
+           (SELECT pg_catalog.min(t.at) FROM flowctl_catalog.token_revocation t
+            WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
+           c.idempotency_key, c.started_at, o.duration, o.http_status, o.error, o.request_bytes, o.response_bytes,
+           c.request_hash, o.response_hash, c.decision, c.lease
+    FROM flowctl_catalog.call c
+         JOIN flowctl_catalog.run r ON r.run_id = c.run_id
+         LEFT JOIN flowctl_catalog.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+COMMENT ON VIEW flowctl.calls IS 'one row for each attempt to call an endpoint: whose identity, which rights, where to, what came of it';
+COMMENT ON COLUMN flowctl.calls.run_id IS 'the run';
+COMMENT ON COLUMN flowctl.calls.path IS 'branch and item of the state, as in flowctl.steps';
+COMMENT ON COLUMN flowctl.calls.state IS 'the Task that called';
+COMMENT ON COLUMN flowctl.calls.visit IS 'from 1: how often the path had entered the state';
+COMMENT ON COLUMN flowctl.calls.attempt IS 'from 1, over the retries of this visit; repeated where a crash repeated the call';
+COMMENT ON COLUMN flowctl.calls.endpoint IS 'name of the foreign server';
+COMMENT ON COLUMN flowctl.calls.auth IS 'how it proved itself: bearer (a token of issuer), or the endpoint''s option auth';
+COMMENT ON COLUMN flowctl.calls.options_hash IS 'SHA-256 (hex) of the options of endpoint, issuer and user mapping at that time';
+COMMENT ON COLUMN flowctl.calls.method IS 'HTTP method';
+COMMENT ON COLUMN flowctl.calls.host IS 'host called, and port where it is not the scheme''s own';
+COMMENT ON COLUMN flowctl.calls.url_path IS 'path called, without query';
+COMMENT ON COLUMN flowctl.calls.address IS 'the address that the connection led to';
+COMMENT ON COLUMN flowctl.calls.issuer IS 'URL of the issuer of the credential, or of the security token service that gave the session; NULL: neither';
+COMMENT ON COLUMN flowctl.calls.client_id IS 'the client that the credential was issued to; or the role, service account, access key or user name';
+COMMENT ON COLUMN flowctl.calls.subject IS 'for whom the token stands, where somebody''s token was handed in for it: as the token says, else as the run does; NULL: for the client itself';
+COMMENT ON COLUMN flowctl.calls.actor IS 'who acts for the subject, the latest first where there are several; NULL: nobody does';
+COMMENT ON COLUMN flowctl.calls.audience IS 'the audience or resource that was asked for';
+COMMENT ON COLUMN flowctl.calls.scope IS 'the scope that was asked for; of AWS the region and service that were signed for';
+COMMENT ON COLUMN flowctl.calls.token_id IS 'jti of the token, or the beginning of its SHA-256 (hex), or the access key id of the session: to find it in the issuer''s log';
+COMMENT ON COLUMN flowctl.calls.token_expires_at IS 'when the token ends by itself';
+COMMENT ON COLUMN flowctl.calls.revoked_at IS 'when the issuer confirmed its revocation; NULL: it did not';
+COMMENT ON COLUMN flowctl.calls.idempotency_key IS 'the Idempotency-Key that was sent';
+COMMENT ON COLUMN flowctl.calls.started_at IS 'when the intent was recorded, just before the call left';
+COMMENT ON COLUMN flowctl.calls.duration IS 'from there to the whole answer, token included; NULL: no outcome yet';
+COMMENT ON COLUMN flowctl.calls.http_status IS 'HTTP status of the answer; NULL: none came';
+COMMENT ON COLUMN flowctl.calls.error IS 'error name of the attempt; NULL: it succeeded, or has no outcome yet';
+COMMENT ON COLUMN flowctl.calls.request_bytes IS 'bytes of the request''s body';
+COMMENT ON COLUMN flowctl.calls.response_bytes IS 'bytes of the answer''s body';
+COMMENT ON COLUMN flowctl.calls.request_hash IS 'SHA-256 (hex) of the request''s body';
+COMMENT ON COLUMN flowctl.calls.response_hash IS 'SHA-256 (hex) of the answer''s body';
+COMMENT ON COLUMN flowctl.calls.decision IS 'which policy permitted it; NULL: none governs the endpoint';
+COMMENT ON COLUMN flowctl.calls.lease IS 'the role made for it, as in flowctl.leases and the server''s log; NULL: its endpoint has no database lease';
+REVOKE ALL ON flowctl.calls FROM PUBLIC;
+GRANT SELECT ON flowctl.calls TO PUBLIC;

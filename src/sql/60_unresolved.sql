@@ -1,0 +1,56 @@
+-- What a restored dump refers to and the database does not have.
+--
+-- A dump may be restored into a server without some of the roles, or in parts. What refers to something that is missing stays,
+-- and has no effect until somebody says what it refers to.
+
+CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
+    SELECT u.kind, u.name, u.missing, u.effect
+    FROM (SELECT 'flow', f.name, 'role ' || f.owner::text, 'it cannot be started'
+          FROM flowctl_catalog.flow f WHERE f.owner::oid IS NULL
+          UNION ALL
+          SELECT 'flow', f.name, 'version ' || f.latest_version, 'only versions that are there can be started'
+          FROM flowctl_catalog.flow f
+          WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow_version v WHERE v.flow_id = f.flow_id AND v.version = f.latest_version)
+          UNION ALL
+          SELECT 'version', v.version::text, 'flow ' || v.flow_id, 'nobody can start it'
+          FROM flowctl_catalog.flow_version v
+          WHERE v.dropped_by IS NULL AND NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = v.flow_id)
+          UNION ALL
+          SELECT 'start grant', coalesce(f.name, g.flow_id::text), 'role ' || g.role::text, 'nobody has the right'
+          FROM flowctl_catalog.flow_grant g LEFT JOIN flowctl_catalog.flow f ON f.flow_id = g.flow_id WHERE g.role::oid IS NULL
+          UNION ALL
+          SELECT 'start grant', g.role::text, 'flow ' || g.flow_id, 'there is nothing to start'
+          FROM flowctl_catalog.flow_grant g WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = g.flow_id)
+          UNION ALL
+          SELECT 'author', a.role::text, 'role ' || a.role::text, 'nobody has the right'
+          FROM flowctl_catalog.author a WHERE a.role::oid IS NULL
+          UNION ALL
+          SELECT 'lease rule', l.name, 'role ' || l.role::text, 'no lease has the role'
+          FROM flowctl_catalog.lease_rule l WHERE l.role::oid IS NULL
+          UNION ALL
+          SELECT 'lease rule', l.name, 'endpoint ' || l.endpoint, 'it applies to no call'
+          FROM flowctl_catalog.lease_rule l WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.srvname = l.endpoint)
+          UNION ALL
+          SELECT 'policy', p.name, 'endpoint ' || p.endpoint, 'it applies to no call'
+          FROM flowctl_catalog.policy p
+          WHERE p.endpoint IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.srvname = p.endpoint)
+         ) u (kind, name, missing, effect)
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
+COMMENT ON VIEW flowctl.unresolved IS
+    'what refers to something that does not exist, as after a dump was restored without some of the roles; for members of pg_read_all_data';
+COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | author | lease rule | policy';
+COMMENT ON COLUMN flowctl.unresolved.name IS 'which one: the name of the flow, rule or policy, the number of a version, the name of a role';
+COMMENT ON COLUMN flowctl.unresolved.missing IS 'what does not exist: a role, an endpoint, a flow, a version';
+COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work meanwhile';
+REVOKE ALL ON flowctl.unresolved FROM PUBLIC;
+GRANT SELECT ON flowctl.unresolved TO PUBLIC;
+
+-- Everybody may call it; the function checks inside that its caller is a superuser or has the privileges of the extension's owner.
+CREATE FUNCTION flowctl.resolve_roles(map jsonb DEFAULT '{}') RETURNS int
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_resolve_roles';
+COMMENT ON FUNCTION flowctl.resolve_roles(jsonb) IS
+    'gives the roles that flowctl.unresolved names their flows, grants and rules: the role that has the name now, or the one that map '
+    'says, as {"missing": "role"}; {"missing": null} takes grants and rules away. Gives how many rows it changed';
+REVOKE ALL ON FUNCTION flowctl.resolve_roles(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl.resolve_roles(jsonb) TO PUBLIC;
