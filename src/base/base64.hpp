@@ -1,4 +1,4 @@
-// Base64 with padding (RFC 4648 §4), for States.Base64Encode and States.Base64Decode.
+// Base64 with padding (RFC 4648), for States.Base64Encode and States.Base64Decode.
 #pragma once
 
 #include <optional>

@@ -2,14 +2,19 @@
 // inputs give the same outcome.
 //
 // Every loop and every recursion of the core whose length a definition, a row or an answer can choose calls
-// step(), enters a Depth, and accounts for what it builds with bytes(). A budget that runs out throws
-// BudgetExceeded: an exceptional end that the machine turns into a failure of that run (core has no other way
-// out of deep recursion, and PostgreSQL's check_stack_depth is not available here).
+// step(), enters a Depth, and accounts for what it builds with bytes(). A step stands for a visited value, a
+// compared item, or some dozens of bytes that are looked at, so that steps grow with the time that passes. A
+// budget that runs out throws BudgetExceeded: an exceptional end that the machine turns into a failure of that
+// run, because the core has no other way out of deep recursion. Counting is also where interrupts are looked
+// for; see interrupt.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+
+#include "core/interrupt.hpp"
 
 namespace flowctl {
 
@@ -32,16 +37,20 @@ class Budget {
     };
 
     Budget() = default;
-    explicit Budget(const Limits& limits) : limits_(limits) {}
+    explicit Budget(const Limits& limits) : limits_(limits) { look_ahead(); }
 
     void step(std::uint64_t n = 1) {
         steps_ += n;
-        if (steps_ > limits_.steps) out_of_steps();
+        if (steps_ > checkpoint_) check();
     }
+    // Memory costs time too: what fills it is counted in steps as well.
     void bytes(std::size_t n) {
         bytes_ += n;
         if (bytes_ > limits_.bytes) out_of_bytes();
+        step(n / kBytesOfStep);
     }
+    // Text that is looked at, copied or compared once.
+    void text(std::size_t size) { step(size / kTextOfStep); }
 
     [[noreturn]] static void out_of_steps() {
         throw BudgetExceeded(BudgetExceeded::Of::Steps, "the evaluation takes too many steps");
@@ -71,8 +80,21 @@ class Budget {
     };
 
   private:
+    static constexpr std::uint64_t kStepsBetweenLooks = 2048;
+    static constexpr std::size_t kBytesOfStep = 256;
+    static constexpr std::size_t kTextOfStep = 64;
+
+    void check() {
+        if (steps_ > limits_.steps) out_of_steps();
+        poll_interrupt();
+        look_ahead();
+    }
+    // Where steps are next compared with the limit and interrupts are looked for.
+    void look_ahead() noexcept { checkpoint_ = std::min(limits_.steps, steps_ + kStepsBetweenLooks); }
+
     Limits limits_{};
     std::uint64_t steps_ = 0;
+    std::uint64_t checkpoint_ = kStepsBetweenLooks;
     std::size_t bytes_ = 0;
     unsigned depth_ = 0;
 };

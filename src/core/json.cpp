@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "base/utf8.hpp"
+#include "core/interrupt.hpp"
 #include "core/json_node.hpp"
 #include "core/json_number.hpp"
 
@@ -249,7 +250,9 @@ bool equal(const Value& a, const Value& b) {
     };
     std::vector<Pair> pending;
     Pair pair{&a, &b};
+    Poll poll;
     for (;;) {
+        poll.round();
         if (!pair.a->same(*pair.b)) {
             if (pair.a->kind() != pair.b->kind() || pair.a->size() != pair.b->size()) return false;
             if (pair.a->is_array()) {

@@ -4,8 +4,6 @@
 // share one word, because only a node without handles is in that list: freeing needs no memory and no stack.
 // Containers remember their size as text and their depth once somebody asked, so that checking an unchanged
 // payload against a limit is O(1) and a graph of shared nodes is measured once per node.
-//
-// Private to src/core/json*.cpp.
 #pragma once
 
 #include <cstring>

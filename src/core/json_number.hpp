@@ -1,6 +1,4 @@
 // Numbers as text: what a JSON number is worth, without rounding and at a cost linear in its text.
-//
-// Private to src/core/json*.cpp.
 #pragma once
 
 #include <optional>

@@ -13,6 +13,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/interrupt.hpp"
 #include "core/json.hpp"
 #include "core/json_number.hpp"
 #include "third_party/rapidjson.hpp"
@@ -111,8 +112,8 @@ class Checker {
 
     const char* refusal() const noexcept { return refusal_; }
 
-    bool Null() { return true; }
-    bool Bool(bool) { return true; }
+    bool Null() { return look(); }
+    bool Bool(bool) { return look(); }
     bool RawNumber(const char* text, rj::SizeType length, bool) {
         return fine_number(text, length).data() != nullptr;
     }
@@ -130,12 +131,18 @@ class Checker {
     bool Double(double) { return true; }
 
   protected:
+    // Looks for interrupts now and then; true.
+    bool look(std::size_t bytes = 0) {
+        poll_.round(1 + bytes / 64);
+        return true;
+    }
     bool refuse(const char* why) noexcept {
         refusal_ = why;
         return false;
     }
     // The number as it was spelled; refused, it has no data.
     std::string_view fine_number(const char* text, rj::SizeType length) {
+        look(length);
         std::string_view number(text, length);
         if (from_original_) number = number_at(original_, stream_.Tell() - 1);
         if (limits_.storable && number.size() > 3 && digits_written_out(number) > kMaxStorableDigits) {
@@ -145,6 +152,7 @@ class Checker {
         return number;
     }
     bool fine(std::string_view text) {
+        look(text.size());
         if (has_surrogate(text)) return refuse("lone surrogate in a string");
         if (!limits_.storable) return true;
         if (std::memchr(text.data(), '\0', text.size()) != nullptr) return refuse("\\u0000 in a string");
@@ -152,6 +160,7 @@ class Checker {
         return true;
     }
     bool descend() {
+        look();
         if (depth_ >= limits_.max_depth) return refuse("nested too deeply");
         depth_++;
         return true;
@@ -161,6 +170,7 @@ class Checker {
         return true;
     }
 
+    Poll poll_;
     const ParseLimits& limits_;
 
   private:

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/interrupt.hpp"
 #include "core/json.hpp"
 #include "core/json_node.hpp"
 
@@ -134,8 +135,10 @@ const Value* next_child(Visit& visit) {
 
 // Fills in size and depth of every container below `root` that is not measured yet.
 void measure(const Value& root) {
+    Poll poll;
     std::vector<Visit> open{{&root}};
     while (!open.empty()) {
+        poll.round();
         if (const Value* child = next_child(open.back())) {
             if (is_container(*child) && Access::node(*child)->depth == 0) open.push_back({child});
             continue;
@@ -194,7 +197,9 @@ void dump(const Value& value, std::string& out) {
     open.reserve(8);
     open.push_back({&value});
     out.push_back(value.is_array() ? '[' : '{');
+    Poll poll;
     while (!open.empty()) {
+        poll.round();
         Visit& visit = open.back();
         const bool first = visit.next == 0;
         const Value* child = next_child(visit);

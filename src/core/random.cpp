@@ -4,7 +4,7 @@
 namespace flowctl {
 
 std::string Random::next_uuid() {
-    // RFC 9562 §5.4: 122 random bits around the version (4) and the variant (binary 10).
+    // RFC 9562: 122 random bits around the version (4) and the variant (binary 10).
     const std::uint64_t high = (next() & 0xffffffffffff0fffULL) | 0x0000000000004000ULL;
     const std::uint64_t low = (next() & 0x3fffffffffffffffULL) | 0x8000000000000000ULL;
 

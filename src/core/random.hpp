@@ -22,7 +22,7 @@ class Random {
     }
     // Uniform in [0, 1).
     double next_unit() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
-    // A version 4 UUID (RFC 9562 §5.4).
+    // A version 4 UUID (RFC 9562).
     std::string next_uuid();
 
   private:

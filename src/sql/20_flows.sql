@@ -90,13 +90,13 @@ CREATE FUNCTION flowctl.define_flow(name text, definition json, type text DEFAUL
 COMMENT ON FUNCTION flowctl.define_flow(text, json, text, text, jsonb) IS
     'adds a version to a flow, or makes a new flow that belongs to the current role, and returns the version''s number; the same definition and options as the newest version are that version. type: STANDARD | EXPRESS, fixed per flow. options: run_as (OWNER | INVOKER), keep_data (ALL | ERROR | NONE). For authors';
 
-CREATE FUNCTION flowctl.validate(definition json,
+CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
                                  OUT severity text, OUT code text, OUT location text, OUT message text)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_validate';
-COMMENT ON FUNCTION flowctl.validate(json) IS
-    'what is wrong with a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; no row: nothing. Reads no catalog (AWS: ValidateStateMachineDefinition). For authors';
+COMMENT ON FUNCTION flowctl.validate(json, text) IS
+    'what is wrong with a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; no row: nothing. type: STANDARD | EXPRESS, which allows less. A WARNING says what this version does not carry out. Reads no catalog (AWS: ValidateStateMachineDefinition). For authors';
 
 CREATE FUNCTION flowctl.drop_flow(name text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -135,12 +135,12 @@ COMMENT ON FUNCTION flowctl.revoke_author(regrole) IS
     'takes back what flowctl.grant_author gave; flows of that role stay and can be started';
 
 REVOKE ALL ON FUNCTION
-    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json), flowctl.drop_flow(text),
+    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
     flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json), flowctl.drop_flow(text),
+    flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
     flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
     TO PUBLIC;

@@ -14,10 +14,8 @@ namespace flowctl::asl {
 struct Finding {
     enum class Severity { Error, Warning };
     Severity severity = Severity::Error;
-    std::string code;  // as AWS's ValidateStateMachineDefinition: SCHEMA_VALIDATION_FAILED,
-                       // INVALID_JSON_DESCRIPTION, ...
-    std::string
-        location;  // JSON Pointer (RFC 6901) into the definition, e.g. /States/Pay/Next; "" for the whole
+    std::string code;      // AWS's: SCHEMA_VALIDATION_FAILED, INVALID_JSON_DESCRIPTION, ...
+    std::string location;  // JSON Pointer (RFC 6901) into the definition, such as /States/Pay/Next; "" is all of it
     std::string message;
 };
 

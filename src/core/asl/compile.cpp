@@ -9,6 +9,7 @@
 #include "core/asl/duplicates.hpp"
 #include "core/asl/findings.hpp"
 #include "core/asl/states.hpp"
+#include "core/text/regex_program.hpp"
 
 namespace flowctl::asl {
 
@@ -55,6 +56,7 @@ void read_flow(const json::Value& document, Flow& flow, Findings& findings) {
 }  // namespace
 
 Compiled compile(std::string_view definition, FlowType type) {
+    const regex::ProgramQuota quota(regex::kProgramsOfDefinition);
     if (definition.size() > kMostBytes)
         return refuse(kSchema, "Definition must be at most " + std::to_string(kMostBytes) + " bytes long");
     if (definition.find_first_not_of(" \t\r\n") == std::string_view::npos)

@@ -1,5 +1,5 @@
 // Distributed Maps of a definition: ItemReader, ItemBatcher, ResultWriter and Label, read into the model; see
-// distribution.cpp. Internal to core/asl.
+// distribution.cpp.
 #pragma once
 
 #include <string>

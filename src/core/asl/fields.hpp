@@ -3,7 +3,7 @@
 // Whoever reads an object asks for its fields one by one and at the end calls refuse_others(), so the list of
 // known fields is the code that reads them and cannot drift from it. A field of the wrong type or out of
 // range is reported once and read as absent. A field that only states of the other query language have is
-// refused as such. Messages are AWS's, where they are known. Internal to core/asl.
+// refused as such. Messages are AWS's, where they are known.
 #pragma once
 
 #include <cstdint>

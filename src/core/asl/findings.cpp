@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kReported = 100;
 // A hostile definition can be wrong in a million places; what is beyond this is not kept.
 constexpr std::size_t kKept = 1'000;
+constexpr std::size_t kKeptBytes = 4 * 1024 * 1024;
 
 std::string unescape(std::string_view token) {
     std::string out;
@@ -24,6 +25,13 @@ std::string unescape(std::string_view token) {
     return out;
 }
 
+// Which member of the object has this value, which find() gave.
+std::size_t index_of(const json::Value& object, const json::Value& value) {
+    return static_cast<std::size_t>(reinterpret_cast<const char*>(&value) -
+                                    reinterpret_cast<const char*>(&object.members().front().value)) /
+           sizeof(json::Member);
+}
+
 // The place of a finding as positions of members and elements, which sorts in document order.
 std::vector<std::size_t> position_of(const json::Value& document, std::string_view pointer) {
     std::vector<std::size_t> position;
@@ -35,13 +43,8 @@ std::vector<std::size_t> position_of(const json::Value& document, std::string_vi
         pointer.remove_prefix(end);
         const json::Value* next = nullptr;
         if (at->is_object()) {
-            const auto& members = at->members();
-            for (std::size_t i = 0; i < members.size(); ++i) {
-                if (members[i].key != token) continue;
-                position.push_back(i);
-                next = &members[i].value;
-                break;
-            }
+            next = at->find(token);
+            if (next != nullptr) position.push_back(index_of(*at, *next));
         } else if (at->is_array()) {
             std::size_t index = 0;
             const auto [rest, failure] = std::from_chars(token.data(), token.data() + token.size(), index);
@@ -60,13 +63,18 @@ std::vector<std::size_t> position_of(const json::Value& document, std::string_vi
 
 void Findings::error(const Where& where, std::string message, std::string_view code) {
     any_error_ = true;
-    if (found_.size() < kKept) error_at(where.pointer(), std::move(message), code);
+    if (keeps_more()) error_at(where.pointer(), std::move(message), code);
 }
 
 void Findings::error_at(std::string pointer, std::string message, std::string_view code) {
     any_error_ = true;
-    if (found_.size() >= kKept) return;
+    if (!keeps_more()) return;
+    kept_bytes_ += pointer.size() + message.size();
     found_.push_back({Finding::Severity::Error, std::string(code), std::move(pointer), std::move(message)});
+}
+
+bool Findings::keeps_more() const noexcept {
+    return found_.size() < kKept && kept_bytes_ < kKeptBytes;
 }
 
 std::vector<Finding> Findings::in_document_order(const json::Value& document) && {

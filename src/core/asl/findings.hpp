@@ -30,7 +30,10 @@ class Findings {
     std::vector<Finding> in_document_order(const json::Value& document) &&;
 
   private:
+    bool keeps_more() const noexcept;
+
     std::vector<Finding> found_;
+    std::size_t kept_bytes_ = 0;
     bool any_error_ = false;
 };
 

@@ -8,14 +8,19 @@
 
 #include "core/asl/states.hpp"
 #include "core/asl/walk.hpp"
+#include "core/interrupt.hpp"
 
 namespace flowctl::asl {
 
 namespace {
 
+// A transition, and where its target is named: in a field of a state, or of an entry of one of its lists. The
+// place is only made into a pointer when something is wrong there: pointers can be as long as the definition.
 struct Edge {
     std::string_view target;
-    std::string pointer;
+    std::string_view field;
+    std::string_view list = {};
+    std::size_t index = 0;
 };
 
 // The transitions of a block, by the state they start from. Every state has an entry.
@@ -37,18 +42,18 @@ class Graph {
                 findings_.error(here, "Duplicate State name: " + state.key, kDuplicateState);
             std::vector<Edge>& from = edges[state.key];
             if (!state.value.is_object()) continue;
-            collect(state.value, here, from);
+            collect(state.value, from);
             has_end = has_end || ends(state.value);
             for_each_inner(state.value, here,
                            [this](const json::Value& inner, const Where& at, Inner) { check(inner, at); });
         }
         std::vector<Edge> start;
-        add(block, "StartAt", where, start);
+        add(block, "StartAt", start);
         for (const Edge& edge : start)
-            check_target(edge, edges);
+            check_target(edge, where, edges);
         for (const auto& [name, outgoing] : edges) {
             for (const Edge& edge : outgoing)
-                check_target(edge, edges);
+                check_target(edge, Where(states_where, name), edges);
         }
         if (states->members().empty()) return;
         if (!has_end) {
@@ -60,22 +65,20 @@ class Graph {
     }
 
   private:
-    static void add(const json::Value& object, std::string_view field, const Where& where,
-                    std::vector<Edge>& out) {
+    static void add(const json::Value& object, std::string_view field, std::vector<Edge>& out,
+                    std::string_view list = {}, std::size_t index = 0) {
         const json::Value* name = object.find(field);
-        if (name != nullptr && name->is_string())
-            out.push_back({name->as_string(), Where(where, field).pointer()});
+        if (name != nullptr && name->is_string()) out.push_back({name->as_string(), field, list, index});
     }
 
-    static void collect(const json::Value& state, const Where& where, std::vector<Edge>& out) {
-        add(state, "Next", where, out);
-        add(state, "Default", where, out);
+    static void collect(const json::Value& state, std::vector<Edge>& out) {
+        add(state, "Next", out);
+        add(state, "Default", out);
         for (const std::string_view list_name : {"Choices", "Catch"}) {
             const json::Value* list = state.find(list_name);
             if (list == nullptr || !list->is_array()) continue;
-            const Where list_where(where, list_name);
             for (std::size_t i = 0; i < list->items().size(); ++i)
-                add(list->items()[i], "Next", Where(list_where, i), out);
+                add(list->items()[i], "Next", out, list_name, i);
         }
     }
 
@@ -88,9 +91,14 @@ class Graph {
         return end != nullptr && !(end->is_bool() && !end->as_bool());  // of another type: reported elsewhere
     }
 
-    void check_target(const Edge& edge, const Edges& edges) {
+    // `where` is the state's, or the block's.
+    void check_target(const Edge& edge, const Where& where, const Edges& edges) {
+        poll_.round();
         if (edges.count(edge.target) != 0) return;
-        findings_.error_at(edge.pointer, "Missing 'Next' target: " + std::string(edge.target), kNoTarget);
+        const Where list(where, edge.list);
+        const Where entry(list, edge.index);
+        findings_.error(Where(edge.list.empty() ? where : entry, edge.field),
+                        "Missing 'Next' target: " + std::string(edge.target), kNoTarget);
     }
 
     void check_reachable(const json::Value& states, const Where& where, const Edges& edges,
@@ -114,6 +122,7 @@ class Graph {
 
     Findings& findings_;
     std::set<std::string, std::less<>> names_;
+    Poll poll_;
 };
 
 }  // namespace

@@ -2,7 +2,7 @@
 //
 // Such a field is JSON in which every string "{% ... %}" stands for the result of the expression between the
 // braces, and everything else for itself. What has no expression in it is one literal, however large, which
-// evaluates to the very same Value. Compiled once per flow version, immutable, shared by all runs.
+// evaluates to the very same Value. Compiled once per flow version, immutable, and shared by all runs.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
 // The parts that states are made of, each read from its JSON into the model: paths, templates, retriers,
 // catchers, choice rules. Every function reports what is wrong and then returns something harmless; a
-// definition with a finding never becomes a Flow. Internal to core/asl.
+// definition with a finding never becomes a Flow.
 #pragma once
 
 #include <string_view>

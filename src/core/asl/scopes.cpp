@@ -12,6 +12,7 @@
 #include "core/asl/distribution.hpp"
 #include "core/asl/states.hpp"
 #include "core/asl/walk.hpp"
+#include "core/interrupt.hpp"
 
 namespace flowctl::asl {
 
@@ -40,16 +41,34 @@ void for_each_assign(const json::Value& state, const Where& where, const Visit& 
     }
 }
 
+// The names that the states of a block assign, as a block inside of one of its states sees them: not those that
+// this state alone assigns. A chain, because copies of all names for each block would be as many as the names
+// times the blocks.
+struct Visible {
+    const Visible* outer = nullptr;
+    const std::map<std::string_view, std::size_t>* assigning = nullptr;  // how many states assign to a name
+    const Names* own = nullptr;                                          // of the state that the block is in
+
+    bool has(std::string_view name) const {
+        for (const Visible* at = this; at != nullptr; at = at->outer) {
+            if (at->assigning == nullptr) continue;
+            const auto found = at->assigning->find(name);
+            if (found != at->assigning->end() && found->second > at->own->count(name)) return true;
+        }
+        return false;
+    }
+};
+
 class Scopes {
   public:
     explicit Scopes(Findings& findings) : findings_(findings) {}
 
-    void check(const json::Value& block, const Where& where, const Names& outer) {
+    void check(const json::Value& block, const Where& where, const Visible& outer) {
         const json::Value* states = block.find("States");
         if (states == nullptr || !states->is_object()) return;
         const Where states_where(where, "States");
-        std::map<std::string_view, std::size_t> assigning;  // how many states assign to a name
-        std::vector<Names> assigned;                        // by state
+        std::map<std::string_view, std::size_t> assigning;
+        std::vector<Names> assigned;  // by state
         for (const json::Member& state : states->members()) {
             Names& names = assigned.emplace_back();
             for_each_assign(state.value, Where(states_where, state.key),
@@ -62,34 +81,27 @@ class Scopes {
         }
         for (std::size_t i = 0; i < assigned.size(); ++i) {
             const json::Member& state = states->members()[i];
-            if (!has_blocks(state.value)) continue;
-            Names visible = outer;
-            for (const auto& [name, count] : assigning) {
-                if (count > assigned[i].count(name)) visible.insert(name);
-            }
+            const Visible visible{&outer, &assigning, &assigned[i]};
             for_each_inner(state.value, Where(states_where, state.key),
                            [&](const json::Value& inner, const Where& at, Inner what) {
                                const bool apart = what == Inner::Processor && is_distributed(inner);
-                               check(inner, at, apart ? Names{} : visible);
+                               check(inner, at, apart ? Visible{} : visible);
                            });
         }
     }
 
   private:
-    static bool has_blocks(const json::Value& state) {
-        return state.find("Branches") != nullptr || state.find("ItemProcessor") != nullptr ||
-               state.find("Iterator") != nullptr;
-    }
-
-    void take(std::string_view key, const Where& where, const Names& outer, Names& names) {
+    void take(std::string_view key, const Where& where, const Visible& outer, Names& names) {
+        poll_.round();
         const std::string_view name = variable_of(key);
         names.insert(name);
-        if (outer.count(name) == 0) return;
+        if (!outer.has(name)) return;
         findings_.error(where, "The variable '" + std::string(name) +
                                    "' belongs to an outer scope and cannot be assigned in an inner one");
     }
 
     Findings& findings_;
+    Poll poll_;
 };
 
 }  // namespace

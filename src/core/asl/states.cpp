@@ -355,23 +355,29 @@ struct Reader {
 };
 
 // Whether an expression in the JSON may read the Context Object.
-bool any_reads_context(const json::Value& value) {
-    if (value.is_string()) return is_jsonata(value.as_string()) && may_read_context(value.as_string());
-    if (value.is_array()) {
-        return std::any_of(value.items().begin(), value.items().end(), any_reads_context);
+bool any_reads_context(const json::Value& value, QueryLanguage language) {
+    if (value.is_string()) {
+        const std::string_view text = value.as_string();
+        if (language == QueryLanguage::JsonPath) return text.find("$$") != std::string_view::npos;
+        return is_jsonata(text) && may_read_context(text);
     }
-    return value.is_object() &&
-           std::any_of(value.members().begin(), value.members().end(),
-                       [](const json::Member& member) { return any_reads_context(member.value); });
+    if (value.is_array()) {
+        return std::any_of(value.items().begin(), value.items().end(), [language](const json::Value& item) {
+            return any_reads_context(item, language);
+        });
+    }
+    return value.is_object() && std::any_of(value.members().begin(), value.members().end(),
+                                            [language](const json::Member& member) {
+                                                return any_reads_context(member.value, language);
+                                            });
 }
 
 // The same for what is a state's own: not for the blocks in it.
 bool reads_context(const json::Value& state, QueryLanguage language) {
-    if (language == QueryLanguage::JsonPath) return json::dump(state).find("$$") != std::string::npos;
-    return std::any_of(state.members().begin(), state.members().end(), [](const json::Member& member) {
+    return std::any_of(state.members().begin(), state.members().end(), [language](const json::Member& member) {
         const bool is_block =
             member.key == "Branches" || member.key == "ItemProcessor" || member.key == "Iterator";
-        return !is_block && any_reads_context(member.value);
+        return !is_block && any_reads_context(member.value, language);
     });
 }
 

@@ -1,4 +1,4 @@
-// Blocks and states of a definition, read into the model. Internal to core/asl.
+// Blocks and states of a definition, read into the model.
 #pragma once
 
 #include "core/asl/findings.hpp"

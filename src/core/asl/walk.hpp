@@ -80,8 +80,8 @@ inline std::optional<std::string_view> task_resource(const json::Value& state) {
 
 enum class DataField { Reader, Writer };
 
-// Calls visit(resource, field, where) for the Resource of a state's ItemReader and ResultWriter; `where` is the
-// Resource's.
+// Calls visit(resource, field, where) for the Resource of a state's ItemReader and ResultWriter; `where` is
+// the Resource's.
 template <class Visit>
 void for_each_data(const json::Value& state, const Where& state_where, const Visit& visit) {
     const auto look = [&](std::string_view name, DataField field) {

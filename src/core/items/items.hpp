@@ -1,9 +1,8 @@
 // Items from a stream of bytes: CSV, JSON and JSON Lines, taken apart while they arrive.
 //
-// A document may be far larger than memory. Whoever receives it feeds the pieces as they come and gets the
-// items that have become complete; what a parser holds is one item, or one row, at most, whose size is
-// limited. The first thing that is wrong ends the parser: the message says what and where, and nothing that
-// comes later is looked at.
+// A document may be far larger than memory. The receiver feeds the pieces as they come and gets the items that
+// have become complete; a parser holds at most one item, or one row, whose size is limited. The first mistake
+// ends the parser: the message says what is wrong and where, and nothing that comes later is looked at.
 #pragma once
 
 #include <cstddef>

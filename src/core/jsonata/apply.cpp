@@ -162,7 +162,7 @@ Value Evaluation::call_with_as_many(Function* function, const Value& first, cons
     return call_back(function, {first});
 }
 
-// --------------------------------------------------------------------------------------- partial application
+// ------------------------------------------------------------------------------------------ partial application
 
 Value Evaluation::partial(const Node* node, const Value& input, Frame* frame) {
     const std::size_t given = node->items.size();
@@ -245,7 +245,7 @@ Value Evaluation::apply_operator(const Node* node, const Value& input, Frame* fr
     return apply(target.function, arguments, Value::null(), frame);
 }
 
-// ------------------------------------------------------------------------------------ functions of operators
+// ------------------------------------------------------------------------------------------ functions of operators
 
 // What a regular expression returns when it is called: the match, and the function that finds the next one.
 Value Evaluation::match_regex(const Function* function, const Value& subject, std::size_t from) {
@@ -348,7 +348,7 @@ Value Evaluation::transform(const Function* function, const Value& object) {
     return result;
 }
 
-// ----------------------------------------------------------------------------------------------------- $eval
+// ------------------------------------------------------------------------------------------ $eval
 
 Value Evaluation::evaluate_text(std::string_view expression, const Value& input, Frame* frame) {
     std::shared_ptr<const Program> program;

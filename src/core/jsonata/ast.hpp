@@ -3,8 +3,6 @@
 // The parser makes binary operators of '.', '[', '^' and so on; lowering.cpp turns them into paths of steps
 // with stages, binds each '%' to the step whose context it means, and marks tail calls. Nodes belong to the
 // Program and never change after that.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <cstdint>
@@ -111,6 +109,7 @@ struct Node {
     Kind kind = Kind::End;
     Operator op = Operator::None;
     bool keep_array = false;
+    std::uint32_t joined = 0;  // Path: the steps that need no second look when it is joined with another
     bool keep_singleton = false;  // Path
     bool consarray = false;
     bool tuple = false;

@@ -151,14 +151,28 @@ constexpr Sentence kSentences[] = {
     {"U1001", "The expression is nested too deeply"},
 };
 
-void fill_in(std::string& text, std::string_view field, const std::string& json, const std::string& plain) {
-    const std::string braces = "{{" + std::string(field) + "}}";
-    for (std::size_t at = text.find(braces); at != std::string::npos; at = text.find(braces, at)) {
-        const bool three = at > 0 && text[at - 1] == '{' && text.compare(at + braces.size(), 1, "}") == 0;
-        const std::string& with = three ? plain : json;
-        text.replace(three ? at - 1 : at, braces.size() + (three ? 2 : 0), with);
-        at += with.size();
+// What stands for the field in braces: as JSON in two, as it is in three.
+std::string filling(const Raised& raised, std::string_view field, bool as_json) {
+    const std::string token = raised.token.value_or("");
+    if (field == "token") return as_json ? quoted(token) : token;
+    if (field == "index") return as_json ? std::to_string(raised.index) : "";
+    return field == "value2" ? raised.value2 : raised.value;
+}
+
+// The sentence with each field in braces replaced. What is filled in is not looked at again.
+std::string filled(std::string_view sentence, const Raised& raised) {
+    std::string out;
+    for (;;) {
+        const std::size_t open = sentence.find("{{");
+        const std::size_t close = open == sentence.npos ? open : sentence.find("}}", open);
+        if (close == sentence.npos) break;
+        const bool three = sentence.substr(open, 3) == "{{{";
+        const std::size_t begin = open + (three ? 3 : 2);
+        out += sentence.substr(0, open);
+        out += filling(raised, sentence.substr(begin, close - begin), !three);
+        sentence.remove_prefix(close + (three ? 3 : 2));
     }
+    return out += sentence;
 }
 
 }  // namespace
@@ -175,13 +189,7 @@ std::string message_of(const Raised& raised) {
         std::begin(kSentences), std::end(kSentences), std::string_view(raised.code),
         [](const Sentence& sentence, std::string_view code) { return sentence.code < code; });
     if (found == std::end(kSentences) || found->code != raised.code) return raised.code;
-    std::string text(found->text);
-    const std::string token = raised.token.value_or("");
-    fill_in(text, "token", quoted(token), token);
-    fill_in(text, "index", std::to_string(raised.index), "");
-    fill_in(text, "value2", raised.value2, raised.value2);
-    fill_in(text, "value", raised.value, raised.value);
-    return text;
+    return filled(found->text, raised);
 }
 
 const char* limit_sentence(BudgetExceeded::Of limit) noexcept {

@@ -2,8 +2,6 @@
 //
 // An error crosses many levels of evaluation, and operators and calls on the way add position and token, as
 // the reference does; so it travels as an exception that never leaves this folder.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <optional>

@@ -9,7 +9,7 @@
 
 namespace flowctl::jsonata {
 
-// --------------------------------------------------------------------------------------------- making values
+// ------------------------------------------------------------------------------------------ making values
 
 Value Evaluation::text(std::string_view content) {
     arena.check_text(content.size());
@@ -77,6 +77,7 @@ Value Evaluation::append(const Value& first, const Value& second) {
 }
 
 Value Evaluation::field(const Value& input, std::string_view name) {
+    budget.text(name.size());
     if (input.is_object()) {
         if (input.foreign) {
             const json::Value* found = input.json->find(name);
@@ -105,11 +106,16 @@ Value Evaluation::field(const Value& input, std::string_view name) {
     return Value::of_list(result);
 }
 
+int Evaluation::compare_texts(std::string_view a, std::string_view b) {
+    budget.text(std::min(a.size(), b.size()));
+    return compare_strings(a, b);
+}
+
 bool Evaluation::truthy(const Value& value) {
     return to_boolean(value, budget);
 }
 
-// -------------------------------------------------------------------------------------------------- the walk
+// ------------------------------------------------------------------------------------------ the walk
 
 Value Evaluation::run(const Program& program, const json::Value* input) {
     Frame* top = arena.make<Frame>();
@@ -125,7 +131,7 @@ Value Evaluation::run(const Program& program, const json::Value* input) {
 
 Value Evaluation::lookup(std::string_view name, const Builtin* builtin, const Frame* frame) {
     for (; frame != nullptr; frame = frame->parent) {
-        budget.step();
+        budget.step(1 + name.size() / 64);
         if (const Value* found = frame->bindings.find(name)) return *found;
     }
     if (const json::Value* bound = bindings_.find(name)) return Value::of_json(*bound);
@@ -312,6 +318,7 @@ Value Evaluation::wildcard(const Value& given) {
     };
     if (input.is_array()) {
         const Items items(input);
+        budget.step(items.size());
         for (std::size_t i = 0; i < items.size(); ++i)
             add(items[i]);
     } else {
@@ -426,7 +433,7 @@ Value Evaluation::compare(Operator op, const Value& left, const Value& right) {
         a = left.number();
         b = right.number();
     } else {
-        a = compare_strings(left.string(), right.string());
+        a = compare_texts(left.string(), right.string());
     }
     switch (op) {
         case Operator::Less:

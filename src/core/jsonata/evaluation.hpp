@@ -6,7 +6,7 @@
 // enters a Depth.
 //
 // evaluation.cpp has the walk and the operators, paths.cpp what paths do, group.cpp grouping and sorting,
-// apply.cpp functions. Private to src/core/jsonata.
+// apply.cpp functions.
 #pragma once
 
 #include <deque>
@@ -56,6 +56,8 @@ class Evaluation {
     Value append(const Value& first, const Value& second);
     void flatten_into(List* list, const Value& value);
     bool truthy(const Value& value);
+    // As the reference orders strings: negative, zero or positive.
+    int compare_texts(std::string_view a, std::string_view b);
     // Sorted, stable; swap(a, b) says whether b comes first.
     template <class Swap>
     List* merge_sort(const Items& items, const Swap& swap);

@@ -23,7 +23,7 @@ constexpr std::string_view kMonths[] = {"January",   "February", "March",    "Ap
 constexpr std::string_view kDays[] = {"",         "Monday", "Tuesday",  "Wednesday",
                                       "Thursday", "Friday", "Saturday", "Sunday"};
 
-// ---------------------------------------------------------------------------------------------- the calendar
+// ------------------------------------------------------------------------------------------ the calendar
 
 // Days since 1970 of a day of the proleptic Gregorian calendar (Hinnant's algorithm); months beyond a year
 // carry.
@@ -145,7 +145,7 @@ double component_value(const Moment& m, char component) {
     }
 }
 
-// -------------------------------------------------------------------------------------------------- pictures
+// ------------------------------------------------------------------------------------------ pictures
 
 struct Part {
     enum class Names : std::uint8_t { None, Upper, Lower, Title };
@@ -293,7 +293,7 @@ std::vector<Part> analyse(std::string_view picture) {
     throw Raised{.code = "D3133", .value = quoted(std::string_view(&component, 1))};
 }
 
-// ------------------------------------------------------------------------------------------------ formatting
+// ------------------------------------------------------------------------------------------ formatting
 
 std::string format_zone(const Part& part, double hours, double minutes, Budget& budget) {
     const double offset = hours * 100 + minutes;
@@ -361,7 +361,7 @@ double leading_integer(std::string_view text) {
     return negative ? -value : value;
 }
 
-// --------------------------------------------------------------------------------------------------- parsing
+// ------------------------------------------------------------------------------------------ parsing
 
 std::string pattern_of(const Part& part) {
     if (part.literal) {
@@ -378,6 +378,7 @@ std::string pattern_of(const Part& part) {
         if (part.integer->regular > 0) pattern += ":[0-9]+";
         return pattern;
     }
+    if (part.component == 'f') return "[0-9]+";
     if (part.integer) return integer_pattern(*part.integer);
     if (std::string_view("MxFP").find(part.component) == std::string_view::npos)
         raise_no_names(part.component);
@@ -403,6 +404,9 @@ std::optional<double> zone_minutes(std::string_view text, const Part& part) {
 
 std::optional<double> value_of(std::string_view text, const Part& part) {
     if (part.component == 'Z' || part.component == 'z') return zone_minutes(text, part);
+    // A fraction of a second, to the millisecond, however many digits the picture shows.
+    if (part.component == 'f')
+        return std::trunc(json::Value::number_text("0." + std::string(text.substr(0, 3))).as_double() * 1000);
     if (part.integer) return parse_integer(text, *part.integer);
     if (part.component == 'P') {
         if (text == "am" || text == "AM") return 0;

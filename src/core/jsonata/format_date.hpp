@@ -1,7 +1,5 @@
 // Pictures of dates: "[D1o] [MNn] [Y]", after format-dateTime() of XPath Functions 3.1, and reading dates by
 // them.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <optional>

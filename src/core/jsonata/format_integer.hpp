@@ -1,7 +1,6 @@
 // Pictures of integers: 1,234 as "#,##0", MMXVIII as "I", "twenty-third" as "w;o".
 //
 // Used by $formatInteger and $parseInteger, and by the components of dates.
-// Private to src/core/jsonata.
 #pragma once
 
 #include <optional>

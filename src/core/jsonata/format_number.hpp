@@ -1,7 +1,5 @@
 // Pictures of decimal numbers: $formatNumber(1234.5, "#,##0.00"), after format-number() of XPath
 // Functions 3.1.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <string>

@@ -18,6 +18,7 @@ void append_to(Evaluation& evaluation, Value& data, bool& owned, const Value& mo
     if (!owned) {
         List* list = evaluation.list();
         const Items items(data);
+        evaluation.budget.step(items.size());
         for (std::size_t i = 0; i < items.size(); ++i)
             list->push(evaluation.arena, items[i]);
         data = Value::of_list(list);
@@ -38,21 +39,18 @@ Value Evaluation::reduce_tuples(const Value& tuples) {
     for (std::uint32_t t = 0; t < tuples.list->size; ++t) {
         const Object& tuple = *tuples.list->at(t).object;
         for (std::uint32_t i = 0; i < tuple.size; ++i) {
-            budget.step();
             const auto& [key, value] = tuple.entries[i];
+            budget.step(1 + key.size() / 64);
             Value* slot = merged->find(key);
             if (slot == nullptr) {
                 merged->set(arena, key, value);
                 owned.push_back(false);
                 continue;
             }
-            for (std::uint32_t e = 0; e < merged->size; ++e) {
-                if (&merged->entries[e].value != slot) continue;
-                bool is_owned = owned[e];
-                append_to(*this, *slot, is_owned, value);
-                owned[e] = is_owned;
-                break;
-            }
+            const std::size_t e = merged->index_of(slot);
+            bool is_owned = owned[e];
+            append_to(*this, *slot, is_owned, value);
+            owned[e] = is_owned;
         }
     }
     return Value::of_object(merged);
@@ -84,6 +82,7 @@ Value Evaluation::group(const std::vector<Pair>& pairs, std::size_t position, co
             if (!key.is_string()) {
                 throw Raised{.code = "T1003", .position = position, .value = brief_json(key)};
             }
+            budget.text(key.string().size());
             const Value* known = positions.find(key.string());
             if (known == nullptr) {
                 positions.set(arena, key.string(), Value::of_number(static_cast<double>(groups.size())));
@@ -163,7 +162,7 @@ List* Evaluation::sort(const Node* node, const Value& input, Frame* frame) {
             if (x.is_number()) {
                 comparison = x.number() < y.number() ? -1 : x.number() > y.number() ? 1 : 0;
             } else {
-                comparison = compare_strings(x.string(), y.string());
+                comparison = compare_texts(x.string(), y.string());
             }
             if (comparison != 0) return (comparison > 0) != node->more->descending[t];
         }

@@ -9,6 +9,7 @@
 namespace flowctl::jsonata {
 
 Result<Expression, Error> Expression::compile(std::string_view text) {
+    const regex::ProgramQuota quota(regex::kProgramsOfDefinition);
     try {
         return Expression(compile_program(text));
     } catch (const Raised& raised) {
@@ -35,9 +36,10 @@ Result<std::optional<json::Value>, Error> Expression::evaluate(const json::Value
     } catch (const Raised& raised) {
         return Err{to_error(raised, program_->source)};
     } catch (const BudgetExceeded& exceeded) {
-        if (!environment.flow) throw;
+        // The reference's own harness ends what recurses too deeply or takes too long with this code.
+        if (!environment.flow && exceeded.of() == BudgetExceeded::Of::Bytes) throw;
         return Err{Error{.kind = Error::Kind::Limit,
-                         .code = {},
+                         .code = environment.flow ? "" : "U1001",
                          .position = 0,
                          .token = {},
                          .message = limit_sentence(exceeded.of())}};

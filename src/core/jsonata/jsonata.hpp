@@ -4,7 +4,7 @@
 // An expression is compiled once into an immutable program that any number of evaluations share; an
 // evaluation keeps everything it builds in one arena that dies with it. Time, randomness and limits come in
 // as arguments, so the same call gives the same answer. Invariant: whatever an expression and its input are,
-// compile() and evaluate() end in a value, an Error or BudgetExceeded; the stack they use is bounded by the
+// compile() and evaluate() end in a value, an Error or BudgetExceeded of memory; the stack they use is bounded by the
 // depth of the budget.
 #pragma once
 
@@ -28,7 +28,7 @@ struct Program;
 struct Error {
     enum class Kind : std::uint8_t {
         Raised,      // of the expression, with a code
-        Limit,       // a limit of FlowRules or, in a flow, of the budget is exceeded; without a code
+        Limit,       // a limit of FlowRules or of the budget is exceeded; in a flow without a code, else U1001
         Unsupported  // in a flow: the result is a function; without a code
     };
     Kind kind = Kind::Raised;

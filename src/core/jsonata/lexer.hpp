@@ -1,6 +1,4 @@
 // Tokens of an expression.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include "core/jsonata/ast.hpp"

@@ -1,8 +1,7 @@
 // The function library: what a call gets, and where functions are found by name.
 //
 // Functions are grouped by topic in library_*.cpp; each returns the rows of its topic, and library.cpp joins
-// them into one table that is sorted by name, made at first use and constant from then on. Private to
-// src/core/jsonata.
+// them into one table that is sorted by name, made at first use and constant from then on.
 #pragma once
 
 #include <memory>

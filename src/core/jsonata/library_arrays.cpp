@@ -57,14 +57,16 @@ Value sort(const Call& call) {
         }));
     }
     const Type type = items[0].type;
+    evaluation.budget.step(items.size());
     for (std::size_t i = 0; i < items.size(); ++i) {
         const Value item = items[i];
         if (item.type != type || !(item.is_string() || item.is_number())) {
             throw Raised{.code = "D3070", .index = 1};
         }
     }
-    return Value::of_list(evaluation.merge_sort(items, [type](const Value& a, const Value& b) {
-        return type == Type::Number ? a.number() > b.number() : compare_strings(a.string(), b.string()) > 0;
+    return Value::of_list(evaluation.merge_sort(items, [&evaluation, type](const Value& a, const Value& b) {
+        return type == Type::Number ? a.number() > b.number()
+                                    : evaluation.compare_texts(a.string(), b.string()) > 0;
     }));
 }
 
@@ -94,6 +96,7 @@ Value distinct(const Call& call) {
     std::unordered_multimap<std::size_t, Value> seen;
     for (std::size_t i = 0; i < items.size(); ++i) {
         const Value item = items[i];
+        if (item.is_string()) evaluation.budget.text(item.string().size());
         const std::size_t hash = hash_of(item);
         const auto [first, last] = seen.equal_range(hash);
         const bool known = std::any_of(first, last, [&](const auto& entry) {

@@ -17,6 +17,7 @@ Value base64_encode(const Call& call) {
     // Bytes are characters up to U+00FF, as the reference takes them ("binary").
     const std::string_view text = call.at(0).string();
     call.evaluation.budget.bytes(text.size() * 3);
+    call.evaluation.budget.step(text.size() / 4);
     std::string bytes;
     for (std::size_t at = 0; at < text.size();)
         bytes.push_back(static_cast<char>(decode_utf8(text, at) & 0xff));
@@ -36,6 +37,7 @@ Value base64_decode(const Call& call) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();
     call.evaluation.budget.bytes(text.size() * 2);
+    call.evaluation.budget.step(text.size() / 4);
     std::string out;
     std::uint32_t bits = 0;
     int count = 0;
@@ -63,6 +65,7 @@ Value encode(const Call& call, const char* name, std::string_view also_kept) {
         throw Raised{.code = "D3140", .value = quoted(text), .value2 = name};
     }
     call.evaluation.budget.bytes(text.size() * 3);
+    call.evaluation.budget.step(text.size() / 4);
     std::string out;
     for (const char c : text) {
         if (kUnreserved.find(c) != std::string_view::npos || also_kept.find(c) != std::string_view::npos) {
@@ -81,6 +84,7 @@ Value decode(const Call& call, const char* name, std::string_view kept) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();
     call.evaluation.budget.bytes(text.size());
+    call.evaluation.budget.step(text.size() / 4);
     const auto malformed = [&] { return Raised{.code = "D3140", .value = quoted(text), .value2 = name}; };
     const auto digit = [&](std::size_t at) {
         const char c = at < text.size() ? text[at] : '\0';

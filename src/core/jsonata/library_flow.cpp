@@ -80,7 +80,7 @@ Value hash(const Call& call) {
     if (!call.has(0) || !call.has(1)) return {};
     const std::string_view data = call.at(0).string();
     const std::string_view algorithm = call.at(1).string();
-    call.evaluation.budget.step(data.size() / 64);
+    call.evaluation.budget.step(data.size() / 8);
     const auto digest = text::digest_hex(algorithm, data);
     if (!digest) {
         throw refused("Hash algorithm '" + std::string(algorithm.substr(0, 100)) +
@@ -123,7 +123,7 @@ bool is_finite(const json::Value& value, Budget& budget) {
 Value parse(const Call& call) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();
-    call.evaluation.budget.step(text.size() / 16);
+    call.evaluation.budget.step(text.size() / 8);
     call.evaluation.budget.bytes(text.size() * 4);
     auto value = json::parse(text, {.unique_names = true});
     if (!value.ok() || !is_finite(value.value(), call.evaluation.budget)) throw refused("Invalid JSON");

@@ -10,6 +10,7 @@
 #include "core/jsonata/library.hpp"
 #include "core/jsonata/serialise.hpp"
 #include "core/jsonata/text.hpp"
+#include "core/text/find.hpp"
 
 namespace flowctl::jsonata {
 namespace {
@@ -58,6 +59,7 @@ class Matches {
         const auto part = [&](std::size_t from, std::size_t to) {
             return evaluation_.text(text_.substr(from, to - from));
         };
+        evaluation_.budget.text(match.end() - at_);
         units_ += utf16_length(text_.substr(at_, match.start() - at_));
         found.start = match.start();
         found.end = match.end();
@@ -143,8 +145,8 @@ Value contains(const Call& call) {
     if (!call.has(0) || !call.has(1)) return {};
     const std::string_view text = call.at(0).string();
     if (call.at(1).is_string()) {
-        call.evaluation.budget.step(text.size() / 64);
-        return Value::of_bool(text.find(call.at(1).string()) != std::string_view::npos);
+        return Value::of_bool(text::find(text, call.at(1).string(), 0, call.evaluation.budget) !=
+                              std::string_view::npos);
     }
     Matches matches(call, call.at(0), call.function(1));
     Found found;
@@ -226,7 +228,7 @@ Value replace(const Call& call) {
         const std::string_view with =
             replacement.is_string() ? replacement.string() : std::string_view("undefined");
         for (double count = 0; count < limit; ++count) {
-            const std::size_t found = text.find(wanted, at);
+            const std::size_t found = text::find(text, wanted, at, budget);
             if (found == std::string_view::npos) break;
             out += text.substr(at, found - at);
             out += with;
@@ -239,6 +241,7 @@ Value replace(const Call& call) {
         for (double count = 0; count < limit && matches.next(found); ++count) {
             if (found.start > at) out += text.substr(at, found.start - at);
             if (replacement.is_string()) {
+                budget.step(1 + replacement.string().size() / 16);
                 out += substitute(replacement.string(), found);
             } else {
                 Value with;
@@ -308,7 +311,7 @@ Value split(const Call& call) {
     }
     std::size_t at = 0;
     while (!full()) {
-        const std::size_t found = text.find(between, at);
+        const std::size_t found = text::find(text, between, at, evaluation.budget);
         push(text.substr(at, found - at));
         if (found == std::string_view::npos) break;
         at = found + between.size();

@@ -41,8 +41,10 @@ bool is_decimal(std::string_view text) {
 double decimal(std::string_view text) {
     std::string plain(text);
     const std::size_t start = plain.starts_with('-') ? 1 : 0;
-    while (plain.size() > start + 1 && plain[start] == '0' && is_digit(plain[start + 1]))
-        plain.erase(start, 1);
+    std::size_t zeros = start;
+    while (zeros + 1 < plain.size() && plain[zeros] == '0' && is_digit(plain[zeros + 1]))
+        ++zeros;
+    plain.erase(start, zeros - start);
     return json::Value::number_text(plain).as_double();
 }
 
@@ -74,6 +76,7 @@ Value number(const Call& call) {
         case Type::String: {
             const std::string_view text = value.string();
             call.evaluation.budget.bytes(text.size());
+            call.evaluation.budget.step(text.size() / 16);
             const double result = is_decimal(text) ? decimal(text) : prefixed(text);
             if (std::isfinite(result)) return Value::of_number(result);
             break;
@@ -175,7 +178,7 @@ Value parse_integer_of(const Call& call) {
     return Value::of_number(parse_integer(text, analyse_integer_picture(picture)));
 }
 
-// ------------------------------------------------------------------------------------------------ aggregates
+// ------------------------------------------------------------------------------------------ aggregates
 
 template <class F>
 void for_each_number(const Call& call, const F& f) {

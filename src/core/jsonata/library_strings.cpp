@@ -7,6 +7,7 @@
 #include "core/jsonata/serialise.hpp"
 #include "core/jsonata/text.hpp"
 #include "core/text/case.hpp"
+#include "core/text/find.hpp"
 
 namespace flowctl::jsonata {
 namespace {
@@ -45,12 +46,14 @@ Value slice(const Call& call, std::string_view text, double from, double to) {
 Value substring(const Call& call) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();
+    call.evaluation.budget.text(text.size());
     const auto size = static_cast<double>(count_characters(text));
     double start = call.has(1) ? call.at(1).number() : 0;
     if (size + start < 0) start = 0;
     if (!call.has(2)) return slice(call, text, start, size);
     const double count = call.at(2).number();
-    if (count <= 0) return call.evaluation.text("");
+    // A start that is missing is no number, and neither is the end that the reference computes from it.
+    if (count <= 0 || !call.has(1)) return call.evaluation.text("");
     return slice(call, text, start, start >= 0 ? start + count : size + start + count);
 }
 
@@ -58,8 +61,7 @@ Value substring_before(const Call& call) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();
     if (!call.has(1)) return call.at(0);
-    call.evaluation.budget.step(text.size() / 64);
-    const std::size_t at = text.find(call.at(1).string());
+    const std::size_t at = text::find(text, call.at(1).string(), 0, call.evaluation.budget);
     return at == std::string_view::npos ? call.at(0) : call.evaluation.text(text.substr(0, at));
 }
 
@@ -67,21 +69,22 @@ Value substring_after(const Call& call) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();
     if (!call.has(1)) return call.at(0);
-    call.evaluation.budget.step(text.size() / 64);
     const std::string_view mark = call.at(1).string();
-    const std::size_t at = text.find(mark);
+    const std::size_t at = text::find(text, mark, 0, call.evaluation.budget);
     return at == std::string_view::npos ? call.at(0) : call.evaluation.text(text.substr(at + mark.size()));
 }
 
 Value lowercase(const Call& call) {
     if (!call.has(0)) return {};
     call.evaluation.budget.bytes(call.at(0).string().size());
+    call.evaluation.budget.step(call.at(0).string().size() / 8);
     return call.evaluation.text(text::to_lower(call.at(0).string()));
 }
 
 Value uppercase(const Call& call) {
     if (!call.has(0)) return {};
     call.evaluation.budget.bytes(call.at(0).string().size());
+    call.evaluation.budget.step(call.at(0).string().size() / 8);
     return call.evaluation.text(text::to_upper(call.at(0).string()));
 }
 
@@ -90,6 +93,7 @@ Value trim(const Call& call) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();
     call.evaluation.budget.bytes(text.size());
+    call.evaluation.budget.step(text.size() / 16);
     std::string out;
     bool pending = false;
     for (const char c : text) {
@@ -110,6 +114,7 @@ Value pad(const Call& call) {
     const double width = call.has(1) ? std::trunc(call.at(1).number()) : 0;
     std::string_view filler = call.has(2) ? call.at(2).string() : std::string_view(" ");
     if (filler.empty()) filler = " ";
+    call.evaluation.budget.text(text.size());
     const double missing = std::abs(width) - static_cast<double>(count_characters(text));
     if (!(missing > 0)) return call.at(0);
     if (missing > 1e9) Budget::out_of_bytes();
@@ -117,6 +122,7 @@ Value pad(const Call& call) {
     std::string padding;
     std::size_t at = 0;
     for (auto left = static_cast<std::size_t>(missing); left > 0; --left) {
+        if (left % 256 == 0) call.evaluation.budget.step(32);
         const std::size_t width_here = width_of(filler[at]);
         padding += filler.substr(at, width_here);
         at += width_here;
@@ -130,9 +136,9 @@ Value join(const Call& call) {
     const std::string_view separator = call.has(1) ? call.at(1).string() : std::string_view();
     const Items items(call.at(0));
     std::size_t size = 0;
+    call.evaluation.budget.step(items.size());
     for (std::size_t i = 0; i < items.size(); ++i)
         size += items[i].string().size() + separator.size();
-    call.evaluation.budget.step(items.size());
     call.evaluation.budget.bytes(size);
     std::string out;
     out.reserve(size);

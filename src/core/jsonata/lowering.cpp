@@ -5,6 +5,7 @@
 // then binds its input to the slot's label, and everything on the way carries tuples.
 #include <algorithm>
 
+#include "core/interrupt.hpp"
 #include "core/jsonata/ast.hpp"
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/signature.hpp"
@@ -52,6 +53,7 @@ class Resolver {
     explicit Resolver(Program& program) : program_(program) {}
 
     Node* resolve(Node* node) {
+        poll_.round();
         const bool keep_array = node->keep_array;
         Node* result = resolve_kind(node);
         if (keep_array) result->keep_array = true;
@@ -209,7 +211,9 @@ class Resolver {
             }
             path->items.push_back(rest);
         }
-        for (Node* step : path->items) {
+        // All but the last of the steps before were looked at when they were joined.
+        for (std::size_t i = path->joined; i < path->items.size(); ++i) {
+            Node* step = path->items[i];
             if (step->kind == Kind::Literal && !step->is_string) {
                 throw Raised{.code = "S0213",
                              .position = step->position,
@@ -219,6 +223,8 @@ class Resolver {
             if (step->kind == Kind::Literal) step->kind = Kind::Name;
             if (step->keep_array) path->keep_singleton = true;
         }
+        path->joined = static_cast<std::uint32_t>(path->items.size() - 1);
+        poll_.round(path->items.size() / 8);
         Node* first = path->items.front();
         if (first->kind == Kind::Array) first->consarray = true;
         Node* last = path->items.back();
@@ -324,16 +330,18 @@ class Resolver {
 
     // ----------------------------------------------------------------------------------------------- parents
 
-    static void pass_on(Node* result, Node* value) {
+    void pass_on(Node* result, Node* value) {
         if (!value->more) return;
         Details& from = *value->more;
         if (from.seeking.empty() && value->kind != Kind::Parent) return;
+        poll_.round(from.seeking.size());
         std::vector<Slot*>& to = result->details().seeking;
         to.insert(to.end(), from.seeking.begin(), from.seeking.end());
         if (value->kind == Kind::Parent) to.push_back(from.slot);
     }
 
     void seek(Node* node, Slot* slot) {
+        poll_.round();
         switch (node->kind) {
             case Kind::Name:
             case Kind::Wildcard:
@@ -391,6 +399,7 @@ class Resolver {
     static bool has_focus(const Node* step) noexcept { return step->more && !step->more->focus.empty(); }
 
     Program& program_;
+    Poll poll_;
 };
 
 // What a step needs to know while it is evaluated, once everything is in place.

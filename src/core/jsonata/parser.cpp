@@ -4,6 +4,7 @@
 // Expression::kMaxDepth, because resolving and evaluating go down the tree.
 #include <algorithm>
 
+#include "core/interrupt.hpp"
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/lexer.hpp"
 #include "core/jsonata/library.hpp"
@@ -77,6 +78,7 @@ class Parser {
     }
 
     void advance(bool after_operand = false) {
+        poll_.round();
         token_ = lexer_.next(after_operand);
         if (token_.is("!") || token_.is("~")) raise("S0204", token_);
     }
@@ -374,6 +376,7 @@ class Parser {
     Lexer lexer_;
     Token token_;
     unsigned depth_ = 0;
+    Poll poll_;
 };
 
 }  // namespace

@@ -54,6 +54,7 @@ Value Evaluation::path(const Node* node, const Value& input, Frame* frame) {
             value = Value::of_list(tuples);
         } else {
             List* items = sequence();
+            budget.step(tuples->size);
             for (std::uint32_t i = 0; i < tuples->size; ++i)
                 items->push(arena, context_of(tuples->at(i)));
             value = Value::of_list(items);
@@ -99,7 +100,9 @@ Value Evaluation::step_value(const Node* step, const Value& item, Frame* frame) 
 Evaluation::StepResult Evaluation::step(const Node* step, const StepResult& input, Frame* frame, bool last) {
     if (step->kind == Kind::Sort) {
         const Value whole = input.single ? Value::of_list(sequence_of(input.value)) : input.value;
-        return {stages(step, Value::of_list(sort(step, whole, frame)), frame), false};
+        List* sorted = sort(step, whole, frame);
+        sorted->sequence = sorted->size == 1;  // a single item unwraps
+        return {stages(step, Value::of_list(sorted), frame), false};
     }
     Value first;
     List* list = nullptr;
@@ -135,7 +138,7 @@ Evaluation::StepResult Evaluation::step(const Node* step, const StepResult& inpu
     return {Value::of_list(copy), false};
 }
 
-// ------------------------------------------------------------------------------------------------ predicates
+// ------------------------------------------------------------------------------------------ predicates
 
 Value Evaluation::filter(const Node* predicate, const Value& input, Frame* frame) {
     if (input.is_undefined()) return {};
@@ -193,13 +196,14 @@ Value Evaluation::stages(const Node* step, Value result, Frame* frame) {
             continue;
         }
         if (!result.is_tuple_stream()) continue;
+        budget.step(result.list->size);
         for (std::uint32_t i = 0; i < result.list->size; ++i)
             result.list->at(i).object->set(arena, stage.index, Value::of_number(i));
     }
     return result;
 }
 
-// ---------------------------------------------------------------------------------------------------- tuples
+// ------------------------------------------------------------------------------------------ tuples
 
 Frame* Evaluation::frame_of_tuple(Frame* frame, const Value& tuple) {
     Frame* inner = arena.make<Frame>();
@@ -233,6 +237,7 @@ List* Evaluation::tuple_step(const Node* step, const StepResult& input, List* tu
         }
         const Value whole = input.single ? Value::of_list(sequence_of(input.value)) : input.value;
         const List* sorted = sort(step, whole, frame);
+        budget.step(sorted->size);
         for (std::uint32_t i = 0; i < sorted->size; ++i) {
             Object* tuple = tuple_of(sorted->at(i));
             if (!index.empty()) tuple->set(arena, index, Value::of_number(i));
@@ -256,13 +261,14 @@ List* Evaluation::tuple_step(const Node* step, const StepResult& input, List* tu
         if (found.is_undefined()) continue;
         const Items items(found);
         for (std::size_t i = 0; i < items.size(); ++i) {
-            budget.step();
             auto* tuple = arena.make<Object>();
             const Object& old = *before.object;
+            budget.step(1 + old.size);
             for (std::uint32_t k = 0; k < old.size; ++k)
                 tuple->set(arena, old.entries[k].key, old.entries[k].value);
             if (found.is_tuple_stream()) {
                 const Object& inner = *items[i].object;
+                budget.step(inner.size);
                 for (std::uint32_t k = 0; k < inner.size; ++k)
                     tuple->set(arena, inner.entries[k].key, inner.entries[k].value);
             } else {

@@ -1,6 +1,4 @@
 // What an expression refers to that a flow does not have: the sentences of Expression::unsupported().
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <string>

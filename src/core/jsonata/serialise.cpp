@@ -306,8 +306,8 @@ bool deep_equal(const Value& a, const Value& b, Budget& budget) {
             const Members left(a);
             if (left.size() != Members(b).size()) return false;
             for (std::size_t i = 0; i < left.size(); ++i) {
-                budget.step();
                 const std::string_view key = left.key(i);
+                budget.step(1 + key.size() / 64);
                 if (b.foreign) {
                     const json::Value* other = b.json->find(key);
                     if (other == nullptr || !deep_equal(left.value(i), Value::of_json(*other), budget))

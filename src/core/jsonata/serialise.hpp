@@ -1,6 +1,4 @@
 // Values to JSON and to text, and comparing them.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <optional>

@@ -2,6 +2,8 @@
 #include "core/jsonata/signature.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/serialise.hpp"
@@ -55,9 +57,11 @@ bool accepts(const Parameter& parameter, char letter) {
 // match is remembered, so the work is parameters times letters.
 class Matcher {
   public:
-    Matcher(const Signature& signature, std::string_view letters)
-        : parameters_(signature.parameters),
+    // Whether all parameters take all letters; or, for a prefix, the first ones a beginning of the letters.
+    Matcher(std::span<const Parameter> parameters, std::string_view letters, bool whole = true)
+        : parameters_(parameters),
           letters_(letters),
+          whole_(whole),
           dead_((parameters_.size() + 1) * (letters.size() + 1), false) {
         taken_.resize(parameters_.size());
     }
@@ -66,16 +70,24 @@ class Matcher {
 
   private:
     bool match(std::size_t parameter, std::size_t at) {
-        if (parameter == parameters_.size()) return at == letters_.size();
+        if (parameter == parameters_.size()) return !whole_ || at == letters_.size();
         const std::size_t state = parameter * (letters_.size() + 1) + at;
         if (dead_[state]) return false;
         const Parameter& p = parameters_[parameter];
         std::size_t most = 0;
-        const std::size_t cap = p.times == Times::OneOrMore ? letters_.size() : 1;
+        const bool repeats = p.times == Times::OneOrMore || p.times == Times::LazyOneOrMore;
+        const std::size_t cap = repeats ? letters_.size() : 1;
         while (most < cap && at + most < letters_.size() && accepts(p, letters_[at + most]))
             ++most;
-        const std::size_t least = p.times == Times::Once || p.times == Times::OneOrMore ? 1 : 0;
+        const std::size_t least = p.times == Times::Once || repeats ? 1 : 0;
         if (p.times == Times::LazyOptional && try_with(parameter, at, 0)) return true;
+        if (p.times == Times::LazyOneOrMore) {
+            for (std::size_t count = least; count <= most; ++count) {
+                if (try_with(parameter, at, count)) return true;
+            }
+            dead_[state] = true;
+            return false;
+        }
         for (std::size_t count = most + 1; count-- > least;) {
             if (try_with(parameter, at, count)) return true;
         }
@@ -89,24 +101,22 @@ class Matcher {
         return true;
     }
 
-    const std::vector<Parameter>& parameters_;
+    std::span<const Parameter> parameters_;
     std::string_view letters_;
+    bool whole_;
     std::vector<bool> dead_;
     std::vector<std::size_t> taken_;
 };
 
-// The argument at which the longest matching prefix of the parameters ends.
+// The argument behind the longest run of first parameters that match.
 [[noreturn]] void raise_mismatch(const Signature& signature, const Arguments& arguments,
-                                 std::string_view letters) {
+                                 std::string_view letters, Budget& budget) {
     std::size_t good = 0;
-    for (const Parameter& parameter : signature.parameters) {
-        const std::size_t least = parameter.times == Times::Once || parameter.times == Times::OneOrMore;
-        const std::size_t cap = parameter.times == Times::OneOrMore ? letters.size() : 1;
-        std::size_t count = 0;
-        while (count < cap && good + count < letters.size() && accepts(parameter, letters[good + count]))
-            ++count;
-        if (count < least) break;
-        good += count;
+    for (std::size_t count = 1; count <= signature.parameters.size(); ++count) {
+        budget.step(count * (letters.size() + 1));
+        Matcher prefix(std::span(signature.parameters).first(count), letters, false);
+        if (!prefix.run()) break;
+        good = std::accumulate(prefix.taken().begin(), prefix.taken().end(), std::size_t{0});
     }
     throw Raised{.code = "T0410",
                  .value = good < arguments.size() ? brief_json(arguments[good]) : std::string(),
@@ -160,12 +170,14 @@ std::unique_ptr<Signature> parse_signature(std::string_view text, std::size_t po
             case '-':
                 if (list.empty()) break;
                 list.back().context = true;
-                list.back().times = Times::Optional;
+                list.back().times =
+                    list.back().times == Times::OneOrMore ? Times::LazyOneOrMore : Times::Optional;
                 break;
             case '?':
                 if (list.empty()) break;
-                list.back().times =
-                    list.back().times == Times::Optional ? Times::LazyOptional : Times::Optional;
+                list.back().times = list.back().times == Times::Optional    ? Times::LazyOptional
+                                    : list.back().times == Times::OneOrMore ? Times::LazyOneOrMore
+                                                                            : Times::Optional;
                 break;
             case '+':
                 if (!list.empty()) list.back().times = Times::OneOrMore;
@@ -227,8 +239,8 @@ void validate(const Signature& signature, Arguments& arguments, const Value& con
     for (const Value& argument : arguments)
         letters.push_back(letter_of(argument));
     arena.budget().step((parameters.size() + 1) * (letters.size() + 1));
-    Matcher matcher(signature, letters);
-    if (!matcher.run()) raise_mismatch(signature, arguments, letters);
+    Matcher matcher(signature.parameters, letters);
+    if (!matcher.run()) raise_mismatch(signature, arguments, letters, arena.budget());
 
     Arguments result;
     std::size_t at = 0;
@@ -249,8 +261,7 @@ void validate(const Signature& signature, Arguments& arguments, const Value& con
         const std::size_t first = at;
         for (std::size_t i = 0; i < count; ++i, ++at) {
             if (parameter.type != 'a') {
-                // As the reference does it: every repetition gets the first of them.
-                result.push_back(argument_at(first));
+                result.push_back(argument_at(at));
                 continue;
             }
             Value argument = argument_at(at);

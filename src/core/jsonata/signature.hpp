@@ -3,8 +3,6 @@
 // A signature is a regular expression over the types of the arguments, and that is how arguments are matched:
 // each parameter takes none, one or several of them. Matching then fills in the context, wraps single values
 // where an array is wanted, and checks what arrays hold.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +16,7 @@
 namespace flowctl::jsonata {
 
 struct Signature {
-    enum class Times : std::uint8_t { Once, Optional, LazyOptional, OneOrMore };
+    enum class Times : std::uint8_t { Once, Optional, LazyOptional, OneOrMore, LazyOneOrMore };
     struct Parameter {
         std::string accepts;  // type letters: s n b l o a f, and m for missing
         char type = 'x';

@@ -50,9 +50,14 @@ std::string well_formed(std::string_view text) {
 }
 
 std::string for_message(std::string_view text) {
-    std::string out = well_formed(text);
-    for (std::size_t at = out.find('\0'); at != out.npos; at = out.find('\0', at))
-        out.replace(at, 1, "\xef\xbf\xbd");
+    std::string out;
+    for (const char c : well_formed(text)) {
+        if (c == '\0') {
+            out += "\xef\xbf\xbd";
+        } else {
+            out.push_back(c);
+        }
+    }
     return out;
 }
 

@@ -78,6 +78,7 @@ void Object::fill_table() noexcept {
 }
 
 void Object::set(Arena& arena, std::string_view key, const Value& value) {
+    arena.budget().text(key.size());
     if (Value* old = find(key)) {
         *old = value;
         return;
@@ -104,12 +105,9 @@ void Object::set(Arena& arena, std::string_view key, const Value& value) {
 void Object::remove(std::string_view key) noexcept {
     const Value* found = find(key);
     if (found == nullptr) return;
-    for (std::uint32_t i = 0; i < size; ++i) {
-        if (&entries[i].value != found) continue;
-        std::copy(entries + i + 1, entries + size, entries + i);
-        --size;
-        break;
-    }
+    const std::size_t i = index_of(found);
+    std::copy(entries + i + 1, entries + size, entries + i);
+    --size;
     if (table != nullptr) fill_table();
 }
 

@@ -4,8 +4,6 @@
 // Value is 16 bytes that are copied freely, and all nodes die with the arena. A value of the caller is
 // pointed to and never copied; a number of it keeps its text that way. Words: a sequence is a list that
 // unwraps to its only item; a constructed list ("cons") is not flattened by a path.
-//
-// Private to src/core/jsonata.
 #pragma once
 
 #include <cstring>
@@ -264,8 +262,14 @@ struct Object {
     std::uint32_t table_size = 0;
 
     Value* find(std::string_view key) const noexcept;
-    void set(Arena& arena, std::string_view key,
-             const Value& value);  // the key's characters must live as long
+    // Which entry a value that find() gave belongs to.
+    std::size_t index_of(const Value* found) const noexcept {
+        return static_cast<std::size_t>(reinterpret_cast<const char*>(found) -
+                                        reinterpret_cast<const char*>(&entries[0].value)) /
+               sizeof(Entry);
+    }
+    // The key's characters must live as long as the object.
+    void set(Arena& arena, std::string_view key, const Value& value);
     void remove(std::string_view key) noexcept;
 
   private:

@@ -251,6 +251,10 @@ Step advance(const asl::Flow& flow, const RunContext& run, const Limits& limits,
     Runner runner(flow, run, limits, frame.data(), now);
     try {
         runner.handle(event);
+    } catch (const Interrupted&) {
+        Step interrupted;
+        interrupted.interrupted = true;
+        return interrupted;
     } catch (const std::exception& exception) {
         runner.crash(exception.what());
     }

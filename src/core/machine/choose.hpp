@@ -1,4 +1,4 @@
-// Which rule of a Choice matches. Internal to core/machine.
+// Which rule of a Choice matches.
 #pragma once
 
 #include "core/machine/evaluate.hpp"

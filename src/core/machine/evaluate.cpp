@@ -142,7 +142,7 @@ Evaluated<json::Value> Evaluator::place(const asl::ResultPlace& place, const jso
         case asl::ResultPlace::Kind::Insert:
             break;
     }
-    auto placed = place.path->insert(input, result);
+    auto placed = place.path->insert(input, result, budget_);
     if (!placed.ok()) {
         Failure failure = runtime(placed.error().message);
         failure.error = kResultPathMatchFailure;

@@ -1,5 +1,5 @@
 // Evaluation of what the fields of a state say: paths and templates in the order of the JSONPath pipeline,
-// and the queries of JSONata states. Internal to core/machine.
+// and the queries of JSONata states.
 #pragma once
 
 #include <optional>

@@ -116,6 +116,7 @@ void Runner::begin_next(BranchFrame& parent) {
     for (const auto& [state, count] : parent.visits) {
         if (parent.block->find(state) == nullptr) child.visits.emplace(state, count);
     }
+    steps_ += child.variables.size() + parent.visits.size();
     if (++fork.begun == fork.length) {
         fork.input = Payload{};
         fork.items = json::Value();

@@ -6,7 +6,7 @@
 // outputs, and those that have not begun as nothing but a count, so that a Map over many items needs the
 // memory of the items under way. Everything here is saved and loaded but for what is derived from the flow
 // and the tree itself (which State a name means, parents, the index), which resolve.cpp makes again after a
-// load or a copy. Internal to core/machine.
+// load or a copy.
 #pragma once
 
 #include <cstddef>

@@ -5,7 +5,7 @@
 // the tree, so it is derived: a copy of a frame begins without it, and so does a loaded one; resolve.cpp
 // makes it again. Invariant: a branch that is in it is in the tree, and `filed` says exactly where it stands.
 // The top is in it only while it is Forked: otherwise it is the only branch, and needs no looking for.
-// Internal to core/machine.
+//
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // ItemInputs: what each item of a distributed Map becomes before it is given to a child: its ItemSelector's
 // value, or the item itself.
 //
-// The Map's visit is not there any more when its items are taken one by one, so what the selector sees comes
-// from the plan. Made once for a map run; called by core/map_run.
+// The Map's visit is over when its items are taken one by one, so the values that the selector sees come from
+// the plan. It is made once for a map run.
 #pragma once
 
 #include "core/machine/evaluate.hpp"

@@ -202,6 +202,10 @@ struct Step {
     Phase phase = Phase::Running;
     std::string current_state;  // of the top level
     bool accepted = true;       // false: the event was stale and nothing has changed
+    // A flag of an InterruptScope was raised: nothing else of the step means anything, and the frame is undefined.
+    // The caller goes back to the frame from before, and may give the same event, time and seed again with more
+    // time: the outcome will be the one that this call would have had.
+    bool interrupted = false;
 };
 
 // ---------------------------------------------------------------------------------------------- frame
@@ -239,7 +243,8 @@ class Frame {
     std::unique_ptr<FrameData> data_;
 };
 
-// Advances `frame` by one event. Never throws for anything that flow, input or answer can cause.
+// Advances `frame` by one event. Never throws for anything that flow, input or answer can cause. Where the caller
+// wants it back early, it holds an InterruptScope (core/interrupt.hpp) and looks at Step::interrupted.
 Step advance(const asl::Flow& flow, const RunContext& run, const Limits& limits, Frame& frame,
              const Event& event, const Now& now);
 

@@ -1,5 +1,5 @@
 // The numbers of a Map state: concurrency, tolerated failures, sizes of batches, wherever the definition has
-// them from. Internal to core/machine.
+// them from.
 #pragma once
 
 #include "core/machine/evaluate.hpp"

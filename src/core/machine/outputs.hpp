@@ -1,8 +1,7 @@
 // The outputs of the branches of a Parallel or the items of a Map, by their index, while they come in.
 //
 // They are kept in blocks. A block whose outputs are all there is one JSON array, which copies of the frame
-// share: copying a frame costs one handle a block, and a block that is full never changes again. Called by
-// the frame and fork.cpp. Internal to core/machine.
+// share: copying a frame costs one handle a block, and a block that is full never changes again.
 #pragma once
 
 #include <cstddef>

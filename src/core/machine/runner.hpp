@@ -1,4 +1,4 @@
-// Runner: one call of advance(), carried out on a frame. Internal to core/machine.
+// Runner: one call of advance(), carried out on a frame.
 //
 // advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do,
 // work_query.cpp what is different in JSONata, with task.cpp for attempts, fork.cpp for branches, map.cpp for

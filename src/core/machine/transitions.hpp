@@ -1,4 +1,4 @@
-// The one place where a visit changes its phase: a table of {from, event, to}. Internal to core/machine.
+// The one place where a visit changes its phase: a table of {from, event, to}.
 #pragma once
 
 #include <array>

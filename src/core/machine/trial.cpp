@@ -135,6 +135,8 @@ Tried try_state(const asl::Flow& flow, const RunContext& run, const Limits& limi
     Runner runner(flow, observed_run, limits, frame, now);
     try {
         runner.try_state(trial, tried);
+    } catch (const Interrupted&) {
+        throw;
     } catch (const std::exception& exception) {
         runner.crash(exception.what());
     }

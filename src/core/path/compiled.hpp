@@ -1,4 +1,4 @@
-// Evaluation of paths and calls within a scope, shared by Expression and Template. Private to src/core/path.
+// Evaluation of paths and calls within a scope, shared by Expression and Template.
 #pragma once
 
 #include <optional>
@@ -22,8 +22,7 @@ struct Expression::Impl {
 const json::Value* root_of(const Query& query, const Scope& scope);
 
 // The value a whole expression gives. On failure of a bare path, the text for a state's own fields ("Invalid
-// path
-// ..."), or, given the name of a template's field, the text for that.
+// path ..."), or, given the name of a template's field, the text for that.
 EvalResult evaluate_expression(const Expression::Impl& expression, const Scope& scope,
                                std::optional<std::string_view> field);
 

@@ -31,7 +31,7 @@ EvalResult evaluate_path(const Query& query, const Scope& scope, std::optional<s
     if (field && miss.nothing_there) {
         return Err{EvalError{reason, "The JSONPath '" + query.text + "' specified for the field '" +
                                          std::string(*field) + "' could not be found in the input '" +
-                                         shown(searched(query, scope)) + "'"}};
+                                         shown(searched(query, scope), scope.budget) + "'"}};
     }
     return Err{EvalError{reason, "Invalid path '" + query.text + "' : " + miss.message}};
 }
@@ -47,7 +47,7 @@ Result<json::Value, std::string> evaluate_argument(const Query& query, const Sco
     const std::string_view path = query.text;
     return Err{"The JsonPath argument for the field '" +
                std::string(query.root == Query::Root::Context ? path.substr(1) : path) +
-               "' could not be found in the input '" + shown(scope.input) + "'"};
+               "' could not be found in the input '" + shown(scope.input, scope.budget) + "'"};
 }
 
 // Calls nest at most ten deep, which the parser sees to.
@@ -140,6 +140,7 @@ Result<std::shared_ptr<const Expression::Impl>, SyntaxError> Expression::Impl::c
 }
 
 Result<Expression, SyntaxError> Expression::compile(std::string_view text, Allow allow) {
+    const regex::ProgramQuota quota(regex::kProgramsOfDefinition);
     auto impl = Impl::compile(text, allow);
     if (!impl.ok()) return Err{std::move(impl).error()};
     return Expression(std::move(impl).value());

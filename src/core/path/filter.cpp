@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "base/utf8.hpp"
-
 #include "core/path/query.hpp"
+#include "core/text/find.hpp"
 
 namespace flowctl::path {
 namespace {
@@ -52,6 +52,7 @@ std::optional<json::Value> number_in(std::string_view text) {
 bool loosely_equal(const json::Value& left, const json::Value& right, Budget& budget) {
     budget.step();
     if (left.is_number() && right.is_string()) {
+        budget.step(right.as_string().size() / 8);
         const auto number = number_in(right.as_string());
         return number && json::equal(left, *number);
     }
@@ -60,6 +61,8 @@ bool loosely_equal(const json::Value& left, const json::Value& right, Budget& bu
         budget.step(std::min({json::dumped_size(left), json::dumped_size(right), kMaxCharge}));
         return json::equal(left, right);
     }
+    if (left.is_string() && right.is_string())
+        budget.text(std::min(left.as_string().size(), right.as_string().size()));
     return left.kind() == right.kind() && json::equal(left, right);
 }
 
@@ -68,11 +71,12 @@ bool contains(const json::Value& array, const json::Value& value, Budget& budget
                        [&](const json::Value& item) { return loosely_equal(value, item, budget); });
 }
 
-bool ordered(Operator op, const json::Value& left, const json::Value& right) {
+bool ordered(Operator op, const json::Value& left, const json::Value& right, Budget& budget) {
     int order = 0;
     if (left.is_number() && right.is_number()) {
         order = compare_numbers(left, right);
     } else if (left.is_string() && right.is_string()) {
+        budget.text(std::min(left.as_string().size(), right.as_string().size()));
         order = left.as_string().compare(right.as_string());
     } else {
         return false;
@@ -100,6 +104,7 @@ bool matches(const Regex& regex, const Side& value, Budget& budget) {
     if (!value) return false;
     if (value->is_string()) return regex.matches(value->as_string(), budget);
     if (is_container(*value)) return false;
+    // Numbers and literals are short.
     return regex.matches(value->is_number() ? value->number_as_text() : json::dump(*value), budget);
 }
 
@@ -124,7 +129,8 @@ bool compare(const Filter& filter, const Side& left, const Side& right, Budget& 
             return right->is_array() && contains(*right, *left, budget);
         case Operator::Contains:
             if (left->is_string() && right->is_string()) {
-                return left->as_string().find(right->as_string()) != std::string_view::npos;
+                return text::find(left->as_string(), right->as_string(), 0, budget) !=
+                       std::string_view::npos;
             }
             return left->is_array() && contains(*left, *right, budget);
         case Operator::SubsetOf:
@@ -137,6 +143,7 @@ bool compare(const Filter& filter, const Side& left, const Side& right, Budget& 
             return left->is_array() && right->is_array() && overlap(*right, *left, true, budget);
         case Operator::Size: {
             if (!right->is_number() || (!left->is_string() && !is_container(*left))) return false;
+            if (left->is_string()) budget.text(left->as_string().size());
             const std::size_t size = left->is_string() ? count_characters(left->as_string()) : left->size();
             return right->as_integer() == static_cast<std::int64_t>(size);
         }
@@ -146,7 +153,7 @@ bool compare(const Filter& filter, const Side& left, const Side& right, Budget& 
             return empty == right->as_bool();
         }
         default:
-            return ordered(op, *left, *right);
+            return ordered(op, *left, *right, budget);
     }
 }
 
@@ -253,6 +260,7 @@ Result<json::Value, Miss> call_function(const Step& step, const json::Value& val
         auto result =
             evaluate_query(*argument.query, argument.query->root == Query::Root::Item ? value : root, budget);
         if (!result.ok()) return result;
+        budget.step(1 + result.value().size());
         arguments.push_back(std::move(result).value());
     }
     switch (step.function) {
@@ -262,14 +270,17 @@ Result<json::Value, Miss> call_function(const Step& step, const json::Value& val
         case Function::Keys: {
             if (!value.is_object()) return json::Value();
             std::vector<json::Value> keys;
-            for (const json::Member& member : value.members())
+            for (const json::Member& member : value.members()) {
+                budget.bytes(sizeof(json::Value) + member.key.size());
                 keys.push_back(json::Value::string(member.key));
+            }
             return json::Value::array(std::move(keys));
         }
         case Function::Concat:
             return concatenated(value, arguments, budget);
         case Function::Append: {
             if (!value.is_array()) return value;
+            budget.bytes((value.size() + arguments.size()) * sizeof(json::Value));
             std::vector<json::Value> items = value.items();
             items.insert(items.end(), arguments.begin(), arguments.end());
             return json::Value::array(std::move(items));

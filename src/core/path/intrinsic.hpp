@@ -1,8 +1,8 @@
 // Intrinsic functions: States.Format('{}', $.x) and the other seventeen.
 //
 // A call is parsed once into a tree and evaluated many times. Arguments are paths, literals and further
-// calls, nested at most ten deep. Private to src/core/path: intrinsic_parse.cpp makes calls,
-// intrinsic_functions.cpp holds the functions, expression.cpp evaluates.
+// calls, nested at most ten deep. intrinsic_parse.cpp makes calls, intrinsic_functions.cpp holds the functions,
+// expression.cpp evaluates.
 #pragma once
 
 #include <cstdint>

@@ -56,7 +56,8 @@ void charge_comparison(const Value& a, const Value& b, Budget& budget) {
 
 // ---------------------------------------------------------------------------------------------- arrays
 
-Outcome array(Arguments arguments, const Surroundings&) {
+Outcome array(Arguments arguments, const Surroundings& around) {
+    around.budget.bytes(arguments.size() * sizeof(Value));
     return Value::array(std::vector<Value>(arguments.begin(), arguments.end()));
 }
 
@@ -130,6 +131,7 @@ std::uint64_t hash_of(const Value& value, Budget& budget) {
             hash = mix(hash, std::hash<double>()(value.as_double()));
             break;
         case Kind::String:
+            budget.text(value.as_string().size());
             hash = mix(hash, std::hash<std::string_view>()(value.as_string()));
             break;
         case Kind::Array:
@@ -139,6 +141,7 @@ std::uint64_t hash_of(const Value& value, Budget& budget) {
         case Kind::Object: {
             std::uint64_t sum = 0;  // member order is free
             for (const json::Member& member : value.members()) {
+                budget.text(member.key.size());
                 sum += mix(std::hash<std::string>()(member.key), hash_of(member.value, budget));
             }
             hash = mix(hash, sum);
@@ -148,6 +151,7 @@ std::uint64_t hash_of(const Value& value, Budget& budget) {
 }
 
 Outcome array_unique(Arguments arguments, const Surroundings& around) {
+    around.budget.bytes(arguments[0].size() * 48);
     std::unordered_multimap<std::uint64_t, const Value*> seen;
     std::vector<Value> kept;
     for (const Value& item : arguments[0].items()) {
@@ -166,7 +170,8 @@ Outcome array_unique(Arguments arguments, const Surroundings& around) {
 
 // ---------------------------------------------------------------------------------------------- encodings
 
-Outcome base64_encoded(Arguments arguments, const Surroundings&) {
+Outcome base64_encoded(Arguments arguments, const Surroundings& around) {
+    around.budget.text(arguments[0].as_string().size());
     if (count_characters(arguments[0].as_string()) > kMaxCharacters) return invalid();
     return Value::string(base64_encode(arguments[0].as_string()));
 }
@@ -178,8 +183,9 @@ Outcome base64_decoded(Arguments arguments, const Surroundings&) {
     return Value::string(*data);
 }
 
-Outcome hash(Arguments arguments, const Surroundings&) {
+Outcome hash(Arguments arguments, const Surroundings& around) {
     const std::string_view data = arguments[0].as_string();
+    around.budget.text(data.size());
     const std::string_view algorithm = arguments[1].as_string();
     if (count_characters(data) > kMaxCharacters) return invalid();
     const auto digest = text::digest_hex(algorithm, data);
@@ -196,6 +202,10 @@ Outcome json_merge(Arguments arguments, const Surroundings& around) {
     around.budget.step(left.size() + right.size());
     around.budget.bytes((left.size() + right.size()) * sizeof(json::Member));
     std::vector<json::Member> members;
+    for (const Value* object : {&left, &right}) {
+        for (const json::Member& member : object->members())
+            around.budget.bytes(member.key.size());
+    }
     for (const json::Member& member : left.members()) {
         const Value* newer = right.find(member.key);
         members.push_back({member.key, newer != nullptr ? *newer : member.value});
@@ -209,6 +219,7 @@ Outcome json_merge(Arguments arguments, const Surroundings& around) {
 Outcome string_to_json(Arguments arguments, const Surroundings& around) {
     const std::string_view text = arguments[0].as_string();
     around.budget.bytes(text.size());
+    around.budget.step(text.size() / 8);
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Value();
     auto value = json::parse(text);
     if (!value.ok()) return invalid();
@@ -219,6 +230,7 @@ Outcome string_to_json(Arguments arguments, const Surroundings& around) {
 
 Outcome json_to_string(Arguments arguments, const Surroundings& around) {
     around.budget.bytes(std::min(json::dumped_size(arguments[0]), kMaxCharge));
+    around.budget.step(std::min(json::dumped_size(arguments[0]), kMaxCharge) / 16);
     return Value::string(json::dump(arguments[0]));
 }
 
@@ -308,6 +320,7 @@ void print_like_java(const Value& value, std::string& out, Budget& budget) {
             out += '{';
             for (const json::Member& member : value.members()) {
                 if (&member != &value.members().front()) out += ", ";
+                budget.bytes(member.key.size() + 1);
                 out += member.key;
                 out += '=';
                 print_like_java(member.value, out, budget);
@@ -350,6 +363,7 @@ Outcome format(Arguments arguments, const Surroundings& around) {
     std::size_t used = 1;
     const std::string_view text = arguments[0].as_string();
     around.budget.bytes(text.size());
+    around.budget.step(text.size() / 8);
     const auto problem = walk_format(
         text, [&](char c) { out.push_back(c); },
         [&] {

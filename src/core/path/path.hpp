@@ -81,7 +81,7 @@ class ReferencePath {
     static Result<ReferencePath, SyntaxError> compile(std::string_view text);
     // `root` with `value` at this path; an error where the path runs through a value that is neither object
     // nor array, or past the end of an array.
-    EvalResult insert(const json::Value& root, const json::Value& value) const;
+    EvalResult insert(const json::Value& root, const json::Value& value, Budget& budget) const;
     const std::string& text() const noexcept;
 
     struct Impl;

@@ -3,7 +3,7 @@
 // Immutable after parsing. Words: a step is one selector; a query is definite when it can lead to one value
 // only (member names and single indexes), and then gives that value, else an array of what it finds.
 //
-// Made by query_parse.cpp, walked by query_eval.cpp and filter.cpp; private to src/core/path.
+// Made by query_parse.cpp, walked by query_eval.cpp and filter.cpp.
 #pragma once
 
 #include <cstdint>
@@ -113,7 +113,7 @@ Result<Query, SyntaxError> parse_query(std::string_view text);
 Result<Query, SyntaxError> parse_query_argument(std::string_view text, std::size_t& length);
 
 // The value's JSON for an error text; only its size when it is far larger than any payload may be.
-std::string shown(const json::Value& value);
+std::string shown(const json::Value& value, Budget& budget);
 
 // A failed walk: why, and whether it is that nothing is there.
 struct Miss {

@@ -20,9 +20,9 @@ std::string property_not_found(const Query& query, std::size_t step) {
     return "Property " + query.steps[step].fragment() + " not found in path " + query.fragments(step);
 }
 
-std::string not_an_array(const Query& query, std::size_t step, const json::Value& value) {
+std::string not_an_array(const Query& query, std::size_t step, const json::Value& value, Budget& budget) {
     return "Filter: " + query.steps[step].fragment() +
-           " can only be applied to arrays. Current context is: " + shown(value);
+           " can only be applied to arrays. Current context is: " + shown(value, budget);
 }
 
 // What a missing value means when the step is the last, and when it is not.
@@ -92,7 +92,7 @@ class Walk {
                 value = step.member_of(*value);
                 if (value == nullptr) return miss(last ? no_results(query_) : missing_property(query_, i));
             } else if (step.kind == Step::Kind::Index) {
-                if (!value->is_array()) return miss(not_an_array(query_, i, *value), false);
+                if (!value->is_array()) return miss(not_an_array(query_, i, *value, budget_), false);
                 value = element(*value, step.indexes.front());
                 if (value != nullptr) continue;
                 if (!last || strict_) return miss(past_the_end(i, last));
@@ -145,13 +145,13 @@ class Walk {
                 return members(at, value, firm);
             case Step::Kind::Index:
             case Step::Kind::Indexes:
-                if (!value.is_array()) return !firm || miss(not_an_array(query_, at, value), false);
+                if (!value.is_array()) return !firm || miss(not_an_array(query_, at, value, budget_), false);
                 for (const std::int64_t index : step.indexes) {
                     if (!item(at, value, index, firm && step.is_definite())) return false;
                 }
                 return true;
             case Step::Kind::Slice:
-                if (!value.is_array()) return !firm || miss(not_an_array(query_, at, value), false);
+                if (!value.is_array()) return !firm || miss(not_an_array(query_, at, value, budget_), false);
                 return slice(at, value);
             case Step::Kind::Wildcard:
                 return children(at, value);
@@ -233,7 +233,7 @@ class Walk {
             return true;
         }
         if (!firm) return true;
-        return miss("Filter: [?] can not be applied to primitives. Current context is: " + shown(value),
+        return miss("Filter: [?] can not be applied to primitives. Current context is: " + shown(value, budget_),
                     false);
     }
 
@@ -294,9 +294,10 @@ class Walk {
 
 }  // namespace
 
-std::string shown(const json::Value& value) {
+std::string shown(const json::Value& value, Budget& budget) {
     constexpr std::size_t kMost = 1024 * 1024;
     const std::size_t size = json::dumped_size(value);
+    budget.step(std::min(size, kMost) / 16);
     return size <= kMost ? json::dump(value) : "(" + std::to_string(size) + " bytes)";
 }
 

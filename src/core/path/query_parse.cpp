@@ -349,9 +349,21 @@ class Parser : public Scanner {
             operand.kind = Operand::Kind::Regex;
             operand.regex = regex();
         } else {
-            operand.literal = literal();
+            operand.literal = literal_or_word();
         }
         return operand;
+    }
+
+    // AWS takes a word without quotes for the string: [?(@.kind==big)].
+    json::Value literal_or_word() {
+        if (!is_name_character(peek(), true)) return literal();
+        const std::size_t from = at_;
+        while (!at_end() && (is_name_character(peek(), false) || peek() == '-' || peek() == '.'))
+            ++at_;
+        const std::string_view word = text_.substr(from, at_ - from);
+        if (word == "null") return json::Value();
+        if (word == "true" || word == "false") return json::Value::boolean(word == "true");
+        return json::Value::string(word);
     }
 
     std::shared_ptr<const Regex> regex() {

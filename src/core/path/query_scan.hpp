@@ -1,7 +1,6 @@
 // The characters of a path, and the literals in it: what the parser of JSONPath reads with.
 //
-// A syntax error is thrown as Malformed from any depth and caught where parsing began. Private to
-// src/core/path.
+// A syntax error is thrown as Malformed from any depth and caught where parsing began.
 #pragma once
 
 #include <string>

@@ -20,9 +20,9 @@ json::Value with_item(const json::Value& array, std::size_t index, json::Value v
     return json::Value::array(std::move(items));
 }
 
-Err<EvalError> cannot_apply(const std::string& path, const json::Value& root) {
+Err<EvalError> cannot_apply(const std::string& path, const json::Value& root, Budget& budget) {
     return Err{EvalError{EvalError::Reason::WrongType,
-                         "Unable to apply ReferencePath " + path + " to input " + shown(root)}};
+                         "Unable to apply ReferencePath " + path + " to input " + shown(root, budget)}};
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ Result<ReferencePath, SyntaxError> ReferencePath::compile(std::string_view text)
     return ReferencePath(std::move(impl));
 }
 
-EvalResult ReferencePath::insert(const json::Value& root, const json::Value& value) const {
+EvalResult ReferencePath::insert(const json::Value& root, const json::Value& value, Budget& budget) const {
     const std::vector<Step>& steps = impl_->steps;
     // Down: the values along the path; an object where nothing is yet.
     std::vector<json::Value> along;
@@ -54,13 +54,16 @@ EvalResult ReferencePath::insert(const json::Value& root, const json::Value& val
     for (const Step& step : steps) {
         const json::Value* next = nullptr;
         if (step.kind == Step::Kind::Member) {
-            if (!at.is_object()) return cannot_apply(impl_->text, root);
+            if (!at.is_object()) return cannot_apply(impl_->text, root, budget);
             next = step.member_of(at);
         } else {
             const auto index = static_cast<std::size_t>(step.indexes.front());
-            if (!at.is_array() || index >= at.size()) return cannot_apply(impl_->text, root);
+            if (!at.is_array() || index >= at.size()) return cannot_apply(impl_->text, root, budget);
             next = &at.items()[index];
         }
+        // The copy of a container on the way costs its size.
+        budget.step(1 + at.size());
+        budget.bytes(at.size() * sizeof(json::Value));
         json::Value below = next != nullptr ? *next : json::Value::object({});
         along.push_back(std::move(at));
         at = std::move(below);

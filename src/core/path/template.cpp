@@ -43,8 +43,9 @@ class Compiler {
     std::vector<Template::Problem> problems;
 
     Part compile(const json::Value& value) {
+        poll_.round();
         if (++depth_ > kMaxDepth) {
-            problems.push_back({pointer_, "nested too deeply"});
+            found("nested too deeply");
             --depth_;
             return {};
         }
@@ -107,21 +108,30 @@ class Compiler {
         part.kind = Part::Kind::Expression;
         part.field = member.key;
         if (!member.value.is_string()) {
-            problems.push_back({pointer_, "it is not a string"});
+            found("it is not a string");
             return part;
         }
         auto compiled =
             Expression::Impl::compile(member.value.as_string(), Expression::Allow::PathsAndIntrinsics);
         if (!compiled.ok()) {
-            problems.push_back({pointer_, compiled.error().message});
+            found(compiled.error().message);
             return part;
         }
         part.expression = std::move(compiled).value();
         return part;
     }
 
+    // A hostile template has thousands of problems, each with a long pointer; some of them are enough.
+    void found(std::string message) {
+        kept_bytes_ += pointer_.size() + message.size();
+        if (kept_bytes_ <= kMostKept || problems.empty()) problems.push_back({pointer_, std::move(message)});
+    }
+
+    static constexpr std::size_t kMostKept = 256 * 1024;
     std::string pointer_;
+    std::size_t kept_bytes_ = 0;
     unsigned depth_ = 0;
+    Poll poll_;
 };
 
 EvalResult evaluate_part(const Part& part, const Scope& scope) {
@@ -131,6 +141,7 @@ EvalResult evaluate_part(const Part& part, const Scope& scope) {
         case Part::Kind::Expression:
             return evaluate_expression(*part.expression, scope, part.field);
         case Part::Kind::Object: {
+            scope.budget.step(1 + part.keys.size());
             scope.budget.bytes(part.keys.size() * sizeof(json::Member));
             std::vector<json::Member> members;
             members.reserve(part.keys.size());
@@ -144,6 +155,7 @@ EvalResult evaluate_part(const Part& part, const Scope& scope) {
         case Part::Kind::Array:
             break;
     }
+    scope.budget.step(1 + part.parts.size());
     scope.budget.bytes(part.parts.size() * sizeof(json::Value));
     std::vector<json::Value> items;
     items.reserve(part.parts.size());

@@ -1,4 +1,4 @@
-// inspectionData: how a state's data flowed. Internal to core/test_state.
+// inspectionData: how a state's data flowed.
 #pragma once
 
 #include "core/asl/model.hpp"

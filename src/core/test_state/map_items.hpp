@@ -1,4 +1,4 @@
-// What a tested distributed Map would begin children with. Internal to core/test_state.
+// What a tested distributed Map would begin children with.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// The parts of a request that are not the definition, checked and taken apart. Internal to core/test_state.
+// The parts of a request that are not the definition, checked and taken apart.
 #pragma once
 
 #include <cstdint>

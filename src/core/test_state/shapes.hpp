@@ -1,5 +1,5 @@
 // What the services that a Task can name answer, as far as it is known here: the check of a mocked result.
-// Internal to core/test_state.
+//
 #pragma once
 
 #include <optional>

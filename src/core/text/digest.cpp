@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/interrupt.hpp"
+
 namespace flowctl::text {
 namespace {
 
@@ -54,7 +56,9 @@ std::string digest(std::string_view data, std::array<Word, kWords> state, std::s
                    Fold fold) {
     constexpr std::size_t kBlock = 16 * sizeof(Word);
     const std::string text = padded<kBlock, order>(data);
+    Poll poll;
     for (std::size_t at = 0; at < text.size(); at += kBlock) {
+        poll.round();
         std::array<Word, 16> block;
         for (std::size_t i = 0; i < 16; ++i) {
             block[i] = load<Word, order>(reinterpret_cast<const unsigned char*>(text.data()) + at +

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/interrupt.hpp"
 #include "core/text/regex_parse.hpp"
 
 namespace flowctl::regex {
@@ -38,6 +39,7 @@ class Builder {
 
     void emit(const Tree& tree) {
         // Counted, because repetitions of nothing cost time without adding instructions.
+        poll_.round();
         if (++emitted_ > 2 * kMaxProgram) throw Refused{"the pattern is too large"};
         switch (tree.kind) {
             case Tree::Kind::Set:
@@ -112,6 +114,7 @@ class Builder {
     Program& program_;
     bool captures_;
     std::size_t emitted_ = 0;
+    Poll poll_;
 };
 
 }  // namespace
@@ -125,6 +128,8 @@ Result<Program, std::string> compile(std::string_view pattern, std::string_view 
     } catch (Refused& refused) {
         return Err{std::move(refused.why)};
     }
+    if (!ProgramQuota::take(program.code.size()))
+        return Err{std::string("the patterns of the definition are too large together")};
     return program;
 }
 

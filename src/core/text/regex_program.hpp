@@ -7,6 +7,7 @@
 // back references, look-around, possessive repetitions and atomic groups.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -53,6 +54,33 @@ struct Program {
     Dialect dialect = Dialect::EcmaScript;
     bool ignore_case = false;
 };
+
+// Bounds the programs of many patterns together, for this thread and for as long as it lives. A short pattern can
+// have a long program, and a definition can have thousands of patterns.
+class ProgramQuota {
+  public:
+    explicit ProgramQuota(std::size_t instructions) noexcept : left_(instructions), outer_(innermost_) {
+        innermost_ = this;
+    }
+    ~ProgramQuota() { innermost_ = outer_; }
+    ProgramQuota(const ProgramQuota&) = delete;
+    ProgramQuota& operator=(const ProgramQuota&) = delete;
+
+    // Takes so many instructions from all quotas there are; false: one of them does not have them.
+    static bool take(std::size_t instructions) noexcept {
+        for (ProgramQuota* quota = innermost_; quota != nullptr; quota = quota->outer_) {
+            if (quota->left_ < instructions) return false;
+            quota->left_ -= instructions;
+        }
+        return true;
+    }
+
+  private:
+    inline static thread_local ProgramQuota* innermost_ = nullptr;
+    std::size_t left_;
+    ProgramQuota* outer_;
+};
+inline constexpr std::size_t kProgramsOfDefinition = 500'000;
 
 // Java's flags are i (ASCII case), s (the dot matches line ends), m (^ and $ at lines), x (comments), u and d;
 // ECMAScript's are i and m. The error says why the pattern is refused.

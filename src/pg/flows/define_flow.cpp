@@ -19,6 +19,7 @@
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
+#include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -42,6 +43,7 @@ Statement update_flow("UPDATE flowctl_catalog.flow SET latest_version = $2, comm
                       {UUIDOID, INT4OID, TEXTOID});
 
 constexpr std::size_t kMaxCommentBytes = 8192;
+constexpr const char* kTypesHint = "The types are STANDARD and EXPRESS.";
 constexpr const char* kDefinitionHint = "Pass a definition in Amazon States Language, as JSON.";
 
 // ------------------------------------------------------------------------------------------ options
@@ -129,6 +131,13 @@ json::Value options_argument(FunctionCallInfo fcinfo, int index) {
     return complete_options(*parsed);
 }
 
+asl::FlowType flow_type(const std::string& name) {
+    if (name == "STANDARD") return asl::FlowType::Standard;
+    if (name == "EXPRESS") return asl::FlowType::Express;
+    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                    "invalid type of flow: " + in_quotes(shortened_name(name)), kTypesHint);
+}
+
 Request read_request(FunctionCallInfo fcinfo) {
     Request request;
     request.user = GetUserId();
@@ -138,11 +147,8 @@ Request read_request(FunctionCallInfo fcinfo) {
                         in_quotes(shortened_name(request.name)) + " cannot be the name of a flow",
                         "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.");
     request.definition = required_argument(fcinfo, 1, "definition", kDefinitionHint);
-    request.type = required_argument(fcinfo, 2, "type", "The types are STANDARD and EXPRESS.");
-    if (request.type != "STANDARD" && request.type != "EXPRESS")
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                        "invalid type of flow: " + in_quotes(shortened_name(request.type)),
-                        "The types are STANDARD and EXPRESS.");
+    request.type = required_argument(fcinfo, 2, "type", kTypesHint);
+    (void)flow_type(request.type);
     request.comment = text_argument(fcinfo, 3);
     if (request.comment && request.comment->size() > kMaxCommentBytes)
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes",
@@ -227,8 +233,8 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
 
 // The findings that need no lock, in the order in which they are useful: rights, definition, relations.
 void check(const Request& request, Oid flow_owner) {
-    const auto type = request.type == "EXPRESS" ? asl::FlowType::Express : asl::FlowType::Standard;
-    const asl::Compiled compiled = asl::compile(request.definition, type);
+    const asl::Compiled compiled =
+        interruptible([&] { return asl::compile(request.definition, flow_type(request.type)); });
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
     const std::vector<asl::Finding> in_catalog = check_resources(
@@ -332,9 +338,14 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
 FLOWCTL_FUNCTION(flowctl_validate) {
     require_author("validate definitions");
     const std::string definition = required_argument(fcinfo, 0, "definition", kDefinitionHint);
+    const asl::FlowType type = flow_type(required_argument(fcinfo, 1, "type", kTypesHint));
+    asl::Compiled compiled = interruptible([&] { return asl::compile(definition, type); });
+    if (compiled.flow != nullptr)
+        for (asl::Finding& finding : check_support(definition))
+            compiled.findings.push_back(std::move(finding));
     guarded([&] { InitMaterializedSRF(fcinfo, 0); });
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
-    for (const asl::Finding& finding : asl::compile(definition).findings) {
+    for (const asl::Finding& finding : compiled.findings) {
         Datum values[] = {to_text(severity_of(finding)), to_text(finding.code), to_text(finding.location),
                           to_text(finding.message)};
         bool nulls[4] = {};

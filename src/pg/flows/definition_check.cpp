@@ -1,7 +1,7 @@
 // Checks the Resource of every Task of a definition against the catalog. See definition_check.hpp.
 #include "pg/flows/definition_check.hpp"
 
-#include <set>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -9,7 +9,6 @@
 #include "core/asl/resource.hpp"
 #include "core/asl/walk.hpp"
 #include "core/json.hpp"
-
 #include "pg/tasks/http_check.hpp"
 #include "pg/tasks/performers.hpp"
 
@@ -18,6 +17,42 @@ namespace flowctl::pg {
 namespace {
 
 constexpr std::size_t kMostFindings = 100;
+
+// The members of a Task's parameters that are written out.
+json::Value literal_parameters(const json::Value& state) {
+    std::vector<json::Member> members;
+    for (const char* field : {"Parameters", "Arguments"}) {
+        const json::Value* given = state.find(field);
+        if (given == nullptr || !given->is_object()) continue;
+        for (const json::Member& member : given->members()) {
+            const bool expression = member.key.ends_with(".$") ||
+                                    (member.value.is_string() && member.value.as_string().starts_with("{%"));
+            if (!expression) members.push_back(member);
+        }
+    }
+    return json::Value::object(std::move(members));
+}
+
+// One finding for each message, at its first place, with how many more places there are.
+std::vector<asl::Finding> grouped(std::vector<asl::Finding> findings) {
+    std::vector<asl::Finding> groups;
+    std::vector<std::size_t> more;
+    std::map<std::pair<std::string, std::string>, std::size_t> known;
+    for (asl::Finding& finding : findings) {
+        const auto [place, is_new] = known.emplace(std::pair(finding.code, finding.message), groups.size());
+        if (is_new) {
+            groups.push_back(std::move(finding));
+            more.push_back(0);
+        } else {
+            ++more[place->second];
+        }
+    }
+    for (std::size_t i = 0; i < groups.size(); i++)
+        if (more[i] > 0)
+            groups[i].message +=
+                " (and at " + std::to_string(more[i]) + (more[i] == 1 ? " more place)" : " more places)");
+    return groups;
+}
 
 class Check {
   public:
@@ -33,9 +68,9 @@ class Check {
                         check_data(resource, field, here.pointer());
                     });
                 if (const auto resource = asl::task_resource(state.value))
-                    check(*resource, state.key, asl::Where(where, "Resource").pointer());
+                    check(*resource, state, asl::Where(where, "Resource").pointer());
             });
-        return std::move(findings_);
+        return grouped(std::move(findings_));
     }
 
   private:
@@ -48,15 +83,16 @@ class Check {
         report(http_task::check_document(parsed->name, flow_.role), location);
     }
 
-    void check(std::string_view text, const std::string& state, const std::string& location) {
+    void check(std::string_view text, const json::Member& state, const std::string& location) {
         const auto resource = asl::Resource::parse(text);
-        if (resource) report(check_task(*resource, {flow_.name, flow_.owner, flow_.role, state}), location);
+        if (!resource) return;
+        report(check_task(*resource, {flow_.name, flow_.owner, flow_.role, state.key,
+                                      literal_parameters(state.value)}),
+               location);
     }
 
     void report(std::vector<Objection>&& objections, const std::string& location) {
         for (Objection& objection : objections) {
-            // One warning of an endpoint is enough, however many states call it.
-            if (objection.only_warns && !warned_.insert(objection.message).second) continue;
             const auto severity =
                 objection.only_warns ? asl::Finding::Severity::Warning : asl::Finding::Severity::Error;
             findings_.push_back({severity, objection.code, location, std::move(objection.message)});
@@ -65,7 +101,6 @@ class Check {
 
     const FlowToCheck& flow_;
     std::vector<asl::Finding> findings_;
-    std::set<std::string> warned_;
 };
 
 }  // namespace
@@ -74,6 +109,22 @@ std::vector<asl::Finding> check_resources(std::string_view definition, const Flo
     const auto parsed = json::parse(definition);
     if (!parsed) return {};
     return Check(flow).run(*parsed);
+}
+
+std::vector<asl::Finding> check_support(std::string_view definition) {
+    const auto parsed = json::parse(definition);
+    if (!parsed) return {};
+    std::vector<asl::Finding> findings;
+    asl::for_every_state(*parsed, asl::Where(), [&](const json::Member& state, const asl::Where& where) {
+        const auto text = asl::task_resource(state.value);
+        if (!text || findings.size() >= kMostFindings) return;
+        const auto resource = asl::Resource::parse(*text);
+        if (!resource) return;
+        if (auto objection = check_support(*resource))
+            findings.push_back({asl::Finding::Severity::Warning, objection->code,
+                                asl::Where(where, "Resource").pointer(), std::move(objection->message)});
+    });
+    return grouped(std::move(findings));
 }
 
 }  // namespace flowctl::pg

@@ -26,4 +26,7 @@ struct FlowToCheck {
 // The definition has compiled.
 std::vector<asl::Finding> check_resources(std::string_view definition, const FlowToCheck& flow);
 
+// WARNINGs of what the language has and this version does not carry out; no catalog is read.
+std::vector<asl::Finding> check_support(std::string_view definition);
+
 }  // namespace flowctl::pg

@@ -10,6 +10,7 @@
 #include "core/jsonata/jsonata.hpp"
 #include "core/path/path.hpp"
 #include "pg/rights/flow_rights.hpp"
+#include "pg/server/interruptible.hpp"
 #include "pg/server/spi.hpp"
 
 extern "C" {
@@ -47,10 +48,13 @@ Datum json_datum(const json::Value& value) {
 // Runs `evaluate`, and reports a budget that ran out.
 template <class Evaluate>
 Datum within_budget(Evaluate&& evaluate) {
-    Budget budget;
-    Random random(guarded([] { return pg_prng_uint64(&pg_global_prng_state); }));
+    const std::uint64_t seed = guarded([] { return pg_prng_uint64(&pg_global_prng_state); });
     try {
-        return evaluate(random, budget);
+        return interruptible([&] {
+            Budget budget;
+            Random random(seed);
+            return evaluate(random, budget);
+        });
     } catch (const BudgetExceeded& exceeded) {
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, exceeded.what(), kBudgetHint);
     }
@@ -77,6 +81,8 @@ Datum evaluate_path(FunctionCallInfo fcinfo, const char* argument, path::Express
 }
 
 [[noreturn]] void raise(const jsonata::Error& error, int sqlstate) {
+    if (error.kind == jsonata::Error::Kind::Limit)
+        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, error.code + ": " + error.message, kBudgetHint);
     throw UserError(sqlstate, error.code + ": " + error.message, "docs.jsonata.org describes the language.",
                     error.position == 0
                         ? std::string()

@@ -13,6 +13,7 @@
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/server/interruptible.hpp"
 #include "pg/server/spi.hpp"
 
 extern "C" {
@@ -91,7 +92,8 @@ FLOWCTL_FUNCTION(flowctl_test_state) {
     limits.max_payload_bytes = static_cast<std::size_t>(guc::max_payload_bytes);
     limits.queries.depth = static_cast<unsigned>(guc::max_expression_depth);
     limits.queries.value_bytes = static_cast<std::size_t>(guc::max_expression_bytes);
-    const auto answer = test_state::test_state(request, imagined_run(now.at), limits, now);
+    const machine::RunContext run = imagined_run(now.at);
+    const auto answer = interruptible([&] { return test_state::test_state(request, run, limits, now); });
     if (cancelled) std::rethrow_exception(cancelled);
     if (!answer) {
         const test_state::ApiError& error = answer.error();

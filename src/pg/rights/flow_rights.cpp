@@ -1,7 +1,6 @@
 // Implementation of the rights on flows. See flow_rights.hpp.
 #include <vector>
 
-#include "core/asl/flow_name.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "core/asl/flow_name.hpp"
 #include "pg/server/acting_role.hpp"

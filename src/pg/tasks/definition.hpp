@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "core/json.hpp"
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/server/prelude.hpp"
 
@@ -23,6 +24,7 @@ struct DefinedTask {
     Oid owner = InvalidOid;   // the flow's
     std::optional<Oid> role;  // that its runs will act as; nullopt: their invokers, who are not known yet
     std::string state;
+    json::Value input;  // its members that are written out; a path's or an expression's value is not known yet
 };
 
 struct Objection {

@@ -15,6 +15,16 @@ namespace {
 
 using Kind = asl::Resource::Kind;
 
+// Says which endpoint there would have to be.
+Objection with_example(Objection objection, const std::string& arn) {
+    if (objection.code == std::string_view(kNotFound))
+        objection.message +=
+            "; this would: CREATE SERVER ... FOREIGN DATA WRAPPER flowctl_http OPTIONS (url "
+            "'https://...', auth 'aws_sigv4', arn " +
+            std::string(guarded([&] { return quote_literal_cstr(arn.c_str()); })) + ")";
+    return objection;
+}
+
 Objection denied(const std::string& endpoint, const std::string& why) {
     return {kNotPermitted, "the call of endpoint \"" + endpoint + "\" " + why};
 }
@@ -77,7 +87,7 @@ bool cannot_follow(const asl::Resource& resource, const DefinedTask& task) {
 }  // namespace
 
 bool carries_out(const asl::Resource& resource) {
-    if (resource.wait_for_token) return false;
+    if (resource.wait_for_token || (resource.sync && resource.kind == Kind::OtherArn)) return false;
     switch (resource.kind) {
         case Kind::Http:
         case Kind::HttpInvoke:
@@ -95,16 +105,16 @@ bool carries_out(const asl::Resource& resource) {
 }
 
 std::vector<Objection> check(const asl::Resource& resource, const DefinedTask& task) {
-    if (resource.sync && resource.kind == Kind::OtherArn)
-        return {not_carried_out("the suffix .sync of this resource")};
     if (cannot_follow(resource, task))
         return {not_carried_out("the suffix .sync for an endpoint that is not of kind 'prefect'")};
     if (resource.kind == Kind::Http || resource.kind == Kind::HttpInvoke)
         return check_endpoint_for(task, resource.name);
     // An API action calls what the state's input names: ConnectionArn, StateMachineArn, FunctionName and so on.
-    if (resource.text.starts_with("arn:aws:states:::")) return {};
-    auto server = endpoint_for_arns(calls::targets_of(resource, json::Value()));
-    if (!server) return {objection_of(server.error())};
+    // Where the definition does not write it out, only the run knows it.
+    const std::vector<std::string> targets = calls::targets_of(resource, task.input);
+    if (targets.front().starts_with("arn:aws:states:::")) return {};
+    auto server = endpoint_for_arns(targets);
+    if (!server) return {with_example(objection_of(server.error()), targets.front())};
     return check_endpoint_for(task, *server);
 }
 

@@ -29,6 +29,7 @@ constexpr Row kRows[] = {
 
 const char* name_of(const asl::Resource& resource) {
     if (resource.wait_for_token) return "the suffix .waitForTaskToken";
+    if (resource.sync && resource.kind == Kind::OtherArn) return "the suffix .sync of this resource";
     switch (resource.kind) {
         case Kind::Sql:
             return "flowctl:sql";
@@ -47,6 +48,12 @@ std::vector<Objection> check_task(const asl::Resource& resource, const DefinedTa
     for (const Row& row : kRows)
         if (row.carries_out(resource)) return row.check(resource, task);
     return {not_carried_out(name_of(resource))};
+}
+
+std::optional<Objection> check_support(const asl::Resource& resource) {
+    for (const Row& row : kRows)
+        if (row.carries_out(resource)) return std::nullopt;
+    return not_carried_out(name_of(resource));
 }
 
 std::vector<MadePerformer> make_performers(const Surroundings& surroundings) {

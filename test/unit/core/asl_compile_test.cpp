@@ -277,6 +277,48 @@ TEST(Compile, InnerScopesDoNotAssignOuterNames) {
               Strings{});
 }
 
+std::string integration(const std::string& resource, const std::string& fields) {
+    return states("A", R"("A": {"Type": "Task", "End": true, "Resource": "arn:aws:states:::)" + resource + R"(", )" +
+                           fields + "}");
+}
+
+TEST(Compile, IntegrationsHaveFieldsThatTheyCannotDoWithout) {
+    EXPECT_EQ(only(integration("lambda:invoke", R"("Parameters": {"Payload": {}})")),
+              "/Parameters: The field 'FunctionName' is required but was missing");
+    EXPECT_EQ(only(integration("lambda:invoke", R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName.$": "x"})")),
+              "/Arguments: The field 'FunctionName' is required but was missing");
+    EXPECT_EQ(only(integration("http:invoke", R"("Parameters": {"ApiEndpoint.$": "$.u", "Method": "GET"})")),
+              "/Parameters: There should be one of the following fields: [Authentication, InvocationConfig]");
+    EXPECT_EQ(only(integration("sqs:sendMessage", R"("Parameters": {"QueueUrl": "u"})")),
+              "/Parameters: The field 'MessageBody' is required but was missing");
+    // What is a path's, is given by an expression as a whole, or is the state's input.
+    for (const char* fields : {R"("Parameters": {"FunctionName.$": "$.f"})", R"("Comment": "the input has it")",
+                               R"("QueryLanguage": "JSONata", "Arguments": "{% $states.input %}")",
+                               R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName": "{% 'f' %}"})"})
+        EXPECT_EQ(findings(integration("lambda:invoke", fields)), Strings{}) << fields;
+    EXPECT_EQ(findings(integration("sns:publish", R"("Parameters": {"Message": "m", "TargetArn": "a"})")), Strings{});
+}
+
+TEST(Compile, CredentialsNameARole) {
+    EXPECT_EQ(only(task(R"("Credentials": {})")), "/Credentials: The field 'RoleArn' is required but was missing");
+    EXPECT_EQ(only(task(R"("Credentials": {"roleArn": "arn:x"})")),
+              "/Credentials: The field 'RoleArn' is required but was missing");
+    EXPECT_EQ(findings(task(R"("Credentials": {"RoleArn": "arn:x"})")), Strings{});
+    EXPECT_EQ(findings(task(R"("Credentials": {"RoleArn.$": "$.role"})")), Strings{});
+    EXPECT_EQ(only(task(R"("QueryLanguage": "JSONata", "Credentials": {"RoleArn.$": "$.role"})")),
+              "/Credentials: The field 'RoleArn' is required but was missing");
+    EXPECT_EQ(findings(task(R"("QueryLanguage": "JSONata", "Credentials": "{% $c %}")")), Strings{});
+}
+
+TEST(Compile, TheContextObjectIsNoListOfItems) {
+    const auto map = [](const std::string& path) {
+        return states("A", R"("A": {"Type": "Map", "End": true, "ItemsPath": ")" + path +
+                               R"(", "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}})");
+    };
+    EXPECT_EQ(only(map("$$")), "/ItemsPath: The Context Object is no array of items");
+    EXPECT_EQ(findings(map("$$.Execution.Input.values")), Strings{});
+}
+
 TEST(Compile, SurvivesHostileDefinitions) {
     // Deep nesting of what recurses.
     std::string deep;

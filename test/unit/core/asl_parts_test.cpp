@@ -108,6 +108,55 @@ TEST(Resource, TakesApartEveryForm) {
     EXPECT_EQ(good("flowctl:http:billing.waitForTaskToken").text, "flowctl:http:billing");
 }
 
+TEST(Resource, AnIntegrationIsTheSameInEveryPartitionRegionAndAccount) {
+    for (const char* prefix : {"arn:aws:states:::", "arn:aws:states:us-east-1:123456789012:",
+                               "arn:aws-us-gov:states:::", "arn:aws-cn:states:cn-north-1::"}) {
+        const auto lambda = Resource::parse(prefix + std::string("lambda:invoke.waitForTaskToken"));
+        ASSERT_TRUE(lambda.ok()) << prefix << lambda.error();
+        EXPECT_EQ(lambda->kind, Resource::Kind::Lambda);
+        EXPECT_EQ(lambda->text, "arn:aws:states:::lambda:invoke");
+        EXPECT_EQ(lambda->resource_type(), "lambda");
+        EXPECT_EQ(lambda->short_name(), "lambda");
+        const auto item = Resource::parse(prefix + std::string("dynamodb:putItem"));
+        ASSERT_TRUE(item.ok());
+        EXPECT_EQ(item->kind, Resource::Kind::OtherArn);
+        EXPECT_EQ(item->name, "arn:aws:states:::dynamodb:putItem");
+        EXPECT_EQ(item->short_name(), "dynamodb");
+        const auto sdk = Resource::parse(prefix + std::string("aws-sdk:s3:listBuckets"));
+        ASSERT_TRUE(sdk.ok());
+        EXPECT_EQ(sdk->resource_type(), "aws-sdk:s3");
+    }
+    const auto function = Resource::parse("arn:aws-us-gov:lambda:us-gov-east-1:123456789012:function:g");
+    ASSERT_TRUE(function.ok());
+    EXPECT_EQ(function->short_name(), "arn:aws-us-gov:lambda:us-gov-east-1:123456789012:function:g");
+    const auto activity = Resource::parse("arn:aws:states:us-east-1:123456789012:activity:approve");
+    ASSERT_TRUE(activity.ok());
+    EXPECT_EQ(activity->kind, Resource::Kind::Activity);
+    EXPECT_EQ(activity->name, "approve");
+}
+
+TEST(Resource, RefusesIntegrationsThatThereAreNot) {
+    for (const char* integration :
+         {"lambda:invok", "dynamodb:query", "sqs:sendMessage.sync", "dynamodb:putItem.waitForTaskToken",
+          "lambda:invoke.sync", "http:invoke.waitForTaskToken", "batch:submitJob.sync:2", "lamda:invoke",
+          "aws-sdk:s3:listBuckets.sync", "aws-sdk:s3", "s3:getObject", "lambda:invoke:x"}) {
+        const auto resource = Resource::parse("arn:aws:states:::" + std::string(integration));
+        ASSERT_FALSE(resource.ok()) << integration;
+        EXPECT_NE(resource.error().find("arn:aws:states:::" + std::string(integration) + " is not recognized"),
+                  std::string::npos)
+            << resource.error();
+    }
+    for (const char* integration : {"states:startExecution.sync:2", "states:startExecution.sync", "glue:startJobRun.sync",
+                                    "sns:publish.waitForTaskToken", "aws-sdk:sfn:sendTaskFailure.waitForTaskToken",
+                                    "emr-serverless:startJobRun.sync"})
+        EXPECT_TRUE(Resource::parse("arn:aws:states:::" + std::string(integration)).ok()) << integration;
+    for (const char* text : {"arn:aws:states:::", "arn:aws:states:::lambda", "arn:aws:states:us-east-1:1:activity:",
+                             "arn:aws:states:us-east-1:1:activity:a.sync", "arn:other:states:::lambda:invoke"})
+        EXPECT_FALSE(Resource::parse(text).ok() &&
+                     Resource::parse(text)->kind == Resource::Kind::Lambda)
+            << text;
+}
+
 TEST(Resource, RefusesWhatNamesNothing) {
     for (const char* text : {"",
                              "foo:bar",

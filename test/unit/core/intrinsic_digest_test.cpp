@@ -1,4 +1,4 @@
-// Digests and Base64 against published vectors: RFC 1321, FIPS 180-4 examples, RFC 4648 §10.
+// Digests and Base64 against published vectors: RFC 1321, FIPS 180-4 examples, RFC 4648
 #include <gtest/gtest.h>
 
 #include <string>

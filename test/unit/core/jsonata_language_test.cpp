@@ -135,5 +135,52 @@ TEST(JsonataBindings, Eval) {
     EXPECT_EQ(evaluate("$eval('1+\"a\"')"), "D3121@6 eval");
 }
 
+TEST(JsonataSorting, ASingleItemUnwraps) {
+    EXPECT_EQ(evaluate("a^(n)", R"({"a":[{"n":1}]})"), R"({"n":1})");
+    EXPECT_EQ(evaluate("[1]^($)"), "1");
+    EXPECT_EQ(evaluate("a^(n)[]", R"({"a":[{"n":1}]})"), R"([{"n":1}])");
+    EXPECT_EQ(evaluate("[2, 1]^($)"), "[1,2]");
+    EXPECT_EQ(evaluate("$sort([1])"), "[1]");
+}
+
+TEST(JsonataSignatures, EveryRepetitionIsAnArgumentOfItsOwn) {
+    EXPECT_EQ(evaluate("function($a,$b,$c)<n+s:x>{[$a,$b,$c]}(1,2,'x')"), R"([1,2,"x"])");
+    EXPECT_EQ(evaluate("function($a,$b,$c)<n+n:x>{[$a,$b,$c]}(1,2,3)"), "[1,2,3]");
+    EXPECT_EQ(evaluate("function($a,$b)<n+n:x>{[$a,$b]}(1,2)"), "[1,2]");
+    EXPECT_EQ(evaluate("function($a,$b,$c)<n+?s:x>{[$a,$b,$c]}(1,2,'x')"), R"([1,2,"x"])");
+    EXPECT_EQ(evaluate("function($a,$b,$c)<a+n:x>{[$a,$b,$c]}([1],2,3)"), "[1,2,3]");
+    EXPECT_EQ(evaluate("function($a,$b)<n+s:x>{[$a,$b]}(1,2)").substr(0, 5), "T0410");
+}
+
+TEST(JsonataStrings, AMissingArgumentBeforeAGivenOne) {
+    EXPECT_EQ(evaluate("$substring('Hello', nothing, 3)"), R"("")");
+    EXPECT_EQ(evaluate("$substring('Hello', nothing)"), R"("Hello")");
+    EXPECT_EQ(evaluate("$pad('x', nothing, '-')"), R"("x")");
+}
+
+TEST(JsonataDates, AFractionIsReadWhateverThePicturesDigits) {
+    for (const char* picture : {"[f]", "[f1]", "[f01]", "[f001]"}) {
+        const std::string date = "'[Y]-[M]-[D]T[H]:[m]:[s]." + std::string(picture) + "'";
+        EXPECT_EQ(evaluate("$toMillis('2018-03-23T10:33:36.6', " + date + ")"), "1521801216600") << picture;
+        EXPECT_EQ(evaluate("$toMillis('2018-03-23T10:33:36.0179', " + date + ")"), "1521801216017")
+            << picture;
+    }
+}
+
+TEST(JsonataLimits, RecursionEndsWithTheReferencesCode) {
+    const auto code = [](std::string_view text) {
+        const auto expression = Expression::compile(text);
+        Random random(1);
+        Budget budget({.steps = 1'000'000});
+        const auto result = expression.value().evaluate(
+            nullptr, json::Value::object({}), {.now_milliseconds = 0, .random = random, .budget = budget});
+        return result.ok() ? "no error" : result.error().code + ": " + result.error().message;
+    };
+    EXPECT_EQ(code("($f := function($n){ 1 + $f($n) }; $f(1))").substr(0, 28),
+              "U1001: Stack overflow error:");
+    EXPECT_EQ(code("($f := function($n){ $f($n) }; $f(1))"),
+              "U1001: Expression evaluation timeout: Check for infinite loop");
+}
+
 }  // namespace
 }  // namespace flowctl::jsonata

@@ -33,6 +33,7 @@ inline std::string evaluate(std::string_view text, std::string_view input = "", 
         const auto result = expression.value().evaluate(
             data.ok() ? &data.value() : nullptr, json::parse(run.bindings).value(),
             {.now_milliseconds = 1'521'801'216'617, .random = random, .budget = budget, .flow = run.flow});
+        if (!result.ok() && result.error().code == "U1001") return "budget";
         if (!result.ok()) return describe(result.error());
         return result.value() ? json::dump(*result.value()) : "undefined";
     } catch (const BudgetExceeded&) {

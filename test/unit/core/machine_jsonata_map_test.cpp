@@ -167,4 +167,15 @@ TEST(JsonataMap, ManyItemsOfARange) {
     EXPECT_EQ(run.output(), "20000");
 }
 
+TEST(JsonataMap, AFunctionIsNoListOfItems) {
+    TestRun run(map_of(R"("Items": "{% function($x){ $x } %}")"));
+    run.start();
+    EXPECT_EQ(run.error(), "States.QueryEvaluationError");
+    EXPECT_EQ(run.cause(), "An error occurred while executing the state 'M' (entered at the event id #4). The JSONata "
+                           "expression 'function($x){ $x }' specified for the field 'Items' returned an unsupported "
+                           "result type.");
+    EXPECT_EQ(run.count("EvaluationFailed"), 1);
+    EXPECT_EQ(run.count("MapStateFailed"), 1);
+}
+
 }  // namespace

@@ -114,19 +114,20 @@ TEST(Map, WhatIsNoArrayFails) {
 TEST(Map, NumbersFromPathsAreChecked) {
     const std::string prefix =
         "An error occurred while executing the state 'M' (entered at the event id #2). ";
-    for (const auto& [field, given, cause] :
-         {std::tuple{"MaxConcurrency", "\"x\"",
-                     R"(The MaxConcurrencyPath field refers to value "x" which is not a valid integer: $.n)"},
-          std::tuple{"MaxConcurrency", "-1", "MaxConcurrency cannot be negative."},
-          std::tuple{
-              "ToleratedFailureCount", "1.5",
-              "The ToleratedFailureCountPath field refers to value 1.5 which is not a valid integer: $.n"},
-          std::tuple{"ToleratedFailureCount", "-1", "ToleratedFailureCount cannot be negative."},
-          std::tuple{"ToleratedFailurePercentage", "100.1",
-                     "ToleratedFailurePercentage must be between 0 and 100."},
-          std::tuple{"ToleratedFailurePercentage", "[]",
-                     "The ToleratedFailurePercentagePath field refers to value [] which is not a valid "
-                     "float: $.n"}}) {
+    for (
+        const auto& [field, given, cause] :
+        {std::tuple{"MaxConcurrency", "\"x\"",
+                    R"(The MaxConcurrencyPath field refers to value "x" which is not a valid integer: $.n)"},
+         std::tuple{"MaxConcurrency", "-1", "MaxConcurrency cannot be negative."},
+         std::tuple{
+             "ToleratedFailureCount", "1.5",
+             R"(The ToleratedFailureCountPath field refers to value "1.5" which is not a valid integer: $.n)"},
+         std::tuple{"ToleratedFailureCount", "-1", "ToleratedFailureCount cannot be negative."},
+         std::tuple{"ToleratedFailurePercentage", "100.1",
+                    "ToleratedFailurePercentage must be between 0 and 100."},
+         std::tuple{"ToleratedFailurePercentage", "[]",
+                    R"(The ToleratedFailurePercentagePath field refers to value "[]" which is not a valid )"
+                    "float: $.n"}}) {
         TestRun run(
             map(kPass, std::string(R"("ItemsPath": "$.v", "End": true, ")") + field + R"(Path": "$.n")"),
             std::string(R"({"v": [1], "n": )") + given + "}");

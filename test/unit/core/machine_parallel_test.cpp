@@ -83,11 +83,12 @@ TEST(Parallel, TheFirstFailureEndsTheOthers) {
     EXPECT_EQ(run.cause(), "why");
     EXPECT_EQ(run.cancelled, (std::vector<std::int64_t>{a, d}));
     EXPECT_EQ(first, 13);
-    EXPECT_EQ(run.story(first), (Strings{"13<9 TaskStarted /P/2:C", "14<13 TaskFailed /P/2:C",
-                                         "15<8 TaskStarted /P/0:A", "16<14 TaskStateAborted /P/0:A",
-                                         "17<14 WaitStateAborted /P/1:W", "18<14 ParallelStateAborted /P/3:Q",
-                                         "19<12 TaskStarted /P/3/Q/0:D", "20<14 TaskStateAborted /P/3/Q/0:D",
-                                         "21<14 ParallelStateFailed :P", "22<21 ExecutionFailed"}));
+    EXPECT_EQ(run.story(first),
+              (Strings{"13<9 TaskStarted /P/2:C", "14<13 TaskFailed /P/2:C", "15<14 TaskStateAborted /P/2:C",
+                       "16<8 TaskStarted /P/0:A", "17<14 TaskStateAborted /P/0:A",
+                       "18<14 WaitStateAborted /P/1:W", "19<14 ParallelStateAborted /P/3:Q",
+                       "20<12 TaskStarted /P/3/Q/0:D", "21<14 TaskStateAborted /P/3/Q/0:D",
+                       "22<14 ParallelStateFailed :P", "23<22 ExecutionFailed"}));
 }
 
 TEST(Parallel, AnAnswerAfterTheEndIsStale) {
@@ -291,4 +292,41 @@ TEST(Parallel, TheLastEventOfAFullHistoryIsTheFailure) {
         EXPECT_LE(run.history.back().id, most);
         EXPECT_EQ(run.history.back().type, "ExecutionFailed");
     }
+}
+
+TEST(Parallel, ATaskWhoseFailureEndsItsBranchIsAborted) {
+    TestRun run(parallel(task("A"), R"("Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Z"}], "End": true)",
+                         R"(, "Z": {"Type": "Pass", "End": true})"));
+    run.start();
+    run.fail("Boom", "why");
+    EXPECT_EQ(run.story(),
+              (Strings{"1<0 ExecutionStarted", "2<0 ParallelStateEntered :P", "3<2 ParallelStateStarted :P",
+                       "4<3 TaskStateEntered /P/0:A", "5<4 TaskScheduled /P/0:A", "6<5 TaskStarted /P/0:A",
+                       "7<6 TaskFailed /P/0:A", "8<7 TaskStateAborted /P/0:A", "9<7 ParallelStateFailed :P",
+                       "10<9 ParallelStateExited :P", "11<10 PassStateEntered :Z", "12<11 PassStateExited :Z",
+                       "13<12 ExecutionSucceeded"}));
+}
+
+TEST(Parallel, AFaultOfTheFlowEndsTheRunAtOnce) {
+    const std::string bad =
+        branch("B", R"("B": {"Type": "Pass", "Parameters": {"m.$": "$.nope"}, "End": true})");
+    const Strings story = {"1<0 ExecutionStarted", "2<0 ParallelStateEntered :P",
+                           "3<2 ParallelStateStarted :P", "4<3 PassStateEntered /P/0:B",
+                           "5<4 ExecutionFailed"};
+    TestRun run(parallel(bad, R"("Retry": [{"ErrorEquals": ["States.ALL"]}], "End": true)"));
+    run.start();
+    EXPECT_EQ(run.story(), story);
+    EXPECT_EQ(run.error(), "States.Runtime");
+    EXPECT_EQ(run.cause(),
+              "An error occurred while executing the state 'B' (entered at the event id #4). The JSONPath "
+              "'$.nope' specified for the field 'm.$' could not be found in the input '{}'");
+    // What a Fail state calls so is an error like any other, and a Catch that names it gets it.
+    TestRun named(parallel(branch("F", R"("F": {"Type": "Fail", "Error": "States.Runtime"})")));
+    named.start();
+    EXPECT_EQ(named.count("ParallelStateFailed"), 1);
+    TestRun caught(parallel(bad,
+                            R"("Catch": [{"ErrorEquals": ["States.Runtime"], "Next": "Z"}], "End": true)",
+                            R"(, "Z": {"Type": "Pass", "End": true})"));
+    caught.start();
+    EXPECT_EQ(caught.status(), Status::Succeeded);
 }

@@ -303,3 +303,30 @@ TEST(MachineTimeout, EndsALoopToo) {
     run.after(2 * kSecond);
     EXPECT_EQ(run.status(), Status::TimedOut);
 }
+
+TEST(MachineStates, WhatErrorPathAndCausePathDoNotFindIsNamedWithItsField) {
+    const std::string input = R"({"Error": "E"})";
+    TestRun error(states("F", R"("F": {"Type": "Fail", "ErrorPath": "$.x", "CausePath": "$.Error"})"), input);
+    error.start();
+    EXPECT_EQ(error.error(), "States.Runtime");
+    EXPECT_EQ(error.cause(), "An error occurred while executing the state 'F' (entered at the event id #2). The JSONPath "
+                             "'$.x' specified for the field 'ErrorPath' could not be found in the input "
+                             "'{\"Error\":\"E\"}'");
+    TestRun cause(states("F", R"("F": {"Type": "Fail", "ErrorPath": "$.Error", "CausePath": "$.x"})"), input);
+    cause.start();
+    EXPECT_NE(cause.cause().find("specified for the field 'CausePath'"), std::string::npos) << cause.cause();
+}
+
+TEST(MachineStates, ValuesThatAreNoIntegersAreQuoted) {
+    const auto cause = [](const char* value) {
+        TestRun run(states("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "TimeoutSecondsPath": "$.t", "End": true})"),
+                    std::string(R"({"t": )") + value + "}");
+        run.start();
+        const std::string text = run.cause();
+        return text.substr(text.find("The TimeoutSecondsPath"));
+    };
+    EXPECT_EQ(cause("\"x\""), R"(The TimeoutSecondsPath field refers to value "x" which is not a valid integer: $.t)");
+    EXPECT_EQ(cause("1.5"), R"(The TimeoutSecondsPath field refers to value "1.5" which is not a valid integer: $.t)");
+    EXPECT_EQ(cause("{}"), R"(The TimeoutSecondsPath field refers to value "{}" which is not a valid integer: $.t)");
+    EXPECT_EQ(cause("0"), R"(The TimeoutSecondsPath field refers to value "0" which is not a valid positive integer: $.t)");
+}

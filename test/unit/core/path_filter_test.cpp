@@ -110,6 +110,16 @@ TEST(PathFilter, RegularExpressions) {
               "regular expression: atomic groups and flags inside a pattern are not supported");
 }
 
+TEST(PathFilter, AWordWithoutQuotesIsAString) {
+    EXPECT_EQ(evaluate("$.items[?(@.kind==big)].n", R"({"items":[{"kind":"big","n":7},{"kind":"small","n":8}]})"),
+              "[7]");
+    EXPECT_EQ(evaluate("$[?(@.k != in-stock && @.b == true)].k", R"([{"k":"in-stock","b":true},{"k":"x","b":true}])"),
+              R"(["x"])");
+    EXPECT_EQ(evaluate("$[?(@.k == null)].b", R"([{"k":null,"b":1},{"k":"null","b":2}])"), "[1]");
+    EXPECT_NE(refusal("$[?(@.a == )]"), "accepted");
+    EXPECT_NE(refusal("$[?(@.a == 2x)]"), "accepted");
+}
+
 TEST(PathFilter, EscapesThatEndTooEarly) {
     for (const char* path : {R"($[?(@.a == "\u)", R"($[?(@.a == "\u00)", R"($[?(@.a == "\ud83d\u)", R"($['\u004)",
                              R"($[?(@.a == ["\u"])])"}) {

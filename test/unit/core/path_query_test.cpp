@@ -48,6 +48,17 @@ TEST(PathQuery, Names) {
     EXPECT_EQ(evaluate("$['']", R"({"":1})"), "1");
 }
 
+TEST(PathQuery, ANameInBracketsIsTakenAsItIsWritten) {
+    const char* input = R"({"a\\\"b": 1, "c\"d": 2, "e\\f": 3, "é": 4})";
+    EXPECT_EQ(evaluate(R"($['a\"b'])", input), "1");    // the name has a backslash and a quote
+    EXPECT_EQ(evaluate(R"($['c\"d'])", input), "2");    // no such name, so the escape means a quote
+    EXPECT_EQ(evaluate(R"($['e\f'])", input), "3");     // not a form feed
+    EXPECT_EQ(evaluate(R"($['e\\f'])", input), "3");
+    EXPECT_EQ(evaluate(R"($['\u00e9'])", input), "4");
+    EXPECT_EQ(evaluate(R"($['a\"b','e\f'])", input), R"({"a\\\"b":1,"e\\f":3})");
+    EXPECT_EQ(evaluate(R"($..['e\f'])", input), "[3]");
+}
+
 TEST(PathQuery, SeveralNamesMerge) {
     EXPECT_EQ(evaluate("$['a','c']", R"({"a":1,"b":2,"c":3})"), R"({"a":1,"c":3})");
     EXPECT_EQ(evaluate("$['a','x']", R"({"a":1})"), R"({"a":1})");

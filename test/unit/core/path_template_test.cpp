@@ -97,7 +97,8 @@ TEST(PathTemplate, DepthIsLimited) {
 std::string insert(std::string_view path, std::string_view root, std::string_view value) {
     auto compiled = ReferencePath::compile(path);
     if (!compiled.ok()) return "refused";
-    auto result = compiled->insert(read(root), read(value));
+    Budget budget;
+    auto result = compiled->insert(read(root), read(value), budget);
     return result.ok() ? json::dump(*result) : "error: " + result.error().message;
 }
 
@@ -113,7 +114,8 @@ TEST(PathReference, Inserts) {
 
 TEST(PathReference, KeepsTheRest) {
     const json::Value root = read(R"({"a":{"b":[1]},"c":{"d":2}})");
-    auto result = ReferencePath::compile("$.c.e")->insert(root, json::Value::integer(1));
+    Budget budget;
+    auto result = ReferencePath::compile("$.c.e")->insert(root, json::Value::integer(1), budget);
     ASSERT_TRUE(result.ok());
     EXPECT_TRUE(result->find("a")->same(*root.find("a")));
     EXPECT_EQ(json::dump(root), R"({"a":{"b":[1]},"c":{"d":2}})");
