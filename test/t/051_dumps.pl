@@ -213,13 +213,14 @@ like($why, qr/the owner of flow "f1" does not exist/, 'nor redefined');
 (undef, undef, $why) = $other->psql($db, 'INSERT INTO app.t VALUES (3)');
 like($why, qr/the owner of flow "f1" does not exist/, 'and its trigger says so');
 # Whoever is created under the name is not meant by that.
-$other->safe_psql('postgres', 'CREATE ROLE alice; CREATE ROLE "Bob the 2nd"; CREATE ROLE dave; CREATE ROLE creator CREATEROLE');
+$other->safe_psql('postgres', 'CREATE ROLE alice; CREATE ROLE "Bob the 2nd"; CREATE ROLE dave; CREATE ROLE creator CREATEROLE; CREATE ROLE root SUPERUSER');
 (undef, undef, $why) = $other->psql($db, q{SET ROLE alice; SELECT flowctl.start('f1')});
 like($why, qr/permission denied to start flow "f1"/, 'a role of that name has no right by itself');
 (undef, undef, $why) = $other->psql($db, 'SET ROLE alice; SELECT flowctl.resolve_roles()');
 like($why, qr/permission denied to resolve roles/, 'nor may it say that it is meant');
 for my $bad ([ '[]', qr/map must be a JSON object/ ], [ '{"carol": 1}', qr/what map says of role "carol" is not the name of a role/ ],
-	[ '{"carol": "nobody"}', qr/role "nobody" does not exist/ ], [ '{"alice": null}', qr/role "alice" owns flow/ ])
+	[ '{"carol": "nobody"}', qr/role "nobody" does not exist/ ], [ '{"alice": null}', qr/role "alice" owns flow/ ],
+	[ '{"alice": "root"}', qr/cannot give flow "f1" to superuser "root" because "alice" has written a version of it/ ])
 {
 	(undef, undef, $why) = $other->psql($db, 'SELECT flowctl.resolve_roles(' . sql_literal($bad->[0]) . ')');
 	like($why, $bad->[1], "resolve_roles($bad->[0])");

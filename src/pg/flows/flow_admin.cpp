@@ -103,7 +103,8 @@ void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
                     "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
 }
 
-// A superuser's flow acts as a superuser, so nobody else may have written any version of it.
+}  // namespace
+
 void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) {
     if (!guarded([&] { return superuser_arg(new_owner); })) return;
     const Rows rows = spi.run(authors_of, std::move(Params().uuid(flow.flow_id)));
@@ -123,8 +124,6 @@ void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) 
                             "superuser, or give it to an ordinary role.");
     }
 }
-
-}  // namespace
 
 void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_triggers(spi, flow);

@@ -1,4 +1,4 @@
-// What the administration of flows shares with DROP OWNED: removing a flow.
+// What the administration of flows shares with DROP OWNED and with resolving roles.
 #pragma once
 
 #include "pg/rights/flow_rights.hpp"
@@ -8,5 +8,9 @@ namespace flowctl::pg {
 // Removes a flow with its versions, grants and names of runs; raises an error while triggers name it or runs
 // are open. The caller has asked for the right, holds the flow's row FOR UPDATE, and is AsExtensionOwner.
 void remove_flow(Spi& spi, const FlowIdentity& flow);
+
+// A superuser's flow acts as a superuser, so nobody else may have written any version of it: raises an error
+// where the new owner is a superuser and somebody else has.
+void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner);
 
 }  // namespace flowctl::pg

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "pg/flows/flow_admin.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
@@ -25,8 +26,9 @@ Statement missing_sql(R"(
     ORDER BY 1)",
                       {});
 
-Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1 LIMIT 1",
-                   {TEXTOID});
+Statement flows_of(
+    "SELECT name FROM flowctl_catalog.flow WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1 ORDER BY name",
+    {TEXTOID});
 
 // What has the right already needs it no second time.
 Statement drop_same_grants(R"(
@@ -92,6 +94,15 @@ Map read_map(FunctionCallInfo fcinfo) {
 }
 
 std::int64_t give_to(Spi& spi, const std::string& missing, Oid role) {
+    std::vector<std::string> names;
+    {
+        const Rows rows = spi.run(flows_of, std::move(Params().text(missing)));
+        for (std::size_t i = 0; i < rows.size(); i++)
+            names.push_back(rows.text(i, 0));
+    }
+    for (const std::string& name : names)
+        if (const auto flow = find_flow_by_name(spi, name, FlowLock::Change))
+            require_superusers_work(spi, *flow, role);
     spi.run(drop_same_grants, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_author, std::move(Params().text(missing).oid(role)));
     std::int64_t changed = 0;
