@@ -91,8 +91,13 @@ for my $case (
 	is($row->{error}, $error, "a function that is called $name: $error");
 	like($row->{cause}, $cause, 'with its cause');
 }
-$row = run_task('arn:aws:states:::lambda:invoke', { FunctionName => 'arn:aws:lambda:us-east-1:999999999999:function:charge' });
+my $stranger = 'arn:aws:lambda:us-east-1:999999999999:function';
+$row = run_task('arn:aws:states:::lambda:invoke', { 'FunctionName.$' => "States.Format('$stranger:{}', 'charge')" });
 is($row->{error}, 'Flowctl.EndpointNotFound', 'a function that no endpoint covers');
+my ($status, undef, $refusal) = $node->psql('postgres', "SELECT flowctl.define_flow('stranger', "
+	  . sql_literal(to_json(task('arn:aws:states:::lambda:invoke', { FunctionName => "$stranger:charge" }))) . ')');
+isnt($status, 0, 'where it is written out, the flow is not defined');
+like($refusal, qr/CREATE SERVER .* arn '\Q$stranger\E:charge'/, 'and the server that would help is named');
 $row = run_task('arn:aws:states:::lambda:invoke', { FunctionName => "$function:a/../../../x" });
 isnt($row->{status}, 'SUCCEEDED', 'a name that is none');
 $row = run_task('arn:aws:states:::lambda:invoke', { FunctionName => "$function:charge", ClientContext => "a\r\nX-Amz-Date: now" });
