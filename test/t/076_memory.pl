@@ -1,0 +1,66 @@
+# What a worker holds in memory is bounded by bytes: runs, their calls' answers, compiled definitions. What does not fit
+# leaves memory, or waits, and nothing of it is lost.
+use strict;
+use warnings;
+use Test::More;
+use FlowctlTest;
+use Parts;
+
+my $stub = Parts::start_stub();
+my $node = new_node('memory', 'flowctl.run_memory' => '1MB', 'flowctl.definition_memory' => '1MB', 'flowctl.answer_memory' => '8MB',
+	'flowctl.sweep_interval' => '1h', 'flowctl.max_calls' => 100, 'flowctl.max_calls_per_endpoint' => 60);
+http_server($node, 'hold', $stub->url('/hold'), timeout => 600, max_response_bytes => 10_000);
+define_flow($node, 'hold', http_flow('hold', ResultPath => '$.r'));
+define_flow($node, 'nap', { StartAt => 'W', States => { W => { Type => 'Wait', Seconds => 4, End => true } } });
+wait_for_workers($node, 1);
+my $large = q{jsonb_build_object('i', i, 'text', repeat('x', 60000))};
+
+# Runs leave memory while their calls are under way. Each takes some 240 kB, so that four of them fit.
+$stub->script('/hold', then => { hold => 'answer', body => { ok => true } });
+$node->safe_psql('postgres', "SELECT count(flowctl.start('hold', $large)) FROM generate_series(1, 40) i");
+$stub->wait_for(40, path => '/hold', outcome => 'held');
+wait_for_query($node, 'SELECT calls_open FROM flowctl.workers', '40');
+cmp_ok($node->safe_psql('postgres', 'SELECT runs_in_memory FROM flowctl.workers'), '<', 10, 'few of the runs that call are in memory');
+
+# One of them is stopped: its call is given up.
+my $first = $node->safe_psql('postgres', q{SELECT run_id FROM flowctl.runs WHERE flow = 'hold' ORDER BY run_id LIMIT 1});
+$node->safe_psql('postgres', "SELECT flowctl.stop('$first')");
+is(wait_for_run($node, $first), 'ABORTED', 'a run that has left memory can be stopped');
+wait_for_query($node, 'SELECT calls_open FROM flowctl.workers', '39');
+
+# Timers fire for runs that have left memory, too, without a sweep.
+$node->safe_psql('postgres', "SELECT count(flowctl.start('nap', $large)) FROM generate_series(1, 30) i");
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'nap' AND status = 'SUCCEEDED'}, '30');
+cmp_ok($node->safe_psql('postgres', q{SELECT max(ended_at - started_at) < '30 s' FROM flowctl.runs WHERE flow = 'nap'}), 'eq', 't', 'runs wake up in time');
+
+# The answers bring the runs back; no call was sent twice.
+$stub->release('answer');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'hold' AND status = 'SUCCEEDED'}, '39');
+is(scalar($stub->calls(path => '/hold')), 40, 'each run has called once');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE flow = 'hold' AND status = 'SUCCEEDED' AND output->'r'->>'ok' = 'true' AND length(output->>'text') = 60000}),
+	'39', 'with its input and the answer as output');
+
+# Answers that may become large: as many calls at a time as may be held. One owner has three quarters of it.
+$stub->script('/large', then => { hold => 'large', body => {} });
+http_server($node, 'large', $stub->url('/large'), timeout => 600, max_response_bytes => 2_900_000);
+define_flow($node, 'large', http_flow('large'));
+$node->safe_psql('postgres', q{SELECT count(flowctl.start('large')) FROM generate_series(1, 6)});
+$stub->wait_for(2, path => '/large', outcome => 'held');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'large' AND phase = 'QUEUED'}, '0');
+is(scalar($stub->calls(path => '/large')), 2, 'two calls of which each may bring 3 MB, where 8 MB may be held');
+my $small = start_run($node, 'nap', {});
+is(wait_for_run($node, $small), 'SUCCEEDED', 'other runs go on');
+$stub->script('/large', then => { body => {} });
+$stub->release('large');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'large' AND status = 'SUCCEEDED'}, '6');
+pass('then the others have their turn');
+
+# Large definitions: more than are kept, used in turns.
+my $states = join ', ', map { qq("S$_": {"Type": "Pass", "Comment": ") . 'c' x 50 . qq(", "Next": "S) . ($_ + 1) . '"}' } 1 .. 300;
+define_flow($node, "big$_", qq({"Comment": "$_", "StartAt": "S1", "States": {$states, "S301": {"Type": "Succeed"}}})) for 1 .. 8;
+$node->safe_psql('postgres', q{SELECT count(flowctl.start('big' || i)) FROM generate_series(1, 8) i, generate_series(1, 20) j});
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow LIKE 'big%' AND status = 'SUCCEEDED'}, '160');
+pass('runs of more definitions than are kept');
+
+$node->stop;
+done_testing();
