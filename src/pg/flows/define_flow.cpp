@@ -221,7 +221,7 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     for (const asl::Finding& finding : in_catalog)
         if (finding.code == kNotPermitted)
             denials::report(request.user, "define_flow", request.name,
-                          finding.location + ": " + finding.message);
+                            finding.location + ": " + finding.message);
     const auto first = std::find_if(in_catalog.begin(), in_catalog.end(), [](const asl::Finding& finding) {
         return finding.severity == asl::Finding::Severity::Error;
     });
@@ -238,8 +238,7 @@ void check(const Request& request, Oid flow_owner) {
     refuse_errors(request, compiled.findings, {});
     const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
     const std::vector<asl::Finding> in_catalog = check_resources(
-        request.definition,
-        {request.name, flow_owner, as_owner ? std::optional(flow_owner) : std::nullopt});
+        request.definition, {request.name, flow_owner, as_owner ? std::optional(flow_owner) : std::nullopt});
     refuse_errors(request, {}, in_catalog);
     report_warnings(request, compiled.findings);
     report_warnings(request, in_catalog);
@@ -341,7 +340,7 @@ FLOWCTL_FUNCTION(flowctl_validate) {
     const asl::FlowType type = flow_type(required_argument(fcinfo, 1, "type", kTypesHint));
     asl::Compiled compiled = interruptible([&] { return asl::compile(definition, type); });
     if (compiled.flow != nullptr)
-        for (asl::Finding& finding : check_support(definition))
+        for (asl::Finding& finding : find_missing(definition))
             compiled.findings.push_back(std::move(finding));
     guarded([&] { InitMaterializedSRF(fcinfo, 0); });
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);

@@ -1,6 +1,7 @@
 // Definitions: what is accepted, and every finding with its place.
 #include <algorithm>
 
+#include "core/asl/findings.hpp"
 #include "machine_support.hpp"
 
 using namespace flowctl;
@@ -272,35 +273,39 @@ TEST(Compile, InnerScopesDoNotAssignOuterNames) {
                           std::string(name) + ".$: The variable '" + name +
                           "' belongs to an outer scope and cannot be assigned in an inner one"});
     }
-    EXPECT_EQ(nested(R"("x": 1)",
-                     R"("ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, )"),
-              Strings{});
+    EXPECT_EQ(
+        nested(R"("x": 1)", R"("ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, )"),
+        Strings{});
 }
 
 std::string integration(const std::string& resource, const std::string& fields) {
-    return states("A", R"("A": {"Type": "Task", "End": true, "Resource": "arn:aws:states:::)" + resource + R"(", )" +
-                           fields + "}");
+    return states("A", R"("A": {"Type": "Task", "End": true, "Resource": "arn:aws:states:::)" + resource +
+                           R"(", )" + fields + "}");
 }
 
 TEST(Compile, IntegrationsHaveFieldsThatTheyCannotDoWithout) {
     EXPECT_EQ(only(integration("lambda:invoke", R"("Parameters": {"Payload": {}})")),
               "/Parameters: The field 'FunctionName' is required but was missing");
-    EXPECT_EQ(only(integration("lambda:invoke", R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName.$": "x"})")),
+    EXPECT_EQ(only(integration("lambda:invoke",
+                               R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName.$": "x"})")),
               "/Arguments: The field 'FunctionName' is required but was missing");
     EXPECT_EQ(only(integration("http:invoke", R"("Parameters": {"ApiEndpoint.$": "$.u", "Method": "GET"})")),
               "/Parameters: There should be one of the following fields: [Authentication, InvocationConfig]");
     EXPECT_EQ(only(integration("sqs:sendMessage", R"("Parameters": {"QueueUrl": "u"})")),
               "/Parameters: The field 'MessageBody' is required but was missing");
     // What is a path's, is given by an expression as a whole, or is the state's input.
-    for (const char* fields : {R"("Parameters": {"FunctionName.$": "$.f"})", R"("Comment": "the input has it")",
-                               R"("QueryLanguage": "JSONata", "Arguments": "{% $states.input %}")",
-                               R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName": "{% 'f' %}"})"})
+    for (const char* fields :
+         {R"("Parameters": {"FunctionName.$": "$.f"})", R"("Comment": "the input has it")",
+          R"("QueryLanguage": "JSONata", "Arguments": "{% $states.input %}")",
+          R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName": "{% 'f' %}"})"})
         EXPECT_EQ(findings(integration("lambda:invoke", fields)), Strings{}) << fields;
-    EXPECT_EQ(findings(integration("sns:publish", R"("Parameters": {"Message": "m", "TargetArn": "a"})")), Strings{});
+    EXPECT_EQ(findings(integration("sns:publish", R"("Parameters": {"Message": "m", "TargetArn": "a"})")),
+              Strings{});
 }
 
 TEST(Compile, CredentialsNameARole) {
-    EXPECT_EQ(only(task(R"("Credentials": {})")), "/Credentials: The field 'RoleArn' is required but was missing");
+    EXPECT_EQ(only(task(R"("Credentials": {})")),
+              "/Credentials: The field 'RoleArn' is required but was missing");
     EXPECT_EQ(only(task(R"("Credentials": {"roleArn": "arn:x"})")),
               "/Credentials: The field 'RoleArn' is required but was missing");
     EXPECT_EQ(findings(task(R"("Credentials": {"RoleArn": "arn:x"})")), Strings{});
@@ -312,8 +317,10 @@ TEST(Compile, CredentialsNameARole) {
 
 TEST(Compile, TheContextObjectIsNoListOfItems) {
     const auto map = [](const std::string& path) {
-        return states("A", R"("A": {"Type": "Map", "End": true, "ItemsPath": ")" + path +
-                               R"(", "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}})");
+        return states(
+            "A",
+            R"("A": {"Type": "Map", "End": true, "ItemsPath": ")" + path +
+                R"(", "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}})");
     };
     EXPECT_EQ(only(map("$$")), "/ItemsPath: The Context Object is no array of items");
     EXPECT_EQ(findings(map("$$.Execution.Input.values")), Strings{});
@@ -338,9 +345,50 @@ TEST(Compile, SurvivesHostileDefinitions) {
             R"({"StartAt": "x", "States": {"x": {"Type": "Parallel", "Branches": [)" + branches + "]}}}";
     EXPECT_EQ(findings(branches).size(), 100u);
     EXPECT_EQ(findings(std::string(5'000, '[')).size(), 1u);
-    // A million mistakes give a hundred findings, and soon.
+    // Thousands of mistakes give a hundred findings, and soon.
     std::string many = R"({"StartAt": "s", "States": {)";
     for (int i = 0; i < 20'000; ++i)
         many += (i > 0 ? ",\"s" : "\"s") + std::to_string(i) + R"(": {"Type":"Pass","Nxt":1})";
-    EXPECT_EQ(findings(many + "}}").size(), 100u);
+    const Strings of_many = findings(many + "}}");
+    ASSERT_EQ(of_many.size(), 100u);
+    EXPECT_TRUE(of_many.back().starts_with("FINDINGS_LEFT_OUT : ")) << of_many.back();
+    EXPECT_TRUE(of_many.back().ends_with(" more findings are left out")) << of_many.back();
+}
+
+// At most a hundred, and the last of them says how many others there are.
+TEST(AslCompile, FindingsBeyondTheHundredthAreCounted) {
+    const auto with_mistakes = [](int count) {
+        std::string text = R"({"StartAt": "s0", "States": {"s0": {"Type": "Succeed"})";
+        for (int i = 0; i < count; ++i)
+            text += ", \"x" + std::to_string(i) + R"(": {"Type": "Succeed", "Comment": 1})";
+        return findings(text + "}}");
+    };
+    const Strings one = with_mistakes(1);
+    const std::size_t each = one.size();  // what is wrong with one such state
+    ASSERT_EQ(each, 2u);
+    EXPECT_EQ(with_mistakes(50).size(), 100u);
+    EXPECT_FALSE(with_mistakes(50).back().starts_with("FINDINGS_LEFT_OUT"));
+    ASSERT_EQ(with_mistakes(51).size(), 100u);
+    EXPECT_EQ(with_mistakes(51).back(), "FINDINGS_LEFT_OUT : 3 more findings are left out");
+    EXPECT_EQ(with_mistakes(51).front(), with_mistakes(50).front());
+}
+
+TEST(AslCompile, BoundedFindings) {
+    const asl::Finding warning{asl::Finding::Severity::Warning, "C", "/x", "m"};
+    std::vector<asl::Finding> list(asl::kMostFindings, warning);
+    asl::bound_findings(list);
+    EXPECT_EQ(list.size(), asl::kMostFindings);
+    EXPECT_EQ(list.back().code, "C");
+    list.push_back(warning);
+    asl::bound_findings(list);
+    ASSERT_EQ(list.size(), asl::kMostFindings);
+    EXPECT_EQ(list.back().code, asl::kLeftOut);
+    EXPECT_EQ(list.back().message, "2 more findings are left out");
+    EXPECT_EQ(list.back().severity, asl::Finding::Severity::Warning);
+    list.assign(3, warning);
+    list.back().severity = asl::Finding::Severity::Error;
+    asl::bound_findings(list, 1);
+    ASSERT_EQ(list.size(), 4u);
+    EXPECT_EQ(list.back().message, "1 more finding is left out");
+    EXPECT_EQ(list.back().severity, asl::Finding::Severity::Error);
 }
