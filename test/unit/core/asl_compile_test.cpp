@@ -56,6 +56,9 @@ TEST(Compile, RefusesWhatIsNoDefinition) {
     ASSERT_EQ(not_json.size(), 1u);
     EXPECT_EQ(not_json[0].substr(0, 26), "INVALID_JSON_DESCRIPTION :");
     EXPECT_NE(not_json[0].find("line 2, column"), std::string::npos) << not_json[0];
+    EXPECT_EQ(findings(R"({"a": x})"), Strings{"INVALID_JSON_DESCRIPTION : not a value at line 1, column 7"});
+    EXPECT_EQ(findings("{\n \"a\":\n x}"),
+              Strings{"INVALID_JSON_DESCRIPTION : not a value at line 3, column 2"});
     EXPECT_EQ(findings(std::string(1'048'577, ' ')).size(), 1u);
     EXPECT_EQ(findings("{}"),
               Strings{"SCHEMA_VALIDATION_FAILED : These fields are required: [StartAt, States]"});
@@ -356,7 +359,7 @@ TEST(Compile, SurvivesHostileDefinitions) {
 }
 
 // At most a hundred, and the last of them says how many others there are.
-TEST(AslCompile, FindingsBeyondTheHundredthAreCounted) {
+TEST(Compile, FindingsBeyondTheHundredthAreCounted) {
     const auto with_mistakes = [](int count) {
         std::string text = R"({"StartAt": "s0", "States": {"s0": {"Type": "Succeed"})";
         for (int i = 0; i < count; ++i)
@@ -373,7 +376,7 @@ TEST(AslCompile, FindingsBeyondTheHundredthAreCounted) {
     EXPECT_EQ(with_mistakes(51).front(), with_mistakes(50).front());
 }
 
-TEST(AslCompile, BoundedFindings) {
+TEST(Compile, BoundedFindings) {
     const asl::Finding warning{asl::Finding::Severity::Warning, "C", "/x", "m"};
     std::vector<asl::Finding> list(asl::kMostFindings, warning);
     asl::bound_findings(list);
@@ -391,4 +394,52 @@ TEST(AslCompile, BoundedFindings) {
     ASSERT_EQ(list.size(), 4u);
     EXPECT_EQ(list.back().message, "1 more finding is left out");
     EXPECT_EQ(list.back().severity, asl::Finding::Severity::Error);
+}
+
+TEST(Compile, SaysWhatAPathWouldHaveToBe) {
+    const std::string rest = ": neither a name, an index, a slice, a filter nor * in the brackets";
+    EXPECT_EQ(only(pass(R"("ResultPath": "$.[", "End": true)")),
+              "/ResultPath: Value is not a Reference Path" + rest);
+    EXPECT_EQ(only(pass(R"("InputPath": "$.[", "End": true)")),
+              "/InputPath: Value is not a valid JSONPath" + rest);
+    EXPECT_EQ(
+        only(states("A", R"("A": {"Type": "Fail", "CausePath": "$.["})")),
+        "/CausePath: Value must be a Reference Path or an intrinsic function that returns a string" + rest);
+}
+
+TEST(Compile, ALanguageThatThereIsNot) {
+    EXPECT_EQ(only(pass(R"("QueryLanguage": "XQuery", "End": true)")),
+              "/QueryLanguage: Value should be one of the following: [JSONPath, JSONata]");
+}
+
+// Of actions that the table of integrations does not have, nothing is required.
+TEST(Compile, AnSdkIntegrationRequiresNothing) {
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Task", "End": true,
+                  "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets"})")),
+              Strings{});
+}
+
+TEST(Compile, AnExpressFlowCanHaveAnUnknownResource) {
+    const std::string definition =
+        states("A", R"("A": {"Type": "Task", "Resource": "nonsense", "End": true})");
+    const auto compiled = asl::compile(definition, asl::FlowType::Express);
+    ASSERT_EQ(compiled.findings.size(), 1u);
+    EXPECT_EQ(compiled.findings[0].location, "/States/A/Resource");
+}
+
+// What the second check finds in the first rule stands before what the first check finds in the second.
+TEST(Compile, FindingsWithinAnArrayAreInItsOrder) {
+    const Strings all = findings(states("A", R"("A": {"Type": "Choice", "Default": "B", "Choices": [
+        {"Variable": "$.x", "IsNull": true, "Next": "nowhere"},
+        {"Variable": "$.x", "IsNull": 1, "Next": "B"}]}, "B": {"Type": "Succeed"})"));
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_NE(all[0].find("/States/A/Choices/0/Next"), std::string::npos) << all[0];
+    EXPECT_NE(all[1].find("/States/A/Choices/1/IsNull"), std::string::npos) << all[1];
+}
+
+TEST(Compile, AStateThatIsNoObject) {
+    const Strings all = findings(R"({"StartAt": "A", "States": {"A": 5}})");
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_NE(all[0].find("MISSING_END_STATE /States"), std::string::npos) << all[0];
+    EXPECT_NE(all[1].find(" /States/A: "), std::string::npos) << all[1];
 }

@@ -424,4 +424,48 @@ TEST_F(TestState, WhereResultsAreWrittenElsewhereTheResultIsAnObject) {
 
 }  // namespace
 
+// What a stage did not have is not shown as an empty one.
+TEST_F(TestState, WhatIsEmptyIsNotShown) {
+    request.inspection_level = "DEBUG";
+    answer(R"({"Type": "Map", "ItemSelector": {"v.$": "$$.Map.Item.Value"},
+        "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}, "End": true})",
+           "[]", R"({"result": []})");
+    EXPECT_EQ(seen("afterItemSelector"), "none");
+    EXPECT_EQ(seen("variables"), "none");
+    request.variables = value(R"({"x": 1})");
+    answer();
+    EXPECT_EQ(seen("variables"), R"({"x":1})");
+}
+
+TEST_F(TestState, ADistributedMapCanFailAsTheMockSays) {
+    answer(std::string(R"({"Type": "Map", )") + kProcessor + "}", "[1]",
+           R"({"errorOutput": {"error": "E", "cause": "c"}})");
+    EXPECT_EQ(json::dump(last), R"({"status":"FAILED","error":"E","cause":"c"})");
+}
+
+// Of input types that have no parser here, the data is what their items are.
+TEST_F(TestState, ReaderDataOfOtherTypesIsJson) {
+    request.inspection_level = "DEBUG";
+    request.configuration = value(R"({"mapItemReaderData": "[1, 2]"})");
+    answer(std::string(R"({"Type": "Map", "ItemSelector": {"i.$": "$$.Map.Item.Value"},
+        "ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}}, )") +
+               kProcessor + "}",
+           "{}", R"({"result": []})");
+    EXPECT_EQ(seen("afterItemSelector"), R"([{"i":1},{"i":2}])");
+}
+
+// The worker that answers by a task token says what it likes.
+TEST_F(TestState, AnAnswerByTokenIsNotCheckedAgainstTheService) {
+    const auto with = [&](const char* resource) {
+        return answer(std::string(R"({"Type": "Task", "Resource": ")") + resource +
+                          R"(", "Parameters": {"QueueUrl": "u", "MessageBody": "x"}, "End": true})",
+                      "{}", R"({"result": {"MessageId": 5}})");
+    };
+    EXPECT_EQ(with("arn:aws:states:::sqs:sendMessage.waitForTaskToken"),
+              R"({"status":"SUCCEEDED","output":{"MessageId":5}})");
+    EXPECT_EQ(with("arn:aws:states:::sqs:sendMessage"),
+              "ValidationException: Mock result schema validation error: Field 'MessageId' must be a string");
+    EXPECT_EQ(with("arn:aws:states:::sns:publish").substr(0, 17), "InvalidDefinition");
+}
+
 }  // namespace flowctl
