@@ -440,6 +440,6 @@ TEST(Compile, FindingsWithinAnArrayAreInItsOrder) {
 TEST(Compile, AStateThatIsNoObject) {
     const Strings all = findings(R"({"StartAt": "A", "States": {"A": 5}})");
     ASSERT_EQ(all.size(), 2u);
-    EXPECT_NE(all[0].find("MISSING_END_STATE /States"), std::string::npos) << all[0];
+    EXPECT_NE(all[0].find("MISSING_END_STATE : "), std::string::npos) << all[0];
     EXPECT_NE(all[1].find(" /States/A: "), std::string::npos) << all[1];
 }
