@@ -5,11 +5,30 @@ namespace flowctl::jsonata {
 namespace {
 
 TEST(JsonataEdges, AnArgumentThatIsNotThereGivesNothing) {
-    for (const char* text :
-         {"$substringBefore(nothing, 'a')", "$substringAfter(nothing, 'a')", "$parseInteger(nothing, '0')",
-          "$lookup({'a': 1}, nothing)", "$fromMillis(nothing)", "$toMillis(nothing)",
-          "$filter(nothing, function($x) { true })", "$reduce(nothing, function($a, $b) { $a })",
-          "$single(nothing)", "$formatInteger(nothing, '0')", "nothing < 1", "1 >= nothing", "'a' > nothing"})
+    for (const char* text : {"$substringBefore(nothing, 'a')",
+                             "$substringAfter(nothing, 'a')",
+                             "$parseInteger(nothing, '0')",
+                             "$lookup({'a': 1}, nothing)",
+                             "$fromMillis(nothing)",
+                             "$toMillis(nothing)",
+                             "$filter(nothing, function($x) { true })",
+                             "$reduce(nothing, function($a, $b) { $a })",
+                             "$single(nothing)",
+                             "$formatInteger(nothing, '0')",
+                             "$map(nothing, function($x) { 1 })",
+                             "$base64encode(nothing)",
+                             "$base64decode(nothing)",
+                             "$encodeUrl(nothing)",
+                             "$pad(nothing, 3)",
+                             "$trim(nothing)",
+                             "$uppercase(nothing)",
+                             "$length(nothing)",
+                             "$split(nothing, 'a')",
+                             "$replace(nothing, 'a', 'b')",
+                             "$join(nothing)",
+                             "nothing < 1",
+                             "1 >= nothing",
+                             "'a' > nothing"})
         EXPECT_EQ(evaluate(text, "{}"), "undefined") << text;
 }
 
@@ -33,7 +52,22 @@ TEST(JsonataEdges, SmallArrays) {
     EXPECT_EQ(evaluate("function($x)<a<n>:a> { $x }(5)"), "[5]");
 }
 
+// Each order of two is a shuffle of them.
+TEST(JsonataEdges, AShuffleCanLeaveThingsWhereTheyAre) {
+    bool same = false;
+    bool turned = false;
+    for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+        const std::string order = evaluate("$shuffle([1,2])", "", {.seed = seed});
+        same = same || order == "[1,2]";
+        turned = turned || order == "[2,1]";
+    }
+    EXPECT_TRUE(same);
+    EXPECT_TRUE(turned);
+}
+
 TEST(JsonataEdges, Equality) {
+    EXPECT_EQ(evaluate("($f := function($x) { $x }; $f = $f)"), "true");
+    EXPECT_EQ(evaluate("($f := function($x) { $x }; $g := function($x) { $x }; $f = $g)"), "false");
     EXPECT_EQ(evaluate("{'a':1} = {'a':1,'b':2}"), "false");
     EXPECT_EQ(evaluate("{'a':1,'b':2} = {'a':1}"), "false");
     EXPECT_EQ(evaluate("{'a':1,'b':2} = {'b':2,'a':1}"), "true");
@@ -78,6 +112,53 @@ TEST(JsonataEdges, TimesOfADay) {
     for (const char* text : {"2018-03-23T24:00:01Z", "2018-03-23T24:00:00.001Z", "2018-03-23T24:01:00Z",
                              "2018-03-23T25:00:00Z", "2018-03-23T23:60:00Z", "2018-03-23T23:59:60Z"})
         EXPECT_EQ(evaluate("$toMillis('" + std::string(text) + "')").substr(0, 5), "D3110") << text;
+}
+
+// A week belongs to the month that its Thursday is in.
+TEST(JsonataEdges, WeeksOfAMonth) {
+    const auto week = [](const char* day) {
+        return evaluate("$fromMillis($toMillis('" + std::string(day) + "'), '[w]')");
+    };
+    EXPECT_EQ(week("2018-01-28"), R"("4")");
+    EXPECT_EQ(week("2018-01-31"), R"("1")") << "of February";
+    EXPECT_EQ(week("2018-05-31"), R"("5")");
+    EXPECT_EQ(week("2018-06-01"), R"("5")") << "of May";
+    EXPECT_EQ(week("2018-06-04"), R"("1")");
+}
+
+TEST(JsonataEdges, OffsetsOfATime) {
+    EXPECT_EQ(evaluate("$toMillis('2018-03-23T10:00:00+01:59')"), "1521792060000");
+    EXPECT_EQ(evaluate("$toMillis('2018-03-23T10:00:00+01:60')").substr(0, 5), "D3110");
+}
+
+TEST(JsonataEdges, Matching) {
+    EXPECT_EQ(evaluate("$match('aaa', /a/, 0)"), "undefined");
+    EXPECT_EQ(evaluate("$count($match('aaa', /a/, 2))"), "2");
+    EXPECT_EQ(evaluate("$count($match('aaa', /a/))"), "3");
+}
+
+TEST(JsonataEdges, WhatATransformTakes) {
+    EXPECT_EQ(evaluate("{'a':{'b':1}} ~> |a|5|").substr(0, 5), "T2011");
+    EXPECT_EQ(evaluate("{'a':{'b':1}} ~> |a|{'c':2},5|").substr(0, 5), "T2012");
+    EXPECT_EQ(evaluate("{'a':{'b':1}} ~> |a|{'c':2},'b'|"), R"({"a":{"c":2}})");
+    EXPECT_EQ(evaluate("|a|{'c':2}|(5)").substr(0, 5), "T0410");
+}
+
+TEST(JsonataEdges, SignaturesThatAreNone) {
+    EXPECT_EQ(evaluate("function($x)<(a<n>s):n>{1}(1)").substr(0, 5), "S0402");
+    EXPECT_EQ(evaluate("function($x)<(ns):n>{1}(1)"), "1");
+}
+
+TEST(JsonataEdges, PaddingIsBounded) {
+    EXPECT_EQ(evaluate("$pad('a', 2000000000)"), "budget");
+    EXPECT_EQ(evaluate("$pad('a', -2000000000)"), "budget");
+}
+
+TEST(JsonataEdges, GroupingSeparators) {
+    EXPECT_EQ(evaluate("$formatNumber(1234567.891, '#,##0.000')"), R"("1,234,567.891")");
+    EXPECT_EQ(evaluate("$formatNumber(1234567.891, '#,##,0.000')"), R"("1234,56,7.891")");
+    EXPECT_EQ(evaluate("$formatNumber(1.123456, '0.00,00,00')"), R"("1.12,34,56")");
+    EXPECT_EQ(evaluate("$formatNumber(1234, '#0')"), R"("1234")");
 }
 
 TEST(JsonataEdges, Precedence) {
