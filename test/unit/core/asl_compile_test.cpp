@@ -443,3 +443,36 @@ TEST(Compile, AStateThatIsNoObject) {
     EXPECT_NE(all[0].find("MISSING_END_STATE : "), std::string::npos) << all[0];
     EXPECT_NE(all[1].find(" /States/A: "), std::string::npos) << all[1];
 }
+
+TEST(Compile, ADefinitionAsLongAsItMayBe) {
+    const std::string small = pass(R"("End": true)");
+    EXPECT_EQ(findings(small + std::string(1'048'576 - small.size(), ' ')), Strings{});
+    EXPECT_EQ(findings(small + std::string(1'048'577 - small.size(), ' ')),
+              Strings{"SCHEMA_VALIDATION_FAILED : Definition must be at most 1048576 bytes long"});
+}
+
+TEST(Compile, PlacesOfDuplicatesAndOfOddNames) {
+    EXPECT_EQ(findings(R"({"StartAt": "A", "States": {"A": {"Type": "Choice", "Default": "B", "Choices": [
+        {"Variable": "$.x", "IsNull": true, "Next": "B"},
+        {"Variable": "$.x", "IsNull": true, "Next": "B", "Next": "B"}]}, "B": {"Type": "Succeed"}}})"),
+              Strings{"INVALID_JSON_DESCRIPTION /States/A/Choices/1: Duplicate field 'Next'"});
+    const Strings odd =
+        findings(R"({"StartAt": "a~b/c", "States": {"a~b/c": {"Type": "Succeed", "Comment": 1}}})");
+    ASSERT_EQ(odd.size(), 1u);
+    EXPECT_NE(odd[0].find(" /States/a~0b~1c/Comment: "), std::string::npos) << odd[0];
+}
+
+TEST(Compile, ABranchThatIsNoObject) {
+    const Strings all = findings(states("A", R"("A": {"Type": "Parallel", "Branches": [7], "End": true})"));
+    ASSERT_FALSE(all.empty());
+    EXPECT_EQ(all[0], "SCHEMA_VALIDATION_FAILED /States/A/Branches/0: Expected value of type Object");
+}
+
+TEST(Compile, IntegrationsWithoutAnAction) {
+    for (const char* arn :
+         {"arn:aws:states:::lambda", "arn:aws:states:::lambda:", "arn:aws:states::::invoke"})
+        EXPECT_EQ(only(states(
+                      "A", R"("A": {"Type": "Task", "End": true, "Resource": ")" + std::string(arn) + "\"}")),
+                  "/Resource: Value is not a valid resource ARN")
+            << arn;
+}

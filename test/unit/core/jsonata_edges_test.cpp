@@ -137,6 +137,15 @@ TEST(JsonataEdges, Matching) {
     EXPECT_EQ(evaluate("$count($match('aaa', /a/))"), "3");
 }
 
+TEST(JsonataEdges, LinesAndPairsInAPattern) {
+    for (const char* end : {"\\n", "\\r", "\\u2028", "\\u2029"}) {
+        EXPECT_EQ(evaluate("$contains('" + std::string(end) + "', /./)"), "false") << end;
+        EXPECT_EQ(evaluate("$contains('a" + std::string(end) + "b', /^b/m)"), "true") << end;
+    }
+    EXPECT_EQ(evaluate("$contains('\\u0085', /./)"), "true");
+    EXPECT_EQ(evaluate("$contains('\xF0\x9F\x98\x80', /^\\uD83D\\uDE00$/)"), "true");
+}
+
 TEST(JsonataEdges, WhatATransformTakes) {
     EXPECT_EQ(evaluate("{'a':{'b':1}} ~> |a|5|").substr(0, 5), "T2011");
     EXPECT_EQ(evaluate("{'a':{'b':1}} ~> |a|{'c':2},5|").substr(0, 5), "T2012");

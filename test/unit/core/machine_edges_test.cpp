@@ -1,4 +1,5 @@
 // What fails at each place of a visit, and histories that are full at each event.
+#include "core/machine/evaluate.hpp"
 #include "machine_support.hpp"
 
 using namespace flowctl;
@@ -26,6 +27,20 @@ TEST(MachineEdges, EveryFieldOfAPathStateCanFail) {
          "Invalid path '$.none'"},
         {R"("Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "HeartbeatSecondsPath": "$.none", "TimeoutSeconds": 9)",
          "Invalid path '$.none'"},
+        {R"("Type": "Pass", "Parameters": {"v.$": "$.none"})", "The JSONPath '$.none'"},
+        {R"("Type": "Task", "Resource": "flowctl:http:s", "InputPath": "$.none")", "Invalid path '$.none'"},
+        {R"("Type": "Task", "Resource": "flowctl:http:s", "Parameters": {"v.$": "$.none"})",
+         "The JSONPath '$.none'"},
+        {R"("Type": "Map", "ItemsPath": "$.list", "ToleratedFailurePercentagePath": "$.none",
+            "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Succeed"}}})",
+         "Invalid path '$.none'"},
+        {R"("Type": "Map", "ItemsPath": "$.list", "ToleratedFailurePercentagePath": "$.list[0]",
+            "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Succeed"}}})",
+         "ToleratedFailurePercentage must be between 0 and 100."},
+        {R"("Type": "Map", "ItemsPath": "$.list", "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"b.$": "$.none"}},
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "B", "States": {"B": {"Type": "Succeed"}}})",
+         "The JSONPath '$.none'"},
         {R"("Type": "Pass", "Assign": {"v.$": "$.none"})", "The JSONPath '$.none'"},
         {R"("Type": "Map", "InputPath": "$.none", "ItemSelector": {"a.$": "$"},
             "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Succeed"}}})",
@@ -37,7 +52,8 @@ TEST(MachineEdges, EveryFieldOfAPathStateCanFail) {
          "Invalid path '$.none'"},
     };
     for (const Failing& one : cases) {
-        TestRun run(states("S", R"("S": {"End": true, )" + std::string(one.state) + "}"), R"({"list": [1]})");
+        TestRun run(states("S", R"("S": {"End": true, )" + std::string(one.state) + "}"),
+                    R"({"list": [101]})");
         run.start();
         EXPECT_EQ(run.status(), Status::Failed) << one.state;
         EXPECT_EQ(run.error(), "States.Runtime") << one.state;
@@ -61,6 +77,8 @@ TEST(MachineEdges, EveryFieldOfAJsonataStateCanFail) {
          "The JSONata expression '$states.input.none' specified for the field 'Seconds' returned nothing"},
         {R"("Type": "Wait", "Seconds": "{% 'x' %}")",
          "The JSONata expression ''x'' specified for the field 'Seconds'"},
+        {R"("Type": "Pass", "Assign": {"v": "{% $states.input.none %}"})",
+         "specified for the field 'Assign/v'"},
         {R"("Type": "Map", "ToleratedFailureCount": "{% -1 %}", "Items": [1],
             "ItemProcessor": {"StartAt": "B", "States": {"B": {"Type": "Succeed"}}})",
          "ToleratedFailureCount"},
@@ -214,4 +232,85 @@ TEST(MachineEdges, AFrameOfAnotherStatusIsNone) {
     const auto loaded = machine::Frame::load(value(frame));
     ASSERT_FALSE(loaded.ok());
     EXPECT_NE(loaded.error().find("status"), std::string::npos) << loaded.error();
+}
+
+// Both sides of the bounds of variables.
+TEST(MachineEdges, VariablesAsLargeAsTheyMayBe) {
+    const auto status_of = [](std::size_t bytes) {
+        TestRun run(states("S", R"("S": {"Type": "Pass", "Assign": {"v.$": "$.x"}, "End": true})"),
+                    R"({"x": ")" + std::string(bytes - 2, 'x') + "\"}");
+        run.limits.max_payload_bytes = 1'000'000;
+        run.start();
+        return run.status() == Status::Succeeded ? "succeeded" : run.error();
+    };
+    EXPECT_EQ(status_of(machine::kMaxVariableBytes), "succeeded");
+    EXPECT_EQ(status_of(machine::kMaxVariableBytes + 1), "States.DataLimitExceeded");
+}
+
+// A variable that is assigned again counts once, however often.
+TEST(MachineEdges, AllVariablesTogether) {
+    constexpr int kFull = 40;  // variables of the largest size that fit
+    std::string body;
+    const auto assign = [&](const std::string& state, const std::string& name, const std::string& next) {
+        body += (body.empty() ? "\"" : ", \"") + state + R"(": {"Type": "Pass", "Assign": {")" + name +
+                R"(.$": "$.x"}, "Next": ")" + next + "\"}";
+    };
+    for (int i = 0; i < kFull; ++i)
+        assign("s" + std::to_string(i), "v" + std::to_string(i), "s" + std::to_string(i + 1));
+    assign("s" + std::to_string(kFull), "v0", "more");
+    assign("more", "w", "end");
+    TestRun run(states("s0", body + R"(, "end": {"Type": "Succeed"})"),
+                R"({"x": ")" + std::string(machine::kMaxVariableBytes - 2, 'x') + "\"}");
+    run.limits.max_payload_bytes = 1'000'000;
+    static_assert(kFull * machine::kMaxVariableBytes == machine::kMaxAllVariablesBytes);
+    run.start();
+    for (int i = 0; i < 100 && run.status() == Status::Running; ++i)
+        run.tick();
+    EXPECT_EQ(run.error(), "States.DataLimitExceeded");
+    EXPECT_EQ(run.step.current_state, "more");
+}
+
+TEST(MachineEdges, APercentageAtItsBounds) {
+    for (const char* percentage : {"0", "100"}) {
+        TestRun run(
+            states(
+                "M",
+                R"("M": {"Type": "Map", "ItemsPath": "$.list", "ToleratedFailurePercentagePath": "$.p", "End": true,
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "B", "States": {"B": {"Type": "Succeed"}}}})"),
+            R"({"list": [1], "p": )" + std::string(percentage) + "}");
+        run.start();
+        ASSERT_EQ(run.map_runs.size(), 1u) << run.cause();
+        EXPECT_EQ(run.map_runs[0].plan.tolerated_percentage, std::stod(percentage));
+    }
+}
+
+TEST(MachineEdges, AnOutputThatIsTooLargeFailsAPathState) {
+    TestRun run(states("S", R"("S": {"Type": "Pass", "Parameters": {"a.$": "$", "b.$": "$"}, "End": true})"),
+                R"({"x": ")" + std::string(600, 'x') + "\"}");
+    run.limits.max_payload_bytes = 1'024;
+    run.start();
+    EXPECT_EQ(run.error(), "States.DataLimitExceeded");
+    EXPECT_EQ(run.count("PassStateExited"), 0);
+}
+
+// The items of a Map that are a variable's are found there again, or the frame is none.
+TEST(MachineEdges, ItemsOfAVariable) {
+    const std::string definition =
+        states("A", R"("A": {"Type": "Pass", "Assign": {"list.$": "$.list"}, "Next": "E"}, "E": {"Type": "Pass", "Result": {}, "Next": "M"},
+        "M": {"Type": "Map", "QueryLanguage": "JSONata", "Items": "{% $list %}", "MaxConcurrency": 1, "End": true,
+            "ItemProcessor": {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true}}}})");
+    TestRun run(definition, R"({"list": [1, 2, 3]})");
+    run.save_between_steps = true;
+    run.start();
+    std::string saved = json::dump(run.frame.save());
+    while (run.status() == Status::Running && !run.calls.empty())
+        run.answer("7");
+    EXPECT_EQ(run.output(), "[7,7,7]") << run.cause();
+    const std::string name = R"("of":"variable","name":"list")";
+    const std::size_t at = saved.find(name);
+    ASSERT_NE(at, std::string::npos) << saved;
+    EXPECT_TRUE(machine::Frame::load(value(saved)).ok());
+    saved.replace(at, name.size(), R"("of":"variable","name":"gone")");
+    EXPECT_FALSE(machine::Frame::load(value(saved)).ok());
 }

@@ -443,6 +443,13 @@ TEST_F(TestState, ADistributedMapCanFailAsTheMockSays) {
     EXPECT_EQ(json::dump(last), R"({"status":"FAILED","error":"E","cause":"c"})");
 }
 
+TEST_F(TestState, ItemsThatCannotBeBatchedFail) {
+    answer(
+        std::string(R"({"Type": "Map", "ItemBatcher": {"MaxInputBytesPerBatch": 10}, )") + kProcessor + "}",
+        R"(["this item is longer than a batch may be"])", R"({"result": [1]})");
+    EXPECT_EQ(json::dump(*last.find("status")), "\"FAILED\"");
+}
+
 // Of input types that have no parser here, the data is what their items are.
 TEST_F(TestState, ReaderDataOfOtherTypesIsJson) {
     request.inspection_level = "DEBUG";
