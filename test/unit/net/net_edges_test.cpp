@@ -8,8 +8,10 @@
 #include "net/http/redact.hpp"
 #include "net/http/url.hpp"
 #include "net/proofs/call_auth.hpp"
+#include "net/proofs/session.hpp"
 #include "net/tokens/dpop.hpp"
 #include "net/tokens/issuer_circuit.hpp"
+#include "net/tokens/issuer_trouble.hpp"
 #include "net/tokens/token_cache.hpp"
 
 namespace flowctl::net {
@@ -231,6 +233,72 @@ TEST(NetEdges, PartsOfAScope) {
     EXPECT_EQ(split_scope(""), Parts{});
     EXPECT_EQ(split_scope(" "), Parts{});
     EXPECT_EQ(split_scope("b a  b "), (Parts{"a", "b"}));
+}
+
+// What a cloud's refusal says of another attempt.
+TEST(NetEdges, RefusalsOfSessions) {
+    SessionRequest aws;
+    AwsRole role;
+    role.sts_endpoint = "https://sts.example";
+    role.role_arn = "arn:aws:iam::123456789012:role/r";
+    aws.what = role;
+    SessionRequest google;
+    GcpAccount account;
+    account.iam_endpoint = "https://iam.example";
+    account.email = "a@b.example";
+    google.what = account;
+    const auto now = std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000));
+    const std::pair<int, Remedy> cases[] = {
+        {400, Remedy::None},    {403, Remedy::None}, {407, Remedy::None},  {408, Remedy::Retry},
+        {409, Remedy::None},    {424, Remedy::None}, {425, Remedy::Retry}, {426, Remedy::None},
+        {429, Remedy::BackOff}, {499, Remedy::None}, {500, Remedy::Retry}, {502, Remedy::Retry},
+        {503, Remedy::BackOff}, {504, Remedy::Retry}};
+    for (const SessionRequest* what : {&aws, &google})
+        for (const auto& [status, remedy] : cases)
+            for (const char* body : {"", "{}", R"({"error": "text"})", "<x/>", "<"}) {
+                Answer answer;
+                answer.status = status;
+                answer.body = body;
+                const SessionAnswer read = read_session_answer(*what, "token", answer, now);
+                ASSERT_FALSE(read.session);
+                ASSERT_TRUE(read.trouble) << status;
+                EXPECT_EQ(read.trouble->remedy, remedy) << status;
+                EXPECT_NE(read.trouble->message.find("HTTP " + std::to_string(status)), std::string::npos);
+            }
+}
+
+TEST(NetEdges, ScopesOfAServiceAccount) {
+    SessionRequest google;
+    GcpAccount account;
+    account.iam_endpoint = "https://iam.example";
+    account.email = "a@b.example";
+    account.scope = " one  two ";
+    account.lifetime_seconds = 60;
+    google.what = account;
+    const Exchange exchange = session_request(google, "token", "run", "role", {});
+    EXPECT_EQ(exchange.body, R"({"scope":["one","two"],"lifetime":"60s"})");
+}
+
+// A pause is as long as the issuer says, where it says so in a way that can be understood.
+TEST(NetEdges, PausesThatIssuersAskFor) {
+    const auto pause = [](const std::string& value) {
+        Answer answer;
+        answer.status = 429;
+        answer.headers = {{"x-rate-limit-reset", value}};
+        const Trouble trouble = refusal_trouble(Issuer(), "the token request", answer, {}).trouble;
+        return trouble.retry_after ? trouble.retry_after->count() : -1.0;
+    };
+    const auto now =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    EXPECT_NEAR(pause(std::to_string(now + 60)), 60, 2);
+    EXPECT_NEAR(pause(std::to_string(now + 86'390)), 86'390, 2);
+    EXPECT_EQ(pause(std::to_string(now + 86'410)), -1);
+    EXPECT_EQ(pause(std::to_string(now - 1)), -1);
+    EXPECT_EQ(pause(std::to_string(now + 60) + "x"), -1);
+    EXPECT_EQ(pause("x"), -1);
+    EXPECT_EQ(pause(""), -1);
+    EXPECT_EQ(pause("99999999999999999999"), -1);
 }
 
 }  // namespace
