@@ -6,7 +6,6 @@
 #include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
-#include "pg/shared/installation.hpp"
 #include "pg/store/run_id.hpp"
 #include "pg/store/runs.hpp"
 
@@ -24,24 +23,24 @@ constexpr std::int64_t kNever = INT64_MAX;
 }  // namespace
 
 void Sweeper::announce(const std::vector<FreshRun>& runs) {
-    if (!active_) return;  // the sweep at activation finds them
+    if (!active()) return;  // the sweep at activation finds them
     announced_ += runs.size();
     state_.intake.announce(runs);
 }
 
 bool Sweeper::may_act() {
-    if (!poked_) return active_;
+    if (!poked_) return active();
     Transaction transaction("pg_flowctl: looking at flowctl.installation");
     {
         Spi spi;
-        const bool matches = installation_matches();
-        shmem::hear_of_runs(claim_.slot, matches);
-        if (matches && !active_) sweep_at_ = 0;
-        active_ = matches;
+        const bool was_active = active();
+        standing_ = find_standing();
+        shmem::hear_of_runs(claim_.slot, active());
+        if (active() && !was_active) sweep_at_ = 0;
     }
     transaction.commit();
-    if (!active_) poked_ = false;
-    return active_;
+    if (!active()) poked_ = false;
+    return active();
 }
 
 bool Sweeper::is_ours(const Uuid& run) const {
@@ -111,7 +110,7 @@ void Sweeper::sweep() {
 }
 
 machine::Instant Sweeper::next_at() const {
-    if (!active_) return unix_micros_now() + 60'000'000;
+    if (!active()) return unix_micros_now() + 60'000'000;
     return state_.intake.fresh() > 0 ? sweep_at_ : std::min(sweep_at_, load_at_);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "pg/engine/state.hpp"
+#include "pg/shared/installation.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/store/sweep.hpp"
 
@@ -29,7 +30,9 @@ class Sweeper {
     // Whether this database may act: a copy of a database must not do again what the original does. Looked at
     // when the worker starts and when it is poked. In a transaction of its own; raises PgError.
     bool may_act();
-    bool active() const { return active_; }  // as may_act() has found
+    // As may_act() has found.
+    bool active() const { return standing_ == Standing::Original; }
+    Standing standing() const { return standing_; }
 
     // Looks, if it is time to; in a transaction of its own; raises PgError.
     void sweep();
@@ -46,7 +49,7 @@ class Sweeper {
     std::int64_t sweep_at_ = 0;
     std::int64_t load_at_ = 0;   // when parked runs are to be loaded, between sweeps
     std::size_t announced_ = 0;  // runs since the last sweep
-    bool active_ = false;
+    Standing standing_ = Standing::Copy;
     bool poked_ = true;
 };
 
