@@ -19,6 +19,9 @@ constexpr std::size_t kMaxDueLoaded = 10'000;  // parked runs, at once
 constexpr std::size_t kEnoughAnnounced = 4'000;
 constexpr std::size_t kEnoughQueued = 512;  // then a poke waits
 constexpr std::int64_t kNever = INT64_MAX;
+// Looking at all frames may take one part in so many of the worker's time.
+constexpr std::int64_t kWholeShare = 1'000;
+constexpr std::int64_t kWholeAtLeast = 600'000'000;  // us: it is done so often all the same
 
 }  // namespace
 
@@ -36,7 +39,10 @@ bool Sweeper::may_act() {
         const bool was_active = active();
         standing_ = find_standing();
         shmem::hear_of_runs(claim_.slot, active());
-        if (active() && !was_active) sweep_at_ = 0;
+        if (active() && !was_active) {
+            sweep_at_ = 0;
+            looked_ = {};
+        }
     }
     transaction.commit();
     if (!active()) poked_ = false;
@@ -56,6 +62,25 @@ std::vector<FreshRun> Sweeper::find_unannounced(Spi& spi) const {
     return position_ ? store::without_frame(found) : found;
 }
 
+// Parked runs that are due soon. The frames of runs that were due before, and have gone on, are dead rows, and
+// an old snapshot may keep thousands of them in the table and its index. So a look begins where the one before
+// has ended, unless looking at everything takes hardly any time, as it does while there is no such snapshot.
+std::vector<store::DueRun> Sweeper::find_due(Spi& spi, std::int64_t now, Looked& looked) const {
+    const std::int64_t horizon = horizon_micros();
+    const bool whole = now >= looked.whole_at || looked.whole_at > now + kWholeAtLeast ||
+                       looked.horizon != horizon || looked.upto > now + horizon;
+    std::optional<std::int64_t> since;
+    if (!whole) since = looked.upto;
+    const std::int64_t begun = unix_micros_now();
+    std::vector<store::DueRun> soon =
+        store::find_due(spi, claim_.shard, claim_.shards, since, now + horizon, kMaxDueLoaded);
+    const std::int64_t took = std::max<std::int64_t>(unix_micros_now() - begun, 0);
+    if (whole) looked.whole_at = now + std::min(took * kWholeShare, kWholeAtLeast);
+    looked.horizon = horizon;
+    looked.upto = soon.size() < kMaxDueLoaded ? now + horizon : soon.back().due_at;
+    return soon;
+}
+
 void Sweeper::sweep() {
     const std::int64_t now = unix_micros_now();
     const std::int64_t interval = static_cast<std::int64_t>(guc::sweep_interval) * 1000;
@@ -70,6 +95,7 @@ void Sweeper::sweep() {
     std::vector<Uuid> parked;  // whose owners their frames do not say
     store::SweepPosition next;
     std::int64_t load_at = load_at_;
+    Looked looked = looked_;
     bool more = false;
     {
         Spi spi;
@@ -83,8 +109,7 @@ void Sweeper::sweep() {
             }
         }
         if (load) {
-            const std::vector<store::DueRun> soon =
-                store::find_due(spi, claim_.shard, claim_.shards, now + horizon_micros(), kMaxDueLoaded);
+            const std::vector<store::DueRun> soon = find_due(spi, now, looked);
             for (const store::DueRun& run : soon)
                 parked.push_back(run.run_id);
             // The others are due after these, and are looked for then.
@@ -97,6 +122,7 @@ void Sweeper::sweep() {
     transaction.commit();
 
     load_at_ = load_at;
+    looked_ = looked;
     std::erase_if(parked, [this](const Uuid& id) { return !is_ours(id); });
     announce(fresh);
     for (const Uuid& id : parked)
