@@ -14,12 +14,13 @@ COMMENT ON COLUMN flowctl_catalog.installation.restore_id IS
     'which restore from a backup the flows were allowed to act after: what the file pg_flowctl.restored held, or nothing';
 ALTER TABLE flowctl_catalog.installation ENABLE ROW LEVEL SECURITY;
 
--- The view workers calls this function as the user who reads the view, so everybody may execute it.
+-- The view workers calls this function as the user who reads the view, so everybody may execute it. The view counts the open
+-- runs of each row; with the thousand rows that the planner expects by default it would have the count compiled first.
 CREATE FUNCTION flowctl_catalog.worker_status(
     OUT database name, OUT pid int, OUT shard int, OUT shards int, OUT started_at timestamptz, OUT runs_open bigint,
     OUT calls_open bigint, OUT turns bigint, OUT events bigint, OUT last_turn_at timestamptz, OUT state text)
 RETURNS SETOF record
-LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 2 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_worker_status';
 COMMENT ON FUNCTION flowctl_catalog.worker_status() IS 'the workers of this database; read the view flowctl.workers';
 REVOKE ALL ON FUNCTION flowctl_catalog.worker_status() FROM PUBLIC;
