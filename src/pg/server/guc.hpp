@@ -8,6 +8,7 @@ extern char* secrets_dir;  // empty: none
 extern char* egress_allow;
 extern char* proxy;
 extern char* installation;
+extern bool run;                      // whether flows run on this server
 extern char* traceparent;             // of the session, recorded with the runs it starts
 extern char* issuer_url;              // of our own issuer, without the database's name; empty: none
 extern char* issuer_keys;             // file names; the first signs
