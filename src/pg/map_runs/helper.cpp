@@ -11,6 +11,7 @@
 #include "pg/server/guc.hpp"
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/store/flows.hpp"
 
@@ -29,6 +30,9 @@ struct Order {
     Oid database;
 };
 static_assert(sizeof(Order) <= BGW_EXTRALEN);
+
+// After the timeout: for the abort of the transaction, and for the row that says why.
+constexpr std::int64_t kGraceMicros = 5'000'000;
 
 int under_way = 0;  // of this worker
 
@@ -57,14 +61,33 @@ bool MapHelper::start(const Uuid& map_run) {
     }
     reported = false;
     under_way++;
+    most_micros_ = std::int64_t{guc::map_helper_timeout} * 1'000;
+    deadline_ = 0;
+    overdue_ = false;
     return true;
 }
 
 MapHelper::State MapHelper::look() {
     if (!process_.is_registered()) return State::None;
-    if (!process_.has_ended()) return State::UnderWay;
-    under_way--;
-    return State::Over;
+    if (process_.has_ended()) {
+        under_way--;
+        deadline_ = 0;
+        return State::Over;
+    }
+    if (most_micros_ == 0 || overdue_) return State::UnderWay;
+    const std::int64_t now = unix_micros_now();
+    if (deadline_ == 0) {
+        if (process_.is_running()) deadline_ = now + most_micros_ + kGraceMicros;
+    } else if (now >= deadline_) {
+        overdue_ = true;
+        process_.terminate();
+    }
+    return State::UnderWay;
+}
+
+std::optional<std::int64_t> MapHelper::deadline() const {
+    if (deadline_ == 0 || overdue_) return std::nullopt;
+    return deadline_;
 }
 
 void MapHelper::terminate() {
@@ -192,6 +215,7 @@ void run() {
     if (!lock_map_run(order.map_run)) return;
     const std::optional<Job> job = find_job(order.map_run);
     if (!job) return;
+    belong_to(job->parent.role);
     const std::optional<Failed> failure = work(*job);
     guarded([] { disable_timeout(STATEMENT_TIMEOUT, false); });
     if (failure) record_failure(*job, *failure);
