@@ -124,6 +124,54 @@ $run = start_run($node, 'writes', [1]);
 is(wait_for_run($node, $run), 'SUCCEEDED', 'a writer whose rows start a flow');
 is($sql->(q{SELECT DISTINCT starter, session_user_name FROM flowctl_catalog.run WHERE flow = 'next'}), 'author|author', 'starts it as the role');
 
+# ---- never a superuser, unless the flow says so
+
+my $reads = map_flow(query(q{SELECT session_user::text AS s, current_setting('is_superuser') AS su}));
+my $fills = map_flow(ResultWriter => { Resource => 'flowctl:sql:table', Parameters => { Schema => 'author', Table => 'result' } });
+my $as_superuser = q{, options => '{"run_as_superuser": true}'};
+my %definition = (super_reads => $reads, super_fills => $fills);
+my %error = (super_reads => 'States.ItemReaderFailed', super_fills => 'States.ResultWriterFailed');
+for my $flow (sort keys %definition)
+{
+	my $define = "SELECT flowctl.define_flow('$flow', " . sql_literal($definition{$flow});
+	my (undef, undef, $warning) = $node->psql('postgres', "$define)");
+	like($warning, qr/WARNING: .*role "postgres" is a superuser, and runs execute no SQL as one/, "$flow: a superuser who defines it is warned");
+	$run = start_run($node, $flow, [1]);
+	is(wait_for_run($node, $run), 'FAILED', "$flow: and its runs fail");
+	my $row = run_row($node, $run);
+	is($row->{error}, $error{$flow}, "$flow: the error");
+	like($row->{cause}, qr/^role "postgres" is a superuser, and runs execute no SQL as one: .*alter_flow_owner.*run_as_superuser/, "$flow: the cause says what to do");
+	(undef, undef, $warning) = $node->psql('postgres', "$define$as_superuser)");
+	is($warning, '', "$flow: nothing is wrong with it if the option says so");
+	is(wait_for_run($node, start_run($node, $flow, [1])), 'SUCCEEDED', "$flow: and its runs go on");
+	is(wait_for_run($node, start_run($node, "$flow:1", [1])), 'FAILED', "$flow: not those of the version without it");
+}
+is_deeply(run_output($node, wait_and_give(start_run($node, 'super_reads', [1]))), [ { s => 'postgres', su => 'on' } ], 'such a run is a superuser');
+sub wait_and_give { wait_for_run($node, $_[0]); return $_[0] }
+
+# Only a superuser sets it, and it gives an ordinary role nothing.
+$sql->('CREATE ROLE rising; GRANT rising TO author; GRANT USAGE, CREATE ON SCHEMA author TO rising; SELECT flowctl.grant_author($$rising$$)');
+my ($status, undef, $refusal) = $node->psql('postgres', "SET ROLE rising; SELECT flowctl.define_flow('mine', " . sql_literal($reads) . "$as_superuser)");
+is($status, 3, 'an author cannot set the option');
+like($refusal, qr/permission denied to set option "run_as_superuser"/, 'and is told');
+($status, undef, $refusal) = $node->psql('postgres', "SELECT flowctl.define_flow('mine', " . sql_literal($reads) . q{, options => '{"run_as_superuser": true, "run_as": "INVOKER"}')});
+like($refusal, qr/contradicts run_as INVOKER/, 'a flow that runs as its invoker cannot have it');
+($status, undef, $refusal) = $node->psql('postgres', "SELECT flowctl.define_flow('mine', " . sql_literal($reads) . q{, options => '{"run_as_superuser": "yes"}')});
+like($refusal, qr/invalid value for option "run_as_superuser".*true or false/s, 'its values are true and false');
+$sql->("SET SESSION AUTHORIZATION rising; SELECT flowctl.define_flow('mine', " . sql_literal($reads) . ')');
+$run = start_run($node, 'mine', {});
+is(wait_for_run($node, $run), 'SUCCEEDED', 'a flow of an ordinary role');
+is_deeply(run_output($node, $run), [ { s => 'rising', su => 'off' } ], 'runs as it');
+$sql->('ALTER ROLE rising SUPERUSER');
+$run = start_run($node, 'mine', {});
+is(wait_for_run($node, $run), 'FAILED', 'but not when the role has become a superuser');
+like(run_row($node, $run)->{cause}, qr/role "rising" is a superuser/, 'the cause says so');
+$sql->('ALTER ROLE rising NOSUPERUSER; ');
+$sql->("SELECT flowctl.define_flow('mine', " . sql_literal($reads) . "$as_superuser)");
+$run = start_run($node, 'mine', {});
+is(wait_for_run($node, $run), 'SUCCEEDED', 'a superuser may set the option for the flow of another role');
+is_deeply(run_output($node, $run), [ { s => 'rising', su => 'off' } ], 'whose runs stay what the role is');
+
 # ---- who may see and end it
 
 $sql->('CREATE FUNCTION author.sleep() RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3600); RETURN 1; END $$');
@@ -132,7 +180,7 @@ $run = start_run($node, 'sleeps', {});
 my $helper = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'flowctl map helper' AND usename = 'author' AND wait_event = 'PgSleep'};
 wait_for_query($node, "SELECT count(*) FROM ($helper) x", '1');
 my $pid = $sql->($helper);
-my (undef, undef, $refusal) = $node->psql('postgres', "SET ROLE victim; SELECT pg_cancel_backend($pid)");
+(undef, undef, $refusal) = $node->psql('postgres', "SET ROLE victim; SELECT pg_cancel_backend($pid)");
 like($refusal, qr/permission denied|must be a member/, 'a stranger cannot cancel the process');
 is($sql->("SET ROLE author; SELECT pg_cancel_backend($pid)"), 't', 'its role can');
 is(wait_for_run($node, $run), 'FAILED', 'and the run fails');

@@ -8,6 +8,7 @@
 
 #include "core/asl/asl.hpp"
 #include "core/json.hpp"
+#include "pg/rights/flow_rights.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/quoting.hpp"
@@ -98,12 +99,20 @@ void MapHelper::terminate() {
 
 namespace map_helper {
 
-std::shared_ptr<const asl::Flow> flow_of(const Job& job) {
+namespace {
+
+store::VersionRow version_of(const Job& job) {
     Spi spi;
-    const auto stored = store::find_version(spi, job.map_run.flow_id, job.map_run.version);
-    std::shared_ptr<const asl::Flow> flow;
-    if (stored) flow = asl::compile(stored->definition).flow;
-    if (!flow) throw Failed("States.Runtime", "the flow of the map run is gone");
+    auto stored = store::find_version(spi, job.map_run.flow_id, job.map_run.version);
+    if (!stored) throw Failed("States.Runtime", "the flow of the map run is gone");
+    return std::move(*stored);
+}
+
+}  // namespace
+
+std::shared_ptr<const asl::Flow> flow_of(const Job& job) {
+    std::shared_ptr<const asl::Flow> flow = asl::compile(version_of(job).definition).flow;
+    if (!flow) throw Failed("States.Runtime", "the flow of the map run cannot be used");
     return flow;
 }
 
@@ -184,11 +193,14 @@ std::string sqlstate_text(int sqlstate) {
 // Reads or writes, in one transaction. Returns what the map run fails with, if it fails.
 std::optional<Failed> work(const Job& job) {
     const bool reading = job.map_run.phase == store::MapPhase::Reading;
+    const char* const error_name = reading ? "States.ItemReaderFailed" : "States.ResultWriterFailed";
     try {
         Transaction transaction(reading ? "pg_flowctl: reading the items of a map run"
                                         : "pg_flowctl: writing the results of a map run");
         const int timeout = guc::map_helper_timeout;
         if (timeout > 0) guarded([&] { enable_timeout_after(STATEMENT_TIMEOUT, timeout); });
+        if (const auto objection = objection_to_sql(job.parent.role, version_of(job).run_as_superuser))
+            return Failed(error_name, *objection);
         if (reading)
             read_items(job);
         else
@@ -199,7 +211,7 @@ std::optional<Failed> work(const Job& job) {
     } catch (const Failed& failure) {
         return failure;
     } catch (const PgError& error) {
-        return Failed(reading ? "States.ItemReaderFailed" : "States.ResultWriterFailed",
+        return Failed(error_name,
                       std::string(error.what()) + " (SQLSTATE " + sqlstate_text(error.sqlstate()) + ")");
     }
 }

@@ -11,11 +11,13 @@ namespace flowctl::pg {
 namespace {
 
 Statement authors("SELECT role::oid FROM flowctl_catalog.author WHERE role::oid IS NOT NULL", {});
-Statement starters("SELECT role::oid FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid IS NOT NULL",
-                   {UUIDOID});
+Statement starters(
+    "SELECT role::oid FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid IS NOT NULL",
+    {UUIDOID});
 
-#define FLOW_COLUMNS                                                                                      \
-    "SELECT flow_id, name, coalesce(owner::oid, 0), type, latest_version, comment FROM flowctl_catalog.flow " \
+#define FLOW_COLUMNS                                                                     \
+    "SELECT flow_id, name, coalesce(owner::oid, 0), type, latest_version, comment FROM " \
+    "flowctl_catalog.flow "                                                              \
     "WHERE name = $1"
 Statement find_unlocked(FLOW_COLUMNS, {TEXTOID});
 Statement find_key_share(FLOW_COLUMNS " FOR KEY SHARE", {TEXTOID});
@@ -80,9 +82,9 @@ void require_owner(const FlowIdentity& flow, Oid role, const char* what) {
     if (acts_for(role, flow.owner) || guarded([&] { return superuser_arg(role); })) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                     std::string("permission denied to ") + what + " flow " + in_quotes(flow.name),
-                    OidIsValid(flow.owner)
-                        ? "Only members of its owner " + in_quotes(role_name(flow.owner)) + " and superusers may."
-                        : "Only superusers may, because its owner does not exist.");
+                    OidIsValid(flow.owner) ? "Only members of its owner " + in_quotes(role_name(flow.owner)) +
+                                                 " and superusers may."
+                                           : "Only superusers may, because its owner does not exist.");
 }
 
 void require_administrator(const char* what) {
@@ -90,6 +92,14 @@ void require_administrator(const char* what) {
     if (guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner())) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
                     "Only superusers and the owner of extension pg_flowctl may.");
+}
+
+std::optional<std::string> objection_to_sql(Oid role, bool run_as_superuser) {
+    if (run_as_superuser || !guarded([&] { return superuser_arg(role); })) return std::nullopt;
+    return "role " + in_quotes(role_name(role)) +
+           " is a superuser, and runs execute no SQL as one: give the flow to an ordinary role by "
+           "flowctl.alter_flow_owner(), or define it as a superuser with the option {\"run_as_superuser\": "
+           "true}";
 }
 
 void require_owned(std::string_view name, Oid owner) {

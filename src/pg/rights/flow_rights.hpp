@@ -55,6 +55,11 @@ FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock);
 void require_owner(const FlowIdentity& flow, Oid role, const char* what);
 // Superusers and whoever has the privileges of the extension's owner say who may define flows.
 void require_administrator(const char* what);
+// SQL that a run executes never has a superuser's rights, unless the flow's option run_as_superuser is set, which
+// only a superuser can do. So a role that is made a superuser does not make its flows superuser code, and a
+// superuser who defines a flow has to say that he means it. Calls of endpoints are not concerned: they have the
+// rights that foreign servers give. What is in the way of SQL as `role`; nullopt: nothing.
+std::optional<std::string> objection_to_sql(Oid role, bool run_as_superuser);
 // Raises an error where the owner does not exist (role_ref.hpp): nobody can start or redefine the flow then.
 void require_owned(std::string_view name, Oid owner);
 

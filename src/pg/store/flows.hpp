@@ -26,6 +26,7 @@ bool flow_exists(Spi& spi, const std::string& name);
 struct VersionRow {
     std::string definition;
     std::string keep_data;  // ALL | ERROR | NONE
+    bool run_as_superuser = false;
 };
 std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version);
 
