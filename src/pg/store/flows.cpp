@@ -24,12 +24,6 @@ std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optiona
                    rows.text(0, 3), rows.int4(0, 4), rows.boolean(0, 5)};
 }
 
-static Statement flow_exists_sql("SELECT FROM flowctl_catalog.flow WHERE name = $1", {TEXTOID});
-
-bool flow_exists(Spi& spi, const std::string& name) {
-    return spi.run(flow_exists_sql, std::move(Params().text(name))).size() == 1;
-}
-
 static Statement find_version_sql(R"(
     SELECT definition, coalesce(options->>'keep_data', 'ALL'), coalesce(options->>'run_as_superuser' = 'true', false)
     FROM flowctl_catalog.flow_version
