@@ -32,6 +32,19 @@ is( $sql->(q{SET SESSION AUTHORIZATION mallory; SELECT object, count(*), string_
 	join("\n", map { qq{$_|3|owner of table "fires", "mallory", may start no flow of this name; role "mallory" may start no flow of this name} } qw(nowhere secret)),
 	'denials tell nothing of which flows there are');
 
+# A trigger that records its errors does so in nobody else's runs, whatever the error is.
+my $runs = $sql->('SELECT count(*) FROM flowctl.runs');
+$sql->('CREATE TABLE mallory.large (text text); ALTER TABLE mallory.large OWNER TO mallory');
+my @warnings = map {
+	my $flow = $_;
+	my $warning = as_mallory("SET check_function_bodies = off; CREATE TRIGGER $flow AFTER INSERT ON mallory.large FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('$flow', 'on_error=record'); "
+		  . "INSERT INTO mallory.large VALUES (repeat('x', 2000000)); DROP TRIGGER $flow ON mallory.large");
+	$warning =~ s/$flow/*/gr
+} qw(secret nowhere);
+like($warnings[0], qr/WARNING:  trigger "\*" started no flow: input of flow "\*" has \d+ bytes, more than the limit/, 'an input that is too large, for a flow of others');
+is($warnings[0], $warnings[1], 'as for one that does not exist');
+is($sql->('SELECT count(*) FROM flowctl.runs'), $runs, 'and the flow has no run of it');
+
 my $run = $sql->('SELECT run_id FROM flowctl.runs LIMIT 1');
 my $none = '01900000-0000-7000-8000-000000000001';
 for my $call ("flowctl.wait('*')", "flowctl.stop('*')")

@@ -235,7 +235,7 @@ bool record_failed_start(const StartRequest& request, const std::string& error, 
     Spi spi;
     const Target target = parse_target(request.flow);
     std::optional<store::FlowRow> flow = store::find_flow(spi, target.name, target.version);
-    if (!flow) return false;
+    if (!flow || !may_start(spi, flow->flow_id, flow->owner, request.must_may_start)) return false;
     store::NewRun run = describe(*flow, request, flow->owner);
     run.input = "{}";
     run.name.reset();
