@@ -125,9 +125,10 @@ sub wait_for_workers
 # Defines a flow from a Perl structure or JSON text; returns its version.
 sub define_flow
 {
-	my ($node, $name, $definition, $dbname) = @_;
+	my ($node, $name, $definition, $dbname, $options) = @_;
 	my $text = ref $definition ? to_json($definition) : $definition;
-	return $node->safe_psql($dbname // 'postgres', 'SELECT flowctl.define_flow(' . sql_literal($name) . ', ' . sql_literal($text) . ')');
+	my $more = $options ? ', options => ' . sql_literal(to_json($options)) : '';
+	return $node->safe_psql($dbname // 'postgres', 'SELECT flowctl.define_flow(' . sql_literal($name) . ', ' . sql_literal($text) . "$more)");
 }
 
 # The definition of a flow with one task that calls an endpoint; %more goes into the task.
