@@ -41,6 +41,9 @@ SELECT flowctl.define_flow('x', :'hello', options => '{"runas": "OWNER"}');
 SELECT flowctl.define_flow('x', :'hello', options => '{"run_as": "owner"}');
 SELECT flowctl.define_flow('x', :'hello', options => '{"run_as": ""}');
 SELECT flowctl.define_flow('x', :'hello', options => '{"keep_data": true}');
+SELECT flowctl.define_flow('x', :'hello', options => '{"run_as_superuser": "true"}');
+SELECT flowctl.define_flow('x', :'hello', options => '{"run_as_superuser": true}');
+SELECT flowctl.define_flow('hello', :'hello', options => '{"run_as": "INVOKER", "keep_data": "NONE", "run_as_superuser": false}');
 SELECT flowctl.define_flow('x', :'hello', comment => repeat('x', 8193));
 
 -- refused definitions: all findings at once, each with its place

@@ -11,6 +11,7 @@
 #include "core/asl/resource.hpp"
 #include "core/asl/walk.hpp"
 #include "core/json.hpp"
+#include "pg/rights/flow_rights.hpp"
 #include "pg/tasks/http_check.hpp"
 #include "pg/tasks/performers.hpp"
 
@@ -116,10 +117,21 @@ class Check {
     // Where a distributed Map's items come from, or its results go; a query or table is looked for when it is
     // used.
     void check_data(std::string_view resource, asl::DataField field, const std::string& location) {
+        using Kind = asl::DataResource::Kind;
         const auto parsed = field == asl::DataField::Reader ? asl::DataResource::parse_reader(resource)
                                                             : asl::DataResource::parse_writer(resource);
-        if (!parsed || parsed->kind != asl::DataResource::Kind::Http) return;
-        report(http_task::check_document(parsed->name, flow_.role), location);
+        if (!parsed) return;
+        if (parsed->kind == Kind::Http)
+            report(http_task::check_document(parsed->name, flow_.role), location);
+        else if (parsed->kind == Kind::SqlQuery || parsed->kind == Kind::SqlTable)
+            check_sql(location);
+    }
+
+    // The flow may get another owner before it runs, so this is no error.
+    void check_sql(const std::string& location) {
+        if (!flow_.role) return;
+        if (auto objection = objection_to_sql(*flow_.role, flow_.run_as_superuser))
+            report({{kNotPermitted, std::move(*objection), true}}, location);
     }
 
     void check(std::string_view text, const json::Member& state, const std::string& location) {

@@ -21,6 +21,7 @@ struct FlowToCheck {
     std::string name;
     Oid owner = InvalidOid;
     std::optional<Oid> role;  // whom the runs will act as; nullopt: their invokers, who are not known yet
+    bool run_as_superuser = false;  // the option
 };
 
 // The definition has compiled.

@@ -146,8 +146,11 @@ std::size_t MapRuns::waiting_to_begin() const {
 
 std::optional<std::int64_t> MapRuns::next_attempt() const {
     std::optional<std::int64_t> next;
-    for (const auto& [id, run] : runs_)
-        if (run.not_before != 0 && (!next || run.not_before < *next)) next = run.not_before;
+    const auto consider = [&](std::int64_t at) { next = next ? std::min(*next, at) : at; };
+    for (const auto& [id, run] : runs_) {
+        if (run.not_before != 0) consider(run.not_before);
+        if (const auto deadline = run.helper.deadline()) consider(*deadline);
+    }
     return next;
 }
 

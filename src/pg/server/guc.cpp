@@ -23,6 +23,7 @@ char* installation = nullptr;
 char* arn_partition = nullptr;
 char* arn_region = nullptr;
 char* arn_account = nullptr;
+bool run = true;
 char* traceparent = nullptr;
 char* issuer_url = nullptr;
 char* issuer_keys = nullptr;
@@ -184,10 +185,17 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomStringVariable("flowctl.proxy", "Sets the proxy that calls go through.", "Empty means none.",
                                &proxy, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_proxy, nullptr, nullptr);
 
+    // Whether flows run at all. Off, the server is as it is while it is drained (flowctl.drain), from its
+    // start and for as long as the setting stands: runs are accepted and wait. It is for a server whose flows
+    // must not act although it cannot know that: a copy made of its storage.
+    DefineCustomBoolVariable("flowctl.run", "Sets whether flows run on this server.",
+                             "Off: runs are accepted and wait.", &run, true, PGC_SIGHUP, 0, nullptr, nullptr,
+                             nullptr);
+
     // A name for this installation. CREATE EXTENSION records it with the server's system identifier and the
     // database's oid; a copy that differs in any of them does nothing until flowctl.activate(). Give a copy
-    // of the data directory (a test system made from a backup) another name, since it has the original's
-    // identifier.
+    // of the data directory (a test system made from a snapshot of the storage) another name, since it has
+    // the original's identifier.
     DefineCustomStringVariable(
         "flowctl.installation", "Names this installation, to tell a copy from the original.",
         "Where it differs from what the database recorded, runs wait for flowctl.activate().", &installation,
