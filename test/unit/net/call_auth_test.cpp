@@ -284,6 +284,79 @@ TEST_F(Sessions, AnExpiredOneIsReplacedOnce) {
               server.requests().back().header("authorization"));
 }
 
+// A service says that a session is over with 401, or with 400 or 403 and a code in a header or in the body; with
+// another status the text is part of an answer.
+TEST_F(Sessions, WhatSaysThatASessionIsOver) {
+    struct Case {
+        int status;
+        const char* body;
+        const char* type;
+        int sends;
+    };
+    const Case cases[] = {
+        {400, R"({"__type":"ExpiredTokenException"})", "", 2},
+        {403, "<Code>ExpiredToken</Code>", "", 2},
+        {400, "{}", "ExpiredTokenException:http://x", 2},
+        {401, "{}", "", 2},
+        {403, "{}", "AccessDeniedException", 1},
+        {404, R"({"__type":"ExpiredTokenException"})", "", 1},
+        {402, "ExpiredToken", "ExpiredToken", 1},
+        {500, "ExpiredToken", "", 1},
+    };
+    for (const Case& one : cases) {
+        TestServer server([&](const Seen&) -> Reply {
+            return {one.status, one.body, {{"x-amzn-errortype", one.type}}, "No"};
+        });
+        Request given = signed_request(server.url("/x"));
+        given.run = "run-" + std::to_string(last_id_);
+        const Response response = run(std::move(given));
+        EXPECT_EQ(response.sends, one.sends) << one.status << " " << one.body;
+        EXPECT_EQ(response.status, one.status);
+    }
+}
+
+// What came unasked on a connection reaches only the same role again.
+TEST_F(Sessions, RolesDoNotShareConnections) {
+    TestServer server(echo);
+    run(signed_request(server.url("/x")));
+    run(signed_request(server.url("/x")));
+    EXPECT_EQ(server.connections(), 1);
+    Request other = signed_request(server.url("/x"));
+    auto session = std::make_shared<SessionRequest>(*other.session);
+    std::get<AwsRole>(session->what).role_arn = "arn:aws:iam::123456789012:role/billing";
+    other.session = session;
+    run(std::move(other));
+    EXPECT_EQ(server.connections(), 2);
+}
+
+// Whoever waits for a session may be cancelled; the last one takes the request with him.
+TEST_F(Sessions, NobodyWaitsAnyMore) {
+    TestServer server(echo);
+    TestServer silent([](const Seen&, Connection& connection) { connection.wait_for_close(); });
+    const auto start = [&](const std::string& run) {
+        Request given = signed_request(server.url("/x"));
+        auto session = std::make_shared<SessionRequest>(*given.session);
+        std::get<AwsRole>(session->what).sts_endpoint = silent.url("/");
+        given.session = session;
+        given.run = run;
+        client_.start(std::move(given));
+        return last_id_;
+    };
+    const std::uint64_t first = start("run-1");
+    const std::uint64_t second = start("run-1");
+    start("run-2");
+    ASSERT_TRUE(pump_until(client_, [&] { return silent.request_count() == 2; }));
+    client_.cancel(first);
+    EXPECT_FALSE(pump_until(
+        client_, [&] { return silent.open_connections() < 2; }, std::chrono::milliseconds(200)))
+        << "the second one still waits";
+    client_.cancel(second);
+    EXPECT_TRUE(pump_until(client_, [&] { return silent.open_connections() == 1; }));
+    client_.end_run("run-2");
+    EXPECT_TRUE(pump_until(client_, [&] { return silent.open_connections() == 0; }));
+    EXPECT_EQ(server.request_count(), 0u);
+}
+
 TEST_F(Sessions, ARefusalSaysWhyAndNothingIsSent) {
     TestServer server(echo);
     sts_.answer =
