@@ -41,9 +41,9 @@ void for_each_assign(const json::Value& state, const Where& where, const Visit& 
     }
 }
 
-// The names that the states of a block assign, as a block inside of one of its states sees them: not those that
-// this state alone assigns. A chain, because copies of all names for each block would be as many as the names
-// times the blocks.
+// The names that the states of a block assign, as a block inside one of its states sees them. A name that only
+// this one state assigns is not among them. The blocks form a chain, because a copy of all names for each block
+// would take as much memory as the names times the blocks.
 struct Visible {
     const Visible* outer = nullptr;
     const std::map<std::string_view, std::size_t>* assigning = nullptr;  // how many states assign to a name

@@ -2,11 +2,11 @@
 //
 // A run is a tree of branches. A branch walks through the states of one block of the flow (the flow's top
 // level, a branch of a Parallel, one item of a Map) and is in one state at a time: its visit. A visit that
-// runs other branches owns them in its Fork: those that run now as frames, those that are over as their
-// outputs, and those that have not begun as nothing but a count, so that a Map over many items needs the
-// memory of the items under way. Everything here is saved and loaded but for what is derived from the flow
-// and the tree itself (which State a name means, parents, the index), which resolve.cpp makes again after a
-// load or a copy.
+// runs other branches owns them in its Fork. A branch that runs is there as a frame, a branch that is over as
+// its output, and the branches that have not begun are no more than a count; so a Map over many items needs
+// memory only for the items under way. Everything here is saved and loaded, except for what follows from the
+// flow and the tree (which State a name means, parents, the index): resolve.cpp makes that again after a load
+// or a copy.
 #pragma once
 
 #include <cstddef>
@@ -131,7 +131,7 @@ struct Fork {
     std::size_t items_from = 0;
     bool keeps_outputs = true;
     Outputs outputs;
-    std::map<std::size_t, BranchFrame> children;  // those that run
+    std::map<std::size_t, BranchFrame> children;  // the branches that run now
 
     bool may_begin() const noexcept { return begun < length && (most == 0 || children.size() < most); }
 };

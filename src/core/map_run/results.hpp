@@ -28,8 +28,7 @@ class Results {
 
     // Keeps the results of a child that has ended.
     void recall(const ChildEnd& end);
-    // Whether it needs them: nobody sees the results of a Map with a writer, nor those that have become too
-    // large.
+    // Whether results are needed. Nobody sees them if the Map has a writer, or once they have become too large.
     bool wants() const noexcept { return seen_ && !too_large_; }
     // When all children have been recalled: the state's result, or why there is none.
     Result<json::Value, Failure> result() const;

@@ -31,8 +31,8 @@ class Tally {
     // Another child has ended, which was made of so many items.
     void child_ended(machine::Status status, std::int64_t items);
 
-    // Why the map run has failed, if it has: no child is to begin any more, and those that run are to be
-    // stopped.
+    // Why the map run has failed, if it has. Then no child may begin any more, and the children that run must
+    // be stopped.
     const std::optional<Failure>& failure() const noexcept { return failure_; }
     // All children have ended, and the map run has not failed.
     bool done() const noexcept { return !failure_ && children_.ended() >= children_.total; }

@@ -9,8 +9,9 @@
 
 namespace flowctl::test_state {
 
-// Takes the items of the plan, or those that its reader would find in `reader_data`, as a map run takes them.
-// Without data a reader has no items: the test says what becomes of them and not what they are.
+// Takes the items as a map run takes them. They are the items of the plan, or what its reader would find in
+// `reader_data`. A reader without data has no items: the test then says what becomes of them and not what they
+// are.
 machine::TriedItems take_items(const asl::State& map, machine::MapRunPlan plan,
                                const std::optional<json::Value>& reader_data, const machine::Limits& limits,
                                const machine::Now& now, const std::function<bool()>& interrupted);

@@ -24,7 +24,8 @@ char32_t other_ascii_case(char32_t c) noexcept {
     return c >= 'A' && c <= 'Z' ? c + 32 : c;
 }
 
-// Threads before one character, those that are preferred first. Their captures lie one after another.
+// The threads of the matcher before one character, in the order in which they are preferred. Their captures lie
+// one after another.
 struct Threads {
     std::vector<std::uint32_t> at;
     std::vector<std::size_t> bounds;

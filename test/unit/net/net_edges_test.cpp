@@ -228,6 +228,19 @@ TEST(NetEdges, WebhookKeysAsLongAsTheyMayBe) {
     EXPECT_FALSE(takes(keys + "\nwhsec_" + base64_encode(std::string(24, 'z')))) << "five";
 }
 
+// Each way to authenticate has headers of its own, and takes no others away from a flow.
+TEST(NetEdges, HeadersThatAProofTakes) {
+    const auto taken = [](const CallAuth& auth, const char* name) {
+        return objection_to_headers_beside(auth, {{name, "v"}}).has_value();
+    };
+    EXPECT_FALSE(taken(CallAuth(), "X-Other"));
+    EXPECT_FALSE(taken(CallAuth(), "webhook-id"));
+    EXPECT_FALSE(taken(AwsSigning{}, "X-Other"));
+    EXPECT_TRUE(taken(AwsSigning{}, "x_amz_date"));
+    EXPECT_FALSE(taken(WebhookKeys{}, "web-hook"));
+    EXPECT_TRUE(taken(WebhookKeys{}, "Webhook-Anything"));
+}
+
 TEST(NetEdges, PartsOfAScope) {
     using Parts = std::vector<std::string>;
     EXPECT_EQ(split_scope(""), Parts{});
