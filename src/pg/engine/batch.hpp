@@ -43,12 +43,13 @@ class Batch {
         bool begun = false;               // a frame is stored
         bool entered = false;             // loaded, and its Started or Resumed has been given
         bool changed = false;
+        bool saved = false;               // this batch has stored its frame
         machine::Frame frame;
         machine::Outcome outcome;
         std::optional<machine::Instant> next_due;
         machine::Phase phase = machine::Phase::Running;
         std::string current_state;
-        std::size_t frame_bytes = 0;  // of the text that is stored
+        std::size_t frame_bytes = 0;  // of its text
 
         bool ended() const { return outcome.status != machine::Status::Running; }
     };
@@ -67,6 +68,7 @@ class Batch {
 
     // write.cpp
     void write(Spi& spi);
+    bool is_memory_short() const;
     void write_end(const Working& working, const Uuid& id);
     void park();
 
@@ -75,6 +77,7 @@ class Batch {
     std::map<Uuid, Working> working_;
     std::vector<store::HistoryRow> history_;
     PlannedCalls planned_;
+    std::size_t unstored_bytes_ = 0;  // of memory: what this batch adds for runs without a stored frame
     std::set<Uuid> later_;         // runs that are too much to load in this batch
     std::vector<Item> left_over_;  // for want of time, or because the batch is full
 

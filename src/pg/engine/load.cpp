@@ -32,6 +32,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         run->version = state.versions.find(spi, row.flow_id, row.version, row.flow);
     }
     run->express = row.express;
+    run->stored = row.frame.has_value();
     run->resumed = row.frame.has_value() || row.express;
     run->role = row.role;
     run->flow_owner = row.flow_owner;
