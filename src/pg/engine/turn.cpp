@@ -28,7 +28,7 @@ constexpr std::size_t kEnoughFailures = 3;       // of the server; then the rest
 
 bool Engine::turn() {
     drain_ = drain::current();
-    state_.calls.close(drain_ != 0);
+    state_.calls.limit(call_limits(), drain_ != 0);
     // Also while it pauses: what has come in would keep the loop from sleeping.
     const bool more_answers = collect_answers();
     for (const auto& part : state_.parts)
