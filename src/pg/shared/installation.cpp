@@ -55,21 +55,34 @@ bool installation_matches() {
     return spi.run(compare_place, this_place()).size() == 1;
 }
 
-void notice_if_waiting() {
-    static LocalTransactionId told = InvalidLocalTransactionId;
-    if (told == local_transaction()) return;
+namespace {
+
+// A session looks at the table until it has once been in the right place. A copy is made without sessions, so only
+// flowctl.installation can change that meanwhile, and the worker that sees it says so in its figures.
+bool is_waiting() {
+    static bool was_in_place = false;
     for (int slot = 0; slot < shmem::slots(); slot++) {
         const shmem::View worker = shmem::view(slot);
-        if (worker.state != shmem::State::kClaimed || worker.database != MyDatabaseId || !worker.serving ||
-            !figures::view(slot).waits)
-            continue;
-        told = local_transaction();
-        guarded([] {
-            ereport(NOTICE, (errmsg("runs of this database wait for flowctl.activate()"),
-                             errdetail("It may be a copy; its runs begin when the extension's owner lets them.")));
-        });
-        return;
+        if (worker.state == shmem::State::kClaimed && worker.database == MyDatabaseId && worker.serving &&
+            figures::view(slot).waits)
+            return true;
     }
+    if (was_in_place) return false;
+    const AsExtensionOwner owner;
+    was_in_place = installation_matches();
+    return !was_in_place;
+}
+
+}  // namespace
+
+void notice_if_waiting() {
+    static LocalTransactionId told = InvalidLocalTransactionId;
+    if (told == local_transaction() || !is_waiting()) return;
+    told = local_transaction();
+    guarded([] {
+        ereport(NOTICE, (errmsg("runs of this database wait for flowctl.activate()"),
+                         errdetail("It may be a copy; its runs begin when the extension's owner lets them.")));
+    });
 }
 
 }  // namespace flowctl::pg
