@@ -61,12 +61,6 @@ denied('postgres', 'bob', 1);
 wait_for_query($node, q{SELECT count(*) FROM flowctl.denials WHERE role_name = 'bob'}, '1');
 pass('databases without a worker do not keep others from being recorded');
 
-# What was only counted is recorded as a count, once its minute is over.
-wait_for_query($node, q{SELECT count(*) FROM flowctl.denials WHERE action = 'lost' AND role_name = 'mallory' AND reason LIKE '%came too fast%'}, '1');
-is($node->safe_psql('postgres', q{SELECT substring(reason FROM '^\d+')::int + (SELECT count(*) FROM flowctl.denials WHERE role_name = 'mallory' AND action = 'start')
-		FROM flowctl.denials WHERE action = 'lost' AND role_name = 'mallory'}),
-	'3000', 'every denial is there, in a row or in a count');
-
 # Calls that a policy forbids are denials, too: a flow that tries and tries leaves few rows.
 http_server($node, 'forbidden', 'http://127.0.0.1:9/');
 $node->safe_psql('postgres', q{CREATE ROLE stubborn; SELECT flowctl.grant_author('stubborn'); GRANT USAGE ON FOREIGN SERVER forbidden TO stubborn});
@@ -75,6 +69,12 @@ $node->safe_psql('postgres', q{SELECT flowctl.add_policy('never', 'forbid', 'for
 $node->safe_psql('postgres', 'SET ROLE stubborn; SELECT count(flowctl.start($$stubborn$$)) FROM generate_series(1, 100)');
 wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'stubborn' AND error = 'States.Permissions'}, '100');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.denials WHERE role_name = 'stubborn' AND action = 'call'}), '60', 'of the denied calls of a role 60 are rows');
+
+# What was only counted is recorded as a count, once its minute is over.
+wait_for_query($node, q{SELECT count(*) FROM flowctl.denials WHERE action = 'lost' AND role_name = 'mallory' AND reason LIKE '%came too fast%'}, '1');
+is($node->safe_psql('postgres', q{SELECT substring(reason FROM '^\d+')::int + (SELECT count(*) FROM flowctl.denials WHERE role_name = 'mallory' AND action = 'start')
+		FROM flowctl.denials WHERE action = 'lost' AND role_name = 'mallory'}),
+	'3000', 'every denial is there, in a row or in a count');
 wait_for_query($node, q{SELECT substring(reason FROM '^\d+') FROM flowctl.denials WHERE action = 'lost' AND role_name = 'stubborn'}, '40');
 $node->stop;
 done_testing();
