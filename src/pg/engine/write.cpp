@@ -29,12 +29,12 @@ void Batch::write(Spi& spi) {
         }
         const json::Value saved = working.frame.save(&run.context.input);
         if (run.express && !run.stored && !is_memory_short()) {
-            working.frame_bytes = json::dumped_size(saved);
-            unstored_bytes_ += kValueBytes * working.frame_bytes + (working.loaded ? run.fixed_bytes : 0);
+            working.frame_bytes = kMemoryOfByte * json::dumped_size(saved);
+            unstored_bytes_ += working.frame_bytes + (working.loaded ? run.fixed_bytes : 0);
             continue;
         }
         std::string frame = json::dump(saved);
-        working.frame_bytes = frame.size();
+        working.frame_bytes = memory_of(frame);
         working.saved = true;
         frames.push_back(
             {id, working.phase, working.current_state, working.next_due, std::move(frame), !run.stored});
@@ -112,7 +112,7 @@ void Batch::carry_out() {
         } else if (working.saved) {
             state_.live.set_stored(*working.run);
         }
-        state_.live.touch(*working.run, working.run->fixed_bytes + kValueBytes * working.frame_bytes);
+        state_.live.touch(*working.run, working.run->fixed_bytes + working.frame_bytes);
         working.run->frame = std::move(working.frame);
         if (!working.ended()) state_.live.set_due(*working.run, working.next_due);
     }

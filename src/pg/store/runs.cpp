@@ -156,21 +156,26 @@ LoadedRuns load_runs(Spi&, const std::vector<Uuid>& ids, std::size_t max_bytes) 
     std::map<Uuid, std::size_t> frame_of;
     for (std::size_t i = 0; i < frames.size(); i++)
         frame_of.emplace(frames.uuid(i, 0), i);
-    std::size_t bytes = 0;
+    std::vector<Rows> of_leaves;
+    std::map<Uuid, std::pair<std::size_t, std::size_t>> place_of;  // leaf and row
     for (const LeafGroup& group : by_leaf("run", ids)) {
-        const Rows rows = find_by_key(group.leaf, kRunColumns, pick(ids, group));
-        for (std::size_t i = 0; i < rows.size(); i++) {
-            // Large values of the rows are still references; they are fetched here.
-            if (bytes >= max_bytes) {
-                loaded.later.push_back(rows.uuid(i, 0));
-                continue;
-            }
-            StoredRun& run = loaded.runs.emplace_back(read_run(rows, i));
-            if (const auto frame = frame_of.find(run.run_id); frame != frame_of.end())
-                run.frame = frames.text(frame->second, 1);
-            bytes +=
-                run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
+        const Rows& rows = of_leaves.emplace_back(find_by_key(group.leaf, kRunColumns, pick(ids, group)));
+        for (std::size_t i = 0; i < rows.size(); i++)
+            place_of.emplace(rows.uuid(i, 0), std::pair(of_leaves.size() - 1, i));
+    }
+    std::size_t bytes = 0;
+    for (const Uuid& id : ids) {
+        const auto place = place_of.find(id);
+        if (place == place_of.end()) continue;
+        // Large values of the rows are still references; they are fetched here.
+        if (bytes >= max_bytes) {
+            loaded.later.push_back(id);
+            continue;
         }
+        StoredRun& run = loaded.runs.emplace_back(read_run(of_leaves[place->second.first], place->second.second));
+        if (const auto frame = frame_of.find(run.run_id); frame != frame_of.end())
+            run.frame = frames.text(frame->second, 1);
+        bytes += run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
     }
     return loaded;
 }
