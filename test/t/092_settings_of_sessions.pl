@@ -91,6 +91,14 @@ my ($status, undef, $stderr) = $node->psql('postgres', q{
 is($status, 0, 'an error on the way leaves the session as it was');
 like($stderr, qr/in Asia\/Tokyo/, 'and can be caught');
 
+# A session keeps nothing of the errors that it has caught.
+is($node->safe_psql('postgres', q{
+	CREATE FUNCTION break_at_length(fragile) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', repeat('x', 1000000); END $$;
+	DROP CAST (fragile AS json);
+	CREATE CAST (fragile AS json) WITH FUNCTION break_at_length(fragile);
+	DO $$ BEGIN FOR i IN 1 .. 50 LOOP BEGIN INSERT INTO brittle VALUES ('x', '1'); EXCEPTION WHEN raise_exception THEN NULL; END; END LOOP; END $$;
+	SELECT pg_size_pretty(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'pg_flowctl errors' AND total_bytes > 100000}), '', 'a session keeps nothing of errors that it has caught');
+
 # The helper of a distributed Map knows a table's jsonb columns even where the database quotes every name.
 my $map = {
 	StartAt => 'M',

@@ -75,8 +75,37 @@ void capture_current(Failure& failure) noexcept {
     }
 }
 
+namespace {
+
+// An error on its way back into the server, and the callback that frees it. The server copies the error into
+// ErrorContext, which it resets as soon as somebody has caught the error.
+struct Raised {
+    MemoryContextCallback callback;
+    ErrorData* error;
+
+    static void free(void* self) {
+        auto* const raised = static_cast<Raised*>(self);
+        FreeErrorData(raised->error);
+        pfree(raised);
+    }
+};
+
+[[noreturn]] void raise_again(ErrorData* error) {
+    auto* raised =
+        static_cast<Raised*>(MemoryContextAllocExtended(error_context(), sizeof(Raised), MCXT_ALLOC_NO_OOM));
+    if (raised != nullptr) {
+        raised->error = error;
+        raised->callback = {Raised::free, raised, nullptr};
+        MemoryContextRegisterResetCallback(ErrorContext, &raised->callback);
+    }
+    ReThrowError(error);
+    pg_unreachable();
+}
+
+}  // namespace
+
 void raise(const Failure& failure) {
-    if (failure.server != nullptr) ReThrowError(failure.server);
+    if (failure.server != nullptr) raise_again(failure.server);
     ereport(ERROR, (errcode(failure.sqlstate),
                     errmsg_internal("%s", failure.message ? failure.message : "pg_flowctl: failed"),
                     failure.detail ? errdetail_internal("%s", failure.detail) : 0,
