@@ -377,7 +377,7 @@ FLOWCTL_FUNCTION(flowctl_validate) {
     const asl::FlowType type = flow_type(required_argument(fcinfo, 1, "type", kTypesHint));
     asl::Compiled compiled = interruptible([&] { return asl::compile(definition, type); });
     if (compiled.flow != nullptr)
-        for (asl::Finding& finding : check_support(definition))
+        for (asl::Finding& finding : find_missing(definition))
             compiled.findings.push_back(std::move(finding));
     guarded([&] { InitMaterializedSRF(fcinfo, 0); });
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
