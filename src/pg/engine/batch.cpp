@@ -41,9 +41,9 @@ void Batch::run(Spi& spi, const std::vector<Item>& items) {
     write(spi);
 }
 
-// Loads the runs of these items that are not live; those that cannot be loaded end here. They are loaded in the order
-// of the items, which is fair, and only as many as the time and the memory for definitions are enough for; the others
-// come again in the next turn.
+// Loads the runs of these items that are not live; those that cannot be loaded end here. They are loaded in
+// the order of the items, which is fair, and only as many as the time and the memory for definitions are
+// enough for; the others come again in the next turn.
 void Batch::load(Spi& spi, const std::vector<Item>& items) {
     std::vector<Uuid> missing;
     std::set<Uuid> seen;

@@ -57,8 +57,8 @@ bool installation_matches() {
 
 namespace {
 
-// A session looks at the table until it has once been in the right place. A copy is made without sessions, so only
-// flowctl.installation can change that meanwhile, and the worker that sees it says so in its figures.
+// A session looks at the table until it has once been in the right place. A copy is made without sessions, so
+// only flowctl.installation can change that meanwhile, and the worker that sees it says so in its figures.
 bool is_waiting() {
     static bool was_in_place = false;
     for (int slot = 0; slot < shmem::slots(); slot++) {
@@ -80,8 +80,9 @@ void notice_if_waiting() {
     if (told == local_transaction() || !is_waiting()) return;
     told = local_transaction();
     guarded([] {
-        ereport(NOTICE, (errmsg("runs of this database wait for flowctl.activate()"),
-                         errdetail("It may be a copy; its runs begin when the extension's owner lets them.")));
+        ereport(NOTICE,
+                (errmsg("runs of this database wait for flowctl.activate()"),
+                 errdetail("It may be a copy; its runs begin when the extension's owner lets them.")));
     });
 }
 

@@ -8,8 +8,8 @@ namespace flowctl::pg {
 // and when it is poked or reloaded; while the answer is no, runs are accepted and nothing leaves.
 bool installation_matches();
 
-// Tells the session with a NOTICE, once a transaction, when the runs of this database wait for activate(), also
-// where no worker has come yet.
+// Tells the session with a NOTICE, once a transaction, when the runs of this database wait for activate(),
+// also where no worker has come yet.
 void notice_if_waiting();
 
 }  // namespace flowctl::pg

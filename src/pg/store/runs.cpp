@@ -99,7 +99,8 @@ static Statement find_named_sql(R"(
     WHERE n.flow_id = $1 AND n.name = $2)",
                                 {UUIDOID, TEXTOID});
 
-// Not by a statement: what audits or explains those of a session would write the payload into the server's log.
+// Not by a statement: what audits or explains those of a session would write the payload into the server's
+// log.
 static bool is_same_jsonb(const std::string& one, const std::string& other) {
     const char* const texts[] = {one.c_str(), other.c_str()};
     return guarded([&] {
