@@ -31,6 +31,7 @@
 #include "pg/hooks.hpp"
 
 #include "pg/flows/role_dependency.hpp"
+#include "pg/rights/explain_guard.hpp"
 #include "pg/rights/session_user.hpp"
 #include "pg/rights/table_guard.hpp"
 #include "pg/server/acting_role.hpp"
@@ -208,9 +209,11 @@ void after_command(Node* statement) {
 void warn_of_own_tables(const CreatePublicationStmt* statement) {
     if (!statement->for_all_tables || !OidIsValid(extension_oid())) return;
     guarded([] {
-        ereport(WARNING,
-                (errmsg("the publication includes the tables of pg_flowctl, which no subscriber keeps"),
-                 errhint("Name the schemas to publish instead: CREATE PUBLICATION ... FOR TABLES IN SCHEMA ...")));
+        ereport(
+            WARNING,
+            (errmsg("the publication includes the tables of pg_flowctl, which no subscriber keeps"),
+             errhint(
+                 "Name the schemas to publish instead: CREATE PUBLICATION ... FOR TABLES IN SCHEMA ...")));
     });
 }
 
@@ -231,11 +234,18 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
     }
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
-    if (next_utility_hook != nullptr)
-        next_utility_hook(planned, text, read_only_tree, context, params, environment, receiver, completion);
-    else
-        standard_ProcessUtility(planned, text, read_only_tree, context, params, environment, receiver,
-                                completion);
+    const ProcessUtility_hook_type next =
+        next_utility_hook != nullptr ? next_utility_hook : standard_ProcessUtility;
+    if (shmem::available() && explain_guard::shows_counts(statement)) {
+        const bool before = explain_guard::begin();
+        PG_TRY();
+        { next(planned, text, read_only_tree, context, params, environment, receiver, completion); }
+        PG_FINALLY();
+        { explain_guard::end(before); }
+        PG_END_TRY();
+    } else {
+        next(planned, text, read_only_tree, context, params, environment, receiver, completion);
+    }
     if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
         entry([statement] { after_command(statement); });
     if (IsA(statement, CreatePublicationStmt))
@@ -267,6 +277,7 @@ void install_at_load() {
     next_access_hook = object_access_hook;
     object_access_hook = object_access;
     table_guard::install_at_load();
+    explain_guard::install_at_load();
     install_login_hook();
 }
 

@@ -105,7 +105,7 @@ my $map = {
 	States => { M => { Type => 'Map', End => true,
 		ItemProcessor => { ProcessorConfig => { Mode => 'DISTRIBUTED', ExecutionType => 'STANDARD' }, StartAt => 'P', States => { P => { Type => 'Pass', End => true } } },
 		ResultWriter => { Resource => 'flowctl:sql:table', Parameters => { Table => 'results' } } } } };
-define_flow($node, 'map', $map);
+define_flow($node, 'map', $map, undef, { run_as_superuser => true });
 $node->safe_psql('postgres', q{
 	CREATE TABLE results (index int, output jsonb);
 	ALTER DATABASE postgres SET quote_all_identifiers = on; ALTER DATABASE postgres SET standard_conforming_strings = off});

@@ -100,9 +100,10 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
     for (const auto& part : state_.parts)
         if (run == nullptr && !child) child = part->find_child(item.run);
     const bool has_history = run == nullptr || !run->express;
-    const bool failed =
-        store::fail_run(spi, item.run, "States.Runtime", "the engine cannot carry this run on: " + reason,
-                        with_history && has_history);
+    const std::string place = run != nullptr ? run->frame.place() : "";
+    const bool failed = store::fail_run(spi, item.run, "States.Runtime",
+                                        place + "the engine cannot carry this run on: " + reason,
+                                        with_history && has_history);
     changes_.ended.push_back(item.run);
     if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);
     if (!failed && child) changes_.children_gone.emplace_back(item.run, child->map_run);

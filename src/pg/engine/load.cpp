@@ -4,15 +4,9 @@
 #include <tuple>
 
 #include "core/json.hpp"
+#include "pg/server/arn_space.hpp"
 
 namespace flowctl::pg {
-
-// The database cannot get another name while the worker is connected to it.
-const std::string& arn_prefix() {
-    static const std::string prefix =
-        "arn:flowctl:" + std::string(guarded([] { return get_database_name(MyDatabaseId); })) + ":";
-    return prefix;
-}
 
 // Measured: a value in an array or object takes 16 bytes, the node of a string or of a fraction some 50, of
 // an array or object some 80.
@@ -73,11 +67,12 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         return run;
     }
     machine::RunContext& context = run->context;
-    const std::string& arn = arn_prefix();
-    context.execution_id = arn + "execution:" + row.flow + ":" + run->id_text;
+    const machine::ArnSpace space = arn_space();
     context.execution_name = row.name.value_or(run->id_text);
-    context.role_arn = arn + "role/" + role_name(row.role);
-    context.state_machine_id = arn + "stateMachine:" + row.flow;
+    context.execution_id = row.express ? space.express(row.flow, context.execution_name, run->id_text)
+                                       : space.execution(row.flow, context.execution_name);
+    context.role_arn = space.role(role_name(row.role));
+    context.state_machine_id = space.state_machine(row.flow);
     context.state_machine_name = row.flow;
     context.started_at = row.started_at;
     if (const auto seconds = run->version->flow->timeout_seconds)

@@ -19,7 +19,4 @@ constexpr std::size_t kMemoryOfByte = 12;
 // ended.
 std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRun& row, std::string& problem);
 
-// "arn:flowctl:<database>:", with which the ARNs of this database begin.
-const std::string& arn_prefix();
-
 }  // namespace flowctl::pg

@@ -17,6 +17,9 @@ namespace flowctl::pg::table_guard {
 
 void install_at_load();  // _PG_init
 
+// Whether the extension made the relation.
+bool is_of_engine(Oid relation);
+
 // Before LOCK TABLE. Raises an error if it would hold up the engine.
 void check_lock(const LockStmt* statement);
 

@@ -335,12 +335,15 @@ bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::str
 }
 
 static Statement find_due_sql(R"(
-    SELECT run_id, due_at FROM flowctl_catalog.frame WHERE due_at <= $1 AND bucket % $2 = $3 ORDER BY due_at LIMIT $4)",
-                              {TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID});
+    SELECT run_id, due_at FROM flowctl_catalog.frame
+    WHERE due_at >= coalesce($5, '-infinity') AND due_at <= $1 AND bucket % $2 = $3 ORDER BY due_at LIMIT $4)",
+                              {TIMESTAMPTZOID, INT4OID, INT4OID, INT8OID, TIMESTAMPTZOID});
 
-std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit) {
+std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::optional<std::int64_t> since,
+                             std::int64_t horizon, std::size_t limit) {
     Params params;
     params.timestamp(horizon).int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit));
+    since ? params.timestamp(*since) : params.null();
     Rows rows = spi.run(find_due_sql, std::move(params));
     std::vector<DueRun> runs;
     runs.reserve(rows.size());

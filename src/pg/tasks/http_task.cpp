@@ -349,7 +349,11 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
     pending.poll_interval = endpoint.options().poll_interval;
     if (pending.protocol == nullptr)
         return Refusal{kEndpointConfiguration,
-                       "endpoint \"" + endpoint.name() + "\" cannot follow work to its end (.sync)"};
+                       "endpoint \"" + endpoint.name() + "\" cannot " +
+                           (call.resource.sync ? "follow work to its end (.sync)"
+                                               : "be asked for " + call.resource.text +
+                                                     ": this version of pg_flowctl does not know how AWS "
+                                                     "wants to be asked for it")};
     auto built = pending.protocol->request({.resource = call.resource,
                                             .input = call.input,
                                             .follow = call.follow,
