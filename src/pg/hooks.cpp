@@ -8,17 +8,17 @@
 //   in the middle of a turn could end in a deadlock with them.
 // A user who may not run the command cannot use it to send workers away.
 //
-// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency). REASSIGN OWNED is refused where
-// it would turn the flows of ordinary roles into a superuser's.
+// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency). REASSIGN OWNED is refused
+// where it would turn the flows of ordinary roles into a superuser's.
 //
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
 // LOCK TABLE is refused where it would hold up the engine (table_guard).
 //
-// The triggers of the engine's tables can only be switched off by their names: pg_dump --disable-triggers writes
-// ALTER TABLE ... DISABLE TRIGGER ALL and later ENABLE TRIGGER ALL, which would leave roles without their
-// dependencies and the triggers in another state.
+// The triggers of the engine's tables can only be switched off by their names: pg_dump --disable-triggers
+// writes ALTER TABLE ... DISABLE TRIGGER ALL and later ENABLE TRIGGER ALL, which would leave roles without
+// their dependencies and the triggers in another state.
 //
 // A publication FOR ALL TABLES has the engine's tables in it, and whoever makes it is told.
 //

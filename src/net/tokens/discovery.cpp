@@ -79,7 +79,8 @@ DiscoveryCache::Result read_answer(const Issuer& issuer, const Answer& answer) {
         return trouble;
     }
     auto read = read_discovery(issuer, answer.body);
-    if (const std::string encoded = content_coding_fault(answer.headers); read.index() == 1 && !encoded.empty())
+    if (const std::string encoded = content_coding_fault(answer.headers);
+        read.index() == 1 && !encoded.empty())
         return unusable(issuer, "its discovery document " + encoded);
     if (auto* message = std::get_if<std::string>(&read)) return unusable(issuer, *message);
     return std::get<Endpoints>(std::move(read));

@@ -41,9 +41,9 @@ void Batch::run(Spi& spi, const std::vector<Item>& items) {
     write(spi);
 }
 
-// Loads the runs of these items that are not live; those that cannot be loaded end here. They are loaded in the order
-// of the items, which is fair, and only as many as the time and the memory for definitions are enough for; the others
-// come again in the next turn.
+// Loads the runs of these items that are not live; those that cannot be loaded end here. They are loaded in
+// the order of the items, which is fair, and only as many as the time and the memory for definitions are
+// enough for; the others come again in the next turn.
 void Batch::load(Spi& spi, const std::vector<Item>& items) {
     std::vector<Uuid> missing;
     std::set<Uuid> seen;
@@ -52,25 +52,21 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
             (!item.event || item.load || state_.calls.holds(item.run)) && seen.insert(item.run).second)
             missing.push_back(item.run);
     if (missing.empty()) return;
-    const store::LoadedRuns stored = store::load_runs(spi, missing, kMaxBytes);
-    later_.insert(stored.later.begin(), stored.later.end());
     const std::size_t most_definitions = static_cast<std::size_t>(guc::definition_memory) * 1024;
     std::set<std::shared_ptr<const CompiledVersion>> definitions;
     std::size_t definition_bytes = 0;
     std::int64_t now = unix_micros_now();
     const std::int64_t until = now + kMaxMicros;
-    for (const store::StoredRun& row : stored.runs) {
-        if (&row != &stored.runs.front() && (now >= until || definition_bytes > most_definitions)) {
-            later_.insert(row.run_id);
-            continue;
-        }
+    const std::vector<Uuid> later = store::each_run(spi, missing, kMaxBytes, [&](store::StoredRun&& row) {
         load_run(spi, row);
         const std::int64_t before = std::exchange(now, unix_micros_now());
         load_micros_.emplace(row.run_id, now - before);
         const auto loaded = working_.find(row.run_id);
         if (loaded != working_.end() && definitions.insert(loaded->second.run->version).second)
             definition_bytes += loaded->second.run->version->bytes;
-    }
+        return now < until && definition_bytes <= most_definitions;
+    });
+    later_.insert(later.begin(), later.end());
 }
 
 void Batch::load_run(Spi& spi, const store::StoredRun& row) {

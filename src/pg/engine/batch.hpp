@@ -43,7 +43,7 @@ class Batch {
         bool begun = false;               // a frame is stored
         bool entered = false;             // loaded, and its Started or Resumed has been given
         bool changed = false;
-        bool saved = false;               // this batch has stored its frame
+        bool saved = false;  // this batch has stored its frame
         machine::Frame frame;
         machine::Outcome outcome;
         std::optional<machine::Instant> next_due;

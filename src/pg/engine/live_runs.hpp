@@ -98,8 +98,8 @@ class LiveRuns {
         if (std::exchange(run.stored, true)) return;
         run.rested_ = rested_.insert(rested_.end(), &run);
     }
-    // The run to which nothing has happened for the longest time, of those that have a stored frame to come back
-    // from; null: there is none.
+    // The run to which nothing has happened for the longest time, of those that have a stored frame to come
+    // back from; null: there is none.
     LiveRun* longest_rested() const { return rested_.empty() ? nullptr : rested_.front(); }
     // The run leaves memory. When it is due it is said all the same.
     void park(LiveRun& run) {

@@ -8,11 +8,12 @@
 
 namespace flowctl::pg {
 
-// Measured: a value in an array or object takes 16 bytes, the node of a string or of a fraction some 50, of an
-// array or object some 80.
+// Measured: a value in an array or object takes 16 bytes, the node of a string or of a fraction some 50, of
+// an array or object some 80.
 std::size_t memory_of(std::string_view text) {
     std::size_t bytes = text.size();
-    for (const char c : text) switch (c) {
+    for (const char c : text)
+        switch (c) {
             case '[':
             case '{':
                 bytes += 80;

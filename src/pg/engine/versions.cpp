@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::size_t kManyKnown = 1'000;  // then those are forgotten that nobody holds any more
 
-// What the C++ objects of this process take of memory. A compiled definition takes between 5 and 100 times its text,
-// so it is measured.
+// What the C++ objects of this process take of memory. A compiled definition takes between 5 and 100 times
+// its text, so it is measured.
 std::size_t memory_in_use() noexcept {
     const struct mallinfo2 now = mallinfo2();
     return now.uordblks + now.hblkhd;

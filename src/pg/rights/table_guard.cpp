@@ -158,8 +158,9 @@ bool keeps_triggers(const AlterTableStmt* statement) {
     if (!is_our_schema(names.schema) || !has_privs_of_role(GetUserId(), names.owner)) return false;
     const Oid extension = getExtensionOfObject(RelationRelationId, relation);
     if (!OidIsValid(extension) || extension != get_extension_oid("pg_flowctl", true)) return false;
-    ereport(NOTICE, (errmsg("the triggers of table %s stay as they are", get_rel_name(relation)),
-                     errdetail("They keep the rights of roles and leave out rows that come by replication.")));
+    ereport(NOTICE,
+            (errmsg("the triggers of table %s stay as they are", get_rel_name(relation)),
+             errdetail("They keep the rights of roles and leave out rows that come by replication.")));
     return true;
 }
 

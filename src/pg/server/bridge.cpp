@@ -5,8 +5,8 @@ namespace flowctl::pg {
 
 namespace {
 
-// Error data must survive the abort of the transaction that failed: each error has a context of its own below this
-// one. The server's FreeErrorData leaves some of the strings that it has copied.
+// Error data must survive the abort of the transaction that failed: each error has a context of its own below
+// this one. The server's FreeErrorData leaves some of the strings that it has copied.
 MemoryContext error_context() {
     static MemoryContext context = nullptr;
     if (context == nullptr)
@@ -81,8 +81,8 @@ void free_raised(void* context) {
     MemoryContextDelete(static_cast<MemoryContext>(context));
 }
 
-// The server copies the error into ErrorContext, which it resets as soon as somebody has caught the error. Ours, and
-// the callback that stands beside it, go then.
+// The server copies the error into ErrorContext, which it resets as soon as somebody has caught the error.
+// Ours, and the callback that stands beside it, go then.
 [[noreturn]] void raise_again(ErrorData* error) {
     MemoryContext const context = error->assoc_context;
     auto* const callback = static_cast<MemoryContextCallback*>(

@@ -36,8 +36,9 @@ void put_back(Value& variable, Value ours, Value before) {
 constexpr int kFloatDigits = 1;
 
 // Types whose values are written with a schema where search_path does not find the object.
-constexpr Oid kObjectNames[] = {REGCLASSOID, REGPROCOID,      REGPROCEDUREOID, REGOPEROID,      REGOPERATOROID,
-                                REGTYPEOID,  REGCOLLATIONOID, REGCONFIGOID,    REGDICTIONARYOID};
+constexpr Oid kObjectNames[] = {REGCLASSOID,     REGPROCOID,     REGPROCEDUREOID,
+                                REGOPEROID,      REGOPERATOROID, REGTYPEOID,
+                                REGCOLLATIONOID, REGCONFIGOID,   REGDICTIONARYOID};
 
 struct Holds {
     bool names = false;  // of objects
@@ -50,7 +51,8 @@ void look_into(Oid type, Holds& holds, int nesting);
 
 void look_into(TupleDesc rows, Holds& holds, int nesting) {
     for (int i = 0; i < rows->natts; i++)
-        if (!TupleDescAttr(rows, i)->attisdropped) look_into(TupleDescAttr(rows, i)->atttypid, holds, nesting);
+        if (!TupleDescAttr(rows, i)->attisdropped)
+            look_into(TupleDescAttr(rows, i)->atttypid, holds, nesting);
 }
 
 // A value of one of these types may also stand in an array, a range, a domain or a row.
@@ -81,10 +83,10 @@ void look_into(Oid type, Holds& holds, int nesting) {
 
 // The types of most columns, which hold no values of other types.
 bool is_simple(Oid type) {
-    static constexpr Oid kTypes[] = {BOOLOID,    INT2OID,    INT4OID,    INT8OID,   OIDOID,       FLOAT4OID,
-                                     FLOAT8OID,  TEXTOID,    UUIDOID,    DATEOID,   TIMEOID,      VARCHAROID,
-                                     BPCHAROID,  BYTEAOID,   NUMERICOID, JSONOID,   JSONBOID,     TIMESTAMPOID,
-                                     INTERVALOID, INETOID,   NAMEOID,    TIMESTAMPTZOID};
+    static constexpr Oid kTypes[] = {BOOLOID,     INT2OID,  INT4OID,    INT8OID,       OIDOID,   FLOAT4OID,
+                                     FLOAT8OID,   TEXTOID,  UUIDOID,    DATEOID,       TIMEOID,  VARCHAROID,
+                                     BPCHAROID,   BYTEAOID, NUMERICOID, JSONOID,       JSONBOID, TIMESTAMPOID,
+                                     INTERVALOID, INETOID,  NAMEOID,    TIMESTAMPTZOID};
     return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
 }
 

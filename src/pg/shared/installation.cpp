@@ -64,8 +64,8 @@ Standing find_standing() {
 
 namespace {
 
-// A session looks at the table until it has once been in the right place. A copy is made without sessions, so only
-// flowctl.installation can change that meanwhile, and the worker that sees it says so in its figures.
+// A session looks at the table until it has once been in the right place. A copy is made without sessions, so
+// only flowctl.installation can change that meanwhile, and the worker that sees it says so in its figures.
 bool is_waiting() {
     static bool was_in_place = false;
     for (int slot = 0; slot < shmem::slots(); slot++) {

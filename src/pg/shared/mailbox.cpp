@@ -154,9 +154,8 @@ Posted put(const Message& message) noexcept {
             return Posted::No;
         }
     }
-    Message* const place = std::find_if(box->places, box->places + kMessages, [](const Message& one) {
-        return one.database == InvalidOid;
-    });
+    Message* const place = std::find_if(box->places, box->places + kMessages,
+                                        [](const Message& one) { return one.database == InvalidOid; });
     *place = message;
     place->number = box->posted++;
     box->count++;

@@ -5,9 +5,9 @@
 // back. Sessions post; the worker of shard 0 takes.
 //
 // All databases and roles share the box, so none may fill it. Denials never take the places that are kept for
-// requests, a database has at most half of the places that the others leave, and a role a share of the denials
-// of a minute; denials beyond these are counted, and the counts are recorded. A message that nobody takes (its database has no
-// worker) goes after half a minute.
+// requests, a database has at most half of the places that the others leave, and a role a share of the
+// denials of a minute; denials beyond these are counted, and the counts are recorded. A message that nobody
+// takes (its database has no worker) goes after half a minute.
 #pragma once
 
 #include <cstdint>
@@ -56,8 +56,8 @@ struct Lost {
 // denials were only counted.
 std::vector<Message> take(std::vector<Lost>& lost);
 
-// A denial that needs no message, because a run of this database makes it: whether it is within its role's share
-// of the minute. If not, it has been counted.
+// A denial that needs no message, because a run of this database makes it: whether it is within its role's
+// share of the minute. If not, it has been counted.
 bool may_record(Oid role) noexcept;
 
 // When the next of these counts is due, if there is one; microseconds since 1970.

@@ -99,7 +99,8 @@ static Statement find_named_sql(R"(
     WHERE n.flow_id = $1 AND n.name = $2)",
                                 {UUIDOID, TEXTOID});
 
-// Not by a statement: what audits or explains those of a session would write the payload into the server's log.
+// Not by a statement: what audits or explains those of a session would write the payload into the server's
+// log.
 static bool is_same_jsonb(const std::string& one, const std::string& other) {
     const char* const texts[] = {one.c_str(), other.c_str()};
     return guarded([&] {
@@ -161,8 +162,8 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
 }
 
 // A frame is written by the worker that reads it here, so it cannot have come after its run was read.
-LoadedRuns load_runs(Spi&, const std::vector<Uuid>& ids, std::size_t max_bytes) {
-    LoadedRuns loaded;
+std::vector<Uuid> each_run(Spi&, const std::vector<Uuid>& ids, std::size_t max_bytes,
+                           const std::function<bool(StoredRun&&)>& take) {
     const Rows frames = find_by_key(table_named("frame"), {"run_id", "frame"}, ids);
     std::map<Uuid, std::size_t> frame_of;
     for (std::size_t i = 0; i < frames.size(); i++)
@@ -174,20 +175,32 @@ LoadedRuns load_runs(Spi&, const std::vector<Uuid>& ids, std::size_t max_bytes) 
         for (std::size_t i = 0; i < rows.size(); i++)
             place_of.emplace(rows.uuid(i, 0), std::pair(of_leaves.size() - 1, i));
     }
+    std::vector<Uuid> later;
     std::size_t bytes = 0;
+    bool more = true;
     for (const Uuid& id : ids) {
         const auto place = place_of.find(id);
         if (place == place_of.end()) continue;
-        // Large values of the rows are still references; they are fetched here.
-        if (bytes >= max_bytes) {
-            loaded.later.push_back(id);
+        if (!more || bytes >= max_bytes) {
+            later.push_back(id);
             continue;
         }
-        StoredRun& run = loaded.runs.emplace_back(read_run(of_leaves[place->second.first], place->second.second));
-        if (const auto frame = frame_of.find(run.run_id); frame != frame_of.end())
+        // Large values of the rows are references, and are fetched here.
+        StoredRun run = read_run(of_leaves[place->second.first], place->second.second);
+        if (const auto frame = frame_of.find(id); frame != frame_of.end())
             run.frame = frames.text(frame->second, 1);
         bytes += run.input.size() + (run.event ? run.event->size() : 0) + (run.frame ? run.frame->size() : 0);
+        more = take(std::move(run));
     }
+    return later;
+}
+
+LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes) {
+    LoadedRuns loaded;
+    loaded.later = each_run(spi, ids, max_bytes, [&](StoredRun&& run) {
+        loaded.runs.push_back(std::move(run));
+        return true;
+    });
     return loaded;
 }
 

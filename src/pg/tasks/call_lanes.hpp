@@ -1,8 +1,8 @@
 // Fair shares of the calls that a worker may have under way.
 //
-// A call takes a place in a lane for its endpoint, one for the endpoint's host, one for the owner of its flow,
-// and one for that owner at that host. All calls together are limited (CallLimits), and so are those of each
-// lane:
+// A call takes a place in a lane for its endpoint, one for the endpoint's host, one for the owner of its
+// flow, and one for that owner at that host. All calls together are limited (CallLimits), and so are those of
+// each lane:
 //
 //   an endpoint           flowctl.max_calls_per_endpoint
 //   a host, an owner      three quarters of the places that all others leave free
@@ -12,8 +12,8 @@
 // one host is given and however many hosts are named; somebody else always finds one, at the same host, too.
 //
 // A run whose call finds a lane full waits in that line by its id; when there is room it is given its call
-// again (machine::Resumed), and may then wait in another line. Ids are hints: a run that has ended meanwhile is
-// passed over.
+// again (machine::Resumed), and may then wait in another line. Ids are hints: a run that has ended meanwhile
+// is passed over.
 //
 // What the answers of all calls under way may take of memory is limited in the same way
 // (flowctl.answer_memory): a call counts with the size that its answer may have.

@@ -161,8 +161,8 @@ bool stands_for_somebody(const Endpoint& endpoint) {
            endpoint.credential->grant != net::GrantType::Direct;
 }
 
-// An answer that is too large for a result is refused while it arrives, whatever the endpoint allows. JSON may be
-// written with blanks and escapes, so its text may be longer than the result is.
+// An answer that is too large for a result is refused while it arrives, whatever the endpoint allows. JSON
+// may be written with blanks and escapes, so its text may be longer than the result is.
 std::size_t longest_result() {
     constexpr std::size_t kLongestText = 4;  // times the result
     return kLongestText * static_cast<std::size_t>(guc::max_payload_bytes);

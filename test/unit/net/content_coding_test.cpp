@@ -20,7 +20,8 @@ TEST(ContentCoding, IsShownShortAndPrintable) {
     EXPECT_EQ(content_coding({{"content-encoding", "a\x01\xff z"}}), "a?? z");
     EXPECT_EQ(content_coding({{"content-encoding", std::string(64, 'x')}}), std::string(64, 'x'));
     EXPECT_EQ(content_coding({{"content-encoding", std::string(65, 'x')}}), std::string(64, 'x') + "...");
-    EXPECT_EQ(content_coding_fault({{"content-encoding", "gzip"}}), "is encoded (gzip), which was not asked for");
+    EXPECT_EQ(content_coding_fault({{"content-encoding", "gzip"}}),
+              "is encoded (gzip), which was not asked for");
     EXPECT_EQ(content_coding_fault({{"content-encoding", "identity"}}), "");
 }
 

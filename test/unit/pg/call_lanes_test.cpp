@@ -121,8 +121,8 @@ TEST(CallLanes, AnOwnerHasTwoThirdsOfAHost) {
     EXPECT_EQ(lanes.full_lane(call("mine", "h", "2")), std::nullopt);
 }
 
-// Where nobody else has calls, one endpoint may have what the setting gives it, although that is more than the
-// shares of a host and of an owner.
+// Where nobody else has calls, one endpoint may have what the setting gives it, although that is more than
+// the shares of a host and of an owner.
 TEST(CallLanes, AloneAnEndpointHasItsWholeLimit) {
     CallLanes lanes = lanes_with(6, 6);
     EXPECT_EQ(fill(lanes, call("a", "h", "1")).first, 6u);
