@@ -16,6 +16,10 @@
 //
 // LOCK TABLE is refused where it would hold up the engine (table_guard).
 //
+// The triggers of the engine's tables can only be switched off by their names: pg_dump --disable-triggers writes
+// ALTER TABLE ... DISABLE TRIGGER ALL and later ENABLE TRIGGER ALL, which would leave roles without their
+// dependencies and the triggers in another state.
+//
 // A publication FOR ALL TABLES has the engine's tables in it, and whoever makes it is told.
 //
 // At a login, what the server would forget of it is noted (compat.hpp, OauthLogin).
@@ -223,6 +227,11 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
         reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
     const bool discards_all =
         IsA(statement, DiscardStmt) && reinterpret_cast<DiscardStmt*>(statement)->target == DISCARD_ALL;
+    if (IsA(statement, AlterTableStmt) && IsTransactionState()) {
+        bool kept = false;
+        entry([&] { kept = table_guard::keeps_triggers(reinterpret_cast<AlterTableStmt*>(statement)); });
+        if (kept) return;
+    }
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
     const ProcessUtility_hook_type next =

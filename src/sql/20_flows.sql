@@ -96,7 +96,7 @@ CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_validate';
 COMMENT ON FUNCTION flowctl.validate(json, text) IS
-    'what is wrong with a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; no row: nothing. type: STANDARD | EXPRESS, which allows less. A WARNING says what this version does not carry out. Reads no catalog (AWS: ValidateStateMachineDefinition). For authors';
+    'what is wrong with a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; no row: nothing. type: STANDARD | EXPRESS, which allows less. A WARNING says what this version does not carry out, and for what there is no endpoint now (AWS: ValidateStateMachineDefinition). For authors';
 
 CREATE FUNCTION flowctl.drop_flow(name text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

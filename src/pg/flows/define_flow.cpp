@@ -21,6 +21,7 @@
 #include "pg/server/arguments.hpp"
 #include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/shared/installation.hpp"
 
 namespace flowctl::pg {
 
@@ -362,7 +363,10 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
         }
         const Oid flow_owner = flow ? flow->owner : request.user;
         check(request, flow_owner);
-        if (const auto version = store_version(request, flow_owner)) PG_RETURN_INT32(*version);
+        if (const auto version = store_version(request, flow_owner)) {
+            notice_if_waiting();
+            PG_RETURN_INT32(*version);
+        }
         guarded([] { CHECK_FOR_INTERRUPTS(); });
     }
 }
@@ -373,7 +377,7 @@ FLOWCTL_FUNCTION(flowctl_validate) {
     const asl::FlowType type = flow_type(required_argument(fcinfo, 1, "type", kTypesHint));
     asl::Compiled compiled = interruptible([&] { return asl::compile(definition, type); });
     if (compiled.flow != nullptr)
-        for (asl::Finding& finding : check_support(definition))
+        for (asl::Finding& finding : find_missing(definition))
             compiled.findings.push_back(std::move(finding));
     guarded([&] { InitMaterializedSRF(fcinfo, 0); });
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);

@@ -143,7 +143,7 @@ bool Slices::use_helper(MapRun& run) {
 
 bool Slices::start_helper(MapRun& run) {
     const std::int64_t now = unix_micros_now();
-    if (run.not_before > now || drain::current() != 0) return false;
+    if (run.not_before > now || drain::is_closed()) return false;
     run.not_before = 0;
     if (MapHelper::count() >= guc::map_helpers) return false;  // the end of another wakes us
     if (run.starts >= kMostStarts) {

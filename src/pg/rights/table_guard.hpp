@@ -22,4 +22,8 @@ bool is_of_engine(Oid relation);
 // Before LOCK TABLE. Raises an error if it would hold up the engine.
 void check_lock(const LockStmt* statement);
 
+// Before ALTER TABLE. True: it would switch all triggers of one of the engine's tables on or off, as the restore of a
+// dump does that was taken with --disable-triggers. Then the command is not carried out, and a NOTICE says so.
+bool keeps_triggers(const AlterTableStmt* statement);
+
 }  // namespace flowctl::pg::table_guard

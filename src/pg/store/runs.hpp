@@ -122,12 +122,13 @@ void forget_events(Spi& spi, const std::vector<Uuid>& ids);
 bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
               bool with_history);
 
-// Runs of a shard that are due before `horizon`, the earliest first.
+// Runs of a shard that are due from `since`, or ever, up to `horizon`; the earliest first.
 struct DueRun {
     Uuid run_id{};
     std::int64_t due_at = 0;
 };
-std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit);
+std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::optional<std::int64_t> since,
+                             std::int64_t horizon, std::size_t limit);
 
 // ---------------------------------------------------------------------------------------------- looking
 

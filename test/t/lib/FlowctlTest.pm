@@ -22,7 +22,7 @@ use Time::HiRes qw(sleep);
 use Parts;
 
 our @EXPORT = qw(
-  new_node wait_for_query wait_for_workers worker_pids
+  new_node kill_server start_again wait_for_query wait_for_workers worker_pids
   define_flow http_flow start_run wait_for_run run_output run_row history_types
   http_server query_json to_json from_json sql_literal true false
 );
@@ -63,6 +63,27 @@ sub configure
 		%setting);
 	delete $all{$_} for grep { !defined $all{$_} } keys %all;
 	$node->append_conf('postgresql.conf', join('', map { "$_ = '" . ($all{$_} =~ s/'/''/gr) . "'\n" } sort keys %all));
+}
+
+# Kills the postmaster; returns when it is gone. Its children live on for a moment.
+sub kill_server
+{
+	my ($node) = @_;
+	my $postmaster = $node->{_pid};
+	$node->kill9;
+	sleep 0.01 while kill 0, $postmaster;
+}
+
+# Starts a server that was killed, as soon as its children have left its shared memory.
+sub start_again
+{
+	my ($node) = @_;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if $node->start(fail_ok => 1);
+		sleep 0.1;
+	}
+	croak 'the server does not start again';
 }
 
 # Polls until the query's result is the expected text ('t' when none is given). Fails the test, showing what came last.
