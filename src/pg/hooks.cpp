@@ -240,9 +240,13 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
         const bool before = explain_guard::begin();
         PG_TRY();
         { next(planned, text, read_only_tree, context, params, environment, receiver, completion); }
-        PG_FINALLY();
-        { explain_guard::end(before); }
+        PG_CATCH();
+        {
+            explain_guard::end(before);
+            PG_RE_THROW();
+        }
         PG_END_TRY();
+        explain_guard::end(before);
     } else {
         next(planned, text, read_only_tree, context, params, environment, receiver, completion);
     }
