@@ -8,13 +8,17 @@
 //   in the middle of a turn could end in a deadlock with them.
 // A user who may not run the command cannot use it to send workers away.
 //
-// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency). REASSIGN OWNED is refused where
-// it would turn the flows of ordinary roles into a superuser's.
+// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency). REASSIGN OWNED is refused
+// where it would turn the flows of ordinary roles into a superuser's.
 //
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
 // LOCK TABLE is refused where it would hold up the engine (table_guard).
+//
+// The triggers of the engine's tables can only be switched off by their names: pg_dump --disable-triggers
+// writes ALTER TABLE ... DISABLE TRIGGER ALL and later ENABLE TRIGGER ALL, which would leave roles without
+// their dependencies and the triggers in another state.
 //
 // A publication FOR ALL TABLES has the engine's tables in it, and whoever makes it is told.
 //
@@ -223,6 +227,11 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
         reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
     const bool discards_all =
         IsA(statement, DiscardStmt) && reinterpret_cast<DiscardStmt*>(statement)->target == DISCARD_ALL;
+    if (IsA(statement, AlterTableStmt) && IsTransactionState()) {
+        bool kept = false;
+        entry([&] { kept = table_guard::keeps_triggers(reinterpret_cast<AlterTableStmt*>(statement)); });
+        if (kept) return;
+    }
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
     const ProcessUtility_hook_type next =
@@ -231,9 +240,13 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
         const bool before = explain_guard::begin();
         PG_TRY();
         { next(planned, text, read_only_tree, context, params, environment, receiver, completion); }
-        PG_FINALLY();
-        { explain_guard::end(before); }
+        PG_CATCH();
+        {
+            explain_guard::end(before);
+            PG_RE_THROW();
+        }
         PG_END_TRY();
+        explain_guard::end(before);
     } else {
         next(planned, text, read_only_tree, context, params, environment, receiver, completion);
     }

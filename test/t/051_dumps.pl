@@ -143,6 +143,21 @@ worked($node, 'the data afterwards', 'pg_restore', '--exit-on-error', '--data-on
 same_as_before($schema, 'the data afterwards');
 starts_runs($node, $schema, 'the data afterwards');
 
+# The data alone, into the schema, with its triggers switched off meanwhile. Those of the engine stay on: they know the roles.
+my $quiet = empty_database($node);
+worked($node, 'the schema before quiet data', 'pg_restore', '--exit-on-error', '-d', $quiet, "$folder/schema");
+my $firing = q{SELECT string_agg(tgrelid::regclass || ' ' || tgname || ' ' || tgenabled::text, ', ' ORDER BY tgrelid::regclass::text, tgname)
+	FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'flowctl_catalog'::regnamespace AND NOT relispartition)};
+my $fires = $node->safe_psql($quiet, $firing);
+worked($node, 'data with triggers disabled', 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-d', $quiet, "$folder/custom");
+same_as_before($quiet, 'data with triggers disabled');
+is($node->safe_psql($quiet, $firing), $fires, 'the triggers of the engine fire when they did before');
+is($node->safe_psql($quiet, 'SELECT count(*) FROM flowctl.runs'), '0', 'rows that were dumped have started nothing');
+my $dependencies = q{SELECT string_agg(refobjid::regrole || ' ' || objsubid, ', ' ORDER BY refobjid::regrole::text, objsubid) FROM pg_shdepend
+	WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND deptype = 'a' AND objid IN (SELECT oid FROM pg_class WHERE relnamespace = 'flowctl_catalog'::regnamespace)};
+like($node->safe_psql($quiet, $dependencies), qr/alice/, 'the roles have their dependencies');
+is($node->safe_psql($quiet, $dependencies), $node->safe_psql('source', $dependencies), 'all of them');
+
 # A schema of the application, into a database that has the extension and not the flows; then the extension's rows alone.
 worked($node, 'pg_dump -n app', 'pg_dump', '-Fc', '-n', 'app', '-f', "$folder/app", 'source');
 my $app = empty_database($node);

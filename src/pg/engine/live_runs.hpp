@@ -4,6 +4,8 @@
 // horizon, and while there is memory for it (flowctl.run_memory). All others are parked: they cost their row
 // and next to nothing here, and are loaded again when something happens to them. A live run's frame equals
 // the stored one, since it is replaced only after the commit of the turn that changed it.
+//
+// An EXPRESS run has no stored frame as long as memory is plentiful. Without one it cannot be parked.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +17,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/machine/machine.hpp"
@@ -35,6 +38,7 @@ struct LiveRun : RunFacts {
     machine::Frame frame;
     std::optional<ChildOf> child;
     bool express = false;
+    bool stored = false;   // its frame is in the table
     bool in_line = false;  // a call of it waits for room in its lane
     bool resumed = false;  // loaded after it had begun: its calls may have been sent before
     std::optional<machine::Instant> due;
@@ -59,7 +63,7 @@ class LiveRuns {
         remove(run->id);
         LiveRun& added = *run;
         if (added.child) children_++;
-        if (!added.express) added.rested_ = rested_.insert(rested_.end(), &added);
+        if (added.stored) added.rested_ = rested_.insert(rested_.end(), &added);
         bytes_ += added.bytes;
         if (users_[added.version.get()]++ == 0) bytes_ += added.version->bytes;
         runs_[added.id] = std::move(run);
@@ -70,7 +74,7 @@ class LiveRuns {
         if (found == runs_.end()) return;
         LiveRun& run = *found->second;
         if (run.child) children_--;
-        if (!run.express) rested_.erase(run.rested_);
+        if (run.stored) rested_.erase(run.rested_);
         bytes_ -= run.bytes;
         if (const auto users = users_.find(run.version.get()); --users->second == 0) {
             bytes_ -= run.version->bytes;
@@ -87,10 +91,15 @@ class LiveRuns {
     void touch(LiveRun& run, std::size_t bytes) {
         bytes_ = bytes_ - run.bytes + bytes;
         run.bytes = bytes;
-        if (!run.express) rested_.splice(rested_.end(), rested_, run.rested_);
+        if (run.stored) rested_.splice(rested_.end(), rested_, run.rested_);
     }
-    // The run to which nothing has happened for the longest time; null: none may leave memory, because
-    // EXPRESS runs have no stored frame to come back from.
+    // The run's frame is in the table from now on.
+    void set_stored(LiveRun& run) {
+        if (std::exchange(run.stored, true)) return;
+        run.rested_ = rested_.insert(rested_.end(), &run);
+    }
+    // The run to which nothing has happened for the longest time, of those that have a stored frame to come
+    // back from; null: there is none.
     LiveRun* longest_rested() const { return rested_.empty() ? nullptr : rested_.front(); }
     // The run leaves memory. When it is due it is said all the same.
     void park(LiveRun& run) {
@@ -135,7 +144,7 @@ class LiveRuns {
     }
 
     std::unordered_map<Uuid, std::unique_ptr<LiveRun>, UuidHash> runs_;
-    std::list<LiveRun*> rested_;  // but for EXPRESS runs; the one that has rested longest comes first
+    std::list<LiveRun*> rested_;  // that have a stored frame; the one that has rested longest comes first
     std::unordered_map<const CompiledVersion*, std::size_t> users_;
     std::priority_queue<Timer> timers_;
     std::size_t children_ = 0;

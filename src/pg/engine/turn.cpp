@@ -30,7 +30,7 @@ constexpr std::size_t kEnoughFailures = 3;       // of the server; then the rest
 bool Engine::turn() {
     drain_ = drain::current();
     closed_ = drain_ != 0 || !guc::run;
-    state_.calls.close(closed_);
+    state_.calls.limit(call_limits(), closed_);
     // Also while it pauses: what has come in would keep the loop from sleeping.
     const bool more_answers = collect_answers();
     for (const auto& part : state_.parts)

@@ -21,6 +21,7 @@
 #include "pg/server/arguments.hpp"
 #include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/shared/installation.hpp"
 
 namespace flowctl::pg {
 
@@ -362,7 +363,10 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
         }
         const Oid flow_owner = flow ? flow->owner : request.user;
         check(request, flow_owner);
-        if (const auto version = store_version(request, flow_owner)) PG_RETURN_INT32(*version);
+        if (const auto version = store_version(request, flow_owner)) {
+            notice_if_waiting();
+            PG_RETURN_INT32(*version);
+        }
         guarded([] { CHECK_FOR_INTERRUPTS(); });
     }
 }

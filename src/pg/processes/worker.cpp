@@ -57,8 +57,8 @@ net::Settings client_settings() {
     net::Settings settings;
     settings.egress_allow = guc::egress_allow != nullptr ? guc::egress_allow : "";
     settings.proxy = guc::proxy != nullptr ? guc::proxy : "";
-    settings.max_connections = call_limit();
-    settings.max_connections_per_host = call_limit();
+    settings.max_connections = call_limits().calls;
+    settings.max_connections_per_host = call_limits().calls;
     return settings;
 }
 

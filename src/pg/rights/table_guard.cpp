@@ -138,6 +138,32 @@ void check_lock(const LockStmt* statement) {
     }
 }
 
+bool keeps_triggers(const AlterTableStmt* statement) {
+    ListCell* cell;
+    foreach (cell, statement->cmds) {
+        switch (static_cast<AlterTableCmd*>(lfirst(cell))->subtype) {
+            case AT_DisableTrigAll:
+            case AT_DisableTrigUser:
+            case AT_EnableTrigAll:
+            case AT_EnableTrigUser:
+                break;
+            default:
+                return false;
+        }
+    }
+    const Oid relation = RangeVarGetRelid(statement->relation, NoLock, true);
+    if (!OidIsValid(relation)) return false;
+    const Names names = names_of(relation);
+    if (names.kind != RELKIND_RELATION && names.kind != RELKIND_PARTITIONED_TABLE) return false;
+    if (!is_our_schema(names.schema) || !has_privs_of_role(GetUserId(), names.owner)) return false;
+    const Oid extension = getExtensionOfObject(RelationRelationId, relation);
+    if (!OidIsValid(extension) || extension != get_extension_oid("pg_flowctl", true)) return false;
+    ereport(NOTICE,
+            (errmsg("the triggers of table %s stay as they are", get_rel_name(relation)),
+             errdetail("They keep the rights of roles and leave out rows that come by replication.")));
+    return true;
+}
+
 }  // namespace table_guard
 
 FLOWCTL_FUNCTION(flowctl_only_engine_writes) {

@@ -8,10 +8,10 @@ extern char* secrets_dir;  // empty: none
 extern char* egress_allow;
 extern char* proxy;
 extern char* installation;
+extern bool run;                      // whether flows run on this server
 extern char* arn_partition;  // of the identifiers in the Context Object
 extern char* arn_region;
 extern char* arn_account;             // empty: the database's name
-extern bool run;                      // whether flows run on this server
 extern char* traceparent;             // of the session, recorded with the runs it starts
 extern char* issuer_url;              // of our own issuer, without the database's name; empty: none
 extern char* issuer_keys;             // file names; the first signs

@@ -62,6 +62,26 @@ Standing find_standing() {
     return rows.boolean(0, 0) ? Standing::Original : Standing::Restored;
 }
 
+namespace {
+
+// A session looks at the table until it has once been in the right place. A copy is made without sessions, so
+// only flowctl.installation can change that meanwhile, and the worker that sees it says so in its figures.
+bool is_waiting() {
+    static bool was_in_place = false;
+    for (int slot = 0; slot < shmem::slots(); slot++) {
+        const shmem::View worker = shmem::view(slot);
+        if (worker.state == shmem::State::kClaimed && worker.database == MyDatabaseId && worker.serving &&
+            figures::view(slot).waits)
+            return true;
+    }
+    if (was_in_place) return false;
+    const AsExtensionOwner owner;
+    was_in_place = find_standing() == Standing::Original;
+    return !was_in_place;
+}
+
+}  // namespace
+
 void notice_if_waiting() {
     static LocalTransactionId told = InvalidLocalTransactionId;
     if (told == local_transaction()) return;
@@ -73,19 +93,13 @@ void notice_if_waiting() {
         });
         return;
     }
-    for (int slot = 0; slot < shmem::slots(); slot++) {
-        const shmem::View worker = shmem::view(slot);
-        if (worker.state != shmem::State::kClaimed || worker.database != MyDatabaseId || !worker.serving ||
-            !figures::view(slot).waits)
-            continue;
-        told = local_transaction();
-        guarded([] {
-            ereport(NOTICE, (errmsg("runs of this database wait for flowctl.activate()"),
-                             errdetail("It may be a copy or restored from a backup; its runs begin when the "
-                                       "extension's owner lets them.")));
-        });
-        return;
-    }
+    if (!is_waiting()) return;
+    told = local_transaction();
+    guarded([] {
+        ereport(NOTICE, (errmsg("runs of this database wait for flowctl.activate()"),
+                         errdetail("It may be a copy or restored from a backup; its runs begin when the "
+                                   "extension's owner lets them.")));
+    });
 }
 
 }  // namespace flowctl::pg

@@ -12,8 +12,8 @@ enum class Standing { Original, Copy, Restored };
 // while the database is not the original, runs are accepted and nothing leaves.
 Standing find_standing();
 
-// Tells the session with a NOTICE, once a transaction, when the workers of this database wait for activate()
-// or for flowctl.run.
+// Tells the session with a NOTICE, once a transaction, when the runs of this database wait for activate() or
+// for flowctl.run, also where no worker has come yet.
 void notice_if_waiting();
 
 }  // namespace flowctl::pg

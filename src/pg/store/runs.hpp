@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -89,6 +90,10 @@ struct LoadedRuns {
     std::vector<Uuid> later;
 };
 LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes);
+// The same one by one, in the order of the ids: `take` gets each run and says whether it wants more. Gives
+// the ids that were not reached.
+std::vector<Uuid> each_run(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes,
+                           const std::function<bool(StoredRun&&)>& take);
 
 struct FrameRow {
     Uuid run_id{};
