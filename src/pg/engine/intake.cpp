@@ -58,7 +58,7 @@ void Intake::take(std::size_t most, std::size_t may_begin, std::vector<Item>& it
 
 // False: there are only fresh runs in this line, and no more may begin.
 bool Intake::take_from(Line& line, Oid owner, std::size_t& may_begin, std::vector<Item>& items) {
-    const bool can_begin = !line.fresh.empty() && may_begin > 0;
+    const bool can_begin = !line.fresh.empty() && may_begin > 0 && !held_.contains(owner);
     if (line.queue.empty() && !can_begin) return false;
     if (line.queue.empty() || (can_begin && line.fresh_first)) {
         items.push_back({.run = line.fresh.front()});
@@ -99,6 +99,20 @@ void Intake::put_back(std::vector<Item>&& items) {
             line.fresh.push_front(item->run);
         }
     }
+}
+
+void Intake::hold_fresh(Oid owner, bool held) {
+    if (held)
+        held_.insert(owner);
+    else
+        held_.erase(owner);
+}
+
+bool Intake::has_ready() const {
+    if (queued_ > 0 || held_.empty()) return queued_ > 0 || !known_.empty();
+    return std::any_of(lines_.begin(), lines_.end(), [this](const auto& entry) {
+        return !entry.second.fresh.empty() && !held_.contains(entry.first);
+    });
 }
 
 void Intake::drop_idle() {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <unordered_set>
 #include <vector>
 
@@ -43,12 +44,15 @@ class Intake {
     // What a turn could not do after all comes first in the next, in the same order. Nothing is charged for
     // it.
     void put_back(std::vector<Item>&& items);
+    // No fresh run of this owner begins, until it is said again that they may.
+    void hold_fresh(Oid owner, bool held);
     // After a flood of starts the memory that it took goes back to the system; the allocator would keep it.
     void forget_flood();
 
     std::size_t fresh() const { return known_.size(); }
     std::size_t queued() const { return queued_; }  // items of open runs
-    bool empty() const { return queued_ == 0 && known_.empty(); }
+    // Whether there is something that can be taken.
+    bool has_ready() const;
 
   private:
     struct Line {
@@ -69,6 +73,7 @@ class Intake {
     std::int64_t time_ = 0;  // what the owner who came last had used; whoever begins again begins here
     std::size_t queued_ = 0;
     std::unordered_set<Uuid, UuidHash> known_;  // fresh runs in all lines
+    std::set<Oid> held_;                        // owners of whom no fresh run begins
     bool flood_ = false;                        // of fresh runs
 };
 
