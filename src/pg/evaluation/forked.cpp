@@ -22,11 +22,9 @@ namespace flowctl::pg {
 
 namespace {
 
-// How the copy leaves. Where the postmaster is the first process of a container it inherits a copy whose worker is
-// gone, and takes any other status than these two for the crash of a session.
+// How the copy leaves.
 constexpr int kDone = 0;
 constexpr int kLeft = 1;  // nobody waits for it any more
-// While the worker is there:
 constexpr int kTooLong = 2;
 constexpr int kFailed = 3;  // the pipe has the reason
 
@@ -43,10 +41,6 @@ volatile std::sig_atomic_t out_of_time = 0;
 void on_timer(int) {
     if (out_of_time != 0) _exit(kTooLong);
     out_of_time = 1;
-}
-
-void on_end_of_worker(int) {
-    _exit(kLeft);
 }
 
 void set_timer(int first_ms) {
@@ -81,9 +75,6 @@ void reset_signals() {
     struct sigaction timer {};
     timer.sa_handler = on_timer;
     sigaction(SIGPROF, &timer, nullptr);
-    struct sigaction end {};
-    end.sa_handler = on_end_of_worker;
-    sigaction(SIGTERM, &end, nullptr);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -115,7 +106,7 @@ bool write_all(int to, const char* bytes, std::size_t count) {
     // Not in the worker's group: a signal to it, such as the cancel of a statement, is not for the copy.
     setpgid(0, 0);
     reset_signals();
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != worker) _exit(kLeft);
     close_descriptors(to);
     limit(RLIMIT_CORE, 0);
@@ -148,7 +139,8 @@ int reap(pid_t pid, rusage& usage) {
 }
 
 // The copies of this process. To give back a copy's memory may take the system some time, so nobody waits for long
-// for one that was killed; but none is left when the worker leaves.
+// for one that was killed. But none is left when the worker leaves: a postmaster that is the first process of a
+// container would inherit it, and take its end by a signal for the crash of a session.
 std::vector<pid_t> working, killed;
 
 void end_all(int, Datum) {

@@ -25,6 +25,8 @@ constexpr const char* kPath = "pg_stat_tmp/pg_flowctl.suspects";
 constexpr std::uint64_t kMagic = 0x666C6F7763746C31;
 constexpr int kSlots = 1'024;  // workers in higher slots remember nothing
 constexpr std::size_t kSuspects = 64;
+constexpr int kTries = 100;
+constexpr long kTryMicros = 10'000;
 constexpr Uuid kNobody{};
 
 struct Place {
@@ -91,16 +93,21 @@ void read_places() {
     }
 }
 
+// Whoever has it reads the file, so it is never held for long.
+bool lock(int descriptor) {
+    for (int tries = 0; flock(descriptor, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK || tries == kTries) return false;
+        pg_usleep(kTryMicros);
+    }
+    return true;
+}
+
 // Null, with errno: it cannot be had.
 File* map_file(int& descriptor) {
     descriptor = open(kPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor < 0) return nullptr;
     struct stat status {};
-    int locked = 0;
-    do
-        locked = flock(descriptor, LOCK_EX);
-    while (locked != 0 && errno == EINTR && !ProcDiePending);
-    if (locked != 0 || fstat(descriptor, &status) != 0) return nullptr;
+    if (!lock(descriptor) || fstat(descriptor, &status) != 0) return nullptr;
     if (status.st_size != static_cast<off_t>(sizeof(File)) && ftruncate(descriptor, 0) != 0) return nullptr;
     // A hole of the file would be found missing only when it is written to, by a signal.
     if (const int error = posix_fallocate(descriptor, 0, sizeof(File)); error != 0) {
@@ -144,7 +151,9 @@ void attach(int slot) {
         detail::loop = &place->loop;
         guarded([] { before_shmem_exit(leave_place, 0); });
     }
-    if (descriptor >= 0) close(descriptor);  // and gives up the lock
+    if (descriptor < 0) return;
+    flock(descriptor, LOCK_UN);  // the file in memory would keep it
+    close(descriptor);
 }
 
 bool none() noexcept {
