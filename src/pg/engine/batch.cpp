@@ -71,6 +71,10 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
         suspects::mark(row.run_id);
         std::unique_ptr<LiveRun> run =
             suspects::times(row.run_id) < suspects::kMost ? make_live(spi, state_, row, problem) : convict(row, problem);
+        if (run == nullptr) {
+            later_.insert(row.run_id);
+            continue;
+        }
         if (!problem.empty()) {
             store::fail_run(spi, row.run_id, "States.Runtime",
                             "the engine cannot carry this run on: " + problem, !row.express);

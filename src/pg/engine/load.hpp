@@ -13,7 +13,7 @@ namespace flowctl::pg {
 constexpr std::size_t kValueBytes = 4;
 
 // In a transaction. A run that cannot be carried on comes back with the reason in `problem`, and is to be
-// ended.
+// ended. Null: its version is being compiled.
 std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRun& row, std::string& problem);
 
 // "arn:flowctl:<database>:", with which the ARNs of this database begin.

@@ -59,6 +59,7 @@ bool Engine::turn() {
     }
     state_.intake.forget_flood();
     bool more = more_answers;
+    if (state_.versions.work()) more = true;
     for (const auto& part : state_.parts)
         if (!state_.pausing.holds() && part->work()) more = true;
     const bool waits = drain_ == 0 ? state_.intake.has_ready() : state_.intake.queued() > 0;
