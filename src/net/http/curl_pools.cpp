@@ -22,6 +22,7 @@ namespace {
 constexpr int kMaxEvents = 256;
 constexpr std::size_t kMostConnections = 100000;
 constexpr std::size_t kMostPartitions = 10000;
+constexpr std::size_t kMostKeyBytes = 512;  // of a partition; a longer key is kept as its hash
 
 // Once per process. Curl writes TLS keys to the file that SSLKEYLOGFILE names; nothing here may.
 void init_curl() {
@@ -110,7 +111,7 @@ CurlPools::Partition& CurlPools::partition(const Host& host, std::string_view ke
     std::string text;
     append_part(text, *host.name);
     append_part(text, key);
-    text = sha256(text);
+    if (text.size() > kMostKeyBytes) text = sha256(text);
     if (const auto found = partitions_.find(text); found != partitions_.end()) return found->second;
     if (partitions_.size() >= kMostPartitions) forget_partitions();
     if (++last_partition_ == 0) ++last_partition_;  // to curl, 0 is no scope

@@ -14,12 +14,9 @@
 namespace flowctl::net {
 namespace {
 
-std::string key_of(const Ends& ends) {
-    std::string key(ends.local);
-    key += ' ' + std::to_string(ends.local_port) + ' ';
-    key += ends.peer;
-    key += ' ' + std::to_string(ends.peer_port);
-    return key;
+std::uint32_t ports_of(const Ends& ends) noexcept {
+    return static_cast<std::uint32_t>(ends.local_port & 0xffff) << 16 |
+           static_cast<std::uint32_t>(ends.peer_port & 0xffff);
 }
 
 int local_port(int fd) noexcept {
@@ -104,10 +101,17 @@ bool is_tls_clean(int fd, ssl_st* tls) {
 
 }  // namespace
 
+void OpenSockets::forget(std::uint32_t ports, int fd) noexcept {
+    const auto found = by_ports_.find(ports);
+    if (found == by_ports_.end()) return;
+    std::erase_if(found->second, [fd](const Connection& one) { return one.fd == fd; });
+    if (found->second.empty()) by_ports_.erase(found);
+}
+
 void OpenSockets::closed(int fd) noexcept {
     const auto found = open_.find(fd);
     if (found == open_.end()) return;
-    if (!found->second.empty()) by_ends_.erase(found->second);
+    if (found->second) forget(*found->second, fd);
     open_.erase(found);
 }
 
@@ -116,15 +120,20 @@ void OpenSockets::connected(const std::vector<int>& opened, const Ends& ends) {
         return open_.contains(one) && local_port(one) == ends.local_port;
     });
     if (fd == opened.end()) return;
-    std::string key = key_of(ends);
-    by_ends_[key] = *fd;
-    open_[*fd] = std::move(key);
+    const std::uint32_t ports = ports_of(ends);
+    std::vector<Connection>& same = by_ports_[ports];
+    // A connection that curl closed without saying so has left its ends to this one.
+    std::erase_if(same, [&](const Connection& one) { return one.has(ends); });
+    same.push_back({*fd, std::string(ends.peer), std::string(ends.local)});
+    open_[*fd] = ports;
 }
 
 std::optional<int> OpenSockets::find(const Ends& ends) const {
-    const auto found = by_ends_.find(key_of(ends));
-    if (found == by_ends_.end()) return std::nullopt;
-    return found->second;
+    const auto found = by_ports_.find(ports_of(ends));
+    if (found == by_ports_.end()) return std::nullopt;
+    for (const Connection& one : found->second)
+        if (one.has(ends)) return one.fd;
+    return std::nullopt;
 }
 
 std::optional<std::uint64_t> bytes_received(int fd) noexcept {

@@ -7,7 +7,7 @@
 // the moment before the request leaves; one with anything in it is closed, and the request goes over a fresh one.
 //
 // Curl does not tell which socket a request will use, but it tells the addresses of both ends; OpenSockets finds
-// the socket by them.
+// the socket by them. It does so for every request, so it compares ports first and makes no text.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,16 @@ class OpenSockets {
     std::size_t size() const noexcept { return open_.size(); }
 
   private:
-    std::unordered_map<int, std::string> open_;  // with the key in by_ends_, empty before it is connected
-    std::unordered_map<std::string, int> by_ends_;
+    struct Connection {
+        int fd;
+        std::string peer, local;
+
+        bool has(const Ends& ends) const { return peer == ends.peer && local == ends.local; }
+    };
+    void forget(std::uint32_t ports, int fd) noexcept;
+
+    std::unordered_map<int, std::optional<std::uint32_t>> open_;  // with its ports, once it is connected
+    std::unordered_map<std::uint32_t, std::vector<Connection>> by_ports_;
 };
 
 // How many bytes have arrived on the connection since it was made, TLS and framing included; nothing if the system

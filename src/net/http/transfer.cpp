@@ -186,7 +186,7 @@ void Transfer::set_options() {
     set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&sockets_));
     set(easy_, CURLOPT_PREREQFUNCTION, &Transfer::on_connected);
     set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
-    set(easy_, CURLOPT_NOPROGRESS, 0L);
+    // begin_body turns it on for the answers that need it: curl would call it several times for each exchange.
     set(easy_, CURLOPT_XFERINFOFUNCTION, &Transfer::on_progress);
     set(easy_, CURLOPT_XFERINFODATA, static_cast<void*>(this));
     set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::on_resolve);
@@ -307,6 +307,7 @@ void Transfer::reset_answer() {
     in_status_block_ = headers_complete_ = false;
     opened_sockets_.clear();
     fd_.reset();
+    if (chunks_begin_) curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 1L);
     chunks_begin_.reset();
     tried_allowed_address_ = reused_refused_ = link_local_ = false;
     refusal_.clear();

@@ -94,7 +94,7 @@ class Transfer {
     void resolved() noexcept;
     bool begin_body();
     void note_too_large();
-    bool is_clean_connection(const Ends& ends) const;
+    bool is_clean_connection() const;
     void read_header_line(std::string_view line);
     std::optional<Url> redirect_target();
     bool follow_redirect();

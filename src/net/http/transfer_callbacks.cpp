@@ -96,14 +96,13 @@ int Transfer::on_close_socket(void* sockets, curl_socket_t fd) noexcept {
 }
 
 // Behind a proxy that speaks TLS itself there may be two layers of TLS, and only the outer one is the socket's.
-bool Transfer::is_clean_connection(const Ends& ends) const {
-    const auto fd = sockets_.find(ends);
-    if (!fd) return false;
-    if (by_proxy_ && egress_.proxy.starts_with("https:")) return is_clean(*fd, nullptr);
+bool Transfer::is_clean_connection() const {
+    if (!fd_) return false;
+    if (!https() || (by_proxy_ && egress_.proxy.starts_with("https:"))) return is_clean(*fd_, nullptr);
     curl_tlssessioninfo* tls = nullptr;
     if (curl_easy_getinfo(easy_, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK || tls == nullptr) return false;
-    if (https() && tls->internals == nullptr) return false;
-    return is_clean(*fd, https() ? static_cast<ssl_st*>(tls->internals) : nullptr);
+    if (tls->internals == nullptr) return false;
+    return is_clean(*fd_, static_cast<ssl_st*>(tls->internals));
 }
 
 // CURLOPT_PREREQFUNCTION: a connection, new or used before, is about to carry the request.
@@ -116,7 +115,9 @@ int Transfer::on_connected(void* self, char* peer, char* local, int peer_port, i
         if (is_new) {
             transfer->sockets_.connected(transfer->opened_sockets_, ends);
             transfer->opened_sockets_.clear();
-        } else if (!transfer->is_clean_connection(ends)) {
+        }
+        transfer->fd_ = transfer->sockets_.find(ends);
+        if (!is_new && !transfer->is_clean_connection()) {
             transfer->reused_refused_ = true;
             transfer->callback_failure_ = Failure::Protocol;
             return CURL_PREREQFUNC_ABORT;
@@ -127,7 +128,6 @@ int Transfer::on_connected(void* self, char* peer, char* local, int peer_port, i
             transfer->callback_failure_ = Failure::Protocol;
             return CURL_PREREQFUNC_ABORT;
         }
-        transfer->fd_ = transfer->sockets_.find(ends);
         ++transfer->sends_;
         ++transfer->sends_since_redirect_;
         if (transfer->by_proxy_) return CURL_PREREQFUNC_OK;
@@ -208,6 +208,7 @@ void Transfer::note_too_large() {
 bool Transfer::begin_body() {
     if (answer_.header("transfer-encoding") != nullptr) {
         if (fd_) chunks_begin_ = bytes_received(*fd_);
+        if (chunks_begin_) curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 0L);
         return true;
     }
     const std::string* length = answer_.header("content-length");
@@ -220,7 +221,7 @@ bool Transfer::begin_body() {
     return fits;
 }
 
-// CURLOPT_XFERINFOFUNCTION, after every piece that has been read. What frames the chunks of a body (their sizes and
+// CURLOPT_XFERINFOFUNCTION, for chunked answers, after every piece that has been read. What frames the chunks of a body (their sizes and
 // extensions) is thrown away by curl, so it is counted by what came on the socket.
 int Transfer::on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
     auto* transfer = static_cast<Transfer*>(self);

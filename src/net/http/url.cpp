@@ -64,6 +64,7 @@ std::optional<std::string> objection_to_path(std::string_view path) {
         if (has_dot_segment(level)) return "holds a dot segment";
         if (level.find('\\') != level.npos) return "holds an encoded backslash";
         if (has_overlong_utf8(level)) return "holds a character in more bytes than it needs";
+        if (level.find('%') == level.npos) return std::nullopt;
         std::string decoded = percent_decode(level);
         if (decoded == level) return std::nullopt;
         level = std::move(decoded);

@@ -44,13 +44,16 @@ void Intake::take(std::size_t most, std::size_t may_begin, std::vector<Item>& it
     std::priority_queue<Next, std::vector<Next>, std::greater<>> next;
     for (const auto& [owner, line] : lines_)
         if (!line.empty()) next.emplace(line.used, owner);
+    // All that was taken before is charged by now. In the midst of this, the lines hold estimates: with an
+    // estimate as the common time, whoever begins next would stand behind the work of others for as long as
+    // it was wrong.
+    if (!next.empty()) time_ = std::max(time_, next.top().first);
     const std::size_t limit = items.size() + most;
     while (!next.empty() && items.size() < limit) {
-        const auto [used, owner] = next.top();
+        const Oid owner = next.top().second;
         next.pop();
         Line& line = lines_.at(owner);
         if (!take_from(line, owner, may_begin, items)) continue;
-        time_ = std::max(time_, used);
         if (!line.empty()) next.emplace(line.used, owner);
     }
     if (lines_.size() > kManyLines) drop_idle();

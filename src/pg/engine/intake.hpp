@@ -70,7 +70,7 @@ class Intake {
 
     LiveRuns& live_;
     std::map<Oid, Line> lines_;
-    std::int64_t time_ = 0;  // what the owner who came last had used; whoever begins again begins here
+    std::int64_t time_ = 0;  // the least that an owner who waits had used; whoever begins again begins here
     std::size_t queued_ = 0;
     std::unordered_set<Uuid, UuidHash> known_;  // fresh runs in all lines
     std::set<Oid> held_;                        // owners of whom no fresh run begins

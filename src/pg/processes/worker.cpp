@@ -12,6 +12,8 @@
 // SIGTERM.
 #include "pg/processes/worker.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <csignal>
 #include <memory>
@@ -295,10 +297,23 @@ void run(int slot) {
 
 }  // namespace
 
+namespace {
+
+// A turn takes memory and gives it back. The allocator would return its end to the system each time, and the
+// next turn would pay for fresh pages; what a flood has taken goes back by Intake::forget_flood.
+void keep_free_memory() {
+    mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
+    mallopt(M_TOP_PAD, 1024 * 1024);
+    mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+}
+
+}  // namespace
+
 }  // namespace flowctl::pg
 
 void flowctl_worker_main(Datum slot) {
     using namespace flowctl::pg;
+    keep_free_memory();
     entry([&] { run(DatumGetInt32(slot)); });
     proc_exit(0);
 }

@@ -108,6 +108,7 @@ class CallLanes {
         std::vector<Uuid> ready;
         if (closed_) return ready;
         std::size_t room = under_way_ < call_limit() ? call_limit() - under_way_ : 0;
+        ready.reserve(std::min(room, waiting_));
         std::size_t answer_bytes = 0;
         auto lane = lanes_.upper_bound(last_served_);
         for (std::size_t left = lanes_.size(); left > 0 && room > 0 && waiting_ > 0; left--) {
