@@ -49,7 +49,8 @@ sub with_copy
 	die 'no copy was seen';
 }
 
-# True when a copy was there.
+# True when a copy was there. One that has got a signal may be seen for some time after it, and is passed over.
+my %signalled;
 sub signal_copy
 {
 	my ($signal, $run) = @_;
@@ -58,8 +59,9 @@ sub signal_copy
 	{
 		for my $copy (copies())
 		{
-			next if $copy->[1] eq 'T';
-			return $copy->[0] if kill $signal, $copy->[0];
+			next if $signalled{ $copy->[0] };
+			$signalled{ $copy->[0] } = 1;
+			return 1 if kill $signal, $copy->[0];
 		}
 		usleep(2_000);
 		state_of($run) or next;

@@ -264,7 +264,7 @@ void Evaluations::collect(bool drained) {
         forget_slow_at_ = now + kSlowFor;
     }
     Forked::reap_killed();
-    if (entries_.empty()) return;
+    if (entries_.empty() && lines_.empty()) return;
     for (const Uuid& run : std::vector<Uuid>(working_))
         look(run, *find(run));
     admit(drained);
