@@ -117,6 +117,15 @@ until ($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE st
 cmp_ok($most, '<=', 2, 'one owner has two copies at most');
 is(scalar(grep { run_row($node, $_)->{status} eq 'SUCCEEDED' } @many), 8, 'and all runs end');
 
+# A line of them holds up no other run of their owner.
+my $count = 60;
+$node->safe_psql('postgres', "SELECT count(flowctl.start('long', '{\"n\": 2000}')) FROM generate_series(1, $count)");
+$other = start_run($node, 'short', {});
+is(wait_for_run($node, $other), 'SUCCEEDED', 'another run of their owner ends');
+cmp_ok($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'}), '>', 0, 'before they do');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'}, '0');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE flow = 'long' AND status = 'SUCCEEDED' AND input ->> 'n' = '2000'}), $count, 'all of many end');
+
 # A stop ends it.
 $run = with_copy('STOP');
 $node->safe_psql('postgres', "SELECT flowctl.stop('$run')");
@@ -193,6 +202,26 @@ close $out;
 $node->start;
 $run = start_run($node, 'long', $heavy);
 is(wait_for_run($node, $run), 'SUCCEEDED', 'a damaged file of suspects does no harm');
+
+# What is computed in slices: a definition that is nearly as large as one may be, and the inputs of a Map's items.
+my $states = 9_000;
+my %large = map { ("S$_" => { Type => 'Pass', Next => $_ < $states ? 'S' . ($_ + 1) : 'Z' }) } 1 .. $states;
+define_flow($node, 'large', { StartAt => 'C', States => { %large, Z => { Type => 'Succeed' },
+	C => { Type => 'Choice', Choices => [ { Variable => '$.all', IsPresent => true, Next => 'S1' } ], Default => 'Z' } } });
+my @large = map { start_run($node, 'large', {}) } 1 .. 3;
+$other = start_run($node, 'short', {});
+is(wait_for_run($node, $_), 'SUCCEEDED', 'a run of a large definition, or beside it, ends') for $other, @large;
+define_flow($node, 'items', { StartAt => 'M', QueryLanguage => 'JSONata', States => { M => { Type => 'Map', End => true,
+	Items => '{% [1..4] %}', ItemSelector => { item => '{% $states.context.Map.Item.Value %}', long => $long->{Output} },
+	ItemProcessor => { ProcessorConfig => { Mode => 'DISTRIBUTED', ExecutionType => 'STANDARD' }, StartAt => 'P', States => { P => { Type => 'Pass', End => true } } } } } });
+$run = start_run($node, 'items', { n => 15_000 });
+$other = start_run($node, 'short', {});
+is(wait_for_run($node, $other), 'SUCCEEDED', 'a run ends beside a Map whose items are computed');
+is(wait_for_run($node, $run), 'SUCCEEDED', 'so does the Map');
+is_deeply(run_output($node, $run), [ map { { item => $_, long => 'done' } } 1 .. 4 ], 'with all items');
+$run = start_run($node, 'items', { n => 25_000 });
+$node->safe_psql('postgres', "SELECT flowctl.stop('$run')");
+is(wait_for_run($node, $run), 'ABORTED', 'it can be stopped while they are computed');
 
 # The deadline.
 $node->safe_psql('postgres', q{ALTER SYSTEM SET flowctl.evaluation_timeout = '10ms'});

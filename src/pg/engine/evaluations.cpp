@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kAtOnce = 4;  // copies
 static_assert(kAtOnce <= suspects::kCopies);
 constexpr std::size_t kAtOnceOfOwner = 2;  // of them
-constexpr std::size_t kLongLine = 100;     // an owner's; then no fresh run of his begins
+constexpr std::size_t kLongLine = 10'000;  // an owner's; then no fresh run of his begins, for each takes memory
 constexpr int kMaxInterrupted = 3;
 constexpr int kMaxFailures = 3;
 constexpr std::int64_t kSlowFor = 60'000'000;
@@ -29,6 +29,7 @@ constexpr std::size_t kMaxSlow = 1'000;
 // Less than this is no reason to go on with copies: making one takes about as long.
 constexpr std::int64_t kNotSlow = watch::kMicros / 4;
 constexpr std::int64_t kTryAgain = 1'000'000;
+constexpr std::int64_t kReadMicros = 10'000;
 // A copy has its time as processor time, since its outcome must not depend on how busy the machine is. But it does
 // not wait for the processor without end.
 constexpr std::int64_t kWallFactor = 10;
@@ -258,20 +259,22 @@ bool Evaluations::start(const LiveRun& run, Entry& entry) {
     return true;
 }
 
-void Evaluations::collect(bool drained) {
+bool Evaluations::collect(bool drained) {
+    more_ = false;
     if (const std::int64_t now = unix_micros_now(); !slow_.empty() && now >= forget_slow_at_) {
         std::erase_if(slow_, [now](const auto& known) { return known.second < now; });
         forget_slow_at_ = now + kSlowFor;
     }
     Forked::reap_killed();
-    if (entries_.empty() && lines_.empty()) return;
+    if (entries_.empty() && lines_.empty()) return false;
     for (const Uuid& run : std::vector<Uuid>(working_))
         look(run, *find(run));
     admit(drained);
+    return more_;
 }
 
 void Evaluations::look(const Uuid& run, Entry& entry) {
-    std::string problem;
+    if (entry.reading) return read(run, entry);
     switch (entry.copy.look()) {
         case Forked::State::Working:
             if (unix_micros_now() < entry.ends_at) return;
@@ -279,24 +282,42 @@ void Evaluations::look(const Uuid& run, Entry& entry) {
             [[fallthrough]];
         case Forked::State::TooLong:
             return fail(run, entry, "It took longer than " + time_limit() + "." + kWhatToDo);
-        case Forked::State::Done: {
-            auto transcript = machine::Transcript::load(entry.copy.take_text(), entry.input);
-            if (transcript.ok() && !transcript->steps.empty()) {
-                if (entry.copy.processor_micros() < kNotSlow)
-                    slow_.erase(*entry.slow);
-                else
-                    remember(*entry.slow);
-                entry.outcome = {entry.given, std::move(transcript).value(), {}};
-                move(run, entry, Stage::Ready);
-                return intake_.put_back(std::exchange(entry.items, {}));
-            }
-            problem = transcript.ok() ? "its outcome is empty" : transcript.error();
-            break;
-        }
+        case Forked::State::Done:
+            entry.text = entry.copy.take_text();
+            entry.reading = std::make_unique<Sliced>(
+                [&entry] { entry.read = machine::Transcript::load(entry.text, entry.input); });
+            return read(run, entry);
         case Forked::State::Failed:
-            problem = entry.copy.problem();
-            break;
+            return failed(run, entry, entry.copy.problem());
     }
+}
+
+void Evaluations::read(const Uuid& run, Entry& entry) {
+    std::string problem;
+    try {
+        if (!entry.reading->go_on(kReadMicros)) {
+            more_ = true;
+            return;
+        }
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    entry.reading.reset();
+    entry.text = {};
+    const std::optional<Result<machine::Transcript, std::string>> transcript = std::exchange(entry.read, std::nullopt);
+    if (!transcript) return failed(run, entry, problem);
+    if (!transcript->ok()) return failed(run, entry, transcript->error());
+    if ((*transcript)->steps.empty()) return failed(run, entry, "its outcome is empty");
+    if (entry.copy.processor_micros() < kNotSlow)
+        slow_.erase(*entry.slow);
+    else
+        remember(*entry.slow);
+    entry.outcome = {entry.given, **transcript, {}};
+    move(run, entry, Stage::Ready);
+    intake_.put_back(std::exchange(entry.items, {}));
+}
+
+void Evaluations::failed(const Uuid& run, Entry& entry, const std::string& problem) {
     if (++entry.failures >= kMaxFailures)
         fail(run, entry, "It failed " + std::to_string(kMaxFailures) + " times; the last time " + problem + ".");
     else

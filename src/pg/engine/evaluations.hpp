@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "core/machine/transcript.hpp"
+#include "core/sliced.hpp"
 #include "pg/engine/intake.hpp"
 #include "pg/engine/live_runs.hpp"
 #include "pg/evaluation/forked.hpp"
@@ -57,8 +58,8 @@ class Evaluations {
     // ---- For the turn.
 
     // Looks at the copies. What is ready goes back to the intake, and others begin. While the worker is drained, only
-    // those of items with events do.
-    void collect(bool drained);
+    // those of items with events do. True: there is more to do at once.
+    bool collect(bool drained);
     // True: the item is held in here.
     bool hold(Item& item);
     // The run's evaluation has been interrupted at the last of these events, and the item comes again.
@@ -105,6 +106,10 @@ class Evaluations {
         Forked copy;
         std::int64_t ends_at = 0;  // then the copy is ended, whatever it does
         EvaluationOutcome outcome;
+        // An outcome may be large, so it is read slice by slice.
+        std::string text;
+        std::optional<Result<machine::Transcript, std::string>> read;
+        std::unique_ptr<Sliced> reading;
         int interrupted = 0;
         int failures = 0;     // of copies
     };
@@ -116,6 +121,8 @@ class Evaluations {
     bool admit_next(std::deque<Uuid>& line, bool drained);
     bool start(const LiveRun& run, Entry& entry);
     void look(const Uuid& run, Entry& entry);
+    void read(const Uuid& run, Entry& entry);
+    void failed(const Uuid& run, Entry& entry, const std::string& problem);
     void fail(const Uuid& run, Entry& entry, std::string&& reason);
     void stop(const Uuid& run, Item&& request);
     void remember(const Slow& slow);
@@ -128,6 +135,7 @@ class Evaluations {
     std::size_t busy_in_all_ = 0;
     Oid last_owner_ = InvalidOid;  // who was admitted last
     std::vector<Uuid> working_;
+    bool more_ = false;
     std::map<Slow, std::int64_t> slow_;  // until when
     std::int64_t forget_slow_at_ = 0;
     std::int64_t try_at_ = 0;  // no process could be made, so none is tried before

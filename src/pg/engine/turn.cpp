@@ -35,7 +35,7 @@ bool Engine::turn() {
     state_.calls.close(drain_ != 0);
     // Also while it pauses: what has come in would keep the loop from sleeping.
     const bool more_answers = collect_answers();
-    state_.evaluations.collect(drain_ != 0);
+    const bool more_evaluations = state_.evaluations.collect(drain_ != 0);
     for (const auto& part : state_.parts)
         part->collect();
     if (state_.pausing.holds()) return false;
@@ -58,7 +58,7 @@ bool Engine::turn() {
         done_.last_turn_at = unix_micros_now();
     }
     state_.intake.forget_flood();
-    bool more = more_answers;
+    bool more = more_answers || more_evaluations;
     if (state_.versions.work()) more = true;
     for (const auto& part : state_.parts)
         if (!state_.pausing.holds() && part->work()) more = true;
