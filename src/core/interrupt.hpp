@@ -1,10 +1,10 @@
 // Interrupts: how whoever called the core gets it back before the work is done.
 //
-// The core has no clock and no signals. Its caller has: a timer, or the cancel of a session, sets a flag, and every
-// loop of the core whose length a definition, a row or an answer can choose looks at it now and then. A raised
-// flag ends the call with Interrupted, which is neither a failure of the run nor an exhausted budget: the same call
-// may be made again with more time, and gives what it would have given. Nothing is lost but what the call had
-// built, which its destructors free.
+// The core has no clock and no signals. Its caller has: a timer, or the cancel of a session, sets a flag, and
+// every loop of the core whose length a definition, a row or an answer can choose looks at it now and then. A
+// raised flag ends the call with Interrupted, which is neither a failure of the run nor an exhausted budget:
+// the same call may be made again with more time, and gives what it would have given. Nothing is lost but
+// what the call had built, which its destructors free.
 #pragma once
 
 #include <csignal>
@@ -19,8 +19,8 @@ class Interrupted : public std::runtime_error {
     Interrupted() : std::runtime_error("the evaluation was interrupted") {}
 };
 
-// Names the flags to look at, for this thread and for as long as it lives. Scopes nest; the flags of all of them
-// count. A flag is raised when it is not zero, and may be written by a signal handler.
+// Names the flags to look at, for this thread and for as long as it lives. Scopes nest; the flags of all of
+// them count. A flag is raised when it is not zero, and may be written by a signal handler.
 class InterruptScope {
   public:
     using Flag = const volatile std::sig_atomic_t;

@@ -205,8 +205,8 @@ struct Step {
     Phase phase = Phase::Running;
     std::string current_state;  // of the top level
     bool accepted = true;       // false: the event was stale and nothing has changed
-    // A flag of an InterruptScope was raised (and Limits::out_of_time is absent): nothing else of the step means
-    // anything, and the frame is undefined.
+    // A flag of an InterruptScope was raised (and Limits::out_of_time is absent): nothing else of the step
+    // means anything, and the frame is undefined.
     // The caller goes back to the frame from before, and may give the same event, time and seed again with more
     // time: the outcome will be the one that this call would have had.
     bool interrupted = false;

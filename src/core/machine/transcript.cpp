@@ -1,7 +1,8 @@
 // Steps as JSON, and back; see transcript.hpp.
 //
-// load() trusts nothing: what is missing, of the wrong type or out of range is an error with its name. Numbers that
-// only pass through are read as they are. Absent members have their default, which keeps the text small.
+// load() trusts nothing: what is missing, of the wrong type or out of range is an error with its name.
+// Numbers that only pass through are read as they are. Absent members have their default, which keeps the
+// text small.
 #include "core/machine/transcript.hpp"
 
 #include <algorithm>
@@ -17,20 +18,58 @@ constexpr std::size_t kMaxBytes = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t kMaxDepth = kMaxFrameDepth + 10;
 
 // Types of events and keys of payloads are literals in a step, so reading gives the literals of these tables.
-constexpr std::string_view kEventTypes[] = {
-    "ChoiceStateEntered",     "ChoiceStateExited",         "EvaluationFailed",        "ExecutionAborted",
-    "ExecutionFailed",        "ExecutionStarted",          "ExecutionSucceeded",      "ExecutionTimedOut",
-    "FailStateEntered",       "LambdaFunctionFailed",      "LambdaFunctionScheduled", "LambdaFunctionStartFailed",
-    "LambdaFunctionStarted",  "LambdaFunctionSucceeded",   "LambdaFunctionTimedOut",  "MapIterationAborted",
-    "MapIterationFailed",     "MapIterationStarted",       "MapIterationSucceeded",   "MapRunAborted",
-    "MapRunFailed",           "MapRunStarted",             "MapRunSucceeded",         "MapStateAborted",
-    "MapStateEntered",        "MapStateExited",            "MapStateFailed",          "MapStateStarted",
-    "MapStateSucceeded",      "ParallelStateAborted",      "ParallelStateEntered",    "ParallelStateExited",
-    "ParallelStateFailed",    "ParallelStateStarted",      "ParallelStateSucceeded",  "PassStateEntered",
-    "PassStateExited",        "SucceedStateEntered",       "SucceedStateExited",      "TaskFailed",
-    "TaskScheduled",          "TaskStartFailed",           "TaskStarted",             "TaskStateAborted",
-    "TaskStateEntered",       "TaskStateExited",           "TaskSubmitted",           "TaskSucceeded",
-    "TaskTimedOut",           "WaitStateAborted",          "WaitStateEntered",        "WaitStateExited"};
+constexpr std::string_view kEventTypes[] = {"ChoiceStateEntered",
+                                            "ChoiceStateExited",
+                                            "EvaluationFailed",
+                                            "ExecutionAborted",
+                                            "ExecutionFailed",
+                                            "ExecutionStarted",
+                                            "ExecutionSucceeded",
+                                            "ExecutionTimedOut",
+                                            "FailStateEntered",
+                                            "LambdaFunctionFailed",
+                                            "LambdaFunctionScheduled",
+                                            "LambdaFunctionStartFailed",
+                                            "LambdaFunctionStarted",
+                                            "LambdaFunctionSucceeded",
+                                            "LambdaFunctionTimedOut",
+                                            "MapIterationAborted",
+                                            "MapIterationFailed",
+                                            "MapIterationStarted",
+                                            "MapIterationSucceeded",
+                                            "MapRunAborted",
+                                            "MapRunFailed",
+                                            "MapRunStarted",
+                                            "MapRunSucceeded",
+                                            "MapStateAborted",
+                                            "MapStateEntered",
+                                            "MapStateExited",
+                                            "MapStateFailed",
+                                            "MapStateStarted",
+                                            "MapStateSucceeded",
+                                            "ParallelStateAborted",
+                                            "ParallelStateEntered",
+                                            "ParallelStateExited",
+                                            "ParallelStateFailed",
+                                            "ParallelStateStarted",
+                                            "ParallelStateSucceeded",
+                                            "PassStateEntered",
+                                            "PassStateExited",
+                                            "SucceedStateEntered",
+                                            "SucceedStateExited",
+                                            "TaskFailed",
+                                            "TaskScheduled",
+                                            "TaskStartFailed",
+                                            "TaskStarted",
+                                            "TaskStateAborted",
+                                            "TaskStateEntered",
+                                            "TaskStateExited",
+                                            "TaskSubmitted",
+                                            "TaskSucceeded",
+                                            "TaskTimedOut",
+                                            "WaitStateAborted",
+                                            "WaitStateEntered",
+                                            "WaitStateExited"};
 constexpr const char* kPayloadKeys[] = {"input", "output", "parameters"};
 constexpr std::string_view kEffects[] = {"Call", "CancelCall", "StartMapRun", "AwaitMapRun", "CancelMapRun"};
 static_assert(std::size(kEffects) == std::variant_size_v<Effect>);
@@ -120,7 +159,8 @@ json::Value save_effect(const Effect& effect) {
 }
 
 template <class Element, class Save>
-void add_list(json::ObjectBuilder& out, std::string_view key, const std::vector<Element>& elements, Save save) {
+void add_list(json::ObjectBuilder& out, std::string_view key, const std::vector<Element>& elements,
+              Save save) {
     if (elements.empty()) return;
     std::vector<json::Value> saved;
     saved.reserve(elements.size());
@@ -327,8 +367,7 @@ Transcript advance_by(const asl::Flow& flow, const RunContext& run, const Limits
     Transcript out;
     out.frame = std::move(frame);
     for (const Given& one : given) {
-        const Step& step =
-            out.steps.emplace_back(advance(flow, run, limits, out.frame, one.event, one.now));
+        const Step& step = out.steps.emplace_back(advance(flow, run, limits, out.frame, one.event, one.now));
         // A stale event may be given to a run that has ended; it says how the run stands all the same.
         if (step.interrupted || step.outcome.status != Status::Running) break;
     }

@@ -1,9 +1,9 @@
 // Transcript: what a series of calls of advance() has given, as text.
 //
-// An evaluation that takes long is done in a process of its own, and its outcome has to come back from there: the
-// steps and the frame after the last one. Whoever reads the text gets the steps that advance() would have given him.
-// A payload that several steps share is written once for each of them, and a frame comes back as after
-// Frame::load().
+// An evaluation that takes long is done in a process of its own, and its outcome has to come back from there:
+// the steps and the frame after the last one. Whoever reads the text gets the steps that advance() would have
+// given him. A payload that several steps share is written once for each of them, and a frame comes back as
+// after Frame::load().
 #pragma once
 
 #include <string>
@@ -31,8 +31,8 @@ struct Transcript {
     static Result<Transcript, std::string> load(std::string_view text, const json::Value& run_input);
 };
 
-// Advances the frame by these events, one after the other, until the run has ended or an InterruptScope's flag is
-// raised; then the last step is the interrupted one.
+// Advances the frame by these events, one after the other, until the run has ended or an InterruptScope's
+// flag is raised; then the last step is the interrupted one.
 Transcript advance_by(const asl::Flow& flow, const RunContext& run, const Limits& limits, Frame frame,
                       const std::vector<Given>& given);
 

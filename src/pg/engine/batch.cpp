@@ -69,8 +69,9 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
         }
         std::string problem;
         suspects::mark(row.run_id);
-        std::unique_ptr<LiveRun> run =
-            suspects::times(row.run_id) < suspects::kMost ? make_live(spi, state_, row, problem) : convict(row, problem);
+        std::unique_ptr<LiveRun> run = suspects::times(row.run_id) < suspects::kMost
+                                           ? make_live(spi, state_, row, problem)
+                                           : convict(row, problem);
         if (run == nullptr) {
             later_.insert(row.run_id);
             continue;

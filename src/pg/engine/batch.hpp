@@ -95,7 +95,7 @@ class Batch {
     std::map<Uuid, Working> working_;
     std::vector<store::HistoryRow> history_;
     PlannedCalls planned_;
-    std::set<Uuid> later_;         // runs that are too much to load in this batch, or whose version is compiled
+    std::set<Uuid> later_;         // runs that are too much for this batch, or wait for their version
     std::vector<Item> left_over_;  // for want of time, or because the batch is full
     std::size_t done_ = 0;         // items
 

@@ -1,5 +1,5 @@
-// The evaluations of a batch: computed here, taken from an outcome, or left to a copy of the process. See batch.hpp
-// and evaluations.hpp.
+// The evaluations of a batch: computed here, taken from an outcome, or left to a copy of the process. See
+// batch.hpp and evaluations.hpp.
 #include <algorithm>
 #include <iterator>
 
@@ -23,7 +23,8 @@ bool is_stop(const Item& item) {
 
 }  // namespace
 
-// What the item is going to give its run: apply() does it in this order, unless a step brings events of its own.
+// What the item is going to give its run: apply() does it in this order, unless a step brings events of its
+// own.
 std::vector<machine::Given> Batch::given_for(const Working& working, const Item& item) const {
     std::vector<machine::Event> events;
     if (working.loaded && working.begun) {
@@ -88,7 +89,8 @@ machine::Step Batch::next_step(Working& working) {
             }
             return steps[at];
         }
-        // The run is given something else than was thought, and its frame is known only at the end of the outcome.
+        // The run is given something else than was thought, and its frame is known only at the end of the
+        // outcome.
         outcome_ = nullptr;
         repeat(working, at);
     }
@@ -107,7 +109,8 @@ machine::Step Batch::compute(Working& working, const machine::Given& given) {
     const machine::Limits limits = machine_limits();
     // To end a run is short, and nothing may keep it from ending.
     if (!watched_ || std::holds_alternative<machine::EngineFailed>(given.event))
-        return machine::advance(*run.version->flow, run.context, limits, working.frame, given.event, given.now);
+        return machine::advance(*run.version->flow, run.context, limits, working.frame, given.event,
+                                given.now);
     const watch::Evaluation watched;
     machine::Step step =
         machine::advance(*run.version->flow, run.context, limits, working.frame, given.event, given.now);

@@ -21,7 +21,8 @@ namespace {
 constexpr std::size_t kAtOnce = 4;  // copies
 static_assert(kAtOnce <= suspects::kCopies);
 constexpr std::size_t kAtOnceOfOwner = 2;  // of them
-constexpr std::size_t kLongLine = 10'000;  // an owner's; then no fresh run of his begins, for each takes memory
+constexpr std::size_t kLongLine =
+    10'000;  // an owner's; then no fresh run of his begins, for each takes memory
 constexpr int kMaxInterrupted = 3;
 constexpr int kMaxFailures = 3;
 constexpr std::int64_t kSlowFor = 60'000'000;
@@ -30,8 +31,8 @@ constexpr std::size_t kMaxSlow = 1'000;
 constexpr std::int64_t kNotSlow = watch::kMicros / 4;
 constexpr std::int64_t kTryAgain = 1'000'000;
 constexpr std::int64_t kReadMicros = 10'000;
-// A copy has its time as processor time, since its outcome must not depend on how busy the machine is. But it does
-// not wait for the processor without end.
+// A copy has its time as processor time, since its outcome must not depend on how busy the machine is. But it
+// does not wait for the processor without end.
 constexpr std::int64_t kWallFactor = 10;
 constexpr std::int64_t kWallMicros = 10'000'000;
 constexpr std::size_t kMemory = std::size_t{1} << 30;
@@ -44,11 +45,11 @@ constexpr const char* kWhatToDo =
     " Let the state compute less, or let an administrator raise flowctl.evaluation_timeout.";
 
 const char* name_of(const machine::Event& event) {
-    static constexpr const char* kNames[] = {"the start of the run",        "the success of a task",
-                                             "the failure of a task",       "the progress of a task",
-                                             "the heartbeat of a task",     "the end of a map run",
+    static constexpr const char* kNames[] = {"the start of the run",         "the success of a task",
+                                             "the failure of a task",        "the progress of a task",
+                                             "the heartbeat of a task",      "the end of a map run",
                                              "a time that has been reached", "the request to stop the run",
-                                             "a failure of the engine",     "the loading of the run"};
+                                             "a failure of the engine",      "the loading of the run"};
     static_assert(std::size(kNames) == std::variant_size_v<machine::Event>);
     return kNames[event.index()];
 }
@@ -223,7 +224,8 @@ bool Evaluations::has_room(Oid owner) const {
 
 void Evaluations::begin(const LiveRun& run, std::vector<Item>&& items, std::vector<machine::Given>&& given) {
     Entry& entry = enter(run.id, run.flow_owner);
-    const bool may_start = (entry.stage == Stage::Admitted || has_room(entry.owner)) && unix_micros_now() >= try_at_;
+    const bool may_start =
+        (entry.stage == Stage::Admitted || has_room(entry.owner)) && unix_micros_now() >= try_at_;
     entry.has_event = items.front().event.has_value();
     entry.items = std::move(items);
     entry.given = std::move(given);
@@ -247,12 +249,14 @@ bool Evaluations::start(const LiveRun& run, Entry& entry) {
     if (!entry.copy.start(work, {guc::evaluation_timeout, kMemory, kMaxOutcomeBytes})) {
         const std::string problem = entry.copy.problem();
         const char* const text = problem.c_str();
-        guarded([&] { ereport(WARNING, (errmsg("pg_flowctl: cannot evaluate in a process of its own: %s", text))); });
+        guarded([&] {
+            ereport(WARNING, (errmsg("pg_flowctl: cannot evaluate in a process of its own: %s", text)));
+        });
         try_at_ = unix_micros_now() + kTryAgain;
         return false;
     }
-    entry.ends_at =
-        unix_micros_now() + kWallMicros + kWallFactor * static_cast<std::int64_t>(guc::evaluation_timeout) * 1'000;
+    entry.ends_at = unix_micros_now() + kWallMicros +
+                    kWallFactor * static_cast<std::int64_t>(guc::evaluation_timeout) * 1'000;
     epoll_event event{};
     event.events = EPOLLIN;
     epoll_ctl(epoll_, EPOLL_CTL_ADD, entry.copy.descriptor(), &event);
@@ -304,7 +308,8 @@ void Evaluations::read(const Uuid& run, Entry& entry) {
     }
     entry.reading.reset();
     entry.text = {};
-    const std::optional<Result<machine::Transcript, std::string>> transcript = std::exchange(entry.read, std::nullopt);
+    const std::optional<Result<machine::Transcript, std::string>> transcript =
+        std::exchange(entry.read, std::nullopt);
     if (!transcript) return failed(run, entry, problem);
     if (!transcript->ok()) return failed(run, entry, transcript->error());
     if ((*transcript)->steps.empty()) return failed(run, entry, "its outcome is empty");
@@ -319,16 +324,18 @@ void Evaluations::read(const Uuid& run, Entry& entry) {
 
 void Evaluations::failed(const Uuid& run, Entry& entry, const std::string& problem) {
     if (++entry.failures >= kMaxFailures)
-        fail(run, entry, "It failed " + std::to_string(kMaxFailures) + " times; the last time " + problem + ".");
+        fail(run, entry,
+             "It failed " + std::to_string(kMaxFailures) + " times; the last time " + problem + ".");
     else
         move(run, entry, Stage::InLine);
 }
 
 // The machine has no part in this failure, so it cannot say where the run was.
 void Evaluations::fail(const Uuid& run, Entry& entry, std::string&& reason) {
-    entry.outcome.failure = "An error occurred while evaluating " +
-                            (entry.given.empty() ? "the run" : std::string(name_of(entry.given.back().event))) +
-                            (entry.state.empty() ? "" : " in the state '" + entry.state + "'") + ". " + reason;
+    entry.outcome.failure =
+        "An error occurred while evaluating " +
+        (entry.given.empty() ? "the run" : std::string(name_of(entry.given.back().event))) +
+        (entry.state.empty() ? "" : " in the state '" + entry.state + "'") + ". " + reason;
     move(run, entry, Stage::Ready);
     intake_.put_back(std::exchange(entry.items, {}));
 }

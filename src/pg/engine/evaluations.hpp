@@ -1,24 +1,26 @@
 // Evaluations: what runs compute for so long that it would hold up the others.
 //
-// A run advances in the worker's loop, where it has some 50 ms for an event (evaluation/watch.hpp). When that is
-// not enough, the transaction is rolled back, and the item comes again. Then it is set aside: a copy of the process
-// computes what the item gives (evaluation/forked.hpp), with a time of its own, flowctl.evaluation_timeout. With the
-// outcome the item comes a third time, and the batch that does it takes the steps of the outcome in place of
-// computing them. For some time the items of all runs of this version that are in this state are set aside at once.
+// A run advances in the worker's loop, where it has some 50 ms for an event (evaluation/watch.hpp). When that
+// is not enough, the transaction is rolled back, and the item comes again. Then it is set aside: a copy of
+// the process computes what the item gives (evaluation/forked.hpp), with a time of its own,
+// flowctl.evaluation_timeout. With the outcome the item comes a third time, and the batch that does it takes
+// the steps of the outcome in place of computing them. For some time the items of all runs of this version
+// that are in this state are set aside at once.
 //
 // The stages of a run in here:
 //
-//   Interrupted  its items are in the intake, and a batch will set them aside; then InLine or Working, or gone when
-//                the batch has found nothing to do
+//   Interrupted  its items are in the intake, and a batch will set them aside; then InLine or Working, or
+//                gone when the batch has found nothing to do
 //   InLine       its items are held; then Admitted, or gone when the run is stopped
-//   Admitted     there is room for it, and its items are in the intake, for only a batch can load the run; then
-//                Working, or gone as above
-//   Working      a copy computes, and the items are held; then Ready, InLine (the copy has died) or gone (stopped)
-//   Ready        the outcome is known, and the items are in the intake; then gone, or Interrupted when the batch has
-//                come to other events than the outcome is for
+//   Admitted     there is room for it, and its items are in the intake, for only a batch can load the run;
+//                then Working, or gone as above
+//   Working      a copy computes, and the items are held; then Ready, InLine (the copy has died) or gone
+//                (stopped)
+//   Ready        the outcome is known, and the items are in the intake; then gone, or Interrupted when the
+//                batch has come to other events than the outcome is for
 //
-// While items are held, what else comes for the run is held behind them, so that the order stays. The copies are
-// few, and no owner has more than a part of them.
+// While items are held, what else comes for the run is held behind them, so that the order stays. The copies
+// are few, and no owner has more than a part of them.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +59,8 @@ class Evaluations {
 
     // ---- For the turn.
 
-    // Looks at the copies. What is ready goes back to the intake, and others begin. While the worker is drained, only
-    // those of items with events do. True: there is more to do at once.
+    // Looks at the copies. What is ready goes back to the intake, and others begin. While the worker is
+    // drained, only those of items with events do. True: there is more to do at once.
     bool collect(bool drained);
     // True: the item is held in here.
     bool hold(Item& item);
@@ -86,7 +88,8 @@ class Evaluations {
 
     // ---- After its commit.
 
-    // A copy is to compute what these events give the run, which is as the tables have it. At once, if there is room.
+    // A copy is to compute what these events give the run, which is as the tables have it. At once, if there
+    // is room.
     void begin(const LiveRun& run, std::vector<Item>&& items, std::vector<machine::Given>&& given);
     // The run has been advanced, or is gone.
     void forget(const Uuid& run);
@@ -111,7 +114,7 @@ class Evaluations {
         std::optional<Result<machine::Transcript, std::string>> read;
         std::unique_ptr<Sliced> reading;
         int interrupted = 0;
-        int failures = 0;     // of copies
+        int failures = 0;  // of copies
     };
     Entry* find(const Uuid& run) const;
     Entry& enter(const Uuid& run, Oid owner);

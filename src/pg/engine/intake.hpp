@@ -44,7 +44,8 @@ class Intake {
     // What a turn could not do after all comes first in the next, in the same order. Nothing is charged for
     // it.
     void put_back(std::vector<Item>&& items);
-    // No fresh run of this owner begins, until it is said again that they may; but those that are put back do.
+    // No fresh run of this owner begins, until it is said again that they may; but those that are put back
+    // do.
     void hold_fresh(Oid owner, bool held);
     // After a flood of starts the memory that it took goes back to the system; the allocator would keep it.
     void forget_flood();

@@ -91,8 +91,8 @@ class LiveRuns {
         run.bytes = bytes;
         if (run.may_rest()) rested_.splice(rested_.end(), rested_, run.rested_);
     }
-    // The run to which nothing has happened for the longest time; null: none may leave memory. EXPRESS runs have no
-    // stored frame to come back from.
+    // The run to which nothing has happened for the longest time; null: none may leave memory. EXPRESS runs
+    // have no stored frame to come back from.
     LiveRun* longest_rested() const { return rested_.empty() ? nullptr : rested_.front(); }
     // A run that is pinned does not leave memory for want of it.
     void pin(LiveRun& run, bool pinned) {

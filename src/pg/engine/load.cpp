@@ -29,7 +29,8 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
             return run;
         }
     } else {
-        run->version = state.versions.find(spi, {row.flow_id, row.version, row.flow, row.flow_owner, row.run_id});
+        run->version =
+            state.versions.find(spi, {row.flow_id, row.version, row.flow, row.flow_owner, row.run_id});
         if (!run->version) return nullptr;
     }
     run->express = row.express;

@@ -129,7 +129,10 @@ void Engine::leave() {
 
 figures::Figures Engine::figures() const {
     return {static_cast<std::int64_t>(state_.live.size()),
-            static_cast<std::int64_t>(state_.calls.under_way()), done_.turns, done_.events, done_.last_turn_at,
+            static_cast<std::int64_t>(state_.calls.under_way()),
+            done_.turns,
+            done_.events,
+            done_.last_turn_at,
             static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued() +
                                       state_.evaluations.under_way()),
             drain_,
@@ -138,11 +141,11 @@ figures::Figures Engine::figures() const {
 
 // ------------------------------------------------------------------------------------------- its transaction
 
-// All items in one transaction. Where an evaluation takes too long, those before it are done at once, for their time
-// is known; it and the others go back to the intake. If the transaction fails for another reason, each item is done
-// in its own. An item that fails by itself is either the fault of its run, which then ends as FAILED with the reason,
-// or the server's. What the server cannot do now comes again after a pause, behind what has not been tried, so that
-// it holds up nobody; no failure makes the worker spin.
+// All items in one transaction. Where an evaluation takes too long, those before it are done at once, for
+// their time is known; it and the others go back to the intake. If the transaction fails for another reason,
+// each item is done in its own. An item that fails by itself is either the fault of its run, which then ends
+// as FAILED with the reason, or the server's. What the server cannot do now comes again after a pause, behind
+// what has not been tried, so that it holds up nobody; no failure makes the worker spin.
 void Engine::do_items(std::vector<Item>& items) {
     std::vector<std::pair<Item, std::vector<machine::Given>>> interrupted;
     std::optional<Failure> failure;
@@ -171,7 +174,8 @@ void Engine::do_items(std::vector<Item>& items) {
     state_.pause();
 }
 
-// Leaves the items before the one whose evaluation was interrupted. Its owner is charged for all that was in vain.
+// Leaves the items before the one whose evaluation was interrupted. Its owner is charged for all that was in
+// vain.
 void Engine::give_up(std::vector<Item>& items, const Failure& failure) {
     const auto first = items.begin() + static_cast<std::ptrdiff_t>(*failure.interrupted);
     state_.intake.charge(*first, failure.micros);

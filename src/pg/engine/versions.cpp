@@ -33,7 +33,8 @@ std::shared_ptr<CompiledVersion> read(Spi& spi, const Versions::Wanted& wanted, 
     version->version = wanted.number;
     auto stored = store::find_version(spi, wanted.flow_id, wanted.number);
     if (!stored) {
-        version->problem = "version " + std::to_string(wanted.number) + " of flow \"" + wanted.name + "\" is gone";
+        version->problem =
+            "version " + std::to_string(wanted.number) + " of flow \"" + wanted.name + "\" is gone";
         return version;
     }
     version->bytes = stored->definition.size() * kBytesForOne;
@@ -113,7 +114,8 @@ Versions::Compiling* Versions::begin(Spi& spi, const Wanted& wanted) {
     compiling.version = std::move(version);
     compiling.is_done = !compiling.version->problem.empty();
     compiling.done_at = unix_micros_now();
-    compiling.work = std::make_unique<Sliced>([&compiling] { compile(compiling.definition, *compiling.version); });
+    compiling.work =
+        std::make_unique<Sliced>([&compiling] { compile(compiling.definition, *compiling.version); });
     return &compiling;
 }
 
@@ -142,7 +144,8 @@ bool Versions::work() {
     at_once_ = kAtOnceMicros;
     Compiling* next = nullptr;
     for (Compiling& one : compiling_)
-        if (!one.is_done && (next == nullptr || one.work->used_micros() < next->work->used_micros())) next = &one;
+        if (!one.is_done && (next == nullptr || one.work->used_micros() < next->work->used_micros()))
+            next = &one;
     if (next != nullptr) go_on(*next, kSliceMicros);
     return next != nullptr;
 }

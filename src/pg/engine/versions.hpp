@@ -1,8 +1,9 @@
 // Versions: the flow versions that a worker has compiled.
 //
-// To compile a large definition takes longer than the loop may be held, so it is done in slices (core/sliced.hpp):
-// one when somebody asks for the version, which is enough for nearly all, and then one in each turn. The version that
-// has taken the least time so far comes first. Whoever asks meanwhile has to ask again.
+// To compile a large definition takes longer than the loop may be held, so it is done in slices
+// (core/sliced.hpp): one when somebody asks for the version, which is enough for nearly all, and then one in
+// each turn. The version that has taken the least time so far comes first. Whoever asks meanwhile has to ask
+// again.
 //
 // A definition never changes, so what has been compiled once is good for the life of the worker. Those that
 // were used last are kept, as many as flowctl.definition_memory allows. A version that some run holds is
@@ -32,8 +33,8 @@ class Versions {
         Oid owner = InvalidOid;  // of the flow
         Uuid run{};
     };
-    // In a transaction. A version that is gone, or does not compile any more, comes back with `problem` set. Null: it
-    // is being compiled, or has to wait for that.
+    // In a transaction. A version that is gone, or does not compile any more, comes back with `problem` set.
+    // Null: it is being compiled, or has to wait for that.
     std::shared_ptr<const CompiledVersion> find(Spi& spi, const Wanted& wanted);
     // The same, however long it takes.
     std::shared_ptr<const CompiledVersion> find_now(Spi& spi, const Wanted& wanted);

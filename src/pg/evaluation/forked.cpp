@@ -28,8 +28,8 @@ constexpr int kLeft = 1;  // nobody waits for it any more
 constexpr int kTooLong = 2;
 constexpr int kFailed = 3;  // the pipe has the reason
 
-constexpr int kNiceness = 5;         // beside the worker and the sessions of the server
-constexpr int kGraceMs = 500;        // to stop by itself
+constexpr int kNiceness = 5;                  // beside the worker and the sessions of the server
+constexpr int kGraceMs = 500;                 // to stop by itself
 constexpr std::size_t kAtOnce = 1024 * 1024;  // bytes that look() reads
 constexpr int kPipeBytes = 1024 * 1024;
 
@@ -63,7 +63,8 @@ std::size_t address_space() {
     if (file < 0) return 0;
     const ssize_t count = read(file, text, sizeof text - 1);
     close(file);
-    return count <= 0 ? 0 : std::strtoull(text, nullptr, 10) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    return count <= 0 ? 0
+                      : std::strtoull(text, nullptr, 10) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
 // Signals of the server are for the worker, and the worker's handlers are not for the copy.
@@ -110,7 +111,8 @@ bool write_all(int to, const char* bytes, std::size_t count) {
     if (getppid() != worker) _exit(kLeft);
     close_descriptors(to);
     limit(RLIMIT_CORE, 0);
-    if (const std::size_t now = address_space(); now > 0 && limits.memory > 0) limit(RLIMIT_AS, now + limits.memory);
+    if (const std::size_t now = address_space(); now > 0 && limits.memory > 0)
+        limit(RLIMIT_AS, now + limits.memory);
     [[maybe_unused]] const int niceness = nice(kNiceness);
     set_timer(limits.processor_ms);
     int end = kDone;
@@ -138,9 +140,9 @@ int reap(pid_t pid, rusage& usage) {
     return status;
 }
 
-// The copies of this process. To give back a copy's memory may take the system some time, so nobody waits for long
-// for one that was killed. But none is left when the worker leaves: a postmaster that is the first process of a
-// container would inherit it, and take its end by a signal for the crash of a session.
+// The copies of this process. To give back a copy's memory may take the system some time, so nobody waits for
+// long for one that was killed. But none is left when the worker leaves: a postmaster that is the first
+// process of a container would inherit it, and take its end by a signal for the crash of a session.
 std::vector<pid_t> working, killed;
 
 void end_all(int, Datum) {
@@ -230,7 +232,9 @@ Forked::State Forked::finish() {
     std::erase(working, pid_);
     pid_ = 0;
     end();
-    const auto micros = [](const timeval& time) { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; };
+    const auto micros = [](const timeval& time) {
+        return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec;
+    };
     processor_micros_ = micros(usage.ru_utime) + micros(usage.ru_stime);
     if (WIFSIGNALED(status)) {
         problem_ = "its process was ended by signal " + std::to_string(WTERMSIG(status));
@@ -239,7 +243,8 @@ Forked::State Forked::finish() {
     } else if (WEXITSTATUS(status) == kTooLong) {
         state_ = State::TooLong;
     } else {
-        problem_ = text_.empty() ? "its process has left with status " + std::to_string(WEXITSTATUS(status)) : text_;
+        problem_ =
+            text_.empty() ? "its process has left with status " + std::to_string(WEXITSTATUS(status)) : text_;
     }
     return state_;
 }

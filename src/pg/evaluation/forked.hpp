@@ -1,10 +1,10 @@
 // Forked: work that a copy of this process does, and what comes of it.
 //
-// The copy sees all of this process's memory as it is at the beginning, so nothing has to be handed to it; what it
-// has found comes back as text through a pipe. Values of the core belong to one thread, so a thread could not do
-// it. The copy is no process of the server: it calls nothing of PostgreSQL, writes no shared memory, holds no
-// descriptor but its pipe, and leaves without clearing up behind it. It has a time and an amount of memory of its
-// own, which end it and not the worker, and it ends with the worker whatever happens.
+// The copy sees all of this process's memory as it is at the beginning, so nothing has to be handed to it;
+// what it has found comes back as text through a pipe. Values of the core belong to one thread, so a thread
+// could not do it. The copy is no process of the server: it calls nothing of PostgreSQL, writes no shared
+// memory, holds no descriptor but its pipe, and leaves without clearing up behind it. It has a time and an
+// amount of memory of its own, which end it and not the worker, and it ends with the worker whatever happens.
 #pragma once
 
 #include <csignal>
@@ -42,7 +42,8 @@ class Forked {
     State look();
     // Gives it up. Nothing is known of it any more.
     void end() noexcept;
-    // Copies that were given up may end some time later; this is to be called now and then. True: all have ended.
+    // Copies that were given up may end some time later; this is to be called now and then. True: all have
+    // ended.
     static bool reap_killed() noexcept;
 
     // To wait for: it is readable when look() has something to do. -1: there is none.

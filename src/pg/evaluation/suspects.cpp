@@ -1,8 +1,8 @@
 // The file of suspects; see suspects.hpp.
 //
-// Every worker maps the same file. Each writes its own place in it, and the first one that comes after a start of the
-// server reads the places of all and makes suspects of the runs that stand there; a lock of the file holds off the
-// others meanwhile. A start is told by a number that shared memory gets when it is made.
+// Every worker maps the same file. Each writes its own place in it, and the first one that comes after a
+// start of the server reads the places of all and makes suspects of the runs that stand there; a lock of the
+// file holds off the others meanwhile. A start is told by a number that shared memory gets when it is made.
 #include "pg/evaluation/suspects.hpp"
 
 #include <fcntl.h>
@@ -138,9 +138,9 @@ void attach(int slot) {
     file = map_file(descriptor);
     if (file == nullptr) {
         guarded([] {
-            ereport(LOG, (errcode_for_file_access(),
-                          errmsg("pg_flowctl: could not use file \"%s\": %m", kPath),
-                          errdetail("A run that ends its worker again and again will not be found out.")));
+            ereport(LOG,
+                    (errcode_for_file_access(), errmsg("pg_flowctl: could not use file \"%s\": %m", kPath),
+                     errdetail("A run that ends its worker again and again will not be found out.")));
         });
     } else {
         read_places();

@@ -14,7 +14,8 @@ namespace flowctl::pg::watch {
 namespace {
 
 constexpr int kTickMilliseconds = 15;
-constexpr int kTicks = kMicros / 1000 / kTickMilliseconds + 1;  // the first comes at any time of an evaluation
+constexpr int kTicks =
+    kMicros / 1000 / kTickMilliseconds + 1;  // the first comes at any time of an evaluation
 
 std::sig_atomic_t last_number = 0;
 volatile std::sig_atomic_t seen = 0;        // the evaluation that the last tick has found

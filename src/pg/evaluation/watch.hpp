@@ -1,9 +1,10 @@
 // Watch: sees to it that no evaluation holds the worker's loop for long.
 //
-// The core gives the loop back when a flag is raised (core/interrupt.hpp). A timer ticks while a transaction of
-// the engine is under way, and raises the flag when it has found the same evaluation at several ticks in a row. So
-// an evaluation costs no system call: it counts itself, and most are over before the first tick. The request to
-// end the process counts as a raised flag, too, since else it would have to wait for the evaluation.
+// The core gives the loop back when a flag is raised (core/interrupt.hpp). A timer ticks while a transaction
+// of the engine is under way, and raises the flag when it has found the same evaluation at several ticks in a
+// row. So an evaluation costs no system call: it counts itself, and most are over before the first tick. The
+// request to end the process counts as a raised flag, too, since else it would have to wait for the
+// evaluation.
 #pragma once
 
 #include <csignal>
@@ -12,7 +13,8 @@
 
 namespace flowctl::pg::watch {
 
-// How long an evaluation may take in the loop: from here to a third more, for the ticks come at any time of it.
+// How long an evaluation may take in the loop: from here to a third more, for the ticks come at any time of
+// it.
 constexpr int kMicros = 45'000;
 
 namespace detail {

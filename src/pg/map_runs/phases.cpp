@@ -68,7 +68,8 @@ void Phases::close(MapRun& run, machine::Status status, const std::optional<std:
 
 void Phases::make_children(MapRun& run, const Make& make) {
     if (!run.making) {
-        run.making = std::make_unique<MakingChildren>(MakingChildren{{run.id, run.parent, run.type}, false, {}, {}});
+        run.making =
+            std::make_unique<MakingChildren>(MakingChildren{{run.id, run.parent, run.type}, false, {}, {}});
         MakingChildren& making = *run.making;
         making.work = std::make_unique<Sliced>([&run, &making, make] { make(run, making); });
     }

@@ -23,8 +23,8 @@ class Phases {
     // In memory, after its row says so: nothing of it begins any more, and what is open is to be aborted.
     void close(MapRun& run, machine::Status status, const std::optional<std::string>& error = {},
                const std::optional<std::string>& cause = {});
-    // A slice of making children. `make` makes some of what is known of the map run, and does nothing but compute;
-    // when it is over, they go into the table. When they are all there, they may begin.
+    // A slice of making children. `make` makes some of what is known of the map run, and does nothing but
+    // compute; when it is over, they go into the table. When they are all there, they may begin.
     using Make = std::function<void(MapRun& run, MakingChildren& making)>;
     void make_children(MapRun& run, const Make& make);
     // All children are there: from now on those that end are counted, beginning with these counts.

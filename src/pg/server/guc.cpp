@@ -220,8 +220,9 @@ void define_settings(bool with_postmaster_settings) {
                             &max_expression_bytes, 6'990'256, 1'024, 64 * 1'024 * 1'024, PGC_SIGHUP,
                             GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
 
-    // What a run computes for longer than some 50 ms is computed in a process of its own, so that no other run waits
-    // for it, and for at most this time. It is processor time: an outcome must not depend on how busy the machine is.
+    // What a run computes for longer than some 50 ms is computed in a process of its own, so that no other
+    // run waits for it, and for at most this time. It is processor time: an outcome must not depend on how
+    // busy the machine is.
     DefineCustomIntVariable("flowctl.evaluation_timeout",
                             "Sets how long the evaluation of one step of a run may take.",
                             "It is counted in processor time.", &evaluation_timeout, 1'000, 10, 3'600'000,

@@ -1,5 +1,5 @@
-// A run for tests: a flow, a frame, a clock that the test moves, and everything that advance() gave so far. Each
-// step goes through its text and back, as one does that another process has computed.
+// A run for tests: a flow, a frame, a clock that the test moves, and everything that advance() gave so far.
+// Each step goes through its text and back, as one does that another process has computed.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
-// Transcripts: what a series of events gives is the same by its text as by advance() itself, and text from anywhere
-// does no harm. That every single step survives its text is tested by each test of the machine (TestRun::give).
+// Transcripts: what a series of events gives is the same by its text as by advance() itself, and text from
+// anywhere does no harm. That every single step survives its text is tested by each test of the machine
+// (TestRun::give).
 #include <gtest/gtest.h>
 
 #include "machine_support.hpp"
@@ -89,7 +90,8 @@ TEST(MachineTranscript, RefusesWhatIsNone) {
         {R"({"frame":{"format":1},"steps":[1]})", "'steps'"},
         {R"({"frame":{"format":1},"steps":[{"history":[{"type":"Nonsense"}]}]})", "'type'"},
         {R"({"frame":{"format":1},"steps":[{"history":[{"id":1}]}]})", "'type'"},
-        {R"({"frame":{"format":1},"steps":[{"history":[{"type":"TaskFailed","payloadKey":"x"}]}]})", "'payloadKey'"},
+        {R"({"frame":{"format":1},"steps":[{"history":[{"type":"TaskFailed","payloadKey":"x"}]}]})",
+         "'payloadKey'"},
         {R"({"frame":{"format":1},"steps":[{"history":[{"type":"TaskFailed","visit":-1}]}]})", "'visit'"},
         {R"({"frame":{"format":1},"steps":[{"history":[{"type":"TaskFailed","id":1e300}]}]})", "'id'"},
         {R"({"frame":{"format":1},"steps":[{"history":[{"type":"TaskFailed","state":7}]}]})", "'state'"},

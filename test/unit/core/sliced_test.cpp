@@ -17,7 +17,8 @@ namespace {
 std::string many_states() {
     std::string states;
     for (int i = 0; i < 2'000; ++i)
-        states += "\"S" + std::to_string(i) + R"(":{"Type":"Pass","Next":"S)" + std::to_string(i + 1) + "\"},";
+        states +=
+            "\"S" + std::to_string(i) + R"(":{"Type":"Pass","Next":"S)" + std::to_string(i + 1) + "\"},";
     return R"({"StartAt":"S0","States":{)" + states + R"("S2000":{"Type":"Succeed"}}})";
 }
 
