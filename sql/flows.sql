@@ -41,6 +41,9 @@ SELECT flowctl.define_flow('x', :'hello', options => '{"runas": "OWNER"}');
 SELECT flowctl.define_flow('x', :'hello', options => '{"run_as": "owner"}');
 SELECT flowctl.define_flow('x', :'hello', options => '{"run_as": ""}');
 SELECT flowctl.define_flow('x', :'hello', options => '{"keep_data": true}');
+SELECT flowctl.define_flow('x', :'hello', options => '{"run_as_superuser": "true"}');
+SELECT flowctl.define_flow('x', :'hello', options => '{"run_as_superuser": true}');
+SELECT flowctl.define_flow('hello', :'hello', options => '{"run_as": "INVOKER", "keep_data": "NONE", "run_as_superuser": false}');
 SELECT flowctl.define_flow('x', :'hello', comment => repeat('x', 8193));
 
 -- refused definitions: all findings at once, each with its place
@@ -52,7 +55,40 @@ SELECT severity, code, location, message FROM flowctl.validate('{}');
 SELECT count(*) FROM flowctl.validate(:'hello');
 SELECT flowctl.validate(NULL);
 SELECT count(*) FROM flowctl.flows WHERE name IN ('x', 'bad');
+-- the type brings findings of its own
+\set waiting '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "Parameters": {"QueueUrl": "u", "MessageBody.$": "$$.Task.Token"}, "End": true}}}'
+SELECT severity, location, message FROM flowctl.validate(:'waiting', 'EXPRESS');
+SELECT severity, location, message FROM flowctl.validate(:'waiting');
+SELECT severity, location, message FROM flowctl.validate(:'hello', type => 'EXPRESS');
+SELECT flowctl.validate(:'hello', 'TURBO');
+SELECT flowctl.validate(:'hello', NULL);
+-- at most a hundred findings, with the number of the others
+SELECT count(*), min(code), max(message) FILTER (WHERE code = 'FINDINGS_LEFT_OUT') AS rest FROM flowctl.validate(
+    (SELECT json_build_object('StartAt', 'S', 'States', json_build_object('S', '{"Type": "Succeed"}'::json) ::jsonb
+        || jsonb_object_agg('x' || n, '{"Type": "Succeed", "Comment": 1}'::jsonb)) FROM generate_series(1, 120) n));
 SELECT location, code FROM flowctl.validate('{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:http:no_such_server", "End": true}}}');
+
+-- what cannot be carried out, and endpoints that are not there: a warning for each kind, not for each state
+CREATE FUNCTION pg_temp.chain(resources text[], parameters text DEFAULT NULL) RETURNS json LANGUAGE sql AS $$
+    SELECT json_build_object('StartAt', 's1', 'States', jsonb_object_agg('s' || n,
+        jsonb_strip_nulls(jsonb_build_object('Type', 'Task', 'Resource', resource, 'Parameters', parameters::jsonb))
+        || CASE n WHEN cardinality(resources) THEN '{"End": true}'::jsonb ELSE jsonb_build_object('Next', 's' || n + 1) END))
+    FROM unnest(resources) WITH ORDINALITY r(resource, n) $$;
+SELECT severity, code, location, message FROM flowctl.validate(pg_temp.chain(ARRAY['flowctl:sql:f', 'flowctl:activity:a', 'flowctl:sql:g',
+    'arn:aws:states:eu-west-1:123456789012:activity:b', 'flowctl:http:open_door.waitForTaskToken', 'flowctl:sql:f']));
+SELECT severity, code, location, message FROM flowctl.validate(pg_temp.chain(ARRAY['arn:aws:lambda:eu-west-1:123456789012:function:a',
+    'arn:aws:lambda:eu-west-1:123456789012:function:b:prod', 'arn:aws:lambda:eu-west-1:123456789012:function:c', 'arn:aws:lambda:us-east-1:123456789012:function:a']));
+-- of 300 states, 150 with endpoints of their own: grouping comes first, and then at most a hundred
+SELECT count(*), min(location), min(message) FILTER (WHERE message LIKE '%more place%') AS grouped, max(message) FILTER (WHERE code = 'FINDINGS_LEFT_OUT') AS rest
+    FROM flowctl.validate(pg_temp.chain(ARRAY(SELECT CASE WHEN n % 2 = 0 THEN 'flowctl:sql:f' ELSE 'flowctl:http:e' || n END FROM generate_series(1, 300) n)));
+SELECT count(*), max(message) FROM flowctl.validate(pg_temp.chain(array_fill('flowctl:sql:f'::text, ARRAY[300])));
+-- what the input says: nothing covers a queue by its URL; a path is not known yet, but nothing covers any queue
+SELECT severity, code, message FROM flowctl.validate(pg_temp.chain(ARRAY['arn:aws:states:::sqs:sendMessage'],
+    '{"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs", "MessageBody.$": "$"}'));
+SELECT severity, code, message FROM flowctl.validate(pg_temp.chain(ARRAY['arn:aws:states:::sqs:sendMessage'],
+    '{"QueueUrl": "https://sqs.example/jobs", "MessageBody.$": "$"}'));
+SELECT severity, code, message FROM flowctl.validate(pg_temp.chain(ARRAY['arn:aws:states:::sqs:sendMessage'], '{"QueueUrl.$": "$.queue", "MessageBody": "x"}'));
+SELECT severity, code, message FROM flowctl.validate(pg_temp.chain(ARRAY['arn:aws:states:::aws-sdk:s3:listBuckets', 'arn:aws-us-gov:states:::aws-sdk:s3:listBuckets'], '{}'));
 
 -- the codes, for programs
 \set VERBOSITY sqlstate
@@ -140,6 +176,34 @@ SELECT flowctl.define_flow('many', '{"StartAt": "a/b", "States": {
     "a/b": {"Type": "Task", "Resource": "flowctl:http:none_1", "Next": "M"},
     "M": {"Type": "Task", "Resource": "flowctl:http:open_door", "Next": "Z~"},
     "Z~": {"Type": "Task", "Resource": "flowctl:http:none_3", "End": true}}}');
+-- integrations: by the ARN of what the input names, by the integration's own, or only known to the run
+RESET ROLE;
+CREATE SERVER jobs FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', auth 'none', arn 'arn:aws:sqs:eu-west-1:123456789012:jobs');
+CREATE SERVER items FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', auth 'none', arn 'arn:aws:states:::dynamodb:*');
+CREATE SERVER conn FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://a.example', auth 'none', arn 'arn:aws:events:eu-west-1:123456789012:connection/c');
+GRANT USAGE ON FOREIGN SERVER jobs, items, conn TO regress_flows_author;
+SET ROLE regress_flows_author;
+CREATE FUNCTION pg_temp.one(resource text, parameters json) RETURNS json LANGUAGE sql AS $$
+    SELECT json_build_object('StartAt', 'A', 'States', json_build_object('A', json_build_object('Type', 'Task', 'Resource', resource, 'Parameters', parameters, 'End', true))) $$;
+SELECT flowctl.define_flow('i1', pg_temp.one('arn:aws:states:::sqs:sendMessage', '{"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs", "MessageBody": "x"}'));
+SELECT flowctl.define_flow('i2', pg_temp.one('arn:aws:states:::sqs:sendMessage', '{"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/other", "MessageBody": "x"}'));
+SELECT flowctl.define_flow('i3', pg_temp.one('arn:aws:states:::sqs:sendMessage', '{"QueueUrl": "https://sqs.example/jobs", "MessageBody": "x"}'));
+SELECT flowctl.define_flow('i4', pg_temp.one('arn:aws:states:::sqs:sendMessage', '{"QueueUrl.$": "$.queue", "MessageBody": "x"}'));
+SELECT flowctl.define_flow('i5', pg_temp.one('arn:aws:states:::sns:publish', '{"TopicArn.$": "$.topic", "Message": "x"}'));
+SELECT flowctl.define_flow('i6', pg_temp.one('arn:aws:states:::dynamodb:putItem', '{"TableName": "t", "Item": {"id": {"S": "1"}}}'));
+SELECT flowctl.define_flow('i7', pg_temp.one('arn:aws-cn:states:cn-north-1:123456789012:dynamodb:putItem', '{"TableName": "t", "Item": {"id": {"S": "1"}}}'));
+SELECT flowctl.define_flow('i8', pg_temp.one('arn:aws:states:::aws-sdk:s3:listBuckets', '{}'));
+SELECT flowctl.define_flow('i9', pg_temp.one('arn:aws:states:::http:invoke', '{"ApiEndpoint": "https://a.example/x", "Method": "GET", "Authentication": {"ConnectionArn": "arn:aws:events:eu-west-1:123456789012:connection/c"}}'));
+SELECT flowctl.define_flow('i10', pg_temp.one('arn:aws:states:::http:invoke', '{"ApiEndpoint": "https://a.example/x", "Method": "GET", "Authentication": {"ConnectionArn": "arn:aws:events:eu-west-1:123456789012:connection/d"}}'));
+SELECT flowctl.define_flow('i11', pg_temp.one('arn:aws:states:::http:invoke', '{"ApiEndpoint": "https://a.example/x", "Method": "GET", "Authentication": {"ConnectionArn": "nowhere"}}'));
+SELECT flowctl.define_flow('i12', pg_temp.one('arn:aws:states:::http:invoke', '{"ApiEndpoint": "https://a.example/x", "Method": "GET", "Authentication": {"ConnectionArn.$": "$.c"}}'));
+-- AWS itself is not asked for what nobody here knows how to ask it for
+RESET ROLE;
+CREATE SERVER aws_account FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://s3.eu-west-1.amazonaws.com', auth 'aws_sigv4', aws_region 'eu-west-1', aws_service 's3',
+    aws_access_key_id 'AKIDEXAMPLE', aws_secret_key_file 'aws-secret', arn 'arn:aws:states:::aws-sdk:s3:*');
+GRANT USAGE ON FOREIGN SERVER aws_account TO regress_flows_author;
+SET ROLE regress_flows_author;
+SELECT flowctl.define_flow('i8', pg_temp.one('arn:aws:states:::aws-sdk:s3:listBuckets', '{}'));
 -- what the language has and this version does not carry out
 SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:sql:f", "End": true}}}');
 SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:activity:a", "End": true}}}');
@@ -172,6 +236,7 @@ SELECT flowctl.define_flow('insecure', '{"StartAt": "A", "States": {
   "B": {"Type": "Task", "Resource": "flowctl:http:no_such_server", "End": true}}}');
 \set VERBOSITY default
 SELECT flowctl.drop_flow('insecure');
+DROP FUNCTION pg_temp.one, pg_temp.chain;
 -- triggers: checked when they are created
 CREATE TABLE regress_flows.orders (id int);
 CREATE TRIGGER go AFTER INSERT ON regress_flows.orders FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow();

@@ -7,6 +7,7 @@ CREATE ROLE regress_noinherit NOINHERIT IN ROLE regress_team;
 CREATE ROLE regress_starter;
 CREATE ROLE regress_starter_member IN ROLE regress_starter;
 CREATE ROLE regress_other;
+CREATE ROLE regress_reader IN ROLE pg_read_all_data;
 CREATE SCHEMA regress_rights;
 GRANT ALL ON SCHEMA regress_rights TO PUBLIC;
 \set hello '{"StartAt": "Hello", "States": {"Hello": {"Type": "Pass", "End": true}}}'
@@ -135,6 +136,44 @@ SELECT flowctl.alter_flow_owner('pay', 'pg_read_all_data');
 RESET ROLE;
 SELECT flowctl.alter_flow_owner('of_super', 'regress_other');
 
+-- whoever may not see a flow gets the same answer as for one that does not exist: kind of error, words, hint and all
+CREATE FUNCTION regress_rights.answer(command text, flow text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE code text; message text; detail text; hint text;
+BEGIN
+    EXECUTE replace(command, '*', flow);
+    RAISE 'done' USING ERRCODE = 'ZZ000';  -- takes back what was done
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN replace(format('%s %s %s %s', code, message, detail, hint), flow, '*');
+END $$;
+CREATE TABLE regress_rights.fires (id int);
+ALTER TABLE regress_rights.fires OWNER TO regress_other;
+SET ROLE regress_other;
+SELECT command, regress_rights.answer(command, 'pay') = regress_rights.answer(command, 'nowhere') AS same
+FROM unnest(ARRAY[
+    $$SELECT flowctl.start('*')$$, $$SELECT flowctl.start('*:1')$$, $$SELECT flowctl.start('*:99')$$, $$SELECT flowctl.start('*', name => 'x')$$,
+    $$SELECT flowctl.drop_flow('*')$$, $$SELECT flowctl.alter_flow_owner('*', 'regress_other')$$,
+    $$SELECT flowctl.grant_start('*', 'regress_other')$$, $$SELECT flowctl.revoke_start('*', 'regress_other')$$,
+    $$CREATE TRIGGER go AFTER INSERT ON regress_rights.fires FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('*')$$,
+    $$CREATE TRIGGER go AFTER INSERT ON regress_rights.fires FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('*:1')$$,
+    $$CREATE TRIGGER go AFTER INSERT ON regress_rights.fires FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('*:99')$$,
+    $$SET check_function_bodies = off; CREATE TRIGGER go AFTER INSERT ON regress_rights.fires FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('*')$$,
+    $$SET check_function_bodies = off; CREATE TRIGGER go AFTER INSERT ON regress_rights.fires FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('*'); INSERT INTO regress_rights.fires VALUES (1)$$])
+    command;
+-- a trigger that was prepared in this way starts nothing, and is in nobody's way
+SET check_function_bodies = off;
+CREATE TRIGGER go AFTER INSERT ON regress_rights.fires FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('of_other_too');
+CREATE TRIGGER gone AFTER INSERT ON regress_rights.fires FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('through');
+RESET check_function_bodies;
+-- who sees all flows is told which it is
+SET ROLE regress_reader;
+\set VERBOSITY terse
+SELECT flowctl.drop_flow('nowhere');
+SELECT flowctl.drop_flow('pay');
+RESET ROLE;
+SELECT flowctl.drop_flow('nowhere');
+\set VERBOSITY default
+
 -- who calls through a function that belongs to someone else is that one
 CREATE FUNCTION regress_rights.define(text, json) RETURNS int LANGUAGE sql SECURITY DEFINER
     AS 'SELECT flowctl.define_flow($1, $2)';
@@ -143,6 +182,10 @@ SET ROLE regress_starter;
 SELECT regress_rights.define('through', :'hello');
 RESET ROLE;
 SELECT owner FROM flowctl.flows WHERE name = 'through';
+-- the stranger's trigger for it, which was there before, is not in its way
+SET ROLE regress_author;
+SELECT flowctl.drop_flow('through');
+RESET ROLE;
 
 -- which functions are for all
 SET ROLE regress_author;
@@ -155,4 +198,4 @@ ORDER BY 1;
 SET client_min_messages = warning;
 DROP SCHEMA regress_rights CASCADE;
 DROP EXTENSION pg_flowctl CASCADE;
-DROP ROLE regress_author, regress_team, regress_member, regress_noinherit, regress_starter, regress_starter_member, regress_other;
+DROP ROLE regress_author, regress_team, regress_member, regress_noinherit, regress_starter, regress_starter_member, regress_other, regress_reader;

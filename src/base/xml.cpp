@@ -58,6 +58,9 @@ class XmlReader {
     ~XmlReader() { wipe(text_); }
 
     std::optional<std::string> read() {
+        // A byte order mark is no part of the document.
+        if (constexpr std::string_view kMark = "\xef\xbb\xbf"; rest_.starts_with(kMark))
+            rest_.remove_prefix(kMark.size());
         while (!rest_.empty()) {
             if (rest_.front() != '<') {
                 if (auto fault = read_text()) return fault;

@@ -7,6 +7,7 @@
 #include "base/ascii.hpp"
 #include "base/utf8.hpp"
 #include "calls/error_names.hpp"
+#include "net/http/content_coding.hpp"
 
 namespace flowctl::calls {
 
@@ -50,15 +51,6 @@ bool says_json(const net::Response& response) {
     return type == nullptr || trimmed(*type).empty() || is_json_type(*type);
 }
 
-// Calls ask for no content coding, and none is undone. Empty: the body is as the service wrote it.
-std::string coding_of(const net::Response& response) {
-    const std::string* header = find_header(response, "content-encoding");
-    if (header == nullptr) return {};
-    const std::string_view coding = trimmed(*header);
-    if (coding.empty() || ascii_lower(coding) == "identity") return {};
-    return shortened(storable(coding), 64);
-}
-
 std::string coded(const std::string& coding) {
     return "the answer is encoded (Content-Encoding: " + coding + "), which nobody asked for";
 }
@@ -76,7 +68,8 @@ struct Body {
 
 Body read_body(const net::Response& response) {
     if (response.body.empty()) return {};
-    if (const std::string coding = coding_of(response); !coding.empty()) return {{}, coded(coding)};
+    if (const std::string coding = net::content_coding(response.headers); !coding.empty())
+        return {{}, coded(coding)};
     if (!is_storable(response.body)) return {{}, "the answer is not valid UTF-8"};
     if (!says_json(response)) return {json::Value::string(response.body), {}};
     const std::string_view text = without_mark(response.body);
@@ -213,7 +206,7 @@ std::variant<std::string, Refusal> successful_text(net::Response&& response, std
         return Refusal{status_error(response), "endpoint \"" + std::string(endpoint) + "\" answered " +
                                                    std::to_string(response.status) + " " +
                                                    storable(response.status_text)};
-    if (const std::string coding = coding_of(response); !coding.empty())
+    if (const std::string coding = net::content_coding(response.headers); !coding.empty())
         return Refusal{kInvalidResponse, about(endpoint, coded(coding))};
     if (!is_storable(response.body))
         return Refusal{kInvalidResponse, about(endpoint, "the answer is not valid UTF-8")};

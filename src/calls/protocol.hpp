@@ -11,6 +11,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -75,6 +76,10 @@ class Protocol {
     // The ARNs of what the Task's input names, the most telling first: an endpoint whose option `arn` covers
     // one of them is the one that is called.
     virtual std::vector<std::string> targets(const asl::Resource& resource, const json::Value& input) const;
+
+    // The members of the input that targets() reads.
+    using Names = std::span<const std::string_view>;
+    virtual Names target_members() const { return {}; }
 
   protected:
     ~Protocol() = default;  // the objects live as long as the process

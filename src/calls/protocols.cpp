@@ -27,6 +27,10 @@ constexpr Row kRows[] = {
     {Speech::Aws, Kind::OtherArn, "sqs:sendMessage", Sync::No, aws::sqs_send_message},
     {Speech::Aws, Kind::OtherArn, "sns:publish", Sync::No, aws::sns_publish},
     {Speech::Aws, Kind::OtherArn, "events:putEvents", Sync::No, aws::events_put_events},
+    {Speech::Aws, Kind::OtherArn, "dynamodb:getItem", Sync::No, aws::dynamodb_get_item},
+    {Speech::Aws, Kind::OtherArn, "dynamodb:putItem", Sync::No, aws::dynamodb_put_item},
+    {Speech::Aws, Kind::OtherArn, "dynamodb:updateItem", Sync::No, aws::dynamodb_update_item},
+    {Speech::Aws, Kind::OtherArn, "dynamodb:deleteItem", Sync::No, aws::dynamodb_delete_item},
     {Speech::Aws, Kind::Flow, "states:startExecution", Sync::No, aws::start_execution},
     {Speech::Aws, Kind::Flow, "states:startExecution", Sync::Text, aws::start_execution_sync},
     {Speech::Aws, Kind::Flow, "states:startExecution", Sync::Json, aws::start_execution_sync_json},
@@ -64,8 +68,11 @@ const Protocol* find(const asl::Resource& resource, Speech speech) {
 }  // namespace
 
 const Protocol* protocol_for(const asl::Resource& resource, Speech speech) {
-    const Protocol* own = find(resource, speech);
-    return own != nullptr ? own : find(resource, Speech::Http);
+    if (const Protocol* own = find(resource, speech)) return own;
+    // AWS takes no plain HTTP for an integration: each service has a protocol of its own.
+    if (speech == Speech::Aws && resource.kind == Kind::OtherArn && !action_of(resource).empty())
+        return nullptr;
+    return find(resource, Speech::Http);
 }
 
 std::vector<std::string> targets_of(const asl::Resource& resource, const json::Value& input) {
@@ -73,6 +80,15 @@ std::vector<std::string> targets_of(const asl::Resource& resource, const json::V
     if (const Protocol* protocol = find(resource, Speech::Aws)) targets = protocol->targets(resource, input);
     targets.push_back(resource.text);
     return targets;
+}
+
+Protocol::Names target_members_of(const asl::Resource& resource) {
+    const Protocol* protocol = find(resource, Speech::Aws);
+    return protocol != nullptr ? protocol->target_members() : Protocol::Names();
+}
+
+bool is_spoken_with_aws(const asl::Resource& resource) {
+    return protocol_for(resource, Speech::Aws) != nullptr;
 }
 
 }  // namespace flowctl::calls

@@ -13,12 +13,19 @@ enum class Speech {
 };
 
 // The protocol for calls of this Resource at such an endpoint. Null: the Resource has the suffix .sync, and
-// there is no way to follow its work.
+// there is no way to follow its work; or the endpoint is AWS, and nobody here knows how AWS wants to be asked
+// for this integration.
 const Protocol* protocol_for(const asl::Resource& resource, Speech speech);
 
 // The ARNs by which an endpoint for this Task is looked for: those of what its input names, then the Resource
 // itself.
 std::vector<std::string> targets_of(const asl::Resource& resource, const json::Value& input);
+
+// The members of the input that targets_of() reads.
+Protocol::Names target_members_of(const asl::Resource& resource);
+
+// Whether AWS itself can be asked for this Resource.
+bool is_spoken_with_aws(const asl::Resource& resource);
 
 const Protocol& plain();              // plain.cpp
 const Protocol& invoke();             // invoke.cpp
@@ -31,9 +38,13 @@ namespace aws {
 
 const Protocol& lambda_function();  // aws/lambda.cpp
 const Protocol& lambda_invoke();
-const Protocol& sqs_send_message();      // aws/sqs.cpp
-const Protocol& sns_publish();           // aws/sns.cpp
-const Protocol& events_put_events();     // aws/event_bridge.cpp
+const Protocol& sqs_send_message();   // aws/sqs.cpp
+const Protocol& sns_publish();        // aws/sns.cpp
+const Protocol& events_put_events();  // aws/event_bridge.cpp
+const Protocol& dynamodb_get_item();  // aws/dynamodb.cpp
+const Protocol& dynamodb_put_item();
+const Protocol& dynamodb_update_item();
+const Protocol& dynamodb_delete_item();
 const Protocol& start_execution();       // aws/executions.cpp
 const Protocol& start_execution_sync();  // its output is text that holds JSON
 const Protocol& start_execution_sync_json();

@@ -8,13 +8,17 @@
 //   in the middle of a turn could end in a deadlock with them.
 // A user who may not run the command cannot use it to send workers away.
 //
-// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency). REASSIGN OWNED is refused where
-// it would turn the flows of ordinary roles into a superuser's.
+// DROP OWNED and REASSIGN OWNED take the roles' flows along (role_dependency). REASSIGN OWNED is refused
+// where it would turn the flows of ordinary roles into a superuser's.
 //
 // However the extension is dropped, the object access hook sees it, and at commit its workers are told to
 // leave. COMMIT PREPARED may bring runs that nobody announced: workers sweep, and the launcher looks.
 //
 // LOCK TABLE is refused where it would hold up the engine (table_guard).
+//
+// The triggers of the engine's tables can only be switched off by their names: pg_dump --disable-triggers
+// writes ALTER TABLE ... DISABLE TRIGGER ALL and later ENABLE TRIGGER ALL, which would leave roles without
+// their dependencies and the triggers in another state.
 //
 // A publication FOR ALL TABLES has the engine's tables in it, and whoever makes it is told.
 //
@@ -27,6 +31,7 @@
 #include "pg/hooks.hpp"
 
 #include "pg/flows/role_dependency.hpp"
+#include "pg/rights/explain_guard.hpp"
 #include "pg/rights/session_user.hpp"
 #include "pg/rights/table_guard.hpp"
 #include "pg/server/acting_role.hpp"
@@ -204,9 +209,11 @@ void after_command(Node* statement) {
 void warn_of_own_tables(const CreatePublicationStmt* statement) {
     if (!statement->for_all_tables || !OidIsValid(extension_oid())) return;
     guarded([] {
-        ereport(WARNING,
-                (errmsg("the publication includes the tables of pg_flowctl, which no subscriber keeps"),
-                 errhint("Name the schemas to publish instead: CREATE PUBLICATION ... FOR TABLES IN SCHEMA ...")));
+        ereport(
+            WARNING,
+            (errmsg("the publication includes the tables of pg_flowctl, which no subscriber keeps"),
+             errhint(
+                 "Name the schemas to publish instead: CREATE PUBLICATION ... FOR TABLES IN SCHEMA ...")));
     });
 }
 
@@ -220,13 +227,29 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
         reinterpret_cast<TransactionStmt*>(statement)->kind == TRANS_STMT_COMMIT_PREPARED;
     const bool discards_all =
         IsA(statement, DiscardStmt) && reinterpret_cast<DiscardStmt*>(statement)->target == DISCARD_ALL;
+    if (IsA(statement, AlterTableStmt) && IsTransactionState()) {
+        bool kept = false;
+        entry([&] { kept = table_guard::keeps_triggers(reinterpret_cast<AlterTableStmt*>(statement)); });
+        if (kept) return;
+    }
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
-    if (next_utility_hook != nullptr)
-        next_utility_hook(planned, text, read_only_tree, context, params, environment, receiver, completion);
-    else
-        standard_ProcessUtility(planned, text, read_only_tree, context, params, environment, receiver,
-                                completion);
+    const ProcessUtility_hook_type next =
+        next_utility_hook != nullptr ? next_utility_hook : standard_ProcessUtility;
+    if (shmem::available() && explain_guard::shows_counts(statement)) {
+        const bool before = explain_guard::begin();
+        PG_TRY();
+        { next(planned, text, read_only_tree, context, params, environment, receiver, completion); }
+        PG_CATCH();
+        {
+            explain_guard::end(before);
+            PG_RE_THROW();
+        }
+        PG_END_TRY();
+        explain_guard::end(before);
+    } else {
+        next(planned, text, read_only_tree, context, params, environment, receiver, completion);
+    }
     if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
         entry([statement] { after_command(statement); });
     if (IsA(statement, CreatePublicationStmt))
@@ -258,6 +281,7 @@ void install_at_load() {
     next_access_hook = object_access_hook;
     object_access_hook = object_access;
     table_guard::install_at_load();
+    explain_guard::install_at_load();
     install_login_hook();
 }
 

@@ -11,6 +11,7 @@
 #include "pg/server/catalog_watch.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/mailbox.hpp"
+#include "pg/shared/restore_marker.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/wake.hpp"
@@ -28,6 +29,7 @@ void _PG_init(void) {
     entry([] {
         guc::define();
         if (process_shared_preload_libraries_in_progress) {
+            restore_marker::leave_if_restored();
             shmem::request_at_load();
             mailbox::request_at_load();
             subject_tokens::request_at_load();

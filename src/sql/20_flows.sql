@@ -88,7 +88,7 @@ CREATE FUNCTION flowctl.define_flow(name text, definition json, type text DEFAUL
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_define_flow';
 COMMENT ON FUNCTION flowctl.define_flow(text, json, text, text, jsonb) IS
-    'adds a version to a flow, or makes a new flow that belongs to the current role, and returns the version''s number; the same definition and options as the newest version are that version. type: STANDARD | EXPRESS, fixed per flow. options: run_as (OWNER | INVOKER), keep_data (ALL | ERROR | NONE). For authors';
+    'adds a version to a flow, or makes a new flow that belongs to the current role, and returns the version''s number; the same definition and options as the newest version are that version. type: STANDARD | EXPRESS, fixed per flow. options: run_as (OWNER | INVOKER), keep_data (ALL | ERROR | NONE), run_as_superuser (true | false). For authors';
 
 CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
                                  OUT severity text, OUT code text, OUT location text, OUT message text)
@@ -96,7 +96,7 @@ CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_validate';
 COMMENT ON FUNCTION flowctl.validate(json, text) IS
-    'what is wrong with a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; no row: nothing. type: STANDARD | EXPRESS, which allows less. A WARNING says what this version does not carry out. Reads no catalog (AWS: ValidateStateMachineDefinition). For authors';
+    'what is wrong with a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; no row: nothing. type: STANDARD | EXPRESS, which allows less. A WARNING says what this version does not carry out, and for what there is no endpoint now (AWS: ValidateStateMachineDefinition). For authors';
 
 CREATE FUNCTION flowctl.drop_flow(name text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -172,7 +172,7 @@ COMMENT ON VIEW flowctl.flow_versions IS 'the versions of the flows that the cur
 COMMENT ON COLUMN flowctl.flow_versions.flow IS 'name of the flow';
 COMMENT ON COLUMN flowctl.flow_versions.version IS 'from 1';
 COMMENT ON COLUMN flowctl.flow_versions.definition IS 'Amazon States Language, as it was given';
-COMMENT ON COLUMN flowctl.flow_versions.options IS '{run_as: OWNER | INVOKER, keep_data: ALL | ERROR | NONE}';
+COMMENT ON COLUMN flowctl.flow_versions.options IS '{run_as: OWNER | INVOKER, keep_data: ALL | ERROR | NONE, run_as_superuser: true where its runs may execute SQL as a superuser}';
 COMMENT ON COLUMN flowctl.flow_versions.author IS 'the role that defined this version';
 COMMENT ON COLUMN flowctl.flow_versions.created_at IS 'when it was defined';
 REVOKE ALL ON flowctl.flow_versions FROM PUBLIC;

@@ -83,7 +83,7 @@ CREATE VIEW flowctl.calls WITH (security_barrier) AS
            (SELECT pg_catalog.min(t.at) FROM flowctl_catalog.token_revocation t
             WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
            c.idempotency_key, c.started_at, o.duration, o.http_status, o.error, o.request_bytes, o.response_bytes,
-           c.request_hash, o.response_hash, c.decision, c.lease
+           c.request_hash, o.response_hash, c.decision, c.lease, o.sends
     FROM flowctl_catalog.call c
          JOIN flowctl_catalog.run r ON r.run_id = c.run_id
          LEFT JOIN flowctl_catalog.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
@@ -124,5 +124,6 @@ COMMENT ON COLUMN flowctl.calls.request_hash IS 'SHA-256 (hex) of the request''s
 COMMENT ON COLUMN flowctl.calls.response_hash IS 'SHA-256 (hex) of the answer''s body';
 COMMENT ON COLUMN flowctl.calls.decision IS 'which policy permitted it; NULL: none governs the endpoint';
 COMMENT ON COLUMN flowctl.calls.lease IS 'the role made for it, as in flowctl.leases and the server''s log; NULL: its endpoint has no database lease';
+COMMENT ON COLUMN flowctl.calls.sends IS 'how often the request left: 0 where no connection came about, more than 1 where a token was replaced, a redirect followed, or a kept connection lost without an answer; NULL: no outcome yet';
 REVOKE ALL ON flowctl.calls FROM PUBLIC;
 GRANT SELECT ON flowctl.calls TO PUBLIC;

@@ -5,18 +5,22 @@ CREATE TABLE flowctl_catalog.installation (
     system_identifier bigint      NOT NULL,
     database_oid      oid         NOT NULL,
     installation      text        NOT NULL,
+    restore_id        text        NOT NULL DEFAULT '',
     at                timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE flowctl_catalog.installation IS
     'where this database was when its flows were last allowed to act; in a copy they do nothing until flowctl.activate()';
+COMMENT ON COLUMN flowctl_catalog.installation.restore_id IS
+    'which restore from a backup the flows were allowed to act after: what the file pg_flowctl.restored held, or nothing';
 ALTER TABLE flowctl_catalog.installation ENABLE ROW LEVEL SECURITY;
 
--- The view workers calls this function as the user who reads the view, so everybody may execute it.
+-- The view workers calls this function as the user who reads the view, so everybody may execute it. The view counts the open
+-- runs of each row; with the thousand rows that the planner expects by default it would have the count compiled first.
 CREATE FUNCTION flowctl_catalog.worker_status(
     OUT database name, OUT pid int, OUT shard int, OUT shards int, OUT started_at timestamptz, OUT runs_open bigint,
     OUT calls_open bigint, OUT turns bigint, OUT events bigint, OUT last_turn_at timestamptz, OUT state text)
 RETURNS SETOF record
-LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 2 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_worker_status';
 COMMENT ON FUNCTION flowctl_catalog.worker_status() IS 'the workers of this database; read the view flowctl.workers';
 REVOKE ALL ON FUNCTION flowctl_catalog.worker_status() FROM PUBLIC;
@@ -32,7 +36,7 @@ CREATE FUNCTION flowctl.activate() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_activate';
 COMMENT ON FUNCTION flowctl.activate() IS
-    'lets a copied database work: from now on its runs go on and its calls leave';
+    'lets a database work that was copied or restored from a backup: from now on its runs go on and its calls leave';
 -- Activating a copy may send the original's calls a second time, so the extension's owner decides who may do it.
 REVOKE ALL ON FUNCTION flowctl.activate() FROM PUBLIC;
 
@@ -77,7 +81,7 @@ COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
 COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
 COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';
 COMMENT ON COLUMN flowctl.workers.state IS
-    'working | drained (flowctl.drain) | waiting for activate() (the database may be a copy) | standby (runs are the primary''s) | no room (max_worker_processes)';
+    'working | drained (flowctl.drain) | off (flowctl.run) | waiting for activate() (the database may be a copy, or was restored from a backup) | standby (runs are the primary''s) | no room (max_worker_processes)';
 COMMENT ON COLUMN flowctl.workers.xmin_age IS
     'transactions since the oldest snapshot (of a session, slot, prepared transaction or standby) that keeps dead rows of the engine''s tables from being cleaned up';
 COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the table of open runs, which cannot be cleaned up while an old snapshot holds them back';

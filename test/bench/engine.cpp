@@ -25,9 +25,9 @@ void measure(const char* name, const std::string& definition, const char* input_
         std::exit(1);
     }
     machine::RunContext run;
-    run.execution_id = "arn:flowctl:db:execution:bench:00000000-0000-7000-8000-000000000000";
+    run.execution_id = "arn:flowctl:states:local:db:execution:bench:00000000-0000-7000-8000-000000000000";
     run.execution_name = "00000000-0000-7000-8000-000000000000";
-    run.state_machine_id = "arn:flowctl:db:stateMachine:bench";
+    run.state_machine_id = "arn:flowctl:states:local:db:stateMachine:bench";
     run.state_machine_name = "bench";
     run.input = input.value();
     const machine::Limits limits;

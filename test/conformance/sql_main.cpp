@@ -136,15 +136,13 @@ Text mock_of(const Value& test_case) {
 
 // The default Context Object names what is here.
 std::string with_identifiers_of_aws(Connection& connection, std::string text) {
-    static const std::string kOurs =
-        "arn:flowctl:" + *connection.need("SELECT current_database()").rows[0][0] + ":";
+    static const std::string kDatabase = *connection.need("SELECT current_database()").rows[0][0];
     for (const auto& [ours, theirs] :
-         {std::pair<std::string, std::string>{"express:", "states:us-east-1:111111111111:express:"},
-          {"stateMachine:", "states:us-east-1:111111111111:stateMachine:"},
-          {"role/", "iam::111111111111:role/"}}) {
-        const std::string what = kOurs + ours;
+         {std::pair<std::string, std::string>{"states:local:" + kDatabase, "states:us-east-1:111111111111"},
+          {"iam::" + kDatabase, "iam::111111111111"}}) {
+        const std::string what = "arn:flowctl:" + ours + ":";
         for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1))
-            text.replace(at, what.size(), "arn:aws:" + theirs);
+            text.replace(at, what.size(), "arn:aws:" + theirs + ":");
     }
     return text;
 }
@@ -153,11 +151,14 @@ std::string check_teststate(Connection& connection, const Value& test_case) {
     const Value& params = *test_case.find("params");
     const Answer answer = connection.ask(
         "SELECT flowctl.test_state($1::json, $2::jsonb, $3, coalesce($4::jsonb, '{}'), $5::jsonb, $6::jsonb, "
-        "coalesce($7, 'INFO'), $8::jsonb)",
+        "coalesce($7, 'INFO'), "
+        "CASE WHEN $9 IS NULL THEN $8::jsonb ELSE coalesce($8::jsonb, '{}') || "
+        "jsonb_build_object('revealSecrets', "
+        "$9::jsonb) END)",
         {text_parameter(params, "definition"), text_parameter(params, "input"),
          text_parameter(params, "stateName"), text_parameter(params, "variables"),
          text_parameter(params, "context"), mock_of(test_case), text_parameter(params, "inspectionLevel"),
-         json_parameter(params, "stateConfiguration")});
+         json_parameter(params, "stateConfiguration"), json_parameter(params, "revealSecrets")});
     const Value* error = test_case.find("error");
     if (!answer.ok()) {
         if (error == nullptr) return "refused: " + answer.message;

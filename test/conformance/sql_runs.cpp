@@ -119,16 +119,19 @@ class Identifiers {
     Identifiers(Connection& connection, const Run& run)
         : express_(text_of(run.test_case, "sm_type") == "EXPRESS") {
         const Answer names = connection.need("SELECT current_database(), current_user");
-        const std::string arn = "arn:flowctl:" + *names.rows[0][0] + ":";
+        const std::string& database = *names.rows[0][0];
+        const std::string arn = "arn:flowctl:states:local:" + database + ":";
         const std::string machine = "arn:aws:states:us-east-1:111111111111:";
         const std::string id =
             express_ ? "express:<ArnPart_0idx>:<SyncExecArn_Part1_0idx>:<SyncExecArn_Part2_0idx>"
                      : "execution:<ArnPart_0idx>:<ExecArnPart_0idx>";
         ours_ = {
             {arn + "execution:" + run.flow + ":" + run.id, machine + id},
+            {arn + "express:" + run.flow + ":" + run.id + ":" + run.id, machine + id},
             {arn + "stateMachine:" + run.flow, machine + "stateMachine:<ArnPart_0idx>"},
             {arn + "mapRun:" + run.flow, machine + "mapRun:<ArnPart_0idx>"},
-            {arn + "role/" + *names.rows[0][1], express_ ? "sfn_role_arn" : "snf_role_arn"},
+            {"arn:flowctl:iam::" + database + ":role/" + *names.rows[0][1],
+             express_ ? "sfn_role_arn" : "snf_role_arn"},
             {"\"" + run.flow + "\"", "\"<ArnPart_0idx>\""},
             {"\"" + run.id + "\"", express_ ? "\"<SyncExecArn_Part1_0idx>\"" : "\"<ExecArnPart_0idx>\""}};
     }

@@ -61,6 +61,10 @@ test_state::Request request_of(const Value& test_case) {
         request.configuration = *configuration;
     if (params.find("inspectionLevel") != nullptr)
         request.inspection_level = text_of(params, "inspectionLevel");
+    if (const Value* reveal = params.find("revealSecrets"))
+        request.configuration =
+            json::with_member(request.configuration.is_null() ? Value::object({}) : request.configuration,
+                              "revealSecrets", *reveal);
     if (text_of(test_case, "class") == "lambda" && request.mock.is_null())
         request.mock = mock_of_function(test_case, request.definition);
     return request;

@@ -147,6 +147,14 @@ function sqs(input) {
     return jsonAnswer(200, { MD5OfMessageBody: crypto.createHash('md5').update(input.MessageBody).digest('hex'), MessageId: requestId() });
 }
 
+// A table of one item: `taken` is there already, and `none` is no table.
+function dynamodb(action, input) {
+    const error = (type) => jsonError(400, `com.amazonaws.dynamodb.v20120810#${type}`, 'The conditional request failed');
+    if (input.TableName === 'none') return error('ResourceNotFoundException');
+    if (input.ConditionExpression && input.Key.id.S === 'taken') return error('ConditionalCheckFailedException');
+    return jsonAnswer(200, action === 'GetItem' ? { Item: input.Key } : {});
+}
+
 function sns(form) {
     if (form.get('TopicArn').endsWith(':none')) return xmlError(404, 'NotFound', 'Topic does not exist');
     return xmlAnswer(200, `<PublishResponse xmlns="https://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>${requestId()}</MessageId>
@@ -178,6 +186,7 @@ function serviceOf(request, url, form) {
     const target = request.headers['x-amz-target'] ?? '';
     if (url.pathname.startsWith('/2015-03-31/functions/')) return 'lambda';
     if (target.startsWith('AmazonSQS.')) return 'sqs';
+    if (target.startsWith('DynamoDB_20120810.')) return 'dynamodb';
     if (target.startsWith('AWSEvents.')) return 'events';
     if (target.startsWith('AWSStepFunctions.')) return 'states';
     if (form.get('Action') === 'Publish') return 'sns';
@@ -189,6 +198,7 @@ function work(service, { request, url, form, bytes }) {
     switch (service) {
         case 'lambda': return lambda(url, request, bytes);
         case 'sqs': return sqs(input());
+        case 'dynamodb': return dynamodb(request.headers['x-amz-target'].split('.')[1], input());
         case 'sns': return sns(form);
         case 'events': return putEvents(input());
         case 'states': return states(request.headers['x-amz-target'].split('.')[1], input());

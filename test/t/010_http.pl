@@ -85,6 +85,14 @@ fails_with('redirect', 'States.Http.StatusCode.302', qr/302/, 'a redirect that t
 endpoint('hangup');
 $stub->script('/hangup', then => { close => 'before' });
 fails_with('hangup', 'States.Http.Socket', qr/./, 'a connection that is closed');
+# A kept connection that is lost without an answer: the request is sent once more by itself, and calls says so.
+endpoint('resent');
+$stub->script('/resent', { body => { n => 1 } }, { close => 'before' }, then => { body => { n => 2 } });
+my ($kept) = run_flow('resent', {});
+my ($lost, $lost_status) = run_flow('resent', {});
+is($lost_status, 'SUCCEEDED', 'a request whose kept connection was lost');
+is($node->safe_psql('postgres', "SELECT string_agg(sends::text, ',' ORDER BY started_at) FROM flowctl.calls WHERE run_id IN ('$kept', '$lost')"), '1,2', 'was sent twice');
+is(scalar($stub->calls(path => '/resent')), 3, 'as the endpoint knows');
 endpoint('half');
 $stub->script('/half', then => { close => 'middle', body_size => 1000 });
 fails_with('half', 'States.Http.Socket', qr/./, 'an answer that ends in the middle');

@@ -31,7 +31,10 @@ sub server
 sub task
 {
 	my ($resource, $parameters, %more) = @_;
-	return { StartAt => 'T', States => { T => { Type => 'Task', Resource => $resource, Parameters => $parameters, End => true, %more } } };
+	my $next = delete $more{Next};
+	my %way = defined $next ? (Next => $next) : (End => true);
+	return { StartAt => 'T', States => { T => { Type => 'Task', Resource => $resource, Parameters => $parameters, %way, %more },
+		defined $next ? ($next => { Type => 'Pass', End => true }) : () } };
 }
 
 my $flows = 0;
@@ -127,6 +130,18 @@ $row = run_task('arn:aws:states:::events:putEvents', { Entries => [ { Detail => 
 is($row->{output}{FailedEntryCount}, 0, 'events:putEvents');
 $row = run_task('arn:aws:states:::events:putEvents', { Entries => [ { Detail => { a => 1 }, DetailType => 'd' } ] });
 is($row->{error}, 'EventBridge.FailedEntry', 'an entry that failed');
+
+# DynamoDB.
+server('items', 'dynamodb', arn => 'arn:aws:states:::dynamodb:*');
+$row = run_task('arn:aws:states:::dynamodb:putItem', { TableName => 't', Item => { id => { S => '1' } } });
+is($row->{status}, 'SUCCEEDED', 'dynamodb:putItem') or diag($row->{cause});
+is($row->{output}{SdkHttpMetadata}{HttpStatusCode}, 200, 'its metadata');
+is_deeply(run_task('arn:aws:states:::dynamodb:getItem', { TableName => 't', Key => { id => { S => '1' } } })->{output}{Item}, { id => { S => '1' } }, 'dynamodb:getItem');
+$row = run_task('arn:aws:states:::dynamodb:updateItem', { TableName => 't', Key => { id => { S => 'taken' } }, ConditionExpression => 'attribute_not_exists(id)' },
+	Catch => [ { ErrorEquals => ['DynamoDB.ConditionalCheckFailedException'], Next => 'Taken' } ], Next => 'Taken');
+is($row->{error}, undef, 'a failed condition is caught by its name') or diag($row->{cause});
+is($row->{output}{Error}, 'DynamoDB.ConditionalCheckFailedException', 'which AWS gives it');
+is(run_task('arn:aws:states:::dynamodb:deleteItem', { TableName => 'none', Key => { id => { S => '1' } } })->{error}, 'DynamoDB.ResourceNotFoundException', 'no such table');
 
 # Executions of an AWS account: started, and followed to their end.
 my $machine = "arn:aws:states:$region:$account:stateMachine";

@@ -87,6 +87,48 @@ sub start_for
 
 # It arrives.
 is($node->safe_psql('postgres', 'SET ROLE app; SELECT flowctl.set_subject_token(' . sql_literal(token()) . ')'), 'alice', 'the user is known');
+
+# No part of a session's memory that a core file would have holds the token that the session keeps. What is looked for is the
+# signature, since the claims are kept as text.
+my $kept = token(claims => { sub => 'kept' }, encrypt => undef);
+my ($signature) = $kept =~ /\.([^.]+)\z/;
+my $keeper = $node->background_psql('postgres');
+my $keeper_pid = $keeper->query_safe('SELECT pg_backend_pid()');
+$keeper->query_safe('SET ROLE app; SELECT flowctl.set_subject_token(' . sql_literal(token(raw => $kept)) . ', is_local => false)');
+
+# Which of a process's mappings hold a text: {dumped} and {hidden} count them.
+sub mappings_with
+{
+	my ($pid, $text) = @_;
+	my %count = (dumped => 0, hidden => 0);
+	open my $maps, '<', "/proc/$pid/smaps" or die "smaps: $!";
+	open my $memory, '<:raw', "/proc/$pid/mem" or die "mem: $!";
+	my ($from, $to, $readable);
+	while (my $line = <$maps>)
+	{
+		($from, $to, $readable) = (hex $1, hex $2, $3 eq 'r') if $line =~ /^([0-9a-f]+)-([0-9a-f]+) (.)/;
+		next unless $line =~ /^VmFlags:(.*)/ && $readable;
+		my $hidden = $1 =~ /\bdd\b/;
+		sysseek $memory, $from, 0 or next;
+		my $bytes = '';
+		for (my $left = $to - $from; $left > 0;)
+		{
+			my $got = sysread($memory, $bytes, $left < 16_777_216 ? $left : 16_777_216, length $bytes) or last;
+			$left -= $got;
+			$count{ $hidden ? 'hidden' : 'dumped' }++ if index($bytes, $text) >= 0;
+			$bytes = substr($bytes, -length $text);
+		}
+	}
+	return \%count;
+}
+is_deeply(mappings_with($keeper_pid, $signature), { dumped => 0, hidden => 1 }, 'a session keeps the token where no core file has it');
+$keeper->query_safe(q{BEGIN; SELECT flowctl.start('echo')});
+is_deeply(mappings_with($keeper_pid, $signature), { dumped => 0, hidden => 2 }, 'and so do its runs');
+$keeper->query_safe('ROLLBACK; RESET ROLE');
+$keeper->query_safe('DISCARD ALL');
+is_deeply(mappings_with($keeper_pid, $signature), { dumped => 0, hidden => 0 }, 'until it is taken away');
+$keeper->quit;
+
 my $run = start_for(token(claims => { act => { sub => 'portal', act => { sub => 'gateway' } } }));
 is(wait_for_run($node, $run), 'SUCCEEDED', 'a run for a user') or diag(to_json(run_row($node, $run)));
 my $row = run_row($node, $run);

@@ -24,6 +24,7 @@ $node->safe_psql('source', q{
 	SELECT flowctl.add_policy('day', 'permit', 'billing', '{"owner": "alice"}');
 	SELECT flowctl.add_lease_rule('reports', 'billing', 'carol', '{"subject": false}');
 	CREATE SCHEMA app AUTHORIZATION alice;
+	SELECT flowctl.define_flow('super', '{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}', options => '{"run_as_superuser": true}');
 	SET ROLE alice;
 	SELECT flowctl.define_flow('f' || n, '{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}') FROM generate_series(1, 20) n;
 	SELECT flowctl.define_flow('f1', '{"StartAt": "Q", "States": {"Q": {"Type": "Pass", "End": true}}}');
@@ -37,7 +38,7 @@ wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE status = 'SUCCEE
 # Everything that a dump has of the extension, as text.
 my $state = q{
 	SELECT 'flow', flow_id::text, name, owner::text, latest_version::text FROM flowctl_catalog.flow
-	UNION ALL SELECT 'version', flow_id::text, version::text, definition, author::text FROM flowctl_catalog.flow_version
+	UNION ALL SELECT 'version', flow_id::text, version::text, definition || options::text, author::text FROM flowctl_catalog.flow_version
 	UNION ALL SELECT 'grant', flow_id::text, role::text, granted_by::text, '' FROM flowctl_catalog.flow_grant
 	UNION ALL SELECT 'author', role::text, granted_by::text, '', '' FROM flowctl_catalog.author
 	UNION ALL SELECT 'policy', name, effect, endpoint, conditions FROM flowctl_catalog.policy
@@ -45,7 +46,7 @@ my $state = q{
 	ORDER BY 1, 2, 3};
 my $triggers = q{SELECT string_agg(tgname, ' ' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = 'app.t'::regclass AND NOT tgisinternal};
 my $before = $node->safe_psql('source', $state);
-cmp_ok(scalar(split /\n/, $before), '==', 20 + 21 + 20 + 2 + 1 + 1, 'what there is to be dumped');
+cmp_ok(scalar(split /\n/, $before), '==', 21 + 22 + 20 + 2 + 1 + 1, 'what there is to be dumped');
 
 # Runs a program; returns whether it worked, and what it wrote to stderr.
 sub tried
@@ -142,6 +143,21 @@ worked($node, 'the data afterwards', 'pg_restore', '--exit-on-error', '--data-on
 same_as_before($schema, 'the data afterwards');
 starts_runs($node, $schema, 'the data afterwards');
 
+# The data alone, into the schema, with its triggers switched off meanwhile. Those of the engine stay on: they know the roles.
+my $quiet = empty_database($node);
+worked($node, 'the schema before quiet data', 'pg_restore', '--exit-on-error', '-d', $quiet, "$folder/schema");
+my $firing = q{SELECT string_agg(tgrelid::regclass || ' ' || tgname || ' ' || tgenabled::text, ', ' ORDER BY tgrelid::regclass::text, tgname)
+	FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'flowctl_catalog'::regnamespace AND NOT relispartition)};
+my $fires = $node->safe_psql($quiet, $firing);
+worked($node, 'data with triggers disabled', 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-d', $quiet, "$folder/custom");
+same_as_before($quiet, 'data with triggers disabled');
+is($node->safe_psql($quiet, $firing), $fires, 'the triggers of the engine fire when they did before');
+is($node->safe_psql($quiet, 'SELECT count(*) FROM flowctl.runs'), '0', 'rows that were dumped have started nothing');
+my $dependencies = q{SELECT string_agg(refobjid::regrole || ' ' || objsubid, ', ' ORDER BY refobjid::regrole::text, objsubid) FROM pg_shdepend
+	WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND deptype = 'a' AND objid IN (SELECT oid FROM pg_class WHERE relnamespace = 'flowctl_catalog'::regnamespace)};
+like($node->safe_psql($quiet, $dependencies), qr/alice/, 'the roles have their dependencies');
+is($node->safe_psql($quiet, $dependencies), $node->safe_psql('source', $dependencies), 'all of them');
+
 # A schema of the application, into a database that has the extension and not the flows; then the extension's rows alone.
 worked($node, 'pg_dump -n app', 'pg_dump', '-Fc', '-n', 'app', '-f', "$folder/app", 'source');
 my $app = empty_database($node);
@@ -159,9 +175,9 @@ my $single = empty_database($node);
 $node->safe_psql($single, 'CREATE EXTENSION pg_flowctl');
 my %unresolved = (
 	flow_grant   => '20 start grant',
-	flow_version => '20 start grant, 21 version',
-	lease_rule   => '1 lease rule, 20 start grant, 21 version',
-	policy       => '1 lease rule, 1 policy, 20 start grant, 21 version',
+	flow_version => '20 start grant, 22 version',
+	lease_rule   => '1 lease rule, 20 start grant, 22 version',
+	policy       => '1 lease rule, 1 policy, 20 start grant, 22 version',
 	flow         => '1 lease rule, 1 policy',
 	author       => '1 lease rule, 1 policy');
 for my $table (qw(flow_grant flow_version lease_rule policy flow author))
@@ -228,7 +244,7 @@ for my $bad ([ '[]', qr/map must be a JSON object/ ], [ '{"carol": 1}', qr/what 
 $other->safe_psql($db, q{SELECT flowctl.alter_flow_owner('f20', 'dave'); SELECT flowctl.grant_start('f20', '"Bob the 2nd"')});
 is($other->safe_psql($db, q{SELECT flowctl.resolve_roles('{"carol": "dave"}')}), '41', 'a superuser says which roles are meant');
 is($other->safe_psql($db, 'SELECT count(*) FROM flowctl.unresolved'), '0', 'then nothing is unresolved');
-is($other->safe_psql($db, q{SELECT string_agg(DISTINCT owner::text, ' ') FROM flowctl.flows}), 'alice dave', 'flows have owners');
+is($other->safe_psql($db, q{SELECT string_agg(DISTINCT owner::text, ' ') FROM flowctl.flows}), 'alice dave postgres', 'flows have owners');
 is($other->safe_psql($db, q{SELECT role FROM flowctl.lease_rules}), 'dave', 'the rule has the other role');
 $other->safe_psql($db, 'ALTER TABLE app.t OWNER TO alice');
 starts_runs($other, $db, 'with the roles');

@@ -11,6 +11,7 @@ my $node = new_node('dmap', 'flowctl.max_payload_bytes' => 1048576);
 http_server($node, 'item', $stub->url('/item'));
 $stub->script('/item', then => { echo => 'body', headers => { 'content-type' => 'application/json' } });
 my $sql = sub { return $node->safe_psql('postgres', $_[0]) };
+my @as_superuser = (undef, { run_as_superuser => true });    # the last arguments of define_flow
 
 # A Map state; %more goes into it.
 sub distributed
@@ -123,7 +124,8 @@ define_flow(
 	distributed(
 		$pass,
 		query('SELECT id, name FROM customer WHERE region = $1 AND id > $2 ORDER BY id', '$.args'),
-		ItemSelector => { 'id.$' => '$$.Map.Item.Value.id', 'at.$' => '$$.Map.Item.Index', 'of.$' => '$.of' }));
+		ItemSelector => { 'id.$' => '$$.Map.Item.Value.id', 'at.$' => '$$.Map.Item.Index', 'of.$' => '$.of' }),
+	@as_superuser);
 $run = start_run($node, 'query', { args => [ "eu", 2990 ], of => 'x' });
 is(wait_for_run($node, $run), 'SUCCEEDED', 'items from a query');
 is_deeply(run_output($node, $run), [ map { { id => 2992 + 2 * $_, at => $_, of => 'x' } } 0 .. 4 ], 'rows through the ItemSelector');
@@ -131,7 +133,7 @@ $run = start_run($node, 'query', { args => [ "' OR true --", 0 ], of => 'x' });
 is(wait_for_run($node, $run), 'SUCCEEDED', 'an argument is a value, never a part of the query');
 is_deeply(run_output($node, $run), [], 'so nothing is found by it');
 
-define_flow($node, 'table', distributed($pass, ItemReader => { Resource => 'flowctl:sql:table', Parameters => { Schema => 'public', Table => 'customer' } }));
+define_flow($node, 'table', distributed($pass, ItemReader => { Resource => 'flowctl:sql:table', Parameters => { Schema => 'public', Table => 'customer' } }), @as_superuser);
 $run = start_run($node, 'table', {});
 is(wait_for_run($node, $run), 'SUCCEEDED', 'items from a table');
 is(map_run($run)->{runs_succeeded}, 3000, 'each row is an item');

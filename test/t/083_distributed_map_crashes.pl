@@ -11,6 +11,8 @@ my $node  = new_node('dmapcrash', 'restart_after_crash' => 'on', 'max_wal_size' 
 my $sql   = sub { return $node->safe_psql('postgres', $_[0]) };
 $sql->("CREATE TABLE item AS SELECT n AS id FROM generate_series(1, $items) n");
 
+my @as_superuser = (undef, { run_as_superuser => true });    # the last arguments of define_flow
+
 sub over
 {
 	my ($query, $states, $first) = @_;
@@ -31,7 +33,7 @@ sub over
 		},
 	};
 }
-define_flow($node, 'all', over('SELECT id FROM item ORDER BY id'));
+define_flow($node, 'all', over('SELECT id FROM item ORDER BY id'), @as_superuser);
 # Every tenth child waits for a moment, so that some have frames whenever the server dies.
 define_flow(
 	$node, 'slow',
@@ -41,7 +43,8 @@ define_flow(
 			One => { Type => 'Choice', Choices => [ { Variable => '$.tenth', NumericEquals => 0, Next => 'Wait' } ], Default => 'Done' },
 			Wait => { Type => 'Wait', Seconds => 1, Next => 'Done' },
 			Done => { Type => 'Succeed' },
-		}));
+		}),
+	@as_superuser);
 define_flow($node, 'other', { StartAt => 'A', States => { A => { Type => 'Pass', End => true } } });
 
 sub succeeded
@@ -99,7 +102,7 @@ $sql->(q{
 		IF id = 25000 THEN PERFORM pg_advisory_lock(4711); PERFORM pg_advisory_unlock(4711); END IF;
 		RETURN id;
 	END $$});
-define_flow($node, 'gated', over('SELECT gated(id) AS id FROM item ORDER BY id'));
+define_flow($node, 'gated', over('SELECT gated(id) AS id FROM item ORDER BY id'), @as_superuser);
 my $gate = $node->background_psql('postgres');
 $gate->query_safe('SELECT pg_advisory_lock(4711)');
 my $reading = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'flowctl map helper' AND wait_event_type = 'Lock'";

@@ -12,6 +12,8 @@ http_server($node, 'sink', $stub->url('/sink'));
 http_server($node, 'bucket', $stub->url('/s3'), arn => 'arn:aws:states:::s3:*');
 my $sql = sub { return $node->safe_psql('postgres', $_[0]) };
 
+my @as_superuser = (undef, { run_as_superuser => true });    # the last arguments of define_flow
+
 # Items of 1 and 2 fail.
 sub fragile
 {
@@ -61,8 +63,8 @@ sub crash
 # ---- a map run that has failed
 
 $sql->('CREATE TABLE result ("index" bigint, status text); CREATE TABLE closed ("index" bigint CHECK ("index" < 0))');
-define_flow($node, 'table', fragile(into_table('result')));
-define_flow($node, 'closed', fragile(into_table('closed')));
+define_flow($node, 'table', fragile(into_table('result')), @as_superuser);
+define_flow($node, 'closed', fragile(into_table('closed')), @as_superuser);
 define_flow($node, 'sink', fragile(@into_sink));
 ends_with('results of a map run that has failed', 'table', [ 1 .. 4 ], 'States.ExceedToleratedFailureThreshold');
 is($sql->('SELECT count(*), count(DISTINCT "index") FROM result'), '4|4', 'are written to the table once');
@@ -82,7 +84,7 @@ ends_with('results of one that has failed, to an endpoint that cannot be called'
 
 # This happens when a query takes all memory and the kernel kills its process: the server restarts and its worker begins again.
 $sql->('CREATE FUNCTION lethal(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3600); RETURN $1; END $$');
-define_flow($node, 'lethal', fragile(ItemReader => { Resource => 'flowctl:sql:query', Parameters => { Query => 'SELECT lethal(1) AS one' } }));
+define_flow($node, 'lethal', fragile(ItemReader => { Resource => 'flowctl:sql:query', Parameters => { Query => 'SELECT lethal(1) AS one' } }), @as_superuser);
 my $run = start_run($node, 'lethal', {});
 for my $time (1 .. 2)
 {

@@ -12,9 +12,13 @@ define_flow($node, 'row', { StartAt => 'P', States => { P => { Type => 'Pass', E
 $node->safe_psql('postgres', q{
 	CREATE SCHEMA shop;
 	CREATE TABLE shop."Order" (id int PRIMARY KEY);
+	CREATE FUNCTION shop.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+	CREATE DOMAIN amount AS money;
+	CREATE TYPE pair AS (object regclass, price amount);
 	CREATE TABLE thing (
 		at timestamptz, local timestamp, day date, clock timetz, span interval, during tstzrange, times timestamptz[],
-		bytes bytea, float8 float8, price money, object regclass, kind regtype);
+		bytes bytea, float8 float8, price money, object regclass, kind regtype,
+		procs regproc[], paid amount, both_of pair, many pair[]);
 	CREATE TRIGGER row AFTER INSERT ON thing FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('row')});
 
 # Gives the run's `after` for a row that is written under these settings.
@@ -25,7 +29,8 @@ sub after_of
 	$node->safe_psql('postgres', $set . q{INSERT INTO thing VALUES (
 		'2026-07-01 12:00:00.25+02', '2026-07-01 12:00:00', '2026-07-01', '12:00:00+02', '1 day 02:00:00',
 		tstzrange('2026-07-01 00:00+00', '2026-07-02 00:00+00'), ARRAY['2026-07-01 12:00+02'::timestamptz],
-		'\x0102', 0.1::float8 + 0.2::float8, '1.50'::numeric::money, 'shop."Order"'::regclass, 'int4'::regtype)});
+		'\x0102', 0.1::float8 + 0.2::float8, '1.50'::numeric::money, 'shop."Order"'::regclass, 'int4'::regtype,
+		ARRAY['shop.f'::regproc], '2'::numeric::money, ROW('shop."Order"', '3'::numeric::money), ARRAY[ROW('shop."Order"', '4'::numeric::money)::pair])});
 	my $run = $node->safe_psql('postgres', 'SELECT run_id FROM flowctl.runs ORDER BY started_at DESC LIMIT 1');
 	is(wait_for_run($node, $run), 'SUCCEEDED', "a row under: @settings");
 	return run_row($node, $run)->{input}{after};
@@ -46,13 +51,24 @@ is_deeply(
 		float8 => '0.30000000000000004',
 		price  => '$1.50',
 		object => 'shop."Order"',
-		kind   => 'integer'
+		kind   => 'integer',
+		procs  => ['shop.f'],
+		paid   => '$2.00',
+		both_of => { object => 'shop."Order"', price => '$3.00' },
+		many   => [ { object => 'shop."Order"', price => '$4.00' } ]
 	},
 	'times are ISO 8601 in UTC, names carry their schema');
 is_deeply(after_of("TimeZone = 'America/New_York'"), $plain, 'whatever the time zone');
 is_deeply(after_of("DateStyle = 'German, DMY'", "IntervalStyle = 'iso_8601'", "bytea_output = 'escape'", 'extra_float_digits = -5'),
 	$plain, 'whatever the forms of output');
 is_deeply(after_of('quote_all_identifiers = on', 'search_path = shop, public'), $plain, 'however names are found and quoted');
+
+# Types that hold others are looked into: here no column but these is written by a setting.
+$node->safe_psql('postgres', q{CREATE TABLE nested (procs regproc[], both_of pair);
+	CREATE TRIGGER row AFTER INSERT ON nested FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('row');
+	SET search_path = shop, public; INSERT INTO nested VALUES (ARRAY['f'::regproc], ROW('"Order"', '3'::numeric::money))});
+is_deeply(run_row($node, $node->safe_psql('postgres', 'SELECT run_id FROM flowctl.runs ORDER BY started_at DESC LIMIT 1'))->{input}{after},
+	{ procs => ['shop.f'], both_of => { object => 'shop."Order"', price => '$3.00' } }, 'values within values, too');
 
 # The session's own settings are untouched by what happened in between.
 is($node->safe_psql('postgres', q{
@@ -75,13 +91,21 @@ my ($status, undef, $stderr) = $node->psql('postgres', q{
 is($status, 0, 'an error on the way leaves the session as it was');
 like($stderr, qr/in Asia\/Tokyo/, 'and can be caught');
 
+# A session keeps nothing of the errors that it has caught.
+is($node->safe_psql('postgres', q{
+	CREATE FUNCTION break_at_length(fragile) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', repeat('x', 1000000); END $$;
+	DROP CAST (fragile AS json);
+	CREATE CAST (fragile AS json) WITH FUNCTION break_at_length(fragile);
+	DO $$ BEGIN FOR i IN 1 .. 50 LOOP BEGIN INSERT INTO brittle VALUES ('x', '1'); EXCEPTION WHEN raise_exception THEN NULL; END; END LOOP; END $$;
+	SELECT pg_size_pretty(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'pg_flowctl error%' AND total_bytes > 10000}), '', 'a session keeps nothing of errors that it has caught');
+
 # The helper of a distributed Map knows a table's jsonb columns even where the database quotes every name.
 my $map = {
 	StartAt => 'M',
 	States => { M => { Type => 'Map', End => true,
 		ItemProcessor => { ProcessorConfig => { Mode => 'DISTRIBUTED', ExecutionType => 'STANDARD' }, StartAt => 'P', States => { P => { Type => 'Pass', End => true } } },
 		ResultWriter => { Resource => 'flowctl:sql:table', Parameters => { Table => 'results' } } } } };
-define_flow($node, 'map', $map);
+define_flow($node, 'map', $map, undef, { run_as_superuser => true });
 $node->safe_psql('postgres', q{
 	CREATE TABLE results (index int, output jsonb);
 	ALTER DATABASE postgres SET quote_all_identifiers = on; ALTER DATABASE postgres SET standard_conforming_strings = off});

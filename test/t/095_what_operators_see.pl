@@ -65,6 +65,12 @@ wait_for_query($node, q{SELECT state FROM flowctl.workers}, 'waiting for activat
 like(log_text(), qr/WARNING:  flows of database "copy" wait for flowctl\.activate\(\)/, 'the log says that a copy waits');
 my (undef, undef, $stderr) = $node->psql('copy', q{BEGIN; SELECT flowctl.start('patient'), flowctl.start('patient'); SELECT flowctl.start('patient'); COMMIT});
 is(() = ($stderr =~ /NOTICE:  runs of this database wait for flowctl\.activate\(\)/g), 1, 'so does start(), once a transaction');
+(undef, undef, $stderr) = $node->psql('copy', q{SELECT flowctl.define_flow('here', '{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}')});
+like($stderr, qr/NOTICE:  runs of this database wait for flowctl\.activate\(\)/, 'and define_flow()');
+# No worker can have looked at this one yet.
+$node->safe_psql('template1', 'CREATE DATABASE fresh TEMPLATE copy');
+(undef, undef, $stderr) = $node->psql('fresh', q{SELECT flowctl.start('patient')});
+like($stderr, qr/NOTICE:  runs of this database wait for flowctl\.activate\(\)/, 'start() says so before a worker has seen the copy');
 $node->safe_psql('copy', 'SELECT flowctl.activate()');
 wait_for_query($node, q{SELECT state FROM flowctl.workers}, 'working', 'copy');
 (undef, undef, $stderr) = $node->psql('copy', q{SELECT flowctl.start('patient')});

@@ -58,7 +58,9 @@ $node->safe_psql('postgres', q{CREATE TABLE half (id int PRIMARY KEY, text text)
 my $offset = -s $node->logfile;
 $node->safe_psql('postgres', q{SET ROLE app; INSERT INTO orders SELECT 1, 'pay' || text FROM half WHERE id = 1});
 $node->safe_psql('postgres', q{SET ROLE app; SELECT flowctl.start('beside', jsonb_build_object('after', jsonb_build_object('id', 2, 'secret', 'pay' || text))) FROM half WHERE id = 2});
-wait_for_query($node, q{SELECT count(*) || ' ' || count(*) FILTER (WHERE status = 'SUCCEEDED') FROM flowctl.runs WHERE map_run_id IS NULL}, '2 2');
+# With a name the input is compared with that of an earlier start.
+$node->safe_psql('postgres', q{SET ROLE app; SELECT flowctl.start('beside', jsonb_build_object('after', jsonb_build_object('id', 2, 'secret', 'pay' || text)), 'once') FROM half WHERE id = 2}) for 1, 2;
+wait_for_query($node, q{SELECT count(*) || ' ' || count(*) FILTER (WHERE status = 'SUCCEEDED') FROM flowctl.runs WHERE map_run_id IS NULL}, '3 3');
 my $log = slurp_file($node->logfile, $offset);
 is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE input::text LIKE '%payload-of-a-row%'}), '1', 'the payload is in the run');
 my @lines = split /\n(?=\d{4}-)/, $log;

@@ -66,6 +66,10 @@ class PutEvents final : public ServiceProtocol {
         if (same) add_arn(targets, "events", bus);
         return targets;
     }
+    Names target_members() const override {
+        static constexpr std::string_view kMembers[] = {"Entries"};
+        return kMembers;
+    }
 };
 
 }  // namespace

@@ -87,6 +87,10 @@ class StartExecution : public ServiceProtocol {
         add_arn(targets, "states", string_member(input, "StateMachineArn"));
         return targets;
     }
+    Names target_members() const override {
+        static constexpr std::string_view kMembers[] = {"StateMachineArn"};
+        return kMembers;
+    }
 };
 
 class StartExecutionSync final : public StartExecution {

@@ -145,6 +145,10 @@ class Invoke final : public Lambda {
         add_function(targets, string_member(input, "FunctionName"), string_member(input, "Qualifier"));
         return targets;
     }
+    Names target_members() const override {
+        static constexpr std::string_view kMembers[] = {"FunctionName", "Qualifier"};
+        return kMembers;
+    }
 };
 
 }  // namespace

@@ -79,6 +79,10 @@ class Publish final : public ServiceProtocol {
         if (targets.empty()) add_arn(targets, "sns", string_member(input, "TargetArn"));
         return targets;
     }
+    Names target_members() const override {
+        static constexpr std::string_view kMembers[] = {"TopicArn", "TargetArn"};
+        return kMembers;
+    }
 };
 
 }  // namespace

@@ -71,6 +71,10 @@ class SendMessage final : public ServiceProtocol {
         if (auto arn = arn_of_queue(string_member(input, "QueueUrl"))) return {*std::move(arn)};
         return {};
     }
+    Names target_members() const override {
+        static constexpr std::string_view kMembers[] = {"QueueUrl"};
+        return kMembers;
+    }
 };
 
 }  // namespace

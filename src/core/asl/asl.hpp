@@ -14,13 +14,15 @@ namespace flowctl::asl {
 struct Finding {
     enum class Severity { Error, Warning };
     Severity severity = Severity::Error;
-    std::string code;      // AWS's: SCHEMA_VALIDATION_FAILED, INVALID_JSON_DESCRIPTION, ...
-    std::string location;  // JSON Pointer (RFC 6901) into the definition, such as /States/Pay/Next; "" is all of it
+    std::string code;  // AWS's: SCHEMA_VALIDATION_FAILED, INVALID_JSON_DESCRIPTION, ...
+    std::string
+        location;  // JSON Pointer (RFC 6901) into the definition, such as /States/Pay/Next; "" is all of it
     std::string message;
 };
 
 struct Compiled {
-    std::vector<Finding> findings;     // all of them, in document order; at most 100
+    // In document order. There are at most 100; when more were found, the last says how many are left out.
+    std::vector<Finding> findings;
     std::shared_ptr<const Flow> flow;  // null exactly when a finding is an Error
 };
 

@@ -8,7 +8,6 @@ namespace flowctl::asl {
 
 namespace {
 
-constexpr std::size_t kReported = 100;
 // A hostile definition can be wrong in a million places; what is beyond this is not kept.
 constexpr std::size_t kKept = 1'000;
 constexpr std::size_t kKeptBytes = 4 * 1024 * 1024;
@@ -63,12 +62,18 @@ std::vector<std::size_t> position_of(const json::Value& document, std::string_vi
 
 void Findings::error(const Where& where, std::string message, std::string_view code) {
     any_error_ = true;
-    if (keeps_more()) error_at(where.pointer(), std::move(message), code);
+    if (keeps_more())
+        error_at(where.pointer(), std::move(message), code);
+    else
+        not_kept_++;
 }
 
 void Findings::error_at(std::string pointer, std::string message, std::string_view code) {
     any_error_ = true;
-    if (!keeps_more()) return;
+    if (!keeps_more()) {
+        not_kept_++;
+        return;
+    }
     kept_bytes_ += pointer.size() + message.size();
     found_.push_back({Finding::Severity::Error, std::string(code), std::move(pointer), std::move(message)});
 }
@@ -91,11 +96,23 @@ std::vector<Finding> Findings::in_document_order(const json::Value& document) &&
     std::stable_sort(placed.begin(), placed.end(),
                      [](const Placed& a, const Placed& b) { return a.position < b.position; });
     std::vector<Finding> out;
-    for (Placed& each : placed) {
-        if (out.size() == kReported) break;
+    out.reserve(placed.size());
+    for (Placed& each : placed)
         out.push_back(std::move(each.finding));
-    }
+    bound_findings(out, not_kept_);
     return out;
+}
+
+void bound_findings(std::vector<Finding>& findings, std::size_t not_listed) {
+    if (findings.size() <= kMostFindings && not_listed == 0) return;
+    const std::size_t kept = std::min(findings.size(), kMostFindings - 1);
+    const std::size_t others = findings.size() - kept + not_listed;
+    const auto is_error = [](const Finding& finding) { return finding.severity == Finding::Severity::Error; };
+    const bool any_error = std::any_of(findings.begin(), findings.end(), is_error);
+    findings.resize(kept);
+    findings.push_back(
+        {any_error ? Finding::Severity::Error : Finding::Severity::Warning, std::string(kLeftOut), "",
+         std::to_string(others) + (others == 1 ? " more finding is" : " more findings are") + " left out"});
 }
 
 }  // namespace flowctl::asl

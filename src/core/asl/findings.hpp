@@ -18,6 +18,14 @@ inline constexpr std::string_view kNoEnd = "MISSING_END_STATE";
 inline constexpr std::string_view kDuplicateState = "DUPLICATE_STATE_NAME";
 inline constexpr std::string_view kBadJsonata = "INVALID_JSONATA_EXPRESSION";
 inline constexpr std::string_view kNoJsonata = "UNSUPPORTED_JSONATA_EXPRESSION";
+inline constexpr std::string_view kLeftOut = "FINDINGS_LEFT_OUT";
+
+// How many findings a definition gets at most, as on AWS.
+inline constexpr std::size_t kMostFindings = 100;
+
+// Cuts the list so that it has at most kMostFindings. The last one then says how many others there are;
+// `not_listed` more were found and are not in the list.
+void bound_findings(std::vector<Finding>& findings, std::size_t not_listed = 0);
 
 class Findings {
   public:
@@ -26,13 +34,14 @@ class Findings {
 
     bool any_error() const noexcept { return any_error_; }
 
-    // Everything found, ordered by its place in `document`, at most 100.
+    // Everything found, ordered by its place in `document`, as bound_findings() leaves it.
     std::vector<Finding> in_document_order(const json::Value& document) &&;
 
   private:
     bool keeps_more() const noexcept;
 
     std::vector<Finding> found_;
+    std::size_t not_kept_ = 0;
     std::size_t kept_bytes_ = 0;
     bool any_error_ = false;
 };

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/utf8.hpp"
+#include "core/asl/context_use.hpp"
 #include "core/asl/distribution.hpp"
 #include "core/asl/integrations.hpp"
 
@@ -353,33 +354,6 @@ struct Reader {
         }
     }
 };
-
-// Whether an expression in the JSON may read the Context Object.
-bool any_reads_context(const json::Value& value, QueryLanguage language) {
-    if (value.is_string()) {
-        const std::string_view text = value.as_string();
-        if (language == QueryLanguage::JsonPath) return text.find("$$") != std::string_view::npos;
-        return is_jsonata(text) && may_read_context(text);
-    }
-    if (value.is_array()) {
-        return std::any_of(value.items().begin(), value.items().end(), [language](const json::Value& item) {
-            return any_reads_context(item, language);
-        });
-    }
-    return value.is_object() && std::any_of(value.members().begin(), value.members().end(),
-                                            [language](const json::Member& member) {
-                                                return any_reads_context(member.value, language);
-                                            });
-}
-
-// The same for what is a state's own: not for the blocks in it.
-bool reads_context(const json::Value& state, QueryLanguage language) {
-    return std::any_of(state.members().begin(), state.members().end(), [language](const json::Member& member) {
-        const bool is_block =
-            member.key == "Branches" || member.key == "ItemProcessor" || member.key == "Iterator";
-        return !is_block && any_reads_context(member.value, language);
-    });
-}
 
 // The language of one state; nothing when the state cannot be read because of it.
 std::optional<QueryLanguage> read_language(Fields& fields, QueryLanguage flow_language) {

@@ -33,12 +33,19 @@ class CsvParser final : public Parser {
 
     bool take(std::string_view bytes, std::vector<Item>& out) override {
         for (const char c : bytes) {
-            if (++row_bytes_ > limits_.max_item_bytes)
+            if (row_bytes_ >= limits_.max_item_bytes && !may_end_row(c))
                 return fail("row " + std::to_string(row_) + " is longer than " +
                             std::to_string(limits_.max_item_bytes) + " bytes");
+            ++row_bytes_;
             if (!step(c, out)) return false;
         }
         return true;
+    }
+
+    // Whether this may be the end of a row that has taken all its bytes: a line end is no part of the row.
+    bool may_end_row(char c) const {
+        if (state_ == State::Quoted || state_ == State::QuotedEscape) return false;
+        return c == '\n' || (c == '\r' && row_bytes_ == limits_.max_item_bytes);
     }
 
     bool end(std::vector<Item>& out) override {

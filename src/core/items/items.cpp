@@ -18,9 +18,8 @@ class JsonLinesParser final : public Parser {
         while (!bytes.empty()) {
             const std::size_t end = bytes.find('\n');
             const std::string_view piece = bytes.substr(0, end);
-            if (line_.size() + piece.size() > limits_.max_item_bytes + 1)
-                return fail("line " + std::to_string(number_) + " is longer than " +
-                            std::to_string(limits_.max_item_bytes) + " bytes");
+            // One byte more may be the carriage return of the line's end.
+            if (line_.size() + piece.size() > limits_.max_item_bytes + 1) return fail_as_too_long();
             line_ += piece;
             if (end == std::string_view::npos) return true;
             if (!take_line(out)) return false;
@@ -31,10 +30,12 @@ class JsonLinesParser final : public Parser {
     bool end(std::vector<Item>& out) override { return take_line(out); }
 
     bool take_line(std::vector<Item>& out) {
+        if (line_.ends_with('\r')) line_.pop_back();
+        if (line_.size() > limits_.max_item_bytes) return fail_as_too_long();
         const bool blank = line_.find_first_not_of(" \t\r") == std::string::npos;
         if (!blank) {
             auto value =
-                json::parse(line_, {.max_bytes = limits_.max_item_bytes + 1, .max_depth = limits_.max_depth});
+                json::parse(line_, {.max_bytes = limits_.max_item_bytes, .max_depth = limits_.max_depth});
             if (!value.ok())
                 return fail("line " + std::to_string(number_) + " is not JSON: " + value.error().message);
             out.push_back({std::move(value).value(), std::nullopt, std::nullopt});
@@ -42,6 +43,11 @@ class JsonLinesParser final : public Parser {
         line_.clear();
         ++number_;
         return true;
+    }
+
+    bool fail_as_too_long() {
+        return fail("line " + std::to_string(number_) + " is longer than " +
+                    std::to_string(limits_.max_item_bytes) + " bytes");
     }
 
     const Limits limits_;

@@ -222,9 +222,7 @@ void Runner::end_run(Status status) {
 void Runner::crash(const std::string& reason) {
     if (ended()) return;
     BranchFrame& branch = current_ != nullptr ? *current_ : frame_.top;
-    fail_run(branch, std::string(kRuntime),
-             "An error occurred while executing the state '" + branch.state + "' (entered at the event id #" +
-                 std::to_string(branch.entered_event) + "). " + reason);
+    fail_run(branch, std::string(kRuntime), occurred_in(branch) + reason);
 }
 
 Step Runner::finish() {

@@ -57,6 +57,11 @@ std::string quoted_value(const json::Value& value) {
     return out;
 }
 
+std::string occurred_in(const BranchFrame& branch) {
+    return "An error occurred while executing the state '" + branch.state + "' (entered at the event id #" +
+           std::to_string(branch.entered_event) + "). ";
+}
+
 std::string bounded(std::string text, std::size_t most) {
     if (text.size() <= most) return text;
     std::size_t end = most;

@@ -19,6 +19,9 @@ json::Value error_details(const std::optional<std::string>& error, const std::op
 // How AWS shows a value that is not the number it should be: its text, or its JSON text, in quotes.
 std::string quoted_value(const json::Value& value);
 
+// AWS's words in front of a cause: in which visit of which state it came up.
+std::string occurred_in(const BranchFrame& branch);
+
 // The text, or as much of it as fits, cut between characters.
 std::string bounded(std::string text, std::size_t most);
 // AWS's bounds for what a task says of its failure.

@@ -5,6 +5,8 @@
 // end.
 #include "core/machine/evaluate.hpp"
 
+#include "core/machine/errors.hpp"
+
 namespace flowctl::machine {
 
 namespace {
@@ -82,12 +84,7 @@ Evaluator::Evaluator(const Limits& limits, Instant now, const BranchFrame& branc
       context_(std::move(context)) {}
 
 Failure Evaluator::runtime(const std::string& message) const {
-    return {std::string(kRuntime), prefix() + message, false};
-}
-
-std::string Evaluator::prefix() const {
-    return "An error occurred while executing the state '" + branch_.state + "' (entered at the event id #" +
-           std::to_string(branch_.entered_event) + "). ";
+    return {std::string(kRuntime), occurred_in(branch_) + message, false};
 }
 
 Evaluated<json::Value> Evaluator::select(const asl::Selection& selection, const json::Value& input) {

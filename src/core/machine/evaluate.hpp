@@ -101,7 +101,6 @@ class Evaluator {
     Evaluated<json::Value> evaluate(const asl::Query& query, std::string& field);
     Evaluated<json::Value> evaluate_expression(const asl::Query& query, std::string_view field);
     const json::Value& bindings();
-    std::string prefix() const;
 
     const Limits& limits_;
     const Instant now_;

@@ -36,7 +36,8 @@ std::string specified(const asl::Query& query, std::string_view field) {
 }  // namespace
 
 Failure Evaluator::query_failure(const std::string& message, std::string_view field) const {
-    Failure failure{std::string(kQueryEvaluation), bounded(prefix() + message, kMaxCauseBytes), false};
+    Failure failure{std::string(kQueryEvaluation), bounded(occurred_in(branch_) + message, kMaxCauseBytes),
+                    false};
     failure.of_query = true;
     failure.location = bounded(std::string(field), kMaxLocationBytes);
     return failure;

@@ -15,6 +15,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/machine/errors.hpp"
+
 namespace flowctl::machine {
 
 namespace {
@@ -26,7 +28,7 @@ constexpr std::int64_t kMaxEvent = 1'000'000'000'000;
 constexpr std::int64_t kMaxInstant = std::numeric_limits<std::int64_t>::max() / 4;
 
 constexpr std::string_view kVisitPhaseNames[] = {"Entering", "Working", "Calling",    "Sleeping",
-                                            "Retrying", "Forked",  "MapRunning", "Ended"};
+                                                 "Retrying", "Forked",  "MapRunning", "Ended"};
 
 // ---------------------------------------------------------------------------------------------- save
 
@@ -392,6 +394,10 @@ Frame& Frame::operator=(const Frame& other) {
 }
 Frame& Frame::operator=(Frame&&) noexcept = default;
 Frame::~Frame() = default;
+
+std::string Frame::place() const {
+    return data_->started && data_->top.entered_event > 0 ? occurred_in(data_->top) : "";
+}
 
 json::Value Frame::save(const json::Value* run_input) const {
     json::ObjectBuilder out;

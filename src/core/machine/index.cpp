@@ -8,6 +8,10 @@ namespace flowctl::machine {
 void BranchIndex::file(BranchFrame& branch) {
     remove(branch);
     if (branch.phase == VisitPhase::Ended) return;
+    // The answer that a branch waited for has come, and the history was too full to go on with it: the run is
+    // about to end.
+    if (branch.phase == VisitPhase::Calling && !branch.call) return;
+    if (branch.phase == VisitPhase::MapRunning && !branch.map_run) return;
     if (branch.parent == nullptr && branch.phase != VisitPhase::Forked) return;
     const Turn turn{branch.last_event, branch.level, branch.index};
     if (is_runnable(branch)) {

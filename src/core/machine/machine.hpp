@@ -38,10 +38,10 @@ struct Now {
 
 // What the Context Object says of the run; constant over the run but for redrives.
 struct RunContext {
-    std::string execution_id;      // arn:flowctl:<db>:execution:<flow>:<run_id>
-    std::string execution_name;    // the name given at start, else the run id
-    std::string role_arn;          // arn:flowctl:<db>:role/<role>
-    std::string state_machine_id;  // arn:flowctl:<db>:stateMachine:<flow>
+    std::string execution_id;    // see identifiers.hpp
+    std::string execution_name;  // the name given at start, else the run id
+    std::string role_arn;
+    std::string state_machine_id;
     std::string state_machine_name;
     Instant started_at = 0;
     json::Value input;     // Execution.Input: the run's input as given
@@ -239,6 +239,10 @@ class Frame {
     json::Value save(const json::Value* run_input = nullptr) const;
     // Fails with a reason when the JSON is not a frame that this version knows.
     static Result<Frame, std::string> load(const json::Value& saved, const json::Value* run_input = nullptr);
+
+    // The place where a failure of the run as a whole came up, in front of its cause: the visit of the top
+    // level. Empty for a run that has not been started.
+    std::string place() const;
 
     FrameData& data() noexcept { return *data_; }
     const FrameData& data() const noexcept { return *data_; }

@@ -45,7 +45,7 @@ struct MapRunPlan {
     int attempt = 0;
     std::int64_t entered_event = 0;  // of the visit, for texts of errors
 
-    std::string arn;  // arn:flowctl:<db>:mapRun:<flow>/<label>:<uuid>
+    std::string arn;  // of the map run; see identifiers.hpp
     std::string label;
     std::string uuid;
     bool express = false;              // ExecutionType of the children

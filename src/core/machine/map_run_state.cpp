@@ -4,6 +4,7 @@
 // be out of memory, or changed by retries. The history of this run does not say what the children do.
 #include <algorithm>
 
+#include "core/machine/identifiers.hpp"
 #include "core/machine/map_numbers.hpp"
 #include "core/machine/runner.hpp"
 
@@ -85,15 +86,6 @@ bool sees_result(const asl::State& state) {
     return state.result_path.kind != asl::ResultPlace::Kind::Discard || state.result_selector || state.assign;
 }
 
-// arn:flowctl:<db>:stateMachine:<flow> -> arn:flowctl:<db>:mapRun:<flow>/<label>:<uuid>
-std::string map_run_arn(const RunContext& run, const MapRunPlan& plan) {
-    constexpr std::string_view kMachine = ":stateMachine:";
-    std::string arn = run.state_machine_id;
-    if (const std::size_t at = arn.find(kMachine); at != std::string::npos)
-        arn.replace(at, kMachine.size(), ":mapRun:");
-    return arn + "/" + plan.label + ":" + plan.uuid;
-}
-
 }  // namespace
 
 void Runner::begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json::Value& input,
@@ -121,7 +113,7 @@ void Runner::begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json
         variables.add(name, value);
     plan.variables = variables.build();
     plan.uuid = random_.next_uuid();
-    plan.arn = map_run_arn(run_, plan);
+    plan.arn = map_run_arn(run_.state_machine_id, plan.label, plan.uuid);
 
     const std::int64_t id =
         record(branch, "MapRunStarted", json::ObjectBuilder().add("mapRunArn", plan.arn).build());
@@ -144,7 +136,8 @@ void Runner::map_run_ended(BranchFrame& branch, const MapRunEnded& event) {
     }
     Failure failure;
     failure.error = event.error.empty() ? std::string(kTaskFailed) : bounded(event.error, kMaxErrorBytes);
-    if (!event.cause.empty()) failure.cause = bounded(event.cause, kMaxCauseBytes);
+    const std::string place = failure.error == kRuntime ? occurred_in(branch) : "";
+    if (!event.cause.empty()) failure.cause = bounded(place + event.cause, kMaxCauseBytes);
     if (event.outcome == MapRunEnded::Outcome::Failed) return map_run_failed(branch, failure);
     record(branch, "MapRunAborted", json::Value());
     failure.of_branch = true;

@@ -173,7 +173,9 @@ void Runner::task_succeeded(BranchFrame& branch, const json::Value& output) {
 void Runner::task_failed(BranchFrame& branch, const TaskFailed& event) {
     Failure failure;
     failure.error = event.error.empty() ? std::string(kTaskFailed) : bounded(event.error, kMaxErrorBytes);
-    if (!event.cause.empty()) failure.cause = bounded(event.cause, kMaxCauseBytes);
+    // What kept the task from being begun is said by this engine and not by a service, so it names the place.
+    const std::string place = event.not_started ? occurred_in(branch) : "";
+    if (!event.cause.empty()) failure.cause = bounded(place + event.cause, kMaxCauseBytes);
     failure.of_answer = true;
     record_task_failure(branch, failure, event.not_started);
     branch.call.reset();

@@ -79,10 +79,11 @@ void Runner::answer_map_run(const Trial& trial, Tried& tried) {
     BranchFrame& top = frame_.top;
     TriedItems items = trial.take_items(std::get<StartMapRun>(step_.effects.back()).plan);
     tried.item_inputs = std::move(items.inputs);
+    if (!items.failure) tried.item_count = items.count;
     const auto& map = std::get<asl::MapFields>(trial.state->fields);
     auto failed = items.failure;
     if (!failed) failed = failure_of(trial);
-    if (!failed) failed = intolerable(map, tried.observed, trial.failed_items, items.count);
+    if (!failed) failed = intolerable(map, tried.observed, trial.failed_items, items.count.value_or(0));
     MapRunEnded ended;
     ended.map_run = *top.map_run;
     if (failed) {
@@ -100,6 +101,7 @@ void Runner::answer_fork(const Trial& trial, Tried& tried) {
     BranchFrame& top = frame_.top;
     std::optional<TaskFailed> failed = failure_of(trial);
     if (const auto* map = std::get_if<asl::MapFields>(&trial.state->fields)) {
+        tried.item_count = top.fork->length;
         if (map->item_selector || map->item_selector_query) {
             for (std::size_t i = 0; i < top.fork->length; ++i) {
                 BranchFrame child;

@@ -21,7 +21,7 @@ namespace flowctl::machine {
 
 // What a distributed Map's items become before its children would begin.
 struct TriedItems {
-    std::size_t count = 0;
+    std::optional<std::size_t> count;   // not known where an ItemReader would have to be asked
     std::vector<json::Value> inputs;    // of the children
     std::optional<TaskFailed> failure;  // an item, or its input, cannot be had
 };
@@ -52,6 +52,7 @@ struct Tried {
     Observed observed;
     // Of a Map: what each item, or batch of items, begins with; of an inline one, if it has an ItemSelector.
     std::vector<json::Value> item_inputs;
+    std::optional<std::size_t> item_count;  // of a Map, where it is known
 };
 
 // Never throws for anything that flow, input or result can cause.

@@ -2,6 +2,7 @@
 #include "core/map_run/map_run.hpp"
 
 #include "core/machine/evaluate.hpp"
+#include "core/machine/identifiers.hpp"
 
 namespace flowctl::map_run {
 
@@ -46,13 +47,9 @@ machine::MapRunEnded failed(std::int64_t map_run, const Failure& failure) {
 machine::RunContext child_context(const machine::RunContext& parent, const machine::MapRunPlan& plan,
                                   const std::string& name, machine::Instant started_at, json::Value input) {
     machine::RunContext child;
-    child.state_machine_id = parent.state_machine_id + "/" + plan.label;
+    child.state_machine_id = machine::child_state_machine(parent.state_machine_id, plan.label);
     child.state_machine_name = parent.state_machine_name + "/" + plan.label;
-    constexpr std::string_view kMachine = ":stateMachine:";
-    child.execution_id = child.state_machine_id;
-    if (const std::size_t at = child.execution_id.find(kMachine); at != std::string::npos)
-        child.execution_id.replace(at, kMachine.size(), ":execution:");
-    child.execution_id += ":" + name;
+    child.execution_id = machine::child_execution(child.state_machine_id, name, plan.express);
     child.execution_name = name;
     child.role_arn = parent.role_arn;
     child.started_at = started_at;

@@ -31,10 +31,12 @@ class Taking {
           now_(now),
           interrupted_(interrupted) {}
 
-    machine::TriedItems take(const std::vector<items::Item>& read) {
+    // `read` is what the reader has found, if the test says so.
+    machine::TriedItems take(const std::optional<std::vector<items::Item>>& read) {
+        if (!has_reader_ || read) taken_.count = 0;
         if (has_reader_) {
-            for (const items::Item& item : read) {
-                if (!take_one(item)) break;
+            for (std::size_t i = 0; read && i < read->size(); ++i) {
+                if (!take_one((*read)[i])) break;
             }
         } else {
             while (const auto item = batcher_.next_own_item()) {
@@ -61,7 +63,7 @@ class Taking {
             fail("States.Runtime", "The test was interrupted.");
             return false;
         }
-        ++taken_.count;
+        ++*taken_.count;
         keep(batcher_.take(item, now_));
         ++now_.seed;
         return true;
@@ -89,9 +91,9 @@ class Taking {
 machine::TriedItems take_items(const asl::State& map, machine::MapRunPlan plan,
                                const std::optional<json::Value>& reader_data, const machine::Limits& limits,
                                const machine::Now& now, const std::function<bool()>& interrupted) {
-    std::vector<items::Item> read;
+    std::optional<std::vector<items::Item>> read;
     std::optional<std::string> problem;
-    if (plan.reader && reader_data) problem = read_items(plan.reader->config, *reader_data, read);
+    if (plan.reader && reader_data) problem = read_items(plan.reader->config, *reader_data, read.emplace());
     Taking taking(map, std::move(plan), limits, now, interrupted);
     if (problem) return taking.fail(map_run::kItemReaderFailed, *problem);
     return taking.take(read);

@@ -109,12 +109,18 @@ Problem read_mock(const json::Value& given, const machine::Limits& limits, Mock&
 }
 
 Problem read_configuration(const json::Value& given, const machine::Limits& limits, Configuration& out) {
-    if (auto problem = check_members(
-            given, "stateConfiguration",
-            {"retrierRetryCount", "errorCausedByState", "mapIterationFailureCount", "mapItemReaderData"}))
+    if (auto problem = check_members(given, "stateConfiguration",
+                                     {"retrierRetryCount", "errorCausedByState", "mapIterationFailureCount",
+                                      "mapItemReaderData", "revealSecrets"}))
         return problem;
+    if (const json::Value* reveal = given.find("revealSecrets")) {
+        if (!reveal->is_bool()) return invalid("'revealSecrets' must be true or false.");
+        out.reveal_secrets = reveal->as_bool();
+    }
     if (auto problem = read_count(given, "retrierRetryCount", out.retries)) return problem;
-    if (auto problem = read_count(given, "mapIterationFailureCount", out.failed_items)) return problem;
+    if (given.find("mapIterationFailureCount") != nullptr)
+        if (auto problem = read_count(given, "mapIterationFailureCount", out.failed_items.emplace()))
+            return problem;
     if (given.find("errorCausedByState") != nullptr) {
         const char* where = "stateConfiguration.errorCausedByState";
         out.error_caused_by.emplace();
@@ -147,6 +153,12 @@ bool runs_state(const asl::State& state, std::string_view name) {
     return parallel != nullptr &&
            std::any_of(parallel->branches.begin(), parallel->branches.end(),
                        [name](const auto& branch) { return has_state(*branch, name); });
+}
+
+bool has_task_token(const asl::State& state) {
+    const auto* task = std::get_if<asl::TaskFields>(&state.fields);
+    return task != nullptr &&
+           (task->resource.wait_for_token || task->resource.kind == asl::Resource::Kind::Activity);
 }
 
 // Where the results of a Map's items go, so that they are not its own result.
@@ -225,16 +237,26 @@ Result<Checked, ApiError> check(const Request& request, const machine::Limits& l
         if (auto problem = read_mock(request.mock, limits, checked.mock.emplace()))
             return Err{std::move(*problem)};
     }
+    checked.context_has_task = request.context && request.context->find("Task") != nullptr;
     if (!request.configuration.is_null()) {
         if (auto problem = read_configuration(request.configuration, limits, checked.configuration))
             return Err{std::move(*problem)};
     }
+    if (checked.configuration.failed_items && !checked.mock)
+        return Err{invalid("'stateConfiguration.mapIterationFailureCount' is used with a mock only.",
+                           "Pass a mock, which says what the Map gives.")};
+    if (checked.configuration.reveal_secrets && checked.mock)
+        return Err{invalid("TestState does not support RevealSecrets when a mock is specified.",
+                           "Leave one of them out: a mock has no secrets.")};
     return checked;
 }
 
 std::optional<ApiError> check_for_state(const Checked& checked, const asl::State& state) {
     using Type = asl::StateType;
     const Type type = state.type();
+    if (checked.context_has_task && !has_task_token(state))
+        return invalid("The Context object of this state has no field 'Task'.",
+                       "Only a Task with .waitForTaskToken, or one for an activity, has a task token.");
     const bool branches = type == Type::Map || type == Type::Parallel;
     if (!checked.mock) {
         const char* advice =
@@ -260,6 +282,16 @@ std::optional<ApiError> check_for_state(const Checked& checked, const asl::State
                        "Name a state within the tested Parallel or Map.");
     }
     return checked.mock->result ? check_result(*checked.mock, state) : std::nullopt;
+}
+
+std::optional<ApiError> check_failed_items(const Configuration& configuration,
+                                           const std::optional<std::size_t>& items) {
+    if (!configuration.failed_items || !items ||
+        static_cast<std::uint64_t>(*configuration.failed_items) <= *items)
+        return std::nullopt;
+    return invalid(
+        "'stateConfiguration.mapIterationFailureCount' must not be greater than the number of items.",
+        "The Map has " + std::to_string(*items) + (*items == 1 ? " item." : " items."));
 }
 
 }  // namespace flowctl::test_state

@@ -25,9 +25,10 @@ struct Mock {
 };
 
 struct Configuration {
-    std::int64_t retries = 0;       // retrierRetryCount
-    std::int64_t failed_items = 0;  // mapIterationFailureCount
+    std::int64_t retries = 0;                  // retrierRetryCount
+    std::optional<std::int64_t> failed_items;  // mapIterationFailureCount
     std::optional<std::string> error_caused_by;
+    bool reveal_secrets = false;
     std::optional<json::Value> reader_data;
 };
 
@@ -35,6 +36,7 @@ struct Checked {
     Level level = Level::Info;
     std::optional<Mock> mock;
     Configuration configuration;
+    bool context_has_task = false;  // the member Task, which holds a task's token
 };
 
 // What can be said without knowing the state. Sizes are bounded by `limits`.
@@ -42,6 +44,10 @@ Result<Checked, ApiError> check(const Request& request, const machine::Limits& l
 
 // Whether this state can be tested so.
 std::optional<ApiError> check_for_state(const Checked& checked, const asl::State& state);
+
+// Whether so many items of a Map can have failed. `items` is how many there are, where that is known.
+std::optional<ApiError> check_failed_items(const Configuration& configuration,
+                                           const std::optional<std::size_t>& items);
 
 ApiError invalid(std::string message, std::string advice = {});  // a ValidationException
 

@@ -92,7 +92,7 @@ machine::Trial trial_of(const Found& found, const Request& request, const Checke
     for (const json::Member& member : request.variables.members())
         trial.variables[member.key] = member.value;
     trial.retries_used = checked.configuration.retries;
-    trial.failed_items = checked.configuration.failed_items;
+    trial.failed_items = checked.configuration.failed_items.value_or(0);
     trial.interrupted = request.interrupted;
     if (!checked.mock) return trial;
     if (const auto& error = checked.mock->error) {
@@ -161,6 +161,8 @@ Result<json::Value, ApiError> test_state(const Request& request, machine::RunCon
                           request.interrupted);
     };
     const machine::Tried tried = machine::try_state(*compiled.flow, run, limits, trial, now);
+    if (auto problem = check_failed_items(checked.value().configuration, tried.item_count))
+        return Err{std::move(*problem)};
     json::Value answer = answer_of(tried);
     if (checked.value().level == Level::Info) return answer;
     return json::with_member(answer, "inspectionData",

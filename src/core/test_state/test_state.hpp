@@ -24,6 +24,8 @@ struct Request {
     // Null, or as AWS has them: {result | errorOutput {error, cause}, fieldValidationMode} and
     // {retrierRetryCount, errorCausedByState, mapIterationFailureCount, mapItemReaderData}. A result or
     // reader data that is a string is JSON text, as in AWS's API; anything else is the value itself.
+    // AWS's parameter revealSecrets is a member of the configuration here. It shows the secrets of a call, and
+    // nothing is called here, so all that it can do is to be refused beside a mock, as on AWS.
     json::Value mock;
     json::Value configuration;
     std::string inspection_level = "INFO";  // DEBUG, TRACE

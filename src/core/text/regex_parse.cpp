@@ -1,74 +1,35 @@
 // The parser of regular expressions: recursive descent with a bounded depth, one for both dialects.
 //
-// Both share the grammar of choices, sequences, repetitions, groups, brackets and escapes. They differ in what
-// an escape may be, in what counts as blank or as the end of a line, and in what is text where a pattern is
-// odd: ECMAScript takes "{" for itself if no repetition follows, Java refuses it.
+// Both share the grammar of choices, sequences, repetitions, groups and brackets. They differ in what an escape
+// may be (regex_escapes.hpp), in what counts as blank or as the end of a line, and in what is text where a
+// pattern is odd: ECMAScript takes "{" for itself if no repetition follows, Java refuses it.
 #include "core/text/regex_parse.hpp"
 
 #include <algorithm>
 
 #include "base/utf8.hpp"
 #include "core/text/case.hpp"
+#include "core/text/regex_escapes.hpp"
 
 namespace flowctl::regex {
 namespace {
 
 using Op = Instruction::Op;
-using Ranges = std::vector<Range>;
 
-constexpr char32_t kLast = 0x10ffff;
 constexpr std::uint32_t kMaxRepeat = 1000;
 constexpr unsigned kMaxDepth = 100;
 
-const Ranges kDigits = {{'0', '9'}};
-const Ranges kWords = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-const Ranges kAsciiSpaces = {{'\t', '\r'}, {' ', ' '}};
-const Ranges kSpaces = {{'\t', '\r'},     {' ', ' '},       {0xa0, 0xa0},     {0x1680, 0x1680},
-                        {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f},
-                        {0x3000, 0x3000}, {0xfeff, 0xfeff}};
 const Ranges kLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 const Ranges kJavaLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x85, 0x85}, {0x2028, 0x2029}};
-
-// Sorted, and without neighbours that touch.
-void tidy(Ranges& set) {
-    std::sort(set.begin(), set.end(), [](Range a, Range b) { return a.first < b.first; });
-    std::size_t kept = 0;
-    for (const Range range : set) {
-        if (kept > 0 && range.first <= set[kept - 1].last + 1) {
-            set[kept - 1].last = std::max(set[kept - 1].last, range.last);
-        } else {
-            set[kept++] = range;
-        }
-    }
-    set.resize(kept);
-}
-
-Ranges complement(Ranges set) {
-    tidy(set);
-    Ranges out;
-    char32_t next = 0;
-    for (const Range range : set) {
-        if (range.first > next) out.push_back({next, range.first - 1});
-        next = range.last + 1;
-    }
-    if (next <= kLast) out.push_back({next, kLast});
-    return out;
-}
 
 bool is_single(const Ranges& set) {
     return set.size() == 1 && set[0].first == set[0].last;
 }
 
-int hexadecimal_digit(char c) {
-    const char lower = static_cast<char>(c | 0x20);
-    if (c >= '0' && c <= '9') return c - '0';
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-class Parser {
+class Parser : private PatternText {
   public:
     Parser(std::string_view text, std::string_view flags, Program& program)
-        : text_(text), program_(program), java_(program.dialect == Dialect::Java) {
+        : PatternText(text, program.dialect == Dialect::Java), program_(program) {
         for (const char flag : flags)
             set_flag(flag);
     }
@@ -88,21 +49,6 @@ class Parser {
     }
 
   private:
-    [[noreturn]] static void refuse(std::string why) { throw Refused{std::move(why)}; }
-    char peek(std::size_t ahead = 0) const noexcept {
-        return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-    }
-    bool more() const noexcept { return at_ < text_.size(); }
-    char take() {
-        if (!more()) refuse("the pattern ends too early");
-        return text_[at_++];
-    }
-    bool take_if(std::string_view what) {
-        if (text_.substr(at_, what.size()) != what) return false;
-        at_ += what.size();
-        return true;
-    }
-
     void set_flag(char flag) {
         if (flag == 'i') {
             program_.ignore_case = true;
@@ -347,148 +293,7 @@ class Parser {
         return tree;
     }
 
-    // ------------------------------------------------------------------------------------------ escapes
-
-    // The characters that a backslash and what follows it stand for.
-    Ranges escaped(bool in_brackets) {
-        const std::size_t from = at_;
-        if (!more()) refuse("the pattern ends with a backslash");
-        const char32_t c = decode_utf8(text_, at_);
-        switch (c) {
-            case 'd':
-                return kDigits;
-            case 'D':
-                return complement(kDigits);
-            case 'w':
-                return kWords;
-            case 'W':
-                return complement(kWords);
-            case 's':
-                return java_ ? kAsciiSpaces : kSpaces;
-            case 'S':
-                return complement(java_ ? kAsciiSpaces : kSpaces);
-            case 't':
-                return {{'\t', '\t'}};
-            case 'n':
-                return {{'\n', '\n'}};
-            case 'r':
-                return {{'\r', '\r'}};
-            case 'f':
-                return {{'\f', '\f'}};
-            default:
-                break;
-        }
-        return java_ ? java_escape(c, from) : ecmascript_escape(c, in_brackets);
-    }
-
-    Ranges java_escape(char32_t c, std::size_t from) {
-        switch (c) {
-            case 'a':
-                return {{7, 7}};
-            case 'e':
-                return {{27, 27}};
-            case 'x':
-                return code_point(take_if("{") ? 0 : 2);
-            case 'u':
-                return code_point(4);
-            case 'p':
-                return property();
-            case 'P':
-                return complement(property());
-            default:
-                break;
-        }
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-            refuse("the escape \\" + std::string(text_.substr(from, at_ - from)) + " is not supported");
-        }
-        return {{c, c}};
-    }
-
-    // So many hexadecimal digits, or for 0 those up to a closing brace.
-    Ranges code_point(int digits) {
-        char32_t value = 0;
-        const bool braced = digits == 0;
-        for (int i = 0; braced ? peek() != '}' : i < digits; ++i) {
-            const int digit = hexadecimal_digit(take());
-            if (digit < 0 || i > 7) refuse("wrong hexadecimal escape");
-            value = value * 16 + static_cast<char32_t>(digit);
-        }
-        if (braced) ++at_;
-        if (value > kLast) refuse("wrong hexadecimal escape");
-        return {{value, value}};
-    }
-
-    Ranges property() {
-        if (!take_if("{")) refuse("\\p needs a name in braces");
-        std::string name;
-        while (peek() != '}')
-            name.push_back(take());
-        ++at_;
-        if (name == "Lower") return {{'a', 'z'}};
-        if (name == "Upper") return {{'A', 'Z'}};
-        if (name == "Alpha") return {{'A', 'Z'}, {'a', 'z'}};
-        if (name == "Digit") return kDigits;
-        if (name == "Alnum") return {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}};
-        if (name == "Punct") return {{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}};
-        if (name == "Space") return kAsciiSpaces;
-        if (name == "XDigit") return {{'0', '9'}, {'A', 'F'}, {'a', 'f'}};
-        if (name == "ASCII") return {{0, 0x7f}};
-        refuse("the property " + name + " is not supported");
-    }
-
-    Ranges ecmascript_escape(char32_t c, bool in_brackets) {
-        switch (c) {
-            case 'v':
-                return {{'\v', '\v'}};
-            case 'b':
-                return {{'\b', '\b'}};  // only in brackets: outside of them it is an edge
-            case '0':
-                return {{0, 0}};
-            case 'x':
-                return hexadecimal(2, c);
-            case 'u':
-                return hexadecimal(4, c);
-            case 'c':
-                if (const char letter = peek(); (letter | 0x20) >= 'a' && (letter | 0x20) <= 'z') {
-                    ++at_;
-                    const auto control = static_cast<char32_t>(letter & 31);
-                    return {{control, control}};
-                }
-                break;
-            default:
-                if ((c >= '1' && c <= '9' && !in_brackets) || (c == 'k' && peek() == '<')) {
-                    refuse("back references are not supported");
-                }
-        }
-        return {{c, c}};
-    }
-
-    // ECMAScript takes the letter for itself where the digits are missing.
-    Ranges hexadecimal(std::size_t digits, char32_t letter) {
-        char32_t value = 0;
-        for (std::size_t i = 0; i < digits; ++i) {
-            const int digit = hexadecimal_digit(peek(i));
-            if (digit < 0) return {{letter, letter}};
-            value = value << 4 | static_cast<char32_t>(digit);
-        }
-        at_ += digits;
-        // Two escapes may be the halves of one character.
-        if (value >= 0xd800 && value < 0xdc00 && peek() == '\\' && peek(1) == 'u') {
-            char32_t low = 0;
-            for (std::size_t i = 2; i < 6; ++i)
-                low = low << 4 | static_cast<char32_t>(std::max(hexadecimal_digit(peek(i)), 0));
-            if (low >= 0xdc00 && low <= 0xdfff) {
-                value = 0x10000 + ((value - 0xd800) << 10) + (low - 0xdc00);
-                at_ += 6;
-            }
-        }
-        return {{value, value}};
-    }
-
-    std::string_view text_;
-    std::size_t at_ = 0;
     Program& program_;
-    bool java_;
     bool multiline_ = false;
     bool dot_matches_all_ = false;
     bool comments_ = false;

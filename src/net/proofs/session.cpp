@@ -12,6 +12,7 @@
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/json_reader.hpp"
+#include "net/http/content_coding.hpp"
 #include "net/http/url.hpp"
 #include "net/tokens/client_auth.hpp"
 
@@ -141,10 +142,14 @@ bool is_usable(std::string_view credential) {
     return !credential.empty() && credential.size() <= kMaxTokenBytes && is_visible_ascii(credential);
 }
 
+SessionAnswer unreadable(const SessionRequest& what, const Answer& answer, const std::string& fault) {
+    const std::string encoded = content_coding_fault(answer.headers);
+    return trouble(what, "the answer " + (encoded.empty() ? fault : encoded), Remedy::Later);
+}
+
 SessionAnswer read_keys(const SessionRequest& what, const Answer& answer, Time now) {
     const auto parsed = XmlText::parse(answer.body);
-    if (const auto* fault = std::get_if<std::string>(&parsed))
-        return trouble(what, "the answer " + *fault, Remedy::Later);
+    if (const auto* fault = std::get_if<std::string>(&parsed)) return unreadable(what, answer, *fault);
     const auto& document = std::get<XmlText>(parsed);
     const auto id = document.find("Credentials/AccessKeyId");
     const auto secret = document.find("Credentials/SecretAccessKey");
@@ -168,8 +173,7 @@ SessionAnswer read_keys(const SessionRequest& what, const Answer& answer, Time n
 
 SessionAnswer read_access_token(const SessionRequest& what, const Answer& answer, Time now) {
     const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
-    if (const auto* fault = std::get_if<std::string>(&parsed))
-        return trouble(what, "the answer " + *fault, Remedy::Later);
+    if (const auto* fault = std::get_if<std::string>(&parsed)) return unreadable(what, answer, *fault);
     const auto& object = std::get<JsonObject>(parsed);
     const auto token = object.string("accessToken");
     const auto expires = read_utc_time(object.string("expireTime").value_or(""));

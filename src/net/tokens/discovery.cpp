@@ -6,6 +6,7 @@
 
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/json_reader.hpp"
+#include "net/http/content_coding.hpp"
 #include "net/http/dispatcher.hpp"
 #include "net/http/url.hpp"
 #include "net/tokens/token_source.hpp"
@@ -78,6 +79,9 @@ DiscoveryCache::Result read_answer(const Issuer& issuer, const Answer& answer) {
         return trouble;
     }
     auto read = read_discovery(issuer, answer.body);
+    if (const std::string encoded = content_coding_fault(answer.headers);
+        read.index() == 1 && !encoded.empty())
+        return unusable(issuer, "its discovery document " + encoded);
     if (auto* message = std::get_if<std::string>(&read)) return unusable(issuer, *message);
     return std::get<Endpoints>(std::move(read));
 }

@@ -12,6 +12,7 @@
 #include "net/crypto/encoding.hpp"
 #include "net/crypto/jose.hpp"
 #include "net/crypto/json_reader.hpp"
+#include "net/http/content_coding.hpp"
 #include "net/tokens/client_auth.hpp"
 #include "net/tokens/token_cache.hpp"
 
@@ -166,12 +167,6 @@ TokenInfo describe(std::string_view token, std::string_view granted_scope) {
     return info;
 }
 
-// An encoding of the whole answer, which no request here asks for.
-std::string encoding_of(const Answer& answer) {
-    const std::string* encoding = answer.header("content-encoding");
-    return encoding == nullptr || same_without_case(*encoding, "identity") ? std::string() : *encoding;
-}
-
 // Some issuers say 200 and then that they refuse.
 bool is_refusal(const Answer& answer) {
     const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
@@ -184,12 +179,8 @@ TokenAnswer read_success(const Credential& credential, const Answer& answer,
                          const std::string& dpop_thumbprint) {
     const auto parsed = JsonObject::parse(answer.body, {.bytes = kMaxAnswerBytes, .byte_order_mark = true});
     if (const auto* fault = std::get_if<std::string>(&parsed)) {
-        const std::string encoding = encoding_of(answer);
-        if (encoding.empty()) return refuse(credential, "its token answer " + *fault, Remedy::Later);
-        return refuse(credential,
-                      "its token answer is encoded (" + quote_foreign(encoding, {}, 40) +
-                          "), which was not asked for",
-                      Remedy::Later);
+        const std::string encoded = content_coding_fault(answer.headers);
+        return refuse(credential, "its token answer " + (encoded.empty() ? *fault : encoded), Remedy::Later);
     }
     const auto& object = std::get<JsonObject>(parsed);
     const auto access_token = object.string("access_token");

@@ -47,6 +47,16 @@ bool arn_covers(std::string_view pattern, std::string_view arn) noexcept {
     return p == pattern.size();
 }
 
+bool may_cover_service(std::string_view service) {
+    const auto all = covered_arns();
+    return std::any_of(all->begin(), all->end(), [&](const CoveredArn& one) {
+        std::string_view rest = one.pattern;  // its third part is the service
+        for (int part = 0; part < 2 && !rest.empty(); part++)
+            rest.remove_prefix(std::min(rest.find(':'), rest.size() - 1) + 1);
+        return arn_covers(rest.substr(0, rest.find(':')), service);
+    });
+}
+
 Result<std::string, EndpointFailure> endpoint_for_arn(std::string_view arn) {
     const auto all = covered_arns();
     std::vector<const CoveredArn*> covering;

@@ -105,4 +105,7 @@ Result<std::string, EndpointFailure> endpoint_for_arns(const std::vector<std::st
 // True when the pattern (an option `arn`) covers the ARN.
 bool arn_covers(std::string_view pattern, std::string_view arn) noexcept;
 
+// Whether any endpoint's option `arn` may cover an ARN of this service ("lambda").
+bool may_cover_service(std::string_view service);
+
 }  // namespace flowctl::pg

@@ -6,6 +6,7 @@
 
 #include "pg/engine/load.hpp"
 #include "pg/evaluation/suspects.hpp"
+#include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 
 namespace flowctl::pg {
@@ -43,55 +44,71 @@ void Batch::run(Spi& spi, const std::vector<Item>& items) {
         }
         apply(spi, items[done_]);
         const std::int64_t before = std::exchange(now, unix_micros_now());
-        state_.intake.charge(items[done_], now - before);
+        const auto loading = load_micros_.extract(items[done_].run);
+        state_.intake.charge(items[done_], now - before + (loading.empty() ? 0 : loading.mapped()));
     }
     left_over_.insert(left_over_.end(), items.begin() + static_cast<std::ptrdiff_t>(done_), items.end());
     marking.reset();
     write(spi);
 }
 
-// Loads the runs of these items that are not live; those that cannot be loaded end here.
+// Loads the runs of these items that are not live; those that cannot be loaded end here. They are loaded in
+// the order of the items, which is fair, and only as many as the time and the memory for definitions are
+// enough for; the others come again in the next turn.
 void Batch::load(Spi& spi, const std::vector<Item>& items) {
     std::vector<Uuid> missing;
+    std::set<Uuid> seen;
     for (const Item& item : items)
         if (state_.live.find(item.run) == nullptr &&
-            (!item.event || item.load || state_.calls.holds(item.run)))
+            (!item.event || item.load || state_.calls.holds(item.run)) && seen.insert(item.run).second)
             missing.push_back(item.run);
     if (missing.empty()) return;
-    std::sort(missing.begin(), missing.end());
-    missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
-    const store::LoadedRuns stored = store::load_runs(spi, missing, kMaxBytes);
-    later_.insert(stored.later.begin(), stored.later.end());
-    for (const store::StoredRun& row : stored.runs) {
-        if (!row.open) {
-            if (row.map_run_id) changes_.children_gone.emplace_back(row.run_id, *row.map_run_id);
-            continue;
-        }
-        std::string problem;
-        suspects::mark(row.run_id);
-        std::unique_ptr<LiveRun> run = suspects::times(row.run_id) < suspects::kMost
-                                           ? make_live(spi, state_, row, problem)
-                                           : convict(row, problem);
-        if (run == nullptr) {
-            later_.insert(row.run_id);
-            continue;
-        }
-        if (!problem.empty()) {
-            store::fail_run(spi, row.run_id, "States.Runtime",
-                            "the engine cannot carry this run on: " + problem, !row.express);
-            changes_.ended.push_back(row.run_id);
-            evaluated_.push_back(row.run_id);
-            if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
-            continue;
-        }
-        Working& working = working_[row.run_id];
-        run->calls = state_.calls.held(row.run_id);
-        working.frame = run->frame;
-        working.frame_bytes = row.frame ? row.frame->size() : 0;
-        working.begun = row.frame.has_value();
-        working.loaded = std::move(run);
-        working.run = working.loaded.get();
+    const std::size_t most_definitions = static_cast<std::size_t>(guc::definition_memory) * 1024;
+    std::set<std::shared_ptr<const CompiledVersion>> definitions;
+    std::size_t definition_bytes = 0;
+    std::int64_t now = unix_micros_now();
+    const std::int64_t until = now + kMaxMicros;
+    const std::vector<Uuid> later = store::each_run(spi, missing, kMaxBytes, [&](store::StoredRun&& row) {
+        load_run(spi, row);
+        const std::int64_t before = std::exchange(now, unix_micros_now());
+        load_micros_.emplace(row.run_id, now - before);
+        const auto loaded = working_.find(row.run_id);
+        if (loaded != working_.end() && definitions.insert(loaded->second.run->version).second)
+            definition_bytes += loaded->second.run->version->bytes;
+        return now < until && definition_bytes <= most_definitions;
+    });
+    later_.insert(later.begin(), later.end());
+}
+
+void Batch::load_run(Spi& spi, const store::StoredRun& row) {
+    if (!row.open) {
+        if (row.map_run_id) changes_.children_gone.emplace_back(row.run_id, *row.map_run_id);
+        return;
     }
+    std::string problem;
+    suspects::mark(row.run_id);
+    std::unique_ptr<LiveRun> run = suspects::times(row.run_id) < suspects::kMost
+                                       ? make_live(spi, state_, row, problem)
+                                       : convict(row, problem);
+    if (run == nullptr) {
+        later_.insert(row.run_id);
+        return;
+    }
+    if (!problem.empty()) {
+        store::fail_run(spi, row.run_id, "States.Runtime", "the engine cannot carry this run on: " + problem,
+                        !row.express);
+        changes_.ended.push_back(row.run_id);
+        evaluated_.push_back(row.run_id);
+        if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
+        return;
+    }
+    Working& working = working_[row.run_id];
+    run->calls = state_.calls.held(row.run_id);
+    working.frame = run->frame;
+    working.frame_bytes = run->bytes - run->fixed_bytes;
+    working.begun = row.frame.has_value();
+    working.loaded = std::move(run);
+    working.run = working.loaded.get();
 }
 
 void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool with_history) {
@@ -102,9 +119,10 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
     for (const auto& part : state_.parts)
         if (run == nullptr && !child) child = part->find_child(item.run);
     const bool has_history = run == nullptr || !run->express;
-    const bool failed =
-        store::fail_run(spi, item.run, "States.Runtime", "the engine cannot carry this run on: " + reason,
-                        with_history && has_history);
+    const std::string place = run != nullptr ? run->frame.place() : "";
+    const bool failed = store::fail_run(spi, item.run, "States.Runtime",
+                                        place + "the engine cannot carry this run on: " + reason,
+                                        with_history && has_history);
     changes_.ended.push_back(item.run);
     evaluated_.push_back(item.run);
     if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);

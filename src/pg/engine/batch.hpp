@@ -56,18 +56,20 @@ class Batch {
         bool entered = false;             // loaded, and its Started or Resumed has been given
         bool advanced = false;            // in this batch
         bool changed = false;
+        bool saved = false;  // this batch has stored its frame
         machine::Frame frame;
         machine::Outcome outcome;
         std::optional<machine::Instant> next_due;
         machine::Phase phase = machine::Phase::Running;
         std::string current_state;
-        std::size_t frame_bytes = 0;  // of the text that is stored
+        std::size_t frame_bytes = 0;  // of memory, by estimate
 
         bool ended() const { return outcome.status != machine::Status::Running; }
     };
 
     void begin_parts();
     void load(Spi& spi, const std::vector<Item>& items);
+    void load_run(Spi& spi, const store::StoredRun& row);
     // Writing takes time and memory, too: a batch is bounded in rows and bytes.
     static constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
     bool full() const { return history_.size() >= 4'000 || changes_.bytes >= kMaxBytes; }
@@ -87,6 +89,7 @@ class Batch {
 
     // write.cpp
     void write(Spi& spi);
+    bool is_memory_short() const;
     void write_end(const Working& working, const Uuid& id);
     void park();
 
@@ -95,7 +98,9 @@ class Batch {
     std::map<Uuid, Working> working_;
     std::vector<store::HistoryRow> history_;
     PlannedCalls planned_;
-    std::set<Uuid> later_;         // runs that are too much for this batch, or wait for their version
+    std::size_t unstored_bytes_ = 0;  // of memory: what this batch adds for runs without a stored frame
+    std::set<Uuid> later_;  // runs that are too much for this batch, or wait for their version
+    std::map<Uuid, std::int64_t> load_micros_;  // what loading a run has taken, until it is charged
     std::vector<Item> left_over_;  // for want of time, or because the batch is full
     std::size_t done_ = 0;         // items
 

@@ -85,8 +85,11 @@ class Calls {
     // Takes the answers of requests that have come, each to the part that sent the request. To make something of
     // an answer takes time, so only some are taken in one turn; true: there may be more.
     bool collect();
-    // While it is closed, calls wait in line and none begins.
-    void close(bool closed) { lanes_.close(closed); }
+    // For the turn that begins. While it is closed, calls wait in line and none begins.
+    void limit(const CallLimits& limits, bool closed) {
+        lanes_.limit(limits);
+        lanes_.close(closed);
+    }
     // Runs in line for whose calls there is room now.
     std::vector<Item> give();
     bool has_ready() const { return lanes_.has_ready(); }

@@ -4,6 +4,8 @@
 // horizon, and while there is memory for it (flowctl.run_memory). All others are parked: they cost their row
 // and next to nothing here, and are loaded again when something happens to them. A live run's frame equals
 // the stored one, since it is replaced only after the commit of the turn that changed it.
+//
+// An EXPRESS run has no stored frame as long as memory is plentiful. Without one it cannot be parked.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +17,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/machine/machine.hpp"
@@ -35,6 +38,7 @@ struct LiveRun : RunFacts {
     machine::Frame frame;
     std::optional<ChildOf> child;
     bool express = false;
+    bool stored = false;   // its frame is in the table
     bool in_line = false;  // a call of it waits for room in its lane
     bool resumed = false;  // loaded after it had begun: its calls may have been sent before
     std::optional<machine::Instant> due;
@@ -46,7 +50,7 @@ struct LiveRun : RunFacts {
 
   private:
     friend class LiveRuns;
-    bool may_rest() const { return !express && !pinned_; }
+    bool may_rest() const { return stored && !pinned_; }
     bool pinned_ = false;
     std::list<LiveRun*>::iterator rested_;
 };
@@ -91,8 +95,13 @@ class LiveRuns {
         run.bytes = bytes;
         if (run.may_rest()) rested_.splice(rested_.end(), rested_, run.rested_);
     }
-    // The run to which nothing has happened for the longest time; null: none may leave memory. EXPRESS runs
-    // have no stored frame to come back from.
+    // The run's frame is in the table from now on.
+    void set_stored(LiveRun& run) {
+        if (std::exchange(run.stored, true)) return;
+        if (run.may_rest()) run.rested_ = rested_.insert(rested_.end(), &run);
+    }
+    // The run to which nothing has happened for the longest time, of those that have a stored frame to come
+    // back from; null: there is none.
     LiveRun* longest_rested() const { return rested_.empty() ? nullptr : rested_.front(); }
     // A run that is pinned does not leave memory for want of it.
     void pin(LiveRun& run, bool pinned) {

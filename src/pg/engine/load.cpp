@@ -4,14 +4,34 @@
 #include <tuple>
 
 #include "core/json.hpp"
+#include "pg/server/arn_space.hpp"
 
 namespace flowctl::pg {
 
-// The database cannot get another name while the worker is connected to it.
-const std::string& arn_prefix() {
-    static const std::string prefix =
-        "arn:flowctl:" + std::string(guarded([] { return get_database_name(MyDatabaseId); })) + ":";
-    return prefix;
+// Measured: a value in an array or object takes 16 bytes, the node of a string or of a fraction some 50, of
+// an array or object some 80.
+std::size_t memory_of(std::string_view text) {
+    std::size_t bytes = text.size();
+    for (const char c : text)
+        switch (c) {
+            case '[':
+            case '{':
+                bytes += 80;
+                break;
+            case ',':
+            case ':':
+                bytes += 24;
+                break;
+            case '"':
+                bytes += 20;
+                break;
+            case '.':
+                bytes += 50;
+                break;
+            default:
+                break;
+        }
+    return bytes;
 }
 
 std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRun& row,
@@ -34,6 +54,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         if (!run->version) return nullptr;
     }
     run->express = row.express;
+    run->stored = row.frame.has_value();
     run->resumed = row.frame.has_value() || row.express;
     run->role = row.role;
     run->flow_owner = row.flow_owner;
@@ -48,11 +69,12 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         return run;
     }
     machine::RunContext& context = run->context;
-    const std::string& arn = arn_prefix();
-    context.execution_id = arn + "execution:" + row.flow + ":" + run->id_text;
+    const machine::ArnSpace space = arn_space();
     context.execution_name = row.name.value_or(run->id_text);
-    context.role_arn = arn + "role/" + role_name(row.role);
-    context.state_machine_id = arn + "stateMachine:" + row.flow;
+    context.execution_id = row.express ? space.express(row.flow, context.execution_name, run->id_text)
+                                       : space.execution(row.flow, context.execution_name);
+    context.role_arn = space.role(role_name(row.role));
+    context.state_machine_id = space.state_machine(row.flow);
     context.state_machine_name = row.flow;
     context.started_at = row.started_at;
     if (const auto seconds = run->version->flow->timeout_seconds)
@@ -68,9 +90,8 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         return run;
     }
     context.input = std::move(input).value();
-    run->fixed_bytes =
-        sizeof(LiveRun) + kValueBytes * (row.input.size() + (row.event ? row.event->size() : 0));
-    run->bytes = run->fixed_bytes + kValueBytes * (row.frame ? row.frame->size() : 0);
+    run->fixed_bytes = sizeof(LiveRun) + memory_of(row.input) + (row.event ? memory_of(*row.event) : 0);
+    run->bytes = run->fixed_bytes + (row.frame ? memory_of(*row.frame) : 0);
     if (owner != nullptr) owner->place_child(*run->child, run->id_text, context);
     if (row.event)
         if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();

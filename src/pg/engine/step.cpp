@@ -78,12 +78,11 @@ void Batch::advance(Spi& spi, Working& working, machine::Event first) {
 void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,
                            std::vector<machine::Event>& events) {
     const LiveRun& run = *working.run;
-    if (!run.express)
-        for (machine::HistoryEvent& recorded : step.history) {
-            if (run.version->keep_data == KeepData::None) recorded.payload.reset();
-            if (recorded.payload) changes_.bytes += json::dumped_size(*recorded.payload);
-            history_.push_back({run.id, std::move(recorded)});
-        }
+    for (machine::HistoryEvent& recorded : step.history) {
+        if (recorded.payload) changes_.bytes += json::dumped_size(*recorded.payload);
+        if (run.version->keep_data == KeepData::None) recorded.payload.reset();
+        if (!run.express) history_.push_back({run.id, std::move(recorded)});
+    }
     for (machine::Effect& effect : step.effects) {
         if (auto* made = std::get_if<machine::Call>(&effect)) {
             state_.calls.prepare(spi, run, std::move(*made), planned_, events);

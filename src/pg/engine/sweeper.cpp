@@ -6,7 +6,6 @@
 #include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
-#include "pg/shared/installation.hpp"
 #include "pg/store/run_id.hpp"
 #include "pg/store/runs.hpp"
 
@@ -20,28 +19,34 @@ constexpr std::size_t kMaxDueLoaded = 10'000;  // parked runs, at once
 constexpr std::size_t kEnoughAnnounced = 4'000;
 constexpr std::size_t kEnoughQueued = 512;  // then a poke waits
 constexpr std::int64_t kNever = INT64_MAX;
+// Looking at all frames may take one part in so many of the worker's time.
+constexpr std::int64_t kWholeShare = 1'000;
+constexpr std::int64_t kWholeAtLeast = 600'000'000;  // us: it is done so often all the same
 
 }  // namespace
 
 void Sweeper::announce(const std::vector<FreshRun>& runs) {
-    if (!active_) return;  // the sweep at activation finds them
+    if (!active()) return;  // the sweep at activation finds them
     announced_ += runs.size();
     state_.intake.announce(runs);
 }
 
 bool Sweeper::may_act() {
-    if (!poked_) return active_;
+    if (!poked_) return active();
     Transaction transaction("pg_flowctl: looking at flowctl.installation");
     {
         Spi spi;
-        const bool matches = installation_matches();
-        shmem::hear_of_runs(claim_.slot, matches);
-        if (matches && !active_) sweep_at_ = 0;
-        active_ = matches;
+        const bool was_active = active();
+        standing_ = find_standing();
+        shmem::hear_of_runs(claim_.slot, active());
+        if (active() && !was_active) {
+            sweep_at_ = 0;
+            looked_ = {};
+        }
     }
     transaction.commit();
-    if (!active_) poked_ = false;
-    return active_;
+    if (!active()) poked_ = false;
+    return active();
 }
 
 bool Sweeper::is_ours(const Uuid& run) const {
@@ -55,6 +60,25 @@ std::vector<FreshRun> Sweeper::find_unannounced(Spi& spi) const {
         return !is_ours(run.id) || state_.live.find(run.id) != nullptr || state_.intake.is_announced(run.id);
     });
     return position_ ? store::without_frame(found) : found;
+}
+
+// Parked runs that are due soon. The frames of runs that were due before, and have gone on, are dead rows, and
+// an old snapshot may keep thousands of them in the table and its index. So a look begins where the one before
+// has ended, unless looking at everything takes hardly any time, as it does while there is no such snapshot.
+std::vector<store::DueRun> Sweeper::find_due(Spi& spi, std::int64_t now, Looked& looked) const {
+    const std::int64_t horizon = horizon_micros();
+    const bool whole = now >= looked.whole_at || looked.whole_at > now + kWholeAtLeast ||
+                       looked.horizon != horizon || looked.upto > now + horizon;
+    std::optional<std::int64_t> since;
+    if (!whole) since = looked.upto;
+    const std::int64_t begun = unix_micros_now();
+    std::vector<store::DueRun> soon =
+        store::find_due(spi, claim_.shard, claim_.shards, since, now + horizon, kMaxDueLoaded);
+    const std::int64_t took = std::max<std::int64_t>(unix_micros_now() - begun, 0);
+    if (whole) looked.whole_at = now + std::min(took * kWholeShare, kWholeAtLeast);
+    looked.horizon = horizon;
+    looked.upto = soon.size() < kMaxDueLoaded ? now + horizon : soon.back().due_at;
+    return soon;
 }
 
 void Sweeper::sweep() {
@@ -71,6 +95,7 @@ void Sweeper::sweep() {
     std::vector<Uuid> parked;  // whose owners their frames do not say
     store::SweepPosition next;
     std::int64_t load_at = load_at_;
+    Looked looked = looked_;
     bool more = false;
     {
         Spi spi;
@@ -84,8 +109,7 @@ void Sweeper::sweep() {
             }
         }
         if (load) {
-            const std::vector<store::DueRun> soon =
-                store::find_due(spi, claim_.shard, claim_.shards, now + horizon_micros(), kMaxDueLoaded);
+            const std::vector<store::DueRun> soon = find_due(spi, now, looked);
             for (const store::DueRun& run : soon)
                 parked.push_back(run.run_id);
             // The others are due after these, and are looked for then.
@@ -98,6 +122,7 @@ void Sweeper::sweep() {
     transaction.commit();
 
     load_at_ = load_at;
+    looked_ = looked;
     std::erase_if(parked, [this](const Uuid& id) { return !is_ours(id); });
     announce(fresh);
     for (const Uuid& id : parked)
@@ -111,7 +136,7 @@ void Sweeper::sweep() {
 }
 
 machine::Instant Sweeper::next_at() const {
-    if (!active_) return unix_micros_now() + 60'000'000;
+    if (!active()) return unix_micros_now() + 60'000'000;
     return state_.intake.fresh() > 0 ? sweep_at_ : std::min(sweep_at_, load_at_);
 }
 

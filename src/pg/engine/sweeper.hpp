@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "pg/engine/state.hpp"
+#include "pg/shared/installation.hpp"
 #include "pg/shared/shmem.hpp"
+#include "pg/store/runs.hpp"
 #include "pg/store/sweep.hpp"
 
 namespace flowctl::pg {
@@ -29,7 +31,9 @@ class Sweeper {
     // Whether this database may act: a copy of a database must not do again what the original does. Looked at
     // when the worker starts and when it is poked. In a transaction of its own; raises PgError.
     bool may_act();
-    bool active() const { return active_; }  // as may_act() has found
+    // As may_act() has found.
+    bool active() const { return standing_ == Standing::Original; }
+    Standing standing() const { return standing_; }
 
     // Looks, if it is time to; in a transaction of its own; raises PgError.
     void sweep();
@@ -37,16 +41,24 @@ class Sweeper {
     machine::Instant next_at() const;
 
   private:
+    // Which frames have been asked for because of their due_at.
+    struct Looked {
+        std::int64_t upto = 0;      // all that are due until then are in memory, or their timers are
+        std::int64_t horizon = 0;   // with which `upto` was reckoned
+        std::int64_t whole_at = 0;  // when all frames are asked for again, however long ago they were due
+    };
     bool is_ours(const Uuid& run) const;
+    std::vector<store::DueRun> find_due(Spi& spi, std::int64_t now, Looked& looked) const;
     std::vector<FreshRun> find_unannounced(Spi& spi) const;
 
     shmem::Claim claim_;
     State& state_;
     std::optional<store::SweepPosition> position_;  // none before the first sweep
     std::int64_t sweep_at_ = 0;
+    Looked looked_;
     std::int64_t load_at_ = 0;   // when parked runs are to be loaded, between sweeps
     std::size_t announced_ = 0;  // runs since the last sweep
-    bool active_ = false;
+    Standing standing_ = Standing::Copy;
     bool poked_ = true;
 };
 

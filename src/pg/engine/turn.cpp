@@ -9,6 +9,7 @@
 #include "pg/engine/batch.hpp"
 #include "pg/engine/failures.hpp"
 #include "pg/evaluation/watch.hpp"
+#include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/drain.hpp"
@@ -32,10 +33,11 @@ constexpr std::size_t kEnoughFailures = 3;       // of the server; then the rest
 
 bool Engine::turn() {
     drain_ = drain::current();
-    state_.calls.close(drain_ != 0);
+    closed_ = drain_ != 0 || !guc::run;
+    state_.calls.limit(call_limits(), closed_);
     // Also while it pauses: what has come in would keep the loop from sleeping.
     const bool more_answers = collect_answers();
-    const bool more_evaluations = state_.evaluations.collect(drain_ != 0);
+    const bool more_evaluations = state_.evaluations.collect(closed_);
     for (const auto& part : state_.parts)
         part->collect();
     if (state_.pausing.holds()) return false;
@@ -47,7 +49,7 @@ bool Engine::turn() {
         state_.pause();
         return false;
     }
-    if (drain_ == 0) collect_timers();
+    if (!closed_) collect_timers();
     std::vector<Item> items = ready_items();
     if (state_.evaluations.size() > 0)
         std::erase_if(items, [this](Item& item) { return state_.evaluations.hold(item); });
@@ -62,7 +64,7 @@ bool Engine::turn() {
     if (state_.versions.work()) more = true;
     for (const auto& part : state_.parts)
         if (!state_.pausing.holds() && part->work()) more = true;
-    const bool waits = drain_ == 0 ? state_.intake.has_ready() : state_.intake.queued() > 0;
+    const bool waits = closed_ ? state_.intake.queued() > 0 : state_.intake.has_ready();
     return more || waits || sweeper_.is_poked() || state_.calls.has_ready();
 }
 
@@ -85,7 +87,7 @@ void Engine::collect_timers() {
 // begin while all calls are taken.
 std::vector<Item> Engine::ready_items() {
     std::vector<Item> items;
-    if (drain_ != 0) {
+    if (closed_) {
         state_.intake.take(kMaxItems, 0, items);
         return items;
     }
@@ -105,19 +107,19 @@ long Engine::sleep_ms() {
     if (const machine::Instant until = state_.pausing.until(); until > now)
         return static_cast<long>((until - now) / 1000 + 1);
     machine::Instant until = sweeper_.next_at();
-    if (drain_ == 0) {
+    if (!closed_) {
         if (const auto due = state_.live.next_due()) until = std::min(until, *due);
     }
     if (const auto at = state_.evaluations.next_at()) until = std::min(until, *at);
     for (const auto& part : state_.parts)
         if (const auto at = part->next_at()) until = std::min(until, *at);
-    // A part may want to begin something that has to wait. The end of the drain wakes the worker.
-    if (drain_ != 0) until = std::max(until, now + kDrainedNap);
+    // A part may want to begin something that has to wait. The end of the drain, or a reload, wakes the worker.
+    if (closed_) until = std::max(until, now + kDrainedNap);
     return until <= now ? 0 : static_cast<long>(std::min<std::int64_t>((until - now + 999) / 1000, 60'000));
 }
 
 void Engine::hear(const std::vector<mailbox::Message>& messages) {
-    if (!sweeper_.active()) return;
+    if (!sweeper_.active() || !guc::run) return;
     for (const auto& part : state_.parts)
         part->hear(messages);
 }
@@ -128,15 +130,16 @@ void Engine::leave() {
 }
 
 figures::Figures Engine::figures() const {
-    return {static_cast<std::int64_t>(state_.live.size()),
-            static_cast<std::int64_t>(state_.calls.under_way()),
-            done_.turns,
-            done_.events,
-            done_.last_turn_at,
-            static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued() +
-                                      state_.evaluations.under_way()),
-            drain_,
-            !sweeper_.active()};
+    return {.runs_open = static_cast<std::int64_t>(state_.live.size()),
+            .calls_open = static_cast<std::int64_t>(state_.calls.under_way()),
+            .turns = done_.turns,
+            .events = done_.events,
+            .last_turn_at = done_.last_turn_at,
+            .unfinished = static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued() +
+                                                    state_.evaluations.under_way()),
+            .drain = drain_,
+            .waits = !sweeper_.active(),
+            .off = !guc::run};
 }
 
 // ------------------------------------------------------------------------------------------- its transaction

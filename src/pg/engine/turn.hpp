@@ -8,7 +8,8 @@
 //   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has
 //     committed;
 //   - a turn is bounded in items and time, so that a flood cannot starve timers or answers;
-//   - while the server is drained (shared/drain.hpp), answers are taken and written, and nothing else begins;
+//   - while the server is drained or kept quiet (shared/drain.hpp), answers are taken and written, and nothing
+//     else begins;
 //   - a run that computes for long does so in another process (evaluations.hpp);
 //   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the
 //     worker; when it is the server that fails, nobody's run does: the worker pauses and comes back to it
@@ -83,6 +84,7 @@ class Engine {
     State state_;
     Sweeper sweeper_;
     std::uint32_t drain_ = 0;  // the drain that this turn keeps to; 0: none is on
+    bool closed_ = false;      // nothing new may begin in this turn
     struct {
         std::int64_t turns = 0, events = 0, last_turn_at = 0;
     } done_;

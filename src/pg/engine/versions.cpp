@@ -1,6 +1,8 @@
 // Compiling flow versions; see versions.hpp.
 #include "pg/engine/versions.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <iterator>
 
@@ -16,8 +18,12 @@ namespace {
 
 constexpr std::size_t kManyKnown = 1'000;  // then those are forgotten that nobody holds any more
 
-// What a compiled definition takes of memory for each byte of its text, measured with large ones.
-constexpr std::size_t kBytesForOne = 25;
+// What the C++ objects of this process take of memory. A compiled definition takes between 5 and 100 times
+// its text, so it is measured.
+std::size_t memory_in_use() noexcept {
+    const struct mallinfo2 now = mallinfo2();
+    return now.uordblks + now.hblkhd;
+}
 
 constexpr std::int64_t kAtOnceMicros = 20'000;  // of a turn, for versions that are asked for
 constexpr std::int64_t kSliceMicros = 10'000;
@@ -37,9 +43,9 @@ std::shared_ptr<CompiledVersion> read(Spi& spi, const Versions::Wanted& wanted, 
             "version " + std::to_string(wanted.number) + " of flow \"" + wanted.name + "\" is gone";
         return version;
     }
-    version->bytes = stored->definition.size() * kBytesForOne;
     if (stored->keep_data == "ERROR") version->keep_data = KeepData::Error;
     if (stored->keep_data == "NONE") version->keep_data = KeepData::None;
+    version->bytes = stored->definition.size();
     definition = std::move(stored->definition);
     return version;
 }
@@ -86,7 +92,9 @@ std::shared_ptr<const CompiledVersion> Versions::find_now(Spi& spi, const Wanted
     if (auto version = known(key)) return version;
     std::string definition;
     std::shared_ptr<CompiledVersion> version = read(spi, wanted, definition);
+    const std::size_t before = memory_in_use();
     if (version->problem.empty()) compile(definition, *version);
+    version->bytes = std::max(version->bytes, memory_in_use() - std::min(before, memory_in_use()));
     if (version->bytes > 0) keep(key, version);
     return version;
 }
@@ -122,12 +130,17 @@ Versions::Compiling* Versions::begin(Spi& spi, const Wanted& wanted) {
 void Versions::go_on(Compiling& compiling, std::int64_t micros) {
     suspects::mark(compiling.run);
     const suspects::Marking marking;
+    const std::size_t before = memory_in_use();
     try {
-        if (!compiling.work->go_on(micros)) return;
+        const bool is_over = compiling.work->go_on(micros);
+        compiling.taken += static_cast<std::int64_t>(memory_in_use()) - static_cast<std::int64_t>(before);
+        if (!is_over) return;
     } catch (const std::exception& error) {
         compiling.version->flow = compiling.version->whole = nullptr;
         compiling.version->problem = error.what();
     }
+    compiling.version->bytes = std::max<std::size_t>(
+        compiling.version->bytes, static_cast<std::size_t>(std::max<std::int64_t>(compiling.taken, 0)));
     compiling.is_done = true;
     compiling.done_at = unix_micros_now();
 }

@@ -50,6 +50,7 @@ class Versions {
         std::string definition;
         std::shared_ptr<CompiledVersion> version;
         std::unique_ptr<Sliced> work;
+        std::int64_t taken = 0;  // bytes of memory
         bool is_done = false;
         std::int64_t done_at = 0;
     };

@@ -10,20 +10,34 @@
 
 namespace flowctl::pg {
 
+// Half of the memory is for runs that cannot leave it. From there on EXPRESS runs store their frames, too, so
+// that they can. After a crash such a run goes on from the frame.
+bool Batch::is_memory_short() const {
+    const std::size_t half = static_cast<std::size_t>(guc::run_memory) * 1024 / 2;
+    return state_.live.bytes() + unstored_bytes_ > half;
+}
+
 void Batch::write(Spi& spi) {
     std::vector<store::FrameRow> frames;
     for (auto& [id, working] : working_) {
         if (!working.changed) continue;
         const LiveRun& run = *working.run;
         if (run.child && !working.begun) changes_.children_begun.push_back(*run.child);
-        if (working.ended())
+        if (working.ended()) {
             write_end(working, id);
-        else if (!run.express) {
-            std::string frame = json::dump(working.frame.save(&run.context.input));
-            working.frame_bytes = frame.size();
-            frames.push_back({id, working.phase, working.current_state, working.next_due,
-                              std::move(frame), !working.begun});
+            continue;
         }
+        const json::Value saved = working.frame.save(&run.context.input);
+        if (run.express && !run.stored && !is_memory_short()) {
+            working.frame_bytes = kMemoryOfByte * json::dumped_size(saved);
+            unstored_bytes_ += working.frame_bytes + (working.loaded ? run.fixed_bytes : 0);
+            continue;
+        }
+        std::string frame = json::dump(saved);
+        working.frame_bytes = memory_of(frame);
+        working.saved = true;
+        frames.push_back(
+            {id, working.phase, working.current_state, working.next_due, std::move(frame), !run.stored});
     }
     store::append_history(history_);
     Calls::write(planned_);
@@ -40,7 +54,7 @@ void Batch::write(Spi& spi) {
 void Batch::write_end(const Working& working, const Uuid& id) {
     const LiveRun& run = *working.run;
     changes_.ended.push_back(id);
-    if (working.begun) frames_gone_.push_back(id);
+    if (run.stored) frames_gone_.push_back(id);
     store::RunEnd& end = ends_.emplace_back();
     end.run_id = id;
     end.status = working.outcome.status;
@@ -93,10 +107,13 @@ void Batch::carry_out() {
     for (auto& [id, working] : working_) {
         if (working.loaded) {
             if (!working.entered) continue;  // left over
+            working.loaded->stored = working.loaded->stored || working.saved;
             state_.live.add(std::move(working.loaded));
             state_.calls.release(id);
+        } else if (working.saved) {
+            state_.live.set_stored(*working.run);
         }
-        state_.live.touch(*working.run, working.run->fixed_bytes + kValueBytes * working.frame_bytes);
+        state_.live.touch(*working.run, working.run->fixed_bytes + working.frame_bytes);
         working.run->frame = std::move(working.frame);
         if (!working.ended()) state_.live.set_due(*working.run, working.next_due);
     }
@@ -116,12 +133,12 @@ void Batch::carry_out() {
 }
 
 // Runs that nothing is expected of soon leave memory, and the longest rested ones where all of them take too
-// much. An EXPRESS run has no stored frame to come back from.
+// much. A run without a stored frame could not come back.
 void Batch::park() {
     const machine::Instant horizon = unix_micros_now() + horizon_micros();
     for (const auto& [id, working] : working_) {
         LiveRun* run = state_.live.find(id);
-        if (run == nullptr || run->express || !run->calls.empty()) continue;
+        if (run == nullptr || !run->stored || !run->calls.empty()) continue;
         if (run->in_line && state_.calls.waiting() <= kMaxInLineLive) continue;
         if (!run->due || *run->due > horizon) state_.live.remove(id);
     }

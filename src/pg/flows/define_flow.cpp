@@ -21,6 +21,7 @@
 #include "pg/server/arguments.hpp"
 #include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/shared/installation.hpp"
 
 namespace flowctl::pg {
 
@@ -58,6 +59,9 @@ constexpr OptionRule kOptionRules[] = {
     {"keep_data", {"ALL", "ERROR", "NONE"}},
 };
 
+// true or false. It is kept only where it is true, so that it is seen.
+constexpr std::string_view kRunAsSuperuser = "run_as_superuser";
+
 std::string values_of(const OptionRule& rule) {
     std::string values;
     for (const std::string_view value : rule.values)
@@ -75,10 +79,21 @@ bool is_value(const OptionRule& rule, const json::Value& value) {
 [[noreturn]] void refuse_option(std::string_view name) {
     std::string names;
     for (const OptionRule& rule : kOptionRules)
-        names += (names.empty() ? "" : ", ") + std::string(rule.name);
+        names += std::string(rule.name) + ", ";
+    names += kRunAsSuperuser;
     throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
                     "unknown option " + in_quotes(shortened_name(name)) + " of a flow",
                     "The options are: " + names + ".");
+}
+
+void add_run_as_superuser(const json::Value& given, json::ObjectBuilder& complete) {
+    const json::Value* value = given.find(kRunAsSuperuser);
+    if (value == nullptr) return;
+    if (!value->is_bool())
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "invalid value for option " + in_quotes(kRunAsSuperuser) + " of a flow",
+                        "It is true or false.");
+    if (value->as_bool()) complete.add(kRunAsSuperuser, json::Value::boolean(true));
 }
 
 // Every option with its value, in a fixed order, so that equal options are equal text.
@@ -87,7 +102,7 @@ json::Value complete_options(const json::Value& given) {
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options of a flow must be a JSON object",
                         "For example '{\"run_as\": \"OWNER\"}'.");
     for (const json::Member& member : given.members()) {
-        bool known = false;
+        bool known = member.key == kRunAsSuperuser;
         for (const OptionRule& rule : kOptionRules)
             known = known || rule.name == member.key;
         if (!known) refuse_option(member.key);
@@ -105,6 +120,7 @@ json::Value complete_options(const json::Value& given) {
                             "It is one of: " + values_of(rule) + ".");
         }
     }
+    add_run_as_superuser(given, complete);
     return complete.build();
 }
 
@@ -117,7 +133,23 @@ struct Request {
     std::optional<std::string> comment;
     json::Value options;
     Oid user = InvalidOid;
+
+    bool as_owner() const { return options.find("run_as")->as_string() == "OWNER"; }
+    bool as_superuser() const { return options.find(kRunAsSuperuser) != nullptr; }
 };
+
+void check_run_as_superuser(const Request& request) {
+    if (!request.as_superuser()) return;
+    if (!guarded([&] { return superuser_arg(request.user); }))
+        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                        "permission denied to set option " + in_quotes(kRunAsSuperuser) + " of a flow",
+                        "Only superusers may.");
+    if (!request.as_owner())
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "option " + in_quotes(kRunAsSuperuser) + " contradicts run_as INVOKER",
+                        "A flow that runs as its invoker cannot be started by a superuser. Leave one of the "
+                        "two out.");
+}
 
 json::Value options_argument(FunctionCallInfo fcinfo, int index) {
     const auto text = jsonb_argument_text(fcinfo, index);
@@ -154,6 +186,7 @@ Request read_request(FunctionCallInfo fcinfo) {
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes",
                         "Shorten it.");
     request.options = options_argument(fcinfo, 4);
+    check_run_as_superuser(request);
     return request;
 }
 
@@ -221,7 +254,7 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     for (const asl::Finding& finding : in_catalog)
         if (finding.code == kNotPermitted)
             denials::report(request.user, "define_flow", request.name,
-                          finding.location + ": " + finding.message);
+                            finding.location + ": " + finding.message);
     const auto first = std::find_if(in_catalog.begin(), in_catalog.end(), [](const asl::Finding& finding) {
         return finding.severity == asl::Finding::Severity::Error;
     });
@@ -236,10 +269,10 @@ void check(const Request& request, Oid flow_owner) {
     const asl::Compiled compiled =
         interruptible([&] { return asl::compile(request.definition, flow_type(request.type)); });
     refuse_errors(request, compiled.findings, {});
-    const bool as_owner = request.options.find("run_as")->as_string() == "OWNER";
-    const std::vector<asl::Finding> in_catalog = check_resources(
-        request.definition,
-        {request.name, flow_owner, as_owner ? std::optional(flow_owner) : std::nullopt});
+    const std::vector<asl::Finding> in_catalog =
+        check_resources(request.definition, {request.name, flow_owner,
+                                             request.as_owner() ? std::optional(flow_owner) : std::nullopt,
+                                             request.as_superuser()});
     refuse_errors(request, {}, in_catalog);
     report_warnings(request, compiled.findings);
     report_warnings(request, in_catalog);
@@ -330,7 +363,10 @@ FLOWCTL_FUNCTION(flowctl_define_flow) {
         }
         const Oid flow_owner = flow ? flow->owner : request.user;
         check(request, flow_owner);
-        if (const auto version = store_version(request, flow_owner)) PG_RETURN_INT32(*version);
+        if (const auto version = store_version(request, flow_owner)) {
+            notice_if_waiting();
+            PG_RETURN_INT32(*version);
+        }
         guarded([] { CHECK_FOR_INTERRUPTS(); });
     }
 }
@@ -341,7 +377,7 @@ FLOWCTL_FUNCTION(flowctl_validate) {
     const asl::FlowType type = flow_type(required_argument(fcinfo, 1, "type", kTypesHint));
     asl::Compiled compiled = interruptible([&] { return asl::compile(definition, type); });
     if (compiled.flow != nullptr)
-        for (asl::Finding& finding : check_support(definition))
+        for (asl::Finding& finding : find_missing(definition))
             compiled.findings.push_back(std::move(finding));
     guarded([&] { InitMaterializedSRF(fcinfo, 0); });
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);

@@ -21,12 +21,14 @@ struct FlowToCheck {
     std::string name;
     Oid owner = InvalidOid;
     std::optional<Oid> role;  // whom the runs will act as; nullopt: their invokers, who are not known yet
+    bool run_as_superuser = false;  // the option
 };
 
 // The definition has compiled.
 std::vector<asl::Finding> check_resources(std::string_view definition, const FlowToCheck& flow);
 
-// WARNINGs of what the language has and this version does not carry out; no catalog is read.
-std::vector<asl::Finding> check_support(std::string_view definition);
+// For nobody in particular: WARNINGs of what this version does not carry out, and of endpoints that are not
+// there.
+std::vector<asl::Finding> find_missing(std::string_view definition);
 
 }  // namespace flowctl::pg

@@ -17,11 +17,11 @@ namespace flowctl::pg {
 namespace {
 
 Statement triggers_of(R"(
-    SELECT t.tgname::text, t.tgrelid::pg_catalog.regclass::text
-    FROM pg_catalog.pg_trigger t
+    SELECT t.tgname::text, t.tgrelid::pg_catalog.regclass::text, c.relowner
+    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
     WHERE t.tgfoid = $1 AND t.tgparentid = 0
       AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || E'\\x00'::bytea, $2 || E'\\x3a'::bytea)
-    ORDER BY 2, 1 LIMIT 5)",
+    ORDER BY 2, 1)",
                       {OIDOID, BYTEAOID});
 Statement open_runs(
     "SELECT pg_catalog.count(*) FROM flowctl_catalog.run WHERE flow_id = $1 AND status = 'RUNNING'",
@@ -33,22 +33,22 @@ Statement retire_versions(
     "UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id() WHERE flow_id = $1",
     {UUIDOID});
 Statement delete_flow("DELETE FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
-Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2 WHERE flow_id = $1",
-                    {UUIDOID, OIDOID});
+Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2 WHERE flow_id = $1", {UUIDOID, OIDOID});
 Statement authors_of("SELECT DISTINCT author::text FROM flowctl_catalog.flow_version WHERE flow_id = $1",
                      {UUIDOID});
 Statement insert_grant(R"(
     INSERT INTO flowctl_catalog.flow_grant (flow_id, role, granted_by)
     VALUES ($1, $2, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, (role::oid)) DO NOTHING)",
                        {UUIDOID, OIDOID, OIDOID});
-Statement delete_grant(
-    "DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid = $2",
-    {UUIDOID, OIDOID});
+Statement delete_grant("DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid = $2",
+                       {UUIDOID, OIDOID});
 Statement insert_author(R"(
     INSERT INTO flowctl_catalog.author (role, granted_by)
     VALUES ($1, pg_catalog.pg_get_userbyid($2)) ON CONFLICT ((role::oid)) DO NOTHING)",
                         {OIDOID, OIDOID});
 Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
+
+constexpr std::size_t kMostListed = 5;
 
 std::string flow_argument(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(0))
@@ -84,11 +84,15 @@ void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
         return PointerGetDatum(copy);
     });
     Rows rows = spi.run(triggers_of, std::move(Params().oid(function).datum(bytes)));
-    if (rows.size() == 0) return;
     std::string list;
-    for (std::size_t i = 0; i < rows.size(); i++)
-        list += (i == 0 ? "" : "\n") +
+    std::size_t listed = 0;
+    for (std::size_t i = 0; i < rows.size() && listed < kMostListed; i++) {
+        // A stranger's trigger starts nothing, and must not be in the way.
+        if (!may_start(spi, flow.flow_id, flow.owner, rows.oid(i, 2))) continue;
+        list += (listed++ == 0 ? "" : "\n") +
                 ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
+    }
+    if (listed == 0) return;
     throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
                     "cannot drop flow " + in_quotes(flow.name) + " because triggers start it",
                     "Drop the triggers first.", std::move(list));
@@ -140,9 +144,7 @@ FLOWCTL_FUNCTION(flowctl_drop_flow) {
     const std::string name = flow_argument(fcinfo);
     const AsExtensionOwner owner;
     Spi spi;
-    require_owner(get_flow(spi, name, FlowLock::None), user, "drop");
-    const FlowIdentity flow = get_flow(spi, name, FlowLock::Update);
-    require_owner(flow, user, "drop");
+    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::Update, user, "drop");
     remove_flow(spi, flow);
     PG_RETURN_VOID();
 }
@@ -155,9 +157,7 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
     const bool may_become = guarded([&] { return can_set_role(user, new_owner); });
     const AsExtensionOwner owner;
     Spi spi;
-    require_owner(get_flow(spi, name, FlowLock::None), user, "change the owner of");
-    const FlowIdentity flow = get_flow(spi, name, FlowLock::Change);
-    require_owner(flow, user, "change the owner of");
+    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::Change, user, "change the owner of");
     if (!may_become)
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "must be able to SET ROLE " + in_quotes(role_name(new_owner)),
@@ -174,8 +174,7 @@ FLOWCTL_FUNCTION(flowctl_grant_start) {
     const Oid role = existing_role_argument(fcinfo, 1);
     const AsExtensionOwner owner;
     Spi spi;
-    const FlowIdentity flow = get_flow(spi, name, FlowLock::KeyShare);
-    require_owner(flow, user, "grant rights on");
+    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::KeyShare, user, "grant rights on");
     spi.run(insert_grant, std::move(Params().uuid(flow.flow_id).oid(role).oid(user)));
     PG_RETURN_VOID();
 }
@@ -187,8 +186,7 @@ FLOWCTL_FUNCTION(flowctl_revoke_start) {
     const Oid role = role_argument(fcinfo, 1);
     const AsExtensionOwner owner;
     Spi spi;
-    const FlowIdentity flow = get_flow(spi, name, FlowLock::KeyShare);
-    require_owner(flow, user, "revoke rights on");
+    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::KeyShare, user, "revoke rights on");
     spi.run(delete_grant, std::move(Params().uuid(flow.flow_id).oid(role)));
     PG_RETURN_VOID();
 }

@@ -6,6 +6,7 @@
 
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
+#include "net/http/content_coding.hpp"
 #include "net/tokens/discovery.hpp"
 #include "pg/endpoints/endpoint.hpp"
 #include "pg/server/acting_role.hpp"
@@ -193,14 +194,18 @@ void Fetcher::answered(net::Response&& response) {
     if (response.failure != net::Failure::None) return finish(fetch, std::nullopt, response.message);
     if (response.status != 200)
         return finish(fetch, std::nullopt, "it answered with status " + std::to_string(response.status));
+    const std::string encoded = net::content_coding_fault(response.headers);
     if (fetch.discovering) {
         auto url = net::read_key_set_url(fetch.issuer, response.body);
-        if (url.index() == 1) return finish(fetch, std::nullopt, std::get<1>(url));
+        if (url.index() == 1)
+            return finish(fetch, std::nullopt,
+                          encoded.empty() ? std::get<1>(url) : "its discovery document " + encoded);
         fetch.discovering = false;
         return send(std::move(fetch), std::get<0>(std::move(url)));
     }
     const auto keys = net::KeySet::parse(response.body);
-    if (const auto* problem = std::get_if<std::string>(&keys)) return finish(fetch, std::nullopt, *problem);
+    if (const auto* problem = std::get_if<std::string>(&keys))
+        return finish(fetch, std::nullopt, encoded.empty() ? *problem : "the key set " + encoded);
     finish(fetch, response.body, "");
 }
 

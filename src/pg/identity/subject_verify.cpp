@@ -90,7 +90,8 @@ std::vector<ListedServer> trusted_issuers(const std::string& url, std::string_vi
     std::vector<ListedServer> trusted;
     for (ListedServer& server : of_issuer) {
         if (!name.empty() && server.name != name) continue;
-        if (option(server.options, "subject_audience").empty() || !may_declare_issuers(server.owner)) continue;
+        if (option(server.options, "subject_audience").empty() || !may_declare_issuers(server.owner))
+            continue;
         if (declared && server.options.contains("jwks_uri") && !belongs_to_superuser(server)) continue;
         const Oid oid = server.oid;
         if (!guarded([&] { return server_aclcheck(oid, GetUserId(), ACL_USAGE) == ACLCHECK_OK; })) continue;
@@ -104,9 +105,10 @@ ListedServer issuer_of(std::string_view token, std::string_view name) {
     if (!url) refuse("it is not a JWT that names its issuer");
     auto trusted = trusted_issuers(*url, name);
     if (trusted.empty())
-        refuse("its issuer is not one whose users' tokens are taken",
-               "A foreign server of wrapper flowctl_oidc for it needs the option subject_audience and an owner "
-               "who may declare issuers, and the current user USAGE on it.");
+        refuse(
+            "its issuer is not one whose users' tokens are taken",
+            "A foreign server of wrapper flowctl_oidc for it needs the option subject_audience and an owner "
+            "who may declare issuers, and the current user USAGE on it.");
     if (trusted.size() > 1)
         refuse(
             "more than one foreign server stands for its issuer",
@@ -169,7 +171,7 @@ std::string chosen_claims(std::string_view token, std::string_view names) {
 }  // namespace
 
 std::shared_ptr<const session_user::User> verify_subject_token(std::string_view given,
-                                                              std::string_view issuer_name) {
+                                                               std::string_view issuer_name) {
     net::Secret token = opened(given);
     if (token.reveal().size() > subject_tokens::kMaxBytes) refuse("it is longer than 8 kB");
     const ListedServer issuer = issuer_of(token.reveal(), issuer_name);
@@ -187,7 +189,7 @@ std::shared_ptr<const session_user::User> verify_subject_token(std::string_view 
         static_cast<std::int64_t>(std::min(claims.number("exp").value_or(0), 253402300799.0)) * 1'000'000;
     if (!pg_strong_random(user->handle.data(), user->handle.size()))
         throw UserError(ERRCODE_INTERNAL_ERROR, "could not generate a random handle");
-    user->token = std::move(token);
+    user->token = net::HiddenSecret(token.reveal());
     return user;
 }
 

@@ -12,6 +12,7 @@
 #include "core/test_state/test_state.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/arguments.hpp"
+#include "pg/server/arn_space.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/interruptible.hpp"
 #include "pg/server/spi.hpp"
@@ -57,16 +58,15 @@ test_state::Request request_of(FunctionCallInfo fcinfo) {
 
 // The run that the default Context Object speaks of: one that begins now, of a flow that is not there.
 machine::RunContext imagined_run(machine::Instant now) {
-    const std::string database = guarded([] { return get_database_name(MyDatabaseId); });
     const std::string name = to_string(
         from_pg(guarded([] { return DatumGetUUIDP(DirectFunctionCall1(gen_random_uuid, Datum(0))); })));
-    const std::string arn = "arn:flowctl:" + database + ":";
+    const machine::ArnSpace space = arn_space();
     machine::RunContext run;
     run.express = true;  // as AWS tests a state
-    run.execution_id = arn + "express:test_state:" + name;
+    run.execution_id = space.express("test_state", name);
     run.execution_name = name;
-    run.role_arn = arn + "role/" + role_name(GetUserId());
-    run.state_machine_id = arn + "stateMachine:test_state";
+    run.role_arn = space.role(role_name(GetUserId()));
+    run.state_machine_id = space.state_machine("test_state");
     run.state_machine_name = "test_state";
     run.started_at = now;
     return run;
@@ -86,8 +86,7 @@ FLOWCTL_FUNCTION(flowctl_test_state) {
         }
         return cancelled != nullptr;
     };
-    const machine::Now now{unix_micros_now(),
-                           guarded([] { return pg_prng_uint64(&pg_global_prng_state); })};
+    const machine::Now now{unix_micros_now(), guarded([] { return pg_prng_uint64(&pg_global_prng_state); })};
     machine::Limits limits;
     limits.max_payload_bytes = static_cast<std::size_t>(guc::max_payload_bytes);
     limits.queries.depth = static_cast<unsigned>(guc::max_expression_depth);

@@ -27,7 +27,8 @@ void put_worker(const ReturnSetInfo& result, NameData* database, const shmem::Vi
             .put(Int64GetDatum(figures.turns))
             .put(Int64GetDatum(figures.events))
             .put_time(figures.last_turn_at)
-            .put_text(figures.waits        ? "waiting for activate()"
+            .put_text(figures.off          ? "off"
+                      : figures.waits      ? "waiting for activate()"
                       : figures.drain != 0 ? "drained"
                                            : "working")
             .store(result);

@@ -8,9 +8,11 @@
 
 #include "core/asl/asl.hpp"
 #include "core/json.hpp"
+#include "pg/rights/flow_rights.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/store/flows.hpp"
 
@@ -29,6 +31,9 @@ struct Order {
     Oid database;
 };
 static_assert(sizeof(Order) <= BGW_EXTRALEN);
+
+// After the timeout: for the abort of the transaction, and for the row that says why.
+constexpr std::int64_t kGraceMicros = 5'000'000;
 
 int under_way = 0;  // of this worker
 
@@ -57,14 +62,33 @@ bool MapHelper::start(const Uuid& map_run) {
     }
     reported = false;
     under_way++;
+    most_micros_ = std::int64_t{guc::map_helper_timeout} * 1'000;
+    deadline_ = 0;
+    overdue_ = false;
     return true;
 }
 
 MapHelper::State MapHelper::look() {
     if (!process_.is_registered()) return State::None;
-    if (!process_.has_ended()) return State::UnderWay;
-    under_way--;
-    return State::Over;
+    if (process_.has_ended()) {
+        under_way--;
+        deadline_ = 0;
+        return State::Over;
+    }
+    if (most_micros_ == 0 || overdue_) return State::UnderWay;
+    const std::int64_t now = unix_micros_now();
+    if (deadline_ == 0) {
+        if (process_.is_running()) deadline_ = now + most_micros_ + kGraceMicros;
+    } else if (now >= deadline_) {
+        overdue_ = true;
+        process_.terminate();
+    }
+    return State::UnderWay;
+}
+
+std::optional<std::int64_t> MapHelper::deadline() const {
+    if (deadline_ == 0 || overdue_) return std::nullopt;
+    return deadline_;
 }
 
 void MapHelper::terminate() {
@@ -75,12 +99,20 @@ void MapHelper::terminate() {
 
 namespace map_helper {
 
-std::shared_ptr<const asl::Flow> flow_of(const Job& job) {
+namespace {
+
+store::VersionRow version_of(const Job& job) {
     Spi spi;
-    const auto stored = store::find_version(spi, job.map_run.flow_id, job.map_run.version);
-    std::shared_ptr<const asl::Flow> flow;
-    if (stored) flow = asl::compile(stored->definition).flow;
-    if (!flow) throw Failed("States.Runtime", "the flow of the map run is gone");
+    auto stored = store::find_version(spi, job.map_run.flow_id, job.map_run.version);
+    if (!stored) throw Failed("States.Runtime", "the flow of the map run is gone");
+    return std::move(*stored);
+}
+
+}  // namespace
+
+std::shared_ptr<const asl::Flow> flow_of(const Job& job) {
+    std::shared_ptr<const asl::Flow> flow = asl::compile(version_of(job).definition).flow;
+    if (!flow) throw Failed("States.Runtime", "the flow of the map run cannot be used");
     return flow;
 }
 
@@ -161,11 +193,14 @@ std::string sqlstate_text(int sqlstate) {
 // Reads or writes, in one transaction. Returns what the map run fails with, if it fails.
 std::optional<Failed> work(const Job& job) {
     const bool reading = job.map_run.phase == store::MapPhase::Reading;
+    const char* const error_name = reading ? "States.ItemReaderFailed" : "States.ResultWriterFailed";
     try {
         Transaction transaction(reading ? "pg_flowctl: reading the items of a map run"
                                         : "pg_flowctl: writing the results of a map run");
         const int timeout = guc::map_helper_timeout;
         if (timeout > 0) guarded([&] { enable_timeout_after(STATEMENT_TIMEOUT, timeout); });
+        if (const auto objection = objection_to_sql(job.parent.role, version_of(job).run_as_superuser))
+            return Failed(error_name, *objection);
         if (reading)
             read_items(job);
         else
@@ -176,7 +211,7 @@ std::optional<Failed> work(const Job& job) {
     } catch (const Failed& failure) {
         return failure;
     } catch (const PgError& error) {
-        return Failed(reading ? "States.ItemReaderFailed" : "States.ResultWriterFailed",
+        return Failed(error_name,
                       std::string(error.what()) + " (SQLSTATE " + sqlstate_text(error.sqlstate()) + ")");
     }
 }
@@ -192,6 +227,7 @@ void run() {
     if (!lock_map_run(order.map_run)) return;
     const std::optional<Job> job = find_job(order.map_run);
     if (!job) return;
+    belong_to(job->parent.role);
     const std::optional<Failed> failure = work(*job);
     guarded([] { disable_timeout(STATEMENT_TIMEOUT, false); });
     if (failure) record_failure(*job, *failure);

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/asl/model.hpp"
@@ -35,8 +36,18 @@ class MapHelper {
     void terminate();    // it is to end at once; look() says when it has
     static int count();  // helpers of this worker that are under way
 
+    // A helper that is still there some seconds after flowctl.map_helper_timeout is terminated by look(): the
+    // timeout cancels its statement, and a user's function may catch that and go on. When look() must do so;
+    // nullopt where there is nothing to do.
+    std::optional<std::int64_t> deadline() const;
+    // Whether the helper of now, or the last one, was terminated by look().
+    bool is_overdue() const { return overdue_; }
+
   private:
     Process process_;
+    std::int64_t most_micros_ = 0;  // that it may take; 0: any time
+    std::int64_t deadline_ = 0;     // 0: it has not begun, or may take any time
+    bool overdue_ = false;
 };
 
 namespace map_helper {

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/json.hpp"
-#include "pg/engine/load.hpp"
+#include "pg/server/arn_space.hpp"
 
 namespace flowctl::pg {
 
@@ -29,8 +29,7 @@ map_run::ChildEnd child_end(const MapRun& run, const store::ChildResult& child) 
     end.name = to_string(child.run_id);
     machine::RunContext whole;
     whole.state_machine_name = run.whole->name;
-    whole.state_machine_id = arn_prefix() + "stateMachine:" + run.whole->name;
-    whole.execution_id = arn_prefix() + "execution:" + run.whole->name + ":" + to_string(run.parent);
+    whole.state_machine_id = arn_space().state_machine(run.whole->name);
     const machine::RunContext context =
         map_run::child_context(whole, run.plan, end.name, child.started_at, json::Value());
     end.arn = context.execution_id;
@@ -147,8 +146,11 @@ std::size_t MapRuns::waiting_to_begin() const {
 
 std::optional<std::int64_t> MapRuns::next_attempt() const {
     std::optional<std::int64_t> next;
-    for (const auto& [id, run] : runs_)
-        if (run.not_before != 0 && (!next || run.not_before < *next)) next = run.not_before;
+    const auto consider = [&](std::int64_t at) { next = next ? std::min(*next, at) : at; };
+    for (const auto& [id, run] : runs_) {
+        if (run.not_before != 0) consider(run.not_before);
+        if (const auto deadline = run.helper.deadline()) consider(*deadline);
+    }
     return next;
 }
 

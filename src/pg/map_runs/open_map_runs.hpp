@@ -157,7 +157,8 @@ class MapRuns {
     bool has_queued() const;
     // How many STANDARD children have been given and have not begun.
     std::size_t waiting_to_begin() const;
-    // When a map run that has to wait for a helper tries again; nullopt: none waits.
+    // When a map run that has to wait for a helper tries again, or a helper has had its time; nullopt: nothing
+    // is waited for.
     std::optional<std::int64_t> next_attempt() const;
     // Which child this run is, if it is under way.
     std::optional<ChildOf> child(const Uuid& id) const;

@@ -32,10 +32,17 @@ bool is_by_sql(Kind kind) {
     return kind == Kind::SqlQuery || kind == Kind::SqlTable;
 }
 
+// What a map run fails with whose helper has failed.
+std::string error_of_helper(const MapRun& run) {
+    return std::string(run.phase == MapPhase::Reading ? map_run::kItemReaderFailed
+                                                      : map_run::kResultWriterFailed);
+}
+
 // Whether the map run may fail by an error of a slice. One that has failed already has only to be brought to
 // its end, and that is tried until it succeeds.
 bool can_fail(const MapRun& run) {
-    return run.status == machine::Status::Running || (run.phase == MapPhase::Writing && !run.results_given_up);
+    return run.status == machine::Status::Running ||
+           (run.phase == MapPhase::Writing && !run.results_given_up);
 }
 
 }  // namespace
@@ -134,7 +141,7 @@ bool Slices::use_helper(MapRun& run) {
 
 bool Slices::start_helper(MapRun& run) {
     const std::int64_t now = unix_micros_now();
-    if (run.not_before > now || drain::current() != 0) return false;
+    if (run.not_before > now || drain::is_closed()) return false;
     run.not_before = 0;
     if (MapHelper::count() >= guc::map_helpers) return false;  // the end of another wakes us
     if (run.starts >= kMostStarts) {
@@ -176,7 +183,9 @@ bool Slices::helper_ended(MapRun& run) {
         run.results_written = progress->results_written;
         return true;
     }
-    if (++run.attempts >= kMostAttempts)
+    if (run.helper.is_overdue())
+        fail_overdue(run);
+    else if (++run.attempts >= kMostAttempts)
         fail_helped(run, run.attempts);
     else
         run.not_before = unix_micros_now() + kHelperAgainMicros;
@@ -185,9 +194,14 @@ bool Slices::helper_ended(MapRun& run) {
 
 // So many of its helpers have left nothing that no other is started.
 void Slices::fail_helped(MapRun& run, std::int32_t times) {
-    const bool reads = run.phase == MapPhase::Reading;
-    phases_.fail(run, std::string(reads ? map_run::kItemReaderFailed : map_run::kResultWriterFailed),
+    phases_.fail(run, error_of_helper(run),
                  "the process that did it has ended " + std::to_string(times) + " times without a result");
+}
+
+// Another would not end either.
+void Slices::fail_overdue(MapRun& run) {
+    phases_.fail(run, error_of_helper(run),
+                 "the process that did it went on after flowctl.map_helper_timeout and was terminated");
 }
 
 // ---------------------------------------------------------------------------------------------- RUNNING

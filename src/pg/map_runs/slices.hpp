@@ -36,6 +36,7 @@ class Slices {
     bool start_helper(MapRun& run);
     bool helper_ended(MapRun& run);
     void fail_helped(MapRun& run, std::int32_t times);
+    void fail_overdue(MapRun& run);
     bool run_children(MapRun& run);
     bool close(MapRun& run);
     bool abort_queued(MapRun& run);

@@ -8,6 +8,7 @@
 
 #include "pg/processes/housekeeping.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/guc.hpp"
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/installation.hpp"
@@ -83,7 +84,8 @@ class Round {
         const std::int64_t now = unix_micros_now();
         make(now);
         if (in_place_) forget_versions();
-        // In a copy of the database everything stays as it was, until it is activated.
+        // In a copy of the database everything stays as it was until it is activated, and so it does on a
+        // server that is kept quiet.
         if (rules_.retention && in_place_) {
             const std::int64_t since = now - *rules_.retention;
             empty(since);
@@ -195,7 +197,7 @@ void run(Oid database) {
     if (!lock_for_life(ProcessLock::House, 0, 0)) return;
     Transaction transaction("pg_flowctl: looking for the extension");
     const bool there = OidIsValid(extension_oid());
-    const bool in_place = there && installation_matches();
+    const bool in_place = there && guc::run && find_standing() == Standing::Original;
     transaction.commit();
     if (!there) return;
     const housekeeping::Rules rules = housekeeping::rules_of_settings();

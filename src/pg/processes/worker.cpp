@@ -59,8 +59,8 @@ net::Settings client_settings() {
     net::Settings settings;
     settings.egress_allow = guc::egress_allow != nullptr ? guc::egress_allow : "";
     settings.proxy = guc::proxy != nullptr ? guc::proxy : "";
-    settings.max_connections = call_limit();
-    settings.max_connections_per_host = call_limit();
+    settings.max_connections = call_limits().calls;
+    settings.max_connections_per_host = call_limits().calls;
     return settings;
 }
 
@@ -152,21 +152,30 @@ class Worker {
         if (claim_.shard == 0) warn_of_waiting();
     }
 
-    // A copy of a database looks like one whose flows are stuck: so the log says it again and again.
+    // A database whose flows wait looks like one whose flows are stuck, so the log says it again and again.
     void warn_of_waiting() {
+        const Standing standing = engine_->sweeper().standing();
+        const bool waits = !guc::run || standing != Standing::Original;
         const std::int64_t now = unix_micros_now();
-        if (engine_->sweeper().active()) warn_at_ = 0;
-        if (engine_->sweeper().active() || now < warn_at_) return;
+        if (!waits || warned_of_off_ != !guc::run) warn_at_ = 0;
+        if (!waits || now < warn_at_) return;
         warn_at_ = now + kWarnInterval;
+        warned_of_off_ = !guc::run;
         const char* const name = database_.c_str();
         guarded([&] {
-            ereport(
-                WARNING,
-                (errmsg("flows of database \"%s\" wait for flowctl.activate()", name),
-                 errdetail("They were last allowed to act in another database, on another server or under "
-                           "another flowctl.installation."),
-                 errhint("If this is a copy, leave it so; if it takes the original's place, let the "
-                         "extension's owner run SELECT flowctl.activate().")));
+            if (!guc::run)
+                ereport(WARNING, (errmsg("flows of database \"%s\" wait while flowctl.run is off", name)));
+            else
+                ereport(
+                    WARNING,
+                    (errmsg("flows of database \"%s\" wait for flowctl.activate()", name),
+                     standing == Standing::Restored
+                         ? errdetail("The server was restored from a backup, so what was done after the "
+                                     "backup would be done again.")
+                         : errdetail("They were last allowed to act in another database, on another server "
+                                     "or under another flowctl.installation."),
+                     errhint("If this is a copy, leave it so; if it takes the original's place, let the "
+                             "extension's owner run SELECT flowctl.activate().")));
         });
     }
 
@@ -232,6 +241,7 @@ class Worker {
     Housekeeper housekeeper_;
     std::int64_t wipe_at_ = 0;
     std::int64_t warn_at_ = 0;
+    bool warned_of_off_ = false;
     std::uint32_t event_;
     std::uint64_t issuer_changes_ = 0;
     WaitEventSet* set_ = nullptr;

@@ -57,6 +57,7 @@ void report(Oid role, const char* action, const std::string& object, const std::
 }
 
 void record(Spi& spi, const DeniedCall& call) {
+    if (!mailbox::may_record(call.role)) return;
     insert(spi, {std::nullopt, "call", call.endpoint, role_name(call.role), std::nullopt,
                  call.subject.value_or(""), call.reason, call.run_id});
 }

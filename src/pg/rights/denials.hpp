@@ -2,7 +2,8 @@
 //
 // A session cannot write what survives its own error, so it tells the worker of its database (mailbox), which
 // writes the row in a transaction of its own: flowctl_catalog.denial. What the worker itself denies, a call
-// that a policy forbids, is written in the turn that fails the step.
+// that a policy forbids, is written in the turn that fails the step. Of a role's denials in a minute only
+// some are rows, and the others a count.
 #pragma once
 
 #include <string>

@@ -11,11 +11,13 @@ namespace flowctl::pg {
 namespace {
 
 Statement authors("SELECT role::oid FROM flowctl_catalog.author WHERE role::oid IS NOT NULL", {});
-Statement starters("SELECT role::oid FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid IS NOT NULL",
-                   {UUIDOID});
+Statement starters(
+    "SELECT role::oid FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid IS NOT NULL",
+    {UUIDOID});
 
-#define FLOW_COLUMNS                                                                                      \
-    "SELECT flow_id, name, coalesce(owner::oid, 0), type, latest_version, comment FROM flowctl_catalog.flow " \
+#define FLOW_COLUMNS                                                                     \
+    "SELECT flow_id, name, coalesce(owner::oid, 0), type, latest_version, comment FROM " \
+    "flowctl_catalog.flow "                                                              \
     "WHERE name = $1"
 Statement find_unlocked(FLOW_COLUMNS, {TEXTOID});
 Statement find_key_share(FLOW_COLUMNS " FOR KEY SHARE", {TEXTOID});
@@ -69,20 +71,52 @@ std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name,
                         rows.text(0, 3), rows.int4(0, 4), rows.optional_text(0, 5)};
 }
 
-FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock) {
-    if (auto flow = find_flow_by_name(spi, name, lock)) return *flow;
-    throw UserError(
-        ERRCODE_UNDEFINED_OBJECT, "flow " + in_quotes(shortened_name(name)) + " does not exist",
-        "Define it with flowctl.define_flow(); the view flowctl.flows lists those that you may see.");
+bool sees_all(Oid role) {
+    return acts_for(role, ROLE_PG_READ_ALL_DATA);
+}
+
+namespace {
+
+constexpr const char* kFlowsHint = "The view flowctl.flows lists the flows that you may see.";
+
+[[noreturn]] void no_such_flow(const std::string& name) {
+    throw UserError(ERRCODE_UNDEFINED_OBJECT, "flow " + in_quotes(shortened_name(name)) + " does not exist",
+                    "Define it with flowctl.define_flow(); the view flowctl.flows lists what there is.");
+}
+
+[[noreturn]] void refuse(const std::string& name, const char* what) {
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
+                    std::string("permission denied to ") + what + " flow " + in_quotes(shortened_name(name)),
+                    kFlowsHint,
+                    "Either flow " + in_quotes(shortened_name(name)) +
+                        " does not exist, or the current role is not a member of its owner.");
+}
+
+}  // namespace
+
+FlowIdentity get_own_flow(Spi& spi, const std::string& name, FlowLock lock, Oid role, const char* what) {
+    for (const FlowLock next : {FlowLock::None, lock}) {
+        const auto flow = find_flow_by_name(spi, name, next);
+        if (!flow && sees_all(role)) no_such_flow(name);
+        if (!flow) refuse(name, what);
+        require_owner(*flow, role, what);
+        if (next == lock) return *flow;
+    }
+    pg_unreachable();
 }
 
 void require_owner(const FlowIdentity& flow, Oid role, const char* what) {
     if (acts_for(role, flow.owner) || guarded([&] { return superuser_arg(role); })) return;
-    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                    std::string("permission denied to ") + what + " flow " + in_quotes(flow.name),
-                    OidIsValid(flow.owner)
-                        ? "Only members of its owner " + in_quotes(role_name(flow.owner)) + " and superusers may."
-                        : "Only superusers may, because its owner does not exist.");
+    refuse(flow.name, what);
+}
+
+void refuse_start(const std::string& name, bool found, Oid starter, Oid right_of, const std::string& holder) {
+    if (!found && sees_all(starter)) no_such_flow(name);
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to start flow " + in_quotes(name),
+                    "Its owner can grant it: SELECT flowctl.grant_start('" + name + "', " +
+                        role_literal(right_of) + "). " + kFlowsHint,
+                    "Either flow " + in_quotes(name) + " does not exist, or the " + holder +
+                        " is neither a member of its owner nor granted to start it.");
 }
 
 void require_administrator(const char* what) {
@@ -90,6 +124,14 @@ void require_administrator(const char* what) {
     if (guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner())) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
                     "Only superusers and the owner of extension pg_flowctl may.");
+}
+
+std::optional<std::string> objection_to_sql(Oid role, bool run_as_superuser) {
+    if (run_as_superuser || !guarded([&] { return superuser_arg(role); })) return std::nullopt;
+    return "role " + in_quotes(role_name(role)) +
+           " is a superuser, and runs execute no SQL as one: give the flow to an ordinary role by "
+           "flowctl.alter_flow_owner(), or define it as a superuser with the option {\"run_as_superuser\": "
+           "true}";
 }
 
 void require_owned(std::string_view name, Oid owner) {

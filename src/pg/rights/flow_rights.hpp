@@ -48,13 +48,28 @@ enum class FlowLock { None, KeyShare, Change, Update };
 // Finds a flow by its bare name. The caller is AsExtensionOwner, or a superuser.
 std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name, FlowLock lock);
 
-// As above; raises 42704 when there is none.
-FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock);
+// Finds a flow that `role` may `what` ("drop"), as a role that acts for its owner. Raises 42501 where there is no
+// such flow and where it is another's, with the same words: whoever may not see a flow does not learn whether it
+// exists. Members of pg_read_all_data see all, and are told which it is (42704). Nothing is locked before the right
+// is known.
+FlowIdentity get_own_flow(Spi& spi, const std::string& name, FlowLock lock, Oid role, const char* what);
 
-// Raises 42501 when `role` does not act for the flow's owner; `what` as in "drop".
+// Raises 42501 when `role` does not act for the flow's owner.
 void require_owner(const FlowIdentity& flow, Oid role, const char* what);
+
+// Whether the role sees all flows and runs.
+bool sees_all(Oid role);
+// The role must not start a flow of this name: because there is none (`found` is false), or because it has no right.
+// Raises as get_own_flow() does. `holder`: whose right it would be, as in: owner of table "t", "alice".
+[[noreturn]] void refuse_start(const std::string& name, bool found, Oid starter, Oid right_of,
+                               const std::string& holder);
 // Superusers and whoever has the privileges of the extension's owner say who may define flows.
 void require_administrator(const char* what);
+// SQL that a run executes never has a superuser's rights, unless the flow's option run_as_superuser is set, which
+// only a superuser can do. So a role that is made a superuser does not make its flows superuser code, and a
+// superuser who defines a flow has to say that he means it. Calls of endpoints are not concerned: they have the
+// rights that foreign servers give. What is in the way of SQL as `role`; nullopt: nothing.
+std::optional<std::string> objection_to_sql(Oid role, bool run_as_superuser);
 // Raises an error where the owner does not exist (role_ref.hpp): nobody can start or redefine the flow then.
 void require_owned(std::string_view name, Oid owner);
 

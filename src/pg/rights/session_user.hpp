@@ -12,7 +12,7 @@
 #include <optional>
 #include <string>
 
-#include "net/crypto/secret.hpp"
+#include "net/crypto/hidden_secret.hpp"
 #include "pg/server/spi.hpp"
 
 namespace flowctl::pg::session_user {
@@ -21,7 +21,7 @@ struct User {
     std::string issuer;
     std::string name;    // the token's sub
     std::string claims;  // a JSON object: act and the claims that the issuer's option subject_claims names
-    net::Secret token;   // empty: the identity is known, but there is nothing to exchange
+    net::HiddenSecret token;
     std::int64_t expires_at = 0;  // microseconds since 1970
     Uuid handle{};
 };

@@ -20,7 +20,8 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr const char* kHint = "Only the engine writes here. The functions of schema flowctl change flows and rights.";
+constexpr const char* kHint =
+    "Only the engine writes here. The functions of schema flowctl change flows and rights.";
 
 struct Names {
     Oid schema = InvalidOid;
@@ -47,21 +48,25 @@ bool is_our_schema(Oid schema) {
     return ours;
 }
 
-// Whether the current role must leave the relation alone.
-bool is_closed(Oid relation) {
-    const Names names = names_of(relation);
-    if (!OidIsValid(names.schema) || !is_our_schema(names.schema)) return false;
-    if (has_privs_of_role(GetUserId(), names.owner)) return false;
-    // Somebody else's schema may have the name where the extension is not installed.
+// Somebody else's schema may have the name where the extension is not installed.
+bool is_member(Oid relation) {
     const Oid extension = getExtensionOfObject(RelationRelationId, relation);
     return OidIsValid(extension) && extension == get_extension_oid("pg_flowctl", true);
 }
 
+// Whether the current role must leave the relation alone.
+bool is_closed(Oid relation) {
+    const Names names = names_of(relation);
+    if (!OidIsValid(names.schema) || !is_our_schema(names.schema)) return false;
+    return !has_privs_of_role(GetUserId(), names.owner) && is_member(relation);
+}
+
 void refuse(Oid relation, const char* what, const char* hint) {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("permission denied to %s %s %s", what,
-                           get_rel_relkind(relation) == RELKIND_VIEW ? "view" : "table", get_rel_name(relation)),
-                    errhint("%s", hint)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             errmsg("permission denied to %s %s %s", what,
+                    get_rel_relkind(relation) == RELKIND_VIEW ? "view" : "table", get_rel_name(relation)),
+             errhint("%s", hint)));
 }
 
 bool check_permissions(List* wanted, bool may_raise) {
@@ -109,6 +114,11 @@ Oid find_closed(Oid relation, List** seen) {
 
 namespace table_guard {
 
+bool is_of_engine(Oid relation) {
+    const Names names = names_of(relation);
+    return OidIsValid(names.schema) && is_our_schema(names.schema) && is_member(relation);
+}
+
 void install_at_load() {
     install_permission_check(check_permissions);
 }
@@ -123,8 +133,35 @@ void check_lock(const LockStmt* statement) {
         List* seen = NIL;
         const Oid closed = find_closed(relation, &seen);
         if (OidIsValid(closed))
-            refuse(closed, "lock", "The only mode that roles without the engine's privileges may use is ACCESS SHARE.");
+            refuse(closed, "lock",
+                   "The only mode that roles without the engine's privileges may use is ACCESS SHARE.");
     }
+}
+
+bool keeps_triggers(const AlterTableStmt* statement) {
+    ListCell* cell;
+    foreach (cell, statement->cmds) {
+        switch (static_cast<AlterTableCmd*>(lfirst(cell))->subtype) {
+            case AT_DisableTrigAll:
+            case AT_DisableTrigUser:
+            case AT_EnableTrigAll:
+            case AT_EnableTrigUser:
+                break;
+            default:
+                return false;
+        }
+    }
+    const Oid relation = RangeVarGetRelid(statement->relation, NoLock, true);
+    if (!OidIsValid(relation)) return false;
+    const Names names = names_of(relation);
+    if (names.kind != RELKIND_RELATION && names.kind != RELKIND_PARTITIONED_TABLE) return false;
+    if (!is_our_schema(names.schema) || !has_privs_of_role(GetUserId(), names.owner)) return false;
+    const Oid extension = getExtensionOfObject(RelationRelationId, relation);
+    if (!OidIsValid(extension) || extension != get_extension_oid("pg_flowctl", true)) return false;
+    ereport(NOTICE,
+            (errmsg("the triggers of table %s stay as they are", get_rel_name(relation)),
+             errdetail("They keep the rights of roles and leave out rows that come by replication.")));
+    return true;
 }
 
 }  // namespace table_guard

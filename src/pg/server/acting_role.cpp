@@ -77,14 +77,20 @@ AsExtensionOwner::~AsExtensionOwner() {
     SetUserIdAndSecContext(user_, context_);
 }
 
-AsRunRole::AsRunRole(Oid role, bool read_only) : read_only_(XactReadOnly) {
-    nest_level_ = guarded([] {
+AsRunRole::AsRunRole(Oid role, bool read_only)
+    : session_user_(GetSessionUserId()),
+      session_is_superuser_(GetSessionUserIsSuperuser()),
+      read_only_(XactReadOnly) {
+    GetUserIdAndSecContext(&user_, &context_);
+    nest_level_ = guarded([&] {
         const int level = NewGUCNestLevel();
         (void)set_config_option("search_path", "\"$user\", public", PGC_USERSET, PGC_S_SESSION,
                                 GUC_ACTION_SAVE, true, 0, false);
+        // The setting takes session_user, the current user and is_superuser along.
+        (void)set_config_option("session_authorization", GetUserNameFromId(role, false), PGC_USERSET,
+                                PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
         return level;
     });
-    GetUserIdAndSecContext(&user_, &context_);
     SetUserIdAndSecContext(role, context_ | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     // Not the setting, which cannot be taken back: the extension's own rows go into the same transaction.
     XactReadOnly = XactReadOnly || read_only;
@@ -92,7 +98,15 @@ AsRunRole::AsRunRole(Oid role, bool read_only) : read_only_(XactReadOnly) {
 
 AsRunRole::~AsRunRole() {
     XactReadOnly = read_only_;
+    SetUserIdAndSecContext(user_, context_);
     AtEOXact_GUC(false, nest_level_);
+    // In a background process session_authorization had no value, and taking the setting back to none leaves
+    // the session as it is.
+    try {
+        guarded([&] { SetSessionAuthorization(session_user_, session_is_superuser_); });
+    } catch (PgError& error) {
+        error.report();
+    }
     SetUserIdAndSecContext(user_, context_);
 }
 

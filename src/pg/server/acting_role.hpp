@@ -32,9 +32,10 @@ class AsExtensionOwner {
 // Whether an AsExtensionOwner lives: what is written now, the engine writes.
 bool is_acting_as_extension_owner() noexcept;
 
-// Acts as the role of a run while it lives: the run's code can do nothing that outlives the scope or that
-// gets it another role (SECURITY_RESTRICTED_OPERATION). After an ERROR the abort of the transaction undoes
-// it.
+// Acts as the role of a run while it lives, as a session of that role would: session_user, is_superuser and
+// whatever looks at them say so, too. The process itself was authenticated as a superuser, so its session could
+// be reset to one. Therefore the run's code can do nothing that outlives the scope or that gets it another role
+// (SECURITY_RESTRICTED_OPERATION). It needs a transaction, and cannot be made within AsExtensionOwner.
 class AsRunRole {
   public:
     AsRunRole(Oid role, bool read_only);
@@ -43,6 +44,8 @@ class AsRunRole {
     AsRunRole& operator=(const AsRunRole&) = delete;
 
   private:
+    const Oid session_user_;
+    const bool session_is_superuser_;
     Oid user_ = InvalidOid;
     int context_ = 0;
     int nest_level_ = 0;

@@ -5,8 +5,8 @@ namespace flowctl::pg {
 
 namespace {
 
-// Error data must survive the abort of the transaction that failed; one small context of the process holds
-// it.
+// Error data must survive the abort of the transaction that failed: each error has a context of its own below
+// this one. The server's FreeErrorData leaves some of the strings that it has copied.
 MemoryContext error_context() {
     static MemoryContext context = nullptr;
     if (context == nullptr)
@@ -26,7 +26,7 @@ char* copy_or_null(const std::string& text) noexcept {
 }  // namespace
 
 PgError::~PgError() {
-    if (data_ != nullptr) FreeErrorData(data_);
+    if (data_ != nullptr) MemoryContextDelete(data_->assoc_context);
 }
 
 void PgError::report() noexcept {
@@ -36,13 +36,13 @@ void PgError::report() noexcept {
     data->elevel = LOG;
     data->output_to_server = true;
     ThrowErrorData(data);
-    FreeErrorData(data);
+    MemoryContextDelete(data->assoc_context);
 }
 
 namespace bridge_detail {
 
 ErrorData* take_error(MemoryContext caller) noexcept {
-    MemoryContextSwitchTo(error_context());
+    MemoryContextSwitchTo(AllocSetContextCreate(error_context(), "pg_flowctl error", ALLOCSET_SMALL_SIZES));
     ErrorData* data = CopyErrorData();
     FlushErrorState();
     MemoryContextSwitchTo(caller);
@@ -75,8 +75,30 @@ void capture_current(Failure& failure) noexcept {
     }
 }
 
+namespace {
+
+void free_raised(void* context) {
+    MemoryContextDelete(static_cast<MemoryContext>(context));
+}
+
+// The server copies the error into ErrorContext, which it resets as soon as somebody has caught the error.
+// Ours, and the callback that stands beside it, go then.
+[[noreturn]] void raise_again(ErrorData* error) {
+    MemoryContext const context = error->assoc_context;
+    auto* const callback = static_cast<MemoryContextCallback*>(
+        MemoryContextAllocExtended(context, sizeof(MemoryContextCallback), MCXT_ALLOC_NO_OOM));
+    if (callback != nullptr) {
+        *callback = {free_raised, context, nullptr};
+        MemoryContextRegisterResetCallback(ErrorContext, callback);
+    }
+    ReThrowError(error);
+    pg_unreachable();
+}
+
+}  // namespace
+
 void raise(const Failure& failure) {
-    if (failure.server != nullptr) ReThrowError(failure.server);
+    if (failure.server != nullptr) raise_again(failure.server);
     ereport(ERROR, (errcode(failure.sqlstate),
                     errmsg_internal("%s", failure.message ? failure.message : "pg_flowctl: failed"),
                     failure.detail ? errdetail_internal("%s", failure.detail) : 0,

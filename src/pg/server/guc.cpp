@@ -20,6 +20,10 @@ char* secrets_dir = nullptr;
 char* egress_allow = nullptr;
 char* proxy = nullptr;
 char* installation = nullptr;
+bool run = true;
+char* arn_partition = nullptr;
+char* arn_region = nullptr;
+char* arn_account = nullptr;
 char* traceparent = nullptr;
 char* issuer_url = nullptr;
 char* issuer_keys = nullptr;
@@ -182,14 +186,37 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomStringVariable("flowctl.proxy", "Sets the proxy that calls go through.", "Empty means none.",
                                &proxy, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, check_proxy, nullptr, nullptr);
 
+    // Whether flows run at all. Off, the server is as it is while it is drained (flowctl.drain), from its
+    // start and for as long as the setting stands: runs are accepted and wait. It is for a server whose flows
+    // must not act although it cannot know that: a copy made of its storage.
+    DefineCustomBoolVariable("flowctl.run", "Sets whether flows run on this server.",
+                             "Off: runs are accepted and wait.", &run, true, PGC_SIGHUP, 0, nullptr, nullptr,
+                             nullptr);
+
     // A name for this installation. CREATE EXTENSION records it with the server's system identifier and the
     // database's oid; a copy that differs in any of them does nothing until flowctl.activate(). Give a copy
-    // of the data directory (a test system made from a backup) another name, since it has the original's
-    // identifier.
+    // of the data directory (a test system made from a snapshot of the storage) another name, since it has
+    // the original's identifier.
     DefineCustomStringVariable(
         "flowctl.installation", "Names this installation, to tell a copy from the original.",
         "Where it differs from what the database recorded, runs wait for flowctl.activate().", &installation,
         "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // Published definitions split Execution.Id and StateMachine.Id of the Context Object to learn the region or
+    // the account, so the identifiers of runs, flows and roles have these parts as AWS's do:
+    // arn:<partition>:states:<region>:<account>:execution:<flow>:<name>. Whoever moves flows from AWS sets the
+    // three as they were there. A change reaches a run under way when it is next loaded from its tables.
+    DefineCustomStringVariable("flowctl.arn_partition",
+                               "Sets the partition in the identifiers of flows, runs and roles.",
+                               "With \"aws\" they look like those of AWS.", &arn_partition, "flowctl",
+                               PGC_SIGHUP, 0, check_arn_partition, nullptr, nullptr);
+    DefineCustomStringVariable("flowctl.arn_region", "Sets the region in the identifiers of flows and runs.",
+                               nullptr, &arn_region, "local", PGC_SIGHUP, 0, check_arn_region, nullptr,
+                               nullptr);
+    DefineCustomStringVariable("flowctl.arn_account",
+                               "Sets the account in the identifiers of flows, runs and roles.",
+                               "Empty means the name of the database.", &arn_account, "", PGC_SIGHUP, 0,
+                               check_arn_account, nullptr, nullptr);
 
     // The W3C trace context that the session's next runs belong to. Their calls carry it on.
     DefineCustomStringVariable("flowctl.traceparent",

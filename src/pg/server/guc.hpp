@@ -8,6 +8,10 @@ extern char* secrets_dir;  // empty: none
 extern char* egress_allow;
 extern char* proxy;
 extern char* installation;
+extern bool run;                      // whether flows run on this server
+extern char* arn_partition;  // of the identifiers in the Context Object
+extern char* arn_region;
+extern char* arn_account;             // empty: the database's name
 extern char* traceparent;             // of the session, recorded with the runs it starts
 extern char* issuer_url;              // of our own issuer, without the database's name; empty: none
 extern char* issuer_keys;             // file names; the first signs
@@ -28,18 +32,18 @@ extern int max_expression_bytes;
 extern int evaluation_timeout;      // ms
 extern int max_calls;  // under way at once, per worker
 extern int max_calls_per_endpoint;
-extern int answer_memory;        // of all calls under way, kB
-extern int definition_memory;    // of the compiled definitions that a worker keeps, kB
-extern int run_memory;           // of the runs that a worker holds, kB
-extern int map_children;         // of map runs, in memory at once, per worker
-extern int map_helpers;          // processes at once, per worker
-extern int map_helper_timeout;   // ms
-extern int synchronous_commit;   // enum of the server's
-extern int log_failures;         // level of the server's messages; 0: none
-extern int sweep_interval;       // ms
-extern int discovery_interval;   // ms, of the launcher
-extern int drain_timeout;        // ms: how long DROP DATABASE and its like wait for workers
-extern int partition_interval;   // min
+extern int answer_memory;       // of all calls under way, kB
+extern int definition_memory;   // of the compiled definitions that a worker keeps, kB
+extern int run_memory;          // of the runs that a worker holds, kB
+extern int map_children;        // of map runs, in memory at once, per worker
+extern int map_helpers;         // processes at once, per worker
+extern int map_helper_timeout;  // ms
+extern int synchronous_commit;  // enum of the server's
+extern int log_failures;        // level of the server's messages; 0: none
+extern int sweep_interval;      // ms
+extern int discovery_interval;  // ms, of the launcher
+extern int drain_timeout;       // ms: how long DROP DATABASE and its like wait for workers
+extern int partition_interval;  // min
 extern int partitions_ahead;
 extern int retention;  // min; -1: for ever
 

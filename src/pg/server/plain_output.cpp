@@ -12,6 +12,8 @@ extern "C" {
 #include "pgtime.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
 }
 
 namespace flowctl::pg {
@@ -33,22 +35,70 @@ void put_back(Value& variable, Value ours, Value before) {
 
 constexpr int kFloatDigits = 1;
 
-// Whether one of the columns has such a type.
-template <std::size_t Count>
-bool has_any(TupleDesc rows, const Oid (&types)[Count]) {
-    for (int i = 0; i < rows->natts; i++) {
-        Form_pg_attribute column = TupleDescAttr(rows, i);
-        if (std::find(std::begin(types), std::end(types), column->atttypid) != std::end(types)) return true;
-    }
-    return false;
+// Types whose values are written with a schema where search_path does not find the object.
+constexpr Oid kObjectNames[] = {REGCLASSOID,     REGPROCOID,     REGPROCEDUREOID,
+                                REGOPEROID,      REGOPERATOROID, REGTYPEOID,
+                                REGCOLLATIONOID, REGCONFIGOID,   REGDICTIONARYOID};
+
+struct Holds {
+    bool names = false;  // of objects
+    bool money = false;
+};
+
+constexpr int kMaxNesting = 64;  // of types; the server lets nobody nest them without end
+
+void look_into(Oid type, Holds& holds, int nesting);
+
+void look_into(TupleDesc rows, Holds& holds, int nesting) {
+    for (int i = 0; i < rows->natts; i++)
+        if (!TupleDescAttr(rows, i)->attisdropped)
+            look_into(TupleDescAttr(rows, i)->atttypid, holds, nesting);
 }
 
-// Types whose values are written with a schema where search_path does not find the object.
-constexpr Oid kObjectNames[] = {REGCLASSOID,      REGPROCOID,       REGPROCEDUREOID,
-                                REGOPEROID,       REGOPERATOROID,   REGTYPEOID,
-                                REGCOLLATIONOID,  REGCONFIGOID,     REGDICTIONARYOID,
-                                REGCLASSARRAYOID, REGTYPEARRAYOID,  REGPROCEDUREARRAYOID};
-constexpr Oid kMoney[] = {MONEYOID, MONEYARRAYOID};
+// A value of one of these types may also stand in an array, a range, a domain or a row.
+void look_into(Oid type, Holds& holds, int nesting) {
+    if (std::find(std::begin(kObjectNames), std::end(kObjectNames), type) != std::end(kObjectNames))
+        holds.names = true;
+    if (type == MONEYOID) holds.money = true;
+    if (nesting == kMaxNesting) return;
+    if (const Oid element = get_element_type(type); OidIsValid(element))
+        return look_into(element, holds, nesting + 1);
+    switch (get_typtype(type)) {
+        case TYPTYPE_DOMAIN:
+            return look_into(getBaseType(type), holds, nesting + 1);
+        case TYPTYPE_RANGE:
+            return look_into(get_range_subtype(type), holds, nesting + 1);
+        case TYPTYPE_MULTIRANGE:
+            return look_into(get_multirange_range(type), holds, nesting + 1);
+        case TYPTYPE_COMPOSITE: {
+            TupleDesc const row = lookup_rowtype_tupdesc_copy(type, -1);
+            look_into(row, holds, nesting + 1);
+            FreeTupleDesc(row);
+            return;
+        }
+        default:
+            return;
+    }
+}
+
+// The types of most columns, which hold no values of other types.
+bool is_simple(Oid type) {
+    static constexpr Oid kTypes[] = {BOOLOID,     INT2OID,  INT4OID,    INT8OID,       OIDOID,   FLOAT4OID,
+                                     FLOAT8OID,   TEXTOID,  UUIDOID,    DATEOID,       TIMEOID,  VARCHAROID,
+                                     BPCHAROID,   BYTEAOID, NUMERICOID, JSONOID,       JSONBOID, TIMESTAMPOID,
+                                     INTERVALOID, INETOID,  NAMEOID,    TIMESTAMPTZOID};
+    return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+}
+
+Holds held_by(TupleDesc rows) {
+    Holds holds;
+    for (int i = 0; i < rows->natts; i++)
+        if (!is_simple(TupleDescAttr(rows, i)->atttypid)) {
+            guarded([&] { look_into(rows, holds, 0); });
+            break;
+        }
+    return holds;
+}
 
 }  // namespace
 
@@ -60,16 +110,16 @@ PlainOutput::PlainOutput(TupleDesc rows)
       quotes_all_(quote_all_identifiers),
       zone_(session_timezone) {
     pg_tz* const plain_zone = utc();
-    const bool names = has_any(rows, kObjectNames), money = has_any(rows, kMoney);
-    if (names || money)
+    const Holds holds = held_by(rows);
+    if (holds.names || holds.money)
         guarded([&] {
             level_ = NewGUCNestLevel();
             const auto set = [](const char* name, const char* value) {
                 (void)set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                                         false);
             };
-            if (names) set("search_path", "pg_catalog, pg_temp");
-            if (money) set("lc_monetary", "C");
+            if (holds.names) set("search_path", "pg_catalog, pg_temp");
+            if (holds.money) set("lc_monetary", "C");
         });
     bytea_output = BYTEA_OUTPUT_HEX;
     extra_float_digits = std::max(float_digits_, kFloatDigits);

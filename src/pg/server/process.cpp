@@ -10,6 +10,7 @@
 
 extern "C" {
 #include "storage/lock.h"
+#include "utils/backend_status.h"
 }
 
 namespace flowctl::pg {
@@ -78,8 +79,23 @@ bool Process::has_ended() {
     return true;
 }
 
+bool Process::is_running() const {
+    pid_t pid = 0;
+    return handle_ != nullptr &&
+           guarded([&] { return GetBackgroundWorkerPid(handle_, &pid); }) == BGWH_STARTED;
+}
+
 void Process::terminate() {
     if (handle_ != nullptr) guarded([&] { TerminateBackgroundWorker(handle_); });
+}
+
+void belong_to(Oid role) noexcept {
+    MyProc->roleId = role;
+    if (MyBEEntry == nullptr) return;
+    volatile PgBackendStatus* const entry = MyBEEntry;
+    PGSTAT_BEGIN_WRITE_ACTIVITY(entry);
+    entry->st_userid = role;
+    PGSTAT_END_WRITE_ACTIVITY(entry);
 }
 
 void warn_of_no_room(const std::string& what) {

@@ -34,6 +34,8 @@ class Process {
     // True when the process is over and the server has cleared up after it. It is said once: the object is
     // without a process from then on. False for one without.
     bool has_ended();
+    // Whether the server has started the process and it has not ended.
+    bool is_running() const;
     // The process is to end at once; has_ended() tells when it has.
     void terminate();
 
@@ -41,6 +43,10 @@ class Process {
     BackgroundWorkerHandle* handle_ = nullptr;
     bool ends_with_us_ = false;
 };
+
+// Whose process this one is for others: pg_stat_activity names the role, and its members may cancel or terminate
+// the process. A background process is nobody's before.
+void belong_to(Oid role) noexcept;
 
 // Logs, as a WARNING, that there was no room for `what`: "a flowctl worker for database ...".
 void warn_of_no_room(const std::string& what);

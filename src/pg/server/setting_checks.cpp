@@ -5,6 +5,7 @@
 #include <string_view>
 #include <variant>
 
+#include "base/ascii.hpp"
 #include "net/crypto/secret.hpp"
 #include "net/http/egress.hpp"
 #include "net/http/url.hpp"
@@ -68,6 +69,32 @@ bool check_issuer_url(char** value, void**, GucSource) noexcept {
 bool check_key_files(char** value, void**, GucSource) noexcept {
     const char* objection = net::objection_to_file_names(*value);
     return objection == nullptr || refuse(objection);
+}
+
+// What separates the parts of an identifier, or would not be seen, may be in none of them.
+static bool is_arn_part(std::string_view text) noexcept {
+    for (const char c : text)
+        if (!is_ascii_alphanumeric(c) && c != '-' && c != '_' && c != '.') return false;
+    return true;
+}
+
+bool check_arn_partition(char** value, void**, GucSource) noexcept {
+    if (**value != '\0' && is_arn_part(*value)) return true;
+    return refuse(
+        "\"flowctl.arn_partition\" is a word of the characters A-Z, a-z, 0-9, -, _ and ., such as aws.");
+}
+
+bool check_arn_region(char** value, void**, GucSource) noexcept {
+    if (**value != '\0' && is_arn_part(*value)) return true;
+    return refuse(
+        "\"flowctl.arn_region\" is a word of the characters A-Z, a-z, 0-9, -, _ and ., such as us-east-1.");
+}
+
+bool check_arn_account(char** value, void**, GucSource) noexcept {
+    if (is_arn_part(*value)) return true;
+    return refuse(
+        "\"flowctl.arn_account\" is a word of the characters A-Z, a-z, 0-9, -, _ and ., such as "
+        "123456789012, or empty for the database's name.");
 }
 
 static bool is_lower_hex(std::string_view text) noexcept {

@@ -13,6 +13,9 @@ bool check_egress_allow(char** value, void** extra, GucSource source) noexcept;
 bool check_proxy(char** value, void** extra, GucSource source) noexcept;
 bool check_issuer_url(char** value, void** extra, GucSource source) noexcept;
 bool check_key_files(char** value, void** extra, GucSource source) noexcept;
+bool check_arn_partition(char** value, void** extra, GucSource source) noexcept;
+bool check_arn_region(char** value, void** extra, GucSource source) noexcept;
+bool check_arn_account(char** value, void** extra, GucSource source) noexcept;
 bool check_traceparent(char** value, void** extra, GucSource source) noexcept;
 
 }  // namespace flowctl::pg::guc

@@ -1,11 +1,15 @@
 // A transaction of the worker: begun by the constructor, committed by commit(), aborted by the destructor
 // otherwise. A subtransaction within one, for work that may fail without the rest.
 //
+// What follows from a transaction may leave the server as soon as commit() has returned: then the rows are
+// durable here, and at the synchronous standby, as the setting synchronous_commit says.
+//
 // A background process has no transaction around its code, so each piece of its work begins and ends one.
 // Everything that is palloc'd in a transaction goes with it.
 #pragma once
 
 #include "pg/server/bridge.hpp"
+#include "pg/server/synchronous_replication.hpp"
 
 namespace flowctl::pg {
 
@@ -27,11 +31,13 @@ class Transaction {
     Transaction& operator=(const Transaction&) = delete;
 
     void commit() {
+        const bool has_written = TransactionIdIsValid(GetTopTransactionIdIfAny());
         guarded([] {
             PopActiveSnapshot();
             CommitTransactionCommand();
         });
         open_ = false;
+        if (has_written) wait_for_standby(XactLastCommitEnd);
         guarded([] {
             pgstat_report_stat(false);
             pgstat_report_activity(STATE_IDLE, nullptr);

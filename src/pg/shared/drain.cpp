@@ -1,6 +1,7 @@
 // The flag of a drain in shared memory. See drain.hpp.
 #include "pg/shared/drain.hpp"
 
+#include "pg/server/guc.hpp"
 #include "pg/shared/segment.hpp"
 #include "pg/shared/shmem.hpp"
 
@@ -64,6 +65,10 @@ bool end() noexcept {
     }
     shmem::wake_workers();
     return was_on;
+}
+
+bool is_closed() noexcept {
+    return !guc::run || current() != 0;
 }
 
 }  // namespace flowctl::pg::drain

@@ -4,7 +4,7 @@
 // A worker looks at the flag at the beginning of each turn and publishes, with its figures, which drain it
 // has seen. Only then does the number of its calls say something: before, it may just have been about to
 // begin one. The flag is in shared memory, so it ends with the server, and also with a crash that makes the
-// server start its processes again.
+// server start its processes again. flowctl.run = off keeps a server in the same state, as a setting.
 #pragma once
 
 #include <cstdint>
@@ -20,5 +20,8 @@ std::uint32_t current() noexcept;
 std::uint32_t begin() noexcept;
 // False: none was on.
 bool end() noexcept;
+
+// True: nothing new may begin, because a drain is on or flowctl.run is off.
+bool is_closed() noexcept;
 
 }  // namespace flowctl::pg::drain

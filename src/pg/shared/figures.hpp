@@ -20,6 +20,7 @@ struct Figures {
     std::int64_t unfinished = 0;  // calls under way, and answers that are not written yet
     std::uint32_t drain = 0;      // the drain that the last turn kept to (drain.hpp); 0: none
     bool waits = false;           // for flowctl.activate()
+    bool off = false;             // by flowctl.run
 };
 void publish(int slot, const Figures& figures) noexcept;
 Figures view(int slot) noexcept;

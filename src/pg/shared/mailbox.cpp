@@ -2,6 +2,7 @@
 #include "pg/shared/mailbox.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "pg/server/timestamps.hpp"
@@ -14,8 +15,9 @@ namespace {
 
 constexpr int kMessages = 128;
 constexpr int kForRequests = 32;                // places that denials do not take
-constexpr int kDenialsOfDatabase = 32;          // in the box at once
-constexpr int kRequestsOfDatabase = 16;         // in the box at once
+constexpr int kForDenials = kMessages - kForRequests;
+constexpr int kDenialsOfDatabase = 32;          // in the box at once, at most
+constexpr int kRequestsOfDatabase = 16;         // in the box at once, at most
 constexpr std::uint32_t kDenialsOfRole = 60;    // in a minute
 constexpr std::int64_t kMinute = 60'000'000;    // microseconds
 constexpr std::int64_t kLongest = 30'000'000;   // that a message waits
@@ -33,13 +35,12 @@ struct Share {
 
 struct Box {
     slock_t mutex;
-    std::uint32_t first;
     std::uint32_t count;
-    std::uint64_t removed;  // messages that stood before the first
+    std::uint64_t posted;  // messages that there ever were
     std::uint32_t losing;  // shares with lost denials
     ConditionVariable answered;
-    Message ring[kMessages];  // a message whose database is InvalidOid was taken
-    Share shares[kShares];    // the last one: of all that find no share of their own
+    Message places[kMessages];  // in no order; free where the database is InvalidOid
+    Share shares[kShares];      // the last one: of all that find no share of their own
 };
 
 Box* box = nullptr;
@@ -60,10 +61,6 @@ constexpr shmem::Segment kSegment{"pg_flowctl mailbox", size, attach};
 
 // ---- Everything up to the end of the namespace is for who holds the lock.
 
-Message& at(std::uint32_t position) noexcept {
-    return box->ring[(box->first + position) % kMessages];
-}
-
 Share& share_of(Oid database, Oid role, std::int64_t now) noexcept {
     Share* unused = nullptr;
     for (int i = 0; i < kShares - 1; i++) {
@@ -83,40 +80,61 @@ void count_lost(Share& share) noexcept {
     if (share.lost++ == 0) box->losing++;
 }
 
-// Takes away, from the oldest on, messages that were taken and those that have waited for too long.
+void free_place(Message& message) noexcept {
+    message.database = InvalidOid;
+    box->count--;
+}
+
+// Takes away the messages that have waited for too long.
 void clear_up(std::int64_t now) noexcept {
-    while (box->count > 0) {
-        Message& oldest = at(0);
-        const bool too_old = oldest.database != InvalidOid && now - oldest.at > kLongest;
-        if (oldest.database != InvalidOid && !too_old) return;
-        if (too_old && oldest.kind == Message::Kind::Denied)
-            count_lost(share_of(oldest.database, oldest.role, now));
-        oldest.database = InvalidOid;
-        box->first = (box->first + 1) % kMessages;
-        box->count--;
-        box->removed++;
+    if (box->count == 0) return;
+    for (Message& message : box->places) {
+        // A clock that was set back makes no message immortal.
+        if (message.database == InvalidOid || std::abs(now - message.at) <= kLongest) continue;
+        if (message.kind == Message::Kind::Denied) count_lost(share_of(message.database, message.role, now));
+        free_place(message);
     }
 }
 
 struct Waiting {
-    int denials = 0;       // of all databases
-    int of_database = 0;   // of this kind and database
+    int of_kind = 0;
+    int of_database = 0;    // of this kind
     bool is_there = false;  // the same request waits already
+
+    // A database has half of what the others leave, so that there is room for one that comes later.
+    bool has_room(int places, int most) const {
+        const int left = places - (of_kind - of_database);
+        return of_kind < places && of_database < std::min(most, (left + 1) / 2);
+    }
 };
 
 Waiting look(const Message& message) noexcept {
     Waiting waiting;
-    for (std::uint32_t i = 0; i < box->count; i++) {
-        const Message& other = at(i);
-        if (other.database == InvalidOid) continue;
-        if (other.kind == Message::Kind::Denied) waiting.denials++;
-        if (other.kind != message.kind || other.database != message.database) continue;
+    for (const Message& other : box->places) {
+        if (other.database == InvalidOid || other.kind != message.kind) continue;
+        waiting.of_kind++;
+        if (other.database != message.database) continue;
         waiting.of_database++;
         waiting.is_there = waiting.is_there || (message.kind == Message::Kind::KeysWanted &&
                                                 other.server == message.server &&
                                                 strcmp(other.object, message.object) == 0);
     }
     return waiting;
+}
+
+// Whether the role may have one more denial in this minute.
+bool take_share(Oid database, Oid role, std::int64_t now) noexcept {
+    Share& share = share_of(database, role, now);
+    if (now - share.since > kMinute || now < share.since) {
+        share.since = now;
+        share.used = 0;
+    }
+    if (share.used < kDenialsOfRole) {
+        share.used++;
+        return true;
+    }
+    count_lost(share);
+    return false;
 }
 
 enum class Posted { Yes, Already, No };
@@ -126,21 +144,20 @@ Posted put(const Message& message) noexcept {
     const Waiting waiting = look(message);
     if (message.kind == Message::Kind::KeysWanted) {
         if (waiting.is_there) return Posted::Already;
-        if (box->count == kMessages || waiting.of_database >= kRequestsOfDatabase) return Posted::No;
+        if (!waiting.has_room(kForRequests, kRequestsOfDatabase)) return Posted::No;
     } else {
-        Share& share = share_of(message.database, message.role, message.at);
-        if (message.at - share.since > kMinute || message.at < share.since) {
-            share.since = message.at;
-            share.used = 0;
-        }
-        if (share.used >= kDenialsOfRole || box->count == kMessages ||
-            waiting.denials >= kMessages - kForRequests || waiting.of_database >= kDenialsOfDatabase) {
+        if (!take_share(message.database, message.role, message.at)) return Posted::No;
+        if (!waiting.has_room(kForDenials, kDenialsOfDatabase)) {
+            Share& share = share_of(message.database, message.role, message.at);
+            share.used--;
             count_lost(share);
             return Posted::No;
         }
-        share.used++;
     }
-    at(box->count) = message;
+    Message* const place = std::find_if(box->places, box->places + kMessages,
+                                        [](const Message& one) { return one.database == InvalidOid; });
+    *place = message;
+    place->number = box->posted++;
     box->count++;
     return Posted::Yes;
 }
@@ -186,19 +203,26 @@ std::vector<Message> take(std::vector<Lost>& lost) {
             box->losing--;
         }
     }
-    // Counted from the first message that there ever was, since others may clear up between two messages.
-    for (std::uint64_t number = 0;; number++) {
+    for (Message& message : box->places) {
         const shmem::Locked lock(box->mutex);
-        number = std::max(number, box->removed);
-        if (number >= box->removed + box->count || taken.size() == kMessages) {
-            clear_up(now);
-            return taken;
-        }
-        Message& message = at(static_cast<std::uint32_t>(number - box->removed));
         if (message.database != MyDatabaseId) continue;
         taken.push_back(message);
-        message.database = InvalidOid;
+        free_place(message);
     }
+    {
+        const shmem::Locked lock(box->mutex);
+        clear_up(now);
+    }
+    std::sort(taken.begin(), taken.end(),
+              [](const Message& a, const Message& b) { return a.number < b.number; });
+    return taken;
+}
+
+bool may_record(Oid role) noexcept {
+    if (box == nullptr) return true;
+    const std::int64_t now = unix_micros_now();
+    const shmem::Locked lock(box->mutex);
+    return take_share(MyDatabaseId, role, now);
 }
 
 std::optional<std::int64_t> next_count_at() noexcept {

@@ -5,9 +5,9 @@
 // back. Sessions post; the worker of shard 0 takes.
 //
 // All databases and roles share the box, so none may fill it. Denials never take the places that are kept for
-// requests, a database has a share of the places, and a role a share of the denials of a minute; denials
-// beyond these are counted, and the counts are recorded. A message that nobody takes (its database has no
-// worker) goes after half a minute.
+// requests, a database has at most half of the places that the others leave, and a role a share of the
+// denials of a minute; denials beyond these are counted, and the counts are recorded. A message that nobody
+// takes (its database has no worker) goes after half a minute.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ struct Message {
     // Denied:
     Oid role = InvalidOid;
     Oid session_role = InvalidOid;
-    std::int64_t at = 0;  // microseconds since 1970; of all messages, set by post()
+    std::int64_t at = 0;       // microseconds since 1970; of all messages, set by post()
+    std::uint64_t number = 0;  // grows; of all messages, set by post()
     char action[32] = {};
     char object[256] = {};
     char subject[256] = {};
@@ -54,6 +55,10 @@ struct Lost {
 // The messages for this database, oldest first, and at most once a minute for each role how many of its
 // denials were only counted.
 std::vector<Message> take(std::vector<Lost>& lost);
+
+// A denial that needs no message, because a run of this database makes it: whether it is within its role's
+// share of the minute. If not, it has been counted.
+bool may_record(Oid role) noexcept;
 
 // When the next of these counts is due, if there is one; microseconds since 1970.
 std::optional<std::int64_t> next_count_at() noexcept;

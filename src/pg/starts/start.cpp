@@ -49,41 +49,40 @@ Target parse_target(const std::string& text) {
     return target;
 }
 
-store::FlowRow find_flow(Spi& spi, const std::string& text) {
-    const Target target = parse_target(text);
-    std::optional<store::FlowRow> flow = store::find_flow(spi, target.name, target.version);
-    if (flow) return *flow;
-    if (target.version && store::flow_exists(spi, target.name))
-        throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                        "flow \"" + target.name + "\" has no version " + std::to_string(*target.version),
-                        "The view flowctl.flow_versions lists them.");
-    throw UserError(ERRCODE_UNDEFINED_OBJECT, "flow \"" + target.name + "\" does not exist",
-                    "Define it with flowctl.define_flow(); the view flowctl.flows lists what there is.");
-}
-
 KnownFlows known_flows;
+
+// Raises what is in the way of a start; `found` says whether there is a flow of this name.
+[[noreturn]] void deny_start(const StartRequest& request, const std::string& name, bool found) {
+    const std::string right_of = "\"" + role_name(request.must_may_start) + "\"";
+    const std::string holder =
+        request.table != nullptr ? std::string("owner of table \"") + request.table + "\", " + right_of + ","
+                                 : "role " + right_of;
+    if (found || !sees_all(request.starter))
+        denials::report(request.starter, "start", name, holder + " may start no flow of this name");
+    refuse_start(name, found, request.starter, request.must_may_start, holder);
+}
 
 store::FlowRow find_startable(const StartRequest& request) {
     if (const store::FlowRow* known = known_flows.find(request)) return *known;
     const AsExtensionOwner owner;
     Spi spi;
-    store::FlowRow flow = find_flow(spi, request.flow);
-    if (!may_start(spi, flow.flow_id, flow.owner, request.must_may_start)) {
-        const std::string holder =
-            request.table != nullptr ? std::string("owner of table \"") + request.table + "\"," : "role";
-        denials::report(request.starter, "start", flow.name,
-                        holder + " \"" + role_name(request.must_may_start) + "\" may not start the flow");
-        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "permission denied to start flow \"" + flow.name + "\"",
-                        "Its owner can grant it: SELECT flowctl.grant_start('" + flow.name + "', " +
-                            role_literal(request.must_may_start) + ").",
-                        "The " + holder + " \"" + role_name(request.must_may_start) +
-                            "\" is neither a member of the flow's owner \"" + role_name(flow.owner) +
-                            "\" nor granted to start it.");
+    const Target target = parse_target(request.flow);
+    const std::optional<store::FlowRow> flow = store::find_flow(spi, target.name, target.version);
+    if (!flow) {
+        // Who may start the flow is told that it is the version that is not there.
+        const auto without = find_flow_by_name(spi, target.name, FlowLock::None);
+        if (!without || !may_start(spi, without->flow_id, without->owner, request.must_may_start))
+            deny_start(request, target.name, without.has_value());
+        throw UserError(ERRCODE_UNDEFINED_OBJECT,
+                        "flow \"" + target.name + "\" has no version" +
+                            (target.version ? " " + std::to_string(*target.version) : ""),
+                        "The view flowctl.flow_versions lists them.");
     }
-    require_owned(flow.name, flow.owner);
-    known_flows.add(request, flow);
-    return flow;
+    if (!may_start(spi, flow->flow_id, flow->owner, request.must_may_start))
+        deny_start(request, target.name, true);
+    require_owned(flow->name, flow->owner);
+    known_flows.add(request, *flow);
+    return *flow;
 }
 
 // The `sub` of the claims that PostgREST and Supabase set for a request. Nobody here has verified it.
@@ -236,7 +235,7 @@ bool record_failed_start(const StartRequest& request, const std::string& error, 
     Spi spi;
     const Target target = parse_target(request.flow);
     std::optional<store::FlowRow> flow = store::find_flow(spi, target.name, target.version);
-    if (!flow) return false;
+    if (!flow || !may_start(spi, flow->flow_id, flow->owner, request.must_may_start)) return false;
     store::NewRun run = describe(*flow, request, flow->owner);
     run.input = "{}";
     run.name.reset();

@@ -24,21 +24,16 @@ std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optiona
                    rows.text(0, 3), rows.int4(0, 4), rows.boolean(0, 5)};
 }
 
-static Statement flow_exists_sql("SELECT FROM flowctl_catalog.flow WHERE name = $1", {TEXTOID});
-
-bool flow_exists(Spi& spi, const std::string& name) {
-    return spi.run(flow_exists_sql, std::move(Params().text(name))).size() == 1;
-}
-
 static Statement find_version_sql(R"(
-    SELECT definition, coalesce(options->>'keep_data', 'ALL') FROM flowctl_catalog.flow_version
+    SELECT definition, coalesce(options->>'keep_data', 'ALL'), coalesce(options->>'run_as_superuser' = 'true', false)
+    FROM flowctl_catalog.flow_version
     WHERE flow_id = $1 AND version = $2)",
                                   {UUIDOID, INT4OID});
 
 std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version) {
     Rows rows = spi.run(find_version_sql, std::move(Params().uuid(flow_id).int4(version)));
     if (rows.size() == 0) return std::nullopt;
-    return VersionRow{rows.text(0, 0), rows.text(0, 1)};
+    return VersionRow{rows.text(0, 0), rows.text(0, 1), rows.boolean(0, 2)};
 }
 
 namespace {
@@ -85,9 +80,10 @@ std::int64_t forget_dropped_versions(Spi& spi) {
     const Horizon now = horizon();
     // Deleting comes first, so that a version passes at most one step in each call.
     const std::int64_t forgotten = spi.run(forget_versions_sql).int8(0, 0);
-    spi.run(note_unknown_sql, std::move(Params()
-                                            .int8(static_cast<std::int64_t>(now.oldest))
-                                            .int8(static_cast<std::int64_t>(now.next))));
+    spi.run(
+        note_unknown_sql,
+        std::move(
+            Params().int8(static_cast<std::int64_t>(now.oldest)).int8(static_cast<std::int64_t>(now.next))));
     return forgotten;
 }
 

@@ -21,11 +21,11 @@ struct FlowRow {
 };
 // The flow and its version (the newest when none is asked for); nullopt when either is not there.
 std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optional<std::int32_t> version);
-bool flow_exists(Spi& spi, const std::string& name);
 
 struct VersionRow {
     std::string definition;
     std::string keep_data;  // ALL | ERROR | NONE
+    bool run_as_superuser = false;
 };
 std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version);
 

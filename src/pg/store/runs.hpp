@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -89,6 +90,10 @@ struct LoadedRuns {
     std::vector<Uuid> later;
 };
 LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes);
+// The same one by one, in the order of the ids: `take` gets each run and says whether it wants more. Gives
+// the ids that were not reached.
+std::vector<Uuid> each_run(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes,
+                           const std::function<bool(StoredRun&&)>& take);
 
 struct FrameRow {
     Uuid run_id{};
@@ -122,12 +127,13 @@ void forget_events(Spi& spi, const std::vector<Uuid>& ids);
 bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
               bool with_history);
 
-// Runs of a shard that are due before `horizon`, the earliest first.
+// Runs of a shard that are due from `since`, or ever, up to `horizon`; the earliest first.
 struct DueRun {
     Uuid run_id{};
     std::int64_t due_at = 0;
 };
-std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::int64_t horizon, std::size_t limit);
+std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::optional<std::int64_t> since,
+                             std::int64_t horizon, std::size_t limit);
 
 // ---------------------------------------------------------------------------------------------- looking
 

@@ -1,8 +1,8 @@
 // Fair shares of the calls that a worker may have under way.
 //
-// A call takes a place in a lane for its endpoint, one for the endpoint's host, one for the owner of its flow,
-// and one for that owner at that host. All calls together are limited (call_limit), and so are those of each
-// lane:
+// A call takes a place in a lane for its endpoint, one for the endpoint's host, one for the owner of its
+// flow, and one for that owner at that host. All calls together are limited (CallLimits), and so are those of
+// each lane:
 //
 //   an endpoint           flowctl.max_calls_per_endpoint
 //   a host, an owner      three quarters of the places that all others leave free
@@ -12,11 +12,11 @@
 // one host is given and however many hosts are named; somebody else always finds one, at the same host, too.
 //
 // A run whose call finds a lane full waits in that line by its id; when there is room it is given its call
-// again (machine::Resumed), and may then wait in another line. Ids are hints: a run that has ended meanwhile is
-// passed over.
+// again (machine::Resumed), and may then wait in another line. Ids are hints: a run that has ended meanwhile
+// is passed over.
 //
 // What the answers of all calls under way may take of memory is limited in the same way
-// (flowctl.answer_memory): a call counts with the size that its endpoint allows.
+// (flowctl.answer_memory): a call counts with the size that its answer may have.
 //
 // A run in line takes 24 bytes.
 #pragma once
@@ -29,7 +29,7 @@
 #include <string>
 #include <vector>
 
-#include "pg/server/uuid.hpp"
+#include "base/uuid_value.hpp"
 #include "pg/tasks/call_limit.hpp"
 #include "pg/turn/lane.hpp"
 
@@ -57,6 +57,8 @@ struct PlannedPlaces {
 
 class CallLanes {
   public:
+    // Calls that are under way already go on, also beyond the limits.
+    void limit(const CallLimits& limits) { limits_ = limits; }
     // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
     void close(bool closed) { closed_ = closed; }
 
@@ -64,7 +66,7 @@ class CallLanes {
     std::optional<Lane> full_lane(const Lanes& lanes, const PlannedPlaces& planned = {}) const {
         if (closed_) return lanes.empty() ? Lane() : lanes.front();
         for (const Lane& lane : lanes)
-            if (under_way_ + planned.in_all >= call_limit() || room_in(lane, planned) == 0) return lane;
+            if (under_way_ + planned.in_all >= limits_.calls || room_in(lane, planned) == 0) return lane;
         const std::string owner = owner_of(lanes);
         if (!answer_fits(owner, lanes.answer_bytes, planned.answer_bytes))
             return Lane(LaneKind::Answers, owner);
@@ -98,7 +100,7 @@ class CallLanes {
     std::size_t waiting() const { return waiting_; }
     // Whether take_ready() would give something.
     bool has_ready() const {
-        if (closed_ || waiting_ == 0 || under_way_ >= call_limit()) return false;
+        if (closed_ || waiting_ == 0 || under_way_ >= limits_.calls) return false;
         return std::any_of(lanes_.begin(), lanes_.end(), [this](const auto& lane) {
             return !lane.second.waiting.empty() && has_room_for_next(lane, 0, 0);
         });
@@ -107,7 +109,7 @@ class CallLanes {
     std::vector<Uuid> take_ready() {
         std::vector<Uuid> ready;
         if (closed_) return ready;
-        std::size_t room = under_way_ < call_limit() ? call_limit() - under_way_ : 0;
+        std::size_t room = limits_.calls - std::min(limits_.calls, under_way_);
         ready.reserve(std::min(room, waiting_));
         std::size_t answer_bytes = 0;
         auto lane = lanes_.upper_bound(last_served_);
@@ -152,12 +154,12 @@ class CallLanes {
     }
     std::size_t most_in(const Lane& lane, const PlannedPlaces& planned) const {
         const std::size_t taken = taken_in(lane, planned);
-        std::size_t places = call_limit();
+        std::size_t places = limits_.calls;
         std::size_t others = under_way_ + planned.in_all - taken;
         std::size_t parts = 4;
         switch (lane.first) {
             case LaneKind::Endpoint:
-                return call_limit_per_endpoint();
+                return limits_.calls_per_endpoint;
             case LaneKind::Host:
             case LaneKind::Owner:
             case LaneKind::Answers:  // no call takes a place there
@@ -173,7 +175,7 @@ class CallLanes {
         const std::size_t left = places - std::min(places, others);
         const std::size_t part = part_of(left, parts - 1, parts);
         // Where nobody else is there, one endpoint may have what the setting gives it.
-        return others == 0 ? std::max(part, std::min(left, call_limit_per_endpoint())) : part;
+        return others == 0 ? std::max(part, std::min(left, limits_.calls_per_endpoint)) : part;
     }
     std::size_t room_in(const Lane& lane, const PlannedPlaces& planned) const {
         const std::size_t taken = taken_in(lane, planned);
@@ -190,7 +192,7 @@ class CallLanes {
     // owner may have three quarters of what everybody else leaves free. One answer always fits where there is
     // no other.
     bool answer_fits(const std::string& owner, std::size_t bytes, std::size_t planned) const {
-        const std::size_t all = answer_bytes_ + planned, most = answer_memory();
+        const std::size_t all = answer_bytes_ + planned, most = limits_.answer_bytes;
         if (all == 0 || bytes == 0) return true;
         const auto found = bytes_of_owner_.find(owner);
         const std::size_t own = found == bytes_of_owner_.end() ? planned : found->second + planned;
@@ -206,6 +208,7 @@ class CallLanes {
         if (lane->second.under_way == 0 && lane->second.waiting.empty()) lanes_.erase(lane);
     }
 
+    CallLimits limits_;
     Lines lanes_;
     Lane last_served_;
     std::size_t under_way_ = 0;

@@ -23,17 +23,13 @@ void raise_descriptor_limit() noexcept {
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) connections = std::max<std::size_t>(1, limit.rlim_cur / 4 * 3);
 }
 
-std::size_t call_limit() noexcept {
-    const auto wanted = static_cast<std::size_t>(guc::max_calls);
-    return connections == 0 ? wanted : std::min(wanted, connections);
-}
-
-std::size_t call_limit_per_endpoint() noexcept {
-    return std::min(call_limit(), static_cast<std::size_t>(guc::max_calls_per_endpoint));
-}
-
-std::size_t answer_memory() noexcept {
-    return static_cast<std::size_t>(guc::answer_memory) * 1024;
+CallLimits call_limits() noexcept {
+    CallLimits limits;
+    limits.calls = static_cast<std::size_t>(guc::max_calls);
+    if (connections != 0) limits.calls = std::min(limits.calls, connections);
+    limits.calls_per_endpoint = std::min(limits.calls, static_cast<std::size_t>(guc::max_calls_per_endpoint));
+    limits.answer_bytes = static_cast<std::size_t>(guc::answer_memory) * 1024;
+    return limits;
 }
 
 }  // namespace flowctl::pg

@@ -9,11 +9,15 @@
 
 namespace flowctl::pg {
 
-// Raises the process's limit as far as the system lets it. Before the first call_limit().
+struct CallLimits {
+    std::size_t calls = 1;               // under way, at least 1
+    std::size_t calls_per_endpoint = 1;  // at least 1, at most `calls`
+    std::size_t answer_bytes = 0;        // that the answers of all calls under way may have
+};
+
+// Raises the process's limit as far as the system lets it. Before the first call_limits().
 void raise_descriptor_limit() noexcept;
 
-std::size_t call_limit() noexcept;               // at least 1; follows SIGHUP
-std::size_t call_limit_per_endpoint() noexcept;  // at least 1, at most call_limit()
-std::size_t answer_memory() noexcept;            // bytes that the answers of all calls under way may have
+CallLimits call_limits() noexcept;  // follow SIGHUP
 
 }  // namespace flowctl::pg

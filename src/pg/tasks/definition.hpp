@@ -3,7 +3,9 @@
 // A missing GRANT is reported to the author by define_flow and not by the first run; every call asks again.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/json.hpp"
@@ -24,13 +26,21 @@ struct DefinedTask {
     Oid owner = InvalidOid;   // the flow's
     std::optional<Oid> role;  // that its runs will act as; nullopt: their invokers, who are not known yet
     std::string state;
-    json::Value input;  // its members that are written out; a path's or an expression's value is not known yet
+    // The members of its input that are written out, and the names of those that a path or an expression will
+    // give. Nothing is known of an input that is not written out at all.
+    json::Value input;
+    std::set<std::string, std::less<>> open_members;
+    bool is_open = false;
 };
 
 struct Objection {
     const char* code;
     std::string message;
     bool only_warns = false;  // the flow can be defined all the same
+    // Objections of one kind are told once, with the number of places. Where they differ, `message_of_kind`
+    // takes the place of their messages. Empty: the message is the kind.
+    std::string kind = {};
+    std::string message_of_kind = {};
 };
 
 // Valid in the language, but nothing here would carry it out.

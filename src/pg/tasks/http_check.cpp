@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "calls/protocols.hpp"
+#include "core/asl/integrations.hpp"
 #include "net/http/egress.hpp"
 #include "pg/leases/plan.hpp"
 #include "pg/policies/policy.hpp"
@@ -15,13 +16,37 @@ namespace {
 
 using Kind = asl::Resource::Kind;
 
+// The ARNs of all that is of the same kind: "arn:aws:lambda:eu-west-1:123456789012:function:*" of a function,
+// with or without its version.
+std::string kind_of(std::string_view arn) {
+    constexpr std::string_view kFunction = ":function:";
+    const std::size_t function = arn.find(kFunction);
+    const std::size_t end = function == arn.npos ? arn.rfind(':') + 1 : function + kFunction.size();
+    return std::string(arn.substr(0, end)) + "*";
+}
+
 // Says which endpoint there would have to be.
-Objection with_example(Objection objection, const std::string& arn) {
-    if (objection.code == std::string_view(kNotFound))
-        objection.message +=
-            "; this would: CREATE SERVER ... FOREIGN DATA WRAPPER flowctl_http OPTIONS (url "
-            "'https://...', auth 'aws_sigv4', arn " +
-            std::string(guarded([&] { return quote_literal_cstr(arn.c_str()); })) + ")";
+std::string with_example(const std::string& message, const asl::Resource& resource, const std::string& arn) {
+    const bool with_aws = calls::is_spoken_with_aws(resource);
+    const char* auth = resource.kind == Kind::AwsHttp ? "'...'" : with_aws ? "'aws_sigv4'" : "'none'";
+    return message + (with_aws ? "; this would" : "; a service of your own in AWS's place would") +
+           ": CREATE SERVER ... FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://...', auth " + auth +
+           ", arn " + std::string(guarded([&] { return quote_literal_cstr(arn.c_str()); })) + ")";
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+    for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + by.size()))
+        text.replace(at, what.size(), by);
+    return text;
+}
+
+// An objection to an ARN for which there is no endpoint also says what would help all of its kind.
+Objection about_arn(Objection objection, const asl::Resource& resource, const std::string& arn) {
+    if (objection.code != std::string_view(kNotFound)) return objection;
+    objection.kind = kind_of(arn);
+    objection.message_of_kind =
+        with_example(replaced(objection.message, arn, objection.kind), resource, objection.kind);
+    objection.message = with_example(objection.message, resource, arn);
     return objection;
 }
 
@@ -84,6 +109,49 @@ bool cannot_follow(const asl::Resource& resource, const DefinedTask& task) {
     return server && !server->options.is_prefect && !check_endpoint(resource.name, task.role);
 }
 
+std::vector<Objection> check_targets(const asl::Resource& resource, const DefinedTask& task,
+                                     const std::vector<std::string>& targets) {
+    const auto name = endpoint_for_arns(targets);
+    if (!name) {
+        Objection objection = about_arn(objection_of(name.error()), resource, targets.front());
+        // AWS looks a bare name up in the account of the state machine. An endpoint for it can still be created
+        // before the first run, so the flow can be defined.
+        const bool by_name = targets.front() == resource.text && !calls::target_members_of(resource).empty();
+        if (by_name && objection.code == std::string_view(kNotFound)) objection.only_warns = true;
+        return {std::move(objection)};
+    }
+    const auto server = find_http_server(*name);
+    if (server && calls::protocol_for(resource, server->options.speech) == nullptr)
+        return {not_carried_out(resource.text + " at AWS itself, and endpoint \"" + *name + "\" is AWS")};
+    return check_endpoint_for(task, *name);
+}
+
+// Where a path or an expression gives what the endpoint is looked for by, only the run knows the endpoint.
+// What can be known is that there is none for anything of this service.
+std::vector<Objection> check_service(const asl::Resource& resource) {
+    const std::string integration(asl::integration_of_arn(resource.text).value_or(""));
+    const std::string service = integration.substr(0, integration.find(':'));
+    if (endpoint_for_arn(resource.text) || may_cover_service(service)) return {};
+    Objection none = about_arn(
+        {kNotFound,
+         "no foreign server of wrapper flowctl_http has an option \"arn\" for anything of " + service},
+        resource, resource.text);
+    none.only_warns = true;
+    return {std::move(none)};
+}
+
+// AWS's HTTP Task names its endpoint by a server's name or an ARN.
+std::vector<Objection> check_connection(const asl::Resource& resource, const DefinedTask& task) {
+    const json::Value* how = task.input.find("Authentication");
+    if (how == nullptr) how = task.input.find("InvocationConfig");
+    const json::Value* connection = how != nullptr ? how->find("ConnectionArn") : nullptr;
+    if (connection == nullptr || !connection->is_string() || connection->as_string().starts_with("{%"))
+        return {};
+    const std::string name(connection->as_string());
+    if (!name.starts_with("arn:")) return check_endpoint_for(task, name);
+    return check_targets(resource, task, {name});
+}
+
 }  // namespace
 
 bool carries_out(const asl::Resource& resource) {
@@ -109,13 +177,10 @@ std::vector<Objection> check(const asl::Resource& resource, const DefinedTask& t
         return {not_carried_out("the suffix .sync for an endpoint that is not of kind 'prefect'")};
     if (resource.kind == Kind::Http || resource.kind == Kind::HttpInvoke)
         return check_endpoint_for(task, resource.name);
-    // An API action calls what the state's input names: ConnectionArn, StateMachineArn, FunctionName and so on.
-    // Where the definition does not write it out, only the run knows it.
-    const std::vector<std::string> targets = calls::targets_of(resource, task.input);
-    if (targets.front().starts_with("arn:aws:states:::")) return {};
-    auto server = endpoint_for_arns(targets);
-    if (!server) return {with_example(objection_of(server.error()), targets.front())};
-    return check_endpoint_for(task, *server);
+    if (resource.kind == Kind::AwsHttp) return check_connection(resource, task);
+    for (const std::string_view member : calls::target_members_of(resource))
+        if (task.is_open || task.open_members.contains(member)) return check_service(resource);
+    return check_targets(resource, task, calls::targets_of(resource, task.input));
 }
 
 std::vector<Objection> check_document(const std::string& endpoint, std::optional<Oid> role) {

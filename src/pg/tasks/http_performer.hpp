@@ -27,7 +27,7 @@ class HttpPerformer final : public Performer {
         : host_(host), client_(client), leases_(leases) {}
 
     Lanes lanes_of(const RunFacts& run, const machine::Call& call) const override {
-        return http_task::lanes_of(run, call);
+        return http_task::lanes_of_task(run, call);
     }
     std::optional<Refusal> prepare(Spi& spi, const RunFacts& run, const machine::Call& call,
                                    const Attempt& attempt) override;

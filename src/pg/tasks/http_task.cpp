@@ -161,6 +161,13 @@ bool stands_for_somebody(const Endpoint& endpoint) {
            endpoint.credential->grant != net::GrantType::Direct;
 }
 
+// An answer that is too large for a result is refused while it arrives, whatever the endpoint allows. JSON
+// may be written with blanks and escapes, so its text may be longer than the result is.
+std::size_t longest_result() {
+    constexpr std::size_t kLongestText = 4;  // times the result
+    return kLongestText * static_cast<std::size_t>(guc::max_payload_bytes);
+}
+
 }  // namespace
 
 Lanes lanes_of_endpoint(const machine::Call& call) {
@@ -180,6 +187,12 @@ Lanes lanes_of(const RunFacts& run, const machine::Call& call) {
     const std::string owner = std::to_string(run.flow_owner);
     if (lanes.size() > 1) lanes.emplace_back(LaneKind::OwnerAtHost, owner + "@" + lanes[1].second);
     lanes.emplace_back(LaneKind::Owner, owner);
+    return lanes;
+}
+
+Lanes lanes_of_task(const RunFacts& run, const machine::Call& call) {
+    Lanes lanes = lanes_of(run, call);
+    lanes.answer_bytes = std::min(lanes.answer_bytes, longest_result());
     return lanes;
 }
 
@@ -313,13 +326,9 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
     return prepared;
 }
 
-// An answer that is too large for a result is refused while it arrives, whatever the endpoint allows. JSON may be
-// written with blanks and escapes, so its text may be longer than the result is.
 void bound_by_payload(Prepared& prepared) {
-    constexpr std::size_t kLongestText = 4;  // times the result
-    const std::size_t most = kLongestText * static_cast<std::size_t>(guc::max_payload_bytes);
-    if (prepared.request.max_response_bytes <= most) return;
-    prepared.request.max_response_bytes = most;
+    if (prepared.request.max_response_bytes <= longest_result()) return;
+    prepared.request.max_response_bytes = longest_result();
     prepared.pending.bounded_by_payload = true;
 }
 
@@ -340,7 +349,11 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
     pending.poll_interval = endpoint.options().poll_interval;
     if (pending.protocol == nullptr)
         return Refusal{kEndpointConfiguration,
-                       "endpoint \"" + endpoint.name() + "\" cannot follow work to its end (.sync)"};
+                       "endpoint \"" + endpoint.name() + "\" cannot " +
+                           (call.resource.sync ? "follow work to its end (.sync)"
+                                               : "be asked for " + call.resource.text +
+                                                     ": this version of pg_flowctl does not know how AWS "
+                                                     "wants to be asked for it")};
     auto built = pending.protocol->request({.resource = call.resource,
                                             .input = call.input,
                                             .follow = call.follow,
@@ -353,6 +366,7 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
     prepared = prepare_parts(std::move(prepared), run, call, endpoint, key,
                              std::get<calls::RequestParts>(std::move(built)), now, sending);
     bound_by_payload(prepared);
+    pending.lanes.answer_bytes = prepared.request.max_response_bytes;
     return prepared;
 }
 

@@ -47,6 +47,8 @@ struct Pending {
 // other calls to the host.
 Lanes lanes_of(const RunFacts& run, const machine::Call& call);
 Lanes lanes_of_endpoint(const machine::Call& call);  // the first two
+// The same for the call of a Task, whose answer is refused where it is too large for a result.
+Lanes lanes_of_task(const RunFacts& run, const machine::Call& call);
 
 struct Prepared {
     net::Request request;  // without an id

@@ -50,12 +50,6 @@ std::vector<Objection> check_task(const asl::Resource& resource, const DefinedTa
     return {not_carried_out(name_of(resource))};
 }
 
-std::optional<Objection> check_support(const asl::Resource& resource) {
-    for (const Row& row : kRows)
-        if (row.carries_out(resource)) return std::nullopt;
-    return not_carried_out(name_of(resource));
-}
-
 std::vector<MadePerformer> make_performers(const Surroundings& surroundings) {
     std::vector<MadePerformer> made;
     for (const Row& row : kRows)

@@ -17,8 +17,6 @@ namespace flowctl::pg {
 
 // What stands in the way of Tasks with this Resource, when their flow is defined. Within a transaction.
 std::vector<Objection> check_task(const asl::Resource& resource, const DefinedTask& task);
-// That nothing here carries them out, whatever the catalog holds.
-std::optional<Objection> check_support(const asl::Resource& resource);
 
 // Where performers work: one worker.
 struct Surroundings {

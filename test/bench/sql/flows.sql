@@ -15,7 +15,8 @@ SELECT flowctl.define_flow('w3', '{"StartAt": "A", "States": {
     "B": {"Type": "Task", "Resource": "flowctl:http:bench", "ResultPath": "$.previous", "Next": "C"},
     "C": {"Type": "Task", "Resource": "flowctl:http:bench", "ResultPath": "$.previous", "End": true}}}');
 
--- Ten HTTP steps; one whose answer is as large as its request; one that stays open; one that waits for a year.
+-- Ten HTTP steps; one whose answer is as large as its request; one that stays open; one that waits for a year; one that
+-- waits for a second and then calls.
 SELECT flowctl.define_flow('ten', json_build_object('StartAt', 'S1', 'States', json_object_agg('S' || i,
     json_build_object('Type', 'Task', 'Resource', 'flowctl:http:bench', 'ResultPath', '$.previous') ::jsonb ||
     CASE i WHEN 10 THEN '{"End": true}' ELSE jsonb_build_object('Next', 'S' || i + 1) END))) FROM generate_series(1, 10) i;
@@ -25,3 +26,5 @@ SELECT flowctl.define_flow('hold', '{"StartAt": "Call", "States": {
     "Call": {"Type": "Task", "Resource": "flowctl:http:hold", "End": true}}}');
 SELECT flowctl.define_flow('park', '{"StartAt": "Wait", "States": {
     "Wait": {"Type": "Wait", "Seconds": 31536000, "Next": "Done"}, "Done": {"Type": "Succeed"}}}');
+SELECT flowctl.define_flow('timed', '{"StartAt": "Wait", "States": {
+    "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Call"}, "Call": {"Type": "Task", "Resource": "flowctl:http:bench", "End": true}}}');

@@ -22,7 +22,7 @@ use Time::HiRes qw(sleep);
 use Parts;
 
 our @EXPORT = qw(
-  new_node wait_for_query wait_for_workers worker_pids
+  new_node kill_server start_again wait_for_query wait_for_workers worker_pids
   define_flow http_flow start_run wait_for_run run_output run_row history_types
   http_server query_json to_json from_json sql_literal true false
 );
@@ -65,6 +65,27 @@ sub configure
 	$node->append_conf('postgresql.conf', join('', map { "$_ = '" . ($all{$_} =~ s/'/''/gr) . "'\n" } sort keys %all));
 }
 
+# Kills the postmaster; returns when it is gone. Its children live on for a moment.
+sub kill_server
+{
+	my ($node) = @_;
+	my $postmaster = $node->{_pid};
+	$node->kill9;
+	sleep 0.01 while kill 0, $postmaster;
+}
+
+# Starts a server that was killed, as soon as its children have left its shared memory.
+sub start_again
+{
+	my ($node) = @_;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if $node->start(fail_ok => 1);
+		sleep 0.1;
+	}
+	croak 'the server does not start again';
+}
+
 # Polls until the query's result is the expected text ('t' when none is given). Fails the test, showing what came last.
 sub wait_for_query
 {
@@ -104,9 +125,10 @@ sub wait_for_workers
 # Defines a flow from a Perl structure or JSON text; returns its version.
 sub define_flow
 {
-	my ($node, $name, $definition, $dbname) = @_;
+	my ($node, $name, $definition, $dbname, $options) = @_;
 	my $text = ref $definition ? to_json($definition) : $definition;
-	return $node->safe_psql($dbname // 'postgres', 'SELECT flowctl.define_flow(' . sql_literal($name) . ', ' . sql_literal($text) . ')');
+	my $more = $options ? ', options => ' . sql_literal(to_json($options)) : '';
+	return $node->safe_psql($dbname // 'postgres', 'SELECT flowctl.define_flow(' . sql_literal($name) . ', ' . sql_literal($text) . "$more)");
 }
 
 # The definition of a flow with one task that calls an endpoint; %more goes into the task.

@@ -67,6 +67,11 @@ TEST(XmlReader, RefusesWhatIsNotWellFormed) {
         EXPECT_EQ(found(text, "a"), "fault: holds an entity that is not known") << text;
 }
 
+TEST(XmlReader, AByteOrderMarkIsNoPartOfTheDocument) {
+    EXPECT_EQ(found("\xef\xbb\xbf<?xml version=\"1.0\"?><a>x</a>", "a"), "x");
+    EXPECT_EQ(found("\xef\xbb\xbf\xef\xbb\xbf<a>x</a>", "a"), "fault: is not well-formed XML");
+}
+
 TEST(XmlReader, ExpandsNothing) {
     EXPECT_EQ(found("<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>", "a"),
               "fault: holds a document type or a declaration");

@@ -172,6 +172,47 @@ TEST(AwsSqs, ManyMembersTakeLinearTime) {
     EXPECT_EQ(value_of(result).size(), 100'002u);
 }
 
+TEST(AwsDynamoDb, AnItemActionSendsItsInputAsItIs) {
+    constexpr const char* kPutItem = "arn:aws:states:::dynamodb:putItem";
+    const RequestParts parts = accepted(
+        TaskOf(kPutItem, R"({"TableName":"t","Item":{"id":{"S":"1"}}})").request(aws::dynamodb_put_item()));
+    EXPECT_EQ(parts.method, "POST");
+    EXPECT_EQ(parts.url, "https://api.example.com/v1");
+    EXPECT_EQ(header(parts, "X-Amz-Target"), "DynamoDB_20120810.PutItem");
+    EXPECT_EQ(header(parts, "Content-Type"), "application/x-amz-json-1.0");
+    EXPECT_EQ(parts.body, R"({"TableName":"t","Item":{"id":{"S":"1"}}})");
+    EXPECT_EQ(refused(TaskOf(kPutItem, "[]").request(aws::dynamodb_put_item())).error, "States.Runtime");
+    const auto target = [](const Protocol& protocol) {
+        return header(accepted(TaskOf(kPutItem).request(protocol)), "X-Amz-Target");
+    };
+    EXPECT_EQ(target(aws::dynamodb_get_item()), "DynamoDB_20120810.GetItem");
+    EXPECT_EQ(target(aws::dynamodb_update_item()), "DynamoDB_20120810.UpdateItem");
+    EXPECT_EQ(target(aws::dynamodb_delete_item()), "DynamoDB_20120810.DeleteItem");
+}
+
+TEST(AwsDynamoDb, ResultsAndErrors) {
+    const TaskResult result =
+        aws::dynamodb_get_item().result(answered(200, R"({"Item":{"id":{"S":"1"}}})"), "a");
+    EXPECT_EQ(member(result, "Item"), R"({"id":{"S":"1"}})");
+    EXPECT_TRUE(value_of(result).find("SdkHttpMetadata")->is_object());
+    const auto error = [](int status, const char* type) {
+        return failure(
+                   aws::dynamodb_update_item().result(
+                       answered(status, std::string(R"({"__type":")") + type + R"(","message":"no"})"), "a"))
+            .error;
+    };
+    EXPECT_EQ(error(400, "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"),
+              "DynamoDB.ConditionalCheckFailedException");
+    EXPECT_EQ(error(400, "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"),
+              "DynamoDB.ResourceNotFoundException");
+    EXPECT_EQ(error(500, "com.amazonaws.dynamodb.v20120810#InternalServerError"),
+              "DynamoDB.InternalServerErrorException");
+    EXPECT_EQ(error(400, "com.amazon.coral.validate#ValidationException"),
+              "DynamoDB.AmazonDynamoDBException");
+    EXPECT_EQ(failure(aws::dynamodb_get_item().result(answered(200, "[]"), "a")).error,
+              "Flowctl.InvalidResponse");
+}
+
 TEST(AwsSns, Publish) {
     const RequestParts parts = accepted(
         TaskOf(kPublish, R"({"TopicArn": "arn:aws:sns:r:1:t", "Message": {"a": "b&c"}, "Subject": null,
@@ -216,8 +257,10 @@ TEST(AwsEventBridge, PutEvents) {
         TaskOf(kPut, R"({"Entries": [{"Detail": {"a": 1}, "DetailType": "t", "Resources": ["r"], "X": 1}]})")
             .request(aws::events_put_events()));
     EXPECT_EQ(header(parts, "X-Amz-Target"), "AWSEvents.PutEvents");
-    EXPECT_EQ(parts.body, R"({"Entries":[{"Detail":"{\"a\":1}","DetailType":"t","Resources":["r",)"
-                          R"("arn:flowctl:db:stateMachine:pay","arn:flowctl:db:execution:pay:1"]}]})");
+    EXPECT_EQ(
+        parts.body,
+        R"({"Entries":[{"Detail":"{\"a\":1}","DetailType":"t","Resources":["r",)"
+        R"("arn:flowctl:states:local:db:stateMachine:pay","arn:flowctl:states:local:db:execution:pay:1"]}]})");
     for (const char* input : {"[]", "{}", R"({"Entries": {}})", R"({"Entries": [1]})"})
         EXPECT_EQ(refused(TaskOf(kPut, input).request(aws::events_put_events())).error, "States.Runtime")
             << input;

@@ -34,8 +34,8 @@ struct TaskOf {
                                  .follow = follow,
                                  .base_url = base_url,
                                  .deployment = "11111111-2222-3333-4444-555555555555",
-                                 .execution_id = "arn:flowctl:db:execution:pay:1",
-                                 .state_machine_id = "arn:flowctl:db:stateMachine:pay",
+                                 .execution_id = "arn:flowctl:states:local:db:execution:pay:1",
+                                 .state_machine_id = "arn:flowctl:states:local:db:stateMachine:pay",
                                  .idempotency_key = "the-key"});
     }
 

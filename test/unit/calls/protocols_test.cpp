@@ -26,9 +26,14 @@ TEST(Protocols, OfAws) {
     EXPECT_EQ(chosen("arn:aws:states:::lambda:invoke", Speech::Aws), &aws::lambda_invoke());
     EXPECT_EQ(chosen("arn:aws:states:::sqs:sendMessage", Speech::Aws), &aws::sqs_send_message());
     EXPECT_EQ(chosen("arn:aws-us-gov:states:::sqs:sendMessage", Speech::Aws), &aws::sqs_send_message());
-    EXPECT_EQ(chosen("arn:aws:states:us-east-1:123456789012:lambda:invoke", Speech::Aws), &aws::lambda_invoke());
+    EXPECT_EQ(chosen("arn:aws:states:us-east-1:123456789012:lambda:invoke", Speech::Aws),
+              &aws::lambda_invoke());
     EXPECT_EQ(chosen("arn:aws:states:::sns:publish", Speech::Aws), &aws::sns_publish());
     EXPECT_EQ(chosen("arn:aws:states:::events:putEvents", Speech::Aws), &aws::events_put_events());
+    EXPECT_EQ(chosen("arn:aws:states:::dynamodb:getItem", Speech::Aws), &aws::dynamodb_get_item());
+    EXPECT_EQ(chosen("arn:aws:states:::dynamodb:putItem", Speech::Aws), &aws::dynamodb_put_item());
+    EXPECT_EQ(chosen("arn:aws:states:::dynamodb:updateItem", Speech::Aws), &aws::dynamodb_update_item());
+    EXPECT_EQ(chosen("arn:aws:states:::dynamodb:deleteItem", Speech::Aws), &aws::dynamodb_delete_item());
     EXPECT_EQ(chosen("arn:aws:states:::states:startExecution", Speech::Aws), &aws::start_execution());
     EXPECT_EQ(chosen("arn:aws:states:::states:startExecution.sync", Speech::Aws),
               &aws::start_execution_sync());
@@ -39,8 +44,36 @@ TEST(Protocols, OfAws) {
 TEST(Protocols, WhatAwsHasNoActionForIsPlainHttp) {
     EXPECT_EQ(chosen("flowctl:http:a", Speech::Aws), &plain());
     EXPECT_EQ(chosen("flowctl:http:a:invoke", Speech::Aws), &invoke());
-    EXPECT_EQ(chosen("arn:aws:states:::dynamodb:putItem", Speech::Aws), &plain());
-    EXPECT_EQ(chosen("arn:aws:states:::aws-sdk:sqs:sendMessageBatch", Speech::Aws), &plain());
+    EXPECT_EQ(chosen("arn:aws:sns:eu-west-1:123456789012:topic", Speech::Aws), &plain());
+}
+
+// AWS would answer plain HTTP with an error that explains nothing.
+TEST(Protocols, AnIntegrationThatNobodyHereSpeaksWithAwsHasNone) {
+    for (const char* text :
+         {"arn:aws:states:::aws-sdk:sqs:sendMessageBatch", "arn:aws:states:::aws-sdk:dynamodb:putItem",
+          "arn:aws:states:::glue:startJobRun", "arn:aws-cn:states:::athena:getQueryResults"}) {
+        EXPECT_EQ(chosen(text, Speech::Aws), nullptr) << text;
+        EXPECT_EQ(chosen(text, Speech::Http), &plain()) << text;
+        EXPECT_FALSE(is_spoken_with_aws(resource(text))) << text;
+    }
+    EXPECT_TRUE(is_spoken_with_aws(resource("arn:aws:states:::dynamodb:putItem")));
+    EXPECT_TRUE(is_spoken_with_aws(resource("arn:aws:lambda:eu-west-1:123456789012:function:f")));
+}
+
+TEST(Protocols, TheMembersThatTargetsAreReadFrom) {
+    const auto members = [](std::string_view text) {
+        const auto names = target_members_of(resource(text));
+        return std::vector<std::string>(names.begin(), names.end());
+    };
+    using Names = std::vector<std::string>;
+    EXPECT_EQ(members("arn:aws:states:::lambda:invoke"), (Names{"FunctionName", "Qualifier"}));
+    EXPECT_EQ(members("arn:aws:states:::sqs:sendMessage"), Names{"QueueUrl"});
+    EXPECT_EQ(members("arn:aws:states:::sns:publish"), (Names{"TopicArn", "TargetArn"}));
+    EXPECT_EQ(members("arn:aws:states:::events:putEvents"), Names{"Entries"});
+    EXPECT_EQ(members("arn:aws:states:::states:startExecution"), Names{"StateMachineArn"});
+    EXPECT_EQ(members("arn:aws:states:::dynamodb:getItem"), Names{"TableName"});
+    EXPECT_EQ(members("arn:aws:lambda:eu-west-1:123456789012:function:f"), Names{});
+    EXPECT_EQ(members("arn:aws:states:::aws-sdk:s3:getObject"), Names{});
 }
 
 TEST(Protocols, OfPrefect) {
@@ -102,6 +135,13 @@ TEST(Targets, AQueueByItsUrl) {
                             "https://sqs.eu-west-1.amazonaws.com/123456789012/",
                             "https://sqs.eu-west-1.amazonaws.com/", "not a url", ""})
         EXPECT_EQ(queue(url), Arns{kSend}) << url;
+}
+
+TEST(Targets, ATableByItsArn) {
+    constexpr const char* kGet = "arn:aws:states:::dynamodb:getItem";
+    EXPECT_EQ(targets(kGet, R"({"TableName": "t"})"), Arns{kGet});
+    EXPECT_EQ(targets(kGet, R"({"TableName": "arn:aws:dynamodb:r:1:table/t"})"),
+              (Arns{"arn:aws:dynamodb:r:1:table/t", kGet}));
 }
 
 TEST(Targets, TopicsBusesAndStateMachines) {

@@ -1,6 +1,7 @@
 // Definitions: what is accepted, and every finding with its place.
 #include <algorithm>
 
+#include "core/asl/findings.hpp"
 #include "machine_support.hpp"
 
 using namespace flowctl;
@@ -55,6 +56,9 @@ TEST(Compile, RefusesWhatIsNoDefinition) {
     ASSERT_EQ(not_json.size(), 1u);
     EXPECT_EQ(not_json[0].substr(0, 26), "INVALID_JSON_DESCRIPTION :");
     EXPECT_NE(not_json[0].find("line 2, column"), std::string::npos) << not_json[0];
+    EXPECT_EQ(findings(R"({"a": x})"), Strings{"INVALID_JSON_DESCRIPTION : not a value at line 1, column 7"});
+    EXPECT_EQ(findings("{\n \"a\":\n x}"),
+              Strings{"INVALID_JSON_DESCRIPTION : not a value at line 3, column 2"});
     EXPECT_EQ(findings(std::string(1'048'577, ' ')).size(), 1u);
     EXPECT_EQ(findings("{}"),
               Strings{"SCHEMA_VALIDATION_FAILED : These fields are required: [StartAt, States]"});
@@ -272,35 +276,39 @@ TEST(Compile, InnerScopesDoNotAssignOuterNames) {
                           std::string(name) + ".$: The variable '" + name +
                           "' belongs to an outer scope and cannot be assigned in an inner one"});
     }
-    EXPECT_EQ(nested(R"("x": 1)",
-                     R"("ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, )"),
-              Strings{});
+    EXPECT_EQ(
+        nested(R"("x": 1)", R"("ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, )"),
+        Strings{});
 }
 
 std::string integration(const std::string& resource, const std::string& fields) {
-    return states("A", R"("A": {"Type": "Task", "End": true, "Resource": "arn:aws:states:::)" + resource + R"(", )" +
-                           fields + "}");
+    return states("A", R"("A": {"Type": "Task", "End": true, "Resource": "arn:aws:states:::)" + resource +
+                           R"(", )" + fields + "}");
 }
 
 TEST(Compile, IntegrationsHaveFieldsThatTheyCannotDoWithout) {
     EXPECT_EQ(only(integration("lambda:invoke", R"("Parameters": {"Payload": {}})")),
               "/Parameters: The field 'FunctionName' is required but was missing");
-    EXPECT_EQ(only(integration("lambda:invoke", R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName.$": "x"})")),
+    EXPECT_EQ(only(integration("lambda:invoke",
+                               R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName.$": "x"})")),
               "/Arguments: The field 'FunctionName' is required but was missing");
     EXPECT_EQ(only(integration("http:invoke", R"("Parameters": {"ApiEndpoint.$": "$.u", "Method": "GET"})")),
               "/Parameters: There should be one of the following fields: [Authentication, InvocationConfig]");
     EXPECT_EQ(only(integration("sqs:sendMessage", R"("Parameters": {"QueueUrl": "u"})")),
               "/Parameters: The field 'MessageBody' is required but was missing");
     // What is a path's, is given by an expression as a whole, or is the state's input.
-    for (const char* fields : {R"("Parameters": {"FunctionName.$": "$.f"})", R"("Comment": "the input has it")",
-                               R"("QueryLanguage": "JSONata", "Arguments": "{% $states.input %}")",
-                               R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName": "{% 'f' %}"})"})
+    for (const char* fields :
+         {R"("Parameters": {"FunctionName.$": "$.f"})", R"("Comment": "the input has it")",
+          R"("QueryLanguage": "JSONata", "Arguments": "{% $states.input %}")",
+          R"("QueryLanguage": "JSONata", "Arguments": {"FunctionName": "{% 'f' %}"})"})
         EXPECT_EQ(findings(integration("lambda:invoke", fields)), Strings{}) << fields;
-    EXPECT_EQ(findings(integration("sns:publish", R"("Parameters": {"Message": "m", "TargetArn": "a"})")), Strings{});
+    EXPECT_EQ(findings(integration("sns:publish", R"("Parameters": {"Message": "m", "TargetArn": "a"})")),
+              Strings{});
 }
 
 TEST(Compile, CredentialsNameARole) {
-    EXPECT_EQ(only(task(R"("Credentials": {})")), "/Credentials: The field 'RoleArn' is required but was missing");
+    EXPECT_EQ(only(task(R"("Credentials": {})")),
+              "/Credentials: The field 'RoleArn' is required but was missing");
     EXPECT_EQ(only(task(R"("Credentials": {"roleArn": "arn:x"})")),
               "/Credentials: The field 'RoleArn' is required but was missing");
     EXPECT_EQ(findings(task(R"("Credentials": {"RoleArn": "arn:x"})")), Strings{});
@@ -312,8 +320,10 @@ TEST(Compile, CredentialsNameARole) {
 
 TEST(Compile, TheContextObjectIsNoListOfItems) {
     const auto map = [](const std::string& path) {
-        return states("A", R"("A": {"Type": "Map", "End": true, "ItemsPath": ")" + path +
-                               R"(", "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}})");
+        return states(
+            "A",
+            R"("A": {"Type": "Map", "End": true, "ItemsPath": ")" + path +
+                R"(", "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}})");
     };
     EXPECT_EQ(only(map("$$")), "/ItemsPath: The Context Object is no array of items");
     EXPECT_EQ(findings(map("$$.Execution.Input.values")), Strings{});
@@ -338,9 +348,131 @@ TEST(Compile, SurvivesHostileDefinitions) {
             R"({"StartAt": "x", "States": {"x": {"Type": "Parallel", "Branches": [)" + branches + "]}}}";
     EXPECT_EQ(findings(branches).size(), 100u);
     EXPECT_EQ(findings(std::string(5'000, '[')).size(), 1u);
-    // A million mistakes give a hundred findings, and soon.
+    // Thousands of mistakes give a hundred findings, and soon.
     std::string many = R"({"StartAt": "s", "States": {)";
     for (int i = 0; i < 20'000; ++i)
         many += (i > 0 ? ",\"s" : "\"s") + std::to_string(i) + R"(": {"Type":"Pass","Nxt":1})";
-    EXPECT_EQ(findings(many + "}}").size(), 100u);
+    const Strings of_many = findings(many + "}}");
+    ASSERT_EQ(of_many.size(), 100u);
+    EXPECT_TRUE(of_many.back().starts_with("FINDINGS_LEFT_OUT : ")) << of_many.back();
+    EXPECT_TRUE(of_many.back().ends_with(" more findings are left out")) << of_many.back();
+}
+
+// At most a hundred, and the last of them says how many others there are.
+TEST(Compile, FindingsBeyondTheHundredthAreCounted) {
+    const auto with_mistakes = [](int count) {
+        std::string text = R"({"StartAt": "s0", "States": {"s0": {"Type": "Succeed"})";
+        for (int i = 0; i < count; ++i)
+            text += ", \"x" + std::to_string(i) + R"(": {"Type": "Succeed", "Comment": 1})";
+        return findings(text + "}}");
+    };
+    const Strings one = with_mistakes(1);
+    const std::size_t each = one.size();  // what is wrong with one such state
+    ASSERT_EQ(each, 2u);
+    EXPECT_EQ(with_mistakes(50).size(), 100u);
+    EXPECT_FALSE(with_mistakes(50).back().starts_with("FINDINGS_LEFT_OUT"));
+    ASSERT_EQ(with_mistakes(51).size(), 100u);
+    EXPECT_EQ(with_mistakes(51).back(), "FINDINGS_LEFT_OUT : 3 more findings are left out");
+    EXPECT_EQ(with_mistakes(51).front(), with_mistakes(50).front());
+}
+
+TEST(Compile, BoundedFindings) {
+    const asl::Finding warning{asl::Finding::Severity::Warning, "C", "/x", "m"};
+    std::vector<asl::Finding> list(asl::kMostFindings, warning);
+    asl::bound_findings(list);
+    EXPECT_EQ(list.size(), asl::kMostFindings);
+    EXPECT_EQ(list.back().code, "C");
+    list.push_back(warning);
+    asl::bound_findings(list);
+    ASSERT_EQ(list.size(), asl::kMostFindings);
+    EXPECT_EQ(list.back().code, asl::kLeftOut);
+    EXPECT_EQ(list.back().message, "2 more findings are left out");
+    EXPECT_EQ(list.back().severity, asl::Finding::Severity::Warning);
+    list.assign(3, warning);
+    list.back().severity = asl::Finding::Severity::Error;
+    asl::bound_findings(list, 1);
+    ASSERT_EQ(list.size(), 4u);
+    EXPECT_EQ(list.back().message, "1 more finding is left out");
+    EXPECT_EQ(list.back().severity, asl::Finding::Severity::Error);
+}
+
+TEST(Compile, SaysWhatAPathWouldHaveToBe) {
+    const std::string rest = ": neither a name, an index, a slice, a filter nor * in the brackets";
+    EXPECT_EQ(only(pass(R"("ResultPath": "$.[", "End": true)")),
+              "/ResultPath: Value is not a Reference Path" + rest);
+    EXPECT_EQ(only(pass(R"("InputPath": "$.[", "End": true)")),
+              "/InputPath: Value is not a valid JSONPath" + rest);
+    EXPECT_EQ(
+        only(states("A", R"("A": {"Type": "Fail", "CausePath": "$.["})")),
+        "/CausePath: Value must be a Reference Path or an intrinsic function that returns a string" + rest);
+}
+
+TEST(Compile, ALanguageThatThereIsNot) {
+    EXPECT_EQ(only(pass(R"("QueryLanguage": "XQuery", "End": true)")),
+              "/QueryLanguage: Value should be one of the following: [JSONPath, JSONata]");
+}
+
+// Of actions that the table of integrations does not have, nothing is required.
+TEST(Compile, AnSdkIntegrationRequiresNothing) {
+    EXPECT_EQ(findings(states("A", R"("A": {"Type": "Task", "End": true,
+                  "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets"})")),
+              Strings{});
+}
+
+TEST(Compile, AnExpressFlowCanHaveAnUnknownResource) {
+    const std::string definition =
+        states("A", R"("A": {"Type": "Task", "Resource": "nonsense", "End": true})");
+    const auto compiled = asl::compile(definition, asl::FlowType::Express);
+    ASSERT_EQ(compiled.findings.size(), 1u);
+    EXPECT_EQ(compiled.findings[0].location, "/States/A/Resource");
+}
+
+// What the second check finds in the first rule stands before what the first check finds in the second.
+TEST(Compile, FindingsWithinAnArrayAreInItsOrder) {
+    const Strings all = findings(states("A", R"("A": {"Type": "Choice", "Default": "B", "Choices": [
+        {"Variable": "$.x", "IsNull": true, "Next": "nowhere"},
+        {"Variable": "$.x", "IsNull": 1, "Next": "B"}]}, "B": {"Type": "Succeed"})"));
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_NE(all[0].find("/States/A/Choices/0/Next"), std::string::npos) << all[0];
+    EXPECT_NE(all[1].find("/States/A/Choices/1/IsNull"), std::string::npos) << all[1];
+}
+
+TEST(Compile, AStateThatIsNoObject) {
+    const Strings all = findings(R"({"StartAt": "A", "States": {"A": 5}})");
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_NE(all[0].find("MISSING_END_STATE : "), std::string::npos) << all[0];
+    EXPECT_NE(all[1].find(" /States/A: "), std::string::npos) << all[1];
+}
+
+TEST(Compile, ADefinitionAsLongAsItMayBe) {
+    const std::string small = pass(R"("End": true)");
+    EXPECT_EQ(findings(small + std::string(1'048'576 - small.size(), ' ')), Strings{});
+    EXPECT_EQ(findings(small + std::string(1'048'577 - small.size(), ' ')),
+              Strings{"SCHEMA_VALIDATION_FAILED : Definition must be at most 1048576 bytes long"});
+}
+
+TEST(Compile, PlacesOfDuplicatesAndOfOddNames) {
+    EXPECT_EQ(findings(R"({"StartAt": "A", "States": {"A": {"Type": "Choice", "Default": "B", "Choices": [
+        {"Variable": "$.x", "IsNull": true, "Next": "B"},
+        {"Variable": "$.x", "IsNull": true, "Next": "B", "Next": "B"}]}, "B": {"Type": "Succeed"}}})"),
+              Strings{"INVALID_JSON_DESCRIPTION /States/A/Choices/1: Duplicate field 'Next'"});
+    const Strings odd =
+        findings(R"({"StartAt": "a~b/c", "States": {"a~b/c": {"Type": "Succeed", "Comment": 1}}})");
+    ASSERT_EQ(odd.size(), 1u);
+    EXPECT_NE(odd[0].find(" /States/a~0b~1c/Comment: "), std::string::npos) << odd[0];
+}
+
+TEST(Compile, ABranchThatIsNoObject) {
+    const Strings all = findings(states("A", R"("A": {"Type": "Parallel", "Branches": [7], "End": true})"));
+    ASSERT_FALSE(all.empty());
+    EXPECT_EQ(all[0], "SCHEMA_VALIDATION_FAILED /States/A/Branches/0: Expected value of type Object");
+}
+
+TEST(Compile, IntegrationsWithoutAnAction) {
+    for (const char* arn :
+         {"arn:aws:states:::lambda", "arn:aws:states:::lambda:", "arn:aws:states::::invoke"})
+        EXPECT_EQ(only(states(
+                      "A", R"("A": {"Type": "Task", "End": true, "Resource": ")" + std::string(arn) + "\"}")),
+                  "/Resource: Value is not a valid resource ARN")
+            << arn;
 }

@@ -14,6 +14,7 @@ TEST(Timestamp, ReadsZonesAndFractions) {
     EXPECT_EQ(parse_timestamp("2016-03-05T21:29:29.2431672529999Z")->nanos, 243'167'252);
     EXPECT_EQ(*parse_timestamp("2016-03-14T03:59:00+02:00"), *parse_timestamp("2016-03-14T01:59:00Z"));
     EXPECT_EQ(*parse_timestamp("2016-03-13T20:29:00-05:30"), *parse_timestamp("2016-03-14T01:59:00Z"));
+    EXPECT_EQ(*parse_timestamp("2016-03-14T23:59:00+23:59"), *parse_timestamp("2016-03-14T00:00:00Z"));
     EXPECT_EQ(parse_timestamp("1969-12-31T23:59:59.999999Z")->micros(), -1);
     EXPECT_TRUE(parse_timestamp("2024-02-29T00:00:00Z"));
     EXPECT_TRUE(parse_timestamp("2000-02-29T00:00:00Z"));
@@ -39,6 +40,7 @@ TEST(Timestamp, RefusesWhatIsNoTimestamp) {
                              "2016-03-14T01:59:00.Z",
                              "2016-03-14T01:59:00+2:00",
                              "2016-03-14T01:59:00+24:00",
+                             "2016-03-14T01:59:00+02:60",
                              "2016-03-14T01:59:00Zx",
                              " 2016-03-14T01:59:00Z",
                              "+016-03-14T01:59:00Z",

@@ -126,6 +126,11 @@ TEST(IntrinsicEncoding, Base64AndHash) {
     EXPECT_TRUE(fails("States.Base64Decode($)", "\"AA==\""));  // \u0000
     EXPECT_TRUE(fails("States.Base64Encode($)", "1"));
     EXPECT_FALSE(fails("States.Base64Encode($)", "\"" + std::string(10'000, 'x') + "\""));
+    std::string encoded;
+    for (int i = 0; i < 2'500; ++i)
+        encoded += "QUFB";
+    EXPECT_FALSE(fails("States.Base64Decode($)", "\"" + encoded + "\""));
+    EXPECT_TRUE(fails("States.Base64Decode($)", "\"" + encoded + "QQ==\""));
     EXPECT_TRUE(fails("States.Base64Encode($)", "\"" + std::string(10'001, 'x') + "\""));
     EXPECT_EQ(evaluate("States.Hash($.d, $.a)", R"({"d":"input data","a":"SHA-256"})"),
               R"("b4a697a057313163aee33cd8d40c66e9f0f177e00cac2de32475ffff6169c3e3")");

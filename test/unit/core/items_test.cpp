@@ -117,6 +117,23 @@ TEST(Csv, WhatCannotBeRead) {
     EXPECT_EQ(read(csv(), wide), Strings{"! the row of headers has more than 1600 fields"});
 }
 
+// Both sides of the limit. The end of a line is no part of it, and a line break within quotes is.
+TEST(Csv, RowsAreAsLongAsAnItemMayBe) {
+    const Limits limits{.max_item_bytes = 10, .max_depth = 9};
+    const std::string ten(10, 'x');
+    const Strings fits{R"({"a":")" + ten + R"("})"};
+    const Strings too_long{"! row 2 is longer than 10 bytes"};
+    for (const char* end : {"", "\n", "\r\n"}) {
+        EXPECT_EQ(read(csv(), "a\n" + ten + end, limits), fits) << end;
+        EXPECT_EQ(read(csv(), "a\n" + ten + "x" + end, limits), too_long) << end;
+    }
+    EXPECT_EQ(read(csv(), "a\n" + ten + "\rx\n", limits), too_long);
+    EXPECT_EQ(read(csv(), "a\n" + ten + "\r\r\n", limits), too_long);
+    EXPECT_EQ(read(csv(), "a\n\"" + std::string(7, 'x') + "\n\"\n", limits), Strings{R"({"a":"xxxxxxx\n"})"});
+    EXPECT_EQ(read(csv(), "a\n\"" + std::string(9, 'x') + "\n\n\n\"\n", limits), too_long);
+    EXPECT_EQ(read(csv(), "a\n\"" + std::string(9, 'x') + "\r\"\n", limits), too_long);
+}
+
 TEST(JsonLines, EachLineIsAnItem) {
     EXPECT_EQ(read(json_lines(), "1\n{\"a\": [2]}\r\n\n  \nnull"), (Strings{"1", R"({"a":[2]})", "null"}));
     EXPECT_EQ(read(json_lines(), ""), Strings{});
@@ -124,6 +141,23 @@ TEST(JsonLines, EachLineIsAnItem) {
               (Strings{"1", "! line 2 is not JSON: object member without a name"}));
     EXPECT_EQ(read(json_lines(), "1\n\"1234567890\"\n", {.max_item_bytes = 10, .max_depth = 9}),
               (Strings{"1", "! line 2 is longer than 10 bytes"}));
+}
+
+// Both sides of the limit; the end of a line is no part of it.
+TEST(JsonLines, LinesAreAsLongAsAnItemMayBe) {
+    const Limits limits{.max_item_bytes = 10, .max_depth = 9};
+    const Strings too_long{"1", "! line 2 is longer than 10 bytes"};
+    for (const char* end : {"", "\n", "\r\n"}) {
+        EXPECT_EQ(read(json_lines(), std::string("1\n\"12345678\"") + end, limits),
+                  (Strings{"1", R"("12345678")"}))
+            << end;
+        EXPECT_EQ(read(json_lines(), std::string("1\n\"123456789\"") + end, limits), too_long) << end;
+        EXPECT_EQ(read(json_lines(), std::string("1\n12345678901") + end, limits), too_long) << end;
+    }
+    EXPECT_EQ(read(json_lines(), "1\n\"1234567\"\r\r\n", limits), (Strings{"1", R"("1234567")"}));
+    EXPECT_EQ(read(json_lines(), "1\n\"12345678\"\r\r\n", limits), too_long);
+    EXPECT_EQ(read(json_lines(), "1\n" + std::string(10, ' ') + "\n2", limits), (Strings{"1", "2"}));
+    EXPECT_EQ(read(json_lines(), "1\n" + std::string(11, ' ') + "\n2", limits), too_long);
 }
 
 TEST(JsonItems, ElementsAndMembers) {
@@ -170,6 +204,12 @@ TEST(JsonItems, WhatCannotBeRead) {
     EXPECT_EQ(read(json_at(), "[[1}]").size(), 1u);
     EXPECT_EQ(read(json_at(), "[\"123456789\"]", {.max_item_bytes = 10, .max_depth = 9}),
               Strings{"! an item is longer than 10 bytes at byte 11"});
+    EXPECT_EQ(read(json_at(), "[\"12345678\"]", {.max_item_bytes = 10, .max_depth = 9}),
+              Strings{R"("12345678")"});
+    EXPECT_EQ(read(json_at(), R"({"12345678": 1})", {.max_item_bytes = 10, .max_depth = 9}),
+              Strings{"12345678=1"});
+    EXPECT_EQ(read(json_at(), R"({"123456789": 1})", {.max_item_bytes = 10, .max_depth = 9}),
+              Strings{"! a key is too long at byte 11"});
     EXPECT_EQ(read(json_at(), "[[[1]]]", {.max_item_bytes = 100, .max_depth = 1}),
               Strings{"! a value is not JSON, or nested too deeply at byte 2"});
     // The end of the items is not the end of the document.

@@ -58,6 +58,15 @@ std::string story(bool saved) {
 
 }  // namespace
 
+// A failure of the run as a whole is told with the visit of the top level.
+TEST(Frame, KnowsItsPlace) {
+    TestRun run(states("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "End": true})"));
+    EXPECT_EQ(run.frame.place(), "");
+    run.start();
+    EXPECT_EQ(run.frame.place(),
+              "An error occurred while executing the state 'T' (entered at the event id #2). ");
+}
+
 TEST(Frame, SavedAndLoadedAtEveryStepItTellsTheSameStory) {
     const std::string straight = story(false);
     EXPECT_EQ(straight, story(true));

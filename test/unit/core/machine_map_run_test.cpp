@@ -46,7 +46,7 @@ TEST(DistributedMap, RunsElsewhereAndGoesOnWithTheResult) {
     EXPECT_EQ(run.map_runs[0].id, 4);
     EXPECT_EQ(plan.state, "M");
     EXPECT_EQ(plan.label, "rows");
-    EXPECT_EQ(plan.arn, "arn:flowctl:db:mapRun:f/rows:" + plan.uuid);
+    EXPECT_EQ(plan.arn, "arn:flowctl:states:local:db:mapRun:f/rows:" + plan.uuid);
     EXPECT_EQ(arn_of(run, 3), plan.arn);
     EXPECT_EQ(plan.max_concurrency, 7);
     EXPECT_EQ(plan.tolerated_count, 2);
@@ -162,6 +162,19 @@ TEST(DistributedMap, WhateverEndsTheRunCancelsTheMapRun) {
     EXPECT_EQ(broken.cancelled, std::vector<std::int64_t>{4});
 }
 
+// What keeps the engine from carrying a map run on says where; what its children or documents say does not.
+TEST(DistributedMap, AFailureOfTheEngineNamesTheState) {
+    const auto cause_of = [](const char* error) {
+        TestRun run(map(R"("End": true)"), "[1]");
+        run.start();
+        run.give(machine::MapRunEnded{4, machine::MapRunEnded::Outcome::Failed, {}, error, "it is gone"});
+        return run.cause();
+    };
+    EXPECT_EQ(cause_of("States.Runtime"),
+              "An error occurred while executing the state 'M' (entered at the event id #2). it is gone");
+    EXPECT_EQ(cause_of("States.ItemReaderFailed"), "it is gone");
+}
+
 TEST(DistributedMap, ASiblingsFailureAbortsIt) {
     TestRun run(states("B", R"("B": {"Type": "Parallel", "End": true, "Branches": [
         {"StartAt": "M", "States": {"M": {"Type": "Map", "End": true, "ItemProcessor": )" +
@@ -221,7 +234,8 @@ TEST(DistributedMap, ReaderBatcherAndWriterAreEvaluatedOnce) {
     EXPECT_EQ(plan.output_type, asl::ResultWriter::OutputType::Jsonl);
     EXPECT_FALSE(plan.keeps_outputs);
     EXPECT_EQ(plan.source(), "flowctl:sql:query");
-    EXPECT_EQ(json::dump(*plan.context.find("Execution")->find("Id")), R"("arn:flowctl:db:execution:f:1")");
+    EXPECT_EQ(json::dump(*plan.context.find("Execution")->find("Id")),
+              R"("arn:flowctl:states:local:db:execution:f:1")");
     // All of it survives being stored.
     const std::string saved = json::dump(plan.save());
     const auto loaded = machine::MapRunPlan::load(value(saved));

@@ -76,11 +76,12 @@ TEST(MachineContext, SaysWhatTheRunIs) {
         R"({"i": 1})");
     run.run.event = value(R"({"type": "row"})");
     run.start();
-    EXPECT_EQ(run.output(),
-              R"({"Execution":{"Id":"arn:flowctl:db:execution:f:1","Input":{"i":1},"Name":"one",)"
-              R"("RoleArn":"arn:flowctl:db:role/r","StartTime":"2026-09-21T14:13:20.000Z","RedriveCount":0},)"
-              R"("State":{"EnteredTime":"2026-09-21T14:13:20.000Z","Name":"A"},)"
-              R"("StateMachine":{"Id":"arn:flowctl:db:stateMachine:f","Name":"f"},"Event":{"type":"row"}})");
+    EXPECT_EQ(
+        run.output(),
+        R"({"Execution":{"Id":"arn:flowctl:states:local:db:execution:f:1","Input":{"i":1},"Name":"one",)"
+        R"("RoleArn":"arn:flowctl:iam::db:role/r","StartTime":"2026-09-21T14:13:20.000Z","RedriveCount":0},)"
+        R"("State":{"EnteredTime":"2026-09-21T14:13:20.000Z","Name":"A"},)"
+        R"("StateMachine":{"Id":"arn:flowctl:states:local:db:stateMachine:f","Name":"f"},"Event":{"type":"row"}})");
 }
 
 TEST(MachineAssign, ReadsTheValuesFromBeforeTheState) {
@@ -309,9 +310,10 @@ TEST(MachineStates, WhatErrorPathAndCausePathDoNotFindIsNamedWithItsField) {
     TestRun error(states("F", R"("F": {"Type": "Fail", "ErrorPath": "$.x", "CausePath": "$.Error"})"), input);
     error.start();
     EXPECT_EQ(error.error(), "States.Runtime");
-    EXPECT_EQ(error.cause(), "An error occurred while executing the state 'F' (entered at the event id #2). The JSONPath "
-                             "'$.x' specified for the field 'ErrorPath' could not be found in the input "
-                             "'{\"Error\":\"E\"}'");
+    EXPECT_EQ(error.cause(),
+              "An error occurred while executing the state 'F' (entered at the event id #2). The JSONPath "
+              "'$.x' specified for the field 'ErrorPath' could not be found in the input "
+              "'{\"Error\":\"E\"}'");
     TestRun cause(states("F", R"("F": {"Type": "Fail", "ErrorPath": "$.Error", "CausePath": "$.x"})"), input);
     cause.start();
     EXPECT_NE(cause.cause().find("specified for the field 'CausePath'"), std::string::npos) << cause.cause();
@@ -319,14 +321,22 @@ TEST(MachineStates, WhatErrorPathAndCausePathDoNotFindIsNamedWithItsField) {
 
 TEST(MachineStates, ValuesThatAreNoIntegersAreQuoted) {
     const auto cause = [](const char* value) {
-        TestRun run(states("T", R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "TimeoutSecondsPath": "$.t", "End": true})"),
-                    std::string(R"({"t": )") + value + "}");
+        TestRun run(
+            states(
+                "T",
+                R"("T": {"Type": "Task", "Resource": "flowctl:http:s", "TimeoutSecondsPath": "$.t", "End": true})"),
+            std::string(R"({"t": )") + value + "}");
         run.start();
         const std::string text = run.cause();
         return text.substr(text.find("The TimeoutSecondsPath"));
     };
-    EXPECT_EQ(cause("\"x\""), R"(The TimeoutSecondsPath field refers to value "x" which is not a valid integer: $.t)");
-    EXPECT_EQ(cause("1.5"), R"(The TimeoutSecondsPath field refers to value "1.5" which is not a valid integer: $.t)");
-    EXPECT_EQ(cause("{}"), R"(The TimeoutSecondsPath field refers to value "{}" which is not a valid integer: $.t)");
-    EXPECT_EQ(cause("0"), R"(The TimeoutSecondsPath field refers to value "0" which is not a valid positive integer: $.t)");
+    EXPECT_EQ(cause("\"x\""),
+              R"(The TimeoutSecondsPath field refers to value "x" which is not a valid integer: $.t)");
+    EXPECT_EQ(cause("1.5"),
+              R"(The TimeoutSecondsPath field refers to value "1.5" which is not a valid integer: $.t)");
+    EXPECT_EQ(cause("{}"),
+              R"(The TimeoutSecondsPath field refers to value "{}" which is not a valid integer: $.t)");
+    EXPECT_EQ(
+        cause("0"),
+        R"(The TimeoutSecondsPath field refers to value "0" which is not a valid positive integer: $.t)");
 }

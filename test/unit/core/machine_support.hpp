@@ -33,10 +33,10 @@ class TestRun {
   public:
     explicit TestRun(std::string_view definition, std::string_view input = "{}")
         : flow_(flow_of(definition)) {
-        run.execution_id = "arn:flowctl:db:execution:f:1";
+        run.execution_id = "arn:flowctl:states:local:db:execution:f:1";
         run.execution_name = "one";
-        run.role_arn = "arn:flowctl:db:role/r";
-        run.state_machine_id = "arn:flowctl:db:stateMachine:f";
+        run.role_arn = "arn:flowctl:iam::db:role/r";
+        run.state_machine_id = "arn:flowctl:states:local:db:stateMachine:f";
         run.state_machine_name = "f";
         run.started_at = now.at;
         run.input = value(input);
@@ -45,7 +45,8 @@ class TestRun {
     const machine::Step& start() { return give(machine::Started{}); }
     const machine::Step& give(const machine::Event& event) {
         if (save_between_steps) {
-            auto text = json::parse(json::dump(frame.save(&run.input)), {.max_depth = machine::kMaxFrameDepth});
+            auto text =
+                json::parse(json::dump(frame.save(&run.input)), {.max_depth = machine::kMaxFrameDepth});
             EXPECT_TRUE(text.ok());
             auto loaded = machine::Frame::load(text.value(), &run.input);
             EXPECT_TRUE(loaded.ok()) << (loaded.ok() ? "" : loaded.error());

@@ -363,6 +363,17 @@ TEST(MachineAnswers, OfWhatWasNotBegun) {
     EXPECT_EQ(run.types(), (Strings{"ExecutionStarted", "TaskStateEntered", "TaskScheduled",
                                     "TaskStartFailed", "ExecutionFailed"}));
     EXPECT_EQ(run.error(), "States.Permissions");
+    EXPECT_EQ(run.cause(),
+              "An error occurred while executing the state 'T' (entered at the event id #2). no");
+    EXPECT_EQ(run.history[3].details.find("cause")->as_string(), run.cause());
+}
+
+// What a service says is its own sentence.
+TEST(MachineAnswers, OfServicesKeepTheirCauses) {
+    TestRun run(task(kPlain));
+    run.start();
+    run.fail("States.Runtime", "no");
+    EXPECT_EQ(run.cause(), "no");
 }
 
 TEST(MachineAnswers, AreBounded) {

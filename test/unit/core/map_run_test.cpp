@@ -446,15 +446,15 @@ TEST(Results, FilesAndManifest) {
 TEST(MapRun, ChildrenKnowThemselves) {
     const Planned run(R"("Label": "rows")", "[1]");
     machine::RunContext parent;
-    parent.execution_id = "arn:flowctl:db:execution:f:1";
-    parent.state_machine_id = "arn:flowctl:db:stateMachine:f";
+    parent.execution_id = "arn:flowctl:states:local:db:execution:f:1";
+    parent.state_machine_id = "arn:flowctl:states:local:db:stateMachine:f";
     parent.state_machine_name = "f";
-    parent.role_arn = "arn:flowctl:db:role/r";
+    parent.role_arn = "arn:flowctl:iam::db:role/r";
     parent.redrive_count = 2;
     const machine::RunContext child = map_run::child_context(parent, run.plan, "u-1", 5, value("7"));
-    EXPECT_EQ(child.execution_id, "arn:flowctl:db:execution:f/rows:u-1");
+    EXPECT_EQ(child.execution_id, "arn:flowctl:states:local:db:execution:f/rows:u-1");
     EXPECT_EQ(child.execution_name, "u-1");
-    EXPECT_EQ(child.state_machine_id, "arn:flowctl:db:stateMachine:f/rows");
+    EXPECT_EQ(child.state_machine_id, "arn:flowctl:states:local:db:stateMachine:f/rows");
     EXPECT_EQ(child.state_machine_name, "f/rows");
     EXPECT_EQ(child.role_arn, parent.role_arn);
     EXPECT_EQ(json::dump(child.input), "7");

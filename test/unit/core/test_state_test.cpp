@@ -16,10 +16,10 @@ class TestState : public ::testing::Test {
     std::string answer() {
         machine::RunContext run;
         run.express = true;
-        run.execution_id = "arn:flowctl:db:express:test_state:1";
+        run.execution_id = "arn:flowctl:states:local:db:express:test_state:1";
         run.execution_name = "1";
-        run.role_arn = "arn:flowctl:db:role/r";
-        run.state_machine_id = "arn:flowctl:db:stateMachine:test_state";
+        run.role_arn = "arn:flowctl:iam::db:role/r";
+        run.state_machine_id = "arn:flowctl:states:local:db:stateMachine:test_state";
         run.state_machine_name = "test_state";
         run.started_at = 1'790'000'000'000'000;
         const auto given = test_state::test_state(request, run, limits, {run.started_at, 1});
@@ -45,6 +45,10 @@ class TestState : public ::testing::Test {
     machine::Limits limits;
     json::Value last;
 };
+
+constexpr const char* kProcessor =
+    R"("ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Each",
+       "States": {"Each": {"Type": "Pass", "End": true}}}, "End": true)";
 
 constexpr const char* kTask = R"({"Type": "Task", "Resource": "flowctl:http:s", "InputPath": "$.in",
     "Parameters": {"p.$": "$.x"}, "ResultSelector": {"r.$": "$.y"}, "ResultPath": "$.out", "OutputPath": "$.out",
@@ -181,10 +185,77 @@ TEST_F(TestState, VariablesAreReadAndAssigned) {
 
 TEST_F(TestState, TheContextIsTheGivenOneOrThatOfARun) {
     const std::string state = R"({"Type": "Pass", "Parameters": {"c.$": "$$"}, "End": true})";
-    EXPECT_NE(answer(state).find(R"("StateMachine":{"Id":"arn:flowctl:db:stateMachine:test_state")"),
-              std::string::npos);
+    EXPECT_NE(
+        answer(state).find(R"("StateMachine":{"Id":"arn:flowctl:states:local:db:stateMachine:test_state")"),
+        std::string::npos);
     request.context = value("{}");
     EXPECT_EQ(answer(state), R"({"status":"SUCCEEDED","output":{"c":{}}})");
+}
+
+// The token of a task is in the Context Object of the states that have one, and of no other.
+TEST_F(TestState, OnlyATaskWithATokenHasTaskInItsContext) {
+    request.context = value(R"({"Task": {"Token": "t"}})");
+    const std::string refused = "ValidationException: The Context object of this state has no field 'Task'.";
+    const auto task = [&](const char* resource) {
+        return answer(std::string(R"({"Type": "Task", "Resource": ")") + resource + R"(", "End": true})",
+                      "{}", R"({"result": 1})");
+    };
+    EXPECT_EQ(task("flowctl:http:s"), refused);
+    EXPECT_EQ(task("flowctl:http:s.waitForTaskToken"), R"({"status":"SUCCEEDED","output":1})");
+    EXPECT_EQ(task("flowctl:activity:a"), R"({"status":"SUCCEEDED","output":1})");
+    EXPECT_EQ(answer(R"({"Type": "Pass", "End": true})"), refused);
+    request.context = value(R"({"State": {"Name": "A"}})");
+    EXPECT_EQ(task("flowctl:http:s"), R"({"status":"SUCCEEDED","output":1})");
+}
+
+TEST_F(TestState, SecretsAreNotRevealedBesideAMock) {
+    const std::string task = R"({"Type": "Task", "Resource": "flowctl:http:s", "End": true})";
+    request.configuration = value(R"({"revealSecrets": true})");
+    EXPECT_EQ(answer(task, "{}", R"({"result": 1})"),
+              "ValidationException: TestState does not support RevealSecrets when a mock is specified.");
+    EXPECT_EQ(answer(R"({"Type": "Pass", "End": true})"), R"({"status":"SUCCEEDED","output":{}})");
+    request.configuration = value(R"({"revealSecrets": false})");
+    EXPECT_EQ(answer(task, "{}", R"({"result": 1})"), R"({"status":"SUCCEEDED","output":1})");
+    request.configuration = value(R"({"revealSecrets": 1})");
+    EXPECT_EQ(answer(task, "{}", R"({"result": 1})"),
+              "ValidationException: 'revealSecrets' must be true or false.");
+}
+
+// As many items of a Map can have failed as there are, and only where a mock says what the Map gives.
+TEST_F(TestState, FailedItemsAreThoseThatThereAre) {
+    const std::string inline_map =
+        R"({"Type": "Map", "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}},
+        "End": true})";
+    const std::string too_many =
+        "ValidationException: 'stateConfiguration.mapIterationFailureCount' must not be greater than the "
+        "number of items.";
+    const auto with = [&](const std::string& map, int failed, const char* input, const char* mock) {
+        request.configuration =
+            json::ObjectBuilder().add("mapIterationFailureCount", json::Value::integer(failed)).build();
+        return answer(map, input, mock);
+    };
+    constexpr const char* kMock = R"({"result": [1]})";
+    const std::string done = R"({"status":"SUCCEEDED","output":[1]})";
+    const std::string distributed = std::string(R"({"Type": "Map", )") + kProcessor + "}";
+    for (const std::string& map : {inline_map, distributed}) {
+        EXPECT_EQ(with(map, 2, "[1, 2]", kMock), done) << map;
+        EXPECT_EQ(with(map, 3, "[1, 2]", kMock), too_many) << map;
+        EXPECT_EQ(with(map, 0, "[]", kMock), done) << map;
+        EXPECT_EQ(with(map, 1, "[]", kMock), too_many) << map;
+        EXPECT_EQ(with(map, 3, "[1, 2]", R"({"errorOutput": {"error": "E"}})"), too_many) << map;
+    }
+    EXPECT_EQ(with(inline_map, 0, "[1]", "null"),
+              "ValidationException: 'stateConfiguration.mapIterationFailureCount' is used with a mock only.");
+    // What an ItemReader would find is not known unless the test says so.
+    const std::string reading =
+        std::string(R"({"Type": "Map", "ItemReader": {"Resource": "arn:aws:states:::s3:getObject",
+            "Parameters": {"Bucket": "b", "Key": "k"}, "ReaderConfig": {"InputType": "JSON"}}, )") +
+        kProcessor + "}";
+    EXPECT_EQ(with(reading, 7, "{}", kMock), done);
+    request.configuration = value(R"({"mapIterationFailureCount": 2, "mapItemReaderData": "[1, 2]"})");
+    EXPECT_EQ(answer(), done);
+    request.configuration = value(R"({"mapIterationFailureCount": 3, "mapItemReaderData": "[1, 2]"})");
+    EXPECT_EQ(answer(), too_many);
 }
 
 TEST_F(TestState, OneStateIsOneState) {
@@ -253,10 +324,6 @@ TEST_F(TestState, MocksAreCheckedAgainstWhatAServiceAnswers) {
     EXPECT_EQ(check("arn:aws:states:::lambda:invoke.waitForTaskToken", "7", "STRICT"), "fine");
     EXPECT_EQ(check("flowctl:http:s", "7", "STRICT"), "fine");
 }
-
-constexpr const char* kProcessor =
-    R"("ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Each",
-       "States": {"Each": {"Type": "Pass", "End": true}}}, "End": true)";
 
 TEST_F(TestState, QueriesShowLess) {
     request.inspection_level = "DEBUG";
@@ -356,5 +423,56 @@ TEST_F(TestState, WhereResultsAreWrittenElsewhereTheResultIsAnObject) {
 }
 
 }  // namespace
+
+// What a stage did not have is not shown as an empty one.
+TEST_F(TestState, WhatIsEmptyIsNotShown) {
+    request.inspection_level = "DEBUG";
+    answer(R"({"Type": "Map", "ItemSelector": {"v.$": "$$.Map.Item.Value"},
+        "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}, "End": true})",
+           "[]", R"({"result": []})");
+    EXPECT_EQ(seen("afterItemSelector"), "none");
+    EXPECT_EQ(seen("variables"), "none");
+    request.variables = value(R"({"x": 1})");
+    answer();
+    EXPECT_EQ(seen("variables"), R"({"x":1})");
+}
+
+TEST_F(TestState, ADistributedMapCanFailAsTheMockSays) {
+    answer(std::string(R"({"Type": "Map", )") + kProcessor + "}", "[1]",
+           R"({"errorOutput": {"error": "E", "cause": "c"}})");
+    EXPECT_EQ(json::dump(last), R"({"status":"FAILED","error":"E","cause":"c"})");
+}
+
+TEST_F(TestState, ItemsThatCannotBeBatchedFail) {
+    answer(
+        std::string(R"({"Type": "Map", "ItemBatcher": {"MaxInputBytesPerBatch": 10}, )") + kProcessor + "}",
+        R"(["this item is longer than a batch may be"])", R"({"result": [1]})");
+    EXPECT_EQ(json::dump(*last.find("status")), "\"FAILED\"");
+}
+
+// Of input types that have no parser here, the data is what their items are.
+TEST_F(TestState, ReaderDataOfOtherTypesIsJson) {
+    request.inspection_level = "DEBUG";
+    request.configuration = value(R"({"mapItemReaderData": "[1, 2]"})");
+    answer(std::string(R"({"Type": "Map", "ItemSelector": {"i.$": "$$.Map.Item.Value"},
+        "ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}}, )") +
+               kProcessor + "}",
+           "{}", R"({"result": []})");
+    EXPECT_EQ(seen("afterItemSelector"), R"([{"i":1},{"i":2}])");
+}
+
+// The worker that answers by a task token says what it likes.
+TEST_F(TestState, AnAnswerByTokenIsNotCheckedAgainstTheService) {
+    const auto with = [&](const char* resource) {
+        return answer(std::string(R"({"Type": "Task", "Resource": ")") + resource +
+                          R"(", "Parameters": {"QueueUrl": "u", "MessageBody": "x"}, "End": true})",
+                      "{}", R"({"result": {"MessageId": 5}})");
+    };
+    EXPECT_EQ(with("arn:aws:states:::sqs:sendMessage.waitForTaskToken"),
+              R"({"status":"SUCCEEDED","output":{"MessageId":5}})");
+    EXPECT_EQ(with("arn:aws:states:::sqs:sendMessage"),
+              "ValidationException: Mock result schema validation error: Field 'MessageId' must be a string");
+    EXPECT_EQ(with("arn:aws:states:::sns:publish").substr(0, 17), "InvalidDefinition");
+}
 
 }  // namespace flowctl

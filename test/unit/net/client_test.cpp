@@ -142,6 +142,7 @@ TEST_F(Calls, TokenIsSentAndKeptForTheRun) {
     const Response first = run(request(server.url("/x")));
     ASSERT_EQ(first.status, 200) << first.message;
     EXPECT_EQ(server.requests().back().header("authorization"), "Bearer " + token(1));
+    EXPECT_EQ(server.requests().back().header("dpop"), "") << "a bearer token has no proof";
     EXPECT_EQ(server.requests().back().body, "{\"n\":1}");
     ASSERT_TRUE(first.token);
     EXPECT_FALSE(first.token->fingerprint.empty());

@@ -254,6 +254,19 @@ TEST(Discovery, WrongDocumentsEndPermanentlyAndAreAskedForAgainLater) {
     EXPECT_TRUE(loop.get(idp.credential()).token);
 }
 
+TEST(Discovery, AnEncodingThatNobodyAskedForIsNamed) {
+    FakeIssuer idp;
+    TokenLoop loop;
+    idp.on_discovery([](const Seen&) {
+        return Reply{
+            200, "\x1f\x8b\x08", {{"Content-Type", "application/json"}, {"Content-Encoding", "gzip"}}, "OK"};
+    });
+    const TokenResult result = loop.get(idp.credential());
+    EXPECT_NE(result.message.find("its discovery document is encoded (gzip), which was not asked for"),
+              std::string::npos)
+        << result.message;
+}
+
 TEST(Discovery, OversizedDocuments) {
     FakeIssuer idp;
     TokenLoop loop;

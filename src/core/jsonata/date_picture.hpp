@@ -1,0 +1,41 @@
+// Pictures of dates, taken apart: literals and markers. A marker has a component, a presentation (digits,
+// letters, words, names) and perhaps a width.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/jsonata/format_integer.hpp"
+
+namespace flowctl::jsonata {
+
+inline constexpr std::string_view kMonths[] = {"January",   "February", "March",    "April",
+                                               "May",       "June",     "July",     "August",
+                                               "September", "October",  "November", "December"};
+inline constexpr std::string_view kDays[] = {"",         "Monday", "Tuesday",  "Wednesday",
+                                             "Thursday", "Friday", "Saturday", "Sunday"};
+
+struct DatePart {
+    enum class Names : std::uint8_t { None, Upper, Lower, Title };
+    bool literal = false;
+    std::string text;  // of a literal
+    char component = 0;
+    char modifier = 0;  // second presentation modifier
+    Names names = Names::None;
+    std::optional<double> least, most;  // width
+    std::optional<IntegerPicture> integer;
+    double year_digits = -1;  // so many last digits of the year
+};
+
+// Throws Raised.
+std::vector<DatePart> analyse_date_picture(std::string_view picture);
+
+// The picture wants the name of a component that has none.
+[[noreturn]] void raise_no_names(char component);
+
+// The number that the text begins with; 0 where there is none.
+double leading_integer(std::string_view text);
+
+}  // namespace flowctl::jsonata
