@@ -1,14 +1,16 @@
 // Interrupts: how whoever called the core gets it back before the work is done.
 //
-// The core has no clock and no signals. Its caller has: a timer, or the cancel of a session, sets a flag, and every
-// loop of the core whose length a definition, a row or an answer can choose looks at it now and then. A raised
-// flag ends the call with Interrupted, which is neither a failure of the run nor an exhausted budget: the same call
-// may be made again with more time, and gives what it would have given. Nothing is lost but what the call had
-// built, which its destructors free.
+// The core has no clock and no signals. Its caller has: a timer, or the cancel of a session, sets a flag, and
+// every loop of the core whose length a definition, a row or an answer can choose looks at it now and then. A
+// raised flag ends the call with Interrupted, which is neither a failure of the run nor an exhausted budget:
+// the same call may be made again with more time, and gives what it would have given. Nothing is lost but
+// what the call had built, which its destructors free.
 #pragma once
 
 #include <csignal>
+#include <cstddef>
 #include <stdexcept>
+#include <utility>
 
 namespace flowctl {
 
@@ -17,38 +19,59 @@ class Interrupted : public std::runtime_error {
     Interrupted() : std::runtime_error("the evaluation was interrupted") {}
 };
 
-// Names the flags to look at, for this thread and for as long as it lives. Scopes nest; the flags of all of them
-// count. A flag is raised when it is not zero, and may be written by a signal handler.
+// Names the flags to look at, for this thread and for as long as it lives. Scopes nest; the flags of all of
+// them count. A flag is raised when it is not zero, and may be written by a signal handler.
 class InterruptScope {
   public:
     using Flag = const volatile std::sig_atomic_t;
+    // What happens at a raised flag in place of Interrupted; when it returns, the work goes on.
+    using Pause = void (*)(void* context);
 
     explicit InterruptScope(Flag& flag) noexcept : InterruptScope(&flag, nullptr) {}
     InterruptScope(Flag& flag, Flag& another) noexcept : InterruptScope(&flag, &another) {}
+    InterruptScope(Flag& flag, Pause pause, void* context) noexcept : InterruptScope(&flag, nullptr) {
+        pause_ = pause;
+        context_ = context;
+    }
     ~InterruptScope() { innermost_ = outer_; }
     InterruptScope(const InterruptScope&) = delete;
     InterruptScope& operator=(const InterruptScope&) = delete;
 
+    // Whether any of the flags is.
     static bool raised() noexcept {
-        for (const InterruptScope* scope = innermost_; scope != nullptr; scope = scope->outer_) {
-            if (*scope->flag_ != 0 || (scope->another_ != nullptr && *scope->another_ != 0)) return true;
-        }
+        for (const InterruptScope* scope = innermost_; scope != nullptr; scope = scope->outer_)
+            if (scope->is_raised()) return true;
         return false;
+    }
+    static void poll() {
+        for (const InterruptScope* scope = innermost_; scope != nullptr; scope = scope->outer_) {
+            if (!scope->is_raised()) continue;
+            if (scope->pause_ == nullptr) throw Interrupted();
+            scope->pause_(scope->context_);
+        }
+    }
+
+    // For work that has a stack of its own (sliced.hpp): its scopes count while it is at work, and no others.
+    static const InterruptScope* exchange(const InterruptScope* innermost) noexcept {
+        return std::exchange(innermost_, innermost);
     }
 
   private:
     InterruptScope(Flag* flag, Flag* another) noexcept : flag_(flag), another_(another), outer_(innermost_) {
         innermost_ = this;
     }
+    bool is_raised() const noexcept { return *flag_ != 0 || (another_ != nullptr && *another_ != 0); }
 
     inline static thread_local const InterruptScope* innermost_ = nullptr;
     Flag* flag_;
     Flag* another_;
+    Pause pause_ = nullptr;
+    void* context_ = nullptr;
     const InterruptScope* outer_;
 };
 
 inline void poll_interrupt() {
-    if (InterruptScope::raised()) throw Interrupted();
+    InterruptScope::poll();
 }
 
 // For loops without a budget: looks at the flags once in a thousand rounds.

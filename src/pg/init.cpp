@@ -3,6 +3,7 @@
 // _PG_init is a list of calls. What needs shared memory or a background worker happens only when the server
 // loads the library as it starts (shared_preload_libraries); a session that loads it later gets the SQL
 // functions, and a function that needs a worker says so (shmem::require).
+#include "pg/evaluation/suspects.hpp"
 #include "pg/hooks.hpp"
 #include "pg/processes/launcher.hpp"
 #include "pg/rights/session_user.hpp"
@@ -32,6 +33,7 @@ void _PG_init(void) {
             shmem::request_at_load();
             mailbox::request_at_load();
             subject_tokens::request_at_load();
+            suspects::request_at_load();
             launcher::register_at_load();
         }
         catalog_watch::install_at_load();

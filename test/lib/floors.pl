@@ -33,6 +33,7 @@ my @FLOORS = (
     [qw(starts inspect identity policies)],
     [qw(control leases)],
     [qw(tasks)],
+    [qw(evaluation)],
     [qw(engine flows)],
     [qw(map_runs)],
     [qw(processes)],

@@ -250,6 +250,10 @@ Step advance(const asl::Flow& flow, const RunContext& run, const Limits& limits,
     try {
         runner.handle(event);
     } catch (const Interrupted&) {
+        if (limits.out_of_time) {
+            runner.crash(*limits.out_of_time);
+            return runner.finish();
+        }
         Step interrupted;
         interrupted.interrupted = true;
         return interrupted;

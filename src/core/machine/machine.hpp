@@ -64,6 +64,9 @@ struct Limits {
     std::int64_t max_map_concurrency = 40;
     // Of the evaluation of one JSONata expression.
     jsonata::FlowRules queries;
+    // What a raised flag of an InterruptScope means to the run. Absent: nothing, the step is interrupted
+    // (Step::interrupted). Else the run fails for this reason: there will not be more time for it.
+    std::optional<std::string> out_of_time = std::nullopt;
 };
 
 // ---------------------------------------------------------------------------------------------- events
@@ -202,7 +205,8 @@ struct Step {
     Phase phase = Phase::Running;
     std::string current_state;  // of the top level
     bool accepted = true;       // false: the event was stale and nothing has changed
-    // A flag of an InterruptScope was raised: nothing else of the step means anything, and the frame is undefined.
+    // A flag of an InterruptScope was raised (and Limits::out_of_time is absent): nothing else of the step
+    // means anything, and the frame is undefined.
     // The caller goes back to the frame from before, and may give the same event, time and seed again with more
     // time: the outcome will be the one that this call would have had.
     bool interrupted = false;

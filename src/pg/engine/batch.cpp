@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pg/engine/load.hpp"
+#include "pg/evaluation/suspects.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 
@@ -13,6 +14,15 @@ namespace flowctl::pg {
 namespace {
 
 constexpr std::int64_t kMaxMicros = 50'000;  // of advancing
+
+// The run that is not looked at any more: no more of it than what its end needs.
+std::unique_ptr<LiveRun> convict(const store::StoredRun& row, std::string& problem) {
+    auto run = std::make_unique<LiveRun>();
+    if (row.map_run_id) run->child = ChildOf{*row.map_run_id, row.map_index, row.map_items};
+    problem = "a worker has ended abnormally " + std::to_string(suspects::kMost) +
+              " times while it evaluated the run; the server's log says how";
+    return run;
+}
 
 }  // namespace
 
@@ -23,21 +33,22 @@ void Batch::begin_parts() {
 
 void Batch::run(Spi& spi, const std::vector<Item>& items) {
     begin_parts();
+    std::optional<suspects::Marking> marking(std::in_place);
     load(spi, items);
     std::int64_t now = unix_micros_now();
     const std::int64_t until = now + kMaxMicros;
-    std::size_t done = 0;
-    for (; done < items.size() && (done == 0 || (now < until && !full())); done++) {
-        if (later_.contains(items[done].run)) {
-            left_over_.push_back(items[done]);
+    for (; done_ < items.size() && (done_ == 0 || (now < until && !full())); done_++) {
+        if (later_.contains(items[done_].run)) {
+            left_over_.push_back(items[done_]);
             continue;
         }
-        apply(spi, items[done]);
+        apply(spi, items[done_]);
         const std::int64_t before = std::exchange(now, unix_micros_now());
-        const auto loading = load_micros_.extract(items[done].run);
-        state_.intake.charge(items[done], now - before + (loading.empty() ? 0 : loading.mapped()));
+        const auto loading = load_micros_.extract(items[done_].run);
+        state_.intake.charge(items[done_], now - before + (loading.empty() ? 0 : loading.mapped()));
     }
-    left_over_.insert(left_over_.end(), items.begin() + static_cast<std::ptrdiff_t>(done), items.end());
+    left_over_.insert(left_over_.end(), items.begin() + static_cast<std::ptrdiff_t>(done_), items.end());
+    marking.reset();
     write(spi);
 }
 
@@ -75,11 +86,19 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         return;
     }
     std::string problem;
-    std::unique_ptr<LiveRun> run = make_live(spi, state_, row, problem);
+    suspects::mark(row.run_id);
+    std::unique_ptr<LiveRun> run = suspects::times(row.run_id) < suspects::kMost
+                                       ? make_live(spi, state_, row, problem)
+                                       : convict(row, problem);
+    if (run == nullptr) {
+        later_.insert(row.run_id);
+        return;
+    }
     if (!problem.empty()) {
         store::fail_run(spi, row.run_id, "States.Runtime", "the engine cannot carry this run on: " + problem,
                         !row.express);
         changes_.ended.push_back(row.run_id);
+        evaluated_.push_back(row.run_id);
         if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
         return;
     }
@@ -105,6 +124,7 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
                                         place + "the engine cannot carry this run on: " + reason,
                                         with_history && has_history);
     changes_.ended.push_back(item.run);
+    evaluated_.push_back(item.run);
     if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);
     if (!failed && child) changes_.children_gone.emplace_back(item.run, child->map_run);
     if (item.from != nullptr) item.from->failed(item);

@@ -9,7 +9,9 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pg/engine/state.hpp"
@@ -21,14 +23,24 @@ namespace flowctl::pg {
 // Runs in memory whose call waits for room; beyond that many they are parked.
 constexpr std::size_t kMaxInLineLive = 1'000;
 
+// An evaluation has taken too long, so nothing of the batch may happen. Batch::interrupted() says which.
+class EvaluationInterrupted : public std::runtime_error {
+  public:
+    EvaluationInterrupted() : std::runtime_error("an evaluation was interrupted") {}
+};
+
 class Batch {
   public:
     // `alone`: an item is tried by itself, since the transaction with all of them has failed.
     Batch(State& state, bool alone) : state_(state) { changes_.alone = alone; }
 
     // In a transaction: as many of the items as fit into its time and size, but at least one. The others come
-    // again in the next turn.
+    // again in the next turn. Throws EvaluationInterrupted, too.
     void run(Spi& spi, const std::vector<Item>& items);
+    // After EvaluationInterrupted: the index of the item, and what its run had been given for it.
+    std::pair<std::size_t, std::vector<machine::Given>> interrupted() {
+        return {done_, std::move(given_)};
+    }
     // In a transaction: ends the run of this item as FAILED, because the engine cannot carry it on. Without
     // history where its rows are what cannot be written.
     void fail(Spi& spi, const Item& item, const std::string& reason, bool with_history);
@@ -42,6 +54,7 @@ class Batch {
         std::unique_ptr<LiveRun> loaded;  // where it was not live before
         bool begun = false;               // a frame is stored
         bool entered = false;             // loaded, and its Started or Resumed has been given
+        bool advanced = false;            // in this batch
         bool changed = false;
         bool saved = false;  // this batch has stored its frame
         machine::Frame frame;
@@ -61,11 +74,18 @@ class Batch {
     static constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
     bool full() const { return history_.size() >= 4'000 || changes_.bytes >= kMaxBytes; }
 
-    // step.cpp
+    // step.cpp, evaluate_item.cpp
     void apply(Spi& spi, const Item& item);
-    void advance(Spi& spi, Working& working, const machine::Event& first);
+    Working* working_for(const Item& item);
+    bool sets_aside(Working& working, const Item& item);
+    std::vector<machine::Given> given_for(const Working& working, const Item& item) const;
+    void advance(Spi& spi, Working& working, machine::Event first);
+    machine::Step next_step(Working& working);
+    machine::Step compute(Working& working, const machine::Given& given);
+    void repeat(Working& working, std::size_t count);
     void carry_out_step(Spi& spi, Working& working, machine::Step&& step,
                         std::vector<machine::Event>& events);
+    void carry_out_evaluations();
 
     // write.cpp
     void write(Spi& spi);
@@ -79,9 +99,24 @@ class Batch {
     std::vector<store::HistoryRow> history_;
     PlannedCalls planned_;
     std::size_t unstored_bytes_ = 0;  // of memory: what this batch adds for runs without a stored frame
-    std::set<Uuid> later_;         // runs that are too much to load in this batch
+    std::set<Uuid> later_;  // runs that are too much for this batch, or wait for their version
     std::map<Uuid, std::int64_t> load_micros_;  // what loading a run has taken, until it is charged
     std::vector<Item> left_over_;  // for want of time, or because the batch is full
+    std::size_t done_ = 0;         // items
+
+    // What the item that is being applied has given its run, and what is known of the outcome.
+    std::vector<machine::Given> given_;
+    bool watched_ = true;  // whether computing it may be interrupted
+    const EvaluationOutcome* outcome_ = nullptr;
+    // Runs whose items a copy of the process is to compute.
+    struct Aside {
+        LiveRun* run = nullptr;
+        std::unique_ptr<LiveRun> loaded;
+        std::vector<Item> items;
+        std::vector<machine::Given> given;  // empty: the items are for the next batch
+    };
+    std::map<Uuid, Aside> aside_;
+    std::vector<Uuid> evaluated_;  // runs of which the engine's evaluations know, and that are advanced
 
     // What write() collects for the tables.
     std::vector<store::RunEnd> ends_;

@@ -39,7 +39,7 @@ void Intake::push(Item&& item) {
     queued_++;
 }
 
-void Intake::take(std::size_t most, std::size_t may_begin, std::vector<Item>& items) {
+void Intake::take(std::size_t most, std::size_t most_begin, std::vector<Item>& items) {
     using Next = std::pair<std::int64_t, Oid>;  // used, owner
     std::priority_queue<Next, std::vector<Next>, std::greater<>> next;
     for (const auto& [owner, line] : lines_)
@@ -53,21 +53,22 @@ void Intake::take(std::size_t most, std::size_t may_begin, std::vector<Item>& it
         const Oid owner = next.top().second;
         next.pop();
         Line& line = lines_.at(owner);
-        if (!take_from(line, owner, may_begin, items)) continue;
+        if (!take_from(line, owner, most_begin, items)) continue;
         if (!line.empty()) next.emplace(line.used, owner);
     }
     if (lines_.size() > kManyLines) drop_idle();
 }
 
 // False: there are only fresh runs in this line, and no more may begin.
-bool Intake::take_from(Line& line, Oid owner, std::size_t& may_begin, std::vector<Item>& items) {
-    const bool can_begin = !line.fresh.empty() && may_begin > 0;
+bool Intake::take_from(Line& line, Oid owner, std::size_t& most_begin, std::vector<Item>& items) {
+    const bool can_begin = most_begin > 0 && may_begin(line, owner);
     if (line.queue.empty() && !can_begin) return false;
     if (line.queue.empty() || (can_begin && line.fresh_first)) {
         items.push_back({.run = line.fresh.front()});
         known_.erase(line.fresh.front());
         line.fresh.pop_front();
-        may_begin--;
+        if (line.returned > 0) line.returned--;
+        most_begin--;
         line.fresh_first = false;
     } else {
         items.push_back(std::move(line.queue.front()));
@@ -100,8 +101,23 @@ void Intake::put_back(std::vector<Item>&& items) {
             queued_++;
         } else if (known_.insert(item->run).second) {
             line.fresh.push_front(item->run);
+            line.returned++;
         }
     }
+}
+
+void Intake::hold_fresh(Oid owner, bool held) {
+    if (held)
+        held_.insert(owner);
+    else
+        held_.erase(owner);
+}
+
+bool Intake::has_ready() const {
+    if (queued_ > 0 || held_.empty()) return queued_ > 0 || !known_.empty();
+    return std::any_of(lines_.begin(), lines_.end(), [this](const auto& entry) {
+        return may_begin(entry.second, entry.first);
+    });
 }
 
 void Intake::drop_idle() {
@@ -113,7 +129,7 @@ void Intake::forget_flood() {
     if (!flood_ || !known_.empty()) return;
     flood_ = false;
     for (auto& [owner, line] : lines_)
-        line.fresh = {};
+        line.fresh = {}, line.returned = 0;
     known_ = {};
     malloc_trim(0);
 }

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <unordered_set>
 #include <vector>
 
@@ -36,24 +37,29 @@ class Intake {
     // The owner is looked up where the run is in memory and the item does not say it.
     void push(Item&& item);
 
-    // At most `most` items, of them at most `may_begin` fresh runs.
-    void take(std::size_t most, std::size_t may_begin, std::vector<Item>& items);
+    // At most `most` items, of them at most `most_begin` fresh runs.
+    void take(std::size_t most, std::size_t most_begin, std::vector<Item>& items);
     // An item that was taken has been done, and it took so long.
     void charge(const Item& item, std::int64_t micros);
     // What a turn could not do after all comes first in the next, in the same order. Nothing is charged for
     // it.
     void put_back(std::vector<Item>&& items);
+    // No fresh run of this owner begins, until it is said again that they may; but those that are put back
+    // do.
+    void hold_fresh(Oid owner, bool held);
     // After a flood of starts the memory that it took goes back to the system; the allocator would keep it.
     void forget_flood();
 
     std::size_t fresh() const { return known_.size(); }
     std::size_t queued() const { return queued_; }  // items of open runs
-    bool empty() const { return queued_ == 0 && known_.empty(); }
+    // Whether there is something that can be taken.
+    bool has_ready() const;
 
   private:
     struct Line {
         std::deque<Item> queue;
         std::deque<Uuid> fresh;
+        std::size_t returned = 0;  // of the fresh runs, those in front that were put back
         bool fresh_first = false;  // of the two kinds, whose turn it is
         std::int64_t used = 0;     // microseconds of turns, as the common time counts
         std::int64_t cost = 100;   // of an item, on average
@@ -61,7 +67,10 @@ class Intake {
         bool empty() const { return queue.empty() && fresh.empty(); }
     };
     Line& line_of(Oid owner);
-    bool take_from(Line& line, Oid owner, std::size_t& may_begin, std::vector<Item>& items);
+    bool may_begin(const Line& line, Oid owner) const {
+        return !line.fresh.empty() && (line.returned > 0 || !held_.contains(owner));
+    }
+    bool take_from(Line& line, Oid owner, std::size_t& most_begin, std::vector<Item>& items);
     void drop_idle();
 
     LiveRuns& live_;
@@ -69,6 +78,7 @@ class Intake {
     std::int64_t time_ = 0;  // the least that an owner who waits had used; whoever begins again begins here
     std::size_t queued_ = 0;
     std::unordered_set<Uuid, UuidHash> known_;  // fresh runs in all lines
+    std::set<Oid> held_;                        // owners of whom no fresh run begins
     bool flood_ = false;                        // of fresh runs
 };
 

@@ -50,6 +50,8 @@ struct LiveRun : RunFacts {
 
   private:
     friend class LiveRuns;
+    bool may_rest() const { return stored && !pinned_; }
+    bool pinned_ = false;
     std::list<LiveRun*>::iterator rested_;
 };
 
@@ -63,7 +65,7 @@ class LiveRuns {
         remove(run->id);
         LiveRun& added = *run;
         if (added.child) children_++;
-        if (added.stored) added.rested_ = rested_.insert(rested_.end(), &added);
+        if (added.may_rest()) added.rested_ = rested_.insert(rested_.end(), &added);
         bytes_ += added.bytes;
         if (users_[added.version.get()]++ == 0) bytes_ += added.version->bytes;
         runs_[added.id] = std::move(run);
@@ -74,7 +76,7 @@ class LiveRuns {
         if (found == runs_.end()) return;
         LiveRun& run = *found->second;
         if (run.child) children_--;
-        if (run.stored) rested_.erase(run.rested_);
+        if (run.may_rest()) rested_.erase(run.rested_);
         bytes_ -= run.bytes;
         if (const auto users = users_.find(run.version.get()); --users->second == 0) {
             bytes_ -= run.version->bytes;
@@ -91,16 +93,23 @@ class LiveRuns {
     void touch(LiveRun& run, std::size_t bytes) {
         bytes_ = bytes_ - run.bytes + bytes;
         run.bytes = bytes;
-        if (run.stored) rested_.splice(rested_.end(), rested_, run.rested_);
+        if (run.may_rest()) rested_.splice(rested_.end(), rested_, run.rested_);
     }
     // The run's frame is in the table from now on.
     void set_stored(LiveRun& run) {
         if (std::exchange(run.stored, true)) return;
-        run.rested_ = rested_.insert(rested_.end(), &run);
+        if (run.may_rest()) run.rested_ = rested_.insert(rested_.end(), &run);
     }
     // The run to which nothing has happened for the longest time, of those that have a stored frame to come
     // back from; null: there is none.
     LiveRun* longest_rested() const { return rested_.empty() ? nullptr : rested_.front(); }
+    // A run that is pinned does not leave memory for want of it.
+    void pin(LiveRun& run, bool pinned) {
+        if (run.pinned_ == pinned) return;
+        if (run.may_rest()) rested_.erase(run.rested_);
+        run.pinned_ = pinned;
+        if (run.may_rest()) run.rested_ = rested_.insert(rested_.end(), &run);
+    }
     // The run leaves memory. When it is due it is said all the same.
     void park(LiveRun& run) {
         if (run.due) timers_.push({*run.due, run.id, true});
@@ -144,7 +153,7 @@ class LiveRuns {
     }
 
     std::unordered_map<Uuid, std::unique_ptr<LiveRun>, UuidHash> runs_;
-    std::list<LiveRun*> rested_;  // that have a stored frame; the one that has rested longest comes first
+    std::list<LiveRun*> rested_;  // that may leave memory; the one that has rested longest comes first
     std::unordered_map<const CompiledVersion*, std::size_t> users_;
     std::priority_queue<Timer> timers_;
     std::size_t children_ = 0;

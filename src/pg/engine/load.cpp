@@ -49,7 +49,9 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
             return run;
         }
     } else {
-        run->version = state.versions.find(spi, row.flow_id, row.version, row.flow);
+        run->version =
+            state.versions.find(spi, {row.flow_id, row.version, row.flow, row.flow_owner, row.run_id});
+        if (!run->version) return nullptr;
     }
     run->express = row.express;
     run->stored = row.frame.has_value();

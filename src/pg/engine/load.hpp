@@ -16,7 +16,7 @@ std::size_t memory_of(std::string_view text);
 constexpr std::size_t kMemoryOfByte = 12;
 
 // In a transaction. A run that cannot be carried on comes back with the reason in `problem`, and is to be
-// ended.
+// ended. Null: its version is being compiled.
 std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRun& row, std::string& problem);
 
 }  // namespace flowctl::pg

@@ -13,6 +13,7 @@
 
 #include "net/client.hpp"
 #include "pg/engine/calls.hpp"
+#include "pg/engine/evaluations.hpp"
 #include "pg/engine/intake.hpp"
 #include "pg/engine/live_runs.hpp"
 #include "pg/engine/versions.hpp"
@@ -49,6 +50,7 @@ struct State final : Host {
 
     LiveRuns live;
     Intake intake{live};
+    Evaluations evaluations{live, intake};
     Versions versions;
     Calls calls;
     Pause pausing;

@@ -2,7 +2,7 @@
 // batch.hpp.
 #include "core/json.hpp"
 #include "pg/engine/batch.hpp"
-#include "pg/engine/machine_limits.hpp"
+#include "pg/evaluation/suspects.hpp"
 #include "pg/server/timestamps.hpp"
 
 extern "C" {
@@ -11,20 +11,38 @@ extern "C" {
 
 namespace flowctl::pg {
 
+// The run of the item, to be advanced; null: it has ended meanwhile, is not visible, or is live already.
+Batch::Working* Batch::working_for(const Item& item) {
+    const auto found = working_.find(item.run);
+    if (found != working_.end()) return &found->second;
+    LiveRun* run = state_.live.find(item.run);
+    if (run == nullptr || !item.event) return nullptr;
+    Working& working = working_[item.run];
+    working.run = run;
+    working.frame = run->frame;
+    working.begun = true;
+    return &working;
+}
+
 void Batch::apply(Spi& spi, const Item& item) {
+    if (const auto aside = aside_.find(item.run); aside != aside_.end()) {
+        aside->second.items.push_back(item);
+        return;
+    }
+    given_.clear();
+    outcome_ = nullptr;
+    Working* const known = working_for(item);
+    if (known != nullptr && sets_aside(*known, item)) return;
     planned_.take(item);
     if (item.from != nullptr) item.from->apply(item);
-    auto found = working_.find(item.run);
-    if (found == working_.end()) {
-        LiveRun* run = state_.live.find(item.run);
-        if (run == nullptr || !item.event) return;  // ended meanwhile, not visible, or live already
-        found = working_.emplace(item.run, Working{}).first;
-        found->second.run = run;
-        found->second.frame = run->frame;
-        found->second.begun = true;
+    if (known == nullptr || known->ended()) return;
+    suspects::mark(item.run);
+    Working& working = *known;
+    if (outcome_ != nullptr && !outcome_->failure.empty()) {
+        working.entered = true;
+        return advance(spi, working, machine::EngineFailed{"States.Runtime", outcome_->failure});
     }
-    Working& working = found->second;
-    if (working.ended()) return;
+    const bool stops = item.event && std::holds_alternative<machine::Stopped>(*item.event);
     if (working.loaded && !working.entered) {
         working.entered = true;
         const bool stop_unbegun = !working.begun && item.event;
@@ -34,24 +52,21 @@ void Batch::apply(Spi& spi, const Item& item) {
             else
                 advance(spi, working, machine::Started{});
         }
-        if (working.begun && !working.ended()) advance(spi, working, machine::TimerFired{});
+        if (working.begun && !working.ended() && !stops) advance(spi, working, machine::TimerFired{});
     }
     if (item.event && !working.ended()) advance(spi, working, *item.event);
 }
 
 // Advances by one event, and by those that follow at once: a call that cannot even be prepared fails its task
 // here.
-void Batch::advance(Spi& spi, Working& working, const machine::Event& first) {
-    const LiveRun& run = *working.run;
-    const machine::Limits limits = machine_limits();
+void Batch::advance(Spi& spi, Working& working, machine::Event first) {
     std::vector<machine::Event> events;  // that follow from the first
+    working.advanced = true;
     for (std::size_t next = 0; next <= events.size() && !working.ended(); next++) {
-        const machine::Event& event = next == 0 ? first : events[next - 1];
-        const machine::Now now{unix_micros_now(), pg_prng_uint64(&pg_global_prng_state)};
-        machine::Step step =
-            machine::advance(*run.version->flow, run.context, limits, working.frame, event, now);
-        // From here on `event` may move: effects add to those that follow.
-        const bool resumed = std::holds_alternative<machine::Resumed>(event);
+        const bool resumed = std::holds_alternative<machine::Resumed>(next == 0 ? first : events[next - 1]);
+        given_.push_back({std::move(next == 0 ? first : events[next - 1]),
+                          {unix_micros_now(), pg_prng_uint64(&pg_global_prng_state)}});
+        machine::Step step = next_step(working);
         working.next_due = step.next_due;
         if (!step.accepted) continue;
         // Giving calls again changes nothing that is stored.

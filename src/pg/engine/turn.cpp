@@ -2,9 +2,13 @@
 #include "pg/engine/turn.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <tuple>
+#include <utility>
 
 #include "pg/engine/batch.hpp"
 #include "pg/engine/failures.hpp"
+#include "pg/evaluation/watch.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
@@ -33,6 +37,7 @@ bool Engine::turn() {
     state_.calls.limit(call_limits(), closed_);
     // Also while it pauses: what has come in would keep the loop from sleeping.
     const bool more_answers = collect_answers();
+    const bool more_evaluations = state_.evaluations.collect(closed_);
     for (const auto& part : state_.parts)
         part->collect();
     if (state_.pausing.holds()) return false;
@@ -46,6 +51,8 @@ bool Engine::turn() {
     }
     if (!closed_) collect_timers();
     std::vector<Item> items = ready_items();
+    if (state_.evaluations.size() > 0)
+        std::erase_if(items, [this](Item& item) { return state_.evaluations.hold(item); });
     if (!items.empty()) {
         do_items(items);
         done_.turns++;
@@ -53,10 +60,11 @@ bool Engine::turn() {
         done_.last_turn_at = unix_micros_now();
     }
     state_.intake.forget_flood();
-    bool more = more_answers;
+    bool more = more_answers || more_evaluations;
+    if (state_.versions.work()) more = true;
     for (const auto& part : state_.parts)
         if (!state_.pausing.holds() && part->work()) more = true;
-    const bool waits = closed_ ? state_.intake.queued() > 0 : !state_.intake.empty();
+    const bool waits = closed_ ? state_.intake.queued() > 0 : state_.intake.has_ready();
     return more || waits || sweeper_.is_poked() || state_.calls.has_ready();
 }
 
@@ -102,6 +110,7 @@ long Engine::sleep_ms() {
     if (!closed_) {
         if (const auto due = state_.live.next_due()) until = std::min(until, *due);
     }
+    if (const auto at = state_.evaluations.next_at()) until = std::min(until, *at);
     for (const auto& part : state_.parts)
         if (const auto at = part->next_at()) until = std::min(until, *at);
     // A part may want to begin something that has to wait. The end of the drain, or a reload, wakes the worker.
@@ -126,7 +135,8 @@ figures::Figures Engine::figures() const {
             .turns = done_.turns,
             .events = done_.events,
             .last_turn_at = done_.last_turn_at,
-            .unfinished = static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued()),
+            .unfinished = static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued() +
+                                                    state_.evaluations.under_way()),
             .drain = drain_,
             .waits = !sweeper_.active(),
             .off = !guc::run};
@@ -134,28 +144,55 @@ figures::Figures Engine::figures() const {
 
 // ------------------------------------------------------------------------------------------- its transaction
 
-// All items in one transaction; if it fails, each in its own. An item that fails by itself is either the
-// fault of its run, which then ends as FAILED with the reason, or the server's. What the server cannot do now
-// comes again after a pause, behind what has not been tried, so that it holds up nobody; no failure makes the
-// worker spin.
+// All items in one transaction. Where an evaluation takes too long, those before it are done at once, for
+// their time is known; it and the others go back to the intake. If the transaction fails for another reason,
+// each item is done in its own. An item that fails by itself is either the fault of its run, which then ends
+// as FAILED with the reason, or the server's. What the server cannot do now comes again after a pause, behind
+// what has not been tried, so that it holds up nobody; no failure makes the worker spin.
 void Engine::do_items(std::vector<Item>& items) {
-    if (!attempt(items, false)) return;
+    std::vector<std::pair<Item, std::vector<machine::Given>>> interrupted;
+    std::optional<Failure> failure;
+    while (!items.empty() && (failure = attempt(items, false)) && failure->interrupted) {
+        interrupted.emplace_back(items[*failure->interrupted], std::move(failure->given));
+        give_up(items, *failure);
+    }
+    if (items.empty() || !failure) {
+        for (auto& [item, given] : interrupted)
+            state_.evaluations.interrupted(item, std::move(given));
+        return;
+    }
     std::vector<Item> failed;
     std::size_t tried = 0;
-    for (; tried < items.size() && failed.size() < kEnoughFailures; tried++)
-        if (!attempt_alone(items[tried])) failed.push_back(std::move(items[tried]));
-    if (failed.empty()) return;
+    Alone last = Alone::Done;
+    for (; tried < items.size() && failed.size() < kEnoughFailures && last != Alone::Interrupted; tried++) {
+        last = attempt_alone(items[tried]);
+        if (last == Alone::NotNow) failed.push_back(std::move(items[tried]));
+    }
     state_.intake.put_back({std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(tried)),
                             std::make_move_iterator(items.end())});
+    if (last == Alone::Interrupted) state_.intake.put_back({std::move(items[tried - 1])});
+    if (failed.empty()) return;
     for (Item& item : failed)
         state_.queue(std::move(item));
     state_.pause();
 }
 
+// Leaves the items before the one whose evaluation was interrupted. Its owner is charged for all that was in
+// vain.
+void Engine::give_up(std::vector<Item>& items, const Failure& failure) {
+    const auto first = items.begin() + static_cast<std::ptrdiff_t>(*failure.interrupted);
+    state_.intake.charge(*first, failure.micros);
+    first->charged = 0;
+    state_.intake.put_back({std::make_move_iterator(first), std::make_move_iterator(items.end())});
+    items.erase(first, items.end());
+}
+
 // Why it has failed; nullopt: it has not.
 std::optional<Engine::Failure> Engine::attempt(const std::vector<Item>& items, bool alone) {
     Batch batch(state_, alone);
+    const std::int64_t began_at = unix_micros_now();
     try {
+        const watch::Ticking ticking;
         Transaction transaction("pg_flowctl: advancing runs");
         {
             Spi spi;
@@ -166,6 +203,11 @@ std::optional<Engine::Failure> Engine::attempt(const std::vector<Item>& items, b
         Failure failure{error.what(), error.sqlstate()};
         if (alone) error.report();
         return failure;
+    } catch (const EvaluationInterrupted& error) {
+        Failure failure{error.what()};
+        std::tie(failure.interrupted, failure.given) = batch.interrupted();
+        failure.micros = unix_micros_now() - began_at;
+        return failure;
     } catch (const std::exception& error) {
         return Failure{error.what(), ERRCODE_INTERNAL_ERROR};
     }
@@ -173,12 +215,15 @@ std::optional<Engine::Failure> Engine::attempt(const std::vector<Item>& items, b
     return std::nullopt;
 }
 
-// False: the server cannot do it now.
-bool Engine::attempt_alone(const Item& item) {
-    const std::optional<Failure> failure = attempt({item}, true);
-    if (!failure) return true;
-    if (is_transient(failure->sqlstate) || !storage_works()) return false;
-    return fail_run(item, failure->reason);
+Engine::Alone Engine::attempt_alone(const Item& item) {
+    std::optional<Failure> failure = attempt({item}, true);
+    if (!failure) return Alone::Done;
+    if (failure->interrupted) {
+        state_.evaluations.interrupted(item, std::move(failure->given));
+        return Alone::Interrupted;
+    }
+    if (is_transient(failure->sqlstate) || !storage_works()) return Alone::NotNow;
+    return fail_run(item, failure->reason) ? Alone::Done : Alone::NotNow;
 }
 
 // Ends the run as FAILED; without an event of that where history takes none. False: the server cannot do it

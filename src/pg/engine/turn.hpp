@@ -8,7 +8,9 @@
 //   - a live run's frame in memory is the stored one: a turn works on copies and keeps them only when it has
 //     committed;
 //   - a turn is bounded in items and time, so that a flood cannot starve timers or answers;
-//   - while the server is drained or kept quiet (shared/drain.hpp), answers are taken and written, and nothing else begins;
+//   - while the server is drained or kept quiet (shared/drain.hpp), answers are taken and written, and nothing
+//     else begins;
+//   - a run that computes for long does so in another process (evaluations.hpp);
 //   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the
 //     worker; when it is the server that fails, nobody's run does: the worker pauses and comes back to it
 //     (failures.hpp).
@@ -40,6 +42,8 @@ class Engine {
         state_.calls.add(made.carries_out, *made.performer);
         add(std::unique_ptr<Part>(std::move(made.performer)));
     }
+    // Readable when an evaluation has come to its end.
+    int evaluations_fd() const { return state_.evaluations.epoll_fd(); }
     // What parts in folders above this one work with.
     State& state() { return state_; }
 
@@ -61,14 +65,20 @@ class Engine {
   private:
     struct Failure {
         std::string reason;
-        int sqlstate;
+        int sqlstate = 0;
+        // An evaluation has been interrupted: of which item, and what its run had been given for it.
+        std::optional<std::size_t> interrupted = std::nullopt;
+        std::vector<machine::Given> given{};
+        std::int64_t micros = 0;  // that the transaction had taken
     };
+    enum class Alone { Done, Interrupted, NotNow };
     std::vector<Item> ready_items();
     bool collect_answers();
     void collect_timers();
     void do_items(std::vector<Item>& items);
     std::optional<Failure> attempt(const std::vector<Item>& items, bool alone);
-    bool attempt_alone(const Item& item);
+    Alone attempt_alone(const Item& item);
+    void give_up(std::vector<Item>& items, const Failure& failure);
     bool fail_run(const Item& item, const std::string& reason);
 
     State state_;

@@ -102,6 +102,7 @@ void Batch::carry_out() {
             if (const auto working = working_.find(end.run_id);
                 end.status != machine::Status::Succeeded && working != working_.end() && !working->second.run->child)
                 log_failure(*working->second.run, end);
+    carry_out_evaluations();
     state_.intake.put_back(std::move(left_over_));
     for (auto& [id, working] : working_) {
         if (working.loaded) {

@@ -6,9 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/map_run/batcher.hpp"
+#include "core/sliced.hpp"
 #include "pg/store/map_children.hpp"
 #include "pg/store/map_runs.hpp"
 
@@ -39,6 +43,17 @@ class MapChildren {
 
 // Makes the inputs of the children of a map run, behind those that have been made already. Raises
 // std::logic_error where the flow has no such Map.
+// A slice of making children.
+constexpr std::int64_t kMakingMicros = 10'000;
+
+// Children that are being made of items. An ItemSelector may compute for long, so this goes slice by slice.
+struct MakingChildren {
+    MapChildren children;
+    bool all = false;                    // no more items come
+    std::optional<std::string> problem;  // with the items
+    std::unique_ptr<Sliced> work;        // is over when the others can be used
+};
+
 std::unique_ptr<map_run::Batcher> make_batcher(const asl::Flow& whole, const machine::MapRunPlan& plan,
                                                const map_run::Made& made = {});
 

@@ -14,7 +14,6 @@ namespace {
 
 using Kind = asl::DataResource::Kind;
 
-constexpr std::int64_t kSliceMicros = 10'000;  // of taking a document apart
 constexpr std::size_t kPieceBytes = 8 * 1024;
 constexpr std::size_t kMaxItemBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxListingBytes = 64 * 1024 * 1024;
@@ -32,6 +31,33 @@ json::Value listing_input(const json::Value& arguments, const std::optional<std:
         .add("Path", "/" + net::percent_encode(text_argument(arguments, "Bucket")))
         .add("QueryParameters", query.build())
         .build();
+}
+
+// Takes the next pieces of the document apart.
+void take_pieces(MapRun& run, MakingChildren& making) {
+    const std::int64_t until = unix_micros_now() + kMakingMicros;
+    for (bool full = false; !making.all && !full && unix_micros_now() < until;) {
+        std::vector<items::Item> items;
+        const std::string_view piece = std::string_view(*run.source).substr(run.parsed_to, kPieceBytes);
+        if (piece.empty())
+            making.problem = run.parser->finish(items);
+        else
+            making.problem = run.parser->feed(piece, items);
+        run.parsed_to += piece.size();
+        if (making.problem) return;
+        making.all = piece.empty();
+        for (const items::Item& item : items) {
+            if (run.to_skip > 0) {
+                run.to_skip--;
+                continue;
+            }
+            if (!run.batcher->wants_item()) {
+                making.all = true;
+                break;
+            }
+            if (making.children.add(run.batcher->take(item, fresh_now()))) full = true;
+        }
+    }
 }
 
 }  // namespace
@@ -118,36 +144,7 @@ bool ItemDocuments::begin_parsing(MapRun& run) {
 // Children from the next pieces of the document.
 bool ItemDocuments::parse(MapRun& run) {
     if (!run.batcher && !begin_parsing(run)) return true;
-    MapChildren children(run.id, run.parent, run.type);
-    const std::int64_t until = unix_micros_now() + kSliceMicros;
-    bool more = true;
-    for (bool full = false; more && !full && unix_micros_now() < until;) {
-        std::vector<items::Item> items;
-        std::optional<std::string> problem;
-        const std::string_view piece = std::string_view(*run.source).substr(run.parsed_to, kPieceBytes);
-        if (piece.empty())
-            problem = run.parser->finish(items);
-        else
-            problem = run.parser->feed(piece, items);
-        run.parsed_to += piece.size();
-        if (problem) {
-            phases_.fail(run, std::string(map_run::kItemReaderFailed), *problem);
-            return true;
-        }
-        more = !piece.empty();
-        for (const items::Item& item : items) {
-            if (run.to_skip > 0) {
-                run.to_skip--;
-                continue;
-            }
-            if (!run.batcher->wants_item()) {
-                more = false;
-                break;
-            }
-            if (children.add(run.batcher->take(item, fresh_now()))) full = true;
-        }
-    }
-    phases_.keep_children(run, children, !more);
+    phases_.make_children(run, take_pieces);
     return true;
 }
 

@@ -109,7 +109,7 @@ void MapPart::load(Spi& spi) {
         maps_.remove(id);
     for (const store::MapRunRow& row : store::find_open_map_runs(spi, claim_.shard, claim_.shards)) {
         std::shared_ptr<const CompiledVersion> whole =
-            state_.versions.find(spi, row.flow_id, row.version, row.flow);
+            state_.versions.find_now(spi, {row.flow_id, row.version, row.flow, InvalidOid, row.run_id});
         try {
             maps_.add(make_map_run(row, whole));
         } catch (const std::runtime_error& error) {

@@ -27,6 +27,7 @@
 #include "core/map_run/results.hpp"
 #include "core/map_run/tally.hpp"
 #include "pg/engine/live_runs.hpp"
+#include "pg/map_runs/children.hpp"
 #include "pg/map_runs/helper.hpp"
 #include "pg/store/map_children.hpp"
 #include "pg/store/map_runs.hpp"
@@ -68,6 +69,7 @@ struct MapRun {
     std::optional<std::string> source;          // a document, where the items are in one
     std::unique_ptr<items::Parser> parser;      // of `source`
     std::size_t parsed_to = 0;
+    std::unique_ptr<MakingChildren> making;  // from what stands above
     std::int64_t to_skip = 0;                         // items that are in children already
     std::int64_t items = 0, written = 0;              // items in the table, and the children made of them
     std::int32_t attempts = 0;                        // helpers of this worker that left nothing
@@ -120,6 +122,7 @@ struct MapRun {
     }
     // A slice has failed, and memory is ahead of the table: what it has beyond the table is made once more.
     void begin_again() {
+        making.reset();
         batcher.reset();
         results.reset();
         forget_gathered();

@@ -49,6 +49,7 @@ void Phases::close(MapRun& run, machine::Status status, const std::optional<std:
     }
     if (run.phase == MapPhase::Closing) return;
     run.phase = MapPhase::Closing;
+    run.making.reset();
     run.batcher.reset();
     run.source.reset();
     run.answer.reset();
@@ -63,6 +64,19 @@ void Phases::close(MapRun& run, machine::Status status, const std::optional<std:
         host_.cancel(run.request);
         run.request = 0;
     }
+}
+
+void Phases::make_children(MapRun& run, const Make& make) {
+    if (!run.making) {
+        run.making =
+            std::make_unique<MakingChildren>(MakingChildren{{run.id, run.parent, run.type}, false, {}, {}});
+        MakingChildren& making = *run.making;
+        making.work = std::make_unique<Sliced>([&run, &making, make] { make(run, making); });
+    }
+    if (!run.making->work->go_on(kMakingMicros)) return;
+    const std::unique_ptr<MakingChildren> made = std::move(run.making);
+    if (made->problem) return fail(run, std::string(map_run::kItemReaderFailed), *made->problem);
+    keep_children(run, made->children, made->all);
 }
 
 void Phases::keep_children(MapRun& run, MapChildren& children, bool all) {

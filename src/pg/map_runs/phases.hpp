@@ -1,6 +1,7 @@
 // Phases: how a map run goes from one phase to the next, in its row and in memory.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -22,13 +23,17 @@ class Phases {
     // In memory, after its row says so: nothing of it begins any more, and what is open is to be aborted.
     void close(MapRun& run, machine::Status status, const std::optional<std::string>& error = {},
                const std::optional<std::string>& cause = {});
-    // The children that a slice has made go into the table; `all`: they are all there, and may begin.
-    void keep_children(MapRun& run, MapChildren& children, bool all);
+    // A slice of making children. `make` makes some of what is known of the map run, and does nothing but
+    // compute; when it is over, they go into the table. When they are all there, they may begin.
+    using Make = std::function<void(MapRun& run, MakingChildren& making)>;
+    void make_children(MapRun& run, const Make& make);
     // All children are there: from now on those that end are counted, beginning with these counts.
     static void begin_running(MapRun& run, const store::MapCounts& of_items = {},
                               const store::MapCounts& of_runs = {});
 
   private:
+    void keep_children(MapRun& run, MapChildren& children, bool all);
+
     Host& host_;
 };
 

@@ -17,7 +17,6 @@ namespace {
 using store::MapPhase;
 using Kind = asl::DataResource::Kind;
 
-constexpr std::int64_t kSliceMicros = 10'000;      // of making children from items
 constexpr std::int64_t kAllSlicesMicros = 30'000;  // of a turn
 constexpr std::int64_t kFetched = 1'000;           // queued children whose ids are in memory
 constexpr std::int64_t kAborted = 1'000;           // queued children, in one slice
@@ -114,18 +113,17 @@ bool Slices::read(MapRun& run) {
 // The items are in the plan.
 bool Slices::read_own_items(MapRun& run) {
     if (!run.batcher) run.batcher = make_batcher(*run.whole->whole, run.plan, {run.items, run.written});
-    MapChildren children(run.id, run.parent, run.type);
-    const std::int64_t until = unix_micros_now() + kSliceMicros;
-    bool more = true;
-    for (bool full = false; more && !full && unix_micros_now() < until;) {
-        std::optional<map_run::Item> item;
-        if (run.batcher->wants_item()) item = run.batcher->next_own_item();
-        if (item)
-            full = children.add(run.batcher->take(*item, fresh_now()));
-        else
-            more = false;
-    }
-    phases_.keep_children(run, children, !more);
+    phases_.make_children(run, [](MapRun& from, MakingChildren& making) {
+        const std::int64_t until = unix_micros_now() + kMakingMicros;
+        for (bool full = false; !making.all && !full && unix_micros_now() < until;) {
+            std::optional<map_run::Item> item;
+            if (from.batcher->wants_item()) item = from.batcher->next_own_item();
+            if (item)
+                full = making.children.add(from.batcher->take(*item, fresh_now()));
+            else
+                making.all = true;
+        }
+    });
     return true;
 }
 

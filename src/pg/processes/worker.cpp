@@ -2,7 +2,8 @@
 //
 // It claims the slot that the launcher prepared, connects as the bootstrap superuser, pins what ALTER
 // DATABASE or ALTER ROLE could change, and loops: take hints from shared memory, let the network client work,
-// run a turn of the engine, sleep in one WaitEventSet over latch, the client's epoll fd and postmaster death.
+// run a turn of the engine, sleep in one WaitEventSet over latch, the client's epoll fd, that of
+// evaluations, and postmaster death.
 // Invariants: no transaction is open while it sleeps; SIGTERM ends it from every wait (die); a second worker
 // of the same shard cannot work, because each holds an advisory lock that no SQL user can take; the process
 // is not dumpable, since tokens live in its memory.
@@ -25,6 +26,7 @@
 
 #include "net/client.hpp"
 #include "pg/engine/turn.hpp"
+#include "pg/evaluation/suspects.hpp"
 #include "pg/flows/role_dependency.hpp"
 #include "pg/processes/housekeeper.hpp"
 #include "pg/processes/part_list.hpp"
@@ -71,10 +73,11 @@ class Worker {
           engine_(make_engine(claim, client_)),
           event_(wait_event("FlowctlWorker")) {
         guarded([&] {
-            set_ = create_wait_event_set(3);
+            set_ = create_wait_event_set(4);
             AddWaitEventToSet(set_, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
             AddWaitEventToSet(set_, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
             AddWaitEventToSet(set_, WL_SOCKET_READABLE, client_.epoll_fd(), nullptr, nullptr);
+            AddWaitEventToSet(set_, WL_SOCKET_READABLE, engine_->evaluations_fd(), nullptr, nullptr);
         });
     }
 
@@ -121,8 +124,8 @@ class Worker {
         const int network = client_.timeout_ms();
         if (network >= 0) timeout = std::min<long>(timeout, network);
         return guarded([&] {
-            WaitEvent events[3];
-            const int count = WaitEventSetWait(set_, timeout, events, 3, event_);
+            WaitEvent events[4];
+            const int count = WaitEventSetWait(set_, timeout, events, 4, event_);
             ResetLatch(MyLatch);
             bool readable = false;
             for (int i = 0; i < count; i++)
@@ -296,6 +299,7 @@ void run(int slot) {
     }
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
+    suspects::attach(claim->slot);
     // Never destroyed: the process ends by proc_exit, from any depth.
     auto* worker = new Worker(*claim, *std::move(database));
     worker->loop();

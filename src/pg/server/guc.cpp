@@ -40,6 +40,7 @@ int max_payload_bytes = 262'144;
 int max_history_events = 25'000;
 int max_expression_depth = 100;
 int max_expression_bytes = 6'990'256;
+int evaluation_timeout = 1'000;
 int max_calls = 500;
 int max_calls_per_endpoint = 125;
 int answer_memory = 512 * 1024;
@@ -245,6 +246,14 @@ void define_settings(bool with_postmaster_settings) {
                             "Sets the largest value in the evaluation of an expression in a flow.", nullptr,
                             &max_expression_bytes, 6'990'256, 1'024, 64 * 1'024 * 1'024, PGC_SIGHUP,
                             GUC_UNIT_BYTE, nullptr, nullptr, nullptr);
+
+    // What a run computes for longer than some 50 ms is computed in a process of its own, so that no other
+    // run waits for it, and for at most this time. It is processor time: an outcome must not depend on how
+    // busy the machine is.
+    DefineCustomIntVariable("flowctl.evaluation_timeout",
+                            "Sets how long the evaluation of one step of a run may take.",
+                            "It is counted in processor time.", &evaluation_timeout, 1'000, 10, 3'600'000,
+                            PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 
     // How many HTTP calls a worker has under way at once; more wait in line. An open call takes 14 to 70 KB
     // of the worker's memory and one file descriptor, so the limit on open files counts, too.

@@ -1,4 +1,5 @@
 // A run for tests: a flow, a frame, a clock that the test moves, and everything that advance() gave so far.
+// Each step goes through its text and back, as one does that another process has computed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,6 +10,7 @@
 #include "core/asl/asl.hpp"
 #include "core/json.hpp"
 #include "core/machine/machine.hpp"
+#include "core/machine/transcript.hpp"
 
 namespace flowctl::test {
 
@@ -51,7 +53,7 @@ class TestRun {
             frame = std::move(loaded).value();
         }
         ++now.seed;
-        step = machine::advance(*flow_, run, limits, frame, event, now);
+        step = through_text(machine::advance(*flow_, run, limits, frame, event, now));
         for (const machine::HistoryEvent& each : step.history)
             history.push_back(each);
         for (const machine::Effect& effect : step.effects) {
@@ -147,6 +149,23 @@ class TestRun {
     bool save_between_steps = false;
 
   private:
+    machine::Step through_text(machine::Step&& given) {
+        const bool interrupted = given.interrupted;
+        if (interrupted) return std::move(given);
+        machine::Transcript transcript;
+        transcript.steps.push_back(std::move(given));
+        transcript.frame = frame;
+        const std::string text = transcript.save(run.input);
+        auto loaded = machine::Transcript::load(text, run.input);
+        if (!loaded.ok() || loaded->steps.size() != 1) {
+            ADD_FAILURE() << (loaded.ok() ? "not one step" : loaded.error()) << " in " << text;
+            return std::move(transcript.steps.front());
+        }
+        EXPECT_EQ(loaded->save(run.input), text);
+        if (save_between_steps) frame = loaded->frame;
+        return std::move(loaded.value().steps.front());
+    }
+
     std::int64_t take_call() {
         if (calls.empty()) {
             ADD_FAILURE() << "no call is out";
