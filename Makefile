@@ -23,12 +23,12 @@ SQL_PIECES  = $(sort $(wildcard src/sql/*.sql))
 TOGETHER    = yes
 ALONE       = $(wildcard src/core/jsonata/library_*.cpp) \
               $(addprefix src/core/asl/,integrations.cpp resource.cpp scopes.cpp walk.cpp) \
-              $(addprefix src/core/machine/,map_run_plan.cpp map_run_state.cpp work_query.cpp) \
+              $(addprefix src/core/machine/,map_run_plan.cpp map_run_state.cpp transcript.cpp work_query.cpp) \
               $(addprefix src/core/path/,intrinsic_functions.cpp query.cpp query_parse.cpp) \
               $(addprefix src/net/crypto/,jose_key.cpp jwe.cpp) \
               $(addprefix src/net/tokens/,issuer_circuit.cpp token_endpoint.cpp token_flight.cpp) \
               $(addprefix src/pg/,endpoints/files.cpp endpoints/http_options.cpp flows/role_dependency.cpp leases/rules_sql.cpp \
-                map_runs/slices.cpp)
+                engine/evaluations.cpp map_runs/slices.cpp)
 SRCS        = $(PURE_SRCS) $(PG_SRCS)
 GROUPED     = $(filter-out $(ALONE),$(SRCS))
 GROUPS      = $(patsubst %/,build/together/%.cpp,$(sort $(dir $(GROUPED))))
