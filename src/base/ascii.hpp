@@ -1,7 +1,8 @@
-// ASCII: the case, the classes and the hexadecimal digits of single bytes, whatever the locale says.
+// ASCII: the case, the class and the hexadecimal value of single bytes, whatever the locale is.
 //
-// The C library's functions depend on the locale and may not be called with a negative char, so protocols
-// that compare names "without case" use these. Bytes beyond ASCII have no case and belong to no class.
+// The C library's functions depend on the locale and must not be called with a negative char. So protocols
+// that compare names without regard to case use these functions. Bytes beyond ASCII have no case and belong
+// to no class.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +31,7 @@ constexpr bool is_ascii_alphanumeric(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-// No control character, blank or byte beyond ASCII. True for an empty text.
+// Whether the text has no control character, blank or byte beyond ASCII. True for an empty text.
 constexpr bool is_visible_ascii(std::string_view text) noexcept {
     return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }

@@ -9,7 +9,8 @@ namespace flowctl {
 
 std::string base64_encode(std::string_view data);
 
-// The bytes; nothing when the text is not canonical: other characters, wrong padding, bits left over.
+// The bytes; nothing when the text is not canonical: it has other characters, wrong padding, or bits left
+// over.
 std::optional<std::string> base64_decode(std::string_view text);
 
 }  // namespace flowctl

@@ -1,7 +1,8 @@
 // Result<T, E>: a value or an expected failure.
 //
-// The core never throws for what a user, a row or an endpoint can cause; it returns a Result. Exceptions are
-// left for bugs, exhausted memory and exhausted budgets (budget.hpp). C++20 has no std::expected.
+// The core never throws for anything that a user, a row or an endpoint can cause; it returns a Result. Only
+// bugs, exhausted memory and exhausted budgets (budget.hpp) are exceptions. C++20 does not have
+// std::expected.
 #pragma once
 
 #include <utility>
@@ -25,7 +26,7 @@ class [[nodiscard]] Result {
     bool ok() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return ok(); }
 
-    // The value; throws std::bad_variant_access if there is none (a bug of the caller).
+    // The value. Throws std::bad_variant_access if there is none, which is a bug of the caller.
     const T& value() const& { return std::get<0>(state_); }
     T& value() & { return std::get<0>(state_); }
     T&& value() && { return std::get<0>(std::move(state_)); }

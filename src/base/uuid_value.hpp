@@ -10,7 +10,7 @@ namespace flowctl {
 
 using Uuid = std::array<std::uint8_t, 16>;
 
-// For hash tables. The last eight bytes of a run's id are random, so they are a hash already.
+// A hash for hash tables. The last eight bytes of a run's id are random, so they can serve as the hash.
 struct UuidHash {
     std::size_t operator()(const Uuid& id) const noexcept {
         std::size_t hash;

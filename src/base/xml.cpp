@@ -50,7 +50,7 @@ bool append_entity(std::string& out, std::string_view name) {
 
 }  // namespace
 
-// One pass over the text; `open_` are the elements around the place.
+// One pass over the text. `open_` holds the elements around the current place.
 class XmlReader {
   public:
     XmlReader(std::string_view text, const XmlLimits& limits, XmlText& document)
@@ -58,7 +58,7 @@ class XmlReader {
     ~XmlReader() { wipe(text_); }
 
     std::optional<std::string> read() {
-        // A byte order mark is no part of the document.
+        // A byte order mark is not part of the document.
         if (constexpr std::string_view kMark = "\xef\xbb\xbf"; rest_.starts_with(kMark))
             rest_.remove_prefix(kMark.size());
         while (!rest_.empty()) {
@@ -126,7 +126,7 @@ class XmlReader {
         const std::string_view name = take_name();
         if (name.empty() || (open_.empty() && seen_root_)) return "is not well-formed XML";
         seen_root_ = true;
-        // Attributes: a '>' may stand within their quotes.
+        // Skips the attributes. A '>' may stand within their quotes.
         char quote = '\0';
         std::size_t at = 0;
         for (; at < rest_.size(); at++) {
@@ -149,7 +149,8 @@ class XmlReader {
         if (open_.size() == limits_.depth) return "is nested too deeply";
         if (nodes.size() == limits_.elements) return "holds too many elements";
         const std::size_t parent = open_.empty() ? 0 : open_.back().node;
-        const std::string_view local = name.substr(name.find(':') + 1);  // npos + 1 is 0
+        // without a ':' npos + 1 is 0, so the whole name
+        const std::string_view local = name.substr(name.find(':') + 1);
         if (!empty) open_.push_back({name, nodes.size()});
         nodes.push_back({std::string(local), "", parent, nodes.size() + 1, false});
         return std::nullopt;
@@ -181,7 +182,7 @@ class XmlReader {
     XmlText& document_;
     std::vector<Open> open_;
     std::string text_;
-    bool leaf_ = false;  // nothing but text since the innermost element began
+    bool leaf_ = false;  // true while only text has come since the innermost element began
     bool seen_root_ = false;
 };
 
@@ -201,7 +202,8 @@ XmlText::~XmlText() {
 bool XmlText::stands_at(std::size_t node, std::string_view path, bool whole) const {
     for (;;) {
         const std::size_t slash = path.rfind('/');
-        if (nodes_[node].name != path.substr(slash + 1)) return false;  // npos + 1 is 0
+        // without a '/' npos + 1 is 0, so the whole path
+        if (nodes_[node].name != path.substr(slash + 1)) return false;
         if (slash == path.npos) return !whole || node == 0;
         if (node == 0) return false;
         path = path.substr(0, slash);

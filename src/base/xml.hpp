@@ -1,10 +1,10 @@
 // XmlText: the text of elements in the XML documents that AWS's services answer with.
 //
-// It reads a bounded subset: elements, attributes (passed over), character data, the five named and the
-// numeric entities, comments, CDATA and the declaration. A document type definition is refused, so nothing
-// expands and nothing outside is looked at. Depth, size and number of elements are bounded, there is no
-// recursion, and the time is linear in the size. An element is found by its local name under a path of local
-// names, whatever the namespace.
+// It reads a bounded subset: elements, attributes (skipped), character data, the five named and the numeric
+// entities, comments, CDATA and the declaration. A document type definition is refused, so no entity can
+// expand and nothing outside the document is read. Depth, size and number of elements are bounded, there is
+// no recursion, and the time is linear in the size. An element is found by its local name and the local names
+// of the elements around it, whatever the namespace.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ struct XmlLimits {
 
 class XmlText {
   public:
-    // The document, or what is wrong with it (a phrase that follows "the answer").
+    // Reads the document. The string says what is wrong with it, as a phrase that follows "the answer".
     static std::variant<XmlText, std::string> parse(std::string_view text, const XmlLimits& limits = {});
     ~XmlText();
     XmlText(XmlText&&) = default;
@@ -38,7 +38,7 @@ class XmlText {
     // The text of the first leaf whose path ends with these names, separated by '/'.
     std::optional<std::string_view> find(std::string_view path) const;
 
-    // One of the elements that other elements stand in. It is valid as long as its document.
+    // An element that has other elements in it. It is valid as long as its document lives.
     class Element {
       public:
         // The text of the first leaf of this name that stands directly in the element.
@@ -50,7 +50,7 @@ class XmlText {
         const XmlText* document_;
         std::size_t which_;
     };
-    // All elements whose path from the root is this one, in the document's order; leaves are not among them.
+    // All elements with exactly this path from the root, in the document's order. Leaves are not included.
     std::vector<Element> elements(std::string_view path) const;
 
   private:
@@ -58,13 +58,13 @@ class XmlText {
     // The elements in the order in which they begin; the first is the root.
     struct Node {
         std::string name;
-        std::string text;    // of a leaf
-        std::size_t parent;  // the root's is itself
-        std::size_t end;     // the first element that begins after this one has ended
+        std::string text;    // the text of a leaf
+        std::size_t parent;  // the root is its own parent
+        std::size_t end;     // the first element that begins after the end of this one
         bool leaf;
     };
     XmlText() = default;
-    // Whether the names that lead to the node end with `path`; with `whole`, whether they are `path`.
+    // Whether the names that lead to the node end with `path`, or, if `whole` is set, are exactly `path`.
     bool stands_at(std::size_t node, std::string_view path, bool whole) const;
     std::vector<Node> nodes_;
 };

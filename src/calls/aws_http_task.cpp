@@ -1,5 +1,5 @@
-// AWS's HTTP Task, arn:aws:states:::http:invoke: the input of an :invoke with a whole URL in ApiEndpoint, which
-// must lie under the endpoint's url.
+// AWS's HTTP Task, arn:aws:states:::http:invoke. It is an :invoke whose input has the whole URL in
+// ApiEndpoint; this URL must lie under the endpoint's url.
 #include <utility>
 
 #include "calls/http_answer.hpp"

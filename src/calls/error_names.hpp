@@ -1,5 +1,5 @@
-// Error names of our own that a Task can fail with, beside those of AWS and of services. docs/errors.md says
-// what each means to a user.
+// The error names that this engine adds to those of AWS and of services. docs/errors.md says what each of
+// them means to a user.
 #pragma once
 
 namespace flowctl::calls {

@@ -13,7 +13,7 @@ namespace flowctl::calls {
 
 namespace {
 
-constexpr std::size_t kMaxShownBytes = 4'096;  // of a body that is not valid JSON, in a cause
+constexpr std::size_t kMaxShownBytes = 4'096;  // how much a cause shows of a body that is not valid JSON
 
 std::string about(std::string_view endpoint, const std::string& problem) {
     return "endpoint \"" + std::string(endpoint) + "\": " + problem;
@@ -27,9 +27,10 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-// A media type has neither case nor meaning in its parameters (RFC 9110). JSON is called application/json,
-// text/json, application/vnd.api+json, application/x-amz-json-1.1: one of the words of the subtype is json.
-// Sequences of JSON texts (application/json-seq, application/x-ndjson) are no JSON.
+// Whether the media type is JSON: application/json, text/json, application/vnd.api+json,
+// application/x-amz-json-1.1. It is when "json" is one of the words of the subtype. Neither case nor
+// parameters matter (RFC 9110). Sequences of JSON texts (application/json-seq, application/x-ndjson) are not
+// JSON.
 bool is_json_type(std::string_view content_type) {
     const std::string type = ascii_lower(trimmed(content_type.substr(0, content_type.find(';'))));
     const std::size_t slash = type.find('/');
@@ -55,7 +56,7 @@ std::string coded(const std::string& coding) {
     return "the answer is encoded (Content-Encoding: " + coding + "), which nobody asked for";
 }
 
-// JSON texts may begin with a byte order mark, which a reader may pass over (RFC 8259).
+// A JSON text may begin with a byte order mark, which a reader may ignore (RFC 8259).
 std::string_view without_mark(std::string_view text) {
     constexpr std::string_view kMark = "\xef\xbb\xbf";
     return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
@@ -63,7 +64,7 @@ std::string_view without_mark(std::string_view text) {
 
 struct Body {
     json::Value value;
-    std::string problem;  // not empty: the answer cannot be used
+    std::string problem;  // if not empty, why the answer cannot be used
 };
 
 Body read_body(const net::Response& response) {

@@ -1,7 +1,7 @@
-// How the answers of HTTP services read: bodies, statuses, and what went wrong below HTTP.
+// How the answers of HTTP services are read: bodies, statuses, and failures below HTTP.
 //
-// An answer is a stranger's text. It becomes part of a run's data and of its recorded history, so all that
-// leaves here is valid UTF-8 and can be stored by the server.
+// An answer comes from outside, and it becomes part of a run's data and of its recorded history. So
+// everything that is returned from here is valid UTF-8 and can be stored by the server.
 #pragma once
 
 #include <string>
@@ -12,40 +12,40 @@
 
 namespace flowctl::calls {
 
-// Nullptr: the response has no such header. Names are in lower case.
+// Nullptr if the response has no such header. The name must be in lower case.
 const std::string* find_header(const net::Response& response, std::string_view lower_case_name);
 
-// A member that is a string, or "".
+// The member's value if it is a string, otherwise "".
 std::string_view string_member(const json::Value& object, std::string_view name);
 
-// Whether the server can store it as text: it is valid UTF-8 and has no NUL.
+// Whether the server can store the text: it is valid UTF-8 and has no NUL.
 bool is_storable(std::string_view text);
-// The text if it is storable; otherwise with a '?' in the place of each byte beyond ASCII and of each NUL.
+// The text itself if it is storable; otherwise each byte beyond ASCII and each NUL is replaced by a '?'.
 std::string storable(std::string_view text);
-// At most so many bytes of valid UTF-8, and "..." where something is missing.
+// At most `limit` bytes of valid UTF-8; "..." stands where something is missing.
 std::string shortened(std::string text, std::size_t limit);
 
-// The JSON text of a body, whatever its content type; nullopt: it cannot be read.
+// The value of a JSON body, whatever its content type is; nullopt if it cannot be read.
 std::optional<json::Value> parsed_body(std::string_view body);
 
-// Whether the endpoint was not reached, or not in time. A refusal of our own and an answer that is too large
-// are no such failures.
+// Whether the endpoint was not reached, or did not answer in time. A refusal by this engine and an answer
+// that is too large are other kinds of failures.
 bool is_of_the_network(net::Failure failure);
-// Why no answer came. The response has a failure.
+// Why no answer came. The response must have a failure.
 Refusal transport_failure(const net::Response& response);
 
-// The body of an answer with status 2xx: a value where the content type says JSON or nothing, otherwise a
-// string. A failure or another status is the Task's failure.
+// The body of an answer with status 2xx. It is a JSON value if the content type is JSON or missing, otherwise
+// a string. After a failure or with another status, the Task fails.
 TaskResult successful_body(const net::Response& response, std::string_view endpoint);
 
-// The same with status and headers around it, as AWS's HTTP Task has them:
-// {Headers, ResponseBody, StatusCode, StatusText}.
+// The same together with status and headers, as AWS's HTTP Task gives them: {Headers, ResponseBody,
+// StatusCode, StatusText}.
 TaskResult successful_exchange(const net::Response& response, std::string_view endpoint);
 
-// The body as it is, for documents; it must be valid UTF-8.
+// The unchanged text of a body that is a document. It must be valid UTF-8.
 std::variant<std::string, Refusal> successful_text(net::Response&& response, std::string_view endpoint);
 
-// Headers by name, each with the array of its values: names repeat in HTTP.
+// The headers by name. Each has an array of values, because a name may repeat in HTTP.
 json::Value headers_object(const net::Response& response, std::string (*spelling)(const std::string& name));
 
 }  // namespace flowctl::calls

@@ -17,8 +17,8 @@ namespace {
 constexpr std::array<std::string_view, 7> kMethods = {"GET",   "POST",    "PUT", "DELETE",
                                                       "PATCH", "OPTIONS", "HEAD"};
 
-// AWS, "Call HTTPS APIs in Step Functions workflows", the headers that a definition may not set; then those
-// that this engine sets itself or that carry credentials.
+// The headers that a definition may not set. First those that AWS lists ("Call HTTPS APIs in Step Functions
+// workflows"), then those that this engine sets itself or that carry credentials.
 constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
                                                                 "accept-charset",
                                                                 "accept-datetime",
@@ -59,7 +59,7 @@ constexpr std::array<std::string_view, 37> kForbiddenHeaders = {"a-im",
 constexpr std::array<std::string_view, 5> kForbiddenPrefixes = {"proxy-", "x-forwarded-", "x-amz-", "x-amzn-",
                                                                 "flowctl-"};
 
-// Also if a server would only read it as one of them (X_Amz_Target).
+// A name is forbidden also if a server could take it for a forbidden one, such as X_Amz_Target.
 bool is_forbidden(std::string_view name) {
     return std::any_of(kForbiddenHeaders.begin(), kForbiddenHeaders.end(),
                        [&](std::string_view forbidden) { return net::reads_as(name, forbidden); }) ||
@@ -67,7 +67,7 @@ bool is_forbidden(std::string_view name) {
                        [&](std::string_view prefix) { return net::begins_as(name, prefix); });
 }
 
-// A scalar as it stands in a query, header or form; nullopt for arrays and objects.
+// The text of a scalar in a query, header or form; nullopt for arrays and objects.
 std::optional<std::string> scalar_text(const json::Value& value) {
     switch (value.kind()) {
         case json::Kind::Null:
@@ -85,7 +85,7 @@ std::optional<std::string> scalar_text(const json::Value& value) {
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
-// QueryParameters: a member may be a scalar, or an array of scalars that is repeated.
+// Reads QueryParameters. A member may be a scalar, or an array of scalars, for which the name is repeated.
 std::optional<Refusal> read_query(const json::Value& query, Parameters& out) {
     if (!query.is_object()) return runtime_error("QueryParameters must be an object");
     for (const json::Member& member : query.members()) {
@@ -137,7 +137,7 @@ const std::string* find_header(const std::vector<net::Header>& headers, std::str
     return nullptr;
 }
 
-// Transform.RequestEncodingOptions.ArrayFormat (AWS's HTTP Task).
+// Transform.RequestEncodingOptions.ArrayFormat of AWS's HTTP Task.
 enum class ArrayFormat { Indices, Repeat, Commas, Brackets, None };
 
 constexpr int kMaxFormDepth = 32;

@@ -1,8 +1,9 @@
 // The HTTP request that a Task's effective input describes: method, URL, headers and body.
 //
-// Three people meet here: the author, who writes the input; the endpoint's owner, whose url bounds where it
-// may go; and the row, whose data fills it. A path cannot leave the endpoint's url, a header cannot carry a
-// credential or break the request, and what AWS's HTTP Task forbids is forbidden.
+// The input is not trusted: it is written by the flow's author and filled with the data of rows, while the
+// endpoint's url comes from the endpoint's owner and bounds where requests may go. So a path cannot leave the
+// endpoint's url, a header cannot carry a credential or break the request, and everything that AWS's HTTP
+// Task forbids is forbidden here.
 #pragma once
 
 #include <string>
@@ -22,7 +23,8 @@ RequestResult post_json(const Task& task);
 // The endpoint's url, taken apart.
 std::variant<net::Url, Refusal> endpoint_url(const Task& task);
 
-// A request to this URL as the input describes it: {Method, QueryParameters, Headers, RequestBody, Transform}.
+// A request to this URL as the input describes it: {Method, QueryParameters, Headers, RequestBody,
+// Transform}.
 RequestResult described_request(net::Url url, const json::Value& input);
 
 }  // namespace flowctl::calls

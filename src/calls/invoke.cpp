@@ -1,5 +1,5 @@
 // flowctl:http:<server>:invoke. The input describes the request: {Method, Path, QueryParameters, Headers,
-// RequestBody, Transform}, with the path below the endpoint's url; the result shows status, headers and body.
+// RequestBody, Transform}, where Path is below the endpoint's url. The result has status, headers and body.
 #include <utility>
 
 #include "calls/http_answer.hpp"

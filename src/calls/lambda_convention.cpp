@@ -1,5 +1,6 @@
-// A service of one's own in the place of a Lambda function: plain HTTP with Lambda's convention of errors. An
-// answer {errorType, errorMessage, stackTrace} with the header X-Amz-Function-Error is a failure of that type.
+// An HTTP service that takes the place of a Lambda function: plain HTTP with Lambda's convention for errors.
+// An answer {errorType, errorMessage, stackTrace} with the header X-Amz-Function-Error is a failure of that
+// type.
 #include "calls/http_answer.hpp"
 #include "calls/http_request.hpp"
 #include "calls/protocols.hpp"

@@ -1,4 +1,4 @@
-// Plain HTTP: the input as JSON to the endpoint's url, and the answer's body as the result.
+// Plain HTTP: the input is posted as JSON to the endpoint's url, and the answer's body is the result.
 #include "calls/http_answer.hpp"
 #include "calls/http_request.hpp"
 #include "calls/protocols.hpp"

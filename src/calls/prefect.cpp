@@ -1,8 +1,8 @@
-// Prefect's REST API (3.x): a Task starts a flow run of the deployment that the endpoint names, with its input
-// as the parameters. With .sync the flow run is asked for until it has ended.
+// Prefect's REST API (3.x): a Task starts a flow run of the deployment that the endpoint names; the Task's
+// input is its parameters. With .sync the state of the flow run is requested until it has ended.
 //
-//   POST /deployments/{id}/create_flow_run      begins
-//   GET  /flow_runs/{id}                        asks
+//   POST /deployments/{id}/create_flow_run      begins the flow run
+//   GET  /flow_runs/{id}                        asks for its state
 #include <utility>
 
 #include "calls/error_names.hpp"
@@ -54,7 +54,7 @@ std::string state_type(const json::Value& answer) {
     return std::string(type.empty() ? string_member(answer, "state_type") : type);
 }
 
-// What a failed flow run says of itself, without its parameters.
+// The failed flow run's description of itself, without its parameters.
 std::string cause_of(const json::Value& answer) {
     json::ObjectBuilder cause;
     for (const char* name : {"id", "name", "state"})

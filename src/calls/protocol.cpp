@@ -1,4 +1,4 @@
-// What is the same for all protocols: which answers of followed work are worth another question.
+// The rule that all protocols share: when to ask again after a failed question about followed work.
 #include "calls/protocol.hpp"
 
 #include "calls/http_answer.hpp"
@@ -7,12 +7,12 @@ namespace flowctl::calls {
 
 namespace {
 
-constexpr std::int64_t kMostFailures = 10;      // in a row, of asking how work is
+constexpr std::int64_t kMostFailures = 10;      // of questions about the work, in a row
 constexpr std::size_t kMaxCauseBytes = 32'768;  // AWS's limit
 
-// The work goes on even when an answer about it does not come. So a question that failed in a way which may
-// pass is asked again, with the failure counted in `follow`. nullopt: it makes no sense, or there were too
-// many failures.
+// The work goes on even if an answer about it does not come. So a question that failed for a reason that may
+// pass is asked again, and the failure is counted in `follow`. nullopt when asking again makes no sense, or
+// after too many failures.
 std::optional<json::Value> after_failure(const json::Value& follow, const net::Response& response) {
     using net::Failure;
     const bool unreachable = is_of_the_network(response.failure) ||

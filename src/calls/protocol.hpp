@@ -1,13 +1,14 @@
-// A protocol is one way to speak to a service: which request a Task becomes, and what the answer means.
+// A protocol is one way to speak to a service: it says which request a Task becomes, and what the answer
+// means.
 //
 // Each protocol is one object without state, in a file of its own; protocols.cpp lists them. A protocol knows
 // neither the database nor the network: it turns a Task's effective input into method, URL, headers and body,
-// and a response of net::Client into the Task's result or its failure. Where the request may go, and with
-// which credential, is decided outside; so an input can never choose either.
+// and a response of net::Client into the Task's result or its failure. Where the request may go and which
+// credential it carries is decided elsewhere, so an input can choose neither.
 //
-// Work with the suffix .sync is begun by one call and asked for by later ones. What must be known between
-// these calls is a small JSON object (Continues::follow), so that the run can be parked meanwhile and goes on
-// asking after a restart of the server.
+// Work with the suffix .sync is begun by one call, and later calls ask whether it has ended. Everything that
+// must be known between these calls is a small JSON object (Continues::follow). So the run can leave memory
+// meanwhile, and goes on asking after a restart of the server.
 #pragma once
 
 #include <optional>
@@ -37,13 +38,13 @@ struct RequestParts {
 };
 using RequestResult = std::variant<RequestParts, Refusal>;
 
-// What a request is made of.
+// The input of request(): everything that a request is made from.
 struct Task {
     const asl::Resource& resource;
     const json::Value& input;     // the effective input
-    const json::Value& follow;    // null: begin the work; otherwise ask how the work is that this describes
+    const json::Value& follow;  // null to begin the work; otherwise the description of the work to ask about
     std::string_view base_url;    // the endpoint's url
-    std::string_view deployment;  // of Prefect
+    std::string_view deployment;  // the deployment of a Prefect endpoint
     std::string_view execution_id;
     std::string_view state_machine_id;
     std::string_view idempotency_key;
@@ -51,10 +52,10 @@ struct Task {
 
 using TaskResult = std::variant<json::Value, Refusal>;
 
-// How work with .sync is.
+// The answer that work with .sync still goes on.
 struct Continues {
     json::Value follow;
-    json::Value output;  // of the answer that says so
+    json::Value output;  // the output of the answer that says so
 };
 struct Done {
     json::Value output;
@@ -65,16 +66,16 @@ class Protocol {
   public:
     virtual RequestResult request(const Task& task) const = 0;
 
-    // What the response is to the Task, also when none came (net::Failure). Causes name the endpoint, which is
-    // the foreign server's name.
+    // The outcome of the Task for this response, or for none (net::Failure). Causes name the endpoint by the
+    // name of its foreign server.
     virtual TaskResult result(const net::Response& response, std::string_view endpoint) const = 0;
 
-    // For protocols that follow work to its end: how the work is, by an answer that was a result. `follow` is
-    // that of the Task whose answer it is. nullopt: this protocol follows nothing.
+    // For protocols that follow work to its end: the progress of the work, from an answer that was a result.
+    // `follow` is that of the Task whose answer it is. nullopt if this protocol follows nothing.
     virtual std::optional<Progress> progress(const json::Value& follow, const json::Value& result) const;
 
-    // The ARNs of what the Task's input names, the most telling first: an endpoint whose option `arn` covers
-    // one of them is the one that is called.
+    // The ARNs of the resources that the Task's input names, the most specific first. The Task calls the
+    // endpoint whose option `arn` covers one of them.
     virtual std::vector<std::string> targets(const asl::Resource& resource, const json::Value& input) const;
 
     // The members of the input that targets() reads.
@@ -88,7 +89,8 @@ class Protocol {
 // What a response means to the run that waits for it.
 struct Meaning {
     std::variant<json::Value, Refusal, Continues> what;
-    std::string error;  // of the call by itself, which may fail while the work goes on; empty: none
+    // the error of the call itself, which may fail while the work goes on; empty if there is none
+    std::string error;
 };
 Meaning meaning_of(const Protocol& protocol, const json::Value& follow, const net::Response& response,
                    std::string_view endpoint);

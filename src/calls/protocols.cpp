@@ -7,20 +7,20 @@ namespace {
 
 using Kind = asl::Resource::Kind;
 
-enum class Sync { No, Text, Json };  // without suffix, .sync, .sync:2
+enum class Sync { No, Text, Json };  // no suffix, .sync, .sync:2
 
 struct Row {
     Speech speech;
     Kind kind;
     std::string_view
-        action;  // what follows ":states:::" in the Resource; empty: the Resource has no such part
+        action;  // the part behind ":states:::" in the Resource; empty if the Resource has no such part
     Sync sync;
     const Protocol& (*protocol)();
 };
 constexpr std::string_view kAnyAction = "*";
 
-// The first row that fits counts. Services that speak a protocol of their own come before plain HTTP, which
-// an endpoint of any kind can be asked for by name.
+// The first row that fits counts. A service that speaks a protocol of its own has its row before plain HTTP,
+// which an endpoint of every kind can be asked for by name.
 constexpr Row kRows[] = {
     {Speech::Aws, Kind::Lambda, "", Sync::No, aws::lambda_function},
     {Speech::Aws, Kind::Lambda, "lambda:invoke", Sync::No, aws::lambda_invoke},
@@ -47,7 +47,7 @@ constexpr Row kRows[] = {
     {Speech::Http, Kind::OtherArn, kAnyAction, Sync::No, plain},
 };
 
-// "sqs:sendMessage" of arn:aws:states:::sqs:sendMessage, in whichever partition.
+// "sqs:sendMessage" of arn:aws:states:::sqs:sendMessage, whatever the partition is.
 std::string_view action_of(const asl::Resource& resource) {
     constexpr std::string_view kBefore = ":states:::";
     const std::string_view text = resource.text;
@@ -69,7 +69,7 @@ const Protocol* find(const asl::Resource& resource, Speech speech) {
 
 const Protocol* protocol_for(const asl::Resource& resource, Speech speech) {
     if (const Protocol* own = find(resource, speech)) return own;
-    // AWS takes no plain HTTP for an integration: each service has a protocol of its own.
+    // AWS has no integration that is plain HTTP, because each of its services has a protocol of its own.
     if (speech == Speech::Aws && resource.kind == Kind::OtherArn && !action_of(resource).empty())
         return nullptr;
     return find(resource, Speech::Http);

@@ -5,26 +5,25 @@
 
 namespace flowctl::calls {
 
-// Which kind of service an endpoint's options say that it is.
+// The kind of service that an endpoint's options declare.
 enum class Speech {
     Http,     // any HTTP service
     Aws,      // AWS itself: auth 'aws_sigv4'
     Prefect,  // kind 'prefect'
 };
 
-// The protocol for calls of this Resource at such an endpoint. Null: the Resource has the suffix .sync, and
-// there is no way to follow its work; or the endpoint is AWS, and nobody here knows how AWS wants to be asked
-// for this integration.
+// The protocol for calls of this Resource at such an endpoint. Null if the Resource has the suffix .sync and
+// its work cannot be followed, or if the endpoint is AWS and the integration is not supported.
 const Protocol* protocol_for(const asl::Resource& resource, Speech speech);
 
-// The ARNs by which an endpoint for this Task is looked for: those of what its input names, then the Resource
-// itself.
+// The ARNs by which an endpoint for this Task is searched: first those of the resources that its input names,
+// then the Resource itself.
 std::vector<std::string> targets_of(const asl::Resource& resource, const json::Value& input);
 
 // The members of the input that targets_of() reads.
 Protocol::Names target_members_of(const asl::Resource& resource);
 
-// Whether AWS itself can be asked for this Resource.
+// Whether calls of this Resource to AWS itself are supported.
 bool is_spoken_with_aws(const asl::Resource& resource);
 
 const Protocol& plain();              // plain.cpp

@@ -1,12 +1,12 @@
-// Budget: what one evaluation may use. Depth, steps and bytes are counted; nothing is timed, so the same
-// inputs give the same outcome.
+// Budget: how much one evaluation may use. Depth, steps and bytes are counted and no time is measured, so the
+// same inputs give the same outcome.
 //
-// Every loop and every recursion of the core whose length a definition, a row or an answer can choose calls
-// step(), enters a Depth, and accounts for what it builds with bytes(). A step stands for a visited value, a
-// compared item, or some dozens of bytes that are looked at, so that steps grow with the time that passes. A
-// budget that runs out throws BudgetExceeded: an exceptional end that the machine turns into a failure of that
-// run, because the core has no other way out of deep recursion. Counting is also where interrupts are looked
-// for; see interrupt.hpp.
+// A definition, a row or an answer can make a loop or a recursion of the core arbitrarily long. So each such
+// loop calls step(), each such recursion enters a Depth, and whatever they build is counted with bytes(). A
+// step is one visited value, one compared item, or some dozens of bytes that are read, so the number of steps
+// grows with the time that passes. An exhausted budget throws BudgetExceeded, because the core has no other
+// way out of a deep recursion; the machine turns the exception into a failure of that run. The budget also
+// looks for interrupts while it counts; see interrupt.hpp.
 #pragma once
 
 #include <algorithm>
@@ -43,13 +43,13 @@ class Budget {
         steps_ += n;
         if (steps_ > checkpoint_) check();
     }
-    // Memory costs time too: what fills it is counted in steps as well.
+    // Filling memory takes time as well, so bytes are counted in steps, too.
     void bytes(std::size_t n) {
         bytes_ += n;
         if (bytes_ > limits_.bytes) out_of_bytes();
         step(n / kBytesOfStep);
     }
-    // Text that is looked at, copied or compared once.
+    // Counts text that is read, copied or compared once.
     void text(std::size_t size) { step(size / kTextOfStep); }
 
     [[noreturn]] static void out_of_steps() {
@@ -62,7 +62,7 @@ class Budget {
     std::uint64_t steps_used() const noexcept { return steps_; }
     std::size_t bytes_used() const noexcept { return bytes_; }
 
-    // One level of recursion, for the lifetime of the object.
+    // One level of recursion. The level ends with the object.
     class Depth {
       public:
         explicit Depth(Budget& budget) : budget_(budget) {
@@ -89,7 +89,7 @@ class Budget {
         poll_interrupt();
         look_ahead();
     }
-    // Where steps are next compared with the limit and interrupts are looked for.
+    // Sets the step at which the limit is compared and interrupts are looked for the next time.
     void look_ahead() noexcept { checkpoint_ = std::min(limits_.steps, steps_ + kStepsBetweenLooks); }
 
     Limits limits_{};

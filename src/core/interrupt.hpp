@@ -1,10 +1,11 @@
-// Interrupts: how whoever called the core gets it back before the work is done.
+// Interrupts: how a caller of the core ends a call before the work is done.
 //
-// The core has no clock and no signals. Its caller has: a timer, or the cancel of a session, sets a flag, and
-// every loop of the core whose length a definition, a row or an answer can choose looks at it now and then. A
-// raised flag ends the call with Interrupted, which is neither a failure of the run nor an exhausted budget:
-// the same call may be made again with more time, and gives what it would have given. Nothing is lost but
-// what the call had built, which its destructors free.
+// The core knows no clock and no signals, but its caller does: a timer or the cancel of a session sets a
+// flag. A definition, a row or an answer can make a loop of the core arbitrarily long, so each such loop
+// looks at the flag now and then. A raised flag ends the call with Interrupted. This is neither a failure of
+// the run nor an exhausted budget: the same call can be made again with more time, and then gives the result
+// that it would have given. The interrupted call leaves nothing behind, because destructors free what it has
+// built.
 #pragma once
 
 #include <csignal>
@@ -19,12 +20,12 @@ class Interrupted : public std::runtime_error {
     Interrupted() : std::runtime_error("the evaluation was interrupted") {}
 };
 
-// Names the flags to look at, for this thread and for as long as it lives. Scopes nest; the flags of all of
-// them count. A flag is raised when it is not zero, and may be written by a signal handler.
+// Names the flags that this thread looks at as long as the object lives. Scopes can be nested, and then the
+// flags of all of them count. A flag is raised when it is not zero. A signal handler may write it.
 class InterruptScope {
   public:
     using Flag = const volatile std::sig_atomic_t;
-    // What happens at a raised flag in place of Interrupted; when it returns, the work goes on.
+    // Called at a raised flag instead of throwing Interrupted. When it returns, the work goes on.
     using Pause = void (*)(void* context);
 
     explicit InterruptScope(Flag& flag) noexcept : InterruptScope(&flag, nullptr) {}
@@ -37,7 +38,7 @@ class InterruptScope {
     InterruptScope(const InterruptScope&) = delete;
     InterruptScope& operator=(const InterruptScope&) = delete;
 
-    // Whether any of the flags is.
+    // Whether any of the flags is raised.
     static bool raised() noexcept {
         for (const InterruptScope* scope = innermost_; scope != nullptr; scope = scope->outer_)
             if (scope->is_raised()) return true;
@@ -51,7 +52,8 @@ class InterruptScope {
         }
     }
 
-    // For work that has a stack of its own (sliced.hpp): its scopes count while it is at work, and no others.
+    // Work that has a stack of its own (sliced.hpp) has its own scopes. While it runs, its scopes count and
+    // no others.
     static const InterruptScope* exchange(const InterruptScope* innermost) noexcept {
         return std::exchange(innermost_, innermost);
     }

@@ -1,8 +1,8 @@
-// json::Value: handles, construction, access, release and comparison. Parsing, writing and numbers have their
-// own files; json_node.hpp says how values lie in memory.
+// json::Value: handles, construction, access, release and comparison. Parsing, writing and numbers have files
+// of their own; json_node.hpp says how values lie in memory.
 //
-// Invariant: empty strings and containers have no node, so a node is never empty; nothing here recurses over
-// a value.
+// Invariant: empty strings and containers have no node, so a node is never empty. No function in here
+// recurses over a value.
 #include "core/json.hpp"
 
 #include <algorithm>
@@ -19,10 +19,10 @@
 namespace flowctl::json {
 namespace {
 
-// From this many members on, find() searches an ordered index instead of the members one by one.
+// An object with at least this many members gets an index by key, and find() searches the index.
 constexpr std::size_t kIndexFrom = 24;
 
-// Frees nodes whose last handle is gone, and whatever only they held.
+// Frees nodes whose last handle is gone, and the nodes that only they referred to.
 void free_nodes(Node* list) noexcept {
     const auto drop = [&list](Value& child) noexcept {
         if (!Access::counted(child)) return;

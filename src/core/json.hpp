@@ -1,11 +1,13 @@
 // JSON values of the core: immutable, shared, and faithful to the text they came from.
 //
-// A run's data passes through many states unchanged, so a Value is a reference-counted handle to an immutable
-// node: copying is cheap, two handles to one node are recognised as the same payload (same()), and a "change"
-// builds a new node that shares the rest. RapidJSON does the parsing (iteratively: nesting costs no stack).
-// Invariant: a number keeps its text until arithmetic touches it, so numeric and int8 columns pass through a
-// flow unrounded; object members keep their order, and a repeated key keeps its last value (as jsonb does).
-// Counting is not atomic: values belong to one thread.
+// A run's data passes through many states unchanged. So a Value is a reference-counted handle to an immutable
+// node: copying is cheap, and two handles to one node are recognised as the same payload (same()). A change
+// builds a new node that shares the rest with the old one. RapidJSON does the parsing, iteratively, so
+// nesting needs no stack.
+//
+// Invariants: a number keeps its text until arithmetic touches it, so values of numeric and int8 columns pass
+// through a flow without rounding. Object members keep their order, and a repeated key keeps its last value,
+// as in jsonb. The reference count is not atomic, so a value belongs to one thread.
 #pragma once
 
 #include <cstddef>
@@ -36,15 +38,15 @@ class Value {
     }
     Value& operator=(const Value& other) noexcept;
     Value& operator=(Value&& other) noexcept;
-    // Releases nested nodes iteratively: depth costs no stack.
+    // Nested nodes are released iteratively, so depth needs no stack.
     ~Value() {
         if (is_counted()) release();
     }
 
     static Value boolean(bool b) noexcept;
-    static Value number(double d) noexcept;  // NaN and infinities are a bug of the caller
+    static Value number(double d) noexcept;  // the caller must not pass NaN or an infinity
     static Value integer(std::int64_t i) noexcept;
-    static Value number_text(std::string_view text);  // a valid JSON number, kept verbatim
+    static Value number_text(std::string_view text);  // a valid JSON number, kept as it is written
     static Value string(std::string_view text);       // valid UTF-8
     static Value array(std::vector<Value> items);
     static Value object(std::vector<Member> members);  // keys must be unique
@@ -59,28 +61,28 @@ class Value {
 
     bool as_bool() const;      // Bool only
     double as_double() const;  // Number only; may be ±infinity for text beyond a double
-    // Number whose value is an integer that fits ("1.0" and "1e2", too); else nothing.
+    // The value of a number that is an integer and fits, such as 1.0 or 1e2; otherwise nothing.
     std::optional<std::int64_t> as_integer() const;
     std::string number_as_text() const;          // Number only
     std::string_view as_string() const;          // String only
     const std::vector<Value>& items() const;     // Array only
     const std::vector<Member>& members() const;  // Object only
     std::size_t size() const noexcept;           // elements or members; 0 for scalars
-    // The member of an object; null for an object without it, and for a value of another kind.
+    // The member of this name; nullptr if the value has no such member or is not an object.
     const Value* find(std::string_view key) const noexcept;
 
-    // True when both handles are one node or equal scalars held in the handle: "this payload, unchanged".
-    // O(1).
+    // True when both handles have one node, or equal scalars that need no node. The values are not compared,
+    // so the cost is constant.
     bool same(const Value& other) const noexcept;
 
   private:
     friend struct Access;
-    static constexpr std::uint8_t kFirstCounted = 3;  // json_node.hpp has the forms
+    static constexpr std::uint8_t kFirstCounted = 3;  // json_node.hpp lists the forms
     bool is_counted() const noexcept { return form_ >= kFirstCounted; }
     void retain() const noexcept;
     void release() noexcept;
 
-    // A tag, and a scalar or a pointer to a counted node.
+    // The value: its kind, and a scalar or a pointer to a counted node.
     Kind kind_;
     std::uint8_t form_;
     union {
@@ -96,45 +98,47 @@ struct Member {
     Value value;
 };
 
-// Deep equality; numbers by value (1 = 1.0 = 1e0), exactly; member order is free.
+// Deep equality. Numbers are compared exactly and by value (1 = 1.0 = 1e0); the order of members does not
+// matter.
 bool equal(const Value& a, const Value& b);
 
 struct ParseLimits {
     std::size_t max_bytes = 16 * 1024 * 1024;
     std::size_t max_depth = 1000;
-    // Refuse what jsonb cannot hold or print back: \u0000, lone surrogates, numbers of over 1,000 digits when
-    // written out, strings over 64 MB. (Invalid UTF-8 is refused always.)
+    // Refuses values that jsonb cannot hold or print: \u0000, lone surrogates, numbers of more than 1,000
+    // digits when written out, strings over 64 MB. (Invalid UTF-8 is always refused.)
     bool storable = true;
-    // Refuse an object with two members of one name; else the last one's value is kept.
+    // Refuses an object with two members of one name. Otherwise the last one's value is kept.
     bool unique_names = false;
 };
 
 struct ParseError {
     std::size_t offset = 0;  // in bytes, from 0
-    std::string message;     // lower case, without position
+    std::string message;     // in lower case, without the position
 };
 
 Result<Value, ParseError> parse(std::string_view text, const ParseLimits& limits = {});
-// What parse() would refuse the text for, without its value; nullopt: nothing. Member names may repeat.
+// Why parse() would refuse the text, or nullopt if it would not. No value is built. Member names may repeat.
 std::optional<ParseError> check(std::string_view text, const ParseLimits& limits = {});
 
-// Whether a string value can be made of the text that parse() would take: UTF-8 without U+0000.
+// Whether the text can become a string value that parse() would accept: UTF-8 without U+0000.
 bool is_storable(std::string_view text) noexcept;
 
 // Compact JSON text.
 std::string dump(const Value& value);
 void dump(const Value& value, std::string& out);
-// A string as JSON text, in quotes.
+// Appends the string as JSON text, in quotes.
 void dump_string(std::string_view text, std::string& out);
-// Its length, and how deep containers are nested (0 for a scalar). Both are remembered: asking again for the
-// same payload is O(1), and values that share nodes are measured once per node.
+// The length of the compact text, and how deeply containers are nested (0 for a scalar). Both are remembered
+// in the nodes, so a second question costs O(1), and values that share nodes are measured once per node.
 std::size_t dumped_size(const Value& value);
 std::size_t depth(const Value& value);
 
-// A copy of `object` with `key` set (in place if it is there, else appended). `object` must be an object.
+// A copy of `object` with `key` set: a member of this name is replaced in its place, a new one is appended.
+// `object` must be an object.
 Value with_member(const Value& object, std::string_view key, Value value);
 
-// Builds an object member by member: ObjectBuilder().add("a", v).build(). Keys must be new.
+// Builds an object member by member: ObjectBuilder().add("a", v).build(). No key may repeat.
 class ObjectBuilder {
   public:
     ObjectBuilder& add(std::string_view key, Value value) {

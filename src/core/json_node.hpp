@@ -1,9 +1,10 @@
-// The inside of json::Value: how scalars lie in the handle and containers in counted nodes.
+// How json::Value lies in memory: scalars in the handle, containers in counted nodes.
 //
-// A node is freed when its last handle goes. Its count and the link of the list of nodes waiting to be freed
-// share one word, because only a node without handles is in that list: freeing needs no memory and no stack.
-// Containers remember their size as text and their depth once somebody asked, so that checking an unchanged
-// payload against a limit is O(1) and a graph of shared nodes is measured once per node.
+// A node is freed when its last handle goes. Freeing must need neither memory nor stack, so nodes that wait
+// to be freed form a list; the link of this list shares a word with the count, because only a node without
+// handles is in the list. A container remembers its size as text and its depth once they have been asked for.
+// So checking an unchanged payload against a limit costs O(1), and a graph of shared nodes is measured once
+// per node.
 #pragma once
 
 #include <cstring>
@@ -13,12 +14,12 @@
 
 namespace flowctl::json {
 
-// Where a Value's content is.
+// Where the content of a Value is.
 enum Form : std::uint8_t {
     kInline,      // null; boolean_; the empty string, array and object
-    kInteger,     // number in integer_, whose canonical text it is
-    kDouble,      // number in double_, finite
-    kStringNode,  // string, or number kept as text
+    kInteger,     // a number in integer_, whose canonical text is the number's text
+    kDouble,      // a finite number in double_
+    kStringNode,  // a string, or a number kept as text
     kArrayNode,   // not empty
     kObjectNode,  // not empty
 };
@@ -28,14 +29,14 @@ struct Node {
         std::uint64_t handles;
         Node* next_to_free;
     };
-    mutable std::size_t dumped = 0;   // size as text, 0 = not known
-    mutable std::uint32_t depth = 0;  // levels of containers, 0 = not known
+    mutable std::size_t dumped = 0;   // size as text; 0 = not known
+    mutable std::uint32_t depth = 0;  // levels of containers; 0 = not known
     Form form;
 
     explicit Node(Form f) noexcept : handles(1), form(f) {}
 };
 
-// Characters follow the node in the same allocation.
+// The characters follow the node in the same allocation.
 struct StringNode : Node {
     std::size_t length;
 
@@ -52,7 +53,7 @@ struct ArrayNode : Node {
 
 struct ObjectNode : Node {
     std::vector<Member> members;
-    // Positions of members ordered by key; made at the first look-up in a large object.
+    // Positions of members ordered by key, made at the first search in a large object.
     mutable std::unique_ptr<std::uint32_t[]> by_key;
 
     explicit ObjectNode(std::vector<Member> v) noexcept : Node(kObjectNode), members(std::move(v)) {}
@@ -93,7 +94,7 @@ struct Access {
         v.double_ = d;
         return v;
     }
-    // Takes over the handle that a fresh node counts.
+    // Makes a Value of a new node and takes over the node's first count.
     static Value node_value(Kind kind, Node* node) noexcept {
         Value v = inline_value(kind);
         v.form_ = node->form;
@@ -108,7 +109,7 @@ struct Access {
     }
 };
 
-// A string node with a copy of the text, as a value of kind String or Number.
+// A Value of kind String or Number whose node holds a copy of the text.
 Value make_text(Kind kind, std::string_view text);
 
 }  // namespace flowctl::json

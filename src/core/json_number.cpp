@@ -1,4 +1,4 @@
-// Numbers as text. A number is read as sign, significant digits and a decimal exponent, none of which is ever
+// Numbers as text. A number is read as sign, significant digits and a decimal exponent. None of them is ever
 // expanded, so a short text such as 1e999999999 costs no more than its length.
 #include "core/json_number.hpp"
 
@@ -17,16 +17,17 @@ bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
 }
 
-// Exponents are exact up to here, and held here beyond: far outside of all that is ever compared by size.
+// Exponents up to this one are exact, and larger ones are cut to it. It is far beyond every size that numbers
+// are compared with.
 constexpr std::int64_t kExponentCap = 1'000'000'000'000'000;
 
-// The parts of a valid number text. Digits are whole + fraction, read as one string.
+// The parts of a valid number text. The digits are whole followed by fraction.
 struct Parts {
     bool negative = false;
     std::string_view whole;
     std::string_view fraction;
     std::int64_t exponent = 0;
-    bool capped = false;  // the exponent did not fit
+    bool capped = false;  // the exponent did not fit and was cut
 
     std::size_t digits() const noexcept { return whole.size() + fraction.size(); }
     char digit(std::size_t i) const noexcept {
@@ -69,12 +70,12 @@ Parts split(std::string_view text) noexcept {
     return parts;
 }
 
-// The same number with neither leading nor trailing zeros: digits first..last (exclusive) times a power of
+// The number without leading and trailing zeros: the digits from `first` to before `last`, times a power of
 // ten.
 struct Normal {
     Parts parts;
     std::size_t first = 0;
-    std::size_t last = 0;    // first == last: zero
+    std::size_t last = 0;    // equal to `first` for zero
     std::int64_t point = 0;  // position of the decimal point counted from `first`
 
     bool is_zero() const noexcept { return first == last; }
@@ -100,7 +101,8 @@ bool equal_texts(std::string_view a, std::string_view b) noexcept {
     const Normal x = normalise(a);
     const Normal y = normalise(b);
     if (x.is_zero() || y.is_zero()) return x.is_zero() && y.is_zero();
-    if (x.parts.capped || y.parts.capped) return false;  // such exponents are equal only when spelled alike
+    // such exponents are equal only if they are spelled alike
+    if (x.parts.capped || y.parts.capped) return false;
     if (x.parts.negative != y.parts.negative || x.point != y.point || x.length() != y.length()) return false;
     for (std::size_t i = 0; i < x.length(); ++i) {
         if (x.digit(i) != y.digit(i)) return false;
@@ -146,7 +148,8 @@ double text_to_double(std::string_view text) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc()) return value;
-    // Out of range. Which way is decided by the size of the number.
+    // The text is out of the range of double. The size of the number decides whether it becomes infinity or
+    // zero.
     const Normal n = normalise(text);
     const double size = !n.is_zero() && n.point > 0 ? std::numeric_limits<double>::infinity() : 0.0;
     return n.parts.negative ? -size : size;

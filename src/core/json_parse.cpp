@@ -1,12 +1,12 @@
-// Parsing: RapidJSON reads the text, this handler builds values and refuses what cannot be stored.
+// Parsing: RapidJSON reads the text; the handlers in here build values and refuse what cannot be stored.
 //
-// RapidJSON's iterative parser is used, so nesting costs heap, not stack. Numbers come as text. RapidJSON
-// nevertheless refuses numbers beyond a double (1e400), which numeric columns hold; only then the text is
-// parsed a second time with every number spelled 0 of the same length, and the handler takes the spelling
-// from the original text. Invariant: what parse() returns was UTF-8, within the limits, and has no repeated
-// key.
+// RapidJSON's iterative parser is used, so nesting needs heap and no stack. Numbers are passed to the handler
+// as text. RapidJSON still refuses numbers beyond a double (1e400), which numeric columns can hold. Only then
+// the text is parsed a second time: each number is replaced by a zero of the same length, and the handler
+// takes the number's text from the original. Invariant: the text of a value that parse() returns was UTF-8
+// and within the limits, and the value has no repeated key.
 //
-// check() reads in the same way and keeps nothing: for payloads that are only stored.
+// check() reads in the same way and builds nothing. It is meant for payloads that are only stored.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -26,7 +26,7 @@ namespace rj = flowctl_rapidjson;
 constexpr std::size_t kMaxStorableString = 64 * 1024 * 1024;
 constexpr std::size_t kMaxStorableDigits = 1'000;
 
-// Keys of small objects are compared with each other, those of larger ones are sorted.
+// Keys of an object below this size are compared pairwise; the keys of larger objects are sorted.
 constexpr std::size_t kComparePairsBelow = 16;
 
 bool is_number_character(char c) noexcept {
@@ -40,7 +40,8 @@ std::string_view number_at(std::string_view text, std::size_t from) noexcept {
     return text.substr(from, end - from);
 }
 
-// Then its encoding need not be looked at character by character; what escapes stand for is another matter.
+// ASCII text is valid UTF-8, so its encoding needs no check of each character. Escapes in it can still stand
+// for invalid characters.
 bool is_ascii(std::string_view text) noexcept {
     constexpr std::uint64_t kHighs = 0x8080808080808080ULL;
     std::uint64_t seen = 0;
@@ -52,7 +53,7 @@ bool is_ascii(std::string_view text) noexcept {
                         [](char c) { return static_cast<signed char>(c) < 0; });
 }
 
-// A lone \uDC00 to \uDFFF, which RapidJSON lets through: the encoding of a surrogate, ED A0..BF.
+// RapidJSON lets a lone \uDC00 to \uDFFF through. It is found by the encoding of a surrogate, ED A0..BF.
 bool has_surrogate(std::string_view text) noexcept {
     for (std::size_t at = text.find('\xed'); at != std::string_view::npos; at = text.find('\xed', at + 1)) {
         if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xa0) return true;
@@ -60,7 +61,7 @@ bool has_surrogate(std::string_view text) noexcept {
     return false;
 }
 
-// Leaves one member per key: the first one's place, the last one's value.
+// Leaves one member per key. It has the place of the first one and the value of the last one.
 void drop_repeated_keys(std::vector<Member>& members) {
     const std::size_t count = members.size();
     if (count < kComparePairsBelow) {
@@ -102,10 +103,10 @@ void drop_repeated_keys(std::vector<Member>& members) {
     members.resize(kept);
 }
 
-// What a text must keep to, whatever becomes of its values: a handler of RapidJSON without a result.
+// The checks that hold for every text. It is a handler of RapidJSON that gives no result.
 class Checker {
   public:
-    // With `original`, numbers are read from there instead of from what RapidJSON saw.
+    // If `original` is given, numbers are read from it instead of from the text that RapidJSON parses.
     Checker(const ParseLimits& limits, const rj::MemoryStream& stream, std::string_view original,
             bool from_original)
         : limits_(limits), stream_(stream), original_(original), from_original_(from_original) {}
@@ -123,7 +124,7 @@ class Checker {
     bool StartArray() { return descend(); }
     bool EndObject(rj::SizeType) { return ascend(); }
     bool EndArray(rj::SizeType) { return ascend(); }
-    // Numbers come as text; these exist for RapidJSON's compiler only.
+    // Numbers are passed as text. These functions exist because RapidJSON's template needs them to compile.
     bool Int(int) { return true; }
     bool Uint(unsigned) { return true; }
     bool Int64(std::int64_t) { return true; }
@@ -131,7 +132,7 @@ class Checker {
     bool Double(double) { return true; }
 
   protected:
-    // Looks for interrupts now and then; true.
+    // Looks for interrupts now and then. Always true.
     bool look(std::size_t bytes = 0) {
         poll_.round(1 + bytes / 64);
         return true;
@@ -140,7 +141,7 @@ class Checker {
         refusal_ = why;
         return false;
     }
-    // The number as it was spelled; refused, it has no data.
+    // The text of the number as it was spelled. If the number is refused, data() is null.
     std::string_view fine_number(const char* text, rj::SizeType length) {
         look(length);
         std::string_view number(text, length);
@@ -181,7 +182,7 @@ class Checker {
     const char* refusal_ = nullptr;
 };
 
-// Collects finished values on one stack; the end of a container takes its content from the top.
+// Collects finished values on one stack. At the end of a container its content is taken from the top.
 class Builder : public Checker {
   public:
     using Checker::Checker;
@@ -232,7 +233,7 @@ class Builder : public Checker {
         open_.pop_back();
         return ascend();
     }
-    // A member's value fills the place that its key made.
+    // A member's value goes to the place that its key has made.
     bool push(Value value) {
         if (!open_.empty() && open_.back() == '{') {
             stack_.back().value = std::move(value);
@@ -281,7 +282,7 @@ std::string describe(rj::ParseErrorCode code) {
     }
 }
 
-// The text with each number outside of strings replaced by 0 and spaces; offsets stay.
+// The text with each number outside of strings replaced by 0 and spaces, so that offsets stay the same.
 std::string with_numbers_blanked(std::string_view text) {
     std::string blanked(text);
     bool in_string = false;
@@ -304,7 +305,7 @@ std::string with_numbers_blanked(std::string_view text) {
     return blanked;
 }
 
-// Reads the text, which `give` then makes the result of. With `original`, see Checker.
+// Parses the text, and then `give` makes the result of it. For `original` see Checker.
 template <class Handler, class Give>
 auto read_as(std::string_view seen, std::string_view original, bool from_original, const ParseLimits& limits,
              Give give) -> decltype(give(std::declval<Handler&>())) {
@@ -322,7 +323,7 @@ auto read_as(std::string_view seen, std::string_view original, bool from_origina
         std::string message = handler.refusal() != nullptr ? handler.refusal() : describe(result.Code());
         return Err{ParseError{result.Offset(), std::move(message)}};
     }
-    // RapidJSON takes a NUL byte for the end.
+    // RapidJSON takes a NUL byte for the end of the text.
     if (stream.Tell() != seen.size()) return Err{ParseError{stream.Tell(), "text after the value"}};
     return give(handler);
 }

@@ -14,7 +14,8 @@
 namespace flowctl::json {
 namespace {
 
-// How each byte is written inside a string: 0 as it is, 'u' as \u00XX, else after a backslash.
+// How each byte is written inside a string: 0 means unchanged, 'u' means \u00XX, any other character follows
+// a backslash.
 constexpr std::array<char, 256> kEscapes = [] {
     std::array<char, 256> table{};
     for (std::size_t c = 0; c < 0x20; ++c)
@@ -33,7 +34,7 @@ char escape_of(char c) noexcept {
     return kEscapes[static_cast<unsigned char>(c)];
 }
 
-// Where the next byte to be escaped is, from `at` on; looks at eight bytes at a time.
+// The position of the next byte that must be escaped, from `at` on. Eight bytes are checked at a time.
 std::size_t next_escape(std::string_view text, std::size_t at) noexcept {
     constexpr std::uint64_t kOnes = 0x0101010101010101ULL, kHighs = 0x8080808080808080ULL;
     const auto has_zero = [](std::uint64_t v) { return (v - kOnes) & ~v & kHighs; };
@@ -91,7 +92,7 @@ bool is_container(const Value& value) noexcept {
     return Access::form(value) >= kArrayNode;
 }
 
-// Sizes add up without wrapping: shared nodes can describe a text longer than memory.
+// Adds two sizes. The sum saturates, because shared nodes can describe a text that is longer than memory.
 std::size_t add(std::size_t a, std::size_t b) noexcept {
     return a > std::numeric_limits<std::size_t>::max() - b ? std::numeric_limits<std::size_t>::max() : a + b;
 }
@@ -112,7 +113,7 @@ std::size_t scalar_size(const Value& value) {
     }
 }
 
-// Values without a node: an empty container is a level, everything else is none.
+// The depth of a value without a node: an empty container is one level, everything else is none.
 std::uint32_t scalar_depth(const Value& value) noexcept {
     return value.is_array() || value.is_object() ? 1 : 0;
 }
@@ -191,7 +192,8 @@ void dump_string(std::string_view text, std::string& out) {
 
 void dump(const Value& value, std::string& out) {
     if (!is_container(value)) return write_scalar(value, out);
-    // 0 where it is not measured yet; values that share nodes may be larger than any text.
+    // The size is 0 if it is not measured yet. It is bounded here, because values that share nodes may have a
+    // size larger than any text.
     out.reserve(out.size() + std::min<std::size_t>(Access::node(value)->dumped, 64 * 1024));
     std::vector<Visit> open;
     open.reserve(8);

@@ -1,4 +1,4 @@
-// Random: the parts that are not inline. See random.hpp for what the generator is and is not for.
+// Random: the functions that are not inline. random.hpp says which purposes the generator may serve.
 #include "core/random.hpp"
 
 namespace flowctl {

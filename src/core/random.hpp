@@ -1,7 +1,7 @@
-// Random numbers that come in as an argument: a seed of the caller's, expanded by SplitMix64 (Steele, Lea and
-// Flood, 2014). The same seed gives the same jitter, UUIDs and States.MathRandom, which is what makes
-// advance() a function. Not for keys or tokens: those are made in src/net and src/pg by the operating
-// system's generator.
+// Random: random numbers from a seed that the caller gives, expanded by SplitMix64 (Steele, Lea and Flood,
+// 2014). The same seed gives the same jitter, UUIDs and States.MathRandom, so the outcome of advance()
+// depends on its arguments only. It must not be used for keys or tokens; src/net and src/pg take these from
+// the operating system's generator.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ class Random {
     std::uint64_t state_;
 };
 
-// The first nextDouble() of Java's java.util.Random(seed), which AWS draws seeded random numbers from.
+// The first nextDouble() of Java's java.util.Random(seed), because AWS draws seeded random numbers in this
+// way.
 double java_random_unit(std::int64_t seed) noexcept;
 
 }  // namespace flowctl

@@ -1,4 +1,4 @@
-// A stack of its own, by the system's contexts; see sliced.hpp.
+// A stack for work that stops and goes on, by the system's contexts (ucontext); see sliced.hpp.
 #include "core/sliced.hpp"
 
 #include <cxxabi.h>
@@ -22,7 +22,8 @@ namespace flowctl {
 
 namespace {
 
-constexpr std::size_t kStackBytes = 16 * 1024 * 1024;  // of addresses; it takes memory as it is used
+// of address space; memory is taken only as the stack grows
+constexpr std::size_t kStackBytes = 16 * 1024 * 1024;
 
 const volatile std::sig_atomic_t kAlways = 1;
 
@@ -31,7 +32,7 @@ std::int64_t micros_now() {
     return duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
-// A stack with a page below it that nothing may touch.
+// A stack with a guard page below it.
 class Stack {
   public:
     Stack() : guard_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
@@ -50,7 +51,8 @@ class Stack {
     void* memory_;
 };
 
-// Which exceptions are being handled belongs to a stack; the language's runtime keeps it by thread.
+// The C++ runtime keeps the exceptions that are being handled per thread, but they belong to a stack. So they
+// are exchanged together with the stack.
 struct Handled {
     void* caught = nullptr;
     unsigned uncaught = 0;
@@ -67,7 +69,7 @@ struct Handled {
 struct Sliced::Fiber {
     explicit Fiber(std::function<void()> given) : work(std::move(given)) {}
 
-    // On the caller's stack.
+    // Runs on the caller's stack.
     void enter() {
         handled.exchange();
         const InterruptScope* const outside = InterruptScope::exchange(scopes);
@@ -87,7 +89,7 @@ struct Sliced::Fiber {
 #endif
     }
 
-    // On its own.
+    // Runs on the work's own stack.
     void switch_to_caller() {
 #ifdef __SANITIZE_ADDRESS__
         void* fake = nullptr;
@@ -110,7 +112,7 @@ struct Sliced::Fiber {
         has_begun = true;
     }
 
-    // A pointer as the two numbers that makecontext() can hand over.
+    // makecontext() passes numbers only, so the pointer comes as two of them.
     static void main(unsigned low, unsigned high) {
         reinterpret_cast<Fiber*>(static_cast<std::uintptr_t>(low | (static_cast<std::uint64_t>(high) << 32)))
             ->run();
@@ -127,7 +129,7 @@ struct Sliced::Fiber {
             failure = std::current_exception();
         }
         is_over = true;
-        switch_to_caller();  // and never comes back
+        switch_to_caller();  // the work is over, so this never returns
     }
 
     static void pause(void* context_of) {

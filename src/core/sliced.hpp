@@ -1,10 +1,10 @@
-// Sliced: work of the core that is done piece by piece, between other things.
+// Sliced: work of the core that is done in slices, with other things in between.
 //
-// Some work cannot be given up and repeated with more time elsewhere, since what it makes is a structure in
-// memory: a compiled definition, the inputs of the items of a Map. It has a stack of its own, and goes on
-// from where it looks for interrupts (interrupt.hpp): when its slice is over it stands still there, until it
-// gets the next one. So the work itself knows nothing of slices. It must do nothing but compute; whatever
-// belongs to the caller's stack, such as a transaction, is not for it.
+// Some work cannot be ended and repeated elsewhere with more time, because its result is a structure in
+// memory: a compiled definition, or the inputs of the items of a Map. Such work gets a stack of its own. It
+// stops at a place where it looks for interrupts (interrupt.hpp) when its slice is over, and the next slice
+// goes on from there. So the work itself knows nothing of slices. It must do nothing but compute, and must
+// not use anything that belongs to the caller's stack, such as a transaction.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,13 @@ namespace flowctl {
 class Sliced {
   public:
     explicit Sliced(std::function<void()> work);
-    // Work that is not over ends at once, as by an interrupt.
+    // Work that is not over is ended, as by an interrupt.
     ~Sliced();
     Sliced(const Sliced&) = delete;
     Sliced& operator=(const Sliced&) = delete;
 
-    // Works for about so long. True: it is over; what it has thrown is thrown here, once.
+    // Works for about this long. True when the work is over. An exception of the work is thrown from here,
+    // once.
     bool go_on(std::int64_t micros);
     std::int64_t used_micros() const noexcept;
 

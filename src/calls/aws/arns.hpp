@@ -1,4 +1,4 @@
-// ARNs that the input of a Task names, as far as they belong to the service that the Task calls.
+// The ARNs in a Task's input that belong to the service that the Task calls.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace flowctl::calls::aws {
 
-// Appends an ARN of this service. An ARN of another one is passed over: a queue's ARN is no name for a
-// function.
+// Appends the ARN if it is one of this service. The ARN of another service is ignored, because a queue's ARN,
+// for example, cannot name a function.
 void add_arn(std::vector<std::string>& targets, std::string_view service, std::string_view arn);
 
 }  // namespace flowctl::calls::aws

@@ -1,6 +1,6 @@
 // Amazon DynamoDB: arn:aws:states:::dynamodb:getItem, putItem, updateItem and deleteItem.
 //
-// The input is the action's own request, so it is sent as it is.
+// The input has the form of the action's own request, so it is sent unchanged.
 #include "calls/aws/arns.hpp"
 #include "calls/aws/service.hpp"
 #include "calls/http_answer.hpp"

@@ -15,7 +15,7 @@ namespace {
 constexpr Service kEvents = {"EventBridge", "AmazonEventBridge", "AmazonEventBridgeException",
                              " InternalException ResourceNotFoundException "};
 
-// Each entry gets the run and its flow as resources, as Step Functions adds them.
+// Step Functions adds the run and its flow to the resources of each entry, and so does this function.
 RequestResult entries_request(const Task& task) {
     if (auto refusal = objection_to_input(task)) return *refusal;
     const json::Value* entries = task.input.find("Entries");
@@ -45,7 +45,7 @@ class PutEvents final : public ServiceProtocol {
 
   private:
     RequestResult request(const Task& task) const override { return entries_request(task); }
-    // One entry that EventBridge did not take fails the Task, with the whole answer as the cause.
+    // One entry that EventBridge did not accept fails the Task, with the whole answer as the cause.
     TaskResult read(const net::Response& response) const override {
         auto body = parsed_body(response.body);
         if (!body || !body->is_object()) return unreadable();
@@ -54,7 +54,7 @@ class PutEvents final : public ServiceProtocol {
         if (any) return Refusal{"EventBridge.FailedEntry", json::dump(*body)};
         return *std::move(body);
     }
-    // The bus of all entries, when they have one and name it by its ARN.
+    // The event bus, if all entries have the same one and name it by its ARN.
     std::vector<std::string> targets(const asl::Resource&, const json::Value& input) const override {
         const json::Value* entries = input.find("Entries");
         if (entries == nullptr || !entries->is_array() || entries->items().empty()) return {};

@@ -1,7 +1,7 @@
 // AWS Step Functions: arn:aws:states:::states:startExecution, {StateMachineArn, Input, Name}.
 //
-// With .sync the execution is asked for (DescribeExecution) until it has ended, and its description is the
-// result; .sync:2 gives input and output in it as JSON instead of text.
+// With .sync the execution is described (DescribeExecution) until it has ended, and its description is the
+// result. With .sync:2 the input and output in the description are JSON instead of text.
 #include <utility>
 
 #include "calls/aws/arns.hpp"

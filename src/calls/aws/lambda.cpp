@@ -40,7 +40,7 @@ bool is_header_text(std::string_view text) {
 }
 
 RequestResult invocation(const Task& task, std::string_view function, std::string_view qualifier) {
-    // The name becomes a segment of the path, so it must not be one that leads up.
+    // The name becomes a segment of the URL's path, so it must not be "." or "..".
     const bool only_dots = function.find_first_not_of('.') == function.npos;
     if (only_dots || function.size() > 300 || !is_name(function))
         return runtime_error("FunctionName must be the name or ARN of a function");
@@ -77,13 +77,13 @@ RequestResult invoke_by_input(const Task& task) {
     auto* parts = std::get_if<RequestParts>(&made);
     if (parts == nullptr) return made;
     if (auto refusal = add_headers(task.input, *parts)) return *refusal;
-    // A Payload that is text is the request's body as it is, and null is none.
+    // A Payload that is a string is the request's body as it is; with null there is no body.
     const json::Value* payload = task.input.find("Payload");
     if (payload != nullptr && !payload->is_null()) parts->body = as_text(*payload);
     return made;
 }
 
-// A function; before it the same with its qualifier, and behind it without.
+// Adds the ARN of a function: first as it is given, with its qualifier, and then without the qualifier.
 void add_function(std::vector<std::string>& targets, std::string_view name, std::string_view qualifier) {
     const auto colons = std::count(name.begin(), name.end(), ':');
     if (colons == 6 && !qualifier.empty())
@@ -99,7 +99,7 @@ class Lambda : public ServiceProtocol {
   protected:
     ~Lambda() = default;
 
-    // What the function returned, or its failure.
+    // The value that the function returned, or its failure.
     TaskResult payload_of(const net::Response& response) const {
         const auto payload = response.body.empty() ? json::Value::string("") : parsed_body(response.body);
         if (!payload) return unreadable();

@@ -18,7 +18,7 @@ namespace {
 constexpr const char* kHttpMetadata = "SdkHttpMetadata";
 constexpr const char* kResponseMetadata = "SdkResponseMetadata";
 
-// The spelling in which AWS's SDK shows header names. What we read is in lower case.
+// The spelling in which AWS's SDK shows header names. The names in a Response are in lower case.
 std::string header_spelling(const std::string& name) {
     constexpr std::string_view kSpellings[] = {
         "Content-Length",   "Content-Type",           "Date",
@@ -41,7 +41,7 @@ struct Problem {
     std::string message;
 };
 
-// Some services answer XML, some JSON, and some have the code in a header.
+// Some services answer with XML, some with JSON, and some send the code in a header.
 Problem problem_of(const net::Response& response) {
     Problem problem;
     if (response.body.find('<') < response.body.find('{')) {
@@ -83,7 +83,7 @@ std::string pascal_case(std::string name) {
 }  // namespace
 
 TaskResult ServiceProtocol::result(const net::Response& response, std::string_view) const {
-    // AWS's SDK has a name of its own for what keeps a request from its service.
+    // If the request does not reach the service, AWS's SDK reports an error name of its own.
     if (is_of_the_network(response.failure))
         return Refusal{std::string(service_.prefix) + ".SdkClientException", storable(response.message)};
     if (response.failure != net::Failure::None) return transport_failure(response);
@@ -155,8 +155,8 @@ std::optional<json::Value> members_with_metadata(const net::Response& response) 
     const auto body = parsed_body(response.body);
     if (!body || !body->is_object()) return std::nullopt;
     json::ObjectBuilder result;
-    // The service may not stand in for the metadata, and of two members that differ in the case of their first
-    // letter alone the first counts.
+    // A member of the service's answer must not replace the metadata. If the names of two members differ only
+    // in the case of their first letter, the first member counts.
     std::set<std::string, std::less<>> names = {kHttpMetadata, kResponseMetadata};
     for (const json::Member& member : body->members()) {
         std::string name = pascal_case(member.key);

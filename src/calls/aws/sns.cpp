@@ -1,5 +1,5 @@
-// Amazon SNS: arn:aws:states:::sns:publish, {TopicArn, Message, ...}. It speaks AWS's query protocol: a form is
-// sent, and XML comes back.
+// Amazon SNS: arn:aws:states:::sns:publish, {TopicArn, Message, ...}. SNS speaks AWS's query protocol: the
+// request is a form, and the answer is XML.
 #include "base/xml.hpp"
 #include "calls/aws/arns.hpp"
 #include "calls/aws/service.hpp"
@@ -22,7 +22,7 @@ void add_field(std::string& form, std::string_view name, std::string_view value)
     form += net::percent_encode(name) + '=' + net::percent_encode(value);
 }
 
-// Nothing is added where the member is missing or null.
+// Adds nothing if the member is missing or null.
 void add_member(std::string& form, std::string_view name, const json::Value& object,
                 std::string_view member) {
     const json::Value* value = object.find(member);

@@ -24,7 +24,7 @@ std::string partition_of(std::string_view region) {
     return "aws";
 }
 
-// https://sqs.<region>.amazonaws.com/<account>/<name>, and nothing else, as an ARN.
+// The ARN for https://sqs.<region>.amazonaws.com/<account>/<name>, and nothing for any other URL.
 std::optional<std::string> arn_of_queue(std::string_view queue_url) {
     const auto split = net::split_url(queue_url);
     const auto* url = std::get_if<net::Url>(&split);

@@ -1,5 +1,5 @@
-// The evaluations of a batch: computed here, taken from an outcome, or left to a copy of the process. See
-// batch.hpp and evaluations.hpp.
+// Decides for each item of a batch how it is evaluated: in the batch itself, by taking a known outcome, or by
+// a copy of the process. See batch.hpp and evaluations.hpp.
 #include <algorithm>
 #include <iterator>
 
@@ -23,8 +23,8 @@ bool is_stop(const Item& item) {
 
 }  // namespace
 
-// What the item is going to give its run: apply() does it in this order, unless a step brings events of its
-// own.
+// The events that the item is going to give its run. apply() gives them in this order unless a step brings
+// events of its own.
 std::vector<machine::Given> Batch::given_for(const Working& working, const Item& item) const {
     std::vector<machine::Event> events;
     if (working.loaded && working.begun) {
@@ -34,7 +34,7 @@ std::vector<machine::Given> Batch::given_for(const Working& working, const Item&
         events.emplace_back(machine::Started{});
     }
     if (item.event) events.push_back(*item.event);
-    // Where the last evaluation was interrupted, it had come further.
+    // If the last evaluation was interrupted, it may have given more events than these.
     const std::vector<machine::Given>& last = state_.evaluations.interrupted_at(item.run);
     const auto [here, there] = std::mismatch(
         events.begin(), events.end(), last.begin(), last.end(),
@@ -51,11 +51,11 @@ std::vector<machine::Given> Batch::given_for(const Working& working, const Item&
     return given;
 }
 
-// True: this batch does not do the item.
+// True when this batch must not carry out the item.
 bool Batch::sets_aside(Working& working, const Item& item) {
     watched_ = !is_stop(item);
     if (state_.evaluations.idle() || working.ended()) return false;
-    // Only the first item of a batch finds its run as the tables have it, as a copy must.
+    // A copy must find the run as the tables have it. Only the first item of a batch for the run does.
     const bool is_first = !working.advanced;
     const Evaluations::Advice advice =
         is_stop(item) ? Evaluations::Advice::Compute : state_.evaluations.advice(*working.run);
@@ -76,7 +76,7 @@ bool Batch::sets_aside(Working& working, const Item& item) {
     return false;
 }
 
-// The step of the event that was given last.
+// The step that follows from the event that was given last.
 machine::Step Batch::next_step(Working& working) {
     if (outcome_ != nullptr && outcome_->failure.empty()) {
         const std::size_t at = given_.size() - 1;
@@ -89,15 +89,15 @@ machine::Step Batch::next_step(Working& working) {
             }
             return steps[at];
         }
-        // The run is given something else than was thought, and its frame is known only at the end of the
-        // outcome.
+        // The run has been given another event than the outcome was computed for, and the outcome has its
+        // frame only after the last step.
         outcome_ = nullptr;
         repeat(working, at);
     }
     return compute(working, given_.back());
 }
 
-// Makes the frame what the first of the events make of it.
+// Gives the first `count` events again, so that the frame is as it was after them.
 void Batch::repeat(Working& working, std::size_t count) {
     working.frame = working.run->frame;
     for (std::size_t i = 0; i < count; i++)
@@ -107,7 +107,7 @@ void Batch::repeat(Working& working, std::size_t count) {
 machine::Step Batch::compute(Working& working, const machine::Given& given) {
     const LiveRun& run = *working.run;
     const machine::Limits limits = machine_limits();
-    // To end a run is short, and nothing may keep it from ending.
+    // Ending a run takes little time, and nothing may prevent it.
     if (!watched_ || std::holds_alternative<machine::EngineFailed>(given.event))
         return machine::advance(*run.version->flow, run.context, limits, working.frame, given.event,
                                 given.now);
@@ -115,12 +115,12 @@ machine::Step Batch::compute(Working& working, const machine::Given& given) {
     machine::Step step =
         machine::advance(*run.version->flow, run.context, limits, working.frame, given.event, given.now);
     if (!step.interrupted) return step;
-    guarded([] { CHECK_FOR_INTERRUPTS(); });  // ends the process, if that is the reason
+    guarded([] { CHECK_FOR_INTERRUPTS(); });  // ends the process if that is the reason for the interrupt
     state_.evaluations.note_slow(run);
     throw EvaluationInterrupted();
 }
 
-// After the commit.
+// Runs after the commit of the batch.
 void Batch::carry_out_evaluations() {
     for (const Uuid& run : evaluated_) {
         state_.evaluations.forget(run);

@@ -1,4 +1,4 @@
-// Who waits for an evaluation, and the copies that are at work; see evaluations.hpp.
+// The runs that wait for an evaluation, and the copies that are at work; see evaluations.hpp.
 #include "pg/engine/evaluations.hpp"
 
 #include <sys/epoll.h>
@@ -18,21 +18,23 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 4;  // copies
+constexpr std::size_t kAtOnce = 4;  // copies of this worker
 static_assert(kAtOnce <= suspects::kCopies);
-constexpr std::size_t kAtOnceOfOwner = 2;  // of them
-constexpr std::size_t kLongLine =
-    10'000;  // an owner's; then no fresh run of his begins, for each takes memory
+constexpr std::size_t kAtOnceOfOwner = 2;  // copies for runs of one owner
+// If an owner's line is as long, no fresh run of this owner begins, because each waiting run takes memory.
+constexpr std::size_t kLongLine = 10'000;
 constexpr int kMaxInterrupted = 3;
 constexpr int kMaxFailures = 3;
 constexpr std::int64_t kSlowFor = 60'000'000;
 constexpr std::size_t kMaxSlow = 1'000;
-// Less than this is no reason to go on with copies: making one takes about as long.
+// Making a copy takes about as long as this. When a copy needed less, the version's runs are evaluated in the
+// loop again.
 constexpr std::int64_t kNotSlow = watch::kMicros / 4;
 constexpr std::int64_t kTryAgain = 1'000'000;
 constexpr std::int64_t kReadMicros = 10'000;
-// A copy has its time as processor time, since its outcome must not depend on how busy the machine is. But it
-// does not wait for the processor without end.
+// The limit of a copy is in processor time, since its outcome must not depend on how busy the machine is. The
+// time by the clock is limited as well, to a multiple of it, so that no copy waits for the processor without
+// end.
 constexpr std::int64_t kWallFactor = 10;
 constexpr std::int64_t kWallMicros = 10'000'000;
 constexpr std::size_t kMemory = std::size_t{1} << 30;
@@ -124,7 +126,7 @@ void Evaluations::move(const Uuid& run, Entry& entry, Stage to) {
         line.push_back(run);
         if (line.size() >= kLongLine) intake_.hold_fresh(entry.owner, true);
     }
-    // The outcome is for the run as it is in memory, if it is there.
+    // The outcome belongs to the run as it is in memory, so the run must stay there.
     if (LiveRun* live = live_.find(run)) live_.pin(*live, to == Stage::Working || to == Stage::Ready);
     entry.stage = to;
 }
@@ -149,7 +151,7 @@ bool Evaluations::hold(Item& item) {
     return true;
 }
 
-// Whatever else the run is told, it ends.
+// The request to stop is put before the run's other items, because the run ends whatever they say.
 void Evaluations::stop(const Uuid& run, Item&& request) {
     Entry& entry = *find(run);
     std::vector<Item> items = std::move(entry.items);
@@ -200,7 +202,7 @@ Evaluations::Advice Evaluations::advice(const LiveRun& run) const {
     if (slow_.empty()) return Advice::Compute;
     const auto slow = slow_.find(place_of(run));
     const std::int64_t now = unix_micros_now();
-    // The clock may have been set back.
+    // A time in the far future means that the clock has been set back.
     const bool is_slow = slow != slow_.end() && slow->second >= now && slow->second <= now + kSlowFor;
     return is_slow ? Advice::SetAside : Advice::Compute;
 }
@@ -330,7 +332,7 @@ void Evaluations::failed(const Uuid& run, Entry& entry, const std::string& probl
         move(run, entry, Stage::InLine);
 }
 
-// The machine has no part in this failure, so it cannot say where the run was.
+// This failure does not come from the machine, so the machine cannot say in which state it happened.
 void Evaluations::fail(const Uuid& run, Entry& entry, std::string&& reason) {
     entry.outcome.failure =
         "An error occurred while evaluating " +
@@ -340,7 +342,7 @@ void Evaluations::fail(const Uuid& run, Entry& entry, std::string&& reason) {
     intake_.put_back(std::exchange(entry.items, {}));
 }
 
-// Those who stand in line, each owner in turn.
+// Admits waiting runs, one owner after the other.
 void Evaluations::admit(bool drained) {
     if (lines_.empty() || unix_micros_now() < try_at_) return;
     for (std::size_t passed = 0; passed < lines_.size() && busy_in_all_ < kAtOnce;) {

@@ -1,26 +1,26 @@
-// Evaluations: what runs compute for so long that it would hold up the others.
+// Evaluations: computations that take so long that they would hold up other runs.
 //
-// A run advances in the worker's loop, where it has some 50 ms for an event (evaluation/watch.hpp). When that
-// is not enough, the transaction is rolled back, and the item comes again. Then it is set aside: a copy of
-// the process computes what the item gives (evaluation/forked.hpp), with a time of its own,
-// flowctl.evaluation_timeout. With the outcome the item comes a third time, and the batch that does it takes
-// the steps of the outcome in place of computing them. For some time the items of all runs of this version
-// that are in this state are set aside at once.
+// The worker's loop has about 50 ms for the evaluation of one event (evaluation/watch.hpp). When that is not
+// enough, the transaction is rolled back and the item comes again. The second time it is set aside: a copy of
+// the process (evaluation/forked.hpp) computes the steps, with the time limit flowctl.evaluation_timeout.
+// When the outcome is known, the item comes a third time, and the batch takes the steps from the outcome
+// instead of computing them. For some time after that, all runs of this version that are in the same state
+// are set aside without a first attempt in the loop.
 //
-// The stages of a run in here:
+// A run passes through these stages:
 //
-//   Interrupted  its items are in the intake, and a batch will set them aside; then InLine or Working, or
-//                gone when the batch has found nothing to do
-//   InLine       its items are held; then Admitted, or gone when the run is stopped
-//   Admitted     there is room for it, and its items are in the intake, for only a batch can load the run;
-//                then Working, or gone as above
-//   Working      a copy computes, and the items are held; then Ready, InLine (the copy has died) or gone
-//                (stopped)
-//   Ready        the outcome is known, and the items are in the intake; then gone, or Interrupted when the
-//                batch has come to other events than the outcome is for
+//   Interrupted  The run's items are in the intake, and a batch will set them aside. Next: InLine or Working,
+//                or gone if the batch finds nothing to do.
+//   InLine       The items are held. Next: Admitted, or gone if the run is stopped.
+//   Admitted     There is room for a copy. The items are in the intake, because only a batch can load the
+//                run. Next: Working, or gone as above.
+//   Working      A copy computes, and the items are held. Next: Ready, InLine if the copy has died, or gone
+//                if the run is stopped.
+//   Ready        The outcome is known, and the items are in the intake. Next: gone, or Interrupted if the
+//                batch has other events than the outcome was computed for.
 //
-// While items are held, what else comes for the run is held behind them, so that the order stays. The copies
-// are few, and no owner has more than a part of them.
+// While a run's items are held, later items of the run are held behind them, so that their order is kept.
+// There are few copies, and one owner can have only some of them.
 #pragma once
 
 #include <cstdint>
@@ -42,14 +42,14 @@
 
 namespace flowctl::pg {
 
-// What an item gives its run, computed already.
+// The computed effect of an item on its run.
 struct EvaluationOutcome {
     std::vector<machine::Given> given;
-    machine::Transcript transcript;  // of the first of them, as many as there are until the run ends
-    std::string failure;             // not empty: there is none, and the run fails for this reason
+    machine::Transcript transcript;  // the steps that `given` leads to, until the run ends
+    std::string failure;  // If it is not empty, there is no transcript, and the run fails for this reason.
 };
 
-// Whether the two are the same to a run that is in the same state.
+// Whether the two events have the same effect on a run.
 bool is_same(const machine::Event& one, const machine::Event& other);
 
 class Evaluations {
@@ -57,41 +57,43 @@ class Evaluations {
     Evaluations(LiveRuns& live, Intake& intake);
     ~Evaluations();
 
-    // ---- For the turn.
+    // ---- Used by the turn.
 
-    // Looks at the copies. What is ready goes back to the intake, and others begin. While the worker is
-    // drained, only those of items with events do. True: there is more to do at once.
+    // Looks at the copies. Runs whose outcome is known go back to the intake, and copies for waiting runs
+    // begin. While the worker is drained, copies begin only for items that have an event. True when more can
+    // be done at once.
     bool collect(bool drained);
-    // True: the item is held in here.
+    // True when the item is now held in here.
     bool hold(Item& item);
-    // The run's evaluation has been interrupted at the last of these events, and the item comes again.
+    // The run's evaluation was interrupted at the last of these events, and the item will come again.
     void interrupted(const Item& item, std::vector<machine::Given>&& given);
     std::size_t size() const { return entries_.size(); }
-    // Of these, how many the drain of the worker waits for.
+    // How many of the runs counted by size() the drain of the worker waits for.
     std::size_t under_way() const;
-    // Readable when collect() has something to do.
+    // The descriptor is readable when collect() has something to do.
     int epoll_fd() const { return epoll_; }
     std::optional<machine::Instant> next_at() const;
 
-    // ---- For the batch.
+    // ---- Used by the batch.
 
-    // Every run is to be computed: nothing is known of any.
+    // True when nothing is known of any run, so that every run is evaluated in the loop.
     bool idle() const { return entries_.empty() && slow_.empty() && suspects::none(); }
     bool knows(const Uuid& run) const { return find(run) != nullptr; }
     enum class Advice { Compute, SetAside, TakeOutcome };
     Advice advice(const LiveRun& run) const;
     const EvaluationOutcome& outcome(const Uuid& run) const;
-    // The version's runs take long in the state in which this run is.
+    // Runs of this version are slow in the state in which this run is.
     void note_slow(const LiveRun& run);
-    // The events at which the run's evaluation was interrupted the last time; empty: it was not.
+    // The events at which the run's evaluation was interrupted the last time. Empty if it was not
+    // interrupted.
     const std::vector<machine::Given>& interrupted_at(const Uuid& run) const;
 
-    // ---- After its commit.
+    // ---- Used after the batch's commit.
 
-    // A copy is to compute what these events give the run, which is as the tables have it. At once, if there
-    // is room.
+    // A copy is to compute what these events give the run. The run must be as the tables have it. The copy
+    // begins at once if there is room, and later otherwise.
     void begin(const LiveRun& run, std::vector<Item>&& items, std::vector<machine::Given>&& given);
-    // The run has been advanced, or is gone.
+    // The run has advanced or is gone, so everything known of its evaluation is dropped.
     void forget(const Uuid& run);
 
   private:
@@ -100,21 +102,21 @@ class Evaluations {
     struct Entry {
         Stage stage = Stage::Interrupted;
         Oid owner = InvalidOid;
-        bool has_event = false;  // of its first item
+        bool has_event = false;  // whether its first item has an event
         std::vector<Item> items;
         std::vector<machine::Given> given;
-        json::Value input;  // of the run
-        std::string state;  // in which it began
+        json::Value input;  // the run's input
+        std::string state;  // the state in which the run began
         std::optional<Slow> slow;
         Forked copy;
-        std::int64_t ends_at = 0;  // then the copy is ended, whatever it does
+        std::int64_t ends_at = 0;  // the latest time at which the copy is ended
         EvaluationOutcome outcome;
-        // An outcome may be large, so it is read slice by slice.
+        // The text of an outcome may be large, so it is read in slices.
         std::string text;
         std::optional<Result<machine::Transcript, std::string>> read;
         std::unique_ptr<Sliced> reading;
         int interrupted = 0;
-        int failures = 0;  // of copies
+        int failures = 0;  // how many copies have failed
     };
     Entry* find(const Uuid& run) const;
     Entry& enter(const Uuid& run, Oid owner);
@@ -133,15 +135,16 @@ class Evaluations {
     LiveRuns& live_;
     Intake& intake_;
     std::unordered_map<Uuid, std::unique_ptr<Entry>, UuidHash> entries_;
-    std::map<Oid, std::deque<Uuid>> lines_;  // of the stage InLine, and some that have left it, by owner
-    std::map<Oid, std::size_t> busy_;        // Admitted and Working, by owner
+    // Runs in the stage InLine by owner. Runs that have left the stage may still be in here.
+    std::map<Oid, std::deque<Uuid>> lines_;
+    std::map<Oid, std::size_t> busy_;        // how many runs are Admitted or Working, by owner
     std::size_t busy_in_all_ = 0;
-    Oid last_owner_ = InvalidOid;  // who was admitted last
+    Oid last_owner_ = InvalidOid;  // the owner of the run that was admitted last
     std::vector<Uuid> working_;
     bool more_ = false;
-    std::map<Slow, std::int64_t> slow_;  // until when
+    std::map<Slow, std::int64_t> slow_;  // until when the runs count as slow
     std::int64_t forget_slow_at_ = 0;
-    std::int64_t try_at_ = 0;  // no process could be made, so none is tried before
+    std::int64_t try_at_ = 0;  // After a process could not be made, none is tried before this time.
     int epoll_ = -1;
 };
 

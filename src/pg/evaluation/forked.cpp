@@ -1,4 +1,4 @@
-// The copy of the process, from both sides; see forked.hpp.
+// Forked: the copy of the process, as the worker and as the copy itself see it. See forked.hpp.
 #include "pg/evaluation/forked.hpp"
 
 #include <fcntl.h>
@@ -22,22 +22,22 @@ namespace flowctl::pg {
 
 namespace {
 
-// How the copy leaves.
+// The copy's exit status says how its work ended.
 constexpr int kDone = 0;
-constexpr int kLeft = 1;  // nobody waits for it any more
+constexpr int kLeft = 1;  // nobody reads the outcome any more
 constexpr int kTooLong = 2;
-constexpr int kFailed = 3;  // the pipe has the reason
+constexpr int kFailed = 3;  // the pipe holds the reason
 
-constexpr int kNiceness = 5;                  // beside the worker and the sessions of the server
-constexpr int kGraceMs = 500;                 // to stop by itself
-constexpr std::size_t kAtOnce = 1024 * 1024;  // bytes that look() reads
+constexpr int kNiceness = 5;  // The copy gives way to the worker and to the server's sessions.
+constexpr int kGraceMs = 500;  // After its time is over, the copy has so long to stop by itself.
+constexpr std::size_t kAtOnce = 1024 * 1024;  // bytes that one look() reads
 constexpr int kPipeBytes = 1024 * 1024;
 
 // ---------------------------------------------------------------------------------------------- the copy
 
 volatile std::sig_atomic_t out_of_time = 0;
 
-// The first time the work is to stop, the second time it has not done so.
+// The timer rings twice: at first it asks the work to stop, and then it ends a copy that has not stopped.
 void on_timer(int) {
     if (out_of_time != 0) _exit(kTooLong);
     out_of_time = 1;
@@ -56,7 +56,7 @@ void limit(__rlimit_resource_t resource, rlim_t most) {
     setrlimit(resource, &now);
 }
 
-// Bytes of address space that this process has; 0: it cannot be told.
+// The address space of this process in bytes, or 0 when the system does not tell.
 std::size_t address_space() {
     char text[64] = {};
     const int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
@@ -67,7 +67,7 @@ std::size_t address_space() {
                       : std::strtoull(text, nullptr, 10) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-// Signals of the server are for the worker, and the worker's handlers are not for the copy.
+// The server sends signals to the worker and not to the copy, so the copy must not run the worker's handlers.
 void reset_signals() {
     struct sigaction by_default {};
     by_default.sa_handler = SIG_DFL;
@@ -81,7 +81,8 @@ void reset_signals() {
     sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// Connections that the worker closes are to be closed, so the copy holds none of them. Standard streams stay.
+// A connection that the worker closes would stay open as long as the copy held it, so the copy closes every
+// descriptor but the standard streams and its pipe.
 void close_descriptors(int but) {
     const auto close_from = [](unsigned first, unsigned last) {
         if (first <= last && syscall(SYS_close_range, first, last, 0) != 0)
@@ -104,7 +105,8 @@ bool write_all(int to, const char* bytes, std::size_t count) {
 }
 
 [[noreturn]] void be_the_copy(const Forked::Work& work, const Forked::Limits& limits, int to, pid_t worker) {
-    // Not in the worker's group: a signal to it, such as the cancel of a statement, is not for the copy.
+    // The copy leaves the worker's process group, because a signal to the group, such as the cancel of a
+    // statement, is not meant for the copy.
     setpgid(0, 0);
     reset_signals();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -140,9 +142,10 @@ int reap(pid_t pid, rusage& usage) {
     return status;
 }
 
-// The copies of this process. To give back a copy's memory may take the system some time, so nobody waits for
-// long for one that was killed. But none is left when the worker leaves: a postmaster that is the first
-// process of a container would inherit it, and take its end by a signal for the crash of a session.
+// The copies of this process. The system may need some time to free the memory of a copy that was killed, so
+// the worker waits only briefly for it. But every copy must be gone before the worker leaves: where the
+// postmaster is the first process of a container, it would inherit the copy and take its end by a signal for
+// the crash of a session.
 std::vector<pid_t> working, killed;
 
 void end_all(int, Datum) {
@@ -182,7 +185,7 @@ bool Forked::start(const Work& work, const Limits& limits) {
         problem_ = reason_of("there is no pipe");
         return false;
     }
-    (void)fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);  // else it is smaller
+    (void)fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);  // otherwise the pipe is smaller
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
@@ -224,10 +227,11 @@ Forked::State Forked::look() {
     return state_;
 }
 
-// The other end of the pipe is closed.
+// The copy has closed its end of the pipe, so its outcome is complete.
 Forked::State Forked::finish() {
     rusage usage{};
-    kill(pid_, SIGKILL);  // for one that has closed it and goes on; an end that has begun stays as it is
+    // A copy may have closed the pipe and still run. If it has exited already, its status stays.
+    kill(pid_, SIGKILL);
     const int status = reap(pid_, usage);
     std::erase(working, pid_);
     pid_ = 0;

@@ -1,10 +1,11 @@
-// Forked: work that a copy of this process does, and what comes of it.
+// Forked: work that a copy of this process does, and the text that it gives.
 //
-// The copy sees all of this process's memory as it is at the beginning, so nothing has to be handed to it;
-// what it has found comes back as text through a pipe. Values of the core belong to one thread, so a thread
-// could not do it. The copy is no process of the server: it calls nothing of PostgreSQL, writes no shared
-// memory, holds no descriptor but its pipe, and leaves without clearing up behind it. It has a time and an
-// amount of memory of its own, which end it and not the worker, and it ends with the worker whatever happens.
+// The copy sees all memory of this process as it was when the copy was made, so nothing has to be handed to
+// it. Its outcome comes back as text through a pipe. A thread could not do the work, because values of the
+// core belong to one thread. The copy is not a process of the server: it calls no function of PostgreSQL,
+// writes no shared memory, holds no descriptor but its pipe, and leaves without cleaning up. It has limits of
+// time and memory of its own; when it exceeds them, the copy ends and the worker goes on. If the worker ends,
+// for whatever reason, the copy ends, too.
 #pragma once
 
 #include <csignal>
@@ -19,16 +20,16 @@ class Forked {
   public:
     struct Limits {
         int processor_ms = 1'000;
-        std::size_t memory = 0;     // more than this process has at the beginning
+        std::size_t memory = 0;     // in addition to what this process has when the copy is made
         std::size_t max_bytes = 0;  // of the text
     };
     enum class State {
         Working,
         Done,     // text() is what the work has given
-        TooLong,  // it took more time than it had, and did not stop by itself
+        TooLong,  // the work took more time than it had, and did not stop by itself
         Failed,   // problem() says why
     };
-    // What the copy does. It is to stop when the flag is raised; soon after, the copy ends.
+    // The work of the copy. It has to stop soon when the flag is raised, or else the copy is ended.
     using Work = std::function<std::string(const volatile std::sig_atomic_t& out_of_time)>;
 
     Forked() = default;
@@ -36,21 +37,21 @@ class Forked {
     Forked(const Forked&) = delete;
     Forked& operator=(const Forked&) = delete;
 
-    // Begins. False, with a problem(): there is no copy.
+    // Makes the copy. On false there is none, and problem() says why.
     bool start(const Work& work, const Limits& limits);
-    // Takes what has come, without waiting for more.
+    // Reads what the copy has written so far, without waiting for more.
     State look();
-    // Gives it up. Nothing is known of it any more.
+    // Gives the copy up; its outcome is lost.
     void end() noexcept;
-    // Copies that were given up may end some time later; this is to be called now and then. True: all have
-    // ended.
+    // A copy that was given up may take some time to end, so the worker calls this now and then. True when
+    // all such copies have ended.
     static bool reap_killed() noexcept;
 
-    // To wait for: it is readable when look() has something to do. -1: there is none.
+    // The descriptor becomes readable when look() has something to do. It is -1 when there is no copy.
     int descriptor() const noexcept { return pipe_; }
     std::string take_text() { return std::move(text_); }
     const std::string& problem() const { return problem_; }
-    // When it was over: the processor time that it has taken.
+    // The processor time that the copy took, once it has ended.
     std::int64_t processor_micros() const noexcept { return processor_micros_; }
 
   private:

@@ -1,8 +1,9 @@
 // The file of suspects; see suspects.hpp.
 //
-// Every worker maps the same file. Each writes its own place in it, and the first one that comes after a
-// start of the server reads the places of all and makes suspects of the runs that stand there; a lock of the
-// file holds off the others meanwhile. A start is told by a number that shared memory gets when it is made.
+// Every worker maps the same file, and each writes only its own slot. After a start of the server the first
+// worker reads all slots and makes a suspect of every run that it finds in them, while a lock on the file
+// holds off the other workers. Shared memory gets a random number when it is made, and the file holds the
+// number of the start that has been read; so a new start is noticed.
 #include "pg/evaluation/suspects.hpp"
 
 #include <fcntl.h>
@@ -23,7 +24,7 @@ namespace {
 
 constexpr const char* kPath = "pg_stat_tmp/pg_flowctl.suspects";
 constexpr std::uint64_t kMagic = 0x666C6F7763746C31;
-constexpr int kSlots = 1'024;  // workers in higher slots remember nothing
+constexpr int kSlots = 1'024;  // a worker with a higher slot remembers nothing
 constexpr std::size_t kSuspects = 64;
 constexpr int kTries = 100;
 constexpr long kTryMicros = 10'000;
@@ -40,7 +41,7 @@ struct Suspect {
 };
 struct File {
     std::uint64_t magic;
-    std::uint64_t start;  // of the server, whose places have been read
+    std::uint64_t start;  // the number of the server's start after which the slots were read
     Place places[kSlots];
     Suspect suspects[kSuspects];
 };
@@ -63,7 +64,8 @@ constexpr shmem::Segment kSegment{"pg_flowctl suspects", size, attach_start};
 Uuid nowhere{};
 File* file = nullptr;
 Place* place = nullptr;
-// A copy of what the file says; workers of other runs change their own entries only.
+// A copy of the entries in the file. Other workers change only the entries of their own runs, so it does not
+// go stale.
 std::unordered_map<Uuid, int, UuidHash>& known() {
     static auto* const runs = new std::unordered_map<Uuid, int, UuidHash>;
     return *runs;
@@ -93,7 +95,7 @@ void read_places() {
     }
 }
 
-// Whoever has it reads the file, so it is never held for long.
+// A worker holds the lock only while it reads the file, so the wait for it is short.
 bool lock(int descriptor) {
     for (int tries = 0; flock(descriptor, LOCK_EX | LOCK_NB) != 0; tries++) {
         if (errno != EWOULDBLOCK || tries == kTries) return false;
@@ -102,14 +104,15 @@ bool lock(int descriptor) {
     return true;
 }
 
-// Null, with errno: it cannot be had.
+// Null, with errno set, when the file cannot be mapped.
 File* map_file(int& descriptor) {
     descriptor = open(kPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor < 0) return nullptr;
     struct stat status {};
     if (!lock(descriptor) || fstat(descriptor, &status) != 0) return nullptr;
     if (status.st_size != static_cast<off_t>(sizeof(File)) && ftruncate(descriptor, 0) != 0) return nullptr;
-    // A hole of the file would be found missing only when it is written to, by a signal.
+    // The file must not be sparse: if the disk is full, writing to a hole of mapped memory ends the process
+    // with a signal.
     if (const int error = posix_fallocate(descriptor, 0, sizeof(File)); error != 0) {
         errno = error;
         return nullptr;
@@ -152,7 +155,7 @@ void attach(int slot) {
         guarded([] { before_shmem_exit(leave_place, 0); });
     }
     if (descriptor < 0) return;
-    flock(descriptor, LOCK_UN);  // the file in memory would keep it
+    flock(descriptor, LOCK_UN);  // The mapped file would keep the lock after close().
     close(descriptor);
 }
 

@@ -1,14 +1,14 @@
 // Suspects: runs whose evaluation has ended a worker.
 //
-// What the core does with a run can end the worker's process in spite of all: by a bug, for want of memory,
-// or because somebody kills what hangs. The server then starts everything anew, the run comes to the worker
-// again, and it would never end. So a worker writes down the run that it is about to evaluate, into a file
-// that it has in its memory, which costs no system call and survives it. What still stands there when the
-// server has started again is a suspect. A suspect is evaluated by a copy of the process (forked.hpp), and
-// the third time it is not evaluated any more.
+// An evaluation can end the worker's process in spite of all precautions: through a bug, for lack of memory,
+// or because somebody kills a process that hangs. The server then restarts all its processes, the next worker
+// loads the same run, and this could go on for ever. So a worker notes each run that it is about to evaluate
+// in a file that it has mapped; this costs no system call, and the note survives the worker. A run that is
+// still noted when the server has restarted is a suspect. A suspect is evaluated by a copy of the process
+// (forked.hpp), and after it has ended kMost workers it is not evaluated again.
 //
-// The file is in pg_stat_tmp, which is no part of a base backup. It may be lost at any time: then the runs
-// have their three times again. One that is damaged is begun anew.
+// The file lies in pg_stat_tmp, which base backups leave out. It may be lost at any time; then each run has
+// all its attempts again. A damaged file is replaced by an empty one.
 #pragma once
 
 #include <cstddef>
@@ -17,20 +17,20 @@
 
 namespace flowctl::pg::suspects {
 
-void request_at_load();  // _PG_init
+void request_at_load();  // called while the library is loaded
 
-// By a worker, before it evaluates anything. Without it, and where the file cannot be had, nothing is
+// A worker attaches before it evaluates anything. Without that, or if the file cannot be mapped, nothing is
 // remembered.
 void attach(int slot);
 
-// So many times a run may have ended its worker.
+// A run that has ended this many workers is not evaluated any more.
 constexpr int kMost = 3;
 int times(const Uuid& run);
 bool none() noexcept;
-// It has been evaluated.
+// The run has been evaluated, so it is not a suspect any more.
 void clear(const Uuid& run);
 
-// What this worker evaluates: one run by itself, and others by copies.
+// A worker notes the run that it evaluates itself, and up to so many runs that copies evaluate.
 constexpr std::size_t kCopies = 7;
 namespace detail {
 extern Uuid* loop;
@@ -38,7 +38,7 @@ extern Uuid* loop;
 inline void mark(const Uuid& run) noexcept {
     *detail::loop = run;
 }
-// Nothing is marked any more when it goes.
+// While it lives, runs may be marked; at its end the mark is taken away.
 class Marking {
   public:
     Marking() = default;

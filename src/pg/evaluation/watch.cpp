@@ -14,14 +14,14 @@ namespace flowctl::pg::watch {
 namespace {
 
 constexpr int kTickMilliseconds = 15;
-constexpr int kTicks =
-    kMicros / 1000 / kTickMilliseconds + 1;  // the first comes at any time of an evaluation
+// One tick more is counted, because an evaluation may begin at any time between two ticks.
+constexpr int kTicks = kMicros / 1000 / kTickMilliseconds + 1;
 
 std::sig_atomic_t last_number = 0;
 volatile std::sig_atomic_t seen = 0;        // the evaluation that the last tick has found
-volatile std::sig_atomic_t seen_times = 0;  // in a row
+volatile std::sig_atomic_t seen_times = 0;  // how many ticks in a row have found it
 
-// In the handler of SIGALRM.
+// Runs in the handler of SIGALRM, so it only reads and writes flags.
 void tick() {
     const std::sig_atomic_t now = detail::evaluation;
     if (now == 0 || now != seen) {

@@ -1,10 +1,10 @@
-// Watch: sees to it that no evaluation holds the worker's loop for long.
+// Watch: a limit to how long one evaluation may hold the worker's loop.
 //
-// The core gives the loop back when a flag is raised (core/interrupt.hpp). A timer ticks while a transaction
-// of the engine is under way, and raises the flag when it has found the same evaluation at several ticks in a
-// row. So an evaluation costs no system call: it counts itself, and most are over before the first tick. The
-// request to end the process counts as a raised flag, too, since else it would have to wait for the
-// evaluation.
+// The core returns to its caller when a flag is raised (core/interrupt.hpp). While a transaction of the
+// engine is open, a timer ticks, and it raises the flag when it has found the same evaluation at several
+// ticks in a row. An evaluation only increments a number and makes no system call, because most evaluations
+// are over before the first tick. The request to end the process counts as a raised flag as well; otherwise
+// it would have to wait for the evaluation.
 #pragma once
 
 #include <csignal>
@@ -13,18 +13,18 @@
 
 namespace flowctl::pg::watch {
 
-// How long an evaluation may take in the loop: from here to a third more, for the ticks come at any time of
-// it.
+// How long an evaluation may take in the loop. It is interrupted after this time or up to a third later,
+// because the first tick may come at any time of it.
 constexpr int kMicros = 45'000;
 
 namespace detail {
-extern volatile std::sig_atomic_t evaluation;  // its number; 0: none is under way
-extern volatile std::sig_atomic_t too_long;    // the flag
+extern volatile std::sig_atomic_t evaluation;  // the number of the evaluation, or 0 when none is under way
+extern volatile std::sig_atomic_t too_long;    // the flag that the timer raises
 std::sig_atomic_t next() noexcept;
 const volatile std::sig_atomic_t& process_ends() noexcept;
 }  // namespace detail
 
-// The timer ticks for as long as this object lives.
+// The timer ticks as long as this object lives.
 class Ticking {
   public:
     Ticking();
@@ -33,7 +33,7 @@ class Ticking {
     Ticking& operator=(const Ticking&) = delete;
 };
 
-// One evaluation, or something else that the core does and that may be given up.
+// One evaluation, or another piece of the core's work that may be interrupted.
 class Evaluation {
   public:
     Evaluation() noexcept : scope_(detail::too_long, detail::process_ends()) {

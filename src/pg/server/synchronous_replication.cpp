@@ -1,4 +1,4 @@
-// Waiting for the synchronous standby again. See synchronous_replication.hpp.
+// Repeats the wait for the synchronous standby. See synchronous_replication.hpp.
 #include "pg/server/synchronous_replication.hpp"
 
 #include "pg/server/bridge.hpp"
@@ -14,7 +14,7 @@ namespace flowctl::pg {
 
 namespace {
 
-// Which position of the standby synchronous_commit is about; SyncRepRequested() holds.
+// The position of the standby that synchronous_commit asks for. SyncRepRequested() must be true.
 int wait_mode() {
     switch (synchronous_commit) {
         case SYNCHRONOUS_COMMIT_REMOTE_WRITE:
@@ -26,15 +26,16 @@ int wait_mode() {
     }
 }
 
-// Under SyncRepLock: whether there is a synchronous standby at all. The checkpointer tells everybody.
+// Whether a synchronous standby is configured at all, as the checkpointer has told all processes. The caller
+// holds SyncRepLock.
 bool standby_is_defined() {
 #ifdef SYNC_STANDBY_DEFINED
-    // Not told yet, after a start of the server.
+    // After a start of the server the checkpointer has not told it yet.
     if ((WalSndCtl->sync_standbys_status & SYNC_STANDBY_INIT) == 0)
         return SyncRepStandbyNames != nullptr && SyncRepStandbyNames[0] != '\0';
     return (WalSndCtl->sync_standbys_status & SYNC_STANDBY_DEFINED) != 0;
 #else
-    // The minor releases before May 2025.
+    // Minor releases before May 2025 have this field instead.
     return WalSndCtl->sync_standbys_defined;
 #endif
 }
@@ -47,11 +48,13 @@ bool is_confirmed(XLogRecPtr commit) {
     return confirmed;
 }
 
-// A cancel is meant for a statement, and none is under way.
+// A cancel ends a statement, and no statement is under way here; so only the request to end the process
+// counts.
 void end_if_told_to() {
     if (!PostmasterIsAlive()) proc_exit(1);
     QueryCancelPending = false;
-    // The server's wait notes that the process is to end, and does not say that there is something to look at.
+    // The server's wait notes the request to end the process without setting the flag that makes
+    // CHECK_FOR_INTERRUPTS() look at it.
     InterruptPending = true;
     HOLD_CANCEL_INTERRUPTS();
     CHECK_FOR_INTERRUPTS();
@@ -70,14 +73,16 @@ void wait_for_standby(XLogRecPtr commit) noexcept try {
         while (!is_confirmed(commit)) {
             end_if_told_to();
             report_waiting();
-            // It returns when the standby has confirmed, or when the wait was given up.
+            // The server's wait returns when the standby has confirmed the commit, or when the wait was given
+            // up.
             HOLD_INTERRUPTS();
             SyncRepWaitForLSN(commit, true);
             RESUME_INTERRUPTS();
         }
     });
 } catch (PgError& error) {
-    // Nothing in it raises. If something does, what has not been confirmed must not be acted on.
+    // Nothing in here is expected to raise an error. If something does, the commit is not confirmed, and no
+    // effect of it may leave.
     error.report();
     proc_exit(1);
 }

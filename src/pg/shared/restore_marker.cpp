@@ -1,4 +1,4 @@
-// Leaving and reading the marker of a restored server. See restore_marker.hpp.
+// Writes and reads the marker of a restored server. See restore_marker.hpp.
 #include "pg/shared/restore_marker.hpp"
 
 #include <cerrno>
@@ -18,7 +18,7 @@ namespace flowctl::pg::restore_marker {
 
 namespace {
 
-// The server's working directory is its data directory.
+// The path is relative, because the server's working directory is its data directory.
 constexpr const char* kFile = "pg_flowctl.restored";
 constexpr const char* kUnfinished = "pg_flowctl.restored.tmp";
 constexpr std::size_t kIdLength = 32;
@@ -61,7 +61,7 @@ void leave(const char* id) {
     put(descriptor, kExplanation, strlen(kExplanation));
     if (CloseTransientFile(descriptor) != 0)
         ereport(FATAL, (errcode_for_file_access(), errmsg("could not close file \"%s\": %m", kUnfinished)));
-    // Flushes the file and the directory.
+    // Flushes the file and its directory to disk.
     (void)durable_rename(kUnfinished, kFile, FATAL);
 }
 

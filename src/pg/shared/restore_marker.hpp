@@ -1,28 +1,30 @@
 // The restore marker: a file in the data directory which says that this server was restored from a backup.
 //
-// A base backup holds the runs that were open at that moment. The original has gone on since, so a server
-// that is restored from the backup would do again what has been done, and nothing in its tables shows that:
-// system identifier, database and settings are the original's. Only before its first recovery does such a
-// server look different: its data directory has backup_label (a base backup) or recovery.signal (recovery to
-// a point in time), and no standby.signal, which a standby has. Recovery takes these files away. So the
-// postmaster looks for them when it loads the library, which is before, and leaves the marker.
+// A base backup holds the runs that were open when it was made. The original server has carried these runs on
+// since then, so the restored server would repeat work that has been done. Nothing in its tables shows this:
+// system identifier, database and settings are the same as the original's. A restored server can be
+// recognised only before its first recovery. At that time its data directory has backup_label (a base backup)
+// or recovery.signal (recovery to a point in time), and it does not have standby.signal, which a standby has.
+// Recovery removes these files. So the postmaster looks for them when it loads the library, before recovery
+// begins, and leaves the marker.
 //
-// The marker holds a random id. flowctl.activate() records the id in flowctl_catalog.installation, so the
-// flows of each database wait until it is called there. The file itself stays. It is part of the base backups
-// of this server, so a standby that is made from one goes on, after its promotion, exactly where this server
-// does. A server that is restored from such a base backup gets a new id.
+// The marker holds a random id, and flowctl.activate() records the id in flowctl_catalog.installation. So the
+// flows of each database wait until activate() is called there. The marker itself stays. It becomes part of
+// base backups of this server, so a standby that is made from such a backup knows the id, and after its
+// promotion it goes on without another activate(). A server that is restored from such a backup gets a new
+// id.
 //
-// A crash leaves neither file, since a backup in progress keeps its label outside of the data directory.
+// A crash leaves neither file, because a backup in progress keeps its label outside of the data directory.
 #pragma once
 
 #include <string>
 
 namespace flowctl::pg::restore_marker {
 
-// In _PG_init, while the server starts. A server that cannot leave the marker does not start.
+// Called in _PG_init while the server starts. If the marker cannot be written, the server does not start.
 void leave_if_restored();
 
-// The id that the marker holds; empty: this server was not restored. Reads the file; raises PgError.
+// The id in the marker, or an empty string if this server was not restored. Reads the file; raises PgError.
 std::string current();
 
 }  // namespace flowctl::pg::restore_marker
