@@ -149,7 +149,7 @@ class XmlReader {
         if (open_.size() == limits_.depth) return "is nested too deeply";
         if (nodes.size() == limits_.elements) return "holds too many elements";
         const std::size_t parent = open_.empty() ? 0 : open_.back().node;
-        // without a ':' npos + 1 is 0, so the whole name
+        // Without a ':' npos + 1 is 0, so this is the whole name.
         const std::string_view local = name.substr(name.find(':') + 1);
         if (!empty) open_.push_back({name, nodes.size()});
         nodes.push_back({std::string(local), "", parent, nodes.size() + 1, false});
@@ -202,7 +202,7 @@ XmlText::~XmlText() {
 bool XmlText::stands_at(std::size_t node, std::string_view path, bool whole) const {
     for (;;) {
         const std::size_t slash = path.rfind('/');
-        // without a '/' npos + 1 is 0, so the whole path
+        // Without a '/' npos + 1 is 0, so this is the whole path.
         if (nodes_[node].name != path.substr(slash + 1)) return false;
         if (slash == path.npos) return !whole || node == 0;
         if (node == 0) return false;

@@ -89,7 +89,7 @@ class Protocol {
 // What a response means to the run that waits for it.
 struct Meaning {
     std::variant<json::Value, Refusal, Continues> what;
-    // the error of the call itself, which may fail while the work goes on; empty if there is none
+    // The error of the call itself, which may fail while the work goes on; empty if there is none.
     std::string error;
 };
 Meaning meaning_of(const Protocol& protocol, const json::Value& follow, const net::Response& response,

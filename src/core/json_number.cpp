@@ -101,7 +101,7 @@ bool equal_texts(std::string_view a, std::string_view b) noexcept {
     const Normal x = normalise(a);
     const Normal y = normalise(b);
     if (x.is_zero() || y.is_zero()) return x.is_zero() && y.is_zero();
-    // such exponents are equal only if they are spelled alike
+    // Such exponents are equal only if they are spelled alike.
     if (x.parts.capped || y.parts.capped) return false;
     if (x.parts.negative != y.parts.negative || x.point != y.point || x.length() != y.length()) return false;
     for (std::size_t i = 0; i < x.length(); ++i) {

@@ -22,7 +22,7 @@ namespace flowctl {
 
 namespace {
 
-// of address space; memory is taken only as the stack grows
+// The size in address space. Memory is taken only as the stack grows.
 constexpr std::size_t kStackBytes = 16 * 1024 * 1024;
 
 const volatile std::sig_atomic_t kAlways = 1;

@@ -1,9 +1,10 @@
-// advance(): an event comes in, time passes, states run until every branch waits for something; see
+// advance(): takes an event in, lets time pass, and runs states until every branch waits for something; see
 // runner.hpp.
 //
-// One call does a bounded number of transitions, and fewer when they evaluate or record much; then it hands
-// back with next_due = now, so that a flow that loops without waiting neither holds up other runs nor piles
-// up what is to be written; the history limit ends it. An exception in here ends the run with its reason.
+// One call does a bounded number of transitions, and fewer if they evaluate or record much. Then it returns
+// with next_due = now. So a flow that loops without waiting neither holds up other runs nor collects much
+// that must be written at once; the limit of the history ends it. An exception in here ends the run, with the
+// exception's text as the reason.
 #include <algorithm>
 #include <utility>
 
@@ -13,10 +14,10 @@ namespace flowctl::machine {
 
 namespace {
 
-// Entering a state and doing its work are two.
+// Entering a state and doing its work count as two transitions.
 constexpr int kTransitionsPerCall = 1'000;
-constexpr std::uint64_t kStepsPerCall = 1'000'000;      // of evaluation, tens of milliseconds
-constexpr std::size_t kBytesPerCall = 4 * 1024 * 1024;  // evaluated and recorded
+constexpr std::uint64_t kStepsPerCall = 1'000'000;  // steps of evaluation, which take tens of milliseconds
+constexpr std::size_t kBytesPerCall = 4 * 1024 * 1024;  // bytes that are evaluated and recorded
 
 }  // namespace
 
@@ -66,7 +67,7 @@ void Runner::stop(const Stopped& event) {
     end_run(Status::Aborted);
 }
 
-// What is under way when the run is ended from outside.
+// Records the work that is under way when the run is ended from outside.
 void Runner::record_cut_short() {
     for_each_branch(frame_.top, [this](BranchFrame& branch) {
         if (branch.phase == VisitPhase::Calling) record_started(branch);
@@ -148,7 +149,7 @@ void Runner::answer(const MapRunEnded& event) {
     frame_.index.file(*branch);
 }
 
-// A top that is not Forked is the only branch there is.
+// If the top branch is not Forked, it is the only branch.
 BranchFrame* Runner::next_runnable() {
     if (frame_.top.phase == VisitPhase::Forked) return frame_.index.next_runnable();
     return is_runnable(frame_.top) ? &frame_.top : nullptr;

@@ -1,8 +1,8 @@
 // Evaluation of choice rules; see choose.hpp.
 //
-// A value of another type than the operator's makes the comparison false; a variable that leads nowhere is an
-// error, but for IsPresent. And and Or stop as soon as they know, so that IsPresent can guard what follows
-// it.
+// If the value has another type than the operator's, the comparison is false. A variable that leads nowhere
+// is an error, except for IsPresent. And and Or stop as soon as their result is known, so IsPresent can guard
+// the conditions behind it.
 #include "core/machine/choose.hpp"
 
 #include <vector>
@@ -32,8 +32,8 @@ bool holds(Relation relation, std::partial_ordering order) {
     return false;
 }
 
-// Exact where it matters: equal numbers are equal whatever their spelling, integers do not pass through a
-// double.
+// Compares exactly where it matters: equal numbers are equal whatever their spelling, and integers are not
+// converted to double.
 std::partial_ordering compare_numbers(const json::Value& a, const json::Value& b) {
     if (json::equal(a, b)) return std::partial_ordering::equivalent;
     const auto left = a.as_integer();
@@ -129,7 +129,7 @@ Evaluated<bool> evaluate(const Condition& condition, Evaluator& evaluator, const
 }  // namespace
 
 bool matches_pattern(std::string_view text, std::string_view pattern, Budget& budget) {
-    // Literal characters, and kAny for an unescaped asterisk.
+    // The pattern's characters, with kAny in place of each unescaped asterisk.
     constexpr int kAny = -1;
     std::vector<int> units;
     units.reserve(pattern.size());
@@ -141,7 +141,7 @@ bool matches_pattern(std::string_view text, std::string_view pattern, Budget& bu
             units.push_back(pattern[i] == '*' ? kAny : static_cast<unsigned char>(pattern[i]));
         }
     }
-    // Greedy matching with one point of return: the latest asterisk.
+    // Greedy matching that only ever goes back to the latest asterisk.
     std::size_t at = 0;
     std::size_t unit = 0;
     std::optional<std::size_t> star;

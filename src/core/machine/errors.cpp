@@ -8,11 +8,11 @@ namespace flowctl::machine {
 
 namespace {
 
-// About a hundred years: what no run outlives, and what keeps instants far from overflow.
+// About a hundred years. No run lives longer, and instants stay far from overflow.
 constexpr double kLongestDelaySeconds = 3.2e9;
 
-// The wildcards do not cover what is wrong with the flow itself. A task's answer that is too large is the
-// task's failure, and AWS lets States.ALL catch it.
+// The wildcards do not cover errors in the flow itself. A task's answer that is too large is the task's
+// failure, however, and AWS lets States.ALL catch it.
 bool wildcard_covers(const Failure& failure) {
     if (failure.error == kRuntime) return false;
     return failure.error != kDataLimit || failure.of_answer;
@@ -37,7 +37,7 @@ bool matches(const std::vector<std::string>& error_equals, const Failure& failur
 Instant retry_delay(const asl::Retrier& retrier, std::int64_t used, Random& random) {
     double seconds = static_cast<double>(retrier.interval_seconds) *
                      std::pow(retrier.backoff_rate, static_cast<double>(used));
-    seconds = std::min(seconds, kLongestDelaySeconds);  // also from infinity
+    seconds = std::min(seconds, kLongestDelaySeconds);  // infinity becomes this limit as well
     if (retrier.max_delay_seconds)
         seconds = std::min(seconds, static_cast<double>(*retrier.max_delay_seconds));
     if (retrier.full_jitter) seconds *= random.next_unit();

@@ -1,8 +1,8 @@
 // Evaluation of a state's paths and templates; see evaluate.hpp.
 //
-// The Context Object is made only for states whose text mentions it: most do not, and it is the most
-// expensive part of a Pass. Each visit has a budget of its own, so that a long run does not starve at its
-// end.
+// The Context Object is made only for states whose text mentions it, because it is the most expensive part of
+// a Pass and most states do not use it. Each visit has a budget of its own, so a long run does not run out of
+// budget at its end.
 #include "core/machine/evaluate.hpp"
 
 #include "core/machine/errors.hpp"
@@ -11,11 +11,11 @@ namespace flowctl::machine {
 
 namespace {
 
-// What one visit may use: a fraction of a second, and a multiple of what its payloads can be. JSONata goes
-// down deeper than it nests.
+// The budget of one visit: a fraction of a second, and several times as much memory as its payloads can take.
+// A level of nesting in JSONata takes several levels of the depth.
 constexpr Budget::Limits kVisitBudget{.steps = 10'000'000, .bytes = 64 * 1024 * 1024, .depth = 1'000};
 
-// A Context Object that was given, for an item that is about to begin.
+// A given Context Object, completed for an item that is about to begin.
 json::Value in_map(const json::Value& given, const MapItem* item) {
     return item == nullptr ? given : json::with_member(given, "Map", map_context(*item));
 }

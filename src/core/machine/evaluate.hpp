@@ -1,5 +1,5 @@
-// Evaluation of what the fields of a state say: paths and templates in the order of the JSONPath pipeline,
-// and the queries of JSONata states.
+// Evaluation of a state's fields: paths and templates in the order of the JSONPath pipeline, and the queries
+// of JSONata states.
 #pragma once
 
 #include <optional>
@@ -18,11 +18,14 @@ namespace flowctl::machine {
 struct Failure {
     std::string error;
     std::optional<std::string> cause;
-    bool of_answer = false;  // reported by, or about, what a task answered; else of the flow's own evaluation
-    bool named = true;       // false: a Fail state without Error; `error` is empty
-    bool of_branch = false;  // of a Parallel or Map: one of its branches or items has failed
-    bool of_fail = false;    // of a Fail state
-    // Of an expression of a JSONata state, or of what it gave: recorded as EvaluationFailed, with the field.
+    // True if a task's answer reported or caused it, false if the flow's own evaluation did.
+    bool of_answer = false;
+    bool named = true;       // false for a Fail state without Error; then `error` is empty
+    // True for a Parallel or Map that fails because one of its branches or items has failed.
+    bool of_branch = false;
+    bool of_fail = false;    // true for a Fail state
+    // True if an expression of a JSONata state, or its value, caused the failure. It is recorded as
+    // EvaluationFailed with the name of the field.
     bool of_query = false;
     std::string location = {};
 };
@@ -39,23 +42,23 @@ inline constexpr std::string_view kResultPathMatchFailure = "States.ResultPathMa
 inline constexpr std::string_view kTaskFailed = "States.TaskFailed";
 inline constexpr std::string_view kAll = "States.ALL";
 
-// Assign's limits, AWS's.
+// AWS's limits for Assign.
 inline constexpr std::size_t kMaxVariableBytes = 262'144;
 inline constexpr std::size_t kMaxAllVariablesBytes = 10'485'760;
 
-// The Context Object of a visit ($$). `item` is the one that a Map is about to begin; else it is that of the
-// innermost Map around the branch, if any.
+// The Context Object of a visit ($$). `item` is the item that a Map is about to begin. Without it, $$.Map is
+// about the innermost Map around the branch, if there is one.
 json::Value make_context(const RunContext& run, const BranchFrame& branch, const MapItem* item = nullptr);
 
-// Its member Map: {"Item": {"Index": ..., "Value": ..., ...}}.
+// The member Map of the Context Object: {"Item": {"Index": ..., "Value": ..., ...}}.
 json::Value map_context(const MapItem& item);
 
-// The visit of one state, seen by its expressions.
+// The visit of one state, as its expressions see it.
 class Evaluator {
   public:
     Evaluator(const RunContext& run, const Limits& limits, Instant now, const BranchFrame& branch,
               Random& random, const MapItem* item = nullptr);
-    // The same for a visit whose Context Object is known.
+    // The same for a visit whose Context Object is given.
     Evaluator(const Limits& limits, Instant now, const BranchFrame& branch, Random& random,
               json::Value context);
 
@@ -68,26 +71,27 @@ class Evaluator {
     Evaluated<json::Value> assign(const std::optional<path::Template>& assign, const json::Value& input);
     Evaluated<json::Value> evaluate(const path::Expression& expression, const json::Value& input);
     bool present(const path::Expression& expression, const json::Value& input);
-    // ErrorPath, CausePath: the string there.
+    // The string that ErrorPath or CausePath leads to.
     Evaluated<std::string> string(const path::Expression& expression, std::string_view field,
                                   const json::Value& input);
 
-    // evaluate_jsonata.cpp: of JSONata states. `field` is where the query stands in its state: "Output",
-    // "Catch[0]/Assign". Its value; what the expressions see of the work, from now on.
+    // The value of a query of a JSONata state (evaluate_jsonata.cpp). `field` says where the query stands in
+    // its state, such as "Output" or "Catch[0]/Assign".
     Evaluated<json::Value> query(const asl::Query& query, std::string field);
+    // From now on, expressions see this as the result, or the failure, of the state's work.
     void show_result(const json::Value& result);
     void show_error_output(const json::Value& error_output);
     // The variables that an Assign sets; an empty object when there is none.
     Evaluated<json::Value> assign(const std::optional<asl::Query>& assign, std::string field);
-    // The value, which must be of this kind.
+    // The query's value, which must be of this kind.
     Evaluated<json::Value> query(const asl::Query& query, std::string_view field, json::Kind kind);
-    // A States.QueryEvaluationError of this visit, with AWS's prefix.
+    // A failure States.QueryEvaluationError of this visit, with AWS's prefix.
     Failure query_failure(const std::string& message, std::string_view field) const;
 
-    // A States.Runtime failure of this visit, with AWS's prefix.
+    // A failure States.Runtime of this visit, with AWS's prefix.
     Failure runtime(const std::string& message) const;
     Budget& budget() noexcept { return budget_; }
-    // Notes what a field of the definition gave, if anybody wants to know.
+    // Notes the value of a field of the definition, if an observer wants it.
     void note(const void* field, const json::Value& value) {
         if (observed_ != nullptr) observed_->fields[field] = value;
     }
@@ -108,7 +112,8 @@ class Evaluator {
     Random& random_;
     Budget budget_;
     json::Value context_;
-    // Of JSONata states: what the expressions see of the work, and all that they see, made when first needed.
+    // For JSONata states: what the expressions see of the state's work. The object of all that they see is
+    // made when it is first needed.
     std::optional<json::Value> result_;
     std::optional<json::Value> error_output_;
     std::optional<json::Value> bindings_;

@@ -1,8 +1,8 @@
 // Evaluation of the queries of JSONata states; see evaluate.hpp.
 //
-// An expression sees the variables and $states, and has no context item. Undefined is no value: whatever
-// field it is for, the state fails. The sentences are AWS's, as recorded; they name the expression and where
-// it stands, and so does the event EvaluationFailed.
+// An expression sees the variables and $states, and it has no context item. Undefined is not a value, so the
+// state fails if the value of a field is undefined. The messages are AWS's, as recorded. They name the
+// expression and where it stands, and so does the event EvaluationFailed.
 #include "core/machine/errors.hpp"
 #include "core/machine/evaluate.hpp"
 
@@ -85,7 +85,8 @@ Evaluated<json::Value> Evaluator::evaluate_expression(const asl::Query& query, s
     return *std::move(result).value();
 }
 
-// Recursive; a query is as deep as its definition. `field` grows on the way down and is as it was afterwards.
+// The recursion is as deep as the query, and a query is as deep as its definition. `field` grows on the way
+// down and is restored afterwards.
 Evaluated<json::Value> Evaluator::evaluate(const asl::Query& query, std::string& field) {
     switch (query.kind) {
         case asl::Query::Kind::Literal:

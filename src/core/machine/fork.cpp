@@ -1,9 +1,10 @@
 // Branches of a Parallel and items of a Map: how they begin, end and fail; see runner.hpp.
 //
-// They begin one after the other, each beginning a transition of its own, so that a Map over many items takes
-// turns with everything else. What is over leaves the tree at once and lies in the graveyard until the call
-// of advance() ends, because its caller may still hold it. Events that end a branch are side events: what
-// follows names the last event before them as its predecessor, but for the very last one.
+// Branches begin one after the other, each in a transition of its own, so a Map over many items takes turns
+// with all other work. A branch that is over leaves the tree at once, but its frame stays in dead_branches_
+// until the call of advance() ends, because a caller may still refer to it. The events that end a branch are
+// side events: the next event names the last event before them as its predecessor, except after the very last
+// branch.
 #include <algorithm>
 #include <array>
 
@@ -13,7 +14,7 @@ namespace flowctl::machine {
 
 namespace {
 
-// What the outputs of one Map may be together before its ResultSelector has seen them.
+// The limit for all outputs of one Map together, before its ResultSelector is applied.
 constexpr std::size_t kMostOutputBytes = 64 * 1024 * 1024;
 
 bool is_map(const BranchFrame& branch) {
@@ -27,7 +28,7 @@ json::Value iteration_details(const BranchFrame& map, std::size_t index) {
         .build();
 }
 
-// The event that says that a state was cut short; empty for the types that have none.
+// The event that says that a state was cut short. It is empty for types that have none.
 std::string_view aborted_event(asl::StateType type) {
     switch (type) {
         case asl::StateType::Task:
@@ -54,7 +55,8 @@ bool is_handled_above(const BranchFrame& branch, const Failure& failure) {
     return false;
 }
 
-// Of the evaluation of a state, and not what a Fail state or an answer calls so.
+// Whether the failure comes from the evaluation of a state, and not from a Fail state or an answer that uses
+// the same error name.
 bool is_of_flow(const Failure& failure) {
     return failure.error == kRuntime && !failure.of_answer && !failure.of_fail;
 }
@@ -80,7 +82,7 @@ void Runner::work_parallel(BranchFrame& branch, Evaluator& evaluator) {
     if (!history_full_) begin_fork(branch, std::move(fork));
 }
 
-// Before the Parallel or Map has begun its branches.
+// The Parallel or Map fails before it has begun its branches.
 void Runner::fail_fork_state(BranchFrame& branch, Failure failure) {
     failure.of_branch = failure.of_query;
     fail_state(branch, failure);
@@ -148,7 +150,7 @@ void Runner::end_branch(BranchFrame& child, json::Value output) {
     frame_.index.file(parent);
 }
 
-// All branches have given their outputs: the state has its result.
+// All branches have given their outputs, so the state has its result.
 void Runner::join(BranchFrame& parent) {
     record_aside(parent, parent.last_event, is_map(parent) ? "MapStateSucceeded" : "ParallelStateSucceeded",
                  json::Value());
@@ -166,7 +168,7 @@ void Runner::fail_branch(BranchFrame& branch, const Failure& failure) {
         if (failure.named) error = failure.error;
         return fail_run(branch, error, failure.cause);
     }
-    // What is wrong with the flow itself ends the run at once: no state on the way up is recorded as failed.
+    // An error in the flow itself ends the run at once, so no state on the way up is recorded as failed.
     if (is_of_flow(failure) && !is_handled_above(branch, failure)) return fail_run(branch, failure.error, failure.cause);
     BranchFrame& parent = *branch.parent;
     const std::size_t index = branch.index;
@@ -210,7 +212,7 @@ void Runner::abort_children(BranchFrame& parent, std::int64_t previous) {
     }
 }
 
-// Whatever the branch waits for is no longer waited for.
+// Cancels everything that the branch waits for.
 void Runner::stop_branch(BranchFrame& branch) {
     frame_.index.remove(branch);
     if (branch.call) cancel(branch);
@@ -234,7 +236,8 @@ void Runner::bury_fork(BranchFrame& parent) {
     parent.fork = ForkPointer();
 }
 
-// A later branch of the same path counts on from here, so that no two visits of a state have one number.
+// A later branch on the same path continues these counts, so that no two visits of a state have the same
+// number.
 void Runner::remember_visits(const BranchFrame& child) {
     BranchFrame& parent = *child.parent;
     for (const auto& [state, count] : child.visits) {

@@ -1,14 +1,15 @@
 // Saving and loading frames; see frame.hpp and machine.hpp.
 //
-// The saved form is JSON with a format number. A later version reads every format it knows; this one knows 1.
-// A branch within another is saved without the variables that it sees there: they cannot change before it is
-// over. The items of a Map in JSONPath are not saved at all, for they come from what is: the state's input,
-// variables and the run; nor are those of a Map in JSONata where they are the input, one of its members or a
-// variable. Else those are that have not begun.
+// The saved form is JSON with a format number. Every version reads all formats that it knows; this version
+// knows format 1. A branch inside another one is saved without the variables of the branches around it,
+// because they cannot change before the branch is over. The items of a Map in JSONPath are not saved, because
+// they can be read again from the state's input, the variables and the run. The items of a Map in JSONata are
+// not saved either if they are the input, one of its members or a variable; otherwise the items that have not
+// begun are saved.
 //
-// load() trusts nothing: a frame comes from a table, and whatever is missing, of the wrong type or out of
-// range is an error with its name, so that such a run can be failed with a reason. Numbers are bounded so
-// that no arithmetic on them can overflow later. Absent members have their default, which keeps saved frames
+// load() trusts nothing, because a frame comes from a table. A member that is missing, of the wrong type or
+// out of range is an error that names it, so that such a run can fail with a reason. Numbers are bounded so
+// that no later arithmetic on them can overflow. An absent member has its default, which keeps saved frames
 // small.
 #include "core/machine/frame.hpp"
 
@@ -22,7 +23,7 @@ namespace flowctl::machine {
 namespace {
 
 constexpr std::int64_t kFormat = 1;
-constexpr int kMaxDepth = 300;  // of Forks in one another; a definition can nest about 250
+constexpr int kMaxDepth = 300;  // of Forks inside each other; a definition can nest about 250
 constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr std::int64_t kMaxEvent = 1'000'000'000'000;
 constexpr std::int64_t kMaxInstant = std::numeric_limits<std::int64_t>::max() / 4;
@@ -44,10 +45,10 @@ void add_instant(json::ObjectBuilder& out, std::string_view key, const std::opti
     if (instant) out.add(key, number(*instant));
 }
 
-// `run_input`: null where it is not to be left out.
+// `run_input` is null if the run's input must not be left out.
 json::Value save_payload(const Payload& payload, const json::Value* run_input) {
     json::ObjectBuilder out;
-    // Absent: the run's input, which its row holds.
+    // The run's input is left out, because the run's row holds it.
     const bool is_run_input = run_input != nullptr && payload.event == 0 && payload.value.same(*run_input);
     if (!is_run_input) out.add("value", payload.value);
     add_unless(out, "event", payload.event, kNoEvent);
@@ -58,7 +59,7 @@ json::Value save_call(const PendingCall& call, const Payload& branch_input, cons
     json::ObjectBuilder out;
     out.add("id", number(call.id));
     out.add("beganAt", number(call.began_at));
-    // Absent: the branch's own input, so that restoring keeps the two one payload.
+    // The branch's own input is left out, so that after loading the two are still one payload.
     if (!call.input.value.same(branch_input.value)) out.add("input", save_payload(call.input, run_input));
     if (!call.credentials.is_null()) out.add("credentials", call.credentials);
     add_instant(out, "deadline", call.deadline);
@@ -78,7 +79,7 @@ json::Value save_item(const MapItem& item, const Payload& branch_input) {
     return out.build();
 }
 
-// Where the items are among what the branch has anyway, or the rest of them.
+// Where the items can be read again from the branch, or otherwise the items that have not begun.
 json::Value save_items(const Fork& fork, const BranchFrame& branch) {
     const json::Value& items = fork.items;
     const json::Value& input = branch.input.value;
@@ -104,7 +105,7 @@ json::Value save_fork(const Fork& fork, const BranchFrame& branch, const json::V
     out.add("length", number(static_cast<std::int64_t>(fork.length)));
     out.add("begun", number(static_cast<std::int64_t>(fork.begun)));
     add_unless(out, "most", static_cast<std::int64_t>(fork.most), 0);
-    // Absent: the branch's own input.
+    // The branch's own input is left out.
     if (fork.begun < fork.length && !fork.input.value.same(branch.input.value))
         out.add("input", save_payload(fork.input, run_input));
     if (!fork.items.is_null()) out.add("items", save_items(fork, branch));
@@ -162,7 +163,7 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent, co
 
 // ---------------------------------------------------------------------------------------------- load
 
-// Reads members of objects; remembers the first thing that is wrong.
+// Reads members of objects and remembers the first mistake.
 class Loader {
   public:
     explicit Loader(const json::Value* run_input) : run_input_(run_input) {}
@@ -307,7 +308,7 @@ Fork load_fork(const json::Value& saved, const BranchFrame& branch, Loader& load
             if (!is_new) loader.fail("children");
         }
     }
-    // Each branch that has begun runs or has given its output, and something is left to do.
+    // Each branch that has begun either runs or has given its output, and at least one is not over.
     const std::size_t known = fork.outputs.count() + fork.children.size();
     if (fork.keeps_outputs && known != fork.begun) loader.fail("begun");
     if (fork.begun == fork.length && fork.children.empty()) loader.fail("children");
@@ -363,7 +364,7 @@ BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFr
     return branch;
 }
 
-// The highest event that the branch knows of: none comes after the frame's last one.
+// The highest event id that the branch knows. It must not be above the frame's last one.
 std::int64_t latest_event(const BranchFrame& branch) {
     std::int64_t latest = std::max({branch.last_event, branch.entered_event, branch.input.event});
     if (branch.call) latest = std::max({latest, branch.call->id, branch.call->input.event});

@@ -1,12 +1,12 @@
-// The frame taken apart: what a run is, between two calls of advance().
+// The frame taken apart: what a run consists of between two calls of advance().
 //
 // A run is a tree of branches. A branch walks through the states of one block of the flow (the flow's top
-// level, a branch of a Parallel, one item of a Map) and is in one state at a time: its visit. A visit that
-// runs other branches owns them in its Fork. A branch that runs is there as a frame, a branch that is over as
-// its output, and the branches that have not begun are no more than a count; so a Map over many items needs
-// memory only for the items under way. Everything here is saved and loaded, except for what follows from the
-// flow and the tree (which State a name means, parents, the index): resolve.cpp makes that again after a load
-// or a copy.
+// level, a branch of a Parallel, one item of a Map) and is in one state at a time; this is its visit. A visit
+// that runs other branches owns them in its Fork. A running branch is kept as a frame, a finished one as its
+// output, and the branches that have not begun are only counted. So a Map over many items needs memory for
+// the running items only. Everything in here is saved and loaded, except for members that follow from the
+// flow and the tree (the State of a name, parents, the index); resolve.cpp makes them again after a load or a
+// copy.
 #pragma once
 
 #include <cstddef>
@@ -26,14 +26,14 @@
 
 namespace flowctl::machine {
 
-// A value, and the history event that already holds it (0: the run's input; kNoEvent: none does).
+// A value, and the id of the history event that already holds it: 0 means the run's input, kNoEvent no event.
 inline constexpr std::int64_t kNoEvent = -1;
 struct Payload {
     json::Value value;
     std::int64_t event = kNoEvent;
 };
 
-// What a visit is doing. Changed by move() in transitions.hpp and nowhere else.
+// The phase of a visit. Only move() in transitions.hpp changes it.
 enum class VisitPhase : std::uint8_t {
     Entering,  // the state is chosen and not yet entered; then Working
     Working,   // its work is to begin now, first or again; then Calling, Sleeping, Forked, Retrying, Entering
@@ -46,7 +46,7 @@ enum class VisitPhase : std::uint8_t {
     Ended,       // the branch is over; nothing follows
 };
 
-// An attempt that is out.
+// An attempt whose answer is waited for.
 struct PendingCall {
     std::int64_t id = 0;
     Instant began_at = 0;
@@ -55,15 +55,15 @@ struct PendingCall {
     std::optional<Instant> deadline;
     std::optional<Instant> heartbeat_due;
     std::int64_t heartbeat_seconds = 0;
-    // Work that goes on elsewhere (TaskContinues): what asking for it needs, and when to ask; none while an
-    // answer is waited for.
+    // For work that goes on elsewhere (TaskContinues): the data for the next question about it, and its time.
+    // There is no time while an answer is waited for.
     json::Value follow;
     std::optional<Instant> follow_due;
 };
 
 struct Fork;
 
-// Owns a Fork, or none; copying copies it.
+// A pointer that owns a Fork or nothing. Copying it copies the Fork.
 class ForkPointer {
   public:
     ForkPointer() noexcept = default;
@@ -85,48 +85,48 @@ class ForkPointer {
 // The item of a Map that a branch works on, as `$$.Map.Item` shows it.
 struct MapItem {
     std::size_t index = 0;
-    std::optional<std::string> key;  // of a member, when the Map goes over an object
+    std::optional<std::string> key;  // the name of the member, if the Map goes over an object
     json::Value value;
-    std::optional<std::string> source;  // where it comes from, if not from the state's data
+    std::optional<std::string> source;  // where the item comes from, if not from the state's data
 };
 
 struct BranchFrame {
     std::string path;   // "" at the top; see Call::path
     std::string state;  // the name of the state that is visited
     VisitPhase phase = VisitPhase::Entering;
-    Payload input;                   // of the visit, raw
+    Payload input;                   // the input of the visit, before InputPath
     std::int64_t last_event = 0;     // the previousEventId of the branch's next event
-    std::int64_t entered_event = 0;  // of this visit
-    std::int64_t entered_after = 0;  // the last event before it
+    std::int64_t entered_event = 0;  // the event that entered the state
+    std::int64_t entered_after = 0;  // the last event before the state was entered
     Instant entered_at = 0;
     int visit = 0;                                   // which visit of the state this is, from 1
-    int attempt = 0;                                 // of this visit's work, from 1
-    std::vector<std::int64_t> retries;               // used up, for each retrier of the state
+    int attempt = 0;                                 // the number of the attempt within this visit, from 1
+    std::vector<std::int64_t> retries;               // retries used up, for each retrier of the state
     std::optional<Instant> due;                      // Sleeping, Retrying
     std::optional<PendingCall> call;                 // Calling
     std::map<std::string, int, std::less<>> visits;  // how often each state has been entered
-    path::Variables variables;            // all that it sees: its own, and those of the branches around it
-    std::optional<MapItem> item;          // of a branch that a Map began
+    path::Variables variables;            // the branch's own variables and those of the branches around it
+    std::optional<MapItem> item;          // for a branch that a Map began
     ForkPointer fork;                     // Forked
     std::optional<std::int64_t> map_run;  // MapRunning: the event id of its MapRunStarted
 
-    // Derived; see resolve.cpp.
-    const asl::State* definition = nullptr;  // of `state`
-    const asl::Block* block = nullptr;       // where `state` is
-    BranchFrame* parent = nullptr;           // nullptr: the top
-    std::size_t index = 0;                   // which branch or item of the parent's
-    std::int64_t level = 0;                  // parents above it
+    // The following members are derived; see resolve.cpp.
+    const asl::State* definition = nullptr;  // the state that `state` names
+    const asl::Block* block = nullptr;       // the block that the state is in
+    BranchFrame* parent = nullptr;           // nullptr at the top
+    std::size_t index = 0;                   // which branch or item of the parent it is
+    std::int64_t level = 0;                  // how many parents are above it
     Filed filed;                             // where it stands in the index
 };
 
-// What a Parallel or Map visit runs: branches 0 to length-1, begun in this order.
+// The branches of a visit of a Parallel or Map. They are numbered from 0 to length-1 and begin in this order.
 struct Fork {
     std::size_t length = 0;
     std::size_t begun = 0;
     std::size_t most = 0;  // how many may run at a time; 0: any number
-    Payload input;         // Parallel: what its branches get; kept until all have begun
-    // Map in JSONata: what it goes over, an array (of the items from `items_from` on) or an object; kept
-    // until all have begun. Null in JSONPath, where it is read again from what the state sees.
+    Payload input;         // for a Parallel: the input of its branches, kept until all have begun
+    // For a Map in JSONata: its items, either an array (from the item `items_from` on) or an object, kept
+    // until all have begun. Null in JSONPath, where the items are read again from the data of the state.
     json::Value items;
     std::size_t items_from = 0;
     bool keeps_outputs = true;
@@ -136,13 +136,13 @@ struct Fork {
     bool may_begin() const noexcept { return begun < length && (most == 0 || children.size() < most); }
 };
 
-// Whether the state that the branch is in is written in JSONata.
+// Whether the branch's current state is written in JSONata.
 inline bool is_jsonata(const BranchFrame& branch) {
     return branch.definition->language == asl::QueryLanguage::Jsonata;
 }
 // Whether the branch has something to do now.
 bool is_runnable(const BranchFrame& branch);
-// When the branch wants TimerFired, if ever.
+// The time at which the branch needs TimerFired, if it does.
 std::optional<Instant> due_of(const BranchFrame& branch);
 
 struct FrameData {
@@ -155,7 +155,7 @@ struct FrameData {
     BranchIndex index;  // derived
 };
 
-// Visits a branch and those below it, parents first.
+// Visits a branch and the branches below it, parents first.
 template <class Branch, class Visit>
 void for_each_branch(Branch& branch, const Visit& visit) {
     visit(branch);

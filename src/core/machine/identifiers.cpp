@@ -5,7 +5,7 @@ namespace flowctl::machine {
 
 namespace {
 
-// The text with ":stateMachine:" in it as the identifier of another type of resource.
+// The ARN of a state machine, with another type in place of "stateMachine".
 std::string of_type(std::string_view state_machine, std::string_view type) {
     constexpr std::string_view kMachine = ":stateMachine:";
     std::string arn(state_machine);

@@ -8,7 +8,7 @@ namespace flowctl::machine {
 void BranchIndex::file(BranchFrame& branch) {
     remove(branch);
     if (branch.phase == VisitPhase::Ended) return;
-    // The answer that a branch waited for has come, and the history was too full to go on with it: the run is
+    // The branch has got the answer that it waited for, but the history was too full to go on. The run is
     // about to end.
     if (branch.phase == VisitPhase::Calling && !branch.call) return;
     if (branch.phase == VisitPhase::MapRunning && !branch.map_run) return;

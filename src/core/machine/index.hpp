@@ -1,11 +1,11 @@
-// The index of a run's branches: which can go on now, which wait for a moment, which wait for the answer of
-// a call.
+// The index of a run's branches: which ones can go on now, which wait for a time, and which wait for the
+// answer of a call.
 //
-// With it an event costs the logarithm of the number of branches and not the number. It holds pointers into
-// the tree, so it is derived: a copy of a frame begins without it, and so does a loaded one; resolve.cpp
-// makes it again. Invariant: a branch that is in it is in the tree, and `filed` says exactly where it stands.
-// The top is in it only while it is Forked: otherwise it is the only branch, and needs no looking for.
-//
+// With the index, an event costs the logarithm of the number of branches instead of the number itself. The
+// index holds pointers into the tree, so it is derived: a copied or loaded frame begins without it, and
+// resolve.cpp makes it again. Invariant: a branch in the index is in the tree, and its `filed` says exactly
+// where in the index it stands. The top branch is in the index only while it is Forked; otherwise it is the
+// only branch and need not be searched.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,9 @@ namespace flowctl::machine {
 
 struct BranchFrame;
 
-// Whose turn it is: the branch whose last event is the oldest; of branches that began with one event, the
-// outer first and then the first. The same before and after a load.
+// The order of turns: the branch whose last event is the oldest comes first. Of branches that began with the
+// same event, an outer one comes before an inner one, and a lower index before a higher one. The order is the
+// same before and after a load.
 using Turn = std::tuple<std::int64_t, std::int64_t, std::size_t>;
 
 // Where a branch stands in the index.
@@ -47,13 +48,13 @@ class BranchIndex {
     }
     ~BranchIndex() = default;
 
-    // Enters the branch for what it waits for now, in place of what it waited for.
+    // Files the branch under what it waits for now; its former place is removed.
     void file(BranchFrame& branch);
     void remove(BranchFrame& branch);
     void clear() noexcept;
 
     BranchFrame* next_runnable() const;
-    // The branch that has been due for longest, if one is at `now`.
+    // The branch that has been due for longest at `now`; nullptr if none is due.
     BranchFrame* due(std::int64_t now) const;
     std::optional<std::int64_t> next_due() const;
     BranchFrame* calling(std::int64_t call) const;
@@ -62,7 +63,8 @@ class BranchIndex {
     bool any_calling() const noexcept { return !calls_.empty(); }
     bool any_retrying() const noexcept { return retrying_ > 0; }
 
-    const asl::Flow* flow = nullptr;  // whose states the branches point to; nullptr: not made yet
+    // The flow whose states the branches point to; nullptr if the index is not made yet.
+    const asl::Flow* flow = nullptr;
 
   private:
     std::set<std::tuple<Turn, BranchFrame*>> runnable_;

@@ -1,8 +1,8 @@
-// ItemInputs: what each item of a distributed Map becomes before it is given to a child: its ItemSelector's
-// value, or the item itself.
+// ItemInputs: the inputs that the items of a distributed Map become: the value of ItemSelector, or the item
+// itself.
 //
-// The Map's visit is over when its items are taken one by one, so the values that the selector sees come from
-// the plan. It is made once for a map run.
+// Items are taken one by one after the Map's visit has ended, so the values that the selector sees come from
+// the plan. One object serves a whole map run.
 #pragma once
 
 #include "core/machine/evaluate.hpp"
@@ -19,11 +19,11 @@ class ItemInputs {
     Evaluated<json::Value> of(const MapItem& item, const Limits& limits, const Now& now) const;
 
   private:
-    BranchFrame visit_;  // as it was when the map run began
+    BranchFrame visit_;  // the visit as it was when the map run began
     json::Value context_;
 };
 
-// What the child gets of an item when there is no ItemSelector: its value; of a member, key and value.
+// The input of a child without ItemSelector: the item's value, or key and value of a member.
 json::Value plain_input(const MapItem& item);
 
 }  // namespace flowctl::machine

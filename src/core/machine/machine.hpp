@@ -1,10 +1,10 @@
 // The interpreter of Amazon States Language: a pure function from (flow, frame, event, now) to effects and
 // history.
 //
-// The frame is the whole state of a run. It is a tree, because Parallel and Map run branches inside a state;
-// it serialises to JSON, is stored as such, and loads in any later version. Time and randomness come in with
-// `Now`, so equal inputs give equal outputs: unit tests, fuzzing, crash simulation and production run the
-// same code. Invariant: nothing here performs I/O, reads a clock or knows PostgreSQL; every failure that a
+// The frame is the whole state of a run. It is a tree, because Parallel and Map run branches inside a state.
+// It is stored as JSON, and every later version can load it. Time and randomness come in with `Now`, so equal
+// inputs give equal outputs, and unit tests, fuzzing, crash simulation and production run the same code.
+// Invariants: nothing in here performs I/O, reads a clock or knows PostgreSQL; and every failure that a
 // definition, an input or an answer can cause becomes an ASL error of the run, never an exception that leaves
 // advance().
 #pragma once
@@ -30,13 +30,14 @@ struct Observed;  // observed.hpp
 // Microseconds since 1970-01-01 00:00:00 UTC.
 using Instant = std::int64_t;
 
-// What comes from outside in every call of advance().
+// The inputs from outside in every call of advance().
 struct Now {
     Instant at = 0;
     std::uint64_t seed = 0;  // for jitter, States.UUID, States.MathRandom; a fresh one in every call
 };
 
-// What the Context Object says of the run; constant over the run but for redrives.
+// The data about the run that the Context Object shows. It stays the same for the whole run, except after a
+// redrive.
 struct RunContext {
     std::string execution_id;    // see identifiers.hpp
     std::string execution_name;  // the name given at start, else the run id
@@ -46,12 +47,12 @@ struct RunContext {
     Instant started_at = 0;
     json::Value input;     // Execution.Input: the run's input as given
     json::Value event;     // the CloudEvents envelope of what started the run, or null
-    bool express = false;  // an EXPRESS flow: its Context Object has no RedriveCount
+    bool express = false;  // an EXPRESS flow, whose Context Object has no RedriveCount
     int redrive_count = 0;
     std::optional<Instant> redriven_at;
 
-    // Only of trials of a single state (trial.hpp): a Context Object that takes the place of the run's, and
-    // who notes what is evaluated.
+    // Used only by trials of a single state (trial.hpp): a Context Object that replaces the run's own, and an
+    // observer that notes the values of fields.
     std::optional<json::Value> context_object;
     Observed* observed = nullptr;
 };
@@ -60,20 +61,21 @@ struct RunContext {
 struct Limits {
     std::size_t max_payload_bytes = 262'144;
     std::int64_t max_history_events = 25'000;
-    // Items of one Map under way at a time, whatever its MaxConcurrency says; 0: any number.
+    // How many items of one Map may run at a time, whatever its MaxConcurrency says; 0 = any number.
     std::int64_t max_map_concurrency = 40;
-    // Of the evaluation of one JSONata expression.
+    // Rules for the evaluation of one JSONata expression.
     jsonata::FlowRules queries;
-    // What a raised flag of an InterruptScope means to the run. Absent: nothing, the step is interrupted
-    // (Step::interrupted). Else the run fails for this reason: there will not be more time for it.
+    // What happens to the run when a flag of an InterruptScope is raised. If it is absent, the step is
+    // interrupted (Step::interrupted) and can be repeated with more time. If it is given, no more time can be
+    // had, and the run fails for this reason.
     std::optional<std::string> out_of_time = std::nullopt;
 };
 
 // ---------------------------------------------------------------------------------------------- events
 
 struct Started {};
-// The answer of a task attempt. `call` names the attempt (Call::id); the answer of an attempt that is no
-// longer waited for is dropped.
+// The answer of a task attempt. `call` names the attempt (Call::id). The answer of an attempt that nobody
+// waits for any more is dropped.
 struct TaskSucceeded {
     std::int64_t call = 0;
     json::Value output;
@@ -82,24 +84,25 @@ struct TaskFailed {
     std::int64_t call = 0;
     std::string error;
     std::string cause;
-    bool not_started = false;  // it failed before it was begun: recorded as TaskStartFailed, not TaskFailed
+    // It failed before it was begun, so TaskStartFailed is recorded instead of TaskFailed.
+    bool not_started = false;
     std::optional<Instant> retry_not_before = std::nullopt;  // the endpoint's Retry-After
 };
-// The work of an attempt with .sync goes on where it was begun: ask for it again at `next_at`. `follow` is
-// what asking needs to know; it comes back in Call::follow. The first such answer is recorded as
+// The work of an attempt with .sync goes on in the service, which must be asked again at `next_at`. `follow`
+// holds the data for this question; it comes back in Call::follow. The first such answer is recorded as
 // TaskSubmitted.
 struct TaskContinues {
     std::int64_t call = 0;
     Instant next_at = 0;
     json::Value follow;  // not null
-    json::Value output;  // of the answer that says so
+    json::Value output;  // the output of the answer that says so
 };
-// The worker of a waitForTaskToken or activity attempt says that it is alive: its HeartbeatSeconds begin
+// The worker of a waitForTaskToken or activity attempt reports that it is alive, so HeartbeatSeconds begin
 // again.
 struct Heartbeat {
     std::int64_t call = 0;
 };
-// The map run that this run waits for is over. `map_run` is StartMapRun::id; what is not waited for is
+// The map run that this run waits for is over. `map_run` is StartMapRun::id. The end of another map run is
 // dropped.
 struct MapRunEnded {
     enum class Outcome { Succeeded, Failed, Aborted };
@@ -109,21 +112,20 @@ struct MapRunEnded {
     std::string error;   // Failed: States.ExceedToleratedFailureThreshold, States.ItemReaderFailed, ...
     std::string cause;
 };
-// Time has passed: everything in the frame that is due at Now::at fires.
+// Time has passed: everything in the frame that is due at Now::at happens.
 struct TimerFired {};
-// The run is to end (flowctl.stop): ABORTED.
+// The run must end (flowctl.stop) with the status ABORTED.
 struct Stopped {
     std::optional<std::string> error;
     std::optional<std::string> cause;
 };
-// The engine itself cannot go on with this run (a flow version that is gone, a frame that cannot be stored,
-// ...): FAILED.
+// The engine itself cannot go on with this run, for example because the flow version is gone or a frame
+// cannot be stored. The run gets the status FAILED.
 struct EngineFailed {
     std::string error;
     std::string cause;
 };
-// The frame was loaded from storage: effects of everything that was under way are given again, without
-// history.
+// The frame was loaded from storage. The effects of everything under way are given again, without history.
 struct Resumed {};
 
 using Event = std::variant<Started, TaskSucceeded, TaskFailed, TaskContinues, Heartbeat, MapRunEnded,
@@ -131,7 +133,7 @@ using Event = std::variant<Started, TaskSucceeded, TaskFailed, TaskContinues, He
 
 // ---------------------------------------------------------------------------------------------- effects
 
-// Do the work of a Task attempt and answer with TaskSucceeded or TaskFailed.
+// Do the work of a Task attempt, and answer with TaskSucceeded or TaskFailed.
 struct Call {
     std::int64_t id = 0;  // unique in the run and increasing; the event id of its TaskScheduled
     asl::Resource resource;
@@ -140,26 +142,27 @@ struct Call {
     std::string
         path;  // branch and item, "" at the top: "/<state>/<branch>" of Parallel, "/<state>/<item>" of Map
     int visit = 0;                    // how often this path has entered this state, from 1
-    int attempt = 0;                  // from 1, over retries of this visit
-    std::optional<Instant> deadline;  // when the machine will stop waiting
-    json::Value credentials;          // evaluated Credentials field, or null
-    json::Value follow;               // of TaskContinues: ask how the work is; null: begin it
+    int attempt = 0;                  // from 1, counted over the retries of this visit
+    std::optional<Instant> deadline;  // the time at which the machine stops waiting
+    json::Value credentials;          // the value of the field Credentials, or null
+    json::Value follow;  // null to begin the work; otherwise from TaskContinues: ask about the work
 };
-// Nobody waits for this attempt any more: end it, ignore its answer.
+// Nobody waits for this attempt any more: end it and ignore its answer.
 struct CancelCall {
     std::int64_t id = 0;
 };
-// Begin a map run, and answer with MapRunEnded when it is over. It is to be stored with this step, for it is
-// given once: after Resumed comes AwaitMapRun.
+// Begin a map run, and answer with MapRunEnded when it is over. The map run must be stored together with this
+// step, because this effect is given only once; after Resumed the effect is AwaitMapRun.
 struct StartMapRun {
     std::int64_t id = 0;  // unique in the run and increasing; the event id of its MapRunStarted
     MapRunPlan plan;
 };
-// The run still waits for this map run, which has been stored: if it is over, say so (again).
+// The run still waits for this map run, which has been stored. If the map run is over, answer with
+// MapRunEnded (again).
 struct AwaitMapRun {
     std::int64_t id = 0;
 };
-// Nobody waits for this map run any more: stop its children, begin none, ignore its end.
+// Nobody waits for this map run any more: stop its children, begin no others, and ignore its end.
 struct CancelMapRun {
     std::int64_t id = 0;
 };
@@ -167,19 +170,19 @@ using Effect = std::variant<Call, CancelCall, StartMapRun, AwaitMapRun, CancelMa
 
 // ---------------------------------------------------------------------------------------------- history
 
-// One event of AWS's execution history. A payload is given once: when it is the very payload of an earlier
-// event, `payload_ref` names that event (0: the run's input) and `payload` is empty.
+// One event of AWS's execution history. Each payload is given once: if an earlier event holds the very same
+// payload, `payload_ref` is the id of that event (0: the run's input) and `payload` is empty.
 struct HistoryEvent {
     std::int64_t id = 0;
     std::int64_t previous_id = 0;
     Instant at = 0;
     std::string_view type;  // AWS's event type, a literal
-    json::Value details;    // the content of AWS's ...EventDetails but for the payload; null if there is none
+    json::Value details;    // the content of AWS's ...EventDetails without the payload; null if there is none
     const char* payload_key =
         nullptr;  // "input", "output" or "parameters": the member of details that the payload is
     std::optional<json::Value> payload;
     std::optional<std::int64_t> payload_ref;
-    // Where it happened, for the view `steps`; empty for events of the run as a whole.
+    // The place of the event, for the view `steps`. Empty for events of the run as a whole.
     std::string path;
     std::string state;
     int visit = 0;
@@ -188,10 +191,10 @@ struct HistoryEvent {
 
 struct Outcome {
     Status status = Status::Running;
-    // Status::Succeeded: the output, and the history event or run input (0) that already holds it.
+    // With Status::Succeeded: the output, and the id of the event that already holds it (0: the run's input).
     std::optional<json::Value> output;
     std::optional<std::int64_t> output_ref;
-    // Failed, Aborted: as AWS reports them; either may be absent.
+    // With Failed and Aborted: error and cause as AWS reports them. Either may be absent.
     std::optional<std::string> error;
     std::optional<std::string> cause;
 };
@@ -200,15 +203,15 @@ struct Step {
     std::vector<HistoryEvent> history;
     std::vector<Effect> effects;
     Outcome outcome;
-    // While running: when TimerFired must come next, if ever; what the run does; where it is.
+    // While the run is open: when TimerFired must come next, if at all, what the run is doing, and its state.
     std::optional<Instant> next_due;
     Phase phase = Phase::Running;
-    std::string current_state;  // of the top level
-    bool accepted = true;       // false: the event was stale and nothing has changed
-    // A flag of an InterruptScope was raised (and Limits::out_of_time is absent): nothing else of the step
-    // means anything, and the frame is undefined.
-    // The caller goes back to the frame from before, and may give the same event, time and seed again with more
-    // time: the outcome will be the one that this call would have had.
+    std::string current_state;  // at the top level
+    bool accepted = true;       // false if the event was stale and nothing has changed
+    // A flag of an InterruptScope was raised while Limits::out_of_time was absent. Then the rest of the step
+    // has no meaning, and the frame is undefined. The caller returns to the frame from before the call. It
+    // may give the same event, time and seed again with more time; the outcome is the one that this call
+    // would have had.
     bool interrupted = false;
 };
 
@@ -216,32 +219,32 @@ struct Step {
 
 struct FrameData;
 
-// How deep the JSON of a saved frame can be: deeper than any payload in it. Whoever parses one allows this
-// much.
+// The greatest depth of a saved frame's JSON, which is more than that of any payload in it. A parser of saved
+// frames must allow this depth.
 inline constexpr std::size_t kMaxPayloadDepth = 1'000;
 inline constexpr std::size_t kMaxFrameDepth = kMaxPayloadDepth + 2'000;
 
-// A value type: copying gives an independent frame (payloads are shared), so a caller can advance a copy and
-// keep it only when its transaction has committed. A frame that has been advanced points into the Flow that
-// it was advanced with: it goes on with that very Flow, or is copied, or saved and loaded.
+// The state of a run. A Frame is a value: a copy is independent (payloads are shared), so a caller can
+// advance a copy and keep it only when its transaction has committed. After advance() a frame points into the
+// Flow that it was advanced with. It must go on with that very Flow, or be copied, or be saved and loaded.
 class Frame {
   public:
-    Frame();  // of a run that has not been started
+    Frame();  // the frame of a run that has not been started
     Frame(const Frame&);
     Frame(Frame&&) noexcept;
     Frame& operator=(const Frame&);
     Frame& operator=(Frame&&) noexcept;
     ~Frame();
 
-    // JSON with a format number. Payloads are written out, whether history holds them or not, so that load()
-    // needs no database; but where `run_input` is given (RunContext::input), what is the run's input itself
-    // is left out, and load() must be given it again.
+    // JSON with a format number. All payloads are written out, also those that the history holds, so that
+    // load() needs no database. Only if `run_input` (RunContext::input) is given, the run's input is left
+    // out, and load() must be given it again.
     json::Value save(const json::Value* run_input = nullptr) const;
     // Fails with a reason when the JSON is not a frame that this version knows.
     static Result<Frame, std::string> load(const json::Value& saved, const json::Value* run_input = nullptr);
 
-    // The place where a failure of the run as a whole came up, in front of its cause: the visit of the top
-    // level. Empty for a run that has not been started.
+    // The place to name in front of the cause when the run as a whole fails: the visit at the top level.
+    // Empty for a run that has not been started.
     std::string place() const;
 
     FrameData& data() noexcept { return *data_; }
@@ -251,8 +254,9 @@ class Frame {
     std::unique_ptr<FrameData> data_;
 };
 
-// Advances `frame` by one event. Never throws for anything that flow, input or answer can cause. Where the caller
-// wants it back early, it holds an InterruptScope (core/interrupt.hpp) and looks at Step::interrupted.
+// Advances `frame` by one event. It never throws for anything that flow, input or answer can cause. A caller
+// that wants to bound the time of a call holds an InterruptScope (core/interrupt.hpp) and checks
+// Step::interrupted.
 Step advance(const asl::Flow& flow, const RunContext& run, const Limits& limits, Frame& frame,
              const Event& event, const Now& now);
 

@@ -1,10 +1,10 @@
 // Map: its items, and the numbers that say how it goes over them; see runner.hpp.
 //
-// In JSONPath, items are taken from the state's input when their turn comes and are held nowhere else: paths
-// give the same value throughout a visit, because neither its input nor its variables change. Queries may
-// not, and may be expensive, so what Items gives is kept in the fork. The tolerated failures are those of a
-// distributed Map, which goes on in map_run.cpp; an inline one checks them too, as AWS does, and ends with
-// the first item that fails.
+// In JSONPath, items are read from the state's input when their turn comes and are stored nowhere else: a
+// path gives the same value throughout a visit, because neither its input nor its variables change. A query
+// may give another value the second time and may be expensive, so the value of Items is kept in the fork.
+// Tolerated failures belong to distributed Maps (map_run_state.cpp). An inline Map checks the fields as well,
+// as AWS does, and still fails with the first item that fails.
 #include <algorithm>
 
 #include "core/machine/item_input.hpp"
@@ -19,8 +19,8 @@ const asl::MapFields& map_of(const BranchFrame& branch) {
     return std::get<asl::MapFields>(branch.definition->fields);
 }
 
-// What a Map in JSONata goes over. An object can be written out in the definition; that an expression, or
-// what came before, gives one is refused.
+// The items of a Map in JSONata. An object is allowed only if it is written out in the definition; an object
+// from an expression or from the input is refused.
 Evaluated<json::Value> query_items(const asl::MapFields& map, Evaluator& evaluator,
                                    const json::Value& input) {
     if (map.items) {
@@ -32,11 +32,11 @@ Evaluated<json::Value> query_items(const asl::MapFields& map, Evaluator& evaluat
     return Err{evaluator.query_failure("Map state input must be an array but was: " + json::dump(input), "")};
 }
 
-// What the Map goes over: an array, or an object, whose members are its items.
+// The items of the Map: an array, or an object whose members are the items.
 Evaluated<json::Value> items_of(const asl::MapFields& map, Evaluator& evaluator, const json::Value& input) {
     auto items = map.items_path ? evaluator.evaluate(*map.items_path, input) : Evaluated<json::Value>(input);
     if (!items.ok() || items.value().is_array()) return items;
-    // AWS takes an object from the state's data, and from the Context Object only an array.
+    // AWS takes an object only from the state's data; from the Context Object it takes arrays only.
     const bool of_context = map.items_path && map.items_path->text().starts_with("$$");
     if (items.value().is_object() && !of_context) return items;
     return Err{evaluator.runtime("Reference path \"" + (map.items_path ? map.items_path->text() : "$") +
@@ -88,7 +88,7 @@ void Runner::work_map(BranchFrame& branch, Evaluator& evaluator) {
     const std::int64_t allowed = limits_.max_map_concurrency;
     fork.most = static_cast<std::size_t>(most.value() == 0 || allowed == 0 ? most.value() + allowed
                                                                            : std::min(most.value(), allowed));
-    // Nobody sees the result of a state that discards it unread.
+    // The result of a state that discards it unread is seen by nobody, so outputs need not be kept.
     fork.keeps_outputs =
         state.result_path.kind != asl::ResultPlace::Kind::Discard || state.result_selector || state.assign;
     fork.outputs = Outputs(fork.length);

@@ -7,7 +7,7 @@ namespace flowctl::machine {
 
 namespace {
 
-// The number that a value is or, if it is a string, spells.
+// The value if it is a number, or the number that it spells if it is a string.
 json::Value number_in(const json::Value& value) {
     if (value.is_number()) return value;
     if (!value.is_string()) return {};

@@ -1,6 +1,6 @@
 // Saving and loading plans; see map_run_plan.hpp.
 //
-// As with frames, load() trusts nothing: a plan comes from a table, and what is missing, of the wrong type or
+// load() trusts nothing, because a plan comes from a table. A member that is missing, of the wrong type or
 // out of range is an error that names it.
 #include "core/machine/map_run_plan.hpp"
 
@@ -67,7 +67,7 @@ json::Value save_writer(const MapRunPlan::Writer& writer) {
     return out.build();
 }
 
-// Reads members of objects; remembers the first thing that is wrong.
+// Reads members of objects and remembers the first mistake.
 class Loader {
   public:
     std::string text(const json::Value& object, std::string_view key) {
@@ -209,7 +209,7 @@ json::Value MapRunPlan::save() const {
     out.add("transformation", kTransformations[static_cast<std::size_t>(transformation)]);
     out.add("outputType", kOutputTypes[static_cast<std::size_t>(output_type)]);
     if (!keeps_outputs) out.add("keepsOutputs", json::Value::boolean(false));
-    // Absent: null. An input of null is the same as none.
+    // A null input is left out, because it is the same as none.
     add_value(out, "input", input);
     add_value(out, "context", context);
     if (variables.size() > 0) out.add("variables", variables);

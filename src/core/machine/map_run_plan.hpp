@@ -1,9 +1,9 @@
-// MapRunPlan: what a map run does, said once and for all when its Map state begins.
+// MapRunPlan: everything that a map run needs, decided when its Map state begins.
 //
-// A map run outlives the memory of the run that began it and goes on for as long as its children do, so its
-// plan holds everything that it needs: the values of the Map's fields, and what its ItemSelector will see.
-// Only the selector itself stays in the definition. The plan is stored as JSON; a later version of the
-// extension takes the defaults for members that are absent.
+// A map run goes on as long as its children do, and the run that began it may leave memory before. So the
+// plan holds the values of the Map's fields and everything that its ItemSelector will see; only the selector
+// itself stays in the definition. The plan is stored as JSON. For an absent member, a later version of the
+// extension takes the default.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ namespace flowctl::machine {
 
 struct PlannedReader {
     asl::DataResource resource;
-    json::Value arguments;  // Parameters or Arguments, evaluated; null if there are none
+    json::Value arguments;  // the value of Parameters or Arguments; null if there are none
     asl::ReaderConfig config;
-    std::int64_t max_items = 0;  // 0: all
+    std::int64_t max_items = 0;  // 0: all items
 };
 struct PlannedBatcher {
     std::int64_t max_items = 0;  // 0: any number
@@ -38,7 +38,7 @@ struct MapRunPlan {
     using Batcher = PlannedBatcher;
     using Writer = PlannedWriter;
 
-    // The name of the Map state. asl::Flow::processors has under this name what the children run.
+    // The name of the Map state. Under this name asl::Flow::processors has the flow that the children run.
     std::string state;
     std::string path;  // as Call::path
     int visit = 0;
@@ -52,20 +52,21 @@ struct MapRunPlan {
     std::int64_t max_concurrency = 0;  // 0: as many as the engine allows
     std::optional<std::int64_t> tolerated_count;
     std::optional<double> tolerated_percentage;
-    json::Value items;  // an array, or an object; null when `reader` says where they are
+    json::Value items;  // an array or an object; null if `reader` says where the items are
     std::optional<Reader> reader;
     std::optional<Batcher> batcher;
-    std::optional<Writer> writer;  // absent: the results become the state's result
+    std::optional<Writer> writer;  // absent if the results become the state's result
     asl::ResultWriter::Transformation transformation = asl::ResultWriter::Transformation::Compact;
     asl::ResultWriter::OutputType output_type = asl::ResultWriter::OutputType::Json;
-    bool keeps_outputs = true;  // false: nobody will see the state's result
+    bool keeps_outputs = true;  // false if nobody will see the state's result
 
-    // What ItemSelector sees: the state's effective input, the Context Object without Map.Item, variables.
+    // What ItemSelector sees: the state's effective input, the Context Object without Map.Item, and the
+    // variables.
     json::Value input;
     json::Value context;
     json::Value variables;  // an object
 
-    // Map.Item.Source: where the items come from, as AWS says it.
+    // Map.Item.Source: where the items come from, in AWS's words.
     std::string source() const;
 
     json::Value save() const;

@@ -1,7 +1,7 @@
 // Map runs: how a distributed Map begins one, waits for it, and goes on when it is over; see runner.hpp.
 //
-// Everything that the map run needs is put into its plan here: while it goes on, the visit of the state may
-// be out of memory, or changed by retries. The history of this run does not say what the children do.
+// Everything that the map run needs is put into its plan here, because later the run may be out of memory, or
+// a retry may have changed the visit. The history of this run does not show what the children do.
 #include <algorithm>
 
 #include "core/machine/identifiers.hpp"
@@ -16,7 +16,7 @@ const asl::MapFields& map_of(const BranchFrame& branch) {
     return std::get<asl::MapFields>(branch.definition->fields);
 }
 
-// A number that must not be 0 where the definition has it.
+// A number that must not be 0 if the definition has it.
 Evaluated<std::int64_t> positive(const asl::Count& count, std::string_view field, Evaluator& evaluator,
                                  const json::Value& input) {
     const auto value = count_of(count, field, evaluator, input);
@@ -25,8 +25,7 @@ Evaluated<std::int64_t> positive(const asl::Count& count, std::string_view field
     return Err{count.query ? evaluator.query_failure(problem, field) : evaluator.runtime(problem)};
 }
 
-// The value of the field, or null when the definition does not have it. Messages of JSONata name it as
-// `field`.
+// The value of the field, or null if the definition does not have it. In JSONata, messages call it `field`.
 Evaluated<json::Value> value_of(const asl::Content& payload, const char* field, Evaluator& evaluator,
                                 const json::Value& input) {
     if (!payload.given()) return json::Value();
@@ -150,7 +149,7 @@ void Runner::map_run_failed(BranchFrame& branch, Failure failure) {
     fail_state(branch, failure);
 }
 
-// Where the map run was to begin in this same step, it does not begin at all.
+// If the map run was to begin in this very step, it does not begin at all.
 void Runner::cancel_map_run(BranchFrame& branch) {
     const std::int64_t id = *branch.map_run;
     branch.map_run.reset();

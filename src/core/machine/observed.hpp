@@ -1,7 +1,7 @@
-// What a visit of a state evaluated, for those who test a state: see trial.hpp.
+// Observed: the values that a visit of a state evaluated, for tests of a state; see trial.hpp.
 //
-// Whoever evaluates a field of the definition notes what it gave, under the field's address in the model; a
-// run that nobody observes pays for a null pointer that is looked at.
+// The code that evaluates a field of the definition notes the value under the field's address in the model.
+// In a run without an observer this costs one check of a null pointer.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,15 @@
 namespace flowctl::machine {
 
 struct Observed {
-    // What a field gave last: InputPath, Parameters, ItemsPath, MaxConcurrency, ...
+    // The last value of each field: InputPath, Parameters, ItemsPath, MaxConcurrency, ...
     std::map<const void*, json::Value> fields;
-    // The state's failure, if any, as Retry and Catch saw it, and which of them it matched.
+    // The state's failure as Retry and Catch saw it, and which retrier or catcher it matched.
     struct Error {
         std::string error;
         std::optional<std::string> cause;
     };
     std::optional<Error> failure;
-    std::optional<std::size_t> retrier;  // also when its attempts are used up
+    std::optional<std::size_t> retrier;  // set also when its attempts are used up
     std::optional<std::size_t> catcher;
 
     const json::Value* of(const void* field) const {

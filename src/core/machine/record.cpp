@@ -1,7 +1,7 @@
 // Recording: the history events of one call of advance(); see runner.hpp.
 //
-// A payload is written once. Whoever records one passes a Payload, which knows the event that holds it
-// already, if any; else this event does, from now on. The last event that a history can have is kept free for
+// A payload is written once. A Payload knows the event that already holds it, if there is one; otherwise the
+// event that is being recorded holds it from now on. The last event that a history can have is reserved for
 // the run's end.
 #include <utility>
 

@@ -1,7 +1,9 @@
-// What a frame's names and tree mean in the flow: states, blocks, parents, the index; see runner.hpp.
+// Ties a loaded frame to its flow: finds states and blocks by their names, sets parents, and makes the index;
+// see runner.hpp.
 //
-// Done once after a load or a copy, not in every call: the pointers stay while the frame stays. A frame comes
-// from a table, so whatever does not fit the flow is found here and fails the run.
+// This is done once after a load or a copy and not in every call, because the pointers stay valid as long as
+// the frame. A frame comes from a table, so a frame that does not fit the flow is found here, and its run
+// fails.
 #include "core/machine/runner.hpp"
 
 namespace flowctl::machine {
@@ -23,7 +25,7 @@ bool fits_fork(const BranchFrame& branch) {
     return fork.items.is_null() != keeps_items;
 }
 
-// Whether a loaded frame can be one of this state.
+// Whether a loaded frame can be a visit of its state.
 bool fits(const BranchFrame& branch) {
     if (branch.definition == nullptr) return false;
     const asl::StateType type = branch.definition->type();
@@ -55,7 +57,7 @@ const asl::Block& block_of(const asl::State& state, std::size_t index) {
     return *std::get<asl::MapFields>(state.fields).processor;
 }
 
-// False when the frame's names mean nothing in the flow.
+// False when the frame does not fit the flow.
 bool Runner::resolve() {
     if (!frame_.started || frame_.index.flow == &flow_) return true;
     const auto empty_index = [this] {

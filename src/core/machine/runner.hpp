@@ -1,10 +1,10 @@
 // Runner: one call of advance(), carried out on a frame.
 //
-// advance.cpp takes the event in, lets time pass and ends the run; work.cpp does what states do,
-// work_query.cpp what is different in JSONata, with task.cpp for attempts, fork.cpp for branches, map.cpp for
-// items and map_run_state.cpp for map runs; resolve.cpp ties a loaded frame to its flow; trial.cpp visits a single
-// state. All record what happens through record(), which gives ids and remembers payloads, and change phases
-// through move(). Whoever lets a branch do something files it in the index afterwards.
+// Its functions stand in several files: advance.cpp (events, time, and the end of the run), work.cpp (visits
+// of states), work_query.cpp (JSONata), task.cpp (attempts), fork.cpp (branches), map.cpp (items),
+// map_run_state.cpp (map runs), resolve.cpp (a loaded frame) and trial.cpp (the visit of a single state). All
+// of them record events through record(), which gives ids and remembers payloads, and change phases through
+// move(). A function that gives a branch something to do must file the branch in the index afterwards.
 #pragma once
 
 #include <algorithm>
@@ -36,13 +36,13 @@ class Runner {
     void handle(const Event& event);
     // Ends the run after an exception.
     void crash(const std::string& reason);
-    // In place of handle(): one visit of one state. See trial.hpp.
+    // Visits one state; called instead of handle(). See trial.hpp.
     void try_state(const Trial& trial, Tried& tried);
-    // What the caller gets; the runner is used up.
+    // The step for the caller. The runner cannot be used any more.
     Step finish();
 
   private:
-    // advance.cpp: the run as a whole
+    // In advance.cpp: the run as a whole.
     void start();
     void stop(const Stopped& event);
     void time_passed();
@@ -63,17 +63,17 @@ class Runner {
     void spend(Evaluator& evaluator);
     bool ended() const { return frame_.status != Status::Running; }
 
-    // resolve.cpp
+    // In resolve.cpp.
     bool resolve();
     bool resolve(BranchFrame& branch, const asl::Block& block, BranchFrame* parent);
 
-    // work.cpp: visits of states
+    // In work.cpp: visits of states.
     void enter(BranchFrame& branch);
     void work(BranchFrame& branch);
     void work_as(asl::StateType type, BranchFrame& branch, Evaluator& evaluator);
     void work_pass(BranchFrame& branch, Evaluator& evaluator);
     void work_task(BranchFrame& branch, Evaluator& evaluator);
-    // What the work of a Task or Parallel gets.
+    // The input for the work of a Task or Parallel.
     static Evaluated<json::Value> work_input(const BranchFrame& branch, Evaluator& evaluator,
                                              const json::Value& selected);
     void work_choice(BranchFrame& branch, Evaluator& evaluator);
@@ -83,20 +83,20 @@ class Runner {
     static Failure no_choice(const Evaluator& evaluator);
     Evaluated<Instant> due_of_wait(const BranchFrame& branch, Evaluator& evaluator) const;
     void wake(BranchFrame& branch);
-    // The work of a Pass or a task gave `result`: from ResultSelector to OutputPath.
+    // The work of a Pass or a task gave `result`. Applies the pipeline from ResultSelector to OutputPath.
     void complete(BranchFrame& branch, Evaluator& evaluator, const json::Value& result,
                   const std::optional<Payload>& known);
-    // The state passes `effective` on: OutputPath.
+    // The state passes `effective` on through OutputPath.
     void pass_on(BranchFrame& branch, Evaluator& evaluator, const json::Value& effective,
                  const std::optional<path::Template>& assign, asl::StateIndex next);
     void leave(BranchFrame& branch, Payload output, const json::Value& assigned, asl::StateIndex next);
     void fail_state(BranchFrame& branch, const Failure& failure,
                     std::optional<Instant> not_before = std::nullopt);
     bool catch_failure(BranchFrame& branch, const Failure& failure);
-    // What goes wrong in catching is a failure that nothing catches.
+    // An error while catching is a failure that nothing catches; it is returned.
     std::optional<Failure> catch_by(BranchFrame& branch, Evaluator& evaluator, const asl::Catcher& catcher,
                                     const json::Value& error_output);
-    // What is wrong with a payload that is too large or too deep to be kept.
+    // The failure of a payload that is too large or too deep to be kept.
     std::optional<Failure> unkeepable(const BranchFrame& branch, const json::Value& output) const;
     // The value as a payload: the visit's input, `known`, or a new one.
     Evaluated<Payload> payload_of(const BranchFrame& branch, json::Value value,
@@ -105,14 +105,14 @@ class Runner {
         return Evaluator(run_, limits_, now_, branch, random_, item);
     }
 
-    // work_query.cpp: visits of JSONata states
+    // In work_query.cpp: visits of JSONata states.
     void query_choice(BranchFrame& branch, Evaluator& evaluator);
     Evaluated<Instant> query_due(const BranchFrame& branch, Evaluator& evaluator) const;
     void query_fail(BranchFrame& branch, Evaluator& evaluator);
     std::optional<Failure> query_catch(BranchFrame& branch, Evaluator& evaluator, std::size_t index,
                                        const json::Value& error_output);
-    // Assigns and leaves, with what the exit's Output gives, else with `by_default`. `place` is where the
-    // exit stands in its state: "", "Choices[0]/", "Catch[1]/".
+    // Assigns and leaves the state with the value of the exit's Output, or with `by_default` if it has none.
+    // `place` is where the exit stands in its state: "", "Choices[0]/", "Catch[1]/".
     std::optional<Failure> exit_by(BranchFrame& branch, Evaluator& evaluator, const asl::Exit& exit,
                                    const std::string& place, json::Value by_default, asl::StateIndex next,
                                    const std::optional<Payload>& known = std::nullopt);
@@ -121,36 +121,36 @@ class Runner {
                     const std::optional<Payload>& known = std::nullopt);
     void record_query_failure(BranchFrame& branch, const Failure& failure);
 
-    // fork.cpp: branches of a Parallel, items of a Map
+    // In fork.cpp: branches of a Parallel, items of a Map.
     void work_parallel(BranchFrame& branch, Evaluator& evaluator);
     void begin_fork(BranchFrame& branch, Fork fork);
     void begin_next(BranchFrame& parent);
     void end_branch(BranchFrame& child, json::Value output);
     void join(BranchFrame& parent);
-    // The branch is over: its Parallel or Map fails with it, or the run.
+    // The branch has failed, and with it its Parallel or Map, or the run.
     void fail_branch(BranchFrame& branch, const Failure& failure);
     void fail_fork(BranchFrame& parent, const Failure& failure);
     void fail_fork_state(BranchFrame& branch, Failure failure);
-    // Ends all that run, and records it after the event `previous`.
+    // Ends all running branches below, and records it after the event `previous`.
     void abort_children(BranchFrame& parent, std::int64_t previous);
     void stop_branch(BranchFrame& branch);
     void retire(BranchFrame& child);
     void bury_fork(BranchFrame& parent);
     static void remember_visits(const BranchFrame& child);
 
-    // map.cpp
+    // In map.cpp.
     void work_map(BranchFrame& branch, Evaluator& evaluator);
     // Gives the branch its item and its input.
     std::optional<Failure> take_item(BranchFrame& parent, BranchFrame& child);
 
-    // map_run_state.cpp: map runs of distributed Maps
-    // The state's effective input is `input`; the plan has what inline Maps have too.
+    // In map_run_state.cpp: map runs of distributed Maps. `input` is the state's effective input. The plan
+    // already holds the values that inline Maps have, too.
     void begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json::Value& input, MapRunPlan plan);
     void map_run_ended(BranchFrame& branch, const MapRunEnded& event);
     void map_run_failed(BranchFrame& branch, Failure failure);
     void cancel_map_run(BranchFrame& branch);
 
-    // task.cpp: attempts
+    // In task.cpp: attempts.
     Call call_of(const BranchFrame& branch) const;
     void record_started(BranchFrame& branch);
     void record_task_failure(BranchFrame& branch, const Failure& failure, bool not_started);
@@ -158,10 +158,10 @@ class Runner {
     void task_failed(BranchFrame& branch, const TaskFailed& event);
     void task_continues(BranchFrame& branch, const TaskContinues& event);
     void task_timed_out(BranchFrame& branch, std::string_view error);
-    // The attempt's deadline, its heartbeat's, or the time to ask how its work is.
+    // The attempt's deadline or its heartbeat's has come, or the time to ask about its work.
     void call_due(BranchFrame& branch);
     void cancel(BranchFrame& branch);
-    // Takes an effect that was made in this very step back; false: there is none with this id.
+    // Takes back an effect that was made in this very step. False if there is none with this id.
     template <class Made>
     bool withdraw(std::int64_t id) {
         const auto found =
@@ -174,13 +174,12 @@ class Runner {
         return true;
     }
 
-    // trial.cpp
+    // In trial.cpp.
     void answer_fork(const Trial& trial, Tried& tried);
     void answer_map_run(const Trial& trial, Tried& tried);
 
-    // record.cpp
-    // Adds an event of `branch` to the history and returns its id; 0 when the history is full. `payload` gets
-    // the id of the event that holds it.
+    // In record.cpp. Adds an event of `branch` to the history and returns its id, or 0 when the history is
+    // full. `payload` gets the id of the event that holds it.
     std::int64_t record(BranchFrame& branch, std::string_view type, json::Value details,
                         const char* payload_key = nullptr, Payload* payload = nullptr,
                         std::optional<Instant> at = std::nullopt);
@@ -198,19 +197,19 @@ class Runner {
     FrameData& frame_;
     const Instant now_;
     Random random_;
-    const std::int64_t last_event_before_;  // this call; calls with later ids are made in it
+    const std::int64_t last_event_before_;  // when this call began; calls with later ids were made in it
     Step step_;
-    BranchFrame* current_ = nullptr;  // whose state is being worked on, for crash()
+    BranchFrame* current_ = nullptr;  // the branch whose state is worked on, for crash()
     bool history_full_ = false;
-    // What this call has used, to bound it.
+    // The use of this call so far, which is bounded.
     std::uint64_t steps_ = 0;
     std::size_t bytes_ = 0;
-    // What is over, until this call ends.
+    // Branches that are over, kept until this call ends.
     std::vector<std::map<std::size_t, BranchFrame>::node_type> dead_branches_;
     std::vector<ForkPointer> dead_forks_;
 };
 
-// Where the branches of a Parallel and the items of a Map run.
+// The block that a branch of a Parallel or an item of a Map runs.
 const asl::Block& block_of(const asl::State& state, std::size_t index);
 
 }  // namespace flowctl::machine

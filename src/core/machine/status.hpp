@@ -1,4 +1,4 @@
-// How a run stands, and the names that rows and documents have for it.
+// The status of a run, and its names in rows and documents.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ constexpr std::string_view name_of(Phase phase) noexcept {
     return kPhaseNames[static_cast<std::size_t>(phase)];
 }
 
-// nullopt: there is no status of this name.
+// nullopt if there is no status of this name.
 constexpr std::optional<Status> status_named(std::string_view name) noexcept {
     for (std::size_t i = 0; i < kStatusNames.size(); i++)
         if (kStatusNames[i] == name) return static_cast<Status>(i);

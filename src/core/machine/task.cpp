@@ -1,9 +1,10 @@
 // Attempts of tasks: their answers, timeouts and history events; see runner.hpp.
 //
-// TaskStarted is recorded with the answer, dated back to the call: only the answer tells whether the attempt
-// was begun at all (else TaskStartFailed stands in its place), and until then TaskScheduled is the durable
-// intent. Work with .sync is begun by one answer (TaskContinues, recorded as TaskSubmitted) and followed by
-// further calls of the same id, each at its time; between them the visit stays Calling.
+// TaskStarted is recorded together with the answer and has the time of the call, because only the answer
+// tells whether the attempt was begun at all; if it was not, TaskStartFailed is recorded instead. Until then
+// TaskScheduled is the durable intent. Work with .sync is begun by one answer (TaskContinues, recorded as
+// TaskSubmitted), and further calls with the same id, each at its time, ask whether it has ended. Between
+// them the visit stays in the phase Calling.
 #include "core/machine/runner.hpp"
 
 namespace flowctl::machine {
@@ -14,7 +15,7 @@ const asl::TaskFields& task_of(const BranchFrame& branch) {
     return std::get<asl::TaskFields>(branch.definition->fields);
 }
 
-// A Lambda function's own ARN as Resource has history events of its own.
+// A Resource that is a Lambda function's own ARN has history events of its own.
 bool is_lambda_function(const asl::Resource& resource) {
     return resource.kind == asl::Resource::Kind::Lambda && !resource.name.empty();
 }
@@ -26,7 +27,7 @@ json::ObjectBuilder resource_details(const asl::Resource& resource) {
     return details;
 }
 
-// The value of TimeoutSeconds or HeartbeatSeconds, wherever it comes from.
+// The value of TimeoutSeconds or HeartbeatSeconds, whether it is written out or evaluated.
 Evaluated<std::optional<std::int64_t>> seconds_of(const asl::Seconds& seconds, std::string_view field,
                                                   Evaluator& evaluator, const json::Value& input) {
     if (!seconds.path && !seconds.query) return seconds.literal;
@@ -114,7 +115,7 @@ Call Runner::call_of(const BranchFrame& branch) const {
 }
 
 void Runner::record_started(BranchFrame& branch) {
-    if (!branch.call->follow.is_null()) return;  // recorded with TaskSubmitted
+    if (!branch.call->follow.is_null()) return;  // it was recorded with TaskSubmitted
     const asl::Resource& resource = task_of(branch).resource;
     if (is_lambda_function(resource)) {
         record(branch, "LambdaFunctionStarted", json::Value(), nullptr, nullptr, branch.call->began_at);
@@ -173,7 +174,8 @@ void Runner::task_succeeded(BranchFrame& branch, const json::Value& output) {
 void Runner::task_failed(BranchFrame& branch, const TaskFailed& event) {
     Failure failure;
     failure.error = event.error.empty() ? std::string(kTaskFailed) : bounded(event.error, kMaxErrorBytes);
-    // What kept the task from being begun is said by this engine and not by a service, so it names the place.
+    // If the task was not begun, the failure comes from this engine and not from a service. So its cause
+    // names the place.
     const std::string place = event.not_started ? occurred_in(branch) : "";
     if (!event.cause.empty()) failure.cause = bounded(place + event.cause, kMaxCauseBytes);
     failure.of_answer = true;

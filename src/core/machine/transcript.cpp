@@ -1,8 +1,8 @@
 // Steps as JSON, and back; see transcript.hpp.
 //
-// load() trusts nothing: what is missing, of the wrong type or out of range is an error with its name.
-// Numbers that only pass through are read as they are. Absent members have their default, which keeps the
-// text small.
+// load() trusts nothing: a member that is missing, of the wrong type or out of range is an error that names
+// it. The range of a number is checked only if the number is used here and not merely passed on. An absent
+// member has its default, which keeps the text small.
 #include "core/machine/transcript.hpp"
 
 #include <algorithm>
@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t kMaxBytes = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t kMaxDepth = kMaxFrameDepth + 10;
 
-// Types of events and keys of payloads are literals in a step, so reading gives the literals of these tables.
+// The types of events and the keys of payloads are string literals in a step, so loading takes them from
+// these tables.
 constexpr std::string_view kEventTypes[] = {"ChoiceStateEntered",
                                             "ChoiceStateExited",
                                             "EvaluationFailed",
@@ -95,7 +96,7 @@ void add_flag(json::ObjectBuilder& out, std::string_view key, bool flag) {
 void add_value(json::ObjectBuilder& out, std::string_view key, const json::Value& value) {
     if (!value.is_null()) out.add(key, value);
 }
-// Here null is a value like others.
+// Null is a value like others here.
 void add_value(json::ObjectBuilder& out, std::string_view key, const std::optional<json::Value>& value) {
     if (value) out.add(key, *value);
 }
@@ -187,7 +188,7 @@ json::Value save_step(const Step& step) {
 
 // ---------------------------------------------------------------------------------------------- load
 
-// Reads members of objects; remembers the first thing that is wrong.
+// Reads members of objects and remembers the first mistake.
 class Loader {
   public:
     const json::Value* member(const json::Value& object, std::string_view key, json::Kind kind) {
@@ -203,7 +204,7 @@ class Loader {
         if (!number) fail(key);
         return number;
     }
-    // From 0 to most - 1.
+    // An integer from 0 to most - 1.
     int small(const json::Value& object, std::string_view key, std::int64_t most) {
         const std::int64_t read = number(object, key).value_or(0);
         if (read >= 0 && read < most) return static_cast<int>(read);
@@ -348,7 +349,7 @@ std::string Transcript::save(const json::Value& run_input) const {
 }
 
 Result<Transcript, std::string> Transcript::load(std::string_view text, const json::Value& run_input) {
-    // Texts in a step need not be storable yet: whoever stores them sees to that.
+    // A text in a step need not be storable yet. It is checked when it is stored.
     const auto saved = json::parse(text, {.max_bytes = kMaxBytes, .max_depth = kMaxDepth, .storable = false});
     if (!saved.ok()) return Err{"the outcome of the evaluation is not JSON: " + saved.error().message};
     if (!saved->is_object()) return Err{std::string("the outcome of the evaluation is not an object")};
@@ -368,7 +369,7 @@ Transcript advance_by(const asl::Flow& flow, const RunContext& run, const Limits
     out.frame = std::move(frame);
     for (const Given& one : given) {
         const Step& step = out.steps.emplace_back(advance(flow, run, limits, out.frame, one.event, one.now));
-        // A stale event may be given to a run that has ended; it says how the run stands all the same.
+        // A run that has ended may be given a stale event; the step still has the run's status.
         if (step.interrupted || step.outcome.status != Status::Running) break;
     }
     return out;

@@ -1,4 +1,4 @@
-// The one place where a visit changes its phase: a table of {from, event, to}.
+// The table of all changes of a visit's phase, {from, event, to}, and the only function that makes them.
 #pragma once
 
 #include <array>
@@ -14,10 +14,10 @@ enum class VisitEvent : std::uint8_t {
     Sleep,     // a Wait begins to wait
     Fork,      // the branches of a Parallel or the items of a Map may begin
     RunMap,    // a map run begins
-    Backoff,   // the attempt failed, a retrier matched
+    Backoff,   // the attempt failed, and a retrier matched
     Wake,      // the time for the next attempt has come
-    Leave,     // the state is left for another one: done, or its failure was caught
-    End,       // the branch is over: done, failed, stopped or out of time
+    Leave,     // the state is left for another one, after success or a caught failure
+    End,       // the branch is over: it succeeded, failed, was stopped or ran out of time
 };
 
 struct Transition {
@@ -56,7 +56,7 @@ inline constexpr std::size_t kPhases = 8;
 inline constexpr std::size_t kEvents = 9;
 inline constexpr std::uint8_t kNoTransition = 0xff;
 
-// The same table, indexed.
+// The same table, indexed by phase and event.
 inline constexpr auto kNextPhase = [] {
     std::array<std::array<std::uint8_t, kEvents>, kPhases> next{};
     for (auto& row : next)
@@ -67,7 +67,7 @@ inline constexpr auto kNextPhase = [] {
     return next;
 }();
 
-// Moves the visit on. Throws for a transition that the table does not have: a bug, which fails the run.
+// Moves the visit on. Throws for a transition that is not in the table; this is a bug, and the run fails.
 inline void move(BranchFrame& branch, VisitEvent event) {
     const std::uint8_t to =
         kNextPhase[static_cast<std::size_t>(branch.phase)][static_cast<std::size_t>(event)];

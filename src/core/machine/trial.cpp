@@ -1,5 +1,5 @@
-// try_state(): see trial.hpp. A part of Runner, so that whatever a visit does is done by the code that runs
-// flows; what is here only takes the place of those who would answer.
+// try_state(): see trial.hpp. It is a part of Runner, so that a tested visit is done by the same code as the
+// visits of real runs. The functions in here only replace the answers that would come from outside.
 #include "core/machine/trial.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ constexpr std::int64_t kMostTriedAttempts = 1'000'000'000;
 constexpr std::string_view kThresholdExceededCause = "The specified tolerated failure threshold was exceeded";
 constexpr std::string_view kThresholdExceeded = "States.ExceedToleratedFailureThreshold";
 
-// What the items of one Map may take together.
+// The limit of steps for all items of one Map together.
 constexpr std::uint64_t kMostSteps = 50'000'000;
 constexpr std::size_t kMostBytes = 256 * 1024 * 1024;
 
@@ -23,8 +23,8 @@ std::optional<TaskFailed> failure_of(const Trial& trial) {
     return failed == nullptr ? std::nullopt : std::optional(*failed);
 }
 
-// The Map's failure if so many failed items are more than it says that it tolerates. One that says nothing
-// leaves it to the result that was given.
+// The Map's failure if so many failed items are more than it tolerates. If the Map says nothing of tolerance,
+// the given result decides.
 std::optional<TaskFailed> intolerable(const asl::MapFields& map, const Observed& observed,
                                       std::int64_t failed_items, std::size_t items) {
     const auto failed = static_cast<double>(failed_items);
@@ -74,7 +74,7 @@ void Runner::try_state(const Trial& trial, Tried& tried) {
     }
 }
 
-// Ends the map run that was to begin.
+// Ends the map run that was about to begin.
 void Runner::answer_map_run(const Trial& trial, Tried& tried) {
     BranchFrame& top = frame_.top;
     TriedItems items = trial.take_items(std::get<StartMapRun>(step_.effects.back()).plan);

@@ -1,7 +1,7 @@
 // What states do: entering, working, leaving, failing; see runner.hpp.
 //
-// Everything that a state evaluates is evaluated before anything of it is recorded or changed, so that a
-// failure finds the visit as it was, and so that Assign and OutputPath read the values from before the state.
+// A state first evaluates everything and then records and changes. So a failure finds the visit as it was,
+// and Assign and OutputPath read the values from before the state.
 #include <array>
 
 #include "core/machine/choose.hpp"
@@ -41,7 +41,7 @@ std::string shown(const json::Value& value) {
     return value.is_string() ? std::string(value.as_string()) : json::dump(value);
 }
 
-// The author's MaxDelaySeconds says how long a run may wait, whatever the endpoint asks for.
+// A run must not wait longer than the author's MaxDelaySeconds, whatever the endpoint asks for.
 Instant within_max_delay(const asl::Retrier& retrier, Instant not_before, Instant now) {
     if (!retrier.max_delay_seconds) return not_before;
     return std::min(not_before, now + *retrier.max_delay_seconds * 1'000'000);

@@ -1,7 +1,7 @@
-// What JSONata states do differently: their exits, choices, waits and failures; see runner.hpp.
+// The differences of JSONata states: their exits, choices, waits and failures; see runner.hpp.
 //
-// There is no pipeline: a state's work gets its input or Arguments, and the state gives on Output, or else
-// what it gives by default. All queries of a state see the values from before it.
+// There is no pipeline: the work gets the state's input, or Arguments if they are there, and the state passes
+// on Output, or its default if there is none. All queries of a state see the values from before it.
 #include "core/machine/runner.hpp"
 
 namespace flowctl::machine {
@@ -12,7 +12,7 @@ std::string place_of(std::string_view list, std::size_t index) {
     return std::string(list) + "[" + std::to_string(index) + "]/";
 }
 
-// What a value of a field is when a message shows it: text bare, everything else as JSON.
+// A value of a field as a message shows it: text without quotes, everything else as JSON.
 std::string shown(const json::Value& value) {
     return value.is_string() ? std::string(value.as_string()) : json::dump(value);
 }
@@ -110,8 +110,8 @@ void Runner::query_fail(BranchFrame& branch, Evaluator& evaluator) {
     fail_branch(branch, failure);
 }
 
-// A query that fails before the visit has recorded anything else is recorded as if it had failed before the
-// state was entered; that of a Wait is not.
+// If a query fails before the visit has recorded anything else, it is recorded as if it had failed before the
+// state was entered. A query of a Wait is an exception.
 void Runner::record_query_failure(BranchFrame& branch, const Failure& failure) {
     const bool at_entry =
         branch.last_event == branch.entered_event && branch.definition->type() != asl::StateType::Wait;

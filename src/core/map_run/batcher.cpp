@@ -1,4 +1,4 @@
-// Inputs of children; see batcher.hpp.
+// Batcher: makes the inputs of children; see batcher.hpp.
 #include "core/map_run/batcher.hpp"
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace flowctl::map_run {
 
 namespace {
 
-// {"BatchInput":,"Items":[]} around the two.
+// The bytes of {"BatchInput":,"Items":[]} around the two values.
 constexpr std::size_t kBatchFrameBytes = 26;
 
 }  // namespace
@@ -75,7 +75,7 @@ std::vector<Child> Batcher::end_of_items() {
     return children;
 }
 
-// A batch is full when it has as many items as it may, or when another would make it too large.
+// A batch is full when it has as many items as it may have, or when another item would make it too large.
 std::vector<Child> Batcher::add_to_batch(const json::Value& input) {
     std::vector<Child> children;
     const std::size_t allowed =

@@ -1,9 +1,9 @@
-// Batcher: from the items of a map run, one by one, to the inputs of its children.
+// Batcher: makes the inputs of a map run's children from its items, one item after the other.
 //
-// Items come from anywhere and are never held together: whoever reads them asks wants_item(), gives the next
-// one to take(), and keeps the children that come back. So a map run over a million rows needs the memory of
-// the batch that is being filled. After a restart a new Batcher goes on behind the children that have been
-// kept; a batch that was not full is read again.
+// Items may come from anywhere and are never held together. The reader of the items asks wants_item(), passes
+// the next item to take(), and keeps the children that take() returns. So a map run over a million rows needs
+// memory only for the batch that is being filled. After a restart a new Batcher continues behind the children
+// that have been kept; the items of an unfinished batch are read again.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace flowctl::map_run {
 
-// The children that have been made, and the items in them.
+// The children that have been made so far, and the items in them.
 struct Made {
     std::int64_t items = 0;
     std::int64_t children = 0;
@@ -24,21 +24,21 @@ struct Made {
 
 class Batcher {
   public:
-    // `map` is the state that the plan names, and must outlive this.
+    // `map` is the state that the plan names, and must outlive this object.
     Batcher(const asl::State& map, machine::MapRunPlan plan, const machine::Limits& limits,
             const Made& made = {});
 
     // Whether take() may be called: nothing has failed, and the source has not ended.
     bool wants_item() const { return !failure_ && !source_ended_; }
-    // The next item of the plan's own `items`, if it has them and wants one.
+    // The next of the plan's own `items`. Nothing if it has none left or no item is wanted.
     std::optional<Item> next_own_item() const;
-    // Takes the next item; gives the children that are complete by it, none while a batch fills. `now` has a
-    // fresh seed, for the expressions of ItemSelector.
+    // Takes the next item and returns the children that it completes, or none while a batch is being filled.
+    // `now` needs a fresh seed for the expressions of ItemSelector.
     std::vector<Child> take(const Item& item, const machine::Now& now);
-    // No more items come; gives the child that was filling.
+    // No more items come. Returns the child whose batch was being filled, if there is one.
     std::vector<Child> end_of_items();
 
-    // Why the map run fails, if an item cannot become the input of a child.
+    // Why the map run fails, if an item could not become the input of a child.
     const std::optional<Failure>& failure() const noexcept { return failure_; }
     bool source_ended() const noexcept { return source_ended_; }
     const Made& made() const noexcept { return made_; }
@@ -55,7 +55,7 @@ class Batcher {
     Made made_;
     std::optional<Failure> failure_;
     bool source_ended_ = false;
-    std::int64_t taken_ = 0;  // items, those in the batch included
+    std::int64_t taken_ = 0;  // items, including those in the batch
     std::vector<json::Value> batch_;
     std::size_t batch_bytes_ = 0;
 };

@@ -1,4 +1,4 @@
-// The words that the pieces of a map run share; see map_run.hpp.
+// The types and functions that the pieces of a map run share; see map_run.hpp.
 #include "core/map_run/map_run.hpp"
 
 #include "core/machine/evaluate.hpp"

@@ -1,5 +1,5 @@
-// Results of a map run: what is kept of each child, and the files and outputs that are made of it, in AWS's
-// shapes. See ResultWriter in docs/map-runs.md.
+// Results of a map run: what is kept of each child, and the files and outputs made from it, in AWS's formats.
+// See ResultWriter in docs/map-runs.md.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +16,22 @@ namespace flowctl::map_run {
 json::Value description_of(const ChildEnd& end);
 
 // The results of one child, as `transformation` says: its description, its output, or the items of its
-// output. A child that did not succeed gives its description, whatever the transformation.
+// output. A child that did not succeed gives its description, whatever the transformation is.
 std::vector<json::Value> results_of(const ChildEnd& end, asl::ResultWriter::Transformation transformation);
 
-// Collects the results of the children for the state's own result, in the order of the items whatever the
-// order in which they come. They are bounded by the payload limit, beyond which they are dropped and the
-// state fails at its end, as on AWS.
+// Collects the children's results for the state's own result. They are in the order of the items, whatever
+// the order in which they come. The payload limit bounds them; beyond it they are dropped, and the state
+// fails at its end, as on AWS.
 class Results {
   public:
     Results(const machine::MapRunPlan& plan, const machine::Limits& limits);
 
     // Keeps the results of a child that has ended.
     void recall(const ChildEnd& end);
-    // Whether results are needed. Nobody sees them if the Map has a writer, or once they have become too large.
+    // Whether results are needed. Nobody sees them if the Map has a writer, or once they have become too
+    // large.
     bool wants() const noexcept { return seen_ && !too_large_; }
-    // When all children have been recalled: the state's result, or why there is none.
+    // The state's result, or why there is none. All children must have been recalled.
     Result<json::Value, Failure> result() const;
 
   private:
@@ -39,7 +40,7 @@ class Results {
     asl::ResultWriter::OutputType output_type_;
     std::size_t max_bytes_;
     bool seen_;
-    std::map<std::int64_t, std::vector<json::Value>> results_;  // by child
+    std::map<std::int64_t, std::vector<json::Value>> results_;  // by the number of the child
     std::size_t bytes_ = 0;
     bool too_large_ = false;
 };
@@ -56,18 +57,19 @@ class ResultText {
     bool any_ = false;
 };
 
-// A file that has been written for a writer.
+// A file that the writer has written.
 struct ResultFile {
     std::string key;
     std::int64_t size = 0;
-    machine::Status status = machine::Status::Succeeded;  // of the children in it; Running: those never begun
+    // Of the children in it; Running for children that never began.
+    machine::Status status = machine::Status::Succeeded;
 };
 
 // The manifest.json of AWS's writer.
 json::Value manifest_of(const machine::MapRunPlan& plan, const std::string& bucket,
                         const std::vector<ResultFile>& files);
 
-// The state's result when a writer has the results: {MapRunArn, ResultWriterDetails: details}.
+// The state's result if a writer has the results: {MapRunArn, ResultWriterDetails: details}.
 json::Value writer_output(const machine::MapRunPlan& plan, json::Value details);
 
 }  // namespace flowctl::map_run

@@ -40,8 +40,8 @@ void Tally::child_ended(machine::Status status, std::int64_t items) {
     judge();
 }
 
-// Nothing is tolerated unless the plan says so; where it says both a count and a percentage, neither may be
-// exceeded.
+// No failure is tolerated unless the plan says so. If the plan has both a count and a percentage, neither may
+// be exceeded.
 void Tally::judge() {
     if (failure_) return;
     const std::int64_t failed = items_.failed + items_.timed_out + items_.aborted;

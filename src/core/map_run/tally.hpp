@@ -1,8 +1,8 @@
 // Tally: how the children of a map run have ended, and whether more have failed than it tolerates.
 //
-// It begins when all children are there, so that the number of items, of which a percentage may be tolerated,
-// is known. Its keeper stores the counts with the ends that they count; after a restart a new Tally begins
-// with them.
+// It begins when all children have been made, because a tolerated percentage needs the number of all items.
+// The counts are stored together with the ends that they count, and after a restart a new Tally begins with
+// them.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace flowctl::map_run {
 
-// As AWS's DescribeMapRun counts items and executions.
+// Counts of items or executions, as AWS's DescribeMapRun shows them.
 struct Counts {
     std::int64_t total = 0;
     std::int64_t succeeded = 0;
@@ -25,14 +25,14 @@ struct Counts {
 
 class Tally {
   public:
-    // What is tolerated is the plan's.
+    // The plan says how many failures are tolerated.
     Tally(const machine::MapRunPlan& plan, const Counts& items, const Counts& children);
 
-    // Another child has ended, which was made of so many items.
+    // Another child has ended. It was made of so many items.
     void child_ended(machine::Status status, std::int64_t items);
 
-    // Why the map run has failed, if it has. Then no child may begin any more, and the children that run must
-    // be stopped.
+    // Why the map run has failed, if it has. Then no other child may begin, and the running children must be
+    // stopped.
     const std::optional<Failure>& failure() const noexcept { return failure_; }
     // All children have ended, and the map run has not failed.
     bool done() const noexcept { return !failure_ && children_.ended() >= children_.total; }

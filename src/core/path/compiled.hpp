@@ -18,11 +18,11 @@ struct Expression::Impl {
     static Result<std::shared_ptr<const Impl>, SyntaxError> compile(std::string_view text, Allow allow);
 };
 
-// The value that the query's root stands for; nullptr when its variable is not set.
+// The value that the query's root refers to; nullptr when its variable is not set.
 const json::Value* root_of(const Query& query, const Scope& scope);
 
-// The value a whole expression gives. On failure of a bare path, the text for a state's own fields ("Invalid
-// path ..."), or, given the name of a template's field, the text for that.
+// The value of a whole expression. If a bare path fails, the message is the one for a state's own fields
+// ("Invalid path ..."), or, if the name of a template's field is given, the one for that field.
 EvalResult evaluate_expression(const Expression::Impl& expression, const Scope& scope,
                                std::optional<std::string_view> field);
 

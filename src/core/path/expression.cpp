@@ -1,9 +1,9 @@
-// Expressions: paths over input, context and variables, and intrinsic functions over those; with AWS's error
-// texts.
+// Expressions: paths over input, context and variables, and intrinsic functions over their values, with AWS's
+// error texts.
 //
-// AWS words a missing value in three ways: in a field such as OutputPath it repeats its JSONPath library, in
-// a payload template it names the field and shows the input, in a function's argument it names function and
-// argument.
+// AWS has three texts for a missing value. In a field such as OutputPath it repeats its JSONPath library's
+// text, in a payload template it names the field and shows the input, and in the argument of a function it
+// names function and argument.
 #include "core/path/path.hpp"
 
 #include "core/path/compiled.hpp"
@@ -15,7 +15,7 @@ std::string undefined_variable(const Query& query) {
     return "Invalid path '" + query.text + "' : The variable '" + query.variable + "' is not defined";
 }
 
-// What a template's failed path was looked for in.
+// The value in which a template's failed path was searched.
 const json::Value& searched(const Query& query, const Scope& scope) {
     const json::Value* root = root_of(query, scope);
     return root != nullptr ? *root : scope.input;
@@ -36,21 +36,21 @@ EvalResult evaluate_path(const Query& query, const Scope& scope, std::optional<s
     return Err{EvalError{reason, "Invalid path '" + query.text + "' : " + miss.message}};
 }
 
-// The argument of a function; on failure what is said of it after "had the following error: ".
+// The value of a function's argument, or the part of the message that follows "had the following error: ".
 Result<json::Value, std::string> evaluate_argument(const Query& query, const Scope& scope) {
     const json::Value* root = root_of(query, scope);
     if (root == nullptr) return Err{undefined_variable(query)};
     auto result = evaluate_query_strictly(query, *root, scope.budget);
     if (result.ok()) return std::move(result).value();
     if (!result.error().nothing_there) return Err{result.error().message};
-    // AWS searches the context as an input of its own and shows the state's input all the same.
+    // AWS searches the context as an input of its own, but its message shows the state's input all the same.
     const std::string_view path = query.text;
     return Err{"The JsonPath argument for the field '" +
                std::string(query.root == Query::Root::Context ? path.substr(1) : path) +
                "' could not be found in the input '" + shown(scope.input, scope.budget) + "'"};
 }
 
-// Calls nest at most ten deep, which the parser sees to.
+// The recursion is bounded, because the parser lets calls nest at most ten deep.
 Result<json::Value, std::string> evaluate_call(const Call& call, const Scope& scope) {
     const IntrinsicFunction& function = *call.function;
     std::vector<json::Value> values;

@@ -1,7 +1,7 @@
-// Filters [?( )]: Jayway's comparison rules.
+// Filters [?( )] with Jayway's comparison rules.
 //
-// They are looser than JSON's: a number equals a string that reads as that number, something missing is equal
-// to nothing (so != holds for it), and an order exists between two numbers or two strings only.
+// They are looser than JSON's. A number equals a string that reads as that number. A missing value is equal
+// to nothing, so != holds for it. Only two numbers or two strings have an order.
 #include <algorithm>
 #include <cmath>
 
@@ -14,7 +14,7 @@ namespace {
 
 using Operator = Filter::Operator;
 
-// A side of a comparison: nothing there, or a value.
+// A side of a comparison: a value, or nothing if there is none.
 using Side = std::optional<json::Value>;
 
 Side side(const Operand& operand, const json::Value& item, const json::Value& root, Budget& budget) {
@@ -26,14 +26,14 @@ Side side(const Operand& operand, const json::Value& item, const json::Value& ro
     return std::move(result).value();
 }
 
-// Sizes of values that share nodes may be far beyond what a counter of steps should add at once.
+// Values that share nodes can have huge sizes, so a single charge to the budget is bounded.
 constexpr std::size_t kMaxCharge = std::size_t{1} << 40;
 
 bool is_container(const json::Value& value) {
     return value.is_array() || value.is_object();
 }
 
-// Compares by value, for numbers exactly when both are integers.
+// Compares by value, and exactly if both numbers are integers.
 int compare_numbers(const json::Value& a, const json::Value& b) {
     if (json::equal(a, b)) return 0;
     const auto x = a.as_integer();
@@ -93,7 +93,7 @@ bool ordered(Operator op, const json::Value& left, const json::Value& right, Bud
     }
 }
 
-// Of two lists: whether all, or any, of the left one's values are in the right one.
+// Whether all, or any, of the values in the left list are in the right list.
 bool overlap(const json::Value& left, const json::Value& right, bool all, Budget& budget) {
     const auto found = [&](const json::Value& item) { return contains(right, item, budget); };
     return all ? std::all_of(left.items().begin(), left.items().end(), found)
@@ -104,7 +104,7 @@ bool matches(const Regex& regex, const Side& value, Budget& budget) {
     if (!value) return false;
     if (value->is_string()) return regex.matches(value->as_string(), budget);
     if (is_container(*value)) return false;
-    // Numbers and literals are short.
+    // The texts of numbers and literals are short.
     return regex.matches(value->is_number() ? value->number_as_text() : json::dump(*value), budget);
 }
 
@@ -164,7 +164,7 @@ bool exists(const Operand& operand, const json::Value& item, const json::Value& 
 
 // ---------------------------------------------------------------------------------------------- functions
 
-// The numbers of an aggregate: those in the array, then those among the arguments.
+// The numbers for an aggregate: first those in the array, then those among the arguments.
 std::vector<double> numbers(const json::Value& value, const std::vector<json::Value>& arguments) {
     std::vector<double> out;
     const auto take = [&](const json::Value& item) {

@@ -1,7 +1,7 @@
 // Intrinsic functions: States.Format('{}', $.x) and the other seventeen.
 //
-// A call is parsed once into a tree and evaluated many times. Arguments are paths, literals and further
-// calls, nested at most ten deep. intrinsic_parse.cpp makes calls, intrinsic_functions.cpp holds the functions,
+// A call is parsed once into a tree and evaluated many times. Arguments are paths, literals and other calls,
+// nested at most ten deep. intrinsic_parse.cpp makes calls, intrinsic_functions.cpp holds the functions, and
 // expression.cpp evaluates.
 #pragma once
 
@@ -15,13 +15,13 @@
 
 namespace flowctl::path {
 
-// Kinds of JSON value that an argument may have, as a set of bits.
+// The kinds of JSON value that an argument may have, as a set of bits.
 using Kinds = std::uint8_t;
 constexpr Kinds kind_bit(json::Kind kind) noexcept {
     return static_cast<Kinds>(1U << static_cast<unsigned>(kind));
 }
 
-// What a function works with besides its arguments.
+// The objects that a function works with besides its arguments.
 struct Surroundings {
     Random& random;
     Budget& budget;
@@ -31,8 +31,9 @@ struct IntrinsicFunction {
     std::string_view name;  // without "States."
     std::size_t least, most;
     Kinds kinds[3];     // of the arguments; the last one holds for all that follow
-    bool gives_string;  // may stand in ErrorPath and CausePath
-    // The result, or a sentence that says what is wrong; an empty one stands for invalid_arguments().
+    bool gives_string;  // whether it may stand in ErrorPath and CausePath
+    // The result, or a sentence that says why there is none. An empty sentence stands for
+    // invalid_arguments().
     Result<json::Value, std::string> (*run)(std::span<const json::Value> arguments,
                                             const Surroundings& around);
 
@@ -41,7 +42,7 @@ struct IntrinsicFunction {
 
 const IntrinsicFunction* find_intrinsic(std::string_view name) noexcept;
 
-// "Invalid arguments in States.X", which is all that AWS says of most failures.
+// "Invalid arguments in States.X". AWS says no more about most failures.
 std::string invalid_arguments(const IntrinsicFunction& function);
 
 struct Call;
@@ -51,7 +52,7 @@ struct Argument {
     Kind kind = Kind::Literal;
     json::Value literal;
     path::Query query;
-    std::vector<path::Call> call;  // one
+    std::vector<path::Call> call;  // has exactly one element
 };
 
 struct Call {

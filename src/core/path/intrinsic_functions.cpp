@@ -1,7 +1,7 @@
 // The eighteen intrinsic functions.
 //
-// They get their arguments evaluated and of the right kinds. Numbers are truncated to integers, but for
-// MathAdd, which rounds half up; so AWS was observed to do. What grows with the arguments is accounted for in
+// Their arguments are evaluated already and have the right kinds. As observed on AWS, numbers are truncated
+// to integers, except in MathAdd, which rounds half up. Results that grow with the arguments are counted in
 // the budget.
 #include <algorithm>
 #include <cmath>
@@ -21,7 +21,7 @@ using json::Value;
 using Arguments = std::span<const Value>;
 using Outcome = Result<Value, std::string>;
 
-constexpr std::size_t kMaxCharacters = 10'000;  // of Base64 and Hash
+constexpr std::size_t kMaxCharacters = 10'000;  // for Base64 and Hash
 constexpr std::int64_t kMaxRange = 1'000;       // items of ArrayRange
 constexpr std::size_t kMaxCharge = std::size_t{1} << 40;
 
@@ -111,7 +111,7 @@ Outcome array_length(Arguments arguments, const Surroundings&) {
     return Value::integer(static_cast<std::int64_t>(arguments[0].size()));
 }
 
-// Equal values have equal hashes; that only is needed, equality is checked.
+// Equal values have equal hashes. The reverse need not hold, because equality is checked as well.
 std::uint64_t hash_of(const Value& value, Budget& budget) {
     const Budget::Depth depth(budget);
     budget.step();
@@ -139,7 +139,7 @@ std::uint64_t hash_of(const Value& value, Budget& budget) {
                 hash = mix(hash, hash_of(item, budget));
             break;
         case Kind::Object: {
-            std::uint64_t sum = 0;  // member order is free
+            std::uint64_t sum = 0;  // a sum, because the order of members does not matter
             for (const json::Member& member : value.members()) {
                 budget.text(member.key.size());
                 sum += mix(std::hash<std::string>()(member.key), hash_of(member.value, budget));
@@ -223,7 +223,7 @@ Outcome string_to_json(Arguments arguments, const Surroundings& around) {
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Value();
     auto value = json::parse(text);
     if (!value.ok()) return invalid();
-    // A negative zero is an integer to AWS's reader.
+    // AWS's reader takes a negative zero for an integer.
     if (value->is_number() && value->number_as_text() == "-0") return Value::integer(0);
     return std::move(value).value();
 }
@@ -265,7 +265,8 @@ Outcome math_random(Arguments arguments, const Surroundings& around) {
 
 // ---------------------------------------------------------------------------------------------- strings
 
-// As java.util.StringTokenizer: each character of the second string separates, empty pieces are dropped.
+// Splits as java.util.StringTokenizer does: each character of the second string is a separator, and empty
+// pieces are dropped.
 Outcome string_split(Arguments arguments, const Surroundings& around) {
     const std::string_view text = arguments[0].as_string();
     const std::string_view separators = arguments[1].as_string();
@@ -299,7 +300,7 @@ Outcome uuid(Arguments, const Surroundings& around) {
     return Value::string(around.random.next_uuid());
 }
 
-// Containers print as Java's maps and lists do: {a=1, b=[x, null]}.
+// Prints containers as Java prints maps and lists: {a=1, b=[x, null]}.
 void print_like_java(const Value& value, std::string& out, Budget& budget) {
     const Budget::Depth depth(budget);
     budget.step();
@@ -333,7 +334,8 @@ void print_like_java(const Value& value, std::string& out, Budget& budget) {
     budget.bytes(value.is_array() || value.is_object() ? 2 : out.size() - before);
 }
 
-// Walks a format: `literal` gets text, `place` is called for each {}; a message if it is malformed.
+// Walks through a format: calls `literal` for text and `place` for each {}. Returns a message if the format
+// is malformed.
 template <class OnLiteral, class OnPlace>
 std::optional<std::string> walk_format(std::string_view format, OnLiteral literal, OnPlace place) {
     for (std::size_t at = 0; at < format.size(); ++at) {

@@ -1,5 +1,5 @@
-// Parsing of intrinsic functions. What can be known from the text alone is refused here, so that define_flow
-// finds it: unknown functions, wrong numbers of arguments, literals of the wrong kind, wrong escapes.
+// Parsing of intrinsic functions. Mistakes that the text alone shows are refused here, so that define_flow
+// finds them: unknown functions, wrong numbers of arguments, literals of the wrong kind, wrong escapes.
 #include <algorithm>
 
 #include "core/path/query_scan.hpp"
@@ -89,7 +89,7 @@ class Parser {
         return made;
     }
 
-    // A string in single quotes. In a format the escapes that matter to it are kept.
+    // A string in single quotes. In a format, escapes that have a meaning for the format are kept.
     std::string string(bool format) {
         ++at_;
         std::string out;

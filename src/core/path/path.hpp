@@ -1,12 +1,10 @@
-// The JSONPath query language of ASL: paths, reference paths, intrinsic functions and payload templates, each
-// compiled once per flow version and evaluated many times.
+// The JSONPath query language of ASL: paths, reference paths, intrinsic functions and payload templates. Each
+// is compiled once per flow version and evaluated many times. Compiled objects are immutable.
 //
-// Semantics are those of AWS Step Functions, whose engine is Jayway JsonPath: a definite path gives the bare
-// value and fails when nothing is there; an indefinite one (wildcard, slice, filter, `..`, several names)
-// gives an array, empty when nothing matches. Texts of errors follow recorded answers. Evaluation is bounded
-// by a Budget.
-//
-// Compiled objects are immutable.
+// The semantics are those of AWS Step Functions, whose engine is Jayway JsonPath. A definite path gives the
+// bare value and fails when nothing is there. An indefinite one (wildcard, slice, filter, `..`, several
+// names) gives an array, which is empty when nothing matches. Error texts follow recorded answers of AWS. A
+// Budget bounds the evaluation.
 #pragma once
 
 #include <map>
@@ -22,10 +20,10 @@
 
 namespace flowctl::path {
 
-// Variables by name, as Assign set them.
+// Variables by name, as Assign has set them.
 using Variables = std::map<std::string, json::Value, std::less<>>;
 
-// What an expression can see. `input` is `$`, `context` is `$$`, `variables` are `$name`.
+// The values that an expression can see: `input` is `$`, `context` is `$$`, `variables` are `$name`.
 struct Scope {
     const json::Value& input;
     const json::Value& context;
@@ -39,8 +37,8 @@ struct SyntaxError {
     std::string message;
 };
 
-// A failed evaluation. `message` is AWS's text without the "An error occurred while executing the state"
-// prefix, as far as it is known, e.g. "Invalid path '$.x' : No results for path: $['x']" for a bare path.
+// A failed evaluation. `message` is AWS's text, as far as it is known, without the prefix "An error occurred
+// while executing the state". An example for a bare path: "Invalid path '$.x' : No results for path: $['x']".
 struct EvalError {
     enum class Reason { NoResult, WrongType, Intrinsic };
     Reason reason = Reason::NoResult;
@@ -49,23 +47,24 @@ struct EvalError {
 
 using EvalResult = Result<json::Value, EvalError>;
 
-// `$...` over the input, `$$...` over the context object, `$name...` over a variable; or, in payload
-// templates and Fail's ErrorPath and CausePath, an intrinsic function `States.X(...)`.
+// A path `$...` over the input, `$$...` over the context object or `$name...` over a variable. In payload
+// templates and in Fail's ErrorPath and CausePath it can also be an intrinsic function `States.X(...)`.
 class Expression {
   public:
     enum class Allow { Paths, PathsAndIntrinsics };
     static Result<Expression, SyntaxError> compile(std::string_view text, Allow allow);
 
     EvalResult evaluate(const Scope& scope) const;
-    // The same; where nothing is, the message names the field and shows the input, as in a template.
+    // The same with another message: if nothing is there, it names the field and shows the input, as in a
+    // template.
     EvalResult evaluate(const Scope& scope, std::string_view field) const;
-    // Whether the path leads to something (IsPresent). Intrinsics are always present.
+    // Whether the path leads to something (IsPresent). An intrinsic function always does.
     bool present(const Scope& scope) const;
 
     const std::string& text() const noexcept;
     bool is_definite() const noexcept;   // false for wildcards, filters, slices, `..`
     bool is_reference() const noexcept;  // a reference path: member names and single indexes only
-    // Names of the variables that it reads, without `$`.
+    // The names of the variables that the expression reads, without `$`.
     std::vector<std::string> variables() const;
 
     struct Impl;
@@ -75,12 +74,12 @@ class Expression {
     std::shared_ptr<const Impl> impl_;
 };
 
-// ResultPath: where in the input a result is put (AWS: "ResultPath"). Missing objects on the way are created.
+// ResultPath: the place in the input where a result is put. Missing objects on the way are created.
 class ReferencePath {
   public:
     static Result<ReferencePath, SyntaxError> compile(std::string_view text);
-    // `root` with `value` at this path; an error where the path runs through a value that is neither object
-    // nor array, or past the end of an array.
+    // `root` with `value` at this path. An error if the path leads through a value that is neither object nor
+    // array, or past the end of an array.
     EvalResult insert(const json::Value& root, const json::Value& value, Budget& budget) const;
     const std::string& text() const noexcept;
 
@@ -91,8 +90,8 @@ class ReferencePath {
     std::shared_ptr<const Impl> impl_;
 };
 
-// A payload template (Parameters, ResultSelector, ItemSelector, Assign, Credentials): members whose key ends
-// in `.$` hold an Expression, everything else is literal. A template without expressions evaluates to the
+// A payload template (Parameters, ResultSelector, ItemSelector, Assign, Credentials). Members whose key ends
+// in `.$` hold an Expression; everything else is literal. A template without expressions evaluates to the
 // very same Value.
 class Template {
   public:
@@ -101,8 +100,8 @@ class Template {
         std::string message;
     };
     static Result<Template, std::vector<Problem>> compile(const json::Value& value);
-    // On failure the message says which member: "The JSONPath '$.x' specified for the field 'value.$' could
-    // not be found in the input '...'", as AWS does.
+    // On failure the message names the member, as AWS's does: "The JSONPath '$.x' specified for the field
+    // 'value.$' could not be found in the input '...'".
     EvalResult evaluate(const Scope& scope) const;
     std::vector<std::string> variables() const;
 

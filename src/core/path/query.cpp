@@ -1,4 +1,4 @@
-// Steps and queries: what they are, and how Jayway writes them in error texts.
+// Steps and queries, and how Jayway writes them in error texts.
 #include "core/path/query.hpp"
 
 namespace flowctl::path {

@@ -1,11 +1,12 @@
-// Walking a query over a value, as Jayway does.
+// Evaluating a query on a value, as Jayway does.
 //
-// Queries of member names and single indexes, which are nearly all of them, are followed by a pointer without
-// building anything. The others are walked depth first; every visited value is a step of the budget, and
-// recursion (one level per step of the query) and the descent of `..` are bounded by its depth and steps.
+// Nearly all queries have member names and single indexes only. They are followed with a pointer, and nothing
+// is built. Other queries are walked depth first. Every visited value is a step of the budget; the budget's
+// depth and steps bound the recursion (one level per step of the query) and the descent of `..`.
 //
-// The rules of what is an error follow Jayway: below an indefinite step nothing is ever missing, above one it
-// is; an index past the end of an array is null as a path's last step, because AWS's engine answers so.
+// The rules for errors follow Jayway: behind an indefinite step nothing is ever missing, and before one a
+// missing value is an error. An index past the end of an array gives null if it is the path's last step,
+// because AWS's engine answers so.
 #include <algorithm>
 #include <set>
 
@@ -25,7 +26,7 @@ std::string not_an_array(const Query& query, std::size_t step, const json::Value
            " can only be applied to arrays. Current context is: " + shown(value, budget);
 }
 
-// What a missing value means when the step is the last, and when it is not.
+// The message for a missing value, which depends on whether the step is the last one.
 std::string no_results(const Query& query) {
     return "No results for path: " + query.fragments(query.steps.size());
 }
@@ -33,7 +34,7 @@ std::string missing_property(const Query& query, std::size_t step) {
     return "Missing property in path " + query.fragments(step + 1);
 }
 
-// The element, counted from the end when negative; nullptr past either end.
+// The element at the index, counted from the end if it is negative; nullptr past either end.
 const json::Value* element(const json::Value& array, std::int64_t index) {
     const auto size = static_cast<std::int64_t>(array.size());
     const std::int64_t at = index < 0 ? size + index : index;
@@ -47,7 +48,7 @@ class Walk {
 
     Result<json::Value, Miss> run() {
         const std::vector<Step>& steps = query_.steps;
-        // What a closing function is applied to: each value found, or after `..` all of them at once.
+        // A closing function is applied to each value found, or after `..` to all values at once.
         const bool closing = !steps.empty() && steps.back().kind == Step::Kind::Function;
         end_ = closing ? steps.size() - 1 : steps.size();
         const bool ok = query_.definite ? follow() : visit(0, root_, true);
@@ -80,7 +81,7 @@ class Walk {
         return json::Value::array(std::move(found_));
     }
 
-    // A definite query: one pointer down the value.
+    // A definite query: follows one pointer down the value.
     bool follow() {
         budget_.step(end_);
         const json::Value* value = &root_;
@@ -128,7 +129,7 @@ class Walk {
         return json::Value::object(std::move(members));
     }
 
-    // `firm`: all steps so far were definite, so that something missing here is an error.
+    // `firm` means that all steps so far were definite, so a missing value here is an error.
     bool visit(std::size_t at, const json::Value& value, bool firm) {
         const Budget::Depth depth(budget_);
         budget_.step();
@@ -199,7 +200,7 @@ class Walk {
         std::int64_t to = step.to.value_or(size);
         if (from < 0 && !step.to) from += size;
         if (to < 0 && !step.from) to += size;
-        // With both ends given Jayway counts each index by itself, so a range across zero wraps around.
+        // If both ends are given, Jayway counts each index by itself, so a range across zero wraps around.
         from = std::max(from, step.to ? -size : 0);
         to = std::min(to, size);
         for (std::int64_t i = from; i < to; i += step.stride) {
@@ -274,7 +275,7 @@ class Walk {
             case Step::Kind::Indexes:
             case Step::Kind::Slice:
                 return value.is_array();
-            // An array's elements are met by themselves when they are containers.
+            // Elements of an array that are containers are visited by themselves.
             case Step::Kind::Filter:
                 return value.is_object();
             default:
@@ -287,8 +288,8 @@ class Walk {
     bool strict_;
     Budget& budget_;
     std::size_t end_ = 0;
-    json::Value single_;              // of a definite query
-    std::vector<json::Value> found_;  // of the others
+    json::Value single_;              // the result of a definite query
+    std::vector<json::Value> found_;  // the results of another query
     Miss miss_;
 };
 

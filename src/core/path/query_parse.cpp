@@ -1,7 +1,7 @@
 // Parsing of JSONPath by Jayway's grammar: dot and bracket notation, wildcards, indexes, slices, unions,
 // recursive descent, filters and closing functions.
 //
-// Steps are read in a loop; only filters nest, and they do so at most kMaxNesting deep.
+// Steps are read in a loop. Only filters nest, at most kMaxNesting deep.
 #include <algorithm>
 #include <charconv>
 
@@ -17,7 +17,7 @@ struct OperatorName {
     std::string_view name;
     Filter::Operator op;
 };
-// Longer symbols before their beginnings.
+// A symbol stands before the symbols that it begins with.
 constexpr OperatorName kSymbols[] = {
     {"===", Filter::Operator::SameTypeEqual}, {"!==", Filter::Operator::SameTypeNotEqual},
     {"==", Filter::Operator::Equal},          {"!=", Filter::Operator::NotEqual},
@@ -37,7 +37,7 @@ constexpr OperatorName kWords[] = {
     {"empty", Filter::Operator::Empty},
 };
 
-// Where the path stands decides which characters end a name in dot notation.
+// The place of the path decides which characters end a name in dot notation.
 enum class Place { Whole, Argument, Filter };
 
 class Parser : public Scanner {
@@ -62,7 +62,7 @@ class Parser : public Scanner {
         }
         steps(query, place);
         query.text = std::string(text_.substr(from, at_ - from));
-        // Several names merge into one object as the last step, and are several ways on before that.
+        // As the last step, several names merge into one object; before that, each of them is a way on.
         for (std::size_t i = 0; i < query.steps.size(); ++i) {
             const bool branches = query.steps[i].kind == Step::Kind::Members && i + 1 < query.steps.size();
             if (!query.steps[i].is_definite() || branches) query.definite = false;
@@ -71,7 +71,7 @@ class Parser : public Scanner {
     }
 
   private:
-    // Variable names are Unicode identifiers; every character beyond ASCII is taken for one of them.
+    // Variable names are Unicode identifiers. Every character beyond ASCII is taken for a letter.
     static bool is_name_character(char c, bool first) noexcept {
         return is_letter(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80 || (!first && is_digit(c));
     }
@@ -354,7 +354,7 @@ class Parser : public Scanner {
         return operand;
     }
 
-    // AWS takes a word without quotes for the string: [?(@.kind==big)].
+    // AWS takes a word without quotes for a string: [?(@.kind==big)].
     json::Value literal_or_word() {
         if (!is_name_character(peek(), true)) return literal();
         const std::size_t from = at_;

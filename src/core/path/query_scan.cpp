@@ -1,4 +1,5 @@
-// Literals inside paths: quoted names and strings with their escapes, and JSON with Jayway's single quotes.
+// Literals inside paths: quoted names and strings with their escapes, and JSON in which Jayway allows single
+// quotes.
 #include "core/path/query_scan.hpp"
 
 namespace flowctl::path {
@@ -41,7 +42,7 @@ std::string Scanner::in_quotes() {
     }
 }
 
-// \uXXXX, read by the JSON parser together with a following low surrogate.
+// Reads \uXXXX. The JSON parser reads it together with a low surrogate that follows.
 std::string Scanner::unicode_escape() {
     const std::size_t from = at_;
     std::string escape = "\"\\u" + std::string(text_.substr(at_, 4)) + "\"";
@@ -73,7 +74,7 @@ json::Value Scanner::literal() {
     return read_json(from, text_.substr(from, at_ - from));
 }
 
-// Past the bracket that closes the one here. Jayway also takes strings in single quotes inside.
+// Moves behind the bracket that closes the one here. As in Jayway, strings inside may be in single quotes.
 void Scanner::skip_json() {
     const std::size_t from = at_;
     unsigned open = 0;

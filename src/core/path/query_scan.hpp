@@ -1,4 +1,4 @@
-// The characters of a path, and the literals in it: what the parser of JSONPath reads with.
+// Scanner: reads the characters of a path and the literals in it, for the parser of JSONPath.
 //
 // A syntax error is thrown as Malformed from any depth and caught where parsing began.
 #pragma once
@@ -62,12 +62,12 @@ class Scanner {
         return true;
     }
 
-    // A string in either quotes; a backslash keeps the next character, or escapes as JSON does.
+    // A string in quotes of either kind. A backslash keeps the next character, or is an escape as in JSON.
     std::string in_quotes();
     // A literal of a filter: a string, a number, true, false, null, a JSON array or object.
     json::Value literal();
 
-    // One level of nesting, for as long as it lives.
+    // One level of nesting, as long as the object lives.
     class Nesting {
       public:
         explicit Nesting(Scanner& scanner) : scanner_(scanner) {

@@ -1,6 +1,7 @@
-// ReferencePath: a result put into the input at member names and single indexes.
+// ReferencePath: puts a result into the input at member names and single indexes.
 //
-// The values on the way are rebuilt from the inside out, everything beside them is shared.
+// The containers along the path are built anew from the inside out, and the values beside the path are
+// shared.
 #include "core/path/path.hpp"
 #include "core/path/query.hpp"
 
@@ -48,7 +49,7 @@ Result<ReferencePath, SyntaxError> ReferencePath::compile(std::string_view text)
 
 EvalResult ReferencePath::insert(const json::Value& root, const json::Value& value, Budget& budget) const {
     const std::vector<Step>& steps = impl_->steps;
-    // Down: the values along the path; an object where nothing is yet.
+    // Downwards: collects the values along the path, with an object where there is none yet.
     std::vector<json::Value> along;
     json::Value at = root;
     for (const Step& step : steps) {
@@ -61,14 +62,14 @@ EvalResult ReferencePath::insert(const json::Value& root, const json::Value& val
             if (!at.is_array() || index >= at.size()) return cannot_apply(impl_->text, root, budget);
             next = &at.items()[index];
         }
-        // The copy of a container on the way costs its size.
+        // Copying a container on the way costs as much as its size.
         budget.step(1 + at.size());
         budget.bytes(at.size() * sizeof(json::Value));
         json::Value below = next != nullptr ? *next : json::Value::object({});
         along.push_back(std::move(at));
         at = std::move(below);
     }
-    // And up again.
+    // Upwards: builds the new containers.
     json::Value built = value;
     for (std::size_t i = steps.size(); i-- > 0;) {
         built =

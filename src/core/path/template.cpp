@@ -1,7 +1,7 @@
 // Payload templates: literal JSON with expressions in the members whose key ends in `.$`.
 //
-// A part without expressions is kept as the value it was written as, so evaluating it costs a handle.
-// Recursion follows the definition's nesting, which the JSON parser and kMaxDepth bound.
+// A part without expressions is kept as the value that was written, so evaluating it costs a handle. The
+// recursion follows the nesting of the definition, which the JSON parser and kMaxDepth bound.
 #include "core/path/compiled.hpp"
 
 namespace flowctl::path {
@@ -17,7 +17,7 @@ struct Part {
     json::Value literal;
     std::shared_ptr<const Expression::Impl> expression;
     std::string field;              // Expression: its key as written, for error texts
-    std::vector<std::string> keys;  // Object: without the mark
+    std::vector<std::string> keys;  // Object: without the ending `.$`
     std::vector<Part> parts;        // Object and Array
 };
 
@@ -84,7 +84,7 @@ class Compiler {
         return part;
     }
 
-    // `a` and `a.$` are the same member of the result: the later one counts.
+    // `a` and `a.$` are the same member of the result, and the later one counts.
     static bool is_replaced(const json::Value& object, const json::Member& member, std::string_view key) {
         const json::Value* other =
             object.find(is_marked(member.key) ? std::string(key) : member.key + std::string(kMark));
@@ -121,7 +121,8 @@ class Compiler {
         return part;
     }
 
-    // A hostile template has thousands of problems, each with a long pointer; some of them are enough.
+    // A hostile template can have thousands of problems, each with a long pointer, so only some of them are
+    // kept.
     void found(std::string message) {
         kept_bytes_ += pointer_.size() + message.size();
         if (kept_bytes_ <= kMostKept || problems.empty()) problems.push_back({pointer_, std::move(message)});

@@ -1,9 +1,9 @@
 // inspectionData: see inspection.hpp.
 //
-// Which stages a type of state shows is AWS's choice, as recorded, and not always what one would expect: a
-// Pass with a Result shows nothing of what goes before it, a Parallel nothing of its input, and neither
-// Parallel nor Map their result; in JSONata only a Task and a Map show more than the input. A stage that was
-// not reached is not there.
+// AWS decides which stages a type of state shows, and its choice, as recorded, is not regular. A Pass with a
+// Result shows no stage before it, a Parallel does not show its input, and neither Parallel nor Map shows its
+// result. In JSONata only a Task and a Map show more than the input. A stage that was not reached is left
+// out.
 #include "core/test_state/inspection.hpp"
 
 namespace flowctl::test_state {
@@ -56,7 +56,7 @@ class Inspection {
         if (const json::Value* value = tried_.observed.of(field)) data_.add(name, *value);
     }
 
-    // What follows the work of all types that have a result.
+    // The stages after the work, for all types that have a result.
     void add_end() {
         add_field("afterResultSelector", &state_.result_selector);
         add_field("afterResultPath", &state_.result_path);
@@ -108,7 +108,7 @@ class Inspection {
         add_noted("toleratedFailurePercentage", &map.tolerated_failure_percentage);
     }
 
-    // What the children begin with; of batches also the items in them.
+    // The inputs of the children, and for batches also the items in them.
     void add_items(const asl::MapFields& map) {
         const std::vector<json::Value>& inputs = tried_.item_inputs;
         if (inputs.empty()) return;

@@ -1,4 +1,4 @@
-// inspectionData: how a state's data flowed.
+// inspectionData: the values of a state's data at each stage.
 #pragma once
 
 #include "core/asl/model.hpp"

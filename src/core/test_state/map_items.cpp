@@ -1,5 +1,5 @@
-// The items of a tested distributed Map: see map_items.hpp. The inputs are made by the Batcher of map runs,
-// and the parsers are the ones that read what endpoints answer. No child begins.
+// The items of a tested distributed Map; see map_items.hpp. The Batcher of map runs makes the inputs, and the
+// parsers are the same as for answers of endpoints. No child begins.
 #include "core/test_state/map_items.hpp"
 
 #include "core/items/items.hpp"
@@ -9,10 +9,10 @@ namespace flowctl::test_state {
 
 namespace {
 
-// What the inputs of all children may take together.
+// The limit for the inputs of all children together.
 constexpr std::size_t kMostBytes = 64 * 1024 * 1024;
 
-// The items that the reader finds, or what is wrong.
+// Reads the items that the reader would find, or returns what is wrong.
 std::optional<std::string> read_items(const asl::ReaderConfig& config, const json::Value& data,
                                       std::vector<items::Item>& out) {
     auto parser = items::make_parser(config, {});
@@ -31,7 +31,7 @@ class Taking {
           now_(now),
           interrupted_(interrupted) {}
 
-    // `read` is what the reader has found, if the test says so.
+    // `read` has the items that the reader has found, if the test gives any.
     machine::TriedItems take(const std::optional<std::vector<items::Item>>& read) {
         if (!has_reader_ || read) taken_.count = 0;
         if (has_reader_) {

@@ -1,4 +1,4 @@
-// What a tested distributed Map would begin children with.
+// The inputs of the children that a tested distributed Map would begin.
 #pragma once
 
 #include <functional>
@@ -9,9 +9,9 @@
 
 namespace flowctl::test_state {
 
-// Takes the items as a map run takes them. They are the items of the plan, or what its reader would find in
-// `reader_data`. A reader without data has no items: the test then says what becomes of them and not what they
-// are.
+// Takes the items as a map run does. They are the plan's items, or those that its reader would find in
+// `reader_data`. A reader without data has no items; then the test shows how items would be treated, without
+// showing any.
 machine::TriedItems take_items(const asl::State& map, machine::MapRunPlan plan,
                                const std::optional<json::Value>& reader_data, const machine::Limits& limits,
                                const machine::Now& now, const std::function<bool()>& interrupted);

@@ -1,4 +1,4 @@
-// Checks of a request; see parsed_request.hpp. Texts are AWS's where they are known.
+// Checks of a request; see parsed_request.hpp. The texts are AWS's where they are known.
 #include "core/test_state/parsed_request.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ constexpr std::size_t kMostStateName = 80;
 
 using Problem = std::optional<ApiError>;
 
-// AWS's text for a parameter that is out of bounds. Values are not repeated: they may be secret.
+// AWS's text for a parameter that is out of bounds. The value is not repeated, because it may be secret.
 ApiError constraint(std::string_view where, std::string_view rule) {
     return invalid("1 validation error detected: Value at '" + std::string(where) +
                    "' failed to satisfy constraint: " + std::string(rule));
@@ -161,7 +161,7 @@ bool has_task_token(const asl::State& state) {
            (task->resource.wait_for_token || task->resource.kind == asl::Resource::Kind::Activity);
 }
 
-// Where the results of a Map's items go, so that they are not its own result.
+// Whether a Map's results are written elsewhere and are not its own result.
 bool writes_results_elsewhere(const asl::MapFields& map) {
     return map.distributed != nullptr && map.distributed->writer && map.distributed->writer->resource;
 }

@@ -20,7 +20,7 @@ struct MockedError {
 
 struct Mock {
     std::optional<json::Value> result;
-    std::optional<MockedError> error;  // exactly one of the two is there
+    std::optional<MockedError> error;  // exactly one of result and error is there
     Validation validation = Validation::Strict;
 };
 
@@ -36,16 +36,17 @@ struct Checked {
     Level level = Level::Info;
     std::optional<Mock> mock;
     Configuration configuration;
-    bool context_has_task = false;  // the member Task, which holds a task's token
+    bool context_has_task = false;  // whether it has the member Task, which holds a task's token
 };
 
-// What can be said without knowing the state. Sizes are bounded by `limits`.
+// Checks everything that does not depend on the state. `limits` bounds the sizes.
 Result<Checked, ApiError> check(const Request& request, const machine::Limits& limits);
 
-// Whether this state can be tested so.
+// Why this state cannot be tested in this way, if it cannot.
 std::optional<ApiError> check_for_state(const Checked& checked, const asl::State& state);
 
-// Whether so many items of a Map can have failed. `items` is how many there are, where that is known.
+// Why the given number of a Map's items cannot have failed, if it cannot. `items` is the number of items, if
+// it is known.
 std::optional<ApiError> check_failed_items(const Configuration& configuration,
                                            const std::optional<std::size_t>& items);
 

@@ -1,10 +1,10 @@
 // The shapes of answers; see shapes.hpp.
 //
-// A shape is JSON: a type's name, {field: shape} for an object, [shape] for an array, {"*": shape} for a map.
-// A field whose name ends in "!" is required; a field that the shape does not have is not looked at, because
-// services grow. Known are the integrations that are carried out here and the optimised ones that AWS
-// documents with few fields; the SDK integrations (arn:aws:states:::aws-sdk:...), whose shapes are those of
-// all of AWS, are not.
+// A shape is JSON: the name of a type, {field: shape} for an object, [shape] for an array, {"*": shape} for a
+// map. A field whose name ends in "!" is required. A field that the shape does not have is not checked,
+// because services add fields. There are shapes for the integrations that are supported here and for the
+// optimized ones that AWS documents with few fields. There are none for the SDK integrations
+// (arn:aws:states:::aws-sdk:...), which cover all of AWS.
 #include "core/test_state/shapes.hpp"
 
 #include <string_view>
@@ -49,7 +49,7 @@ class Checker {
   public:
     explicit Checker(bool strict) : strict_(strict) {}
 
-    // Depth is that of the shape, a few levels.
+    // The recursion is as deep as the shape, which has few levels.
     std::optional<std::string> check(const json::Value& shape, const json::Value& value,
                                      std::string_view field) const {
         if (shape.is_array()) {

@@ -1,5 +1,4 @@
-// What the services that a Task can name answer, as far as it is known here: the check of a mocked result.
-//
+// The check of a mocked result against the known answers of the services that a Task can name.
 #pragma once
 
 #include <optional>
@@ -10,8 +9,9 @@
 
 namespace flowctl::test_state {
 
-// What is wrong with the mocked result of such a task, in AWS's words. `strict`: required fields must be
-// there. A service whose answers are not known takes anything, and so does a task that someone else ends.
+// What is wrong with the mocked result of such a task, in AWS's words. `strict` means that required fields
+// must be there. Every result is accepted if the service's answers are not known, or if the task waits for a
+// token.
 std::optional<std::string> check_shape(const asl::Resource& resource, const json::Value& result, bool strict);
 
 }  // namespace flowctl::test_state

@@ -1,7 +1,7 @@
 // test_state(): see test_state.hpp.
 //
-// The definition of a single state becomes a flow of that state, called StateName as AWS calls it, and of one
-// state for each name that it leads to, because those states are not there to be looked at.
+// The definition of a single state becomes a flow with that state, called StateName as on AWS. The flow gets
+// another state for each name that the tested state leads to, because the real ones are not given.
 #include "core/test_state/test_state.hpp"
 
 #include <algorithm>
@@ -42,8 +42,8 @@ std::set<std::string_view> targets_of(const json::Value& state) {
     return names;
 }
 
-// The text of a state machine in which the single state can be tested. The state's own text is kept, so that
-// a field that is written twice is found.
+// The text of a state machine in which the single state can be tested. It contains the state's own text, so
+// that a field that is written twice is found.
 std::string machine_of(std::string_view state_text, const json::Value& state) {
     std::string text = "{\"StartAt\":" + quoted(kSingleState) + ",\"States\":{" + quoted(kSingleState) + ":";
     text += state_text;
