@@ -1,7 +1,7 @@
 // Choice rules of a definition: the 42 operators and their nesting; see parts.hpp.
 //
-// The operator names are one table, from which the reader finds kind, relation and whether the operand is a
-// path. A rule of a JSONata state has a Condition in their place.
+// One table has the names of all operators, with kind, relation and whether the operand is a path. A rule of
+// a JSONata state has the field Condition instead.
 #include <algorithm>
 #include <array>
 
@@ -63,7 +63,7 @@ constexpr std::array<Operator, 39> kOperators = {{
     {"IsTimestamp", Kind::IsTimestamp, Relation::Equals, false},
 }};
 
-// The operand as the operator's type wants it.
+// Reads the operand in the form that the operator's type needs.
 void read_literal(Fields& fields, const Operator& op, Comparison& comparison) {
     const json::Value* value = fields.any(op.name);
     const Where where = fields.at(op.name);
@@ -140,7 +140,7 @@ Condition read_nested(const json::Value& value, const Where& where, Findings& fi
     return condition;
 }
 
-// Recursive; the nesting of a definition is bounded by the JSON reader's depth limit.
+// The recursion is bounded, because the JSON reader limits the depth of a definition.
 Condition read_condition(Fields& fields) {
     if (!fields.has("And") && !fields.has("Or") && !fields.has("Not")) return read_comparison(fields);
     fields.at_most_one({"And", "Or", "Not"});
@@ -164,7 +164,7 @@ Condition read_condition(Fields& fields) {
     return condition;
 }
 
-// Condition: an expression, or true or false.
+// Reads Condition: an expression, or true or false.
 std::optional<Query> read_rule_query(Fields& fields) {
     fields.require({"Condition"});
     auto query = read_expression(fields, "Condition");

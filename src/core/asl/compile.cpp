@@ -1,8 +1,8 @@
-// compile(): text to model, or to findings; see asl.hpp.
+// compile(): from text to model, or to findings; see asl.hpp.
 //
-// The order is that of what can be trusted: size, JSON, repeated names, then the states (states.cpp), the
-// graph between them (graph.cpp), the scopes of variables (scopes.cpp) and the flow's type (express.cpp). All
-// findings of a stage are given; a stage runs when the one before left it something to look at.
+// Each stage relies on the ones before it: size, JSON, repeated names, then the states (states.cpp), the
+// graph between them (graph.cpp), the scopes of variables (scopes.cpp) and the flow's type (express.cpp). A
+// stage reports all its findings. The next stage runs only if there is still something for it to check.
 #include "core/asl/asl.hpp"
 
 #include "core/asl/distribution.hpp"

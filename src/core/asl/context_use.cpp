@@ -1,4 +1,4 @@
-// See context_use.hpp.
+// Looks for uses of the Context Object; see context_use.hpp.
 #include "core/asl/context_use.hpp"
 
 #include <algorithm>

@@ -6,8 +6,8 @@
 
 namespace flowctl::asl {
 
-// Whether an expression of the state's own may read the Context Object. The blocks inside the state are states
-// of their own.
+// Whether an expression of the state itself may read the Context Object. Blocks inside the state have states
+// of their own and are not looked at.
 bool reads_context(const json::Value& state, QueryLanguage language);
 
 }  // namespace flowctl::asl

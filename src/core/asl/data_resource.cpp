@@ -1,4 +1,4 @@
-// Taking the Resource of an ItemReader or ResultWriter apart; see data_resource.hpp.
+// Parsing the Resource of an ItemReader or ResultWriter; see data_resource.hpp.
 #include "core/asl/data_resource.hpp"
 
 #include "core/asl/integrations.hpp"
@@ -17,7 +17,7 @@ std::string_view s3_action(std::string_view text) {
                                                              : std::string_view();
 }
 
-// The same in every partition, region and account.
+// The ARN is the same in every partition, region and account.
 std::string s3_arn(std::string_view action) {
     return "arn:aws:states:::s3:" + std::string(action);
 }

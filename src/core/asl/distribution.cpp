@@ -1,8 +1,7 @@
-// Reading what makes a Map a distributed one; see distribution.hpp.
+// Reads the fields that make a Map a distributed one; see distribution.hpp.
 //
-// The readers are AWS's two S3 actions and our own: a query, a table, a document from an HTTP endpoint. What
-// a reader's documents can be depends on where they come from, so ReaderConfig is checked against the
-// resource.
+// The readers are AWS's two S3 actions and our own: a query, a table, and a document from an HTTP endpoint.
+// The format of the documents depends on the reader, so ReaderConfig is checked against the resource.
 #include "core/asl/distribution.hpp"
 
 #include <algorithm>
@@ -27,7 +26,8 @@ struct Named {
     Value value;
 };
 
-// The value that the field names; nothing when it is absent, or names none, which is reported.
+// The value that the field names. Nothing if the field is absent, or if its value is unknown, which is
+// reported.
 template <class Value, std::size_t N>
 std::optional<Value> read_choice(Fields& fields, std::string_view field,
                                  const std::array<Named<Value>, N>& choices) {
@@ -60,7 +60,7 @@ constexpr std::array<Named<ResultWriter::Transformation>, 3> kWriterTransformati
 constexpr std::array<Named<ResultWriter::OutputType>, 2> kOutputTypes = {
     {{"JSON", ResultWriter::OutputType::Json}, {"JSONL", ResultWriter::OutputType::Jsonl}}};
 
-// "" or "/a/b~1c".
+// Whether the text is a JSON Pointer: "" or "/a/b~1c".
 bool is_json_pointer(std::string_view text) {
     if (!text.empty() && text.front() != '/') return false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -76,7 +76,7 @@ bool is_label_char(char c) {
     return u > 0x20 && u != 0x7f && kForbidden.find(c) == std::string_view::npos;
 }
 
-// What a label can be of a state's name.
+// A label made from a state's name. Characters that a label cannot have become '-'.
 std::string label_of(const std::string& state) {
     std::string label;
     for (const char c : state) {
@@ -202,7 +202,7 @@ ReaderConfig read_reader_config(Fields& fields, const std::optional<DataResource
     return config;
 }
 
-// The resource that `parse` makes of the field; a finding when it cannot be one.
+// The resource that `parse` makes of the field's text. If it cannot, there is a finding.
 template <class Parse>
 std::optional<DataResource> read_resource(Fields& fields, Parse parse) {
     const auto text = fields.string("Resource");

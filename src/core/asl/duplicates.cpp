@@ -1,5 +1,5 @@
-// Looking for repeated member names; see duplicates.hpp. A second pass over the text with RapidJSON's
-// iterative reader: depth costs no stack.
+// Looks for repeated member names; see duplicates.hpp. It is a second pass over the text with RapidJSON's
+// iterative reader, so depth needs no stack.
 #include "core/asl/duplicates.hpp"
 
 #include <set>

@@ -1,5 +1,5 @@
-// Finds the first member name that an object of a JSON text repeats. JSON readers keep one of the two
-// silently, and a state that silently vanishes from a flow is what an author must hear about.
+// Finds the first member name that an object of a JSON text repeats. A JSON reader silently keeps one of the
+// two members, so a state could vanish from a flow without its author noticing.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@ namespace flowctl::asl {
 
 struct Duplicate {
     std::string name;
-    std::string pointer;  // of the object that repeats it
+    std::string pointer;  // the object that repeats it
 };
 
 // `text` must be valid JSON.

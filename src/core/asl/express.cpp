@@ -1,5 +1,5 @@
-// What flows of the type EXPRESS cannot have: work that outlives the state's own call. Works on the JSON, as
-// graph.cpp does. See states.hpp.
+// Checks flows of the type EXPRESS: they cannot have work that outlives the state's own call. The check works
+// on the JSON, as graph.cpp does. See states.hpp.
 #include "core/asl/distribution.hpp"
 #include "core/asl/resource.hpp"
 #include "core/asl/states.hpp"

@@ -13,8 +13,8 @@ namespace flowctl::asl {
 
 namespace {
 
-// Fields that only states in JSONPath have, or only those in JSONata. Those of choice rules are in
-// choice.cpp.
+// Fields that only JSONPath states have, and those that only JSONata states have. The fields of choice rules
+// are in choice.cpp.
 constexpr std::array<std::string_view, 19> kOfJsonPath = {"InputPath",
                                                           "OutputPath",
                                                           "ResultPath",

@@ -1,9 +1,9 @@
 // Fields: the members of one object of a definition, read by name and type.
 //
-// Whoever reads an object asks for its fields one by one and at the end calls refuse_others(), so the list of
-// known fields is the code that reads them and cannot drift from it. A field of the wrong type or out of
-// range is reported once and read as absent. A field that only states of the other query language have is
-// refused as such. Messages are AWS's, where they are known.
+// The code that reads an object asks for its fields one by one and calls refuse_others() at the end. So the
+// list of known fields is the code that reads them, and the two cannot differ. A field of the wrong type or
+// out of range is reported once and treated as absent. A field that only states of the other query language
+// have is refused with a message that says so. Messages are AWS's, where they are known.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +20,14 @@ namespace flowctl::asl {
 
 class Fields {
   public:
-    // `object` must be an object and outlive this, as must `where`.
+    // `object` must be an object. It and `where` must outlive this.
     Fields(const json::Value& object, const Where& where, Findings& findings);
-    // The object is, or is of, a state in this language.
+    // Says that the object is a state in this language, or a part of one.
     void set_language(QueryLanguage language) noexcept { language_ = language; }
     QueryLanguage language() const noexcept { return language_; }
 
     bool has(std::string_view name) const noexcept { return object_.find(name) != nullptr; }
-    // The field whatever its type, or nullptr.
+    // The field, whatever its type; nullptr if it is absent.
     const json::Value* any(std::string_view name);
     const json::Value* object(std::string_view name);
     const json::Value* array(std::string_view name);
@@ -36,9 +36,9 @@ class Fields {
     std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
     std::optional<double> number(std::string_view name, double least);
 
-    // Reports which of `names` are missing.
+    // Reports each of `names` that is missing.
     void require(std::initializer_list<std::string_view> names);
-    // Reports more than one of `names`; false then.
+    // Reports it if more than one of `names` is there, and returns false then.
     bool at_most_one(std::initializer_list<std::string_view> names);
     // Reports every member that nobody asked for.
     void refuse_others();

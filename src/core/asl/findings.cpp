@@ -8,7 +8,7 @@ namespace flowctl::asl {
 
 namespace {
 
-// A hostile definition can be wrong in a million places; what is beyond this is not kept.
+// A hostile definition can have a million mistakes, so no more findings than this are kept.
 constexpr std::size_t kKept = 1'000;
 constexpr std::size_t kKeptBytes = 4 * 1024 * 1024;
 
@@ -24,14 +24,14 @@ std::string unescape(std::string_view token) {
     return out;
 }
 
-// Which member of the object has this value, which find() gave.
+// The index of the object's member whose value find() gave.
 std::size_t index_of(const json::Value& object, const json::Value& value) {
     return static_cast<std::size_t>(reinterpret_cast<const char*>(&value) -
                                     reinterpret_cast<const char*>(&object.members().front().value)) /
            sizeof(json::Member);
 }
 
-// The place of a finding as positions of members and elements, which sorts in document order.
+// The place of a finding as positions of members and elements. Such places sort in document order.
 std::vector<std::size_t> position_of(const json::Value& document, std::string_view pointer) {
     std::vector<std::size_t> position;
     const json::Value* at = &document;

@@ -1,4 +1,4 @@
-// Findings while they are collected. They come out in document order, whatever order the checks ran in.
+// Collects findings. They come out in document order, in whatever order the checks ran.
 #pragma once
 
 #include <string>
@@ -20,11 +20,11 @@ inline constexpr std::string_view kBadJsonata = "INVALID_JSONATA_EXPRESSION";
 inline constexpr std::string_view kNoJsonata = "UNSUPPORTED_JSONATA_EXPRESSION";
 inline constexpr std::string_view kLeftOut = "FINDINGS_LEFT_OUT";
 
-// How many findings a definition gets at most, as on AWS.
+// The most findings that a definition gets, as on AWS.
 inline constexpr std::size_t kMostFindings = 100;
 
-// Cuts the list so that it has at most kMostFindings. The last one then says how many others there are;
-// `not_listed` more were found and are not in the list.
+// Cuts the list to kMostFindings. The last finding then says how many others there are, including
+// `not_listed` ones that were found and are not in the list.
 void bound_findings(std::vector<Finding>& findings, std::size_t not_listed = 0);
 
 class Findings {
@@ -34,7 +34,7 @@ class Findings {
 
     bool any_error() const noexcept { return any_error_; }
 
-    // Everything found, ordered by its place in `document`, as bound_findings() leaves it.
+    // All findings, ordered by their places in `document` and cut by bound_findings().
     std::vector<Finding> in_document_order(const json::Value& document) &&;
 
   private:

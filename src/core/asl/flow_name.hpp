@@ -1,4 +1,4 @@
-// Names of flows, and how a text names one of its versions.
+// Names of flows, and references to one of a flow's versions.
 #pragma once
 
 #include <charconv>
@@ -10,7 +10,7 @@ namespace flowctl::asl {
 
 inline constexpr std::size_t kMaxFlowName = 80;
 
-// 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.
+// A name has 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.
 inline bool is_flow_name(std::string_view name) noexcept {
     if (name.empty() || name.size() > kMaxFlowName) return false;
     for (const char c : name) {
@@ -21,12 +21,13 @@ inline bool is_flow_name(std::string_view name) noexcept {
     return true;
 }
 
-// "name", "name:3" or "name:alias", taken apart at the first colon; it is valid as long as the text.
+// "name", "name:3" or "name:alias", split at the first colon. It is valid as long as the text it was made
+// from.
 struct FlowReference {
     std::string_view name;
     std::optional<std::string_view> qualifier;
 
-    // The number of a version, counted from 1; nothing where the qualifier is none.
+    // The number of the version, counted from 1. Nothing if the qualifier is not a number.
     std::optional<std::int32_t> version() const noexcept {
         if (!qualifier) return std::nullopt;
         std::int32_t number = 0;

@@ -1,8 +1,9 @@
-// The graph of a definition: where transitions lead, what can be reached, and whether there is an end.
+// The graph of a definition: where transitions lead, which states can be reached, and whether there is an
+// end.
 //
-// Works on the JSON and not on the model, so that a state that cannot be read for another reason still counts
-// as a target and a source: one mistake gives one finding. Follows AWS in what suppresses what: a block
-// without an end says only that, besides unknown targets. See states.hpp.
+// The check works on the JSON and not on the model. So a state that cannot be read for another reason still
+// counts as a target and a source, and one mistake gives one finding. As on AWS, some findings suppress
+// others: for a block without an end only this and unknown targets are reported. See states.hpp.
 #include <set>
 #include <vector>
 
@@ -14,8 +15,9 @@ namespace flowctl::asl {
 
 namespace {
 
-// A transition, and where its target is named: in a field of a state, or of an entry of one of its lists. The
-// place is only made into a pointer when something is wrong there: pointers can be as long as the definition.
+// A transition, and the place where its target is named: a field of a state, or of an entry of one of its
+// lists. The place is made into a pointer only if something is wrong there, because a pointer can be as long
+// as the definition.
 struct Edge {
     std::string_view target;
     std::string_view field;
@@ -23,7 +25,7 @@ struct Edge {
     std::size_t index = 0;
 };
 
-// The transitions of a block, by the state they start from. Every state has an entry.
+// The transitions of a block, by the state that they start from. Every state has an entry.
 using Edges = std::map<std::string_view, std::vector<Edge>>;
 
 class Graph {
@@ -88,10 +90,10 @@ class Graph {
             (type->as_string() == "Succeed" || type->as_string() == "Fail"))
             return true;
         const json::Value* end = state.find("End");
-        return end != nullptr && !(end->is_bool() && !end->as_bool());  // of another type: reported elsewhere
+        return end != nullptr && !(end->is_bool() && !end->as_bool());  // another type is reported elsewhere
     }
 
-    // `where` is the state's, or the block's.
+    // `where` is the place of the state or the block.
     void check_target(const Edge& edge, const Where& where, const Edges& edges) {
         poll_.round();
         if (edges.count(edge.target) != 0) return;

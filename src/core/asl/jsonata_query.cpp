@@ -1,4 +1,4 @@
-// What a string of a JSONata field is; see jsonata_query.hpp.
+// Which strings of a JSONata field are expressions, and what they may read; see jsonata_query.hpp.
 #include "core/asl/jsonata_query.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ bool is_name_character(char c) noexcept {
            static_cast<unsigned char>(c) >= 0x80;
 }
 
-// Whether the text mentions $states, and not only to name one of these parts of it.
+// Whether the text mentions $states other than to name one of these parts of it.
 template <std::size_t N>
 bool reads_beyond(std::string_view text, const std::array<std::string_view, N>& parts) noexcept {
     for (std::size_t at = text.find(kStates); at != std::string_view::npos; at = text.find(kStates, at + 1)) {
@@ -49,7 +49,7 @@ bool may_read_context(std::string_view text) noexcept {
     return reads_beyond(text, std::array<std::string_view, 3>{".input", ".result", ".errorOutput"});
 }
 
-// Recursive; a query is as deep as its definition.
+// The recursion is as deep as the query, and a query is as deep as its definition.
 bool may_read_result(const Query& query) {
     if (query.kind == Query::Kind::Expression)
         return reads_beyond(query.text,

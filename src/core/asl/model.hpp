@@ -1,10 +1,10 @@
-// The immutable model of a definition: what machine::advance() runs.
+// The immutable model of a definition, which machine::advance() runs.
 //
-// Built once per flow version by asl::compile(), which has checked everything, so that the machine never
-// meets a malformed definition: every path is compiled, every transition is an index, every number is in
-// range. A Block is a StartAt with its States; the flow's top level is one, and so is each branch of a
-// Parallel and the processor of a Map. Frames name a state by its name and find it here. Shared between runs
-// and threads of control: nothing here changes after compile().
+// asl::compile() builds it once per flow version and has checked everything. So the machine never meets a
+// malformed definition: every path is compiled, every transition is an index, and every number is in range. A
+// Block is a StartAt with its States; the flow's top level is one, and so are each branch of a Parallel and
+// the processor of a Map. Frames name a state by its name and find it here. The model is shared between runs
+// and threads of control, and nothing in it changes after compile().
 #pragma once
 
 #include <cstdint>
@@ -30,16 +30,16 @@ enum class QueryLanguage { JsonPath, Jsonata };
 
 std::string_view name_of(StateType type) noexcept;  // "Pass", ...
 
-// Where a transition leads: an index into the states of the same block, or the end of the block.
+// The target of a transition: the index of a state in the same block, or the end of the block.
 using StateIndex = int;
 inline constexpr StateIndex kEnd = -1;
 
-// InputPath and OutputPath: the whole (absent or "$"), nothing (null: the empty object), or what a path
-// selects.
+// InputPath and OutputPath: the whole value (absent or "$"), nothing (null: the empty object), or the value
+// that a path selects.
 struct Selection {
     enum class Kind { Whole, Nothing, Path };
     Kind kind = Kind::Whole;
-    std::optional<path::Expression> path;  // Kind::Path
+    std::optional<path::Expression> path;  // for Kind::Path
 };
 
 // ResultPath: the result replaces the input (absent or "$"), is dropped (null), or goes into the input at a
@@ -47,22 +47,22 @@ struct Selection {
 struct ResultPlace {
     enum class Kind { Replace, Discard, Insert };
     Kind kind = Kind::Replace;
-    std::optional<path::ReferencePath> path;  // Kind::Insert
+    std::optional<path::ReferencePath> path;  // for Kind::Insert
 };
 
 inline constexpr std::int64_t kMostSeconds = 99'999'999;
 
-// A number of seconds that the definition says, or a path or an expression that leads to it.
+// A number of seconds, written in the definition, or a path or an expression that leads to one.
 struct Seconds {
     std::optional<std::int64_t> literal;
     std::optional<path::Expression> path;
     std::optional<Query> query;
 };
 
-// How a JSONata state is left: what it gives on, and what it assigns. Of the state itself, of a catcher, of a
-// choice rule.
+// An exit of a JSONata state: its output and its assigned variables. The state itself has one, and so have
+// each catcher and each choice rule.
 struct Exit {
-    std::optional<Query> output;  // absent: what the state gives by default
+    std::optional<Query> output;  // absent if the state gives its default
     std::optional<Query> assign;  // an object
 };
 
@@ -82,50 +82,50 @@ struct Catcher {
     StateIndex next = kEnd;
     ResultPlace result_path;
     std::optional<path::Template> assign;
-    Exit exit;  // of a JSONata state
+    Exit exit;  // for a JSONata state
 };
 
 // ------------------------------------------------------------------------------------------- choice
 
-// One comparison, taken apart: the 42 names are these eleven kinds, of which four have relations and a
+// One comparison. The 42 operator names are these eleven kinds; four of the kinds have relations and a
 // ...Path form.
 struct Comparison {
     enum class Kind {
         String,
         Numeric,
         Boolean,
-        Timestamp,  // against a value, by `relation`
+        Timestamp,  // compares with a value by `relation`
         StringMatches,
         IsNull,
         IsPresent,
         IsNumeric,
         IsString,
         IsBoolean,
-        IsTimestamp,  // against true or false
+        IsTimestamp,  // compares with true or false
     };
     enum class Relation { Equals, LessThan, GreaterThan, LessThanEquals, GreaterThanEquals };
 
     Kind kind = Kind::IsPresent;
     Relation relation = Relation::Equals;
     std::optional<path::Expression> variable;      // always there
-    json::Value literal;                           // the operand as written, unless `operand_path`
-    std::optional<path::Expression> operand_path;  // the ...Path operators
-    std::optional<asl::Timestamp> instant;         // Timestamp kinds: the literal, read
+    json::Value literal;                           // the operand as written, if there is no `operand_path`
+    std::optional<path::Expression> operand_path;  // for the ...Path operators
+    std::optional<asl::Timestamp> instant;         // for the kind Timestamp: the parsed literal
 };
 
 struct Condition {
     enum class Kind { Compare, And, Or, Not };
     Kind kind = Kind::Compare;
     std::vector<Condition> operands;            // And, Or: at least one; Not: exactly one
-    std::shared_ptr<const Comparison> compare;  // Kind::Compare
+    std::shared_ptr<const Comparison> compare;  // for Kind::Compare
 };
 
 struct ChoiceRule {
     Condition condition;
-    std::optional<Query> query;  // of a JSONata state, in place of `condition`
+    std::optional<Query> query;  // for a JSONata state, in place of `condition`
     StateIndex next = kEnd;
     std::optional<path::Template> assign;
-    Exit exit;  // of a JSONata state
+    Exit exit;  // for a JSONata state
 };
 
 // ------------------------------------------------------------------------------------------- states
@@ -149,7 +149,7 @@ struct ChoiceFields {
     std::optional<StateIndex> default_next;
 };
 
-// Exactly one of them is there.
+// Exactly one of the members is there.
 struct WaitFields {
     Seconds seconds;
     std::optional<Timestamp> timestamp;
@@ -172,7 +172,7 @@ struct ParallelFields {
     std::vector<std::shared_ptr<const Block>> branches;
 };
 
-// A number that the definition says, or a path or an expression that leads to it.
+// A number, written in the definition, or a path or an expression that leads to one.
 struct Count {
     std::optional<std::int64_t> literal;
     std::optional<path::Expression> path;
@@ -185,24 +185,25 @@ struct Percentage {
     std::optional<Query> query;
 };
 
-// Any JSON with expressions in it, in the language of the state; or nothing.
+// Any JSON with expressions in the state's language, or nothing.
 struct Content {
     std::optional<path::Template> payload;
     std::optional<Query> query;
     bool given() const noexcept { return payload || query; }
 };
 
-// What a reader finds where it looks, and how it is taken apart into items.
+// The format of the document that a reader finds, and how it is divided into items.
 enum class InputType { None, Csv, Json, Jsonl, Parquet, Manifest };
 
 struct ReaderConfig {
-    InputType input_type = InputType::None;  // None: the resource says (rows of a query, objects of a bucket)
-    bool load_and_flatten = false;           // Transformation: the items are those within each listed object
+    // None: the resource decides (rows of a query, objects of a bucket).
+    InputType input_type = InputType::None;
+    bool load_and_flatten = false;  // Transformation: the items are inside each of the listed objects
     std::string manifest_type;               // ATHENA_DATA, S3_INVENTORY, or empty
     char csv_delimiter = ',';
-    std::optional<std::vector<std::string>> csv_headers;  // absent: the first row has them
-    std::string items_pointer;  // JSON Pointer to the array; empty: the whole document
-    Count max_items;            // 0: all
+    std::optional<std::vector<std::string>> csv_headers;  // absent if the first row has them
+    std::string items_pointer;  // JSON Pointer to the array; empty for the whole document
+    Count max_items;            // 0 for all
 };
 
 struct ItemReader {
@@ -212,17 +213,17 @@ struct ItemReader {
 };
 
 struct ItemBatcher {
-    Count max_items;  // at least one of the two is given
+    Count max_items;  // at least one of max_items and max_bytes is given
     Count max_bytes;
     Content batch_input;
 };
 
 struct ResultWriter {
-    // What a result is: all that is known of the child run, its output, or the items of its output if that
-    // is an array.
+    // The result of a child: a description of its run, its output, or the items of its output if that is an
+    // array.
     enum class Transformation { None, Compact, Flatten };
     enum class OutputType { Json, Jsonl };
-    std::optional<DataResource> resource;  // absent: the results are the state's own
+    std::optional<DataResource> resource;  // absent if the results are the state's own
     Content arguments;
     Transformation transformation = Transformation::None;
     OutputType output_type = OutputType::Json;
@@ -230,12 +231,13 @@ struct ResultWriter {
 
 struct Flow;
 
-// What a Map has whose ProcessorConfig says DISTRIBUTED: its items become runs of their own, each of which
-// runs `flow`, whose top level is the Map's processor.
+// The fields of a Map whose ProcessorConfig says DISTRIBUTED. Its items become runs of their own, and each of
+// them runs `flow`, whose top level is the Map's processor.
 struct Distribution {
     std::shared_ptr<const Flow> flow;
     bool express = false;  // ExecutionType of the children
-    std::string label;  // part of the names of the map run and its children; made from the state's if absent
+    // A part of the names of the map run and its children. If absent, it is made from the state's name.
+    std::string label;
     std::optional<ItemReader> reader;
     std::optional<ItemBatcher> batcher;
     std::optional<ResultWriter> writer;
@@ -243,10 +245,10 @@ struct Distribution {
 
 struct MapFields {
     std::shared_ptr<const Block> processor;
-    std::shared_ptr<const Distribution> distributed;  // null: inline
-    std::optional<path::Expression> items_path;       // absent: the effective input itself
-    std::optional<path::Template> item_selector;      // also Parameters, its old name
-    std::optional<Query> items;                       // of a JSONata state; absent: the state's input
+    std::shared_ptr<const Distribution> distributed;  // null for an inline Map
+    std::optional<path::Expression> items_path;       // absent if the items are the effective input itself
+    std::optional<path::Template> item_selector;      // ItemSelector, or Parameters, which is its old name
+    std::optional<Query> items;  // for a JSONata state; absent if the items are the state's input
     std::optional<Query> item_selector_query;
     Count max_concurrency;
     Count tolerated_failure_count;
@@ -255,19 +257,20 @@ struct MapFields {
 
 struct State {
     std::string name;
-    json::Value named;  // {"name": <name>}: the details of most of the state's history events, made once
+    // {"name": <name>}, made once because most of the state's history events have these details.
+    json::Value named;
     bool reads_context = false;  // whether any of its expressions may read the Context Object
     QueryLanguage language = QueryLanguage::JsonPath;
-    StateIndex next = kEnd;  // where the state goes when it is done (not Choice, Succeed, Fail)
+    StateIndex next = kEnd;  // the state's successor (not for Choice, Succeed and Fail)
 
-    // Of all types that have them; absent fields are as if they were not written.
+    // The fields of several types of states. An absent field has the value that the language gives it then.
     Selection input_path;
     std::optional<path::Template> parameters;
     std::optional<path::Template> result_selector;
     ResultPlace result_path;
     Selection output_path;
     std::optional<path::Template> assign;
-    // Of JSONata states, in place of those above.
+    // For JSONata states, in place of the fields above.
     std::optional<Query> arguments;
     Exit exit;
 
@@ -297,8 +300,9 @@ struct Flow {
     QueryLanguage language = QueryLanguage::JsonPath;
     std::optional<std::int64_t> timeout_seconds;
     Block top;
-    // What the children of each distributed Map run, however deep it is nested, by the Map's name: no two
-    // states of a definition have the same. Children of children are found in either flow.
+    // The flows that the children of each distributed Map run, by the name of the Map, however deep it is
+    // nested. No two states of a definition have the same name. The flow of a processor holds the Maps inside
+    // it as well.
     std::map<std::string, std::shared_ptr<const Flow>, std::less<>> processors;
 };
 

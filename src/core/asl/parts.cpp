@@ -10,7 +10,7 @@ namespace flowctl::asl {
 
 namespace {
 
-// Fail's ErrorPath and CausePath take these functions only: those whose result is a string.
+// Fail's ErrorPath and CausePath take only functions whose result is a string.
 bool is_string_function(std::string_view text) {
     constexpr std::array<std::string_view, 7> kFunctions = {
         "States.Format(",       "States.JsonToString(", "States.ArrayGetItem(", "States.Base64Encode(",
@@ -37,7 +37,7 @@ std::optional<path::Template> compile_template(const json::Value& value, const W
     auto compiled = path::Template::compile(value);
     if (compiled.ok()) return std::move(compiled).value();
     for (const path::Template::Problem& problem : compiled.error()) {
-        // AWS names the object, and the field in the text.
+        // AWS's text names the object and the field in it.
         const std::string_view parent =
             std::string_view(problem.pointer).substr(0, problem.pointer.rfind('/'));
         std::string message = "The value for the field '" + last_token(problem.pointer) +
@@ -48,8 +48,8 @@ std::optional<path::Template> compile_template(const json::Value& value, const W
     return std::nullopt;
 }
 
-// A variable's name: letters, digits and underscores (any character beyond ASCII counts as a letter), no
-// digit first.
+// A variable's name has letters, digits and underscores and does not begin with a digit. Every character
+// beyond ASCII counts as a letter.
 bool is_variable_name(std::string_view name) {
     if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
     return std::all_of(name.begin(), name.end(), [](char c) {

@@ -1,6 +1,6 @@
-// The parts that states are made of, each read from its JSON into the model: paths, templates, retriers,
-// catchers, choice rules. Every function reports what is wrong and then returns something harmless; a
-// definition with a finding never becomes a Flow.
+// The parts that states are made of: paths, templates, retriers, catchers and choice rules, each read from
+// its JSON into the model. Every function reports mistakes and then returns something harmless, because a
+// definition with an error never becomes a Flow.
 #pragma once
 
 #include <string_view>
@@ -12,11 +12,12 @@
 
 namespace flowctl::asl {
 
-// The targets that a block knows: its states by name. An unknown name gives kEnd; graph.cpp reports it.
+// The possible targets of transitions in a block: its states by name. An unknown name gives kEnd, and
+// graph.cpp reports it.
 using Targets = std::map<std::string, StateIndex, std::less<>>;
 StateIndex target(const Targets& targets, std::string_view name);
 
-// Reads an array of objects, each by `read(fields, is_last)`.
+// Reads an array of objects, each with `read(fields, is_last)`.
 template <class Read>
 void read_objects(Fields& fields, std::string_view name, const Read& read) {
     const json::Value* list = fields.array(name);
@@ -34,7 +35,7 @@ void read_objects(Fields& fields, std::string_view name, const Read& read) {
     }
 }
 
-// How strict a path field is.
+// Which kinds of paths a field accepts.
 enum class PathRule {
     Any,                   // InputPath, OutputPath
     Reference,             // ...Path fields, Variable
@@ -44,22 +45,25 @@ enum class PathRule {
 std::optional<path::Expression> read_path(Fields& fields, std::string_view name, PathRule rule);
 Selection read_selection(Fields& fields, std::string_view name);
 ResultPlace read_result_place(Fields& fields);
-// `objects_only`: whether anything but an object is a finding.
+// If `objects_only` is set, anything but an object is a finding.
 std::optional<path::Template> read_template(Fields& fields, std::string_view name, bool objects_only);
 std::optional<path::Template> read_assign(Fields& fields);
-// `name` or `name`Path, at most one of them; in JSONata, `name`, which may be an expression.
+// Reads `name` or `name`Path, of which at most one may be there. In JSONata it reads `name`, which may be an
+// expression.
 Seconds read_seconds(Fields& fields, std::string_view name, std::string_view path_name, std::int64_t least);
 
-// Which parts of $states a field can read, besides input and context.
+// The parts of $states that a field can read, besides input and context.
 using Place = jsonata::Expression::Places;
 inline constexpr Place kNoPlace{.result = false, .error_output = false};
 inline constexpr Place kResultPlace{.result = true, .error_output = false};
 inline constexpr Place kErrorPlace{.result = false, .error_output = true};
 
-// Fields of JSONata states: any JSON with expressions in it; the field if it is one expression (else nothing,
-// and the field is read as in the other language); Output and Assign.
+// Reads a field of a JSONata state: any JSON with expressions in it.
 std::optional<Query> read_query(Fields& fields, std::string_view name, const Place& place = kNoPlace);
+// Reads the field of a JSONata state if it is one expression. Otherwise the result is nothing, and the field
+// is read as in JSONPath.
 std::optional<Query> read_expression(Fields& fields, std::string_view name);
+// Reads Output and Assign of a JSONata state.
 Exit read_exit(Fields& fields, const Place& place);
 
 void check_variable_name(std::string_view name, const Where& where, Findings& findings);

@@ -1,7 +1,7 @@
-// The fields of JSONata states, read from a definition; see parts.hpp and jsonata_query.hpp.
+// Reads the fields of JSONata states from a definition; see parts.hpp and jsonata_query.hpp.
 //
-// Every expression is compiled here, so that one that is wrong is a finding and not a failed run. What is no
-// expression but looks like one (braces at one end only) is refused, as AWS does.
+// Every expression is compiled here, so a wrong one is a finding and not a failed run. A string that looks
+// like an expression and is none (braces at one end only) is refused, as on AWS.
 #include <algorithm>
 
 #include "core/asl/parts.hpp"
@@ -25,7 +25,7 @@ Query compile_expression(std::string_view text, const Where& where, const Place&
     return query;
 }
 
-// Recursive; the nesting of a definition is bounded by the JSON reader's depth limit.
+// The recursion is bounded, because the JSON reader limits the depth of a definition.
 Query compile_query(const json::Value& value, const Where& where, const Place& place, Findings& findings) {
     Query query;
     if (value.is_string()) {

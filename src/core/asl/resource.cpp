@@ -1,8 +1,8 @@
-// Resource: taking the `Resource` text of a Task apart; see resource.hpp for the forms.
+// Parses the `Resource` of a Task; see resource.hpp for its forms.
 //
 // The integration suffix (.sync, .sync:2, .waitForTaskToken) is cut off first, but only where it has a
-// meaning: a SQL function may well be called "jobs.sync". Names are checked for shape only; whether the
-// server, function or flow exists is the server side's question.
+// meaning, because a SQL function may well be called "jobs.sync". Only the form of names is checked; whether
+// the server, function or flow exists is checked by src/pg.
 #include "core/asl/resource.hpp"
 
 #include <algorithm>
@@ -83,7 +83,7 @@ Result<Resource, std::string> parse_flowctl(std::string_view rest, Resource reso
     return resource;
 }
 
-// AWS's sentence for an integration, or a suffix of one, that there is not.
+// AWS's sentence for an integration, or a suffix of an integration, that does not exist.
 Err<std::string> not_recognized(const Resource& resource, std::string_view integration) {
     std::string arn = "arn:aws:states:::" + std::string(integration);
     if (resource.sync) arn += resource.sync_json ? ".sync:2" : ".sync";
@@ -94,7 +94,7 @@ Err<std::string> not_recognized(const Resource& resource, std::string_view integ
         "this region."};
 }
 
-// What follows "arn:<partition>:states:<region>:<account>:".
+// Parses the part behind "arn:<partition>:states:<region>:<account>:".
 Result<Resource, std::string> parse_integration(const std::string& integration, Resource resource) {
     using Kind = Resource::Kind;
     const std::vector<std::string_view> parts = split(integration, ':');

@@ -1,4 +1,4 @@
-// The `Resource` of a Task, taken apart: what kind of work it names, and which server, function or flow.
+// The `Resource` of a Task, parsed: the kind of work it names, and the server, function or flow.
 #pragma once
 
 #include <string>
@@ -17,22 +17,23 @@ struct Resource {
         Sql,         // flowctl:sql:<function>
         Flow,        // flowctl:flow:<name>, arn:aws:states:::states:startExecution
         Activity,    // flowctl:activity:<name>, arn:aws:states:<region>:<account>:activity:<name>
-        OtherArn,    // any other ARN: the server whose option `arn` covers it
+        OtherArn,    // any other ARN; it means the server whose option `arn` covers it
     };
     Kind kind = Kind::Http;
     std::string name;             // the server, function, flow or activity; the whole ARN for OtherArn
-    std::string text;             // the Resource without suffix; of an integration, without region and account
+    std::string text;  // the Resource without its suffix; for an integration also without region and account
     bool sync = false;            // .sync or .sync:2
-    bool sync_json = false;       // .sync:2: the output is JSON, not text that holds it
+    bool sync_json = false;       // .sync:2: the output is JSON instead of text that holds JSON
     bool wait_for_token = false;  // .waitForTaskToken
 
-    // The (service) names that AWS's history events carry as resourceType and resource.
+    // The names of the service and the action in AWS's history events: resourceType and resource.
     std::string resource_type() const;
     std::string resource_action() const;
-    // What a message calls it: an integration of AWS by its service, everything else as it is written.
+    // The name in messages: an integration of AWS is named by its service, everything else as it is written.
     std::string short_name() const;
 
-    static Result<Resource, std::string> parse(std::string_view text);  // error: a message for the author
+    // The error is a message for the author.
+    static Result<Resource, std::string> parse(std::string_view text);
 };
 
 }  // namespace flowctl::asl

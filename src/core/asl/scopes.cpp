@@ -1,10 +1,12 @@
-// The scopes of variables: the flow is one, and so is each branch of a Parallel and the processor of a Map.
+// The scopes of variables: the flow is a scope, and so are each branch of a Parallel and the processor of a
+// Map.
 //
-// An inner scope reads the variables of those around it and must not assign to their names, whether a state
-// before or after it assigns them: what a name means cannot depend on which way a run came. A processor of a
-// distributed Map sees no outer variables, so its names are free. What a Parallel or Map itself assigns, and
-// its Catch, is of the scope around it, but comes when the inner scopes are gone: AWS lets them use the same
-// names. Works on the JSON, as graph.cpp does. See states.hpp.
+// An inner scope can read the variables of the scopes around it but must not assign to their names, because
+// the meaning of a name must not depend on the way that a run has taken. So it does not matter whether the
+// outer state comes before or after the inner one. A processor of a distributed Map sees no outer variables,
+// so it may use all names. The variables that a Parallel or Map itself and its catchers assign belong to the
+// outer scope. They are assigned when the inner scopes are gone, so AWS lets inner scopes use the same names.
+// The check works on the JSON, as graph.cpp does. See states.hpp.
 #include <map>
 #include <set>
 #include <vector>
@@ -24,7 +26,8 @@ std::string_view variable_of(std::string_view key) {
     return key.size() > 2 && key.ends_with(".$") ? key.substr(0, key.size() - 2) : key;
 }
 
-// Calls visit(assign object, where) for each Assign of a state: its own, its choice rules', its catchers'.
+// Calls visit(assign object, where) for each Assign of a state: its own, and those of its choice rules and
+// catchers.
 template <class Visit>
 void for_each_assign(const json::Value& state, const Where& where, const Visit& visit) {
     const auto look = [&visit](const json::Value& owner, const Where& at) {
@@ -41,13 +44,14 @@ void for_each_assign(const json::Value& state, const Where& where, const Visit& 
     }
 }
 
-// The names that the states of a block assign, as a block inside one of its states sees them. A name that only
-// this one state assigns is not among them. The blocks form a chain, because a copy of all names for each block
+// The names that the states of a block assign, as a block inside one of its states sees them. Names that only
+// this one state assigns are left out. The blocks form a chain, because copying all names for each block
 // would take as much memory as the names times the blocks.
 struct Visible {
     const Visible* outer = nullptr;
-    const std::map<std::string_view, std::size_t>* assigning = nullptr;  // how many states assign to a name
-    const Names* own = nullptr;                                          // of the state that the block is in
+    // The number of states that assign to each name.
+    const std::map<std::string_view, std::size_t>* assigning = nullptr;
+    const Names* own = nullptr;  // the names that the state around the block assigns
 
     bool has(std::string_view name) const {
         for (const Visible* at = this; at != nullptr; at = at->outer) {

@@ -1,7 +1,7 @@
-// Reading the states of a definition; see states.hpp.
+// Reads the states of a definition; see states.hpp.
 //
-// One function reads each type of state. What the types share (names, transitions, paths, templates, Retry,
-// Catch) is read by functions that each type calls in the order of AWS's documentation.
+// One function reads each type of state. The fields that several types have (names, transitions, paths,
+// templates, Retry, Catch) are read by shared functions, in the order of AWS's documentation.
 #include "core/asl/states.hpp"
 
 #include <algorithm>
@@ -44,8 +44,8 @@ struct Reader {
     }
     bool is_jsonata() const { return state.language == QueryLanguage::Jsonata; }
 
-    // What comes in and what goes out, of all types but Fail. `works`: the state has a result. `assigns`:
-    // whether the type has Assign.
+    // Reads the fields for input and output, which all types but Fail have. `works` says that the state has a
+    // result, and `assigns` that the type has Assign.
     void read_input_output(bool works, bool assigns = true) {
         if (is_jsonata()) {
             if (assigns) {
@@ -59,7 +59,7 @@ struct Reader {
         state.output_path = read_selection(fields, "OutputPath");
         if (assigns) state.assign = read_assign(fields);
     }
-    // What the work gets, and where its result goes.
+    // Reads the fields for the input of the state's work and the place of its result.
     void read_work(bool has_selector) {
         if (is_jsonata()) {
             if (has_selector) state.arguments = read_query(fields, "Arguments");
@@ -121,14 +121,14 @@ struct Reader {
         state.fields = std::move(task);
     }
 
-    // Whether the object has the member, as a value or as a path's.
+    // Whether the object has the member, either as a value or with a path.
     bool has_member(const json::Value& object, std::string_view name) const {
         if (object.find(name) != nullptr) return true;
         return !is_jsonata() && object.find(std::string(name) + ".$") != nullptr;
     }
 
-    // An object that is written out has one of these members, which stand between bars. What an expression
-    // gives is not known yet.
+    // An object that is written out must have one of these members, whose names stand between bars. The value
+    // of an expression is not known yet, so it is not checked.
     void check_members(std::string_view field, std::string_view names) {
         const json::Value* object = fields.any(field);
         if (object == nullptr || !object->is_object()) return;
@@ -147,7 +147,7 @@ struct Reader {
                                         : "The field '" + shown + "' is required but was missing");
     }
 
-    // What AWS's integrations cannot be called without.
+    // Checks the parameters that AWS's integrations require.
     void check_required(const Resource& resource) {
         const auto integration = integration_of_arn(resource.text);
         if (!integration) return;
@@ -204,7 +204,7 @@ struct Reader {
                                       "TimestampPath, Timestamp]");
     }
 
-    // Of a field and its ...Path, which a JSONata state does not have at all.
+    // At most one of a field and its ...Path may be there. JSONata states do not have the latter at all.
     void at_most_one(std::initializer_list<std::string_view> names) {
         if (!is_jsonata()) fields.at_most_one(names);
     }
@@ -229,7 +229,7 @@ struct Reader {
         state.fields = std::move(fail);
     }
 
-    // A branch of a Parallel, or the processor of a Map, which alone has a ProcessorConfig.
+    // Reads a branch of a Parallel, or the processor of a Map. Only the latter has a ProcessorConfig.
     std::shared_ptr<Block> read_inner(const json::Value& value, const Where& where, ProcessorConfig* config) {
         if (!value.is_object()) {
             fields.findings().error(where, "Expected value of type Object");
@@ -243,7 +243,7 @@ struct Reader {
         return block;
     }
 
-    // The block of a distributed Map becomes a flow, which its children run.
+    // Makes the block of a distributed Map a flow, which its children run.
     void distribute(MapFields& map, Block block, const ProcessorConfig& config) {
         auto flow = std::make_shared<Flow>();
         flow->language = flow_language;
@@ -299,7 +299,7 @@ struct Reader {
         state.fields = std::move(map);
     }
 
-    // What the Map goes over, and what each iteration gets.
+    // Reads the items of the Map and the input of each iteration.
     void read_items(MapFields& map) {
         if (is_jsonata()) {
             map.items = read_query(fields, "Items");
@@ -355,7 +355,7 @@ struct Reader {
     }
 };
 
-// The language of one state; nothing when the state cannot be read because of it.
+// The language of one state. Nothing if the state cannot be read because of it.
 std::optional<QueryLanguage> read_language(Fields& fields, QueryLanguage flow_language) {
     const json::Value* value = fields.any("QueryLanguage");
     if (value == nullptr) return flow_language;

@@ -10,14 +10,14 @@ namespace flowctl::asl {
 // Reads StartAt and States of `fields` into a block. `language` is the flow's.
 Block read_block(Fields& fields, QueryLanguage language);
 
-// Reports unknown targets, unreachable states, and a block that cannot end, in this block and those inside
-// it; and names that the flow uses twice.
+// Reports, in this block and the blocks inside it, unknown targets, unreachable states, blocks that cannot
+// end, and names that the flow uses twice.
 void check_graph(const json::Value& definition, Findings& findings);
 
-// Reports what a flow of the type EXPRESS cannot have.
+// Reports everything that a flow of the type EXPRESS cannot have.
 void check_express(const json::Value& block, const Where& where, Findings& findings);
 
-// Reports variables that an inner scope assigns although they belong to an outer one.
+// Reports inner scopes that assign to variables of an outer one.
 void check_scopes(const json::Value& definition, Findings& findings);
 
 }  // namespace flowctl::asl

@@ -1,6 +1,6 @@
-// Reading and writing timestamps; see timestamp.hpp. Civil dates are computed by Howard Hinnant's algorithms
-// (days_from_civil, civil_from_days), which need no tables and no C library, hence no locale and no time
-// zone.
+// Reading and writing timestamps; see timestamp.hpp. Civil dates are computed with Howard Hinnant's
+// algorithms (days_from_civil, civil_from_days). They need no tables and no C library, so they do not depend
+// on locale or time zone.
 #include "core/asl/timestamp.hpp"
 
 #include <array>
@@ -50,7 +50,7 @@ bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
 }
 
-// A cursor over the text: each reader fails for good when the text does not fit.
+// A cursor over the text. Once the text does not fit, every further reader fails, too.
 class Scanner {
   public:
     explicit Scanner(std::string_view text) noexcept : rest_(text) {}

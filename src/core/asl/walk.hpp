@@ -1,8 +1,8 @@
 // Walking through a definition as it is written: its blocks (the flow itself, the branches of a Parallel, the
-// processor of a Map), their states, and the place of each in the document.
+// processor of a Map), their states, and their places in the document.
 //
-// A check of the whole definition reads the JSON and not the model, so that a part that cannot be read for one
-// reason is still seen by the other checks. The recursion is as deep as the document, which the parser limits.
+// Checks of the whole definition read the JSON and not the model, so a part that one check cannot read is
+// still seen by the others. The recursion is as deep as the document, which the parser limits.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,9 @@
 
 namespace flowctl::asl {
 
-// A place in the document: a chain of stack objects, one for each level, so that naming a place costs nothing
-// until something is wrong with it. `key` must outlive the object: a literal, or a key of the document.
+// A place in the document. It is a chain of objects on the stack, one for each level, so a place costs
+// nothing until something is wrong there and its pointer is needed. `key` must outlive the object; it is a
+// literal or a key of the document.
 class Where {
   public:
     Where() = default;  // the whole document
@@ -33,7 +34,7 @@ class Where {
 
 std::string escape_pointer_token(std::string_view token);
 
-// Calls visit(state, where) for each state of a block; a state is a json::Member.
+// Calls visit(state, where) for each state of a block. A state is a json::Member.
 template <class Visit>
 void for_each_state(const json::Value& block, const Where& where, const Visit& visit) {
     const json::Value* states = block.find("States");
@@ -45,7 +46,7 @@ void for_each_state(const json::Value& block, const Where& where, const Visit& v
 
 enum class Inner { Branch, Processor };
 
-// Calls visit(block, where, what it is) for each block inside a state.
+// Calls visit(block, where, kind) for each block inside a state.
 template <class Visit>
 void for_each_inner(const json::Value& state, const Where& where, const Visit& visit) {
     if (const json::Value* branches = state.find("Branches"); branches != nullptr && branches->is_array()) {
@@ -81,7 +82,7 @@ inline std::optional<std::string_view> task_resource(const json::Value& state) {
 enum class DataField { Reader, Writer };
 
 // Calls visit(resource, field, where) for the Resource of a state's ItemReader and ResultWriter; `where` is
-// the Resource's.
+// the place of the Resource.
 template <class Visit>
 void for_each_data(const json::Value& state, const Where& state_where, const Visit& visit) {
     const auto look = [&](std::string_view name, DataField field) {

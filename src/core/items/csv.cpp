@@ -1,9 +1,9 @@
-// CSV, as RFC 4180 and AWS Step Functions have it; see items.hpp.
+// CSV, as RFC 4180 and AWS Step Functions define it; see items.hpp.
 //
-// A row becomes an object of strings, named by the headers. Fields may be enclosed in double quotes, within
-// which delimiters and line ends are text and a quote is written twice. A backslash makes the next quote,
-// delimiter or backslash text; before anything else it is dropped. A row with too few fields has empty
-// strings for the missing ones, fields beyond the headers are dropped, and empty lines are no rows.
+// A row becomes an object of strings, named by the headers. A field may stand in double quotes; in them
+// delimiters and line ends are text, and a quote is written twice. A backslash makes the following quote,
+// delimiter or backslash text, and before any other character it is dropped. In a row with too few fields the
+// missing ones are empty strings; fields beyond the headers are dropped. Empty lines are not rows.
 #include <set>
 
 #include "core/items/items.hpp"
@@ -42,7 +42,8 @@ class CsvParser final : public Parser {
         return true;
     }
 
-    // Whether this may be the end of a row that has taken all its bytes: a line end is no part of the row.
+    // Whether the character may end a row that is as long as a row can be. A line end does not belong to the
+    // row.
     bool may_end_row(char c) const {
         if (state_ == State::Quoted || state_ == State::QuotedEscape) return false;
         return c == '\n' || (c == '\r' && row_bytes_ == limits_.max_item_bytes);
@@ -164,9 +165,9 @@ class CsvParser final : public Parser {
     std::optional<std::vector<std::string>> headers_;
     State state_ = State::FieldStart;
     std::string field_;
-    bool ends_line_ = false;  // its last character is a CR, which is not text if LF follows
+    bool ends_line_ = false;  // the last character was a CR, which is not text if an LF follows
     bool was_quoted_ = false;
-    bool any_field_ = false;  // of this row
+    bool any_field_ = false;  // whether the current row has a field yet
     std::vector<std::string> fields_;
     std::size_t row_bytes_ = 0;
     std::size_t row_ = 1;

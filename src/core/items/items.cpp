@@ -1,4 +1,4 @@
-// What the parsers share, and JSON Lines; see items.hpp.
+// The functions that all parsers share, and JSON Lines; see items.hpp.
 #include "core/items/items.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ class JsonLinesParser final : public Parser {
         while (!bytes.empty()) {
             const std::size_t end = bytes.find('\n');
             const std::string_view piece = bytes.substr(0, end);
-            // One byte more may be the carriage return of the line's end.
+            // One byte more is allowed, because it may be the carriage return of the line's end.
             if (line_.size() + piece.size() > limits_.max_item_bytes + 1) return fail_as_too_long();
             line_ += piece;
             if (end == std::string_view::npos) return true;
@@ -74,7 +74,7 @@ std::string_view Parser::without_mark(std::string_view bytes, std::string& rest)
         return bytes;
     }
     if (bytes.empty()) return bytes;
-    // It began like one and is none.
+    // The text began like a byte order mark and is none.
     begun_ = true;
     rest = std::string(kByteOrderMark.substr(0, seen_)).append(bytes);
     return rest;

@@ -1,9 +1,9 @@
 // The items within a JSON document; see items.hpp.
 //
-// The parser walks from container to container along the JSON Pointer, skips what is beside the way, and
-// gives the elements or members of the container where it ends, each of which is parsed when it is complete.
-// What is skipped is only counted through: strings and brackets. The levels are those of the pointer and the
-// one of the items; within a value brackets are counted, so nesting costs no memory.
+// The parser follows the JSON Pointer from container to container and skips everything beside it. The
+// elements or members of the last container are the items, and each is parsed when it is complete. In skipped
+// values only strings and brackets are tracked. Nesting needs no memory: the parser keeps a level only for
+// each step of the pointer and for the items, and within a value it counts brackets.
 #include <algorithm>
 #include <charconv>
 
@@ -37,7 +37,7 @@ std::vector<std::string> tokens_of(std::string_view pointer) {
     return tokens;
 }
 
-// Follows one value, byte by byte.
+// Follows one value byte by byte.
 class ValueScan {
   public:
     enum class Step {
@@ -57,7 +57,7 @@ class ValueScan {
         if (depth_ == 0 && !first && (c == ',' || c == ']' || c == '}' || is_space(c))) return Step::After;
         any_ = true;
         if (c == '"') {
-            // Only a value's first byte, or one in a container, begins a string.
+            // A string begins only with the first byte of a value or inside a container.
             if (depth_ == 0 && !first) return Step::Bad;
             in_string_ = true;
             return Step::Inside;
@@ -100,20 +100,20 @@ class JsonParser final : public Parser {
 
   private:
     enum class Expect {
-        Value,         // of the way, of the items, or beside both
+        Value,         // a value is expected: one on the way, an item, or one beside both
         FirstOrClose,  // in a container that has just been opened
         CommaOrClose,
         Key,
         Colon,
         InKey,    // the key is being read
         InValue,  // so is the value
-        Nothing,  // the document is over
+        Nothing,  // the document has ended
     };
     enum class Purpose { Way, Item, Skipped };
     struct Level {
         bool is_object = false;
         bool of_items = false;
-        std::size_t index = 0;  // of the next element
+        std::size_t index = 0;  // the index of the next element
     };
 
     bool take(std::string_view bytes, std::vector<Item>& out) override {
@@ -137,7 +137,7 @@ class JsonParser final : public Parser {
         return fail(std::string(what) + " at byte " + std::to_string(offset_));
     }
 
-    // Takes the byte, or asks for it `again` in another state.
+    // Takes the byte, or asks for it once more in another state by setting `again`.
     bool step(char c, bool& again, std::vector<Item>& out) {
         if (expect_ == Expect::InKey) return in_key(c);
         if (expect_ == Expect::InValue) return in_value(c, again, out);
@@ -173,7 +173,7 @@ class JsonParser final : public Parser {
         }
     }
 
-    // What the element that comes next is for.
+    // Decides whether the next element is on the way, an item, or skipped.
     void choose_element() {
         Level& level = levels_.back();
         const std::size_t index = level.index++;
@@ -268,7 +268,7 @@ class JsonParser final : public Parser {
     std::vector<Level> levels_;
     ValueScan scan_;
     bool found_ = false;
-    std::string text_;  // of the key or item that is being read
+    std::string text_;  // the text of the key or item that is being read
     std::string key_;
     std::size_t offset_ = 0;
 };

@@ -9,8 +9,8 @@
 namespace flowctl::items {
 namespace {
 
-// A page holds 1,000 keys of at most 1,024 bytes, which escapes make several times as long, and up to a dozen
-// elements for each.
+// A page has 1,000 keys of at most 1,024 bytes, which escapes can make several times as long, and about a
+// dozen elements for each key.
 constexpr XmlLimits kPage = {.bytes = 16 * 1024 * 1024, .elements = 20'000, .depth = 16};
 
 }  // namespace

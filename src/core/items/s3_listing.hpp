@@ -1,4 +1,4 @@
-// What S3's ListObjectsV2 answers: a page of objects as items, and where the next page begins.
+// The answer of S3's ListObjectsV2: a page of objects as items, and the place where the next page begins.
 #pragma once
 
 #include <optional>
@@ -12,11 +12,11 @@
 namespace flowctl::items {
 
 struct S3Listing {
-    std::vector<json::Value> objects;  // {Etag, Key, LastModified, Size, StorageClass}, as AWS gives items
-    std::optional<std::string> next;   // the continuation token, where there is more
+    std::vector<json::Value> objects;  // {Etag, Key, LastModified, Size, StorageClass}, as AWS's items
+    std::optional<std::string> next;   // the continuation token, if there are more pages
 };
 
-// Error: what is wrong with the answer.
+// The error says what is wrong with the answer.
 Result<S3Listing, std::string> read_s3_listing(std::string_view xml);
 
 }  // namespace flowctl::items

@@ -1,7 +1,7 @@
-// Case tables of Unicode 15, as ranges of characters that are equally far from their other case.
+// Case tables of Unicode 15, as ranges of characters with the same distance to their other case.
 //
-// A character that becomes several has an entry of its own. Final sigma is the one rule that looks at its
-// neighbours.
+// A character that becomes several characters has an entry of its own. The final sigma is the only rule that
+// depends on the characters around it.
 #include "core/text/case.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Upper and lower case of Unicode, without a locale.
+// Upper and lower case of Unicode, independent of the locale.
 #pragma once
 
 #include <string>
@@ -6,16 +6,16 @@
 
 namespace flowctl::text {
 
-// One to one.
+// The other case of one character, where it is one character, too.
 char32_t upper_case(char32_t c) noexcept;
 char32_t lower_case(char32_t c) noexcept;
-// As ECMAScript compares characters under the flag i.
+// The form in which ECMAScript compares characters under the flag i.
 inline char32_t fold_case(char32_t c) noexcept {
     const char32_t upper = upper_case(c);
     return c >= 0x80 && upper < 0x80 ? c : upper;
 }
 
-// Whole texts, where a character may become several.
+// Converts a whole text. A character may become several.
 std::string to_upper(std::string_view text);
 std::string to_lower(std::string_view text);
 

@@ -1,5 +1,5 @@
-// MD5, SHA-1 and SHA-2 by their specifications. All five cut the padded message into blocks and fold each
-// block into a few words; they differ in the fold, in word size and in byte order.
+// MD5, SHA-1 and SHA-2, written after their specifications. All five cut the padded message into blocks and
+// fold each block into a few words. They differ in the folding, in the size of words and in the byte order.
 #include "core/text/digest.hpp"
 
 #include <array>
@@ -35,7 +35,7 @@ void append_hex(Word word, std::string& out) {
     }
 }
 
-// The message, the bit 1, zeros, and the message's length in bits at the end of the last block.
+// Pads the message: it is followed by the bit 1, zeros, and its length in bits at the end of the last block.
 template <std::size_t kBlock, Order order>
 std::string padded(std::string_view data) {
     constexpr std::size_t kLength = kBlock / 8;  // bytes of the length field
@@ -150,7 +150,7 @@ void fold_sha1(std::array<std::uint32_t, 5>& state, const std::array<std::uint32
     state = {state[0] + a, state[1] + b, state[2] + c, state[3] + d, state[4] + e};
 }
 
-// SHA-512's constants; those of SHA-256 are the upper halves of the first 64.
+// SHA-512's constants. Those of SHA-256 are the upper halves of the first 64.
 constexpr std::array<std::uint64_t, 80> kSha2 = {
     0x428a2f98d728ae22, 0x7137449123ef65cd, 0xb5c0fbcfec4d3b2f, 0xe9b5dba58189dbbc, 0x3956c25bf348b538,
     0x59f111f1b605d019, 0x923f82a4af194f9b, 0xab1c5ed5da6d8118, 0xd807aa98a3030242, 0x12835b0145706fbe,

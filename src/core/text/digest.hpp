@@ -1,7 +1,7 @@
 // The digests that the language offers by name in States.Hash and $hash(), as lower-case hexadecimal text.
 //
-// They are part of the language, and core links no cryptographic library. Nothing here keeps a secret: keys and
-// tokens are handled by src/net with OpenSSL.
+// They are part of the language, and core links no cryptographic library. They must not be used to protect
+// secrets: src/net handles keys and tokens with OpenSSL.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ std::string sha256_hex(std::string_view data);  // FIPS 180-4
 std::string sha384_hex(std::string_view data);  // FIPS 180-4
 std::string sha512_hex(std::string_view data);  // FIPS 180-4
 
-// By the name that the language gives the algorithm; nothing for a name that it does not have.
+// The digest by the language's name for the algorithm; nothing for an unknown name.
 std::optional<std::string> digest_hex(std::string_view algorithm, std::string_view data);
 
 }  // namespace flowctl::text

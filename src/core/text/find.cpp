@@ -1,6 +1,6 @@
-// Candidates are found by their first byte, which is fastest where few of them go on alike. Texts such as
-// "aaa...ab" in "aaa..." make that quadratic; so once more has been compared in vain than was passed, the search
-// goes on with Knuth, Morris and Pratt's table.
+// Candidates are found by their first byte. This is fastest if few candidates match any further, but it is
+// quadratic for texts such as "aaa...ab" in "aaa...". So when more bytes have been compared in vain than were
+// passed, the search goes on with the table of Knuth, Morris and Pratt.
 #include "core/text/find.hpp"
 
 #include <algorithm>
@@ -11,10 +11,10 @@
 namespace flowctl::text {
 namespace {
 
-constexpr std::size_t kPart = 1024;  // bytes between two charges
+constexpr std::size_t kPart = 1024;  // bytes between two charges to the budget
 
 std::size_t find_by_table(std::string_view text, std::string_view wanted, std::size_t from, Budget& budget) {
-    // How much of a beginning of `wanted` that matched still matches after a mismatch.
+    // For each beginning of `wanted` that has matched: how much of it still matches after a mismatch.
     budget.bytes(wanted.size() * sizeof(std::uint32_t));
     std::vector<std::uint32_t> falls(wanted.size(), 0);
     std::uint32_t matched = 0;

@@ -1,4 +1,4 @@
-// Looking for one text in another, in time that is linear in both.
+// Searching for one text in another, in time that is linear in both.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace flowctl::text {
 
-// Where `wanted` first stands in `text` at or after `from`; npos if nowhere.
+// The first position of `wanted` in `text` at or after `from`; npos if there is none.
 std::size_t find(std::string_view text, std::string_view wanted, std::size_t from, Budget& budget);
 
 }  // namespace flowctl::text

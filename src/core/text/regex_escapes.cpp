@@ -103,7 +103,7 @@ Ranges PatternText::java_escape(char32_t c, std::size_t from) {
     return {{c, c}};
 }
 
-// So many hexadecimal digits, or for 0 those up to a closing brace.
+// Reads `digits` hexadecimal digits, or for 0 all digits up to a closing brace.
 Ranges PatternText::code_point(int digits) {
     char32_t value = 0;
     const bool braced = digits == 0;
@@ -140,7 +140,7 @@ Ranges PatternText::ecmascript_escape(char32_t c, bool in_brackets) {
         case 'v':
             return {{'\v', '\v'}};
         case 'b':
-            return {{'\b', '\b'}};  // only in brackets: outside of them it is an edge
+            return {{'\b', '\b'}};  // only in brackets; outside of them \b is an edge of a word
         case '0':
             return {{0, 0}};
         case 'x':
@@ -162,7 +162,7 @@ Ranges PatternText::ecmascript_escape(char32_t c, bool in_brackets) {
     return {{c, c}};
 }
 
-// ECMAScript takes the letter for itself where the digits are missing.
+// If the digits are missing, ECMAScript takes the letter for itself.
 Ranges PatternText::hexadecimal(std::size_t digits, char32_t letter) {
     char32_t value = 0;
     for (std::size_t i = 0; i < digits; ++i) {

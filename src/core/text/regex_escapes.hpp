@@ -1,5 +1,4 @@
-// The text of a pattern, read from left to right, and the escapes in it, which the two dialects have in common
-// only in part.
+// The text of a pattern, read from left to right, and its escapes, which the two dialects share only in part.
 #pragma once
 
 #include <string>
@@ -14,7 +13,7 @@ using Ranges = std::vector<Range>;
 
 inline constexpr char32_t kLast = 0x10ffff;
 
-// Sorts the set and joins neighbours that touch.
+// Sorts the ranges and joins neighbours that touch.
 void tidy(Ranges& set);
 Ranges complement(Ranges set);
 
@@ -36,7 +35,7 @@ class PatternText {
         at_ += what.size();
         return true;
     }
-    // The characters that a backslash, which has been read, and what follows it stand for.
+    // The characters that an escape stands for. Its backslash has been read already.
     Ranges escaped(bool in_brackets);
 
     std::string_view text_;

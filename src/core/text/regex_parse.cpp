@@ -1,8 +1,8 @@
-// The parser of regular expressions: recursive descent with a bounded depth, one for both dialects.
+// The parser of regular expressions: recursive descent with a bounded depth, for both dialects.
 //
-// Both share the grammar of choices, sequences, repetitions, groups and brackets. They differ in what an escape
-// may be (regex_escapes.hpp), in what counts as blank or as the end of a line, and in what is text where a
-// pattern is odd: ECMAScript takes "{" for itself if no repetition follows, Java refuses it.
+// The dialects have the same grammar for choices, sequences, repetitions, groups and brackets. They differ in
+// the allowed escapes (regex_escapes.hpp), in the characters that are blank or end a line, and in odd
+// patterns: if no repetition follows a "{", ECMAScript takes it for itself and Java refuses it.
 #include "core/text/regex_parse.hpp"
 
 #include <algorithm>
@@ -106,7 +106,8 @@ class Parser : private PatternText {
         }
     }
 
-    // Characters up to \E stand for themselves; a repetition that follows repeats the last of them.
+    // Reads the characters up to \E, which stand for themselves. A repetition behind them repeats the last
+    // one.
     void in_quotes(Tree& all) {
         const std::size_t before = all.children.size();
         while (more() && !take_if("\\E"))
@@ -140,7 +141,7 @@ class Parser : private PatternText {
         return repeat;
     }
 
-    // {2}, {2,} or {2,3}.
+    // Reads {2}, {2,} or {2,3}.
     bool counts(std::uint32_t& least, std::uint32_t& most) {
         std::size_t at = at_ + 1;
         const auto read = [&](std::uint32_t& value) {
@@ -235,7 +236,7 @@ class Parser : private PatternText {
         ++at_;
         Ranges set;
         const bool negated = take_if("^");
-        // Java takes a bracket that stands first for itself; ECMAScript has empty sets.
+        // Java takes a closing bracket in the first place for itself; ECMAScript has empty sets.
         for (bool first = java_; first || peek() != ']'; first = false) {
             if (!more()) refuse("a bracket is not closed");
             if (java_ && (peek() == '[' || text_.substr(at_, 2) == "&&")) {

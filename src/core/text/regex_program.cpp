@@ -1,5 +1,5 @@
-// What builds the program of a pattern. Repetitions with numbers are written out, so the size of the program is
-// bounded, and so is the time that building takes.
+// Builds the program of a pattern. A repetition with counts is written out that often, so the size of the
+// program is bounded, and with it the time for building.
 #include "core/text/regex_program.hpp"
 
 #include <utility>
@@ -38,7 +38,7 @@ class Builder {
     std::uint32_t here() const noexcept { return static_cast<std::uint32_t>(program_.code.size()); }
 
     void emit(const Tree& tree) {
-        // Counted, because repetitions of nothing cost time without adding instructions.
+        // Rounds are counted, because repetitions of nothing take time without adding instructions.
         poll_.round();
         if (++emitted_ > 2 * kMaxProgram) throw Refused{"the pattern is too large"};
         switch (tree.kind) {
@@ -81,7 +81,7 @@ class Builder {
             program_.code[end].first = here();
     }
 
-    // One round of a repetition, in which the groups inside begin anew.
+    // One round of a repetition. The groups inside begin anew in it.
     void emit_round(const Tree& tree) {
         if (captures_ && tree.first < tree.end) put({Op::Forget, false, 2 * tree.first, 2 * tree.end});
         emit(tree.children.front());

@@ -1,7 +1,7 @@
-// The machine: threads of a program run in step over the text, in order of preference.
+// Runs a program: its threads go over the text in step, in the order of preference.
 //
-// Before each character every instruction is in at most one thread, so a text costs its length times the
-// program's size. Each thread carries its captures, if the program has any.
+// Before each character at most one thread is at each instruction, so the cost is the length of the text
+// times the size of the program. Each thread carries its captures, if the program has any.
 #include "core/text/regex_run.hpp"
 
 #include <algorithm>
@@ -24,8 +24,7 @@ char32_t other_ascii_case(char32_t c) noexcept {
     return c >= 'A' && c <= 'Z' ? c + 32 : c;
 }
 
-// The threads of the matcher before one character, in the order in which they are preferred. Their captures lie
-// one after another.
+// The threads before one character, in the order of preference. Their captures lie one after another.
 struct Threads {
     std::vector<std::uint32_t> at;
     std::vector<std::size_t> bounds;
@@ -35,7 +34,7 @@ struct Threads {
     void clear() {
         at.clear();
         bounds.clear();
-        // After as many characters as a word counts, an old mark must not look like a new one.
+        // When the counter has wrapped around, an old mark must not look like a new one.
         if (++generation == 0) {
             std::fill(marks.begin(), marks.end(), 0);
             generation = 1;
@@ -43,10 +42,10 @@ struct Threads {
     }
 };
 
-// What is still to follow from one thread: an instruction, or a capture to put back.
+// Work that is left for one thread: an instruction to follow, or a capture to restore.
 struct Pending {
     std::uint32_t at;
-    std::uint32_t slot;  // kNoSlot: follow `at`
+    std::uint32_t slot;  // kNoSlot means: follow `at`
     std::size_t old;
 };
 constexpr std::uint32_t kNoSlot = 0xffffffff;
@@ -98,7 +97,7 @@ class Machine {
                     const std::size_t* captures = now_.bounds.data() + i * program_.slots;
                     match.bounds.assign(captures, captures + program_.slots);
                     found = true;
-                    break;  // the threads behind it are less preferred
+                    break;  // the threads behind this one have lower preference
                 }
                 if (!at_end) advance(i, after, c);
             }
@@ -167,7 +166,7 @@ class Machine {
             case Op::TextEnd:
                 return at_end;
             case Op::LineStart:
-                // Java's line begins only where something follows.
+                // In Java a line begins only if something follows.
                 return at_start || (is_line_end(before) && !(at_end && program_.dialect == Dialect::Java));
             case Op::LineEnd:
                 return at_end || is_line_end(after);
@@ -179,7 +178,7 @@ class Machine {
         }
     }
 
-    // Adds the threads that come of `start` with the captures in `current_`.
+    // Adds the threads that follow from `start` with the captures in `current_`.
     void follow(Threads& threads, std::uint32_t start, std::size_t at, char32_t before) {
         pending_.push_back({start, kNoSlot, 0});
         while (!pending_.empty()) {

@@ -12,7 +12,8 @@ namespace flowctl::regex {
 
 struct Match {
     static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-    // Begin and end in bytes of the match, then of each group; kNone for a group that took no part.
+    // The beginning and end of the match, and then of each group, in bytes. They are kNone for a group that
+    // took no part in the match.
     std::vector<std::size_t> bounds;
 
     std::size_t start() const noexcept { return bounds[0]; }
@@ -23,7 +24,7 @@ struct Match {
 // Whether the whole text matches, as Java's Matcher.matches() says.
 bool matches(const Program& program, std::string_view text, Budget& budget);
 
-// The first match at or after `from`, by ECMAScript's priorities. The program has captures.
+// The first match at or after `from`, by ECMAScript's rules of preference. The program must have captures.
 bool find(const Program& program, std::string_view text, std::size_t from, Budget& budget, Match& match);
 
 }  // namespace flowctl::regex
