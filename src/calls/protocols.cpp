@@ -12,8 +12,8 @@ enum class Sync { No, Text, Json };  // no suffix, .sync, .sync:2
 struct Row {
     Speech speech;
     Kind kind;
-    std::string_view
-        action;  // the part behind ":states:::" in the Resource; empty if the Resource has no such part
+    // The part behind ":states:::" in the Resource; empty if the Resource has no such part.
+    std::string_view action;
     Sync sync;
     const Protocol& (*protocol)();
 };

@@ -1,5 +1,5 @@
-// Functions: calling, tail calls, partial application, the apply operator, and what operators make functions
-// of.
+// Functions: calls, tail calls, partial application, the apply operator, and the functions that operators
+// make.
 #include <algorithm>
 
 #include "core/jsonata/error.hpp"
@@ -11,7 +11,7 @@
 namespace flowctl::jsonata {
 namespace {
 
-// The name by which a call's procedure goes in errors.
+// The name of a call's procedure in errors.
 std::string_view procedure_name(const Node* procedure) {
     return procedure->kind == Kind::Path ? procedure->items.front()->text : procedure->text;
 }
@@ -65,7 +65,7 @@ Value Evaluation::apply(Function* function, Arguments& arguments, const Value& i
     const Budget::Depth depth(budget);
     try {
         Value result = apply_once(function, arguments, input, frame);
-        // What a lambda ends with is called from here, so it takes no stack.
+        // The call at the end of a lambda is made from here, so it takes no stack.
         while (result.is_function() && result.function->kind == Function::Kind::Thunk) {
             budget.step();
             const Function* thunk = result.function;
@@ -185,7 +185,7 @@ Value Evaluation::partial(const Node* node, const Value& input, Frame* frame) {
     Function* function = target.function;
     auto* result = arena.make<Function>();
     if (function->kind == Function::Kind::Lambda) {
-        // A lambda of the parameters that are left, in a scope that has the others.
+        // Makes a lambda with the parameters that are left, in a scope that holds the others.
         Frame* scope = arena.make<Frame>();
         scope->parent = function->frame;
         auto* left = arena.array<const Node*>(function->parameter_count);
@@ -212,7 +212,7 @@ Value Evaluation::partial(const Node* node, const Value& input, Frame* frame) {
     return Value::of_function(result);
 }
 
-// The holes are filled in order.
+// The given arguments fill the holes in order.
 Value Evaluation::call_partial(Function* function, const Arguments& arguments, Frame* frame) {
     Arguments all;
     std::size_t next = 0;
@@ -247,7 +247,7 @@ Value Evaluation::apply_operator(const Node* node, const Value& input, Frame* fr
 
 // ------------------------------------------------------------------------------------------ functions of operators
 
-// What a regular expression returns when it is called: the match, and the function that finds the next one.
+// The result of a call of a regular expression: the match, and the function that finds the next one.
 Value Evaluation::match_regex(const Function* function, const Value& subject, std::size_t from) {
     const std::string_view text_of = subject.string();
     Match match;
@@ -313,7 +313,8 @@ Value Evaluation::transform(const Function* function, const Value& object) {
         result = clone(object);
     } else {
         Arguments arguments{object};
-        // What a clone of the user's shares with the input must not change.
+        // A clone made by the user's function may share parts with the input, which must not change. So it is
+        // cloned once more.
         result = clone(apply(cloner.function, arguments, Value::null(), function->frame));
     }
     const Value matches = evaluate(node->left, result, function->frame);

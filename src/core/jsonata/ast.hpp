@@ -1,8 +1,8 @@
-// The program of an expression: nodes of the syntax tree, first as parsed, then with paths resolved.
+// The program of an expression: the nodes of the syntax tree, at first as parsed, then with paths resolved.
 //
-// The parser makes binary operators of '.', '[', '^' and so on; lowering.cpp turns them into paths of steps
-// with stages, binds each '%' to the step whose context it means, and marks tail calls. Nodes belong to the
-// Program and never change after that.
+// The parser makes binary operators of '.', '[', '^' and so on. lowering.cpp turns them into paths of steps
+// with stages, binds each '%' to the step whose context it refers to, and marks tail calls. Nodes belong to
+// the Program and never change after that.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +28,10 @@ enum class Kind : std::uint8_t {
     Wildcard,
     Descendant,
     Parent,
-    Placeholder,  // ? of a partial application
+    Placeholder,  // the ? of a partial application
     Path,
     Binary,     // operators that compute
-    Predicate,  // these six become part of a path or a node of their own
+    Predicate,  // this and the next five become part of a path or a node of their own
     Dot,
     GroupBy,
     OrderBy,
@@ -84,23 +84,23 @@ struct Pair {
 };
 
 struct Stage {
-    Node* filter = nullptr;    // a predicate, or
-    std::string_view index{};  // the variable that takes the position
+    Node* filter = nullptr;    // a predicate, or nullptr
+    std::string_view index{};  // otherwise the variable that takes the position
 };
 
-// What few nodes have.
+// Members that few nodes have.
 struct Details {
-    std::vector<Stage> stages;      // of a step
-    std::vector<Node*> predicates;  // of another node
+    std::vector<Stage> stages;      // for a step
+    std::vector<Node*> predicates;  // for any other node
     std::vector<Pair> pairs;        // ObjectOf, GroupBy
-    std::vector<bool> descending;   // Sort: by term
+    std::vector<bool> descending;   // Sort: for each term
     const std::vector<Pair>* group = nullptr;
     std::uint32_t group_position = 0;
     std::string_view focus;
     std::string_view index;
-    Slot* ancestor = nullptr;    // Name, Wildcard: binds its input to this label
+    Slot* ancestor = nullptr;    // Name, Wildcard: the label that its input is bound to
     Slot* slot = nullptr;        // Parent
-    std::vector<Slot*> seeking;  // '%' inside that no step has claimed yet
+    std::vector<Slot*> seeking;  // the '%' inside that no step has claimed yet
     std::unique_ptr<Signature> signature;
     std::unique_ptr<Regex> regex;
 };
@@ -109,23 +109,24 @@ struct Node {
     Kind kind = Kind::End;
     Operator op = Operator::None;
     bool keep_array = false;
-    std::uint32_t joined = 0;  // Path: the steps that need no second look when it is joined with another
+    // Path: the steps that need not be checked again when the path is joined with another one.
+    std::uint32_t joined = 0;
     bool keep_singleton = false;  // Path
     bool consarray = false;
     bool tuple = false;
     bool thunk = false;       // Call: in tail position
-    bool has_suffix = false;  // has predicates, or a group that is not of a path, or keep_array
-    bool plain_name = false;  // Name: a step that does nothing but look up
-    bool is_string = false;   // Literal: of a text
+    bool has_suffix = false;  // it has predicates, a group that does not belong to a path, or keep_array
+    bool plain_name = false;  // Name: a step that only looks the name up
+    bool is_string = false;   // Literal: a string
     std::uint32_t depth = 1;
     std::uint32_t position = 0;
-    std::string_view text;  // name, variable, operator
+    std::string_view text;  // the name, variable or operator
     Value literal;
     Node* left = nullptr;
     Node* right = nullptr;
-    Node* other = nullptr;             // else; delete clause
-    std::vector<Node*> items;          // steps, expressions, arguments, terms
-    const Builtin* builtin = nullptr;  // Variable of that name in the library
+    Node* other = nullptr;             // the else part; the delete clause
+    std::vector<Node*> items;          // steps, expressions, arguments or terms
+    const Builtin* builtin = nullptr;  // Variable: the library's function of that name
     std::unique_ptr<Details> more;
 
     Details& details() {
@@ -156,8 +157,9 @@ struct Program {
     }
 };
 
-// Both throw Raised.
+// Throws Raised.
 std::shared_ptr<const Program> compile_program(std::string_view text);
+// The parts of compile_program(). They throw Raised.
 void parse_program(Program& program);
 void resolve_program(Program& program);
 

@@ -95,7 +95,7 @@ DatePart marker(std::string_view given, std::vector<DatePart>& before) {
                 part.year_digits = static_cast<double>(integer.mandatory + integer.optional);
             }
         }
-        // Digits that follow digits can only be told apart when the first have a fixed width.
+        // Digits that follow digits can be told apart only if the first ones have a fixed width.
         if (!before.empty() && before.back().integer) {
             before.back().integer->parse_width = before.back().integer->mandatory;
         }

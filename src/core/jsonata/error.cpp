@@ -1,4 +1,4 @@
-// The codes of the reference implementation and their sentences.
+// The error codes of the reference implementation and their sentences.
 #include "core/jsonata/error.hpp"
 
 #include <algorithm>
@@ -14,7 +14,8 @@ struct Sentence {
     std::string_view text;
 };
 
-// In braces: the field of the error, as JSON in two, as it is in three. Sorted by code.
+// A sentence names fields of the error in braces: two braces show the field as JSON, and three as it is.
+// Sorted by code.
 constexpr Sentence kSentences[] = {
     {"D1001", "Number out of range: {{value}}"},
     {"D1002", "Cannot negate a non-numeric value: {{value}}"},
@@ -151,7 +152,7 @@ constexpr Sentence kSentences[] = {
     {"U1001", "The expression is nested too deeply"},
 };
 
-// What stands for the field in braces: as JSON in two, as it is in three.
+// The text that replaces a field in braces: as JSON for two braces, as it is for three.
 std::string filling(const Raised& raised, std::string_view field, bool as_json) {
     const std::string token = raised.token.value_or("");
     if (field == "token") return as_json ? quoted(token) : token;
@@ -159,7 +160,7 @@ std::string filling(const Raised& raised, std::string_view field, bool as_json) 
     return field == "value2" ? raised.value2 : raised.value;
 }
 
-// The sentence with each field in braces replaced. What is filled in is not looked at again.
+// The sentence with all fields in braces replaced. Braces in the replacements are left alone.
 std::string filled(std::string_view sentence, const Raised& raised) {
     std::string out;
     for (;;) {

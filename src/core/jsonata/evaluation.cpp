@@ -1,4 +1,4 @@
-// The walk down the tree. The operators are in operators.cpp.
+// The evaluation of the tree's nodes. The operators are in operators.cpp.
 #include <algorithm>
 #include <cmath>
 
@@ -271,7 +271,7 @@ Value Evaluation::array_of(const Node* node, const Value& input, Frame* frame) {
         if (item->kind == Kind::Array) {
             result->push(arena, value);
         } else if (value.is_array()) {
-            // A range alone stays one.
+            // If the array consists of one range, it stays a range.
             if (node->items.size() == 1 && !value.foreign && value.list->is_range) {
                 *result = *value.list;
                 result->sequence = result->keep_singleton = false;
@@ -301,7 +301,8 @@ Value Evaluation::wildcard(const Value& given) {
             result->push(arena, value);
             return;
         }
-        // Flat to any depth; and no longer a sequence, as the reference concatenates arrays.
+        // Flat to any depth. The result is not a sequence any more, because the reference concatenates
+        // arrays.
         result->sequence = false;
         const auto flatten = [&](const auto& self, const Value& nested) -> void {
             budget.step();

@@ -1,12 +1,13 @@
-// One evaluation of one program: its arena, its scopes, and the walk down the tree.
+// One evaluation of one program: its arena, its scopes, and the functions that evaluate the nodes of the
+// tree.
 //
-// Values follow the reference's rules: paths map over arrays and flatten, sequences of one item unwrap where
-// an expression ends, undefined is no error. A call in tail position is returned to apply() as a thunk, so
-// loops written as recursion use no stack. Every node is a step of the budget and every level of recursion
-// enters a Depth.
+// Values follow the rules of the reference implementation: paths map over arrays and flatten, a sequence of
+// one item unwraps where an expression ends, and undefined is not an error. A call in tail position is
+// returned to apply() as a thunk, so a loop that is written as a recursion uses no stack. Every node is a
+// step of the budget, and every level of recursion enters a Depth.
 //
-// evaluation.cpp has the walk and the operators, paths.cpp what paths do, group.cpp grouping and sorting,
-// apply.cpp functions.
+// evaluation.cpp has the walk down the tree, operators.cpp the operators, paths.cpp the paths, group.cpp
+// grouping and sorting, and apply.cpp functions.
 #pragma once
 
 #include <deque>
@@ -33,19 +34,19 @@ class Evaluation {
     Value run(const Program& program, const json::Value* input);
 
     Value evaluate(const Node* node, const Value& input, Frame* frame);
-    // Calls a function with arguments that are checked against its signature.
+    // Calls a function. The arguments are checked against its signature.
     Value apply(Function* function, Arguments& arguments, const Value& input, Frame* frame,
                 const Node* call = nullptr);
-    // Calls what a function got as an argument.
+    // Calls a function that a function got as an argument.
     Value call_back(Function* function, std::initializer_list<Value> arguments);
-    // As call_back, with as many of the arguments as the function takes.
+    // Like call_back, with as many of the arguments as the function takes.
     Value call_with_as_many(Function* function, const Value& first, const Value& second, const Value& third);
     unsigned arity_of(const Function* function) const;
-    // The value of a variable, a function of the library included.
+    // The value of a variable; functions of the library are variables, too.
     Value lookup(std::string_view name, const Builtin* builtin, const Frame* frame);
     Value evaluate_text(std::string_view expression, const Value& input, Frame* frame);
 
-    // JSON that the evaluation keeps.
+    // Makes a value of JSON that the evaluation keeps.
     Value adopt(json::Value value);
     Value text(std::string_view text);
     List* sequence();
@@ -56,9 +57,9 @@ class Evaluation {
     Value append(const Value& first, const Value& second);
     void flatten_into(List* list, const Value& value);
     bool truthy(const Value& value);
-    // As the reference orders strings: negative, zero or positive.
+    // Compares strings in the order of the reference implementation: negative, zero or positive.
     int compare_texts(std::string_view a, std::string_view b);
-    // Sorted, stable; swap(a, b) says whether b comes first.
+    // Sorts, and the sort is stable. swap(a, b) says whether b comes before a.
     template <class Swap>
     List* merge_sort(const Items& items, const Swap& swap);
 
@@ -69,7 +70,7 @@ class Evaluation {
   private:
     static constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 
-    // One node inside of another, as the reference nests its evaluate().
+    // One node inside another, which is a call of evaluate() in the reference implementation.
     class Nesting {
       public:
         explicit Nesting(Evaluation& evaluation) : depth_(evaluation.depth_) {
@@ -88,7 +89,8 @@ class Evaluation {
 
     struct StepResult {
         Value value;
-        bool single = false;  // the one item of the sequence; else an array, undefined for an empty one
+        // True if the result is the only item of the sequence; else it is an array, or undefined if empty.
+        bool single = false;
     };
     struct TupleScope;
 
@@ -132,7 +134,7 @@ class Evaluation {
     unsigned depth_ = 0;
     const json::Value& bindings_;
     std::deque<json::Value> adopted_;
-    std::vector<std::shared_ptr<const Program>> evaluated_;  // by $eval
+    std::vector<std::shared_ptr<const Program>> evaluated_;  // programs made by $eval
 };
 
 template <class Swap>
@@ -143,7 +145,7 @@ List* Evaluation::merge_sort(const Items& items, const Swap& swap) {
     for (std::size_t i = 0; i < size; ++i)
         from[i] = items[i];
     std::vector<Value> to(size);
-    // Halves as the reference cuts them: from the top, the left one smaller.
+    // Halves as the reference implementation cuts them: from the top, the left half being the smaller one.
     const auto sort_range = [&](const auto& self, std::size_t begin, std::size_t end) -> void {
         if (end - begin <= 1) return;
         const std::size_t middle = begin + (end - begin) / 2;

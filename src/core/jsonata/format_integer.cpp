@@ -89,7 +89,7 @@ void words(double number, bool after, bool ordinal, std::string& out, Budget& bu
     }
 }
 
-// What a word in small letters is worth; negative when it is none.
+// The value of a word in small letters; negative if it is not a number.
 double worth(std::string_view word) {
     const auto is = [&](std::string_view entry) { return text::to_lower(entry) == word; };
     for (std::size_t i = 0; i < std::size(kFew); ++i) {
@@ -177,7 +177,7 @@ std::string decimal(double value, const IntegerPicture& picture, Budget& budget)
     }
     std::string out;
     for (std::size_t at = 0; at < digits.size(); ++at) {
-        const std::size_t right = digits.size() - at;  // digits from here on
+        const std::size_t right = digits.size() - at;  // the number of digits from here on
         if (at > 0) {
             if (picture.regular > 0) {
                 if (right % picture.regular == 0) append_utf8(picture.separators.front().character, out);

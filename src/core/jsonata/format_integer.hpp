@@ -1,6 +1,5 @@
-// Pictures of integers: 1,234 as "#,##0", MMXVIII as "I", "twenty-third" as "w;o".
-//
-// Used by $formatInteger and $parseInteger, and by the components of dates.
+// Pictures of integers: 1,234 as "#,##0", MMXVIII as "I", "twenty-third" as "w;o". $formatInteger and
+// $parseInteger use them, and so do the components of dates.
 #pragma once
 
 #include <optional>
@@ -16,7 +15,7 @@ struct IntegerPicture {
     enum class Primary : std::uint8_t { Decimal, Letters, Roman, Words, Sequence };
     enum class Case : std::uint8_t { Upper, Lower, Title };
     struct Separator {
-        std::size_t position;  // in digits from the right
+        std::size_t position;  // counted in digits from the right
         char32_t character;
     };
     Primary primary = Primary::Decimal;
@@ -25,18 +24,19 @@ struct IntegerPicture {
     char32_t zero = '0';
     std::size_t mandatory = 0;
     std::size_t optional = 0;
-    bool has_digits = false;  // a decimal pattern: mandatory and optional mean something
-    std::size_t regular = 0;  // every so many digits there is a separator
+    bool has_digits = false;  // a decimal pattern, for which mandatory and optional have a meaning
+    std::size_t regular = 0;  // if not 0, there is a separator after each group of so many digits
     std::vector<Separator> separators;
-    std::size_t parse_width = 0;  // exactly so many digits
-    std::string token;            // of a sequence
+    std::size_t parse_width = 0;  // if not 0, exactly so many digits are parsed
+    std::string token;            // the token of a sequence
 };
 
 // Throws Raised.
 IntegerPicture analyse_integer_picture(std::string_view picture);
 std::string format_integer(double value, const IntegerPicture& picture, Budget& budget);
-// The pattern of texts that it can be, and what such a text is worth; NaN when it is nothing.
+// A pattern that matches exactly the texts of such integers.
 std::string integer_pattern(const IntegerPicture& picture);
+// The value of such a text; NaN if it has none.
 double parse_integer(std::string_view text, const IntegerPicture& picture);
 
 }  // namespace flowctl::jsonata

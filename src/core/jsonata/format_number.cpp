@@ -1,5 +1,5 @@
-// Numbers by picture. A picture has one or two sub-pictures (the second for negative numbers), each a prefix,
-// an active part with integer, fraction and exponent, and a suffix. Characters are code points.
+// Formats numbers by picture. A picture has one or two sub-pictures (the second for negative numbers). Each
+// has a prefix, an active part with integer, fraction and exponent, and a suffix. Characters are code points.
 #include "core/jsonata/format_number.hpp"
 
 #include <algorithm>
@@ -90,7 +90,7 @@ Parts split(const std::u32string& picture, const Format& f) {
     return p;
 }
 
-// As the reference does, the last rule that is broken names the error.
+// As in the reference implementation, the last broken rule names the error.
 void validate(const Parts& p, const Format& f) {
     const char* error = nullptr;
     const std::u32string& s = p.picture;
@@ -189,7 +189,7 @@ Rules analyse(const Parts& p, const Format& f) {
     return r;
 }
 
-// Digits of the absolute value with so many after the point, in the picture's digits.
+// The digits of the absolute value, with so many after the point, written with the picture's digits.
 std::u32string digits_of(double value, std::size_t fraction, const Format& f) {
     value = std::abs(value);
     if (!std::isfinite(value)) return U"Infinity";
@@ -236,7 +236,7 @@ std::u32string group_and_pad(std::u32string text, const Rules& r, const Format& 
     return out;
 }
 
-// As a decimal shift of the shortest text, which adds no error of its own.
+// Shifts the decimal point in the shortest text of the number, which causes no error of its own.
 double shifted(double value, int by) {
     std::string text = number_to_string(value);
     int exponent = by;

@@ -12,7 +12,7 @@ namespace flowctl::jsonata {
 // Throws Raised D3080 to D3093.
 std::string format_number(double value, std::string_view picture, const Value& options, Budget& budget);
 
-// To so many digits after the point, halves to even.
+// Rounds to so many digits after the point; halves go to the even neighbour.
 double round_half_even(double value, int precision);
 
 }  // namespace flowctl::jsonata

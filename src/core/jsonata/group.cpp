@@ -1,4 +1,4 @@
-// Objects made of sequences, and sequences put in order.
+// Grouping and sorting: objects made from sequences, and sorted sequences.
 #include <algorithm>
 
 #include "core/jsonata/error.hpp"
@@ -8,7 +8,8 @@
 namespace flowctl::jsonata {
 namespace {
 
-// Grows in place where the reference concatenates: the items belong to the group alone.
+// Where the reference implementation concatenates, the group grows in place, because the items belong to it
+// alone.
 void append_to(Evaluation& evaluation, Value& data, bool& owned, const Value& more) {
     if (more.is_undefined()) return;
     if (data.is_undefined()) {
@@ -65,10 +66,11 @@ Value Evaluation::group(const std::vector<Pair>& pairs, std::size_t position, co
         bool owned;
     };
     std::vector<Group> groups;
-    Object positions;  // key to index in `groups`, once there are several items
+    Object positions;  // the index in `groups` by key, once there are several items
     const bool reduce = input.is_tuple_stream();
     const Items items(input);
-    const std::size_t count = std::max<std::size_t>(items.size(), 1);  // nothing still makes a literal object
+    // A literal object is made even without items.
+    const std::size_t count = std::max<std::size_t>(items.size(), 1);
     groups.reserve(pairs.size());
 
     for (std::size_t i = 0; i < count; ++i) {
@@ -116,7 +118,7 @@ List* Evaluation::sort(const Node* node, const Value& input, Frame* frame) {
     const Items items(input);
     const bool tuples = input.is_tuple_stream();
     const std::size_t terms = node->items.size();
-    // The terms of each item, evaluated once.
+    // An item and its sort terms, which are evaluated once.
     struct Row {
         Value item;
         const Value* keys;

@@ -1,4 +1,4 @@
-// compile() and evaluate(): where inside ends and results begin.
+// compile() and evaluate(): they turn exceptions of the engine into results.
 #include "core/jsonata/jsonata.hpp"
 
 #include "core/jsonata/error.hpp"
@@ -36,7 +36,8 @@ Result<std::optional<json::Value>, Error> Expression::evaluate(const json::Value
     } catch (const Raised& raised) {
         return Err{to_error(raised, program_->source)};
     } catch (const BudgetExceeded& exceeded) {
-        // The reference's own harness ends what recurses too deeply or takes too long with this code.
+        // The test harness of the reference implementation ends too deep a recursion and too long an
+        // evaluation with this code.
         if (!environment.flow && exceeded.of() == BudgetExceeded::Of::Bytes) throw;
         return Err{Error{.kind = Error::Kind::Limit,
                          .code = environment.flow ? "" : "U1001",

@@ -1,4 +1,4 @@
-// The lexer. Positions are those after the token, as errors of the reference count them.
+// The lexer. As in errors of the reference implementation, the position of a token is the one behind it.
 #include "core/jsonata/lexer.hpp"
 
 #include <charconv>
@@ -91,7 +91,8 @@ void Lexer::escape(std::string& out) {
         unit = unit << 4 | static_cast<char32_t>(digit);
     }
     at_ += 5;
-    // The second half of a pair joins the first, which stands as three bytes.
+    // The second half of a surrogate pair is joined with the first one, which stands in the text as three
+    // bytes.
     const std::size_t size = out.size();
     if (unit >= 0xdc00 && unit <= 0xdfff && size >= 3 && out[size - 3] == '\xed' &&
         static_cast<unsigned char>(out[size - 2]) >= 0xa0 &&
@@ -155,7 +156,7 @@ Token Lexer::number() {
 Token Lexer::regex() {
     const std::size_t start = ++at_;
     int depth = 0;
-    std::size_t backslashes = 0;  // how many stand directly before
+    std::size_t backslashes = 0;  // how many backslashes stand directly before
     for (; at_ < text_.size(); ++at_) {
         const char c = text_[at_];
         const std::size_t before = std::exchange(backslashes, c == '\\' ? backslashes + 1 : 0);

@@ -8,9 +8,9 @@ namespace flowctl::jsonata {
 struct Token {
     enum class Type : std::uint8_t { End, Operator, Name, Variable, String, Number, Literal, Regex };
     Type type = Type::End;
-    std::size_t position = 0;  // after it
-    std::string_view text;     // operator, name, variable, number, pattern
-    std::string_view flags;    // of a pattern
+    std::size_t position = 0;  // behind the token
+    std::string_view text;     // the operator, name, variable, number or pattern
+    std::string_view flags;    // the flags of a pattern
     Value literal;             // String, Number, Literal
 
     bool is(std::string_view op) const noexcept { return type == Type::Operator && text == op; }
@@ -19,7 +19,7 @@ struct Token {
 class Lexer {
   public:
     explicit Lexer(Program& program) : program_(program), text_(program.source) {}
-    // `after_operand`: a slash divides; else it begins a regular expression.
+    // After an operand a slash is a division; otherwise it begins a regular expression.
     Token next(bool after_operand);
 
   private:

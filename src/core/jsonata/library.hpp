@@ -1,7 +1,8 @@
-// The function library: what a call gets, and where functions are found by name.
+// The function library: the arguments of a call, and the search for functions by name.
 //
-// Functions are grouped by topic in library_*.cpp; each returns the rows of its topic, and library.cpp joins
-// them into one table that is sorted by name, made at first use and constant from then on.
+// Functions are grouped by topic in library_*.cpp, and each of these files returns the rows of its topic.
+// library.cpp joins them into one table sorted by name, which is made at first use and never changes after
+// that.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,7 @@
 
 namespace flowctl::jsonata {
 
-// A call of a library function: arguments already match the signature; missing ones are undefined.
+// A call of a library function. Its arguments match the signature already, and missing ones are undefined.
 struct Call {
     Evaluation& evaluation;
     const Arguments& arguments;
@@ -28,8 +29,9 @@ struct Call {
 struct LibraryRow {
     std::string_view name;
     std::string_view signature;
-    unsigned arity;  // what the reference's implementation declares before defaults: how many arguments a
-                     // higher-order function passes to it
+    // How many arguments a higher-order function passes to it: the parameters before the first default in the
+    // reference implementation.
+    unsigned arity;
     unsigned parameters;
     Value (*run)(const Call&);
 };

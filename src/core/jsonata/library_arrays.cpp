@@ -70,7 +70,7 @@ Value sort(const Call& call) {
     }));
 }
 
-// Values that are equal to each other stand in one bucket.
+// Values that are equal have the same hash, so they are in the same bucket.
 std::size_t hash_of(const Value& value) {
     switch (value.type) {
         case Type::String:

@@ -1,4 +1,4 @@
-// Functions over instants. The clock is the caller's.
+// Functions over instants. The caller gives the current time.
 #include "core/jsonata/error.hpp"
 #include "core/jsonata/format_date.hpp"
 #include "core/jsonata/library.hpp"

@@ -14,7 +14,7 @@ constexpr std::string_view kReserved = ";/?:@&=+$,#";
 
 Value base64_encode(const Call& call) {
     if (!call.has(0)) return {};
-    // Bytes are characters up to U+00FF, as the reference takes them ("binary").
+    // As in the reference implementation, the bytes are characters up to U+00FF ("binary").
     const std::string_view text = call.at(0).string();
     call.evaluation.budget.bytes(text.size() * 3);
     call.evaluation.budget.step(text.size() / 4);
@@ -94,7 +94,7 @@ Value decode(const Call& call, const char* name, std::string_view kept) {
         throw malformed();
     };
     std::string out;
-    std::string run;  // of escaped bytes, which must be UTF-8 by themselves
+    std::string run;  // the escaped bytes of one run, which must be valid UTF-8 without their neighbours
     const auto flush = [&] {
         if (!is_utf8(run)) throw malformed();
         for (const char c : run) {

@@ -1,8 +1,8 @@
 // The functions that Step Functions adds to JSONata: $partition, $range, $hash, $random(seed), $uuid, $parse.
 //
-// They are part of the library everywhere, so that an expression can be tried outside of a flow. Edges are as
-// AWS was seen to answer: arguments that are no integers are cut towards zero, much that makes no sense is
-// undefined rather than an error, and errors have the code D3137.
+// They belong to the library everywhere, so that an expression can be tried outside of a flow. Edge cases
+// follow observed answers of AWS: arguments that are not integers are truncated towards zero, many senseless
+// calls are undefined and not an error, and errors have the code D3137.
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -19,7 +19,7 @@ Raised refused(std::string message) {
     return Raised{.code = "D3137", .message = std::move(message)};
 }
 
-// As Java casts a double to a long: towards zero, what is beyond becomes the last one, NaN becomes 0.
+// Converts as Java casts a double to a long: truncated towards zero, cut to the range, and NaN becomes 0.
 std::int64_t as_long(double number) {
     constexpr double kEdge = 9223372036854775808.0;  // 2^63
     if (std::isnan(number)) return 0;
@@ -62,7 +62,7 @@ Value range(const Call& call) {
                                     : static_cast<std::uint64_t>(first) - static_cast<std::uint64_t>(last);
     const std::uint64_t stride =
         step > 0 ? static_cast<std::uint64_t>(step) : ~static_cast<std::uint64_t>(step) + 1;
-    const std::uint64_t steps = width / stride;  // one less than there are items
+    const std::uint64_t steps = width / stride;  // one less than the number of items
     Evaluation& evaluation = call.evaluation;
     const auto& flow = evaluation.environment.flow;
     if (flow && steps >= flow->range_items) Budget::out_of_bytes();
@@ -98,7 +98,7 @@ Value uuid(const Call& call) {
     return call.evaluation.text(call.evaluation.environment.random.next_uuid());
 }
 
-// Whether a double can stand for all numbers.
+// Whether every number in the value fits a double.
 bool is_finite(const json::Value& value, Budget& budget) {
     const Budget::Depth depth(budget);
     budget.step();

@@ -1,7 +1,7 @@
-// Functions that look for something in a text: a string, a regular expression, or a matcher of the user's.
+// Functions that search a text for a string, a regular expression, or the matches of a user's matcher.
 //
 // A matcher is any function that returns {match, start, end, groups, next}. A regular expression is called
-// directly where nobody can see the difference, so that going through all matches is linear in the text.
+// directly where nobody can see the difference, so that finding all matches is linear in the text.
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -15,7 +15,7 @@
 namespace flowctl::jsonata {
 namespace {
 
-// One match: where in bytes, and its parts.
+// One match: its bounds in bytes, and its parts.
 struct Found {
     std::size_t start = 0;
     std::size_t end = 0;
@@ -24,7 +24,7 @@ struct Found {
     Value groups;
 };
 
-// Byte offset of a position in UTF-16 units.
+// The byte offset of a position that is given in UTF-16 units.
 std::size_t byte_offset(std::string_view text, double units) {
     std::size_t at = 0;
     for (double passed = 0; at < text.size() && passed < units;) {
@@ -112,10 +112,10 @@ class Matches {
     Value next_;
     bool first_ = true;
     std::size_t at_ = 0;
-    std::size_t units_ = 0;  // at_ in UTF-16 units
+    std::size_t units_ = 0;  // the position at_ in UTF-16 units
 };
 
-// The limit of a call, or infinity.
+// The limit argument of a call, or infinity if there is none.
 double limit_of(const Call& call, std::size_t i, const char* code) {
     if (!call.has(i)) return std::numeric_limits<double>::infinity();
     const double limit = call.at(i).number();
@@ -153,7 +153,7 @@ Value contains(const Call& call) {
     return Value::of_bool(matches.next(found));
 }
 
-// The text for a match: $0 is all of it, $1 and so on its groups, $$ a dollar.
+// The replacement for a match: $0 stands for the whole match, $1 and so on for its groups, $$ for a dollar.
 std::string substitute(std::string_view pattern, const Found& found) {
     const Items groups(found.groups);
     std::string out;
@@ -174,7 +174,7 @@ std::string substitute(std::string_view pattern, const Found& found) {
             ++at;
             continue;
         }
-        // As many digits as the number of groups has; one less where that is no group.
+        // A group number has as many digits as the number of groups, or one less if there is no such group.
         std::size_t most = 1;
         for (std::size_t n = groups.size(); n >= 10; n /= 10)
             ++most;

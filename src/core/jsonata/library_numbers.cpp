@@ -15,7 +15,7 @@ bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
 }
 
-// -?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?, with as many zeros in front as one likes.
+// Whether the text matches -?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?. Zeros in front are allowed.
 bool is_decimal(std::string_view text) {
     std::size_t at = 0;
     const auto digits = [&] {
@@ -48,7 +48,7 @@ double decimal(std::string_view text) {
     return json::Value::number_text(plain).as_double();
 }
 
-// 0x1f, 0o17 and 0b101; NaN for anything else.
+// The value of 0x1f, 0o17 and 0b101; NaN for anything else.
 double prefixed(std::string_view text) {
     constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
     if (text.size() < 3 || text[0] != '0') return kNaN;

@@ -128,7 +128,7 @@ Value assertion(const Call& call) {
 }
 
 Value clone_of(const Call& call) {
-    // Values never change outside of a transform, which copies for itself.
+    // No copy is needed, because values never change except in a transform, which copies them first.
     return call.at(0);
 }
 

@@ -26,7 +26,8 @@ Value length(const Call& call) {
     return Value::of_number(static_cast<double>(count_characters(text)));
 }
 
-// Part of a text from one character to before another, given as slice() of ECMAScript takes them.
+// The part of a text from one character to before another one; the arguments are as for slice() of
+// ECMAScript.
 Value slice(const Call& call, std::string_view text, double from, double to) {
     const auto size = static_cast<double>(count_characters(text));
     call.evaluation.budget.step(text.size() / 64);
@@ -52,7 +53,8 @@ Value substring(const Call& call) {
     if (size + start < 0) start = 0;
     if (!call.has(2)) return slice(call, text, start, size);
     const double count = call.at(2).number();
-    // A start that is missing is no number, and neither is the end that the reference computes from it.
+    // A missing start is not a number, and neither is the end that the reference implementation computes from
+    // it.
     if (count <= 0 || !call.has(1)) return call.evaluation.text("");
     return slice(call, text, start, start >= 0 ? start + count : size + start + count);
 }
@@ -88,7 +90,7 @@ Value uppercase(const Call& call) {
     return call.evaluation.text(text::to_upper(call.at(0).string()));
 }
 
-// One blank for each run of them, none at the ends.
+// Replaces each run of blanks by one blank, and removes those at the ends.
 Value trim(const Call& call) {
     if (!call.has(0)) return {};
     const std::string_view text = call.at(0).string();

@@ -1,8 +1,8 @@
 // From the parsed tree to the program that is evaluated: paths, stages, parents, tail calls.
 //
-// A path is a list of steps; what filters, sorts, groups or binds belongs to a step. Each '%' is a slot that
-// seeks, from right to left through the steps and out of blocks, the step whose input it means; that step
-// then binds its input to the slot's label, and everything on the way carries tuples.
+// A path is a list of steps, and filters, sorting, grouping and binding belong to steps. Each '%' is a slot.
+// It searches, from right to left through the steps and out of blocks, for the step whose input it refers to.
+// That step then binds its input to the slot's label, and all steps in between carry tuples.
 #include <algorithm>
 
 #include "core/interrupt.hpp"
@@ -63,7 +63,7 @@ class Resolver {
         return result;
     }
 
-    // Marks the calls that a lambda ends with.
+    // Marks the calls at the end of a lambda.
     static void mark_tail_calls(Node* node) {
         for (;;) {
             if (node->kind == Kind::Call) {
@@ -211,7 +211,7 @@ class Resolver {
             }
             path->items.push_back(rest);
         }
-        // All but the last of the steps before were looked at when they were joined.
+        // All steps before the last one were checked when the path was joined.
         for (std::size_t i = path->joined; i < path->items.size(); ++i) {
             Node* step = path->items[i];
             if (step->kind == Kind::Literal && !step->is_string) {
@@ -237,7 +237,7 @@ class Resolver {
     Node* predicate(Node* node) {
         Node* result = resolve(node->left);
         Node* step = result->kind == Kind::Path ? result->items.back() : result;
-        // A path's own group is on the path.
+        // The group of a path is stored at the path.
         if ((step->more && step->more->group != nullptr) ||
             (result->more && result->more->group != nullptr)) {
             throw Raised{.code = "S0209", .position = node->position};
@@ -381,14 +381,15 @@ class Resolver {
         if (last->more) slots = last->more->seeking;
         if (last->kind == Kind::Parent) slots.push_back(last->more->slot);
         for (Slot* slot : slots) {
-            std::size_t left = path->items.size() - 1;  // steps before the last that are still to try
+            // How many steps before the last one are still to be tried.
+            std::size_t left = path->items.size() - 1;
             while (slot->level > 0) {
                 if (left == 0) {
                     path->details().seeking.push_back(slot);
                     break;
                 }
                 Node* step = path->items[--left];
-                // Of neighbouring steps that bind the focus only the first has a parent.
+                // Of neighbouring steps that bind the focus, only the first one has a parent.
                 while (left > 0 && has_focus(step) && has_focus(path->items[left - 1]))
                     step = path->items[--left];
                 seek(step, slot);
@@ -402,7 +403,7 @@ class Resolver {
     Poll poll_;
 };
 
-// What a step needs to know while it is evaluated, once everything is in place.
+// Sets what the evaluation needs to know of each step. It runs last, because it needs the final tree.
 void finish(Program& program) {
     for (Node& node : program.nodes) {
         if (node.kind != Kind::Name) continue;

@@ -1,4 +1,4 @@
-// Dates read by picture, and in ISO 8601. See format_date.hpp.
+// Reads dates by picture and in ISO 8601. See format_date.hpp.
 #include <array>
 #include <cmath>
 #include <vector>
@@ -54,7 +54,7 @@ std::optional<double> zone_minutes(std::string_view text, const DatePart& part) 
 
 std::optional<double> value_of(std::string_view text, const DatePart& part) {
     if (part.component == 'Z' || part.component == 'z') return zone_minutes(text, part);
-    // A fraction of a second, to the millisecond, however many digits the picture shows.
+    // A fraction of a second is read to the millisecond, however many digits the picture shows.
     if (part.component == 'f')
         return std::trunc(json::Value::number_text("0." + std::string(text.substr(0, 3))).as_double() * 1000);
     if (part.integer) return parse_integer(text, *part.integer);
@@ -106,7 +106,7 @@ std::optional<double> parse_date(std::string_view text, std::string_view picture
     }
     if (!any) return std::nullopt;
 
-    // Which components make up the date and the time: those given must be of one kind.
+    // Which components make up the date and the time. The given components must be of one kind.
     const auto only = [&](std::string_view all, std::string_view kind) {
         bool found = false;
         for (const char c : all) {
@@ -125,7 +125,8 @@ std::optional<double> parse_date(std::string_view text, std::string_view picture
     std::string order = by_day_of_year ? "Yd" : by_week_of_month ? "XxwF" : by_week ? "XWF" : "YMD";
     order += by_half_day ? "Phmsf" : "Hmsf";
 
-    // What is open above is now, what is open below is the least; nothing may be open in between.
+    // Components above the given ones are taken from now, and those below have their least value. There must
+    // be no gap between the given ones.
     bool started = false;
     bool ended = false;
     const Moment present(now);

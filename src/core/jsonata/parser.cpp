@@ -1,7 +1,7 @@
-// The parser: Pratt's top-down operator precedence, as the reference is built.
+// The parser: Pratt's top-down operator precedence, as in the reference implementation.
 //
-// Recursion and the depth of the tree that operators build to the left are both bounded by
-// Expression::kMaxDepth, because resolving and evaluating go down the tree.
+// Resolving and evaluating go down the tree. So Expression::kMaxDepth bounds both the recursion of the parser
+// and the depth of the tree that operators build to the left.
 #include <algorithm>
 
 #include "core/interrupt.hpp"
@@ -63,7 +63,7 @@ class Parser {
     }
 
   private:
-    // Kept out of the functions that recurse, whose frames stay small that way.
+    // This code is kept out of the recursive functions, so that their stack frames stay small.
     [[noreturn, gnu::noinline]] static void raise_at(const char* code, std::size_t position,
                                                      std::string_view token, std::string_view value = {},
                                                      std::string_view message = {}) {
@@ -255,7 +255,7 @@ class Parser {
 
     [[gnu::noinline]] Node* led(const Infix& infix, const Token& token, Node* left) {
         if (infix.kind == Kind::Predicate && token_.is("]")) {
-            // Nothing in brackets: the step keeps its array.
+            // With empty brackets the step keeps its array.
             Node* step = left;
             while (step->kind == Kind::Predicate)
                 step = step->left;

@@ -1,8 +1,8 @@
 // Paths: steps over sequences, predicates, and tuples.
 //
-// Most paths look up names in objects, one value at a time; so the sequence between two steps is a single
-// value as long as there is only one, and a list only from then on. A tuple stream carries for each context
-// item the variables that '@', '#' and '%' bound on the way.
+// Most paths look up names in objects, one value at a time. So the sequence between two steps is a single
+// value as long as there is only one, and a list only from then on. A tuple stream has, for each context
+// item, the variables that '@', '#' and '%' have bound on the way.
 #include <cmath>
 
 #include "core/jsonata/evaluation.hpp"
@@ -77,12 +77,12 @@ Value Evaluation::path(const Node* node, const Value& input, Frame* frame) {
     return value;
 }
 
-// What a step makes of one item.
+// The result of a step for one item.
 Value Evaluation::step_value(const Node* step, const Value& item, Frame* frame) {
     if (step->plain_name) {
         budget.step();
         Value found = field(item, step->text);
-        // The lookup in an array is a sequence, which unwraps.
+        // The result of a lookup in an array is a sequence, which unwraps.
         if (found.is_sequence()) {
             if (found.list->size == 0) return {};
             if (found.list->size == 1 && !found.list->keep_singleton) return found.list->at(0);
@@ -131,7 +131,7 @@ Evaluation::StepResult Evaluation::step(const Node* step, const StepResult& inpu
     if (!first.is_array()) return {first, true};
     if (last && !first.is_sequence()) return {first, false};
     if (!first.foreign && first.list->cons) return {first, true};
-    // Only the last step's sequence is kept; before that its items are all that counts.
+    // Only the last step's sequence is kept; of an earlier one only the items matter.
     if (!last) return is_empty(first) ? StepResult() : StepResult{first, false};
     List* copy = sequence();
     flatten_into(copy, first);
@@ -208,7 +208,7 @@ Value Evaluation::stages(const Node* step, Value result, Frame* frame) {
 Frame* Evaluation::frame_of_tuple(Frame* frame, const Value& tuple) {
     Frame* inner = arena.make<Frame>();
     inner->parent = frame;
-    // The tuple's members are the variables; a binding made in this scope must not change the tuple.
+    // The members of the tuple are the variables. A binding made in this scope must not change the tuple.
     const Object& object = *tuple.object;
     budget.step(object.size);
     for (std::uint32_t i = 0; i < object.size; ++i)

@@ -1,9 +1,9 @@
-// What an expression refers to that a flow does not have.
+// Finds the parts of an expression that refer to something that a flow does not have.
 //
-// A flow evaluates without a context item, so only variables stand at the beginning of a path. Step Functions
-// refuses the definition otherwise. What is inside of a step, a predicate, a sort term, a grouping or a
-// transform has the step's items as context and may name anything; the body of a lambda has the context of
-// where the lambda stands. The walk follows the tree as far as the context is still that of the top.
+// A flow evaluates without a context item, so only a variable can begin a path; Step Functions refuses other
+// definitions. Inside a step, a predicate, a sort term, a grouping or a transform, the step's items are the
+// context, so any name may stand there. The body of a lambda has the context of the place where the lambda
+// stands. The walk follows the tree as long as the context is the one at the top.
 #include "core/jsonata/references.hpp"
 
 #include <algorithm>
@@ -89,7 +89,7 @@ class Walk {
         if (found_.size() < kMost) found_.push_back(std::move(sentence));
     }
 
-    static constexpr std::size_t kMost = 100;  // of one expression; nobody reads more
+    static constexpr std::size_t kMost = 100;  // for one expression; nobody reads more
     const Expression::Places& places_;
     std::vector<std::string> found_;
 };

@@ -1,4 +1,4 @@
-// What an expression refers to that a flow does not have: the sentences of Expression::unsupported().
+// The sentences of Expression::unsupported(), about parts of an expression that a flow does not have.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Values out of an evaluation. Everything here goes down a value, so everything enters a Depth.
+// Converts values of an evaluation. Every function in here goes down a value, so every one enters a Depth.
 #include "core/jsonata/serialise.hpp"
 
 #include <charconv>
@@ -17,7 +17,7 @@ namespace {
                                              : "Infinity"};
 }
 
-// To 15 significant digits, as the reference shows numbers that are no integers.
+// The number with 15 significant digits, as the reference implementation shows numbers that are not integers.
 double shown(double number) {
     if (std::trunc(number) == number) return number;
     char digits[40];
@@ -119,7 +119,7 @@ class Writer {
     std::size_t charged_ = 0;
 };
 
-// What a flow gives on is stored, and jsonb cannot hold U+0000.
+// The output of a flow is stored, and jsonb cannot hold U+0000.
 void require_storable(std::string_view text) {
     if (text.find('\0') == std::string_view::npos) return;
     throw Raised{.code = "D3137", .message = "The result holds the character U+0000, which cannot be stored"};

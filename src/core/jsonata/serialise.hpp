@@ -1,4 +1,4 @@
-// Values to JSON and to text, and comparing them.
+// Converting values to JSON and to text, and comparing them.
 #pragma once
 
 #include <optional>
@@ -8,26 +8,27 @@
 
 namespace flowctl::jsonata {
 
-// The result as the caller gets it: functions are "", undefined inside of arrays is null and inside of
-// objects absent. Numbers that JSON has not are refused (NaN is null, infinity throws Raised D1001) or become
-// their names ("NaN", "-Infinity"); with the latter, text that cannot be stored is refused as well.
+// The result for the caller of an evaluation: functions become "", and undefined becomes null in an array and
+// is left out of an object. Numbers that JSON does not have are either refused (NaN is null, infinity throws
+// Raised D1001) or become their names ("NaN", "-Infinity"). In the latter case, text that cannot be stored is
+// refused, too.
 enum class NonFinite : std::uint8_t { Refused, Named };
 json::Value to_json(const Value& value, Budget& budget, NonFinite non_finite);
 
-// As $string() does; not for undefined.
+// The text as $string() gives it. The value must not be undefined.
 std::string to_string(const Value& value, bool pretty, Budget& budget);
 
-// For messages: never throws, and long values are cut.
+// The value for messages. Never throws; long values are cut.
 std::string brief_json(const Value& value);
 
 std::string number_to_string(double number);
 
-// $boolean() of anything but undefined, which is false here.
+// The value as $boolean() gives it, except that undefined is false here.
 bool to_boolean(const Value& value, Budget& budget);
 
 bool deep_equal(const Value& a, const Value& b, Budget& budget);
 
-// The number, if it is one; throws Raised D1001 when it is infinite.
+// Whether the value is a number. Throws Raised D1001 if it is infinite.
 bool is_numeric(const Value& value);
 
 }  // namespace flowctl::jsonata

@@ -1,4 +1,4 @@
-// Parsing signatures, and matching arguments with them.
+// Parses signatures and matches arguments with them.
 #include "core/jsonata/signature.hpp"
 
 #include <algorithm>
@@ -53,11 +53,11 @@ bool accepts(const Parameter& parameter, char letter) {
     return parameter.accepts.find(letter) != std::string::npos;
 }
 
-// How many letters each parameter takes, by the priorities of a backtracking matcher; what cannot lead to a
-// match is remembered, so the work is parameters times letters.
+// How many letters each parameter takes, by the preferences of a backtracking matcher. Dead ends are
+// remembered, so the work is at most parameters times letters.
 class Matcher {
   public:
-    // Whether all parameters take all letters; or, for a prefix, the first ones a beginning of the letters.
+    // Matches all parameters with all letters or, for a prefix, the first parameters with the first letters.
     Matcher(std::span<const Parameter> parameters, std::string_view letters, bool whole = true)
         : parameters_(parameters),
           letters_(letters),
@@ -108,7 +108,7 @@ class Matcher {
     std::vector<std::size_t> taken_;
 };
 
-// The argument behind the longest run of first parameters that match.
+// Raises the error for the argument behind the longest run of first parameters that match.
 [[noreturn]] void raise_mismatch(const Signature& signature, const Arguments& arguments,
                                  std::string_view letters, Budget& budget) {
     std::size_t good = 0;
@@ -219,7 +219,7 @@ std::unique_ptr<Signature> parse_signature(std::string_view text, std::size_t po
 
 void validate(const Signature& signature, Arguments& arguments, const Value& context, Arena& arena) {
     const std::vector<Parameter>& parameters = signature.parameters;
-    // Most calls give each parameter one argument that fits as it is.
+    // A short way for most calls: each parameter gets one argument that fits as it is.
     if (arguments.size() == parameters.size()) {
         bool fits = true;
         for (std::size_t i = 0; fits && i < parameters.size(); ++i) {

@@ -1,8 +1,8 @@
-// Signatures of functions: <s-n?:s>.
+// Signatures of functions, such as <s-n?:s>.
 //
-// A signature is a regular expression over the types of the arguments, and that is how arguments are matched:
-// each parameter takes none, one or several of them. Matching then fills in the context, wraps single values
-// where an array is wanted, and checks what arrays hold.
+// A signature is a regular expression over the types of the arguments, and arguments are matched with it in
+// this way: each parameter takes none, one or several of them. Then the context is filled in, single values
+// are wrapped where an array is wanted, and the contents of arrays are checked.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ namespace flowctl::jsonata {
 struct Signature {
     enum class Times : std::uint8_t { Once, Optional, LazyOptional, OneOrMore, LazyOneOrMore };
     struct Parameter {
-        std::string accepts;  // type letters: s n b l o a f, and m for missing
+        std::string accepts;  // the letters of types: s n b l o a f, and m for missing
         char type = 'x';
         Times times = Times::Once;
-        bool context = false;  // taken from the context when not given
+        bool context = false;  // whether it is taken from the context when not given
         bool has_subtype = false;
         std::string subtype;
     };
@@ -33,7 +33,7 @@ std::unique_ptr<Signature> parse_signature(std::string_view text, std::size_t po
 
 using Arguments = std::vector<Value>;
 
-// The arguments as the function gets them; throws Raised T0410, T0411 or T0412.
+// Changes the arguments to those that the function gets. Throws Raised T0410, T0411 or T0412.
 void validate(const Signature& signature, Arguments& arguments, const Value& context, Arena& arena);
 
 }  // namespace flowctl::jsonata

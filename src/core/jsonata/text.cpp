@@ -1,4 +1,4 @@
-// Counting, escaping and mending of texts.
+// Counting, escaping and repairing texts.
 #include "core/jsonata/text.hpp"
 
 #include <algorithm>

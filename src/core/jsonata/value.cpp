@@ -1,4 +1,4 @@
-// Arena, lists and objects of an evaluation.
+// The arena, lists and objects of an evaluation.
 #include "core/jsonata/value.hpp"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ void* Arena::allocate_chunk(std::size_t size) {
     char* start = memory.get();
     chunks_.push_back(std::move(memory));
     if (chunk == next_ && next_ < kLargestChunk) next_ *= 2;
-    // A large piece of its own leaves the current chunk in use.
+    // A large allocation gets a chunk of its own, and the current chunk stays in use.
     if (chunk - size > static_cast<std::size_t>(end_ - at_)) {
         at_ = start + size;
         end_ = start + chunk;
@@ -118,7 +118,7 @@ int compare_strings(std::string_view a, std::string_view b) noexcept {
     }
     auto x = static_cast<unsigned char>(*left);
     auto y = static_cast<unsigned char>(*right);
-    // Surrogates of characters beyond U+FFFF come before U+E000 in UTF-16.
+    // In UTF-16 the surrogates of characters beyond U+FFFF come before U+E000.
     if (x >= 0xee && y >= 0xee && (x >= 0xf0) != (y >= 0xf0)) return x >= 0xf0 ? -1 : 1;
     return x < y ? -1 : 1;
 }

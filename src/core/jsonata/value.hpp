@@ -1,9 +1,10 @@
-// The values of an evaluation: JSON of the caller seen in place, and what the expression builds, in an arena.
+// The values of an evaluation: JSON of the caller, used in place, and values that the expression builds, in
+// an arena.
 //
-// Evaluation makes many small short-lived things, and closures make cycles. So nothing here is counted: a
-// Value is 16 bytes that are copied freely, and all nodes die with the arena. A value of the caller is
-// pointed to and never copied; a number of it keeps its text that way. Words: a sequence is a list that
-// unwraps to its only item; a constructed list ("cons") is not flattened by a path.
+// An evaluation makes many small, short-lived values, and closures make cycles. So nothing in here is
+// reference-counted: a Value is 16 bytes that are copied freely, and all nodes are freed with the arena. A
+// value of the caller is pointed to and never copied, so a number in it keeps its text. A sequence is a list
+// that unwraps to its only item. A constructed list ("cons") is not flattened by a path.
 #pragma once
 
 #include <cstring>
@@ -19,10 +20,10 @@
 
 namespace flowctl::jsonata {
 
-// Memory that is given back all at once. Charges the budget for what it takes from the heap.
+// Memory that is freed all at once. The budget is charged for memory taken from the heap.
 class Arena {
   public:
-    // `value_bytes` is what one text, at a byte a byte, or one list, at eight an item, may have.
+    // `value_bytes` is the most that one text, at a byte a byte, or one list, at eight an item, may have.
     Arena(Budget& budget, std::size_t value_bytes) noexcept
         : budget_(budget), value_bytes_(value_bytes), at_(first_), end_(first_ + sizeof first_) {}
     Arena(const Arena&) = delete;
@@ -71,20 +72,21 @@ struct List;
 struct Object;
 struct Function;
 
-// Room behind a text or the items of a list. Accumulating in a loop makes ever longer ones that begin alike;
-// the next takes the room behind the last, if nobody else has, and shares what is in front of it.
+// Free room behind a text or the items of a list. A loop that accumulates makes ever longer texts or lists
+// with the same beginning. The next one takes the room behind the last one if nobody else has, and shares the
+// part in front of it.
 struct Room {
-    std::size_t used;  // in characters or items, by the longest that shares it
+    std::size_t used;  // in characters or items, by the longest one that shares the room
     std::size_t capacity;
 };
 
 struct Text {
     const char* data;
     std::size_t size;
-    Room* room = nullptr;  // of what `data` begins
+    Room* room = nullptr;  // the room behind the text that begins at `data`
 };
 
-// Of which type, and whether the content is the caller's JSON or our own node.
+// A value's type, and whether its content is the caller's JSON or a node of the evaluation.
 struct Value {
     Type type = Type::Undefined;
     bool foreign = false;
@@ -144,7 +146,7 @@ struct Value {
         v.function = f;
         return v;
     }
-    // Of the caller's JSON, which outlives the evaluation.
+    // A value of the caller's JSON, which must outlive the evaluation.
     static Value of_json(const json::Value& json) {
         Value v;
         v.foreign = true;
@@ -178,10 +180,10 @@ struct Value {
     }
 };
 
-// An array of our own; without items and with a size it is the integers from `first` on.
+// An array of the evaluation. If it has a size and no items, it is the integers from `first` on.
 struct List {
     Value* items = nullptr;
-    Room* room = nullptr;  // of items
+    Room* room = nullptr;  // the room behind the items
     std::uint32_t size = 0;
     double first = 0;
     bool is_range = false;
@@ -199,7 +201,7 @@ struct List {
         items[size++] = value;
         room->used = size;
     }
-    // Room for so many items, behind which nobody else's are.
+    // Makes room for so many items, with no items of another list behind them.
     void reserve(Arena& arena, std::size_t wanted) {
         if (room == nullptr || wanted > room->capacity || room->used != size) grow(arena, wanted);
     }
@@ -215,7 +217,7 @@ inline bool Value::is_tuple_stream() const noexcept {
     return type == Type::Array && !foreign && list->tuple_stream;
 }
 
-// The items of any array; of another value, that one value; of undefined, none.
+// The items of any array. Another value is its own only item, and undefined has none.
 class Items {
   public:
     explicit Items(const Value& value) : single_(value) {
@@ -248,8 +250,8 @@ class Items {
     std::size_t size_ = 0;
 };
 
-// An object of our own: members in order, with a hash table once there are many. A tuple of a tuple stream is
-// one too, whose first member "@" is the context item.
+// An object of the evaluation: members in order, with a hash table if there are many. A tuple of a tuple
+// stream is such an object as well; its first member "@" is the context item.
 struct Object {
     struct Entry {
         std::string_view key;
@@ -262,13 +264,13 @@ struct Object {
     std::uint32_t table_size = 0;
 
     Value* find(std::string_view key) const noexcept;
-    // Which entry a value that find() gave belongs to.
+    // The index of the entry whose value find() returned.
     std::size_t index_of(const Value* found) const noexcept {
         return static_cast<std::size_t>(reinterpret_cast<const char*>(found) -
                                         reinterpret_cast<const char*>(&entries[0].value)) /
                sizeof(Entry);
     }
-    // The key's characters must live as long as the object.
+    // The characters of the key must live as long as the object.
     void set(Arena& arena, std::string_view key, const Value& value);
     void remove(std::string_view key) noexcept;
 
@@ -304,7 +306,7 @@ class Members {
     std::size_t size_ = 0;
 };
 
-// Variables of one scope.
+// The variables of one scope.
 struct Frame {
     Frame* parent = nullptr;
     Object bindings{};
@@ -313,28 +315,28 @@ struct Frame {
 struct Node;
 struct Builtin;
 
-// A lambda, a function of the library (perhaps partially applied), a chain of two, or one that an operator
-// made.
+// A lambda, a function of the library (perhaps partially applied), a chain of two functions, or one that an
+// operator made.
 struct Function {
     enum class Kind : std::uint8_t { Lambda, Builtin, Partial, Chain, Regex, NextMatch, Transform, Thunk };
     Kind kind = Kind::Lambda;
-    const Node* node = nullptr;  // Lambda, Regex, Transform, Thunk: where it stands
+    const Node* node = nullptr;  // Lambda, Regex, Transform, Thunk: its node
     Frame* frame = nullptr;
     Value input{};
     const Node* const* parameters = nullptr;  // Lambda
     std::uint32_t parameter_count = 0;
-    bool checked = true;               // Lambda: has the node's signature
+    bool checked = true;               // Lambda: whether it has the node's signature
     const Builtin* builtin = nullptr;  // Builtin, Partial
-    const Value* arguments = nullptr;  // Partial: bound ones; holes are marked
+    const Value* arguments = nullptr;  // Partial: the bound arguments; holes are marked
     const bool* holes = nullptr;
     std::uint32_t argument_count = 0;
     Function* first = nullptr;  // Chain
     Function* second = nullptr;
-    Value subject{};  // NextMatch: the text, and where to go on
+    Value subject{};  // NextMatch: the text, and where to continue
     std::size_t offset = 0;
 };
 
-// Index of `key` as UTF-16 order: as the reference compares strings.
+// Compares keys in the order of UTF-16 units, as the reference implementation compares strings.
 int compare_strings(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace flowctl::jsonata

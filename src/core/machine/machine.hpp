@@ -139,8 +139,8 @@ struct Call {
     asl::Resource resource;
     json::Value input;  // the effective input: after InputPath and Parameters
     std::string state;
-    std::string
-        path;  // branch and item, "" at the top: "/<state>/<branch>" of Parallel, "/<state>/<item>" of Map
+    // Branch and item, "" at the top: "/<state>/<branch>" for a Parallel, "/<state>/<item>" for a Map.
+    std::string path;
     int visit = 0;                    // how often this path has entered this state, from 1
     int attempt = 0;                  // from 1, counted over the retries of this visit
     std::optional<Instant> deadline;  // the time at which the machine stops waiting
@@ -178,8 +178,8 @@ struct HistoryEvent {
     Instant at = 0;
     std::string_view type;  // AWS's event type, a literal
     json::Value details;    // the content of AWS's ...EventDetails without the payload; null if there is none
-    const char* payload_key =
-        nullptr;  // "input", "output" or "parameters": the member of details that the payload is
+    // The member of details that the payload is: "input", "output" or "parameters".
+    const char* payload_key = nullptr;
     std::optional<json::Value> payload;
     std::optional<std::int64_t> payload_ref;
     // The place of the event, for the view `steps`. Empty for events of the run as a whole.
