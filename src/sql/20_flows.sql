@@ -1,10 +1,11 @@
 -- Flows: their versions, who owns them, who may start and who may define them.
 --
--- EXECUTE on the functions is PUBLIC's, and each checks inside who calls it: the tables flow, flow_grant and author are the
--- only place that says who has which right on flows. pg_dump takes them as data. A trigger that is to fire also where a
--- restore or a replica writes is enabled ALWAYS. No foreign key connects the tables: a dump may be restored in any order and
--- in parts, and rows whose flow or role is missing are listed by the view unresolved. Besides, a start that has not committed
--- when its flow is dropped still finds its version. Versions of dropped flows go when no run can need them any more.
+-- PUBLIC has EXECUTE on the functions, and each function checks who calls it: only the tables flow,
+-- flow_grant and author say who has which right on flows. pg_dump takes them as data. Triggers that must fire
+-- also when a restore or a replica writes are enabled ALWAYS. No foreign key connects the tables, because a
+-- dump may be restored in any order and in parts; the view unresolved lists rows whose flow or role is
+-- missing. Besides, a start that has not committed when its flow is dropped must still find its version.
+-- Versions of dropped flows are deleted when no run can need them any more.
 
 CREATE TABLE flowctl_catalog.flow (
     flow_id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -23,7 +24,8 @@ COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.flow IS 'keeps owners of fl
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.flow ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow IS 'refuses whoever does not have the privileges of the table''s owner';
+COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow IS
+    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow', '');
 
 CREATE TABLE flowctl_catalog.flow_version (
@@ -33,8 +35,8 @@ CREATE TABLE flowctl_catalog.flow_version (
     options         jsonb       NOT NULL DEFAULT '{}',
     author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    dropped_by      xid8,       -- the transaction that dropped the flow; NULL: it is there
-    unknown_from    xid8,       -- transactions from this one on cannot start it; NULL: earlier ones may still look at it
+    dropped_by      xid8,       -- the transaction that dropped the flow; NULL if it exists
+    unknown_from    xid8,       -- this transaction and later ones cannot start the version; NULL if it is not known yet
     PRIMARY KEY (flow_id, version)
 );
 COMMENT ON TABLE flowctl_catalog.flow_version IS 'immutable versions of flows; a run keeps the version that it started with';
@@ -43,7 +45,8 @@ COMMENT ON INDEX flowctl_catalog.flow_version_dropped IS 'finds the versions of 
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow_version
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.flow_version ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_version IS 'refuses whoever does not have the privileges of the table''s owner';
+COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_version IS
+    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_version', 'WHERE dropped_by IS NULL');
 
 CREATE TABLE flowctl_catalog.flow_grant (
@@ -52,9 +55,9 @@ CREATE TABLE flowctl_catalog.flow_grant (
     granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE flowctl_catalog.flow_grant IS 'who besides the owner may start a flow (flowctl.grant_start)';
+COMMENT ON TABLE flowctl_catalog.flow_grant IS 'which roles besides the owner may start a flow (flowctl.grant_start)';
 CREATE UNIQUE INDEX flow_grant_role ON flowctl_catalog.flow_grant (flow_id, (role::oid));
-COMMENT ON INDEX flowctl_catalog.flow_grant_role IS 'finds who may start a flow';
+COMMENT ON INDEX flowctl_catalog.flow_grant_role IS 'finds the flows that a role may start';
 CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl_catalog.flow_grant
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.flow_grant ENABLE ALWAYS TRIGGER depend_on_role;
@@ -62,7 +65,8 @@ COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.flow_grant IS 'keeps roles 
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow_grant
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.flow_grant ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_grant IS 'refuses whoever does not have the privileges of the table''s owner';
+COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_grant IS
+    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_grant', '');
 
 CREATE TABLE flowctl_catalog.author (
@@ -70,7 +74,7 @@ CREATE TABLE flowctl_catalog.author (
     granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE flowctl_catalog.author IS 'who may define flows (flowctl.grant_author)';
+COMMENT ON TABLE flowctl_catalog.author IS 'which roles may define flows (flowctl.grant_author)';
 CREATE UNIQUE INDEX author_role ON flowctl_catalog.author ((role::oid));
 COMMENT ON INDEX flowctl_catalog.author_role IS 'keeps a role from being an author twice';
 CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl_catalog.author
@@ -80,7 +84,8 @@ COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.author IS 'keeps authors fr
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.author
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.author ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.author IS 'refuses whoever does not have the privileges of the table''s owner';
+COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.author IS
+    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.author', '');
 
 CREATE FUNCTION flowctl.define_flow(name text, definition json, type text DEFAULT 'STANDARD', comment text DEFAULT NULL,
@@ -88,7 +93,10 @@ CREATE FUNCTION flowctl.define_flow(name text, definition json, type text DEFAUL
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_define_flow';
 COMMENT ON FUNCTION flowctl.define_flow(text, json, text, text, jsonb) IS
-    'adds a version to a flow, or makes a new flow that belongs to the current role, and returns the version''s number; the same definition and options as the newest version are that version. type: STANDARD | EXPRESS, fixed per flow. options: run_as (OWNER | INVOKER), keep_data (ALL | ERROR | NONE), run_as_superuser (true | false). For authors';
+    'adds a version to a flow, or makes a new flow that belongs to the current role, and returns the version''s number. If '
+    'definition and options are those of the newest version, it returns that version''s number and adds none. type: STANDARD '
+    '| EXPRESS, fixed per flow. options: run_as (OWNER | INVOKER), keep_data (ALL | ERROR | NONE), run_as_superuser (true | '
+    'false). For authors';
 
 CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
                                  OUT severity text, OUT code text, OUT location text, OUT message text)
@@ -96,13 +104,15 @@ CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_validate';
 COMMENT ON FUNCTION flowctl.validate(json, text) IS
-    'what is wrong with a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; no row: nothing. type: STANDARD | EXPRESS, which allows less. A WARNING says what this version does not carry out, and for what there is no endpoint now (AWS: ValidateStateMachineDefinition). For authors';
+    'the mistakes in a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; '
+    'no row if there is none. type: STANDARD | EXPRESS, which allows less. A WARNING names a part that this version does not '
+    'carry out, or a service that has no endpoint now (AWS: ValidateStateMachineDefinition). For authors';
 
 CREATE FUNCTION flowctl.drop_flow(name text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_drop_flow';
 COMMENT ON FUNCTION flowctl.drop_flow(text) IS
-    'removes a flow with all its versions; refused while triggers name it or runs are open. What it did stays in runs and history';
+    'removes a flow with all its versions; refused while triggers name it or runs are open. Its past runs stay in the views';
 
 CREATE FUNCTION flowctl.alter_flow_owner(flow text, role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -114,25 +124,25 @@ CREATE FUNCTION flowctl.grant_start(flow text, role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_grant_start';
 COMMENT ON FUNCTION flowctl.grant_start(text, regrole) IS
-    'allows a role, and who acts for it, to start a flow and to create triggers that do; for the flow''s owner';
+    'allows a role, and roles that act for it, to start a flow and to create triggers that start it; for the flow''s owner';
 
 CREATE FUNCTION flowctl.revoke_start(flow text, role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_revoke_start';
 COMMENT ON FUNCTION flowctl.revoke_start(text, regrole) IS
-    'takes back what flowctl.grant_start gave; triggers on tables of that role no longer start the flow';
+    'takes back the right that flowctl.grant_start gave; triggers on tables of that role no longer start the flow';
 
 CREATE FUNCTION flowctl.grant_author(role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_grant_author';
 COMMENT ON FUNCTION flowctl.grant_author(regrole) IS
-    'allows a role, and who acts for it, to define and validate flows; for superusers and the extension''s owner';
+    'allows a role, and roles that act for it, to define and validate flows; for superusers and the extension''s owner';
 
 CREATE FUNCTION flowctl.revoke_author(role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_revoke_author';
 COMMENT ON FUNCTION flowctl.revoke_author(regrole) IS
-    'takes back what flowctl.grant_author gave; flows of that role stay and can be started';
+    'takes back the right that flowctl.grant_author gave; flows of that role stay and can be started';
 
 REVOKE ALL ON FUNCTION
     flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
@@ -156,9 +166,10 @@ COMMENT ON VIEW flowctl.flows IS 'the flows that the current role owns, may star
 COMMENT ON COLUMN flowctl.flows.flow_id IS 'identifies the flow';
 COMMENT ON COLUMN flowctl.flows.name IS 'unique; 1 to 80 of A-Z a-z 0-9 _ -';
 COMMENT ON COLUMN flowctl.flows.type IS 'STANDARD | EXPRESS';
-COMMENT ON COLUMN flowctl.flows.owner IS 'the role that its runs act as, unless run_as is INVOKER; NULL: it does not exist (flowctl.unresolved)';
-COMMENT ON COLUMN flowctl.flows.latest_version IS 'number of the version that a start without a version takes';
-COMMENT ON COLUMN flowctl.flows.comment IS 'as given to flowctl.define_flow';
+COMMENT ON COLUMN flowctl.flows.owner IS
+    'the role that its runs act as, unless run_as is INVOKER; NULL if the role does not exist (flowctl.unresolved)';
+COMMENT ON COLUMN flowctl.flows.latest_version IS 'number of the version that a start without a version runs';
+COMMENT ON COLUMN flowctl.flows.comment IS 'the text given to flowctl.define_flow';
 COMMENT ON COLUMN flowctl.flows.created_at IS 'when the first version was defined';
 REVOKE ALL ON flowctl.flows FROM PUBLIC;
 GRANT SELECT ON flowctl.flows TO PUBLIC;
@@ -170,9 +181,11 @@ CREATE VIEW flowctl.flow_versions WITH (security_barrier) AS
        OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
 COMMENT ON VIEW flowctl.flow_versions IS 'the versions of the flows that the current role owns';
 COMMENT ON COLUMN flowctl.flow_versions.flow IS 'name of the flow';
-COMMENT ON COLUMN flowctl.flow_versions.version IS 'from 1';
-COMMENT ON COLUMN flowctl.flow_versions.definition IS 'Amazon States Language, as it was given';
-COMMENT ON COLUMN flowctl.flow_versions.options IS '{run_as: OWNER | INVOKER, keep_data: ALL | ERROR | NONE, run_as_superuser: true where its runs may execute SQL as a superuser}';
+COMMENT ON COLUMN flowctl.flow_versions.version IS 'number of the version, counted from 1';
+COMMENT ON COLUMN flowctl.flow_versions.definition IS 'the definition in Amazon States Language, as it was given';
+COMMENT ON COLUMN flowctl.flow_versions.options IS
+    '{run_as: OWNER | INVOKER, keep_data: ALL | ERROR | NONE, run_as_superuser: true if its runs may execute SQL as a '
+    'superuser}';
 COMMENT ON COLUMN flowctl.flow_versions.author IS 'the role that defined this version';
 COMMENT ON COLUMN flowctl.flow_versions.created_at IS 'when it was defined';
 REVOKE ALL ON flowctl.flow_versions FROM PUBLIC;

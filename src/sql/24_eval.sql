@@ -1,23 +1,27 @@
--- Trying an expression: what a path, an intrinsic function or a JSONata expression gives for an input. The functions are for
--- people who write flows, so each checks inside that its caller is an author. They read no catalog and use no network.
+-- Trying an expression: the value of a path, an intrinsic function or a JSONata expression for an input. The
+-- functions are for people who write flows, so each checks that its caller is an author. They read no catalog
+-- and use no network.
 
 CREATE FUNCTION flowctl.eval_jsonpath(path text, input json, context json DEFAULT '{}') RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_eval_jsonpath';
 COMMENT ON FUNCTION flowctl.eval_jsonpath(text, json, json) IS
-    'what a JSONPath of a flow gives for an input ($) and a Context Object ($$); an error when a definite path leads nowhere. For authors';
+    'the value of a flow''s JSONPath for an input ($) and a Context Object ($$); an error if a definite path leads nowhere. '
+    'For authors';
 
 CREATE FUNCTION flowctl.eval_intrinsic(expression text, input json, context json DEFAULT '{}') RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_eval_intrinsic';
 COMMENT ON FUNCTION flowctl.eval_intrinsic(text, json, json) IS
-    'what an intrinsic function such as States.Format(''{}'', $.x) gives for an input ($) and a Context Object ($$). For authors';
+    'the value of an intrinsic function such as States.Format(''{}'', $.x) for an input ($) and a Context Object ($$). For '
+    'authors';
 
 CREATE FUNCTION flowctl.eval_jsonata(expression text, input json DEFAULT NULL, bindings json DEFAULT '{}') RETURNS json
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_eval_jsonata';
 COMMENT ON FUNCTION flowctl.eval_jsonata(text, json, json) IS
-    'what a JSONata 2.2.2 expression gives for an input (NULL: undefined) and variables {name: value}; undefined is NULL; an error''s message begins with JSONata''s code. For authors';
+    'the value of a JSONata 2.2.2 expression for an input (NULL: undefined) and variables {name: value}; NULL if it is '
+    'undefined. The message of an error begins with JSONata''s code. For authors';
 
 REVOKE ALL ON FUNCTION flowctl.eval_jsonpath(text, json, json), flowctl.eval_intrinsic(text, json, json),
     flowctl.eval_jsonata(text, json, json) FROM PUBLIC;

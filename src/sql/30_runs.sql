@@ -1,7 +1,7 @@
--- Runs: starting them, waiting for them, stopping them. What a run did is in 36_history.sql.
+-- Runs: starting them, waiting for them, stopping them. 36_history.sql has the record of what a run did.
 --
--- EXECUTE on the functions is PUBLIC's; each checks inside whether its caller may do it with that flow or run. Payloads are
--- JSON text in the tables, and the views convert them to jsonb.
+-- PUBLIC has EXECUTE on the functions; each function checks whether its caller has the right on that flow or
+-- run. Payloads are JSON text in the tables, and the views convert them to jsonb.
 
 -- A run has one row. The transaction that starts the run inserts it, and it is updated once, when the run ends.
 CREATE TABLE flowctl_catalog.run (
@@ -13,8 +13,8 @@ CREATE TABLE flowctl_catalog.run (
     name              text,
     status            text        NOT NULL DEFAULT 'RUNNING',
     input             text        NOT NULL,
-    output            text,       -- set where no history event holds it
-    output_ref        int,        -- the history event that holds the output; 0: it is the input
+    output            text,       -- set if no history event holds the output
+    output_ref        int,        -- the history event that holds the output; 0 if it is the input
     error             text,
     cause             text,
     started_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -24,10 +24,10 @@ CREATE TABLE flowctl_catalog.run (
     starter           regrole     NOT NULL,
     session_user_name text        NOT NULL,
     system_user_name  text,
-    subject           text,       -- the end user: verified, as are the next two
+    subject           text,       -- the verified end user; the next two belong to it
     subject_issuer    text,
     subject_claims    text,       -- a JSON object
-    subject_handle    uuid,       -- under which the worker finds their token, in memory
+    subject_handle    uuid,       -- the key of the user's token in shared memory
     asserted_subject  text,
     client_addr       inet,
     application_name  text,
@@ -38,22 +38,23 @@ CREATE TABLE flowctl_catalog.run (
     redrive_count     int         NOT NULL DEFAULT 0,
     redriven_at       timestamptz,
     map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
-    map_index         bigint,     -- from 0: which child
+    map_index         bigint,     -- number of the child, from 0
     map_items         int,        -- how many items are in its input
     stopped_by        text,       -- the role that ended it by flowctl.stop()
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
-COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started what, when, with which input, and how it ended';
--- Every index costs each start an entry, and most runs succeed. So open runs and failed runs, which are looked for among
--- many others, have indexes that hold only them.
+COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started which flow, when and with which input, and how the run ended';
+-- Every index costs each start an entry, and most runs succeed. So the indexes for open runs and for failed
+-- runs, which are searched among many others, hold only such runs.
 CREATE INDEX run_open ON flowctl_catalog.run (start_xid) WHERE status = 'RUNNING';
-COMMENT ON INDEX flowctl_catalog.run_open IS 'finds open runs: of recent transactions, for the worker''s sweep, or all of them';
+COMMENT ON INDEX flowctl_catalog.run_open IS
+    'finds open runs, either of recent transactions for the worker''s sweep, or all';
 CREATE INDEX run_failed ON flowctl_catalog.run (started_at) WHERE status IN ('FAILED', 'TIMED_OUT', 'ABORTED');
 COMMENT ON INDEX flowctl_catalog.run_failed IS 'finds the runs that ended without success, latest last';
 ALTER TABLE flowctl_catalog.run ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE flowctl_catalog.run_default PARTITION OF flowctl_catalog.run DEFAULT;
-COMMENT ON TABLE flowctl_catalog.run_default IS 'the leaf of the runs whose time has no leaf of its own';
+COMMENT ON TABLE flowctl_catalog.run_default IS 'the leaf for runs whose time has no leaf of its own';
 ALTER TABLE flowctl_catalog.run_default ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE flowctl_catalog.run_name (
@@ -62,7 +63,7 @@ CREATE TABLE flowctl_catalog.run_name (
     run_id          uuid        NOT NULL,
     PRIMARY KEY (flow_id, name)
 );
-COMMENT ON TABLE flowctl_catalog.run_name IS 'names given at start: the same name and input is the same run';
+COMMENT ON TABLE flowctl_catalog.run_name IS 'names given at start: the same name with the same input is the same run';
 CREATE INDEX run_name_run ON flowctl_catalog.run_name (run_id);
 COMMENT ON INDEX flowctl_catalog.run_name_run IS 'finds the names of runs that are no longer kept';
 ALTER TABLE flowctl_catalog.run_name ENABLE ROW LEVEL SECURITY;
@@ -81,7 +82,7 @@ CREATE INDEX frame_due ON flowctl_catalog.frame (due_at) WHERE due_at IS NOT NUL
 COMMENT ON INDEX flowctl_catalog.frame_due IS 'finds the runs whose timers fire next';
 ALTER TABLE flowctl_catalog.frame ENABLE ROW LEVEL SECURITY;
 
--- What a session wants of a run. The run's worker carries it out and deletes the row.
+-- Requests of sessions about a run. The run's worker carries a request out and deletes its row.
 CREATE TABLE flowctl_catalog.control (
     control_id      bigint      PRIMARY KEY DEFAULT hashtextextended(gen_random_uuid()::text, 0),
     run_id          uuid        NOT NULL,
@@ -98,8 +99,8 @@ CREATE FUNCTION flowctl.start(flow text, input jsonb DEFAULT '{}', name text DEF
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_start';
 COMMENT ON FUNCTION flowctl.start(text, jsonb, text) IS
-    'starts a run of flow ''name'' or ''name:version'' when this transaction commits, and returns its run_id; the same name with '
-    'the same input returns the same run, with another input it is an error (AWS: StartExecution)';
+    'starts a run of flow ''name'' or ''name:version'' when this transaction commits, and returns its run_id. The same name '
+    'with the same input returns the same run; with another input it is an error (AWS: StartExecution)';
 
 CREATE FUNCTION flowctl.start_flow() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -118,14 +119,14 @@ CREATE FUNCTION flowctl.stop(run_id uuid, error text DEFAULT NULL, cause text DE
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_stop';
 COMMENT ON FUNCTION flowctl.stop(uuid, text, text) IS
-    'ends an open run as ABORTED once this transaction has committed (AWS: StopExecution); nothing happens to a run that has ended';
+    'ends an open run as ABORTED once this transaction has committed (AWS: StopExecution); does nothing to a run that has ended';
 
 CREATE FUNCTION flowctl.run_id_at(at timestamptz) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_run_id_at';
 COMMENT ON FUNCTION flowctl.run_id_at(timestamptz) IS
-    'the least run_id of that millisecond: runs, history, steps and calls are stored by run_id, so WHERE run_id >= '
-    'flowctl.run_id_at(now() - interval ''1 hour'') reads an hour of them and no more';
+    'the smallest run_id of that millisecond. Runs, history, steps and calls are stored by run_id, so WHERE run_id >= '
+    'flowctl.run_id_at(now() - interval ''1 hour'') reads only the last hour';
 
 REVOKE ALL ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
     flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) FROM PUBLIC;

@@ -1,7 +1,8 @@
 -- Map runs: the runs of distributed Map states.
 --
--- A map run has one row. Its children are rows of the table run: they are written when the items are read, and the worker of
--- the parent begins them later. The counts are of children that have ended; the transaction that ends a child keeps them.
+-- A map run has one row. Its children are rows of the table run; they are written when the items are read,
+-- and the worker of the parent begins them later. The counts are of children that have ended, and the
+-- transaction that ends a child updates them.
 CREATE TABLE flowctl_catalog.map_run (
     map_run_id        uuid        PRIMARY KEY,
     run_id            uuid        NOT NULL,
@@ -13,11 +14,11 @@ CREATE TABLE flowctl_catalog.map_run (
     path              text        NOT NULL,
     state             text        NOT NULL,
     label             text        NOT NULL,
-    type              text        NOT NULL,   -- of the children: STANDARD or EXPRESS
+    type              text        NOT NULL,   -- type of the children: STANDARD or EXPRESS
     status            text        NOT NULL DEFAULT 'RUNNING',
-    phase             text,                   -- READING RUNNING CLOSING WRITING; NULL: nothing is left to do
-    plan              text,                   -- what is to be done, JSON; until it is over
-    source            text,                   -- items that came in one piece, until all children are written
+    phase             text,                   -- READING RUNNING CLOSING WRITING; NULL if nothing is left to do
+    plan              text,                   -- the plan as JSON; NULL when the map run is over
+    source            text,                   -- items that came in one piece; NULL when all children are written
     max_concurrency   bigint      NOT NULL,
     tolerated_count   bigint,
     tolerated_percentage float8,
@@ -25,7 +26,7 @@ CREATE TABLE flowctl_catalog.map_run (
     cause             text,
     started_at        timestamptz NOT NULL,
     ended_at          timestamptz,
-    read_attempts     int         NOT NULL DEFAULT 0,   -- processes started to read or write for it
+    read_attempts     int         NOT NULL DEFAULT 0,   -- how many processes were started to read or write for it
     items             bigint      NOT NULL DEFAULT 0,
     children          bigint      NOT NULL DEFAULT 0,
     begun             bigint      NOT NULL DEFAULT 0,   -- children before this index have begun
@@ -41,9 +42,10 @@ CREATE TABLE flowctl_catalog.map_run (
     writer_state      text,                   -- how far a writer over HTTP has come, JSON
     UNIQUE (run_id, call_id)
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
-COMMENT ON TABLE flowctl_catalog.map_run IS 'runs of distributed Map states: how many children there are, and what became of them';
+COMMENT ON TABLE flowctl_catalog.map_run IS
+    'runs of distributed Map states: how many children they have, and how the children have ended';
 CREATE INDEX map_run_open ON flowctl_catalog.map_run (bucket) WHERE phase IS NOT NULL;
-COMMENT ON INDEX flowctl_catalog.map_run_open IS 'finds the map runs that a worker has to carry on';
+COMMENT ON INDEX flowctl_catalog.map_run_open IS 'finds the map runs that a worker has to continue';
 ALTER TABLE flowctl_catalog.map_run ENABLE ROW LEVEL SECURITY;
 
 CREATE INDEX run_map ON flowctl_catalog.run (map_run_id, map_index) WHERE map_run_id IS NOT NULL;
@@ -64,34 +66,37 @@ CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
-COMMENT ON VIEW flowctl.map_runs IS 'runs of distributed Map states, as AWS''s DescribeMapRun tells of them; their children are rows of flowctl.runs';
-COMMENT ON COLUMN flowctl.map_runs.map_run_id IS 'identifies the map run; the last part of its ARN';
-COMMENT ON COLUMN flowctl.map_runs.run_id IS 'the run whose Map it is';
+COMMENT ON VIEW flowctl.map_runs IS
+    'runs of distributed Map states, with the fields of AWS''s DescribeMapRun; their children are rows of flowctl.runs';
+COMMENT ON COLUMN flowctl.map_runs.map_run_id IS 'identifies the map run; it is the last part of the map run''s ARN';
+COMMENT ON COLUMN flowctl.map_runs.run_id IS 'the run that the Map state belongs to';
 COMMENT ON COLUMN flowctl.map_runs.path IS 'branch and item that the Map is in, as in flowctl.steps';
 COMMENT ON COLUMN flowctl.map_runs.state IS 'name of the Map state';
-COMMENT ON COLUMN flowctl.map_runs.label IS 'its Label, or one made of its name';
+COMMENT ON COLUMN flowctl.map_runs.label IS 'the Map''s Label, or a label made from its name';
 COMMENT ON COLUMN flowctl.map_runs.status IS 'RUNNING | SUCCEEDED | FAILED | ABORTED';
 COMMENT ON COLUMN flowctl.map_runs.phase IS
-    'of one that is not over: READING (items) | RUNNING (children) | CLOSING (aborts what is open) | WRITING (results); else NULL';
-COMMENT ON COLUMN flowctl.map_runs.max_concurrency IS 'how many children may run at a time; 0: 10,000';
-COMMENT ON COLUMN flowctl.map_runs.tolerated_failure_count IS 'how many items may fail; NULL: the state does not say';
-COMMENT ON COLUMN flowctl.map_runs.tolerated_failure_percentage IS 'how many of a hundred items may fail; NULL: the state does not say';
-COMMENT ON COLUMN flowctl.map_runs.error IS 'name of the error that it failed with';
-COMMENT ON COLUMN flowctl.map_runs.cause IS 'what the error was';
+    'while the map run is open: READING (items) | RUNNING (children) | CLOSING (aborts open children) | WRITING (results); '
+    'else NULL';
+COMMENT ON COLUMN flowctl.map_runs.max_concurrency IS 'how many children may run at a time; 0 means 10,000';
+COMMENT ON COLUMN flowctl.map_runs.tolerated_failure_count IS 'how many items may fail; NULL if the state does not say';
+COMMENT ON COLUMN flowctl.map_runs.tolerated_failure_percentage IS
+    'how many percent of the items may fail; NULL if the state does not say';
+COMMENT ON COLUMN flowctl.map_runs.error IS 'name of the error that the map run failed with';
+COMMENT ON COLUMN flowctl.map_runs.cause IS 'description of the error';
 COMMENT ON COLUMN flowctl.map_runs.started_at IS 'when the Map state began it';
-COMMENT ON COLUMN flowctl.map_runs.ended_at IS 'when nothing was left to do; NULL: not yet';
-COMMENT ON COLUMN flowctl.map_runs.items IS 'items read';
-COMMENT ON COLUMN flowctl.map_runs.items_open IS 'of them, in children that have not ended';
-COMMENT ON COLUMN flowctl.map_runs.items_succeeded IS 'in children that have succeeded';
-COMMENT ON COLUMN flowctl.map_runs.items_failed IS 'in children that have failed';
-COMMENT ON COLUMN flowctl.map_runs.items_timed_out IS 'in children that have timed out';
-COMMENT ON COLUMN flowctl.map_runs.items_aborted IS 'in children that were aborted';
-COMMENT ON COLUMN flowctl.map_runs.runs IS 'children made of the items: one each, or one for a batch';
-COMMENT ON COLUMN flowctl.map_runs.runs_open IS 'of them, those that have not ended';
-COMMENT ON COLUMN flowctl.map_runs.runs_succeeded IS 'those that have succeeded';
-COMMENT ON COLUMN flowctl.map_runs.runs_failed IS 'those that have failed';
-COMMENT ON COLUMN flowctl.map_runs.runs_timed_out IS 'those that have timed out';
-COMMENT ON COLUMN flowctl.map_runs.runs_aborted IS 'those that were aborted';
-COMMENT ON COLUMN flowctl.map_runs.results_written IS 'results of children that its ResultWriter has written';
+COMMENT ON COLUMN flowctl.map_runs.ended_at IS 'when the map run ended; NULL while it is open';
+COMMENT ON COLUMN flowctl.map_runs.items IS 'number of items that have been read';
+COMMENT ON COLUMN flowctl.map_runs.items_open IS 'number of items in children that have not ended';
+COMMENT ON COLUMN flowctl.map_runs.items_succeeded IS 'number of items in children that have succeeded';
+COMMENT ON COLUMN flowctl.map_runs.items_failed IS 'number of items in children that have failed';
+COMMENT ON COLUMN flowctl.map_runs.items_timed_out IS 'number of items in children that have timed out';
+COMMENT ON COLUMN flowctl.map_runs.items_aborted IS 'number of items in children that were aborted';
+COMMENT ON COLUMN flowctl.map_runs.runs IS 'number of children: one for each item or batch';
+COMMENT ON COLUMN flowctl.map_runs.runs_open IS 'number of children that have not ended';
+COMMENT ON COLUMN flowctl.map_runs.runs_succeeded IS 'number of children that have succeeded';
+COMMENT ON COLUMN flowctl.map_runs.runs_failed IS 'number of children that have failed';
+COMMENT ON COLUMN flowctl.map_runs.runs_timed_out IS 'number of children that have timed out';
+COMMENT ON COLUMN flowctl.map_runs.runs_aborted IS 'number of children that were aborted';
+COMMENT ON COLUMN flowctl.map_runs.results_written IS 'number of children''s results that the ResultWriter has written';
 REVOKE ALL ON flowctl.map_runs FROM PUBLIC;
 GRANT SELECT ON flowctl.map_runs TO PUBLIC;

@@ -1,18 +1,23 @@
--- What runs did: the history of their transitions, and the views runs, history and steps. The view runs stands here and not
--- in 30_runs.sql because the output of a run may stand in its history, and because it tells of map runs.
+-- The record of runs: the history of their transitions, and the views runs, history and steps. The view runs
+-- stands here and not in 30_runs.sql, because the output of a run may be stored in its history, and because
+-- the view shows map runs.
 --
 -- Every view of runs is a security barrier that shows the rows which the current role may see:
 --
---   superusers and members of pg_read_all_data see all rows;
---   members of the flow's owner and of the run's role see the run and everything about it; the flow's owner is its present
---   one, or the one that it had when the run started if the flow is gone;
---   the role that started a run sees it in runs and map_runs, but not its history, steps and calls.
+--   Superusers and members of pg_read_all_data see all rows.
 --
--- A member is here whoever has the privileges of a role (pg_has_role with USAGE). Membership is looked up once in a statement:
--- the sub-selects do not depend on the row, so each becomes an init plan or a hash table. Conditions such as run_id = '...'
--- are leakproof and reach the index below the barrier. A payload becomes jsonb only in columns that a query asks for.
+--   Members of the flow's owner and of the run's role see the run and everything about it. The flow's owner
+--   is the present one, or if the flow is gone, its owner when the run started.
+--
+--   The role that started a run sees it in runs and map_runs, but does not see its history, steps and calls.
+--
+-- A member of a role here is a role that has its privileges (pg_has_role with USAGE). Membership is looked up
+-- once in a statement: the sub-selects do not depend on the row, so each becomes an init plan or a hash
+-- table. Conditions such as run_id = '...' are leakproof, so they reach the index below the barrier. A
+-- payload is converted to jsonb only in columns that a query asks for.
 
--- Rows are only added. A payload is stored once: an event whose payload stands in an earlier event names that event.
+-- Rows are only added. A payload is stored once: an event with the same payload as an earlier event names
+-- that event.
 CREATE TABLE flowctl_catalog.history_event (
     run_id            uuid        NOT NULL,
     event_id          int         NOT NULL,
@@ -33,7 +38,7 @@ COMMENT ON TABLE flowctl_catalog.history_event IS 'every transition of every run
 ALTER TABLE flowctl_catalog.history_event ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE flowctl_catalog.history_event_default PARTITION OF flowctl_catalog.history_event DEFAULT;
-COMMENT ON TABLE flowctl_catalog.history_event_default IS 'the leaf of the events whose run''s time has no leaf of its own';
+COMMENT ON TABLE flowctl_catalog.history_event_default IS 'the leaf for events of runs whose time has no leaf of its own';
 ALTER TABLE flowctl_catalog.history_event_default ENABLE ROW LEVEL SECURITY;
 
 CREATE VIEW flowctl.runs WITH (security_barrier) AS
@@ -66,40 +71,49 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
-COMMENT ON VIEW flowctl.runs IS 'runs: what was started by whom, where it is, and how it ended';
-COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7: ordered by time of start';
+COMMENT ON VIEW flowctl.runs IS 'runs: their flow, who started them, their current state, and how they ended';
+COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7, so it is ordered by the time of the start';
 COMMENT ON COLUMN flowctl.runs.flow IS 'name of the flow';
-COMMENT ON COLUMN flowctl.runs.version IS 'the version that the run keeps';
-COMMENT ON COLUMN flowctl.runs.name IS 'the name given at start, for idempotency; NULL: none';
+COMMENT ON COLUMN flowctl.runs.version IS 'version of the flow; it stays the same for the whole run';
+COMMENT ON COLUMN flowctl.runs.name IS 'the name given at start, for idempotency; NULL if none was given';
 COMMENT ON COLUMN flowctl.runs.status IS 'RUNNING | SUCCEEDED | FAILED | TIMED_OUT | ABORTED | PENDING_REDRIVE';
-COMMENT ON COLUMN flowctl.runs.phase IS 'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; else NULL';
-COMMENT ON COLUMN flowctl.runs.current_state IS 'the state at the top level that an open run is in';
-COMMENT ON COLUMN flowctl.runs.waiting_for IS 'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map); NULL: nothing';
+COMMENT ON COLUMN flowctl.runs.phase IS
+    'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; NULL for other runs';
+COMMENT ON COLUMN flowctl.runs.current_state IS 'the state of an open run at the top level';
+COMMENT ON COLUMN flowctl.runs.waiting_for IS
+    'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map); NULL if it '
+    'waits for none of these';
 COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
 COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';
 COMMENT ON COLUMN flowctl.runs.output IS 'the output of a run that has SUCCEEDED, any JSON';
 COMMENT ON COLUMN flowctl.runs.error IS 'name of the error that ended the run';
-COMMENT ON COLUMN flowctl.runs.cause IS 'what the error was';
+COMMENT ON COLUMN flowctl.runs.cause IS 'description of the error';
 COMMENT ON COLUMN flowctl.runs.started_at IS 'when flowctl.start or the trigger inserted it';
-COMMENT ON COLUMN flowctl.runs.ended_at IS 'when it ended; NULL: open';
-COMMENT ON COLUMN flowctl.runs.role IS 'whom the run acts as: the flow''s owner or the invoker';
+COMMENT ON COLUMN flowctl.runs.ended_at IS 'when the run ended; NULL while it is open';
+COMMENT ON COLUMN flowctl.runs.role IS 'the role that the run acts as: the flow''s owner or the invoker';
 COMMENT ON COLUMN flowctl.runs.starter IS 'current_user at the start';
 COMMENT ON COLUMN flowctl.runs.session_user_name IS 'session_user at the start';
 COMMENT ON COLUMN flowctl.runs.system_user_name IS 'system_user at the start (PostgreSQL 16 and later): method:identity';
-COMMENT ON COLUMN flowctl.runs.subject IS 'the end user, where a token of theirs was verified';
-COMMENT ON COLUMN flowctl.runs.asserted_subject IS 'the end user as the session claimed (request.jwt.claims); nobody verified it';
-COMMENT ON COLUMN flowctl.runs.client_addr IS 'address of the client that started it; NULL: local';
+COMMENT ON COLUMN flowctl.runs.subject IS 'the end user, if a token of the user was verified';
+COMMENT ON COLUMN flowctl.runs.asserted_subject IS
+    'the end user that the session claimed (request.jwt.claims); it is not verified';
+COMMENT ON COLUMN flowctl.runs.client_addr IS 'address of the client that started it; NULL for a local connection';
 COMMENT ON COLUMN flowctl.runs.application_name IS 'application_name at the start';
-COMMENT ON COLUMN flowctl.runs.xid IS 'the transaction that started it; of a child of a distributed Map, the one that started its parent';
-COMMENT ON COLUMN flowctl.runs.event IS 'CloudEvents 1.0 envelope of the row or command that caused it; NULL: flowctl.start';
+COMMENT ON COLUMN flowctl.runs.xid IS
+    'the transaction that started the run; for a child of a distributed Map, the transaction that started its parent';
+COMMENT ON COLUMN flowctl.runs.event IS
+    'CloudEvents 1.0 envelope of the row or command that caused the run; NULL if it was flowctl.start';
 COMMENT ON COLUMN flowctl.runs.traceparent IS 'W3C trace context at the start (flowctl.traceparent)';
-COMMENT ON COLUMN flowctl.runs.parent_run_id IS 'the run that started it; NULL: none';
-COMMENT ON COLUMN flowctl.runs.redrive_count IS 'how often it was redriven';
-COMMENT ON COLUMN flowctl.runs.subject_issuer IS 'who vouched for subject: the token''s issuer';
-COMMENT ON COLUMN flowctl.runs.subject_claims IS 'further claims of that token, those that the issuer''s option subject_claims names';
-COMMENT ON COLUMN flowctl.runs.map_run_id IS 'the map run whose child it is (flowctl.map_runs); NULL: none''s';
-COMMENT ON COLUMN flowctl.runs.map_index IS 'from 0: which child, in the order of the items; NULL: it is no child of a map run';
-COMMENT ON COLUMN flowctl.runs.stopped_by IS 'who called flowctl.stop(); NULL: nobody has stopped it';
+COMMENT ON COLUMN flowctl.runs.parent_run_id IS 'the run that started this one; NULL if no run did';
+COMMENT ON COLUMN flowctl.runs.redrive_count IS 'how often the run was redriven';
+COMMENT ON COLUMN flowctl.runs.subject_issuer IS 'issuer of the token that subject comes from';
+COMMENT ON COLUMN flowctl.runs.subject_claims IS
+    'other claims of that token, as named by the issuer''s option subject_claims';
+COMMENT ON COLUMN flowctl.runs.map_run_id IS
+    'the map run that the run is a child of (flowctl.map_runs); NULL if it is no child';
+COMMENT ON COLUMN flowctl.runs.map_index IS
+    'number of the child in the order of the items, counted from 0; NULL if the run is no child';
+COMMENT ON COLUMN flowctl.runs.stopped_by IS 'the role that called flowctl.stop(); NULL if nobody has stopped the run';
 REVOKE ALL ON flowctl.runs FROM PUBLIC;
 GRANT SELECT ON flowctl.runs TO PUBLIC;
 
@@ -121,14 +135,14 @@ CREATE VIEW flowctl.history WITH (security_barrier) AS
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
-COMMENT ON VIEW flowctl.history IS 'every transition of every run, as AWS Step Functions'' execution history tells it';
+COMMENT ON VIEW flowctl.history IS 'every transition of every run, in the form of AWS Step Functions'' execution history';
 COMMENT ON COLUMN flowctl.history.run_id IS 'the run';
-COMMENT ON COLUMN flowctl.history.event_id IS 'from 1, in the order in which it happened';
-COMMENT ON COLUMN flowctl.history.previous_event_id IS 'the event that led to this one; 0: none';
+COMMENT ON COLUMN flowctl.history.event_id IS 'number of the event in its run, counted from 1 in the order of time';
+COMMENT ON COLUMN flowctl.history.previous_event_id IS 'the event that led to this one; 0 if there is none';
 COMMENT ON COLUMN flowctl.history.at IS 'when it happened';
 COMMENT ON COLUMN flowctl.history.type IS 'AWS''s event type: ExecutionStarted, TaskStateEntered, TaskScheduled, ...';
 COMMENT ON COLUMN flowctl.history.details IS
-    'content of AWS''s ...EventDetails object, input and output as JSON where they are kept; NULL: the event has none';
+    'content of AWS''s ...EventDetails object, with input and output as JSON if they are kept; NULL if the event has none';
 REVOKE ALL ON flowctl.history FROM PUBLIC;
 GRANT SELECT ON flowctl.history TO PUBLIC;
 
@@ -201,24 +215,27 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
            OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
 COMMENT ON VIEW flowctl.steps IS 'one row for each time that a run entered a state';
 COMMENT ON COLUMN flowctl.steps.run_id IS 'the run';
-COMMENT ON COLUMN flowctl.steps.path IS 'branch and item that the state was in: /<state>/<number> for each level; empty at the top level';
+COMMENT ON COLUMN flowctl.steps.path IS
+    'branch and item of the state: /<state>/<number> for each level; empty at the top level';
 COMMENT ON COLUMN flowctl.steps.state IS 'name of the state';
-COMMENT ON COLUMN flowctl.steps.visit IS 'from 1: how often this path has entered this state';
+COMMENT ON COLUMN flowctl.steps.visit IS 'how often this path has entered this state, counted from 1';
 COMMENT ON COLUMN flowctl.steps.type IS 'Pass | Task | Choice | Wait | Succeed | Fail | Parallel | Map';
 COMMENT ON COLUMN flowctl.steps.status IS 'RUNNING | SUCCEEDED | CAUGHT_ERROR | FAILED | TIMED_OUT | ABORTED';
-COMMENT ON COLUMN flowctl.steps.attempts IS 'how often the task was scheduled: 1 and its retries; 0: the state is no task';
+COMMENT ON COLUMN flowctl.steps.attempts IS
+    'how often the task was scheduled: once and for each retry; 0 if the state is no task';
 COMMENT ON COLUMN flowctl.steps.entered_at IS 'when the state was entered';
-COMMENT ON COLUMN flowctl.steps.exited_at IS 'when it was left, by whatever way; NULL: it has not been';
-COMMENT ON COLUMN flowctl.steps.input IS 'what the state was entered with, any JSON';
-COMMENT ON COLUMN flowctl.steps.output IS 'what it was left with, any JSON; NULL: it was not exited';
-COMMENT ON COLUMN flowctl.steps.error IS 'name of its last error, also of one that a retry mended or a Catch took';
-COMMENT ON COLUMN flowctl.steps.cause IS 'what that error was';
-COMMENT ON COLUMN flowctl.steps.event_id IS 'of the event by which the state was entered (flowctl.history): the order of a run''s steps';
+COMMENT ON COLUMN flowctl.steps.exited_at IS 'when the state was left, in whatever way; NULL if it was not left';
+COMMENT ON COLUMN flowctl.steps.input IS 'the data that the state was entered with, any JSON';
+COMMENT ON COLUMN flowctl.steps.output IS 'the data that the state was left with, any JSON; NULL if it was not exited';
+COMMENT ON COLUMN flowctl.steps.error IS 'name of its last error, even if a retry or a Catch handled it';
+COMMENT ON COLUMN flowctl.steps.cause IS 'description of that error';
+COMMENT ON COLUMN flowctl.steps.event_id IS
+    'number of the event that entered the state (flowctl.history); it orders a run''s steps';
 REVOKE ALL ON flowctl.steps FROM PUBLIC;
 GRANT SELECT ON flowctl.steps TO PUBLIC;
 
--- Counts for whoever watches the server: members of pg_monitor see those of every flow, and no payload and no run. Open and
--- failed runs are found by the indexes that hold nothing else.
+-- Counts for monitoring: members of pg_monitor see the counts of every flow, and no payload and no run. The
+-- indexes that hold only open runs and only failed runs make the counts cheap.
 CREATE VIEW flowctl.run_counts WITH (security_barrier) AS
     SELECT r.flow, pg_catalog.count(*) FILTER (WHERE r.is_open) AS open,
            pg_catalog.count(*) FILTER (WHERE r.is_open AND f.phase IS NULL) AS queued,
@@ -238,13 +255,15 @@ CREATE VIEW flowctl.run_counts WITH (security_barrier) AS
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
     GROUP BY r.flow;
 COMMENT ON VIEW flowctl.run_counts IS
-    'how many runs of each flow are open, and how many have failed of late; for members of pg_monitor, pg_read_all_data and the flow''s owner';
+    'how many runs of each flow are open, and how many have failed within the last day; for members of pg_monitor, '
+    'pg_read_all_data and the flow''s owner';
 COMMENT ON COLUMN flowctl.run_counts.flow IS 'name of the flow; flows without such runs have no row';
-COMMENT ON COLUMN flowctl.run_counts.open IS 'open runs, children of distributed Maps included';
-COMMENT ON COLUMN flowctl.run_counts.queued IS 'of them, runs that have not begun';
-COMMENT ON COLUMN flowctl.run_counts.waiting IS 'of them, runs that wait for a timer or a map run';
-COMMENT ON COLUMN flowctl.run_counts.retrying IS 'of them, runs that wait for the next attempt of a Task';
-COMMENT ON COLUMN flowctl.run_counts.oldest_open IS 'when the oldest open run started; NULL: none is open';
-COMMENT ON COLUMN flowctl.run_counts.failed_1d IS 'runs that started within the last day and have FAILED, TIMED_OUT or ABORTED';
+COMMENT ON COLUMN flowctl.run_counts.open IS 'number of open runs, including children of distributed Maps';
+COMMENT ON COLUMN flowctl.run_counts.queued IS 'how many of the open runs have not begun';
+COMMENT ON COLUMN flowctl.run_counts.waiting IS 'how many of the open runs wait for a timer or a map run';
+COMMENT ON COLUMN flowctl.run_counts.retrying IS 'how many of the open runs wait for the next attempt of a Task';
+COMMENT ON COLUMN flowctl.run_counts.oldest_open IS 'when the oldest open run started; NULL if none is open';
+COMMENT ON COLUMN flowctl.run_counts.failed_1d IS
+    'number of runs that started within the last day and have FAILED, TIMED_OUT or ABORTED';
 REVOKE ALL ON flowctl.run_counts FROM PUBLIC;
 GRANT SELECT ON flowctl.run_counts TO PUBLIC;

@@ -1,15 +1,16 @@
--- Identity: our own issuer, the end user of a session, and what workers know of issuers.
+-- Identity: this installation's own issuer, the end user of a session, and the workers' figures about
+-- issuers.
 
--- The public keys by which users' tokens are verified, as the worker last fetched them from their issuers.
+-- The public keys for verifying users' tokens, as the worker last fetched them from their issuers.
 CREATE TABLE flowctl_catalog.key_set (
     server          oid         PRIMARY KEY,  -- the foreign server that stands for the issuer
-    options_hash    text        NOT NULL,     -- of those of its options that say where the keys are
-    document        text,                     -- the JWKS; NULL: never fetched
+    options_hash    text        NOT NULL,     -- hash of the options that say where the keys are
+    document        text,                     -- the JWKS; NULL if it was never fetched
     fetched_at      timestamptz,
     tried_at        timestamptz NOT NULL,
-    problem         text                      -- why the last attempt brought nothing; NULL: it did
+    problem         text                      -- why the last attempt failed; NULL if it succeeded
 );
-COMMENT ON TABLE flowctl_catalog.key_set IS 'public keys of issuers whose users'' tokens are taken';
+COMMENT ON TABLE flowctl_catalog.key_set IS 'public keys of the issuers whose users'' tokens are accepted';
 ALTER TABLE flowctl_catalog.key_set ENABLE ROW LEVEL SECURITY;
 
 -- The documents of this installation's own issuer. They hold public keys and a URL, so everybody may read and serve them.
@@ -23,24 +24,25 @@ CREATE FUNCTION flowctl.openid_configuration() RETURNS json
     LANGUAGE c VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_openid_configuration';
 COMMENT ON FUNCTION flowctl.openid_configuration() IS
-    'what relying parties read of OpenID Connect Discovery, to be served at <issuer>/.well-known/openid-configuration';
+    'the metadata of this installation''s own issuer for OpenID Connect Discovery, to be served at '
+    '<issuer>/.well-known/openid-configuration';
 
 REVOKE ALL ON FUNCTION flowctl.jwks(), flowctl.openid_configuration() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.jwks(), flowctl.openid_configuration() TO PUBLIC;
 
--- The end user of a session. Everybody may call it: the function checks the token, and that its caller has USAGE on the
--- foreign server that stands for the issuer.
+-- The end user of a session. Everybody may call the function: it checks the token, and it checks that its
+-- caller has USAGE on the foreign server that stands for the issuer.
 CREATE FUNCTION flowctl.set_subject_token(token text, issuer text DEFAULT NULL, is_local boolean DEFAULT true) RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_set_subject_token';
 COMMENT ON FUNCTION flowctl.set_subject_token(text, text, boolean) IS
-    'hands over the end user''s access token, a JWE for the key of use "enc" in flowctl.jwks(): it is verified, and runs that the '
-    'session starts carry the user; is_local as in set_config(), NULL ends it; returns the user';
+    'hands over the end user''s access token, a JWE for the key of use "enc" in flowctl.jwks(). The token is verified, and '
+    'runs that the session starts carry the user. is_local is as in set_config(); NULL removes the user; returns the user';
 REVOKE ALL ON FUNCTION flowctl.set_subject_token(text, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.set_subject_token(text, text, boolean) TO PUBLIC;
 
--- The view issuers calls this function as the user who reads the view, so everybody may execute it. It shows an issuer to
--- whoever has USAGE on its foreign server.
+-- The view issuers calls this function as the user who reads the view, so everybody may execute it. A role
+-- sees the issuers whose foreign servers it has USAGE on.
 CREATE FUNCTION flowctl_catalog.issuer_status(
     OUT server text, OUT pid int, OUT issuer text, OUT token_requests bigint, OUT tokens_issued bigint, OUT failures bigint,
     OUT cached_tokens bigint, OUT last_success timestamptz, OUT last_failure timestamptz, OUT last_failure_message text,
@@ -49,7 +51,7 @@ RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_issuer_status';
 COMMENT ON FUNCTION flowctl_catalog.issuer_status() IS
-    'what each worker of this database knows of the issuers that the caller may use; read the view flowctl.issuers';
+    'figures of each worker of this database about the issuers that the caller may use; read the view flowctl.issuers';
 REVOKE ALL ON FUNCTION flowctl_catalog.issuer_status() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl_catalog.issuer_status() TO PUBLIC;
 
@@ -65,18 +67,20 @@ CREATE VIEW flowctl.issuers WITH (security_barrier) AS
     FROM flowctl_catalog.issuer_status() s
     GROUP BY s.server, s.issuer;
 COMMENT ON VIEW flowctl.issuers IS
-    'what the workers of this database know of issuers since they began: for who has USAGE on the foreign server';
+    'figures about issuers since the workers of this database began; a role sees the issuers whose foreign servers it has '
+    'USAGE on';
 COMMENT ON COLUMN flowctl.issuers.server IS 'name of the foreign server';
-COMMENT ON COLUMN flowctl.issuers.issuer IS 'its URL';
-COMMENT ON COLUMN flowctl.issuers.token_requests IS 'requests to its token endpoint';
-COMMENT ON COLUMN flowctl.issuers.tokens_issued IS 'tokens that could be used';
-COMMENT ON COLUMN flowctl.issuers.failures IS 'attempts that brought none';
-COMMENT ON COLUMN flowctl.issuers.cached_tokens IS 'tokens that live in the memory of workers, each of one run';
-COMMENT ON COLUMN flowctl.issuers.last_success IS 'when it last issued a token';
-COMMENT ON COLUMN flowctl.issuers.last_failure IS 'when an attempt last brought none';
-COMMENT ON COLUMN flowctl.issuers.last_failure_message IS 'why; never holds a secret or token';
+COMMENT ON COLUMN flowctl.issuers.issuer IS 'URL of the issuer';
+COMMENT ON COLUMN flowctl.issuers.token_requests IS 'number of requests to its token endpoint';
+COMMENT ON COLUMN flowctl.issuers.tokens_issued IS 'number of usable tokens that it issued';
+COMMENT ON COLUMN flowctl.issuers.failures IS 'number of attempts that brought no usable token';
+COMMENT ON COLUMN flowctl.issuers.cached_tokens IS 'number of tokens in the memory of workers, each for one run';
+COMMENT ON COLUMN flowctl.issuers.last_success IS 'when the issuer last issued a token';
+COMMENT ON COLUMN flowctl.issuers.last_failure IS 'when an attempt last brought no token';
+COMMENT ON COLUMN flowctl.issuers.last_failure_message IS 'reason of the last failure; never contains a secret or token';
 COMMENT ON COLUMN flowctl.issuers.circuit IS
-    'closed: it is asked as needed; paused: it asked for a pause; open: it did not answer of late and nobody waits for it; half-open: one request finds out';
-COMMENT ON COLUMN flowctl.issuers.circuit_until IS 'until when it is left alone; NULL: it is not';
+    'closed: the issuer is asked as needed | paused: it asked for a pause | open: it did not answer lately, so calls fail '
+    'without waiting for it | half-open: one request tries it';
+COMMENT ON COLUMN flowctl.issuers.circuit_until IS 'until when the issuer is not asked; NULL if it may be asked';
 REVOKE ALL ON flowctl.issuers FROM PUBLIC;
 GRANT SELECT ON flowctl.issuers TO PUBLIC;

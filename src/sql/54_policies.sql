@@ -1,22 +1,24 @@
--- Policies: which calls of endpoints are permitted or forbidden. EXECUTE on the functions is PUBLIC's, and each checks inside
--- whether its caller has the right on the endpoint.
+-- Policies: which calls of endpoints are permitted or forbidden. PUBLIC has EXECUTE on the functions, and
+-- each function checks whether its caller has the right on the endpoint.
 
 CREATE TABLE flowctl_catalog.policy (
     name            text        PRIMARY KEY,
     effect          text        NOT NULL CHECK (effect IN ('permit', 'forbid')),
-    endpoint        text,       -- name of a foreign server; NULL: every one
+    endpoint        text,       -- name of a foreign server; NULL for every endpoint
     conditions      text        NOT NULL,  -- a JSON object
     comment         text,
     created_by      name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE flowctl_catalog.policy IS 'who may use which endpoint, for what and when (flowctl.add_policy)';
+COMMENT ON TABLE flowctl_catalog.policy IS 'which calls of endpoints are permitted or forbidden (flowctl.add_policy)';
 CREATE INDEX policy_endpoint ON flowctl_catalog.policy (endpoint);
-COMMENT ON INDEX flowctl_catalog.policy_endpoint IS 'finds the policies of an endpoint, and those of all';
+COMMENT ON INDEX flowctl_catalog.policy_endpoint IS
+    'finds the policies of an endpoint, and those that hold for all endpoints';
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.policy
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.policy ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.policy IS 'refuses whoever does not have the privileges of the table''s owner';
+COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.policy IS
+    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.policy', '');
 
 CREATE FUNCTION flowctl.add_policy(name text, effect text, endpoint text, conditions jsonb DEFAULT '{}',
@@ -24,17 +26,17 @@ CREATE FUNCTION flowctl.add_policy(name text, effect text, endpoint text, condit
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_add_policy';
 COMMENT ON FUNCTION flowctl.add_policy(text, text, text, jsonb, text) IS
-    'permits or forbids calls of an endpoint (NULL: of every one) that meet the conditions; an endpoint that a policy names is '
-    'denied what none permits, and what is forbidden stays so';
+    'permits or forbids calls of an endpoint (NULL: of every endpoint) that meet the conditions. If policies name an '
+    'endpoint, a call of it needs a policy that permits it. A forbidden call stays forbidden even if another policy permits it';
 
 CREATE FUNCTION flowctl.drop_policy(name text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_drop_policy';
-COMMENT ON FUNCTION flowctl.drop_policy(text) IS 'takes a policy away';
+COMMENT ON FUNCTION flowctl.drop_policy(text) IS 'drops a policy';
 REVOKE ALL ON FUNCTION flowctl.add_policy(text, text, text, jsonb, text), flowctl.drop_policy(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.add_policy(text, text, text, jsonb, text), flowctl.drop_policy(text) TO PUBLIC;
 
--- A role sees the policies of endpoints that it may use, and the policies of every endpoint.
+-- A role sees the policies of the endpoints that it may use, and the policies that hold for every endpoint.
 CREATE VIEW flowctl.policies WITH (security_barrier) AS
     SELECT p.name, p.effect, p.endpoint, p.conditions::pg_catalog.jsonb AS conditions, p.comment, p.created_by, p.created_at
     FROM flowctl_catalog.policy p, (SELECT) AS read_only
@@ -45,10 +47,10 @@ CREATE VIEW flowctl.policies WITH (security_barrier) AS
 COMMENT ON VIEW flowctl.policies IS 'which calls of endpoints are permitted or forbidden (flowctl.add_policy)';
 COMMENT ON COLUMN flowctl.policies.name IS 'the policy';
 COMMENT ON COLUMN flowctl.policies.effect IS 'permit | forbid';
-COMMENT ON COLUMN flowctl.policies.endpoint IS 'name of the foreign server; NULL: every one';
-COMMENT ON COLUMN flowctl.policies.conditions IS 'all of which must hold';
-COMMENT ON COLUMN flowctl.policies.comment IS 'what its author says about it';
-COMMENT ON COLUMN flowctl.policies.created_by IS 'who added it';
-COMMENT ON COLUMN flowctl.policies.created_at IS 'when';
+COMMENT ON COLUMN flowctl.policies.endpoint IS 'name of the foreign server; NULL for every endpoint';
+COMMENT ON COLUMN flowctl.policies.conditions IS 'all of these conditions must hold';
+COMMENT ON COLUMN flowctl.policies.comment IS 'the comment given to flowctl.add_policy';
+COMMENT ON COLUMN flowctl.policies.created_by IS 'the role that added it';
+COMMENT ON COLUMN flowctl.policies.created_at IS 'when it was added';
 REVOKE ALL ON flowctl.policies FROM PUBLIC;
 GRANT SELECT ON flowctl.policies TO PUBLIC;

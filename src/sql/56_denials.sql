@@ -1,4 +1,5 @@
--- Denied attempts. The worker records them, so they stay also when the transaction that made the attempt rolls back.
+-- Denied attempts. The worker records them, so they stay even if the transaction that made the attempt rolls
+-- back.
 
 CREATE TABLE flowctl_catalog.denial (
     denial_id         bigint      PRIMARY KEY,  -- microseconds since 1970 when it was recorded, or the next free number
@@ -21,14 +22,15 @@ CREATE VIEW flowctl.denials WITH (security_barrier) AS
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR d.role_name IN (SELECT u.rolname FROM pg_catalog.pg_roles u JOIN flowctl_catalog.my_role m ON m.oid = u.oid);
 COMMENT ON VIEW flowctl.denials IS 'attempts that were denied, also those of transactions that rolled back';
-COMMENT ON COLUMN flowctl.denials.denial_id IS 'a number that grows';
-COMMENT ON COLUMN flowctl.denials.at IS 'when';
-COMMENT ON COLUMN flowctl.denials.action IS 'start | define_flow | set_subject_token | call | lost (what came too fast to be recorded)';
+COMMENT ON COLUMN flowctl.denials.denial_id IS 'an increasing number';
+COMMENT ON COLUMN flowctl.denials.at IS 'when the attempt was made';
+COMMENT ON COLUMN flowctl.denials.action IS
+    'start | define_flow | set_subject_token | call | lost (denials that came too fast to be recorded)';
 COMMENT ON COLUMN flowctl.denials.object IS 'the flow or endpoint';
 COMMENT ON COLUMN flowctl.denials.role_name IS 'current_user, or the run''s role';
-COMMENT ON COLUMN flowctl.denials.session_user_name IS 'session_user; NULL: a run''s call';
-COMMENT ON COLUMN flowctl.denials.subject IS 'the end user, where one was verified';
-COMMENT ON COLUMN flowctl.denials.reason IS 'why';
+COMMENT ON COLUMN flowctl.denials.session_user_name IS 'session_user; NULL for the call of a run';
+COMMENT ON COLUMN flowctl.denials.subject IS 'the end user, if one was verified';
+COMMENT ON COLUMN flowctl.denials.reason IS 'why the attempt was denied';
 COMMENT ON COLUMN flowctl.denials.run_id IS 'the run whose call was denied';
 REVOKE ALL ON flowctl.denials FROM PUBLIC;
 GRANT SELECT ON flowctl.denials TO PUBLIC;

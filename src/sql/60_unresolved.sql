@@ -1,7 +1,7 @@
--- What a restored dump refers to and the database does not have.
+-- References to missing objects after a dump was restored.
 --
--- A dump may be restored into a server without some of the roles, or in parts. What refers to something that is missing stays,
--- and has no effect until somebody says what it refers to.
+-- A dump may be restored into a server without some of the roles, or in parts. A row that refers to something
+-- missing stays, and has no effect until somebody says what it refers to.
 
 CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
     SELECT u.kind, u.name, u.missing, u.effect
@@ -37,20 +37,23 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
          ) u (kind, name, missing, effect)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
 COMMENT ON VIEW flowctl.unresolved IS
-    'what refers to something that does not exist, as after a dump was restored without some of the roles; for members of pg_read_all_data';
+    'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
+    'members of pg_read_all_data';
 COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | author | lease rule | policy';
-COMMENT ON COLUMN flowctl.unresolved.name IS 'which one: the name of the flow, rule or policy, the number of a version, the name of a role';
-COMMENT ON COLUMN flowctl.unresolved.missing IS 'what does not exist: a role, an endpoint, a flow, a version';
-COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work meanwhile';
+COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, rule or policy, number of the version, or name of the role';
+COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow or version';
+COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';
 REVOKE ALL ON flowctl.unresolved FROM PUBLIC;
 GRANT SELECT ON flowctl.unresolved TO PUBLIC;
 
--- Everybody may call it; the function checks inside that its caller is a superuser or has the privileges of the extension's owner.
+-- Everybody may call the function; it checks that its caller is a superuser or has the privileges of the
+-- extension's owner.
 CREATE FUNCTION flowctl.resolve_roles(map jsonb DEFAULT '{}') RETURNS int
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_resolve_roles';
 COMMENT ON FUNCTION flowctl.resolve_roles(jsonb) IS
-    'gives the roles that flowctl.unresolved names their flows, grants and rules: the role that has the name now, or the one that map '
-    'says, as {"missing": "role"}; {"missing": null} takes grants and rules away. Gives how many rows it changed';
+    'gives existing roles the flows, grants and rules of the missing roles in flowctl.unresolved: each goes to the role that '
+    'has the name now, or to the role in map, {"missing": "role"}. With {"missing": null} the grants and rules are deleted. '
+    'Returns the number of changed rows';
 REVOKE ALL ON FUNCTION flowctl.resolve_roles(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.resolve_roles(jsonb) TO PUBLIC;

@@ -1,17 +1,20 @@
--- How long runs are kept: the partitions of the tables run, history_event, call, call_outcome and token_revocation.
+-- How long runs are kept: the partitions of the tables run, history_event, call, call_outcome and
+-- token_revocation.
 --
--- The five tables are partitioned alike, by the time in a run's id. For each span of time every table has a leaf. Leaves are
--- made days ahead, and emptied as a whole when their runs are no longer to be kept. A run whose time is in no span is in the
--- leaf ..._default. EXECUTE on the functions is nobody's: they are for the extension's owner and those that he grants it to.
+-- The five tables are partitioned in the same way, by the time in a run's id. For each span of time every
+-- table has a leaf. Leaves are made days ahead, and emptied as a whole when their runs need not be kept any
+-- more. A run whose time is in no span is in the leaf ..._default. Nobody has EXECUTE on the functions except
+-- the extension's owner, who may grant it.
 CREATE TABLE flowctl_catalog.leaf (
     starts_at       timestamptz PRIMARY KEY,
     ends_at         timestamptz NOT NULL CHECK (ends_at > starts_at),
-    suffix          text        NOT NULL UNIQUE,   -- of the names of its tables: run_<suffix> and so on
-    emptied_at      timestamptz,                   -- NULL: its time has not come
-    kept            bigint,                        -- runs that stayed when it was emptied, since they were open
+    suffix          text        NOT NULL UNIQUE,   -- suffix of its tables' names: run_<suffix> and so on
+    emptied_at      timestamptz,                   -- when it was emptied; NULL if it was not
+    kept            bigint,                        -- how many open runs stayed when it was emptied
     problem         text                           -- why it could not be emptied or dropped at the last attempt
 );
-COMMENT ON TABLE flowctl_catalog.leaf IS 'the spans of time that runs, history, calls, outcomes and receipts have leaves for';
+COMMENT ON TABLE flowctl_catalog.leaf IS
+    'the spans of time for which runs, history, calls, outcomes and receipts have leaves';
 ALTER TABLE flowctl_catalog.leaf ENABLE ROW LEVEL SECURITY;
 
 CREATE FUNCTION flowctl.keep_house(
@@ -20,21 +23,24 @@ RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_keep_house';
 COMMENT ON FUNCTION flowctl.keep_house(timestamptz) IS
-    'does at once what the housekeeper does by itself, as if it were the given time: makes, empties and drops partitions, forgets names and denials';
+    'does at once what the housekeeper does from time to time, as if it were the given time: makes, empties and drops '
+    'partitions, deletes old names and denials';
 REVOKE ALL ON FUNCTION flowctl.keep_house(timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION flowctl.drop_runs_before(before timestamptz) RETURNS int
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_drop_runs_before';
 COMMENT ON FUNCTION flowctl.drop_runs_before(timestamptz) IS
-    'empties the partitions that end at that time or before, whatever flowctl.retention says; open runs stay. Gives how many there were';
+    'empties the partitions that end at that time or before, whatever flowctl.retention says; open runs stay. Returns the '
+    'number of partitions';
 REVOKE ALL ON FUNCTION flowctl.drop_runs_before(timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION flowctl.make_partition(starts_at timestamptz, ends_at timestamptz) RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_make_partition';
 COMMENT ON FUNCTION flowctl.make_partition(timestamptz, timestamptz) IS
-    'makes a partition for runs that start within a span of time which has none, such as runs brought in from elsewhere; gives its suffix';
+    'makes a partition for runs that start within a span of time which has none, such as runs copied from elsewhere; returns '
+    'its suffix';
 REVOKE ALL ON FUNCTION flowctl.make_partition(timestamptz, timestamptz) FROM PUBLIC;
 
 CREATE VIEW flowctl.partitions WITH (security_barrier) AS
@@ -49,13 +55,16 @@ CREATE VIEW flowctl.partitions WITH (security_barrier) AS
           UNION ALL SELECT NULL, NULL, 'default', NULL, NULL, NULL) l
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'));
 COMMENT ON VIEW flowctl.partitions IS
-    'spans of time that runs and what belongs to them are stored by, for members of pg_read_all_data and pg_monitor';
-COMMENT ON COLUMN flowctl.partitions.starts_at IS 'the first moment at which runs of this partition start; NULL: the one for whatever has none';
-COMMENT ON COLUMN flowctl.partitions.ends_at IS 'the first moment after it';
-COMMENT ON COLUMN flowctl.partitions.suffix IS 'of the names of its tables: run_, history_event_, call_, call_outcome_, token_revocation_<suffix>';
-COMMENT ON COLUMN flowctl.partitions.bytes IS 'what its tables take on disk, indexes included';
-COMMENT ON COLUMN flowctl.partitions.emptied_at IS 'when its runs were dropped (flowctl.retention); NULL: not yet';
-COMMENT ON COLUMN flowctl.partitions.runs_kept IS 'runs that stayed at that time because they were open';
-COMMENT ON COLUMN flowctl.partitions.problem IS 'why it could not be emptied or dropped at the last attempt; NULL: nothing is in the way';
+    'the spans of time by which runs and their records are stored; for members of pg_read_all_data and pg_monitor';
+COMMENT ON COLUMN flowctl.partitions.starts_at IS
+    'the first moment at which runs of this partition start; NULL for the partition of runs without a partition of their own';
+COMMENT ON COLUMN flowctl.partitions.ends_at IS 'the first moment after the span';
+COMMENT ON COLUMN flowctl.partitions.suffix IS
+    'suffix in the names of its tables: run_, history_event_, call_, call_outcome_, token_revocation_<suffix>';
+COMMENT ON COLUMN flowctl.partitions.bytes IS 'size of its tables on disk, including indexes';
+COMMENT ON COLUMN flowctl.partitions.emptied_at IS 'when its runs were deleted (flowctl.retention); NULL if they were not';
+COMMENT ON COLUMN flowctl.partitions.runs_kept IS 'number of runs that stayed at that time because they were open';
+COMMENT ON COLUMN flowctl.partitions.problem IS
+    'why it could not be emptied or dropped at the last attempt; NULL if nothing went wrong';
 REVOKE ALL ON flowctl.partitions FROM PUBLIC;
 GRANT SELECT ON flowctl.partitions TO PUBLIC;

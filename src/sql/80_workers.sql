@@ -9,13 +9,16 @@ CREATE TABLE flowctl_catalog.installation (
     at                timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE flowctl_catalog.installation IS
-    'where this database was when its flows were last allowed to act; in a copy they do nothing until flowctl.activate()';
+    'the place of this database when its flows were last allowed to act; in a copy of it they do nothing until '
+    'flowctl.activate()';
 COMMENT ON COLUMN flowctl_catalog.installation.restore_id IS
-    'which restore from a backup the flows were allowed to act after: what the file pg_flowctl.restored held, or nothing';
+    'the content of the file pg_flowctl.restored when the flows were last allowed to act, which identifies a restore from a '
+    'backup; empty if there was no such file';
 ALTER TABLE flowctl_catalog.installation ENABLE ROW LEVEL SECURITY;
 
--- The view workers calls this function as the user who reads the view, so everybody may execute it. The view counts the open
--- runs of each row; with the thousand rows that the planner expects by default it would have the count compiled first.
+-- The view workers calls this function as the user who reads the view, so everybody may execute it. The view
+-- counts the open runs for each row. By default the planner expects a thousand rows, and would compile the
+-- count first.
 CREATE FUNCTION flowctl_catalog.worker_status(
     OUT database name, OUT pid int, OUT shard int, OUT shards int, OUT started_at timestamptz, OUT runs_open bigint,
     OUT calls_open bigint, OUT turns bigint, OUT events bigint, OUT last_turn_at timestamptz, OUT state text)
@@ -29,14 +32,15 @@ GRANT EXECUTE ON FUNCTION flowctl_catalog.worker_status() TO PUBLIC;
 CREATE FUNCTION flowctl_catalog.register_installation() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_register_installation';
-COMMENT ON FUNCTION flowctl_catalog.register_installation() IS 'records where this database is; the extension''s script calls it once';
+COMMENT ON FUNCTION flowctl_catalog.register_installation() IS
+    'records the place of this database; the extension''s script calls it once';
 REVOKE ALL ON FUNCTION flowctl_catalog.register_installation() FROM PUBLIC;
 
 CREATE FUNCTION flowctl.activate() RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_activate';
 COMMENT ON FUNCTION flowctl.activate() IS
-    'lets a database work that was copied or restored from a backup: from now on its runs go on and its calls leave';
+    'lets the flows of a database act that was copied or restored from a backup: from now on its runs go on and it makes calls';
 -- Activating a copy may send the original's calls a second time, so the extension's owner decides who may do it.
 REVOKE ALL ON FUNCTION flowctl.activate() FROM PUBLIC;
 
@@ -44,18 +48,21 @@ CREATE PROCEDURE flowctl.drain(timeout interval DEFAULT '1 min')
 LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_drain';
 COMMENT ON PROCEDURE flowctl.drain(interval) IS
-    'lets nothing new begin in any database, at once and whatever becomes of the transaction, and returns when nothing is under way; at the timeout an error says what is. It ends with flowctl.undrain() and with the server';
+    'keeps new runs and calls from beginning in every database, at once and even if the transaction rolls back, and returns '
+    'when nothing is under way; at the timeout an error says what still is. The drain ends with flowctl.undrain() or when '
+    'the server ends';
 CREATE PROCEDURE flowctl.undrain()
 LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_undrain';
-COMMENT ON PROCEDURE flowctl.undrain() IS 'ends what flowctl.drain() began';
+COMMENT ON PROCEDURE flowctl.undrain() IS 'ends the drain that flowctl.drain() began';
 -- A drain stops the flows of all databases, so the extension's owner decides who may do it.
 REVOKE ALL ON PROCEDURE flowctl.drain(interval), flowctl.undrain() FROM PUBLIC;
 
 CREATE FUNCTION flowctl_catalog.xmin_age() RETURNS bigint
 LANGUAGE c VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'flowctl_xmin_age';
-COMMENT ON FUNCTION flowctl_catalog.xmin_age() IS 'how many transactions the oldest snapshot lies back; read the view flowctl.workers';
+COMMENT ON FUNCTION flowctl_catalog.xmin_age() IS
+    'age of the oldest snapshot in transactions; read the view flowctl.workers';
 REVOKE ALL ON FUNCTION flowctl_catalog.xmin_age() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl_catalog.xmin_age() TO PUBLIC;
 
@@ -72,19 +79,23 @@ CREATE VIEW flowctl.workers WITH (security_barrier) AS
 COMMENT ON VIEW flowctl.workers IS 'the background workers of this database, or one row that says why there is none';
 COMMENT ON COLUMN flowctl.workers.database IS 'the database';
 COMMENT ON COLUMN flowctl.workers.pid IS 'process id, as in pg_stat_activity';
-COMMENT ON COLUMN flowctl.workers.shard IS 'from 0: the share of the runs that it carries';
-COMMENT ON COLUMN flowctl.workers.shards IS 'how many workers the database has (flowctl.workers)';
-COMMENT ON COLUMN flowctl.workers.started_at IS 'when it began';
-COMMENT ON COLUMN flowctl.workers.runs_open IS 'open runs of its share, those included that wait and those that it has not begun; counted when it is asked for';
-COMMENT ON COLUMN flowctl.workers.calls_open IS 'calls under way';
-COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
-COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
-COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';
+COMMENT ON COLUMN flowctl.workers.shard IS 'number of the worker''s share of the runs, counted from 0';
+COMMENT ON COLUMN flowctl.workers.shards IS 'number of workers that the database has (flowctl.workers)';
+COMMENT ON COLUMN flowctl.workers.started_at IS 'when the worker began';
+COMMENT ON COLUMN flowctl.workers.runs_open IS
+    'open runs of its share, including runs that wait and runs that have not begun; counted when the view is read';
+COMMENT ON COLUMN flowctl.workers.calls_open IS 'number of calls under way';
+COMMENT ON COLUMN flowctl.workers.turns IS 'number of turns of the worker''s loop since it began';
+COMMENT ON COLUMN flowctl.workers.events IS 'number of transitions recorded since the worker began';
+COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'when the last turn ended';
 COMMENT ON COLUMN flowctl.workers.state IS
     'working | drained (flowctl.drain) | off (flowctl.run) | waiting for activate() (the database may be a copy, or was restored from a backup) | standby (runs are the primary''s) | no room (max_worker_processes)';
 COMMENT ON COLUMN flowctl.workers.xmin_age IS
-    'transactions since the oldest snapshot (of a session, slot, prepared transaction or standby) that keeps dead rows of the engine''s tables from being cleaned up';
-COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the table of open runs, which cannot be cleaned up while an old snapshot holds them back';
-COMMENT ON COLUMN flowctl.workers.runs_in_memory IS 'of runs_open, those that something is about to happen to';
+    'number of transactions since the oldest snapshot (of a session, slot, prepared transaction or standby); dead rows of '
+    'the engine''s tables that are newer cannot be cleaned up';
+COMMENT ON COLUMN flowctl.workers.dead_frames IS
+    'dead rows in the table of open runs; they cannot be cleaned up as long as an old snapshot needs them';
+COMMENT ON COLUMN flowctl.workers.runs_in_memory IS
+    'how many of runs_open are in memory, because something will soon happen to them';
 REVOKE ALL ON flowctl.workers FROM PUBLIC;
 GRANT SELECT ON flowctl.workers TO PUBLIC;

@@ -1,7 +1,8 @@
--- Logical replication. Runs belong to the server that started them: a worker that found another server's open runs in its
--- tables would carry them out a second time, and one that found its rights would obey them. So what comes by replication is
--- left out of the engine's tables (replicated_rows.cpp), and each database keeps its own. ENABLE REPLICA: the triggers fire
--- where session_replication_role is replica, as in a subscription's workers, and nowhere else.
+-- Logical replication. Runs belong to the server that started them: if a worker found another server's open
+-- runs in its tables, it would carry them out a second time, and it would obey rights granted on the other
+-- server. So rows that come by replication are left out of the engine's tables (replicated_rows.cpp), and
+-- each database keeps its own. With ENABLE REPLICA the triggers fire only if session_replication_role is
+-- replica, as in a subscription's workers.
 CREATE FUNCTION flowctl_catalog.leave_out_replicated() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_leave_out_replicated';

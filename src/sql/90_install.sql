@@ -1,7 +1,7 @@
--- At the end of the installation.
+-- The end of the installation.
 
--- ALTER DEFAULT PRIVILEGES may have granted rights on what this script has made. They are taken back: what others may do is
--- what the pieces above say.
+-- ALTER DEFAULT PRIVILEGES may have granted rights on the objects of this script. These rights are taken
+-- back, so that only the rights in the pieces above remain.
 DO $$
 DECLARE
     command text;
@@ -25,13 +25,14 @@ BEGIN
     END LOOP;
 END $$;
 
--- A database's owner may dump it, whoever owns the flows: pg_dump locks and reads the tables that it takes.
+-- A database's owner must be able to dump it, whoever owns the flows, and pg_dump locks and reads the tables
+-- that it takes.
 GRANT USAGE ON SCHEMA flowctl_catalog TO pg_database_owner;
 GRANT SELECT ON flowctl_catalog.flow, flowctl_catalog.flow_version, flowctl_catalog.flow_grant, flowctl_catalog.author,
     flowctl_catalog.policy, flowctl_catalog.lease_rule TO pg_database_owner;
 
--- This place is the one where the flows may act.
+-- The flows may act in the place where the extension is installed.
 SELECT flowctl_catalog.register_installation();
 
--- The first leaves. Later ones are made by the housekeeper.
+-- Makes the first leaves. The housekeeper makes later ones.
 DO $$ BEGIN PERFORM flowctl.keep_house(); END $$;
