@@ -41,9 +41,9 @@ using RequestResult = std::variant<RequestParts, Refusal>;
 // The input of request(): everything that a request is made from.
 struct Task {
     const asl::Resource& resource;
-    const json::Value& input;     // the effective input
+    const json::Value& input;   // the effective input
     const json::Value& follow;  // null to begin the work; otherwise the description of the work to ask about
-    std::string_view base_url;    // the endpoint's url
+    std::string_view base_url;  // the endpoint's url
     std::string_view deployment;  // the deployment of a Prefect endpoint
     std::string_view execution_id;
     std::string_view state_machine_id;

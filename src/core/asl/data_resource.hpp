@@ -11,10 +11,10 @@ namespace flowctl::asl {
 
 struct DataResource {
     enum class Kind {
-        SqlQuery,       // flowctl:sql:query: the rows of a SELECT; for a reader
-        SqlTable,  // flowctl:sql:table: the rows of a table for a reader, or the table that a writer fills
-        Http,           // flowctl:http:<server>: a reader GETs a document, a writer POSTs one
-        S3GetObject,    // arn:aws:states:::s3:getObject; for a reader
+        SqlQuery,     // flowctl:sql:query: the rows of a SELECT; for a reader
+        SqlTable,     // flowctl:sql:table: the rows of a table for a reader, or the table that a writer fills
+        Http,         // flowctl:http:<server>: a reader GETs a document, a writer POSTs one
+        S3GetObject,  // arn:aws:states:::s3:getObject; for a reader
         S3ListObjects,  // arn:aws:states:::s3:listObjectsV2; for a reader
         S3PutObject,    // arn:aws:states:::s3:putObject; for a writer
     };

@@ -199,7 +199,7 @@ struct ReaderConfig {
     // None: the resource decides (rows of a query, objects of a bucket).
     InputType input_type = InputType::None;
     bool load_and_flatten = false;  // Transformation: the items are inside each of the listed objects
-    std::string manifest_type;               // ATHENA_DATA, S3_INVENTORY, or empty
+    std::string manifest_type;      // ATHENA_DATA, S3_INVENTORY, or empty
     char csv_delimiter = ',';
     std::optional<std::vector<std::string>> csv_headers;  // absent if the first row has them
     std::string items_pointer;  // JSON Pointer to the array; empty for the whole document

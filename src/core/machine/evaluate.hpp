@@ -20,10 +20,10 @@ struct Failure {
     std::optional<std::string> cause;
     // True if a task's answer reported or caused it, false if the flow's own evaluation did.
     bool of_answer = false;
-    bool named = true;       // false for a Fail state without Error; then `error` is empty
+    bool named = true;  // false for a Fail state without Error; then `error` is empty
     // True for a Parallel or Map that fails because one of its branches or items has failed.
     bool of_branch = false;
-    bool of_fail = false;    // true for a Fail state
+    bool of_fail = false;  // true for a Fail state
     // True if an expression of a JSONata state, or its value, caused the failure. It is recorded as
     // EvaluationFailed with the name of the field.
     bool of_query = false;

@@ -137,7 +137,7 @@ class Evaluations {
     std::unordered_map<Uuid, std::unique_ptr<Entry>, UuidHash> entries_;
     // Runs in the stage InLine by owner. Runs that have left the stage may still be in here.
     std::map<Oid, std::deque<Uuid>> lines_;
-    std::map<Oid, std::size_t> busy_;        // how many runs are Admitted or Working, by owner
+    std::map<Oid, std::size_t> busy_;  // how many runs are Admitted or Working, by owner
     std::size_t busy_in_all_ = 0;
     Oid last_owner_ = InvalidOid;  // the owner of the run that was admitted last
     std::vector<Uuid> working_;

@@ -28,7 +28,7 @@ constexpr int kLeft = 1;  // nobody reads the outcome any more
 constexpr int kTooLong = 2;
 constexpr int kFailed = 3;  // the pipe holds the reason
 
-constexpr int kNiceness = 5;  // The copy gives way to the worker and to the server's sessions.
+constexpr int kNiceness = 5;   // The copy gives way to the worker and to the server's sessions.
 constexpr int kGraceMs = 500;  // After its time is over, the copy has so long to stop by itself.
 constexpr std::size_t kAtOnce = 1024 * 1024;  // bytes that one look() reads
 constexpr int kPipeBytes = 1024 * 1024;
