@@ -28,7 +28,7 @@ ALONE       = $(wildcard src/core/jsonata/library_*.cpp) \
               $(addprefix src/net/crypto/,jose_key.cpp jwe.cpp) \
               $(addprefix src/net/tokens/,issuer_circuit.cpp token_endpoint.cpp token_flight.cpp) \
               $(addprefix src/pg/,endpoints/files.cpp endpoints/http_options.cpp flows/role_dependency.cpp leases/rules_sql.cpp \
-                engine/evaluations.cpp map_runs/slices.cpp)
+                map_runs/slices.cpp)
 SRCS        = $(PURE_SRCS) $(PG_SRCS)
 GROUPED     = $(filter-out $(ALONE),$(SRCS))
 GROUPS      = $(patsubst %/,build/together/%.cpp,$(sort $(dir $(GROUPED))))

@@ -152,7 +152,7 @@ std::string check_teststate(Connection& connection, const Value& test_case) {
     const Answer answer = connection.ask(
         "SELECT flowctl.test_state($1::json, $2::jsonb, $3, coalesce($4::jsonb, '{}'), $5::jsonb, $6::jsonb, "
         "coalesce($7, 'INFO'), "
-        "CASE WHEN $9 IS NULL THEN $8::jsonb ELSE coalesce($8::jsonb, '{}') || "
+        "CASE WHEN $9::jsonb IS NULL THEN $8::jsonb ELSE coalesce($8::jsonb, '{}') || "
         "jsonb_build_object('revealSecrets', "
         "$9::jsonb) END)",
         {text_parameter(params, "definition"), text_parameter(params, "input"),

@@ -100,11 +100,11 @@ std::vector<Item> Calls::give() {
 
 // ---------------------------------------------------------------------------------------------- requests
 
-std::uint64_t Calls::send(net::Request&& request, Part& from, const Lanes& lanes) {
+std::uint64_t Calls::send(net::Request&& request, Part& from, Lanes lanes) {
     const std::uint64_t id = next_request_++;
     request.id = id;
     lanes_.begin(lanes);
-    requests_.emplace(id, Sent{&from, lanes});
+    requests_.emplace(id, Sent{&from, std::move(lanes)});
     client_.start(std::move(request));
     return id;
 }

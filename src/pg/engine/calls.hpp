@@ -97,7 +97,7 @@ class Calls {
     std::size_t under_way() const { return requests_.size(); }  // requests
 
     // Requests of parts: see turn/host.hpp.
-    std::uint64_t send(net::Request&& request, Part& from, const Lanes& lanes);
+    std::uint64_t send(net::Request&& request, Part& from, Lanes lanes);
     void cancel(std::uint64_t request);
     bool has_room(const Lanes& lanes) const { return !lanes_.full_lane(lanes); }
 

@@ -18,10 +18,10 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 4;  // copies of this worker
-static_assert(kAtOnce <= suspects::kCopies);
-constexpr std::size_t kAtOnceOfOwner = 2;  // copies for runs of one owner
-// If an owner's line is as long, no fresh run of this owner begins, because each waiting run takes memory.
+constexpr std::size_t kCopiesAtOnce = 4;  // copies of this worker
+static_assert(kCopiesAtOnce <= suspects::kCopies);
+constexpr std::size_t kCopiesOfOwner = 2;  // copies for runs of one owner
+// If an owner's line is this long, no fresh run of this owner begins, because each waiting run takes memory.
 constexpr std::size_t kLongLine = 10'000;
 constexpr int kMaxInterrupted = 3;
 constexpr int kMaxFailures = 3;
@@ -221,7 +221,7 @@ const std::vector<machine::Given>& Evaluations::interrupted_at(const Uuid& run) 
 
 bool Evaluations::has_room(Oid owner) const {
     const auto busy = busy_.find(owner);
-    return busy_in_all_ < kAtOnce && (busy == busy_.end() || busy->second < kAtOnceOfOwner);
+    return busy_in_all_ < kCopiesAtOnce && (busy == busy_.end() || busy->second < kCopiesOfOwner);
 }
 
 void Evaluations::begin(const LiveRun& run, std::vector<Item>&& items, std::vector<machine::Given>&& given) {
@@ -345,7 +345,7 @@ void Evaluations::fail(const Uuid& run, Entry& entry, std::string&& reason) {
 // Admits waiting runs, one owner after the other.
 void Evaluations::admit(bool drained) {
     if (lines_.empty() || unix_micros_now() < try_at_) return;
-    for (std::size_t passed = 0; passed < lines_.size() && busy_in_all_ < kAtOnce;) {
+    for (std::size_t passed = 0; passed < lines_.size() && busy_in_all_ < kCopiesAtOnce;) {
         auto line = lines_.upper_bound(last_owner_);
         if (line == lines_.end()) line = lines_.begin();
         last_owner_ = line->first;

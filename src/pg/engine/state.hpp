@@ -72,8 +72,8 @@ struct State final : Host {
 
     void queue(Item&& item) override { intake.push(std::move(item)); }
     void pause() override { pausing.begin(); }
-    std::uint64_t send(net::Request&& request, Part& from, const Lanes& lanes) override {
-        return calls.send(std::move(request), from, lanes);
+    std::uint64_t send(net::Request&& request, Part& from, Lanes lanes) override {
+        return calls.send(std::move(request), from, std::move(lanes));
     }
     void cancel(std::uint64_t request) override { calls.cancel(request); }
     bool has_room(const Lanes& lanes) const override { return calls.has_room(lanes); }

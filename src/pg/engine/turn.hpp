@@ -13,7 +13,7 @@
 //   - a run that computes for long does so in another process (evaluations.hpp);
 //   - a turn that fails is repeated item by item, and the item that fails alone fails its run, never the
 //     worker; when it is the server that fails, nobody's run does: the worker pauses and comes back to it
-//     (failures.hpp).
+//     (attempts.hpp).
 //
 // What a turn consists of, beside runs and their calls, is its parts' (turn/part.hpp): add() gives them to
 // the engine, in the order in which they are asked.
@@ -21,11 +21,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "net/client.hpp"
+#include "pg/engine/attempts.hpp"
 #include "pg/engine/state.hpp"
 #include "pg/engine/sweeper.hpp"
 #include "pg/shared/figures.hpp"
@@ -63,26 +62,13 @@ class Engine {
     bool take_trouble() { return state_.pausing.take_trouble(); }
 
   private:
-    struct Failure {
-        std::string reason;
-        int sqlstate = 0;
-        // An evaluation has been interrupted: of which item, and what its run had been given for it.
-        std::optional<std::size_t> interrupted = std::nullopt;
-        std::vector<machine::Given> given{};
-        std::int64_t micros = 0;  // that the transaction had taken
-    };
-    enum class Alone { Done, Interrupted, NotNow };
     std::vector<Item> ready_items();
     bool collect_answers();
     void collect_timers();
-    void do_items(std::vector<Item>& items);
-    std::optional<Failure> attempt(const std::vector<Item>& items, bool alone);
-    Alone attempt_alone(const Item& item);
-    void give_up(std::vector<Item>& items, const Failure& failure);
-    bool fail_run(const Item& item, const std::string& reason);
 
     State state_;
     Sweeper sweeper_;
+    Attempts attempts_{state_};
     std::uint32_t drain_ = 0;  // the drain that this turn keeps to; 0: none is on
     bool closed_ = false;      // nothing new may begin in this turn
     struct {

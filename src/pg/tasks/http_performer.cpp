@@ -104,7 +104,7 @@ void HttpPerformer::fail(const http_task::Prepared& call, const std::string& err
 
 void HttpPerformer::send(http_task::Prepared&& call) {
     call.request.redacted = leases_.passwords_of(call.pending.run_id);
-    const std::uint64_t id = host_.send(std::move(call.request), *this, call.pending.lanes);
+    const std::uint64_t id = host_.send(std::move(call.request), *this, std::move(call.pending.lanes));
     under_way_[{call.pending.run_id, call.pending.call_id}] = id;
     pending_.emplace(id, std::move(call.pending));
 }

@@ -173,7 +173,9 @@ std::size_t longest_result() {
 Lanes lanes_of_endpoint(const machine::Call& call) {
     const auto named = server_of(call);
     const std::string* server = std::get_if<std::string>(&named);
-    Lanes lanes = {{LaneKind::Endpoint, server != nullptr ? *server : call.resource.text}};
+    Lanes lanes;
+    lanes.reserve(4);  // with those of the owner
+    lanes.emplace_back(LaneKind::Endpoint, server != nullptr ? *server : call.resource.text);
     if (server != nullptr)
         if (const auto known = find_http_server(*server); known && known->options.url_problem.empty()) {
             lanes.emplace_back(LaneKind::Host, known->options.url.host);

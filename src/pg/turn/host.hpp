@@ -26,7 +26,7 @@ class Host {
     // Sends a request outside of transactions; its answer comes to Part::answered() of `from`, unless it is
     // cancelled before. Until then it takes a place in each of the lanes. Returns the id that the answer will
     // have.
-    virtual std::uint64_t send(net::Request&& request, Part& from, const Lanes& lanes = {}) = 0;
+    virtual std::uint64_t send(net::Request&& request, Part& from, Lanes lanes = {}) = 0;
     virtual void cancel(std::uint64_t request) = 0;
     // Whether a request may take a place in all of these lanes.
     virtual bool has_room(const Lanes& lanes) const = 0;

@@ -162,8 +162,8 @@ class TestRun {
             return std::move(transcript.steps.front());
         }
         EXPECT_EQ(loaded->save(run.input), text);
-        if (save_between_steps) frame = loaded->frame;
-        return std::move(loaded.value().steps.front());
+        if (save_between_steps) return std::move(loaded.value().steps.front());
+        return std::move(transcript.steps.front());  // whose payloads are still the frame's own
     }
 
     std::int64_t take_call() {

@@ -80,6 +80,29 @@ TEST(MachineTranscript, EndsWhereItIsInterrupted) {
     EXPECT_TRUE(transcript.steps.front().interrupted);
 }
 
+TEST(MachineTranscript, EndsTheRunWhereThereWillNotBeMoreTime) {
+    const volatile std::sig_atomic_t raised = 1;
+    const auto flow = test::flow_of(
+        R"({"StartAt": "A", "QueryLanguage": "JSONata", "States": {"A": {"Type": "Pass", "Output": "{% $sum([1..100000]) %}", "End": true}}})");
+    const RunContext run = run_of("{}");
+    Limits limits;
+    limits.out_of_time = "It took too long.";
+    Transcript transcript;
+    {
+        const InterruptScope scope(raised);
+        transcript = advance_by(*flow, run, limits, Frame(), events());
+    }
+    ASSERT_EQ(transcript.steps.size(), 1U);
+    const Step& step = transcript.steps.front();
+    EXPECT_FALSE(step.interrupted);
+    EXPECT_EQ(step.outcome.status, Status::Failed);
+    EXPECT_EQ(step.outcome.error.value_or(""), "States.Runtime");
+    EXPECT_EQ(step.outcome.cause.value_or(""),
+              "An error occurred while executing the state 'A' (entered at the event id #2). It took too long.");
+    EXPECT_EQ(step.history.size(), 3U);
+    EXPECT_TRUE(Transcript::load(transcript.save(run.input), run.input).ok());
+}
+
 TEST(MachineTranscript, RefusesWhatIsNone) {
     const json::Value input = test::value("{}");
     const std::vector<std::pair<std::string, std::string>> texts = {
