@@ -105,8 +105,8 @@ CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
     AS 'MODULE_PATHNAME', 'flowctl_validate';
 COMMENT ON FUNCTION flowctl.validate(json, text) IS
     'the mistakes in a definition: severity (ERROR | WARNING), code, location (JSON Pointer) and message, at most 100 rows; '
-    'no row if there is none. type: STANDARD | EXPRESS, which allows less. A WARNING names a part that this version does not '
-    'carry out, or a service that has no endpoint now (AWS: ValidateStateMachineDefinition). For authors';
+    'no row if there is none. type: STANDARD | EXPRESS, which allows less. A WARNING names a Task that this version does not '
+    'carry out, or that has no endpoint now (AWS: ValidateStateMachineDefinition). For authors';
 
 CREATE FUNCTION flowctl.drop_flow(name text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

@@ -42,7 +42,7 @@ class Runner {
     Step finish();
 
   private:
-    // In advance.cpp: the run as a whole.
+    // Defined in advance.cpp: the run as a whole.
     void start();
     void stop(const Stopped& event);
     void time_passed();
@@ -63,11 +63,11 @@ class Runner {
     void spend(Evaluator& evaluator);
     bool ended() const { return frame_.status != Status::Running; }
 
-    // In resolve.cpp.
+    // Defined in resolve.cpp.
     bool resolve();
     bool resolve(BranchFrame& branch, const asl::Block& block, BranchFrame* parent);
 
-    // In work.cpp: visits of states.
+    // Defined in work.cpp: visits of states.
     void enter(BranchFrame& branch);
     void work(BranchFrame& branch);
     void work_as(asl::StateType type, BranchFrame& branch, Evaluator& evaluator);
@@ -105,7 +105,7 @@ class Runner {
         return Evaluator(run_, limits_, now_, branch, random_, item);
     }
 
-    // In work_query.cpp: visits of JSONata states.
+    // Defined in work_query.cpp: visits of JSONata states.
     void query_choice(BranchFrame& branch, Evaluator& evaluator);
     Evaluated<Instant> query_due(const BranchFrame& branch, Evaluator& evaluator) const;
     void query_fail(BranchFrame& branch, Evaluator& evaluator);
@@ -121,7 +121,7 @@ class Runner {
                     const std::optional<Payload>& known = std::nullopt);
     void record_query_failure(BranchFrame& branch, const Failure& failure);
 
-    // In fork.cpp: branches of a Parallel, items of a Map.
+    // Defined in fork.cpp: branches of a Parallel, items of a Map.
     void work_parallel(BranchFrame& branch, Evaluator& evaluator);
     void begin_fork(BranchFrame& branch, Fork fork);
     void begin_next(BranchFrame& parent);
@@ -138,19 +138,19 @@ class Runner {
     void bury_fork(BranchFrame& parent);
     static void remember_visits(const BranchFrame& child);
 
-    // In map.cpp.
+    // Defined in map.cpp.
     void work_map(BranchFrame& branch, Evaluator& evaluator);
     // Gives the branch its item and its input.
     std::optional<Failure> take_item(BranchFrame& parent, BranchFrame& child);
 
-    // In map_run_state.cpp: map runs of distributed Maps. `input` is the state's effective input. The plan
+    // Defined in map_run_state.cpp: map runs of distributed Maps. `input` is the state's effective input. The plan
     // already holds the values that inline Maps have, too.
     void begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json::Value& input, MapRunPlan plan);
     void map_run_ended(BranchFrame& branch, const MapRunEnded& event);
     void map_run_failed(BranchFrame& branch, Failure failure);
     void cancel_map_run(BranchFrame& branch);
 
-    // In task.cpp: attempts.
+    // Defined in task.cpp: attempts.
     Call call_of(const BranchFrame& branch) const;
     void record_started(BranchFrame& branch);
     void record_task_failure(BranchFrame& branch, const Failure& failure, bool not_started);
@@ -174,11 +174,11 @@ class Runner {
         return true;
     }
 
-    // In trial.cpp.
+    // Defined in trial.cpp.
     void answer_fork(const Trial& trial, Tried& tried);
     void answer_map_run(const Trial& trial, Tried& tried);
 
-    // In record.cpp. Adds an event of `branch` to the history and returns its id, or 0 when the history is
+    // Defined in record.cpp. Adds an event of `branch` to the history and returns its id, or 0 when the history is
     // full. `payload` gets the id of the event that holds it.
     std::int64_t record(BranchFrame& branch, std::string_view type, json::Value details,
                         const char* payload_key = nullptr, Payload* payload = nullptr,
