@@ -143,8 +143,8 @@ class Runner {
     // Gives the branch its item and its input.
     std::optional<Failure> take_item(BranchFrame& parent, BranchFrame& child);
 
-    // Defined in map_run_state.cpp: map runs of distributed Maps. `input` is the state's effective input. The plan
-    // already holds the values that inline Maps have, too.
+    // Defined in map_run_state.cpp: map runs of distributed Maps. `input` is the state's effective input. The
+    // plan already holds the values that inline Maps have, too.
     void begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json::Value& input, MapRunPlan plan);
     void map_run_ended(BranchFrame& branch, const MapRunEnded& event);
     void map_run_failed(BranchFrame& branch, Failure failure);
@@ -178,8 +178,8 @@ class Runner {
     void answer_fork(const Trial& trial, Tried& tried);
     void answer_map_run(const Trial& trial, Tried& tried);
 
-    // Defined in record.cpp. Adds an event of `branch` to the history and returns its id, or 0 when the history is
-    // full. `payload` gets the id of the event that holds it.
+    // Defined in record.cpp. Adds an event of `branch` to the history and returns its id, or 0 when the
+    // history is full. `payload` gets the id of the event that holds it.
     std::int64_t record(BranchFrame& branch, std::string_view type, json::Value details,
                         const char* payload_key = nullptr, Payload* payload = nullptr,
                         std::optional<Instant> at = std::nullopt);
