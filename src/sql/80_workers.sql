@@ -81,7 +81,7 @@ COMMENT ON COLUMN flowctl.workers.turns IS 'turns of its loop since it began';
 COMMENT ON COLUMN flowctl.workers.events IS 'transitions recorded since it began';
 COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'end of its last turn';
 COMMENT ON COLUMN flowctl.workers.state IS
-    'working | drained (flowctl.drain) | off (flowctl.run) | waiting for activate() (the database may be a copy, or was restored from a backup) | standby (runs are the primary''s) | no room (max_worker_processes)';
+    'working | drained (flowctl.drain) | off (flowctl.run) | waiting for activate() (the database may be a copy, or was restored from a backup) | standby (runs are the primary''s) | no room (max_worker_processes) | starting (there is none yet, or it has ended and comes back; the log says why it ended)';
 COMMENT ON COLUMN flowctl.workers.xmin_age IS
     'transactions since the oldest snapshot (of a session, slot, prepared transaction or standby) that keeps dead rows of the engine''s tables from being cleaned up';
 COMMENT ON COLUMN flowctl.workers.dead_frames IS 'dead rows of the table of open runs, which cannot be cleaned up while an old snapshot holds them back';
