@@ -73,6 +73,10 @@ like($of_parquet, qr{^WARNING /States/M/ItemReader/Resource: .*CREATE SERVER .*a
 my ($defined) = $node->psql('postgres', "SELECT flowctl.define_flow('parquet', " . sql_literal(to_json($parquet)) . ')');
 is($defined, 0, 'which can be defined');
 
+# Whom a call acts as is no matter of the flow; a definition that says so is told.
+like(findings(task('arn:aws:states:::lambda:invoke', { FunctionName => 'f' }, Credentials => { RoleArn => 'arn:aws:iam::123456789012:role/r' })),
+	qr{^WARNING /States/Call/Credentials: .*does not carry out Credentials: the endpoint's option role_arn}m, 'Credentials');
+
 # The server that would help is written with the region and the name that requests are signed by.
 like(findings(task('arn:aws:states:::states:startExecution', { StateMachineArn => 'arn:aws:states:eu-west-1:123456789012:stateMachine:child' })),
 	qr{auth 'aws_sigv4', aws_region 'eu-west-1', aws_service 'states', }, 'the server of a state machine');

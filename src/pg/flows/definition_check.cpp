@@ -108,8 +108,10 @@ class Check {
                         check_data(resource, field, here.pointer());
                     });
                 check_reader_config(state.value, where);
-                if (const auto resource = asl::task_resource(state.value))
+                if (const auto resource = asl::task_resource(state.value)) {
                     check(*resource, state, asl::Where(where, "Resource").pointer());
+                    check_credentials(state.value, where);
+                }
             });
         return std::move(groups_).take();
     }
@@ -143,6 +145,15 @@ class Check {
         Objection objection = not_carried_out("the InputType " + name);
         objection.only_warns = true;
         report({std::move(objection)}, asl::Where(in_config, "InputType").pointer());
+    }
+
+    // On AWS a Task calls as the role that its Credentials name. Here the owner of the endpoint decides that.
+    void check_credentials(const json::Value& state, const asl::Where& where) {
+        if (state.find("Credentials") == nullptr) return;
+        Objection objection =
+            not_carried_out("Credentials: the endpoint's option role_arn says as which role it calls");
+        objection.only_warns = true;
+        report({std::move(objection)}, asl::Where(where, "Credentials").pointer());
     }
 
     // The flow may get another owner before it runs, so this is no error.
