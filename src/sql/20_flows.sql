@@ -53,9 +53,12 @@ CREATE TABLE flowctl_catalog.flow_grant (
     flow_id         uuid        NOT NULL,
     role            flowctl_catalog.role_ref NOT NULL,
     granted_by      name        NOT NULL,
-    granted_at      timestamptz NOT NULL DEFAULT now()
+    granted_at      timestamptz NOT NULL DEFAULT now(),
+    grant_id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
 );
 COMMENT ON TABLE flowctl_catalog.flow_grant IS 'which roles besides the owner may start a flow (flowctl.grant_start)';
+COMMENT ON COLUMN flowctl_catalog.flow_grant.grant_id IS
+    'the replica identity, which a publication FOR ALL TABLES wants before rows can be deleted';
 CREATE UNIQUE INDEX flow_grant_role ON flowctl_catalog.flow_grant (flow_id, (role::oid));
 COMMENT ON INDEX flowctl_catalog.flow_grant_role IS 'finds the flows that a role may start';
 CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl_catalog.flow_grant
@@ -72,9 +75,12 @@ SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_grant', '');
 CREATE TABLE flowctl_catalog.author (
     role            flowctl_catalog.role_ref NOT NULL,
     granted_by      name        NOT NULL,
-    granted_at      timestamptz NOT NULL DEFAULT now()
+    granted_at      timestamptz NOT NULL DEFAULT now(),
+    author_id       uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
 );
 COMMENT ON TABLE flowctl_catalog.author IS 'which roles may define flows (flowctl.grant_author)';
+COMMENT ON COLUMN flowctl_catalog.author.author_id IS
+    'the replica identity, which a publication FOR ALL TABLES wants before rows can be deleted';
 CREATE UNIQUE INDEX author_role ON flowctl_catalog.author ((role::oid));
 COMMENT ON INDEX flowctl_catalog.author_role IS 'keeps a role from being an author twice';
 CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl_catalog.author

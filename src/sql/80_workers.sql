@@ -89,7 +89,7 @@ COMMENT ON COLUMN flowctl.workers.turns IS 'number of turns of the worker''s loo
 COMMENT ON COLUMN flowctl.workers.events IS 'number of transitions recorded since the worker began';
 COMMENT ON COLUMN flowctl.workers.last_turn_at IS 'when the last turn ended';
 COMMENT ON COLUMN flowctl.workers.state IS
-    'working | drained (flowctl.drain) | off (flowctl.run) | waiting for activate() (the database may be a copy, or was restored from a backup) | standby (runs are the primary''s) | no room (max_worker_processes)';
+    'working | drained (flowctl.drain) | off (flowctl.run) | waiting for activate() (the database may be a copy, or was restored from a backup) | standby (runs are the primary''s) | no room (max_worker_processes) | starting (there is none yet, or it has ended and comes back; the log says why it ended)';
 COMMENT ON COLUMN flowctl.workers.xmin_age IS
     'number of transactions since the oldest snapshot (of a session, slot, prepared transaction or standby); dead rows of '
     'the engine''s tables that are newer cannot be cleaned up';

@@ -59,6 +59,29 @@ like(findings($activity), qr{^WARNING .*does not carry out activities$}, 'an act
 my $refusal = refusal_of($activity);
 like($refusal, qr/does not carry out activities/, 'and define_flow');
 unlike($refusal, qr/CREATE SERVER/, 'without a server');
+like(findings(task('arn:aws:states:::batch:submitJob.sync', { JobName => 'j', JobQueue => 'q', JobDefinition => 'd' })),
+	qr{^WARNING .*does not carry out the suffix \.sync of arn:aws:states:::batch:submitJob$}, 'a job that is not followed is named');
+like(findings(task('arn:aws:states:::eks:runJob.waitForTaskToken', {})), qr{^WARNING .*the suffix \.waitForTaskToken$}, 'EKS has callbacks, too');
+
+# Nor is a kind of document that nothing here reads; the bucket needs a server as a Task does.
+my $parquet = { StartAt => 'M', States => { M => { Type => 'Map', End => true,
+	ItemReader => { Resource => 'arn:aws:states:::s3:getObject', ReaderConfig => { InputType => 'PARQUET' }, Parameters => { Bucket => 'b', Key => 'k' } },
+	ItemProcessor => { ProcessorConfig => { Mode => 'DISTRIBUTED', ExecutionType => 'STANDARD' }, StartAt => 'P', States => { P => { Type => 'Pass', End => true } } } } } };
+my $of_parquet = findings($parquet);
+like($of_parquet, qr{^WARNING /States/M/ItemReader/ReaderConfig/InputType: .*does not carry out the InputType PARQUET$}m, 'a Parquet file');
+like($of_parquet, qr{^WARNING /States/M/ItemReader/Resource: .*CREATE SERVER .*aws_service 's3', .*arn 'arn:aws:states:::s3:getObject'\)$}m, 'and its bucket');
+my ($defined) = $node->psql('postgres', "SELECT flowctl.define_flow('parquet', " . sql_literal(to_json($parquet)) . ')');
+is($defined, 0, 'which can be defined');
+
+# Whom a call acts as is no matter of the flow; a definition that says so is told.
+like(findings(task('arn:aws:states:::lambda:invoke', { FunctionName => 'f' }, Credentials => { RoleArn => 'arn:aws:iam::123456789012:role/r' })),
+	qr{^WARNING /States/Call/Credentials: .*does not carry out Credentials: the endpoint's option role_arn}m, 'Credentials');
+
+# The server that would help is written with the region and the name that requests are signed by.
+like(findings(task('arn:aws:states:::states:startExecution', { StateMachineArn => 'arn:aws:states:eu-west-1:123456789012:stateMachine:child' })),
+	qr{auth 'aws_sigv4', aws_region 'eu-west-1', aws_service 'states', }, 'the server of a state machine');
+like(findings(task('arn:aws:states:::sqs:sendMessage', { 'QueueUrl.$' => '$.url', MessageBody => 'x' })),
+	qr{auth 'aws_sigv4', aws_region '\.\.\.', aws_service 'sqs', }, 'the server of a queue that only the run knows');
 
 # The partition, the region and the account of an integration change nothing.
 my %put = (TableName => 't', Item => { id => { S => '1' } });

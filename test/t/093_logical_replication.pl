@@ -37,6 +37,13 @@ wait_for_query($node, q{SELECT count(*) FROM pg_subscription_rel WHERE srsubstat
 my $run = start_run($node, 'later', { seconds => 1 }, 'pub');
 $node->safe_psql('pub', q{INSERT INTO job VALUES (1); SELECT flowctl.grant_author('pg_monitor')});
 is(wait_for_run($node, $run, 'pub'), 'SUCCEEDED', 'the publisher carries out its run');
+# Rights are taken back in the publication, too.
+$node->safe_psql('pub', q{SELECT flowctl.grant_start('later', 'pg_monitor'); SELECT flowctl.revoke_start('later', 'pg_monitor'), flowctl.revoke_author('pg_monitor')});
+is($node->safe_psql('pub', 'SELECT (SELECT count(*) FROM flowctl_catalog.author) + (SELECT count(*) FROM flowctl_catalog.flow_grant)'), '0',
+	'rights can be taken back');
+is($node->safe_psql('pub', q{SELECT string_agg(c.relname, ' ') FROM pg_class c WHERE c.relnamespace = 'flowctl_catalog'::regnamespace AND c.relkind IN ('r', 'p')
+		AND c.relname NOT LIKE 'token\_revocation%' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)}),
+	'', 'every table whose rows change has a replica identity');
 $node->safe_psql('pub', q{INSERT INTO job VALUES (2)});
 wait_for_query($node, 'SELECT count(*) FROM job', '2', 'sub');    # what came before has been applied, too
 is($node->safe_psql('sub', "SELECT count(*) FROM flowctl_catalog.$_"), '0', "the subscriber has nothing of the publisher's $_")

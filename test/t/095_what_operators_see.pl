@@ -91,6 +91,11 @@ is($complaints, '', 'has nothing to complain of');
 like($dump, qr/COPY flowctl_catalog\.flow .*\tkept\t/s, 'and takes the flows');
 my ($status) = $node->psql('owned', q{INSERT INTO flowctl_catalog.author (role, granted_by) VALUES ('dbo', 'dbo')}, extra_params => [ '-U', 'dbo' ]);
 isnt($status, 0, 'but writes nothing');
+
+# A database whose worker has yet to come says so.
+$node->safe_psql('postgres', 'CREATE DATABASE young');
+is($node->safe_psql('young', 'BEGIN; CREATE EXTENSION pg_flowctl; SELECT state FROM flowctl.workers; COMMIT'), 'starting', 'before there is a worker');
+wait_for_query($node, q{SELECT state FROM flowctl.workers}, 'working', 'young');
 $node->stop;
 
 # Databases without a worker are told of, each of them.

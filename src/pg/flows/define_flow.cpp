@@ -236,7 +236,8 @@ Reason reason_of(std::string_view code) {
         return {ERRCODE_UNDEFINED_OBJECT,
                 "An endpoint is a foreign server of wrapper flowctl_http: CREATE SERVER."};
     if (code == kNotSupported)
-        return {ERRCODE_FEATURE_NOT_SUPPORTED, "Tasks call endpoints: flowctl:http:<server>."};
+        return {ERRCODE_FEATURE_NOT_SUPPORTED,
+                "A service of your own can do it: name its endpoint as flowctl:http:<server>."};
     return {ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             "ALTER SERVER or ALTER USER MAPPING mends its options."};
 }

@@ -107,8 +107,11 @@ class Check {
                     [&](std::string_view resource, asl::DataField field, const asl::Where& here) {
                         check_data(resource, field, here.pointer());
                     });
-                if (const auto resource = asl::task_resource(state.value))
+                check_reader_config(state.value, where);
+                if (const auto resource = asl::task_resource(state.value)) {
                     check(*resource, state, asl::Where(where, "Resource").pointer());
+                    check_credentials(state.value, where);
+                }
             });
         return std::move(groups_).take();
     }
@@ -125,6 +128,32 @@ class Check {
             report(http_task::check_document(parsed->name, flow_.role), location);
         else if (parsed->kind == Kind::SqlQuery || parsed->kind == Kind::SqlTable)
             check_sql(location);
+        else
+            report(http_task::check_bucket(parsed->name, flow_.role), location);
+    }
+
+    // The language has kinds of documents that nothing here takes apart. A flow can be defined with them.
+    void check_reader_config(const json::Value& state, const asl::Where& where) {
+        const json::Value* reader = state.find("ItemReader");
+        const json::Value* config = reader != nullptr ? reader->find("ReaderConfig") : nullptr;
+        const json::Value* type = config != nullptr ? config->find("InputType") : nullptr;
+        if (type == nullptr || !type->is_string()) return;
+        const std::string name(type->as_string());
+        if (name != "PARQUET" && name != "MANIFEST") return;
+        const asl::Where in_reader(where, "ItemReader");
+        const asl::Where in_config(in_reader, "ReaderConfig");
+        Objection objection = not_carried_out("the InputType " + name);
+        objection.only_warns = true;
+        report({std::move(objection)}, asl::Where(in_config, "InputType").pointer());
+    }
+
+    // On AWS a Task calls as the role that its Credentials name. Here the owner of the endpoint decides that.
+    void check_credentials(const json::Value& state, const asl::Where& where) {
+        if (state.find("Credentials") == nullptr) return;
+        Objection objection =
+            not_carried_out("Credentials: the endpoint's option role_arn says as which role it calls");
+        objection.only_warns = true;
+        report({std::move(objection)}, asl::Where(where, "Credentials").pointer());
     }
 
     // The flow may get another owner before it runs, so this is no error.

@@ -30,16 +30,22 @@ Statement flows_of(
     "SELECT name FROM flowctl_catalog.flow WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1 ORDER BY name",
     {TEXTOID});
 
-// What has the right already needs it no second time.
+// A role that has the right already needs it no second time. Rows of missing roles may also stand there twice,
+// because no index can tell that they are the same, when the data of a dump were restored twice.
 Statement drop_same_grants(R"(
     DELETE FROM flowctl_catalog.flow_grant g
     WHERE g.role::oid IS NULL AND g.role::pg_catalog.text = $1
-      AND EXISTS (SELECT FROM flowctl_catalog.flow_grant o WHERE o.flow_id = g.flow_id AND o.role::oid = $2))",
+      AND EXISTS (SELECT FROM flowctl_catalog.flow_grant o
+                  WHERE o.flow_id = g.flow_id
+                    AND (o.role::oid = $2
+                         OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < g.ctid)))",
                            {TEXTOID, OIDOID});
 Statement drop_same_author(R"(
     DELETE FROM flowctl_catalog.author a
     WHERE a.role::oid IS NULL AND a.role::pg_catalog.text = $1
-      AND EXISTS (SELECT FROM flowctl_catalog.author o WHERE o.role::oid = $2))",
+      AND EXISTS (SELECT FROM flowctl_catalog.author o
+                  WHERE o.role::oid = $2
+                     OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < a.ctid))",
                            {TEXTOID, OIDOID});
 
 Statement give[] = {

@@ -83,6 +83,8 @@ FLOWCTL_FUNCTION(flowctl_worker_status) {
         put_absence(*result, database, "standby");
     else if (pokes::is_short(MyDatabaseId))
         put_absence(*result, database, "no room");
+    else
+        put_absence(*result, database, "starting");
     return Datum(0);
 }
 

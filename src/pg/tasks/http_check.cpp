@@ -25,13 +25,43 @@ std::string kind_of(std::string_view arn) {
     return std::string(arn.substr(0, end)) + "*";
 }
 
+std::string in_sql(const std::string& text) {
+    return guarded([&] { return quote_literal_cstr(text.c_str()); });
+}
+
+// One of the parts of an ARN, which colons separate, counted from 0; empty if there is none.
+std::string_view part_of(std::string_view arn, int number) {
+    for (; number > 0; number--) {
+        const std::size_t colon = arn.find(':');
+        if (colon == arn.npos) return {};
+        arn.remove_prefix(colon + 1);
+    }
+    return arn.substr(0, arn.find(':'));
+}
+
+// How calls of what the ARN names are signed. An integration's own ARN names no region.
+std::string signing_example(const std::string& arn) {
+    std::string region(part_of(arn, 3));
+    std::string service(part_of(arn, 2));
+    if (region.empty()) {
+        region = "...";
+        if (const auto integration = asl::integration_of_arn(arn)) service = part_of(*integration, 0);
+    }
+    return "'aws_sigv4', aws_region " + in_sql(region) + ", aws_service " + in_sql(service) + ", ...";
+}
+
+std::string with_server(const std::string& message, const char* which, const std::string& auth,
+                        const std::string& arn) {
+    return message + "; " + which +
+           " would: CREATE SERVER ... FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://...', auth " +
+           auth + ", arn " + in_sql(arn) + ")";
+}
+
 // Says which endpoint there would have to be.
 std::string with_example(const std::string& message, const asl::Resource& resource, const std::string& arn) {
-    const bool with_aws = calls::is_spoken_with_aws(resource);
-    const char* auth = resource.kind == Kind::AwsHttp ? "'...'" : with_aws ? "'aws_sigv4'" : "'none'";
-    return message + (with_aws ? "; this would" : "; a service of your own in AWS's place would") +
-           ": CREATE SERVER ... FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://...', auth " + auth +
-           ", arn " + std::string(guarded([&] { return quote_literal_cstr(arn.c_str()); })) + ")";
+    if (!calls::is_spoken_with_aws(resource))
+        return with_server(message, "a service of your own in AWS's place", "'none'", arn);
+    return with_server(message, "this", resource.kind == Kind::AwsHttp ? "'...'" : signing_example(arn), arn);
 }
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
@@ -190,6 +220,17 @@ std::vector<Objection> check_document(const std::string& endpoint, std::optional
     if (server) warn_of_plain_http(*server, objections);
     if (server && server->options.lease) objections.push_back({kNotUsable, lease_is_for_tasks(endpoint)});
     return objections;
+}
+
+std::vector<Objection> check_bucket(const std::string& arn, std::optional<Oid> role) {
+    const auto name = endpoint_for_arn(arn);
+    if (name) return check_document(*name, role);
+    Objection objection = objection_of(name.error());
+    if (objection.code == std::string_view(kNotFound)) {
+        objection.message = with_server(objection.message, "this", signing_example(arn), arn);
+        objection.only_warns = true;
+    }
+    return {std::move(objection)};
 }
 
 }  // namespace flowctl::pg::http_task

@@ -27,9 +27,9 @@ constexpr Row kRows[] = {
     {http_task::carries_out, http_task::check, make_http},
 };
 
-const char* name_of(const asl::Resource& resource) {
+std::string name_of(const asl::Resource& resource) {
     if (resource.wait_for_token) return "the suffix .waitForTaskToken";
-    if (resource.sync && resource.kind == Kind::OtherArn) return "the suffix .sync of this resource";
+    if (resource.sync && resource.kind == Kind::OtherArn) return "the suffix .sync of " + resource.text;
     switch (resource.kind) {
         case Kind::Sql:
             return "flowctl:sql";
