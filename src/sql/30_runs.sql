@@ -92,6 +92,8 @@ CREATE TABLE flowctl_catalog.control (
     requested_by    regrole     NOT NULL,
     requested_at    timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX control_by_role ON flowctl_catalog.control (requested_by, requested_at, control_id);
+COMMENT ON INDEX flowctl_catalog.control_by_role IS 'finds the oldest requests of each role, which the worker carries out by turns';
 COMMENT ON TABLE flowctl_catalog.control IS 'requests to the worker that owns a run: stop';
 ALTER TABLE flowctl_catalog.control ENABLE ROW LEVEL SECURITY;
 

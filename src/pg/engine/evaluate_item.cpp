@@ -63,6 +63,9 @@ bool Batch::sets_aside(Working& working, const Item& item) {
         Aside& aside = aside_[item.run];
         aside.run = working.run;
         aside.items.push_back(item);
+        // Its owner pays for the time that setting it aside takes, and no estimate is left that the intake
+        // could give back when the item comes again.
+        aside.items.back().charged = 0;
         if (!is_first) return true;
         aside.given = given_for(working, item);
         aside.loaded = std::move(working.loaded);

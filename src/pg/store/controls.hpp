@@ -20,7 +20,7 @@ struct Control {
     std::optional<std::string> error;
     std::optional<std::string> cause;
 };
-// Requests about the runs of a shard, the oldest first.
+// Requests about the runs of a shard: of each role that has made some the oldest first, the roles in turn.
 std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t limit);
 void delete_controls(Spi& spi, const std::vector<std::int64_t>& ids);
 void insert_stop(Spi& spi, const Uuid& run_id, const std::optional<std::string>& error,
