@@ -17,7 +17,7 @@ my $passes = { StartAt => 'P', States => { P => { Type => 'Pass', End => true } 
 
 sub log_of { my ($node) = @_; return slurp_file($node->logfile); }
 sub marker_of { my ($node) = @_; return $node->data_dir . '/pg_flowctl.restored'; }
-sub state_of { my ($node, $database) = @_; return wait_for_state($node, qr/^(?!$)/, $database); }
+sub state_of { my ($node, $database) = @_; return wait_for_state($node, qr/^(?!$|starting$)/, $database); }
 
 # The state of the database's worker, once there is one and it matches.
 sub wait_for_state
@@ -94,7 +94,7 @@ is(wait_for_run($copy, start_run($copy, 'passes')), 'SUCCEEDED', 'a restart chan
 is(state_of($copy, 'other'), 'waiting for activate()', 'nor where it was not');
 $copy->safe_psql('postgres', 'CREATE DATABASE fresh');
 $copy->safe_psql('fresh', 'CREATE EXTENSION pg_flowctl');
-is(wait_for_state($copy, qr/./, 'fresh'), 'working', 'a new database does not wait');
+is(state_of($copy, 'fresh'), 'working', 'a new database does not wait');
 
 # What is made from a restored server: a standby goes on where its primary does, a backup is another restore.
 my $id = slurp_file(marker_of($copy));
@@ -186,7 +186,7 @@ $standby->backup_fs_cold('cold');
 my $quiet = restored('quiet', $standby, 'cold');
 $quiet->append_conf('postgresql.auto.conf', 'flowctl.run = off');
 $quiet->start;
-is(wait_for_state($quiet, qr/./), 'off', 'a copy with flowctl.run = off');
+is(state_of($quiet), 'off', 'a copy with flowctl.run = off');
 $waits = start_run($quiet, 'passes');
 is($quiet->safe_psql('postgres', "SELECT flowctl.wait('$waits', '2 s')"), 'RUNNING', 'begins nothing');
 is(scalar($stub->calls(path => '/echo')), 2, 'and repeats no call');
