@@ -23,7 +23,7 @@ SQL_PIECES  = $(sort $(wildcard src/sql/*.sql))
 TOGETHER    = yes
 ALONE       = $(wildcard src/core/jsonata/library_*.cpp) \
               $(addprefix src/core/asl/,integrations.cpp resource.cpp scopes.cpp walk.cpp) \
-              $(addprefix src/core/machine/,map_run_plan.cpp map_run_state.cpp transcript.cpp work_query.cpp) \
+              $(addprefix src/core/machine/,map_run_state.cpp work_query.cpp) \
               $(addprefix src/core/path/,intrinsic_functions.cpp query.cpp query_parse.cpp) \
               $(addprefix src/net/crypto/,jose_key.cpp jwe.cpp) \
               $(addprefix src/net/tokens/,issuer_circuit.cpp token_endpoint.cpp token_flight.cpp) \

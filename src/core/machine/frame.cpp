@@ -17,6 +17,7 @@
 #include <limits>
 
 #include "core/machine/errors.hpp"
+#include "core/machine/saved.hpp"
 
 namespace flowctl::machine {
 
@@ -163,61 +164,22 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent, co
 
 // ---------------------------------------------------------------------------------------------- load
 
-// Reads members of objects and remembers the first mistake.
-class Loader {
+class FrameReader : public SavedReader {
   public:
-    explicit Loader(const json::Value* run_input) : run_input_(run_input) {}
-    const json::Value* member(const json::Value& object, std::string_view key, json::Kind kind) {
-        const json::Value* value = object.find(key);
-        if (value == nullptr) return nullptr;
-        if (value->kind() == kind) return value;
-        fail(key);
-        return nullptr;
-    }
-    const json::Value* required(const json::Value& object, std::string_view key, json::Kind kind) {
-        const json::Value* value = member(object, key, kind);
-        if (value == nullptr) fail(key);
-        return value;
-    }
-    std::int64_t integer(const json::Value& object, std::string_view key, std::int64_t absent,
-                         std::int64_t least, std::int64_t most) {
-        const json::Value* value = member(object, key, json::Kind::Number);
-        return value == nullptr ? absent : checked(*value, key, least, most);
-    }
+    explicit FrameReader(const json::Value* run_input)
+        : SavedReader("the stored frame"), run_input_(run_input) {}
     std::optional<Instant> instant(const json::Value& object, std::string_view key) {
         const json::Value* value = member(object, key, json::Kind::Number);
         if (value == nullptr) return std::nullopt;
         return checked(*value, key, -kMaxInstant, kMaxInstant);
     }
-    std::int64_t checked(const json::Value& value, std::string_view key, std::int64_t least,
-                         std::int64_t most) {
-        const auto number = value.is_number() ? value.as_integer() : std::nullopt;
-        if (number && *number >= least && *number <= most) return *number;
-        fail(key);
-        return least;
-    }
-    template <class Names>
-    std::size_t one_of(const json::Value& object, std::string_view key, const Names& names) {
-        const json::Value* value = required(object, key, json::Kind::String);
-        for (std::size_t i = 0; value != nullptr && i < std::size(names); ++i) {
-            if (value->as_string() == names[i]) return i;
-        }
-        fail(key);
-        return 0;
-    }
-    void fail(std::string_view what) {
-        if (error_.empty()) error_ = "the stored frame is wrong at '" + std::string(what) + "'";
-    }
-    bool ok() const { return error_.empty(); }
-    const std::string& error() const { return error_; }
     const json::Value* run_input() const { return run_input_; }
 
   private:
     const json::Value* run_input_;
-    std::string error_;
 };
 
-Payload load_payload(const json::Value& saved, Loader& loader) {
+Payload load_payload(const json::Value& saved, FrameReader& loader) {
     Payload payload;
     payload.event = loader.integer(saved, "event", kNoEvent, 0, kMaxEvent);
     if (const json::Value* value = saved.find("value")) {
@@ -230,7 +192,7 @@ Payload load_payload(const json::Value& saved, Loader& loader) {
     return payload;
 }
 
-PendingCall load_call(const json::Value& saved, const Payload& branch_input, Loader& loader) {
+PendingCall load_call(const json::Value& saved, const Payload& branch_input, FrameReader& loader) {
     PendingCall call;
     loader.required(saved, "id", json::Kind::Number);
     call.id = loader.integer(saved, "id", 0, 1, kMaxEvent);
@@ -246,9 +208,9 @@ PendingCall load_call(const json::Value& saved, const Payload& branch_input, Loa
     return call;
 }
 
-BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFrame* parent, int depth);
+BranchFrame load_branch(const json::Value& saved, FrameReader& loader, const BranchFrame* parent, int depth);
 
-MapItem load_item(const json::Value& saved, const Payload& branch_input, Loader& loader) {
+MapItem load_item(const json::Value& saved, const Payload& branch_input, FrameReader& loader) {
     MapItem item;
     if (const json::Value* key = loader.member(saved, "key", json::Kind::String)) item.key = key->as_string();
     const json::Value* value = saved.find("value");
@@ -256,7 +218,7 @@ MapItem load_item(const json::Value& saved, const Payload& branch_input, Loader&
     return item;
 }
 
-void load_items(const json::Value& saved, const BranchFrame& branch, Loader& loader, Fork& fork) {
+void load_items(const json::Value& saved, const BranchFrame& branch, FrameReader& loader, Fork& fork) {
     const json::Value* items = nullptr;
     if (const json::Value* of = loader.member(saved, "of", json::Kind::String)) {
         const json::Value* name = loader.member(saved, "name", json::Kind::String);
@@ -281,7 +243,7 @@ void load_items(const json::Value& saved, const BranchFrame& branch, Loader& loa
     }
 }
 
-Fork load_fork(const json::Value& saved, const BranchFrame& branch, Loader& loader, int depth) {
+Fork load_fork(const json::Value& saved, const BranchFrame& branch, FrameReader& loader, int depth) {
     Fork fork;
     loader.required(saved, "length", json::Kind::Number);
     fork.length = static_cast<std::size_t>(loader.integer(saved, "length", 0, 0, kMaxCount));
@@ -315,7 +277,7 @@ Fork load_fork(const json::Value& saved, const BranchFrame& branch, Loader& load
     return fork;
 }
 
-BranchFrame load_branch(const json::Value& saved, Loader& loader, const BranchFrame* parent, int depth) {
+BranchFrame load_branch(const json::Value& saved, FrameReader& loader, const BranchFrame* parent, int depth) {
     BranchFrame branch;
     if (!saved.is_object() || depth > kMaxDepth) {
         loader.fail("children");
@@ -412,7 +374,7 @@ json::Value Frame::save(const json::Value* run_input) const {
 }
 
 Result<Frame, std::string> Frame::load(const json::Value& saved, const json::Value* run_input) {
-    Loader loader(run_input);
+    FrameReader loader(run_input);
     Frame frame;
     FrameData& data = *frame.data_;
     if (!saved.is_object()) return Err{std::string("the stored frame is not an object")};

@@ -6,31 +6,19 @@
 
 #include <array>
 
+#include "core/machine/saved.hpp"
+
 namespace flowctl::machine {
 
 namespace {
 
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kPlanFormat = 1;
 constexpr std::int64_t kMost = 1'000'000'000'000;
 
 constexpr std::array<std::string_view, 6> kInputTypes = {"NONE",  "CSV",     "JSON",
                                                          "JSONL", "PARQUET", "MANIFEST"};
 constexpr std::array<std::string_view, 3> kTransformations = {"NONE", "COMPACT", "FLATTEN"};
 constexpr std::array<std::string_view, 2> kOutputTypes = {"JSON", "JSONL"};
-
-json::Value number(std::int64_t value) {
-    return json::Value::integer(value);
-}
-
-void add_text(json::ObjectBuilder& out, std::string_view key, const std::string& text) {
-    if (!text.empty()) out.add(key, text);
-}
-void add_number(json::ObjectBuilder& out, std::string_view key, std::int64_t value) {
-    if (value != 0) out.add(key, number(value));
-}
-void add_value(json::ObjectBuilder& out, std::string_view key, const json::Value& value) {
-    if (!value.is_null()) out.add(key, value);
-}
 
 json::Value save_reader(const MapRunPlan::Reader& reader) {
     json::ObjectBuilder out;
@@ -39,7 +27,7 @@ json::Value save_reader(const MapRunPlan::Reader& reader) {
     add_number(out, "maxItems", reader.max_items);
     const asl::ReaderConfig& config = reader.config;
     out.add("inputType", kInputTypes[static_cast<std::size_t>(config.input_type)]);
-    if (config.load_and_flatten) out.add("loadAndFlatten", json::Value::boolean(true));
+    add_flag(out, "loadAndFlatten", config.load_and_flatten);
     add_text(out, "manifestType", config.manifest_type);
     if (config.csv_delimiter != ',') out.add("csvDelimiter", std::string(1, config.csv_delimiter));
     if (config.csv_headers) {
@@ -67,78 +55,31 @@ json::Value save_writer(const MapRunPlan::Writer& writer) {
     return out.build();
 }
 
-// Reads members of objects and remembers the first mistake.
-class Loader {
+class PlanReader : public SavedReader {
   public:
-    std::string text(const json::Value& object, std::string_view key) {
-        const json::Value* value = object.find(key);
-        if (value == nullptr) return {};
-        if (value->is_string()) return std::string(value->as_string());
-        fail(key);
-        return {};
-    }
+    PlanReader() : SavedReader("the stored plan of the map run") {}
     std::int64_t count(const json::Value& object, std::string_view key) {
-        const json::Value* value = object.find(key);
-        if (value == nullptr) return 0;
-        const auto number = value->is_number() ? value->as_integer() : std::nullopt;
-        if (number && *number >= 0 && *number <= kMost) return *number;
-        fail(key);
-        return 0;
-    }
-    bool flag(const json::Value& object, std::string_view key, bool absent) {
-        const json::Value* value = object.find(key);
-        if (value == nullptr) return absent;
-        if (value->is_bool()) return value->as_bool();
-        fail(key);
-        return absent;
-    }
-    static json::Value any(const json::Value& object, std::string_view key) {
-        const json::Value* value = object.find(key);
-        return value != nullptr ? *value : json::Value();
-    }
-    const json::Value* object(const json::Value& owner, std::string_view key) {
-        const json::Value* value = owner.find(key);
-        if (value == nullptr || value->is_object()) return value;
-        fail(key);
-        return nullptr;
-    }
-    template <std::size_t N>
-    std::size_t one_of(const json::Value& object, std::string_view key,
-                       const std::array<std::string_view, N>& names, std::size_t absent) {
-        const json::Value* value = object.find(key);
-        if (value == nullptr) return absent;
-        for (std::size_t i = 0; value->is_string() && i < N; ++i) {
-            if (value->as_string() == names[i]) return i;
-        }
-        fail(key);
-        return absent;
+        return integer(object, key, 0, 0, kMost);
     }
     template <class Parse>
     asl::DataResource resource(const json::Value& object, Parse parse) {
-        auto parsed = parse(text(object, "resource"));
+        auto parsed = parse(text_or_empty(object, "resource"));
         if (parsed.ok()) return std::move(parsed).value();
         fail("resource");
         return {};
     }
-    void fail(std::string_view what) {
-        if (error_.empty()) error_ = "the stored plan of the map run is wrong at '" + std::string(what) + "'";
-    }
-    const std::string& error() const { return error_; }
-
-  private:
-    std::string error_;
 };
 
-MapRunPlan::Reader load_reader(const json::Value& saved, Loader& loader) {
+MapRunPlan::Reader load_reader(const json::Value& saved, PlanReader& loader) {
     MapRunPlan::Reader reader;
     reader.resource = loader.resource(saved, asl::DataResource::parse_reader);
-    reader.arguments = Loader::any(saved, "arguments");
+    reader.arguments = PlanReader::value(saved, "arguments");
     reader.max_items = loader.count(saved, "maxItems");
     asl::ReaderConfig& config = reader.config;
     config.input_type = static_cast<asl::InputType>(loader.one_of(saved, "inputType", kInputTypes, 0));
     config.load_and_flatten = loader.flag(saved, "loadAndFlatten", false);
-    config.manifest_type = loader.text(saved, "manifestType");
-    const std::string delimiter = loader.text(saved, "csvDelimiter");
+    config.manifest_type = loader.text_or_empty(saved, "manifestType");
+    const std::string delimiter = loader.text_or_empty(saved, "csvDelimiter");
     if (delimiter.size() > 1) loader.fail("csvDelimiter");
     if (!delimiter.empty()) config.csv_delimiter = delimiter.front();
     if (const json::Value* headers = saved.find("csvHeaders")) {
@@ -153,22 +94,22 @@ MapRunPlan::Reader load_reader(const json::Value& saved, Loader& loader) {
             config.csv_headers->emplace_back(header.as_string());
         }
     }
-    config.items_pointer = loader.text(saved, "itemsPointer");
+    config.items_pointer = loader.text_or_empty(saved, "itemsPointer");
     return reader;
 }
 
-MapRunPlan::Batcher load_batcher(const json::Value& saved, Loader& loader) {
+MapRunPlan::Batcher load_batcher(const json::Value& saved, PlanReader& loader) {
     MapRunPlan::Batcher batcher;
     batcher.max_items = loader.count(saved, "maxItems");
     batcher.max_bytes = loader.count(saved, "maxBytes");
-    batcher.input = Loader::any(saved, "input");
+    batcher.input = PlanReader::value(saved, "input");
     return batcher;
 }
 
-MapRunPlan::Writer load_writer(const json::Value& saved, Loader& loader) {
+MapRunPlan::Writer load_writer(const json::Value& saved, PlanReader& loader) {
     MapRunPlan::Writer writer;
     writer.resource = loader.resource(saved, asl::DataResource::parse_writer);
-    writer.arguments = Loader::any(saved, "arguments");
+    writer.arguments = PlanReader::value(saved, "arguments");
     return writer;
 }
 
@@ -189,7 +130,7 @@ std::string MapRunPlan::source() const {
 
 json::Value MapRunPlan::save() const {
     json::ObjectBuilder out;
-    out.add("format", number(kFormat));
+    out.add("format", json::Value::integer(kPlanFormat));
     out.add("state", state);
     add_text(out, "path", path);
     add_number(out, "visit", visit);
@@ -198,9 +139,9 @@ json::Value MapRunPlan::save() const {
     add_text(out, "arn", arn);
     add_text(out, "label", label);
     add_text(out, "uuid", uuid);
-    if (express) out.add("express", json::Value::boolean(true));
+    add_flag(out, "express", express);
     add_number(out, "maxConcurrency", max_concurrency);
-    if (tolerated_count) out.add("toleratedCount", number(*tolerated_count));
+    add_number(out, "toleratedCount", tolerated_count);
     if (tolerated_percentage) out.add("toleratedPercentage", json::Value::number(*tolerated_percentage));
     add_value(out, "items", items);
     if (reader) out.add("reader", save_reader(*reader));
@@ -219,20 +160,20 @@ json::Value MapRunPlan::save() const {
 Result<MapRunPlan, std::string> MapRunPlan::load(const json::Value& saved) {
     if (!saved.is_object()) return Err{std::string("the stored plan of the map run is not an object")};
     const json::Value* format = saved.find("format");
-    if (format == nullptr || !format->is_number() || format->as_integer() != kFormat)
+    if (format == nullptr || !format->is_number() || format->as_integer() != kPlanFormat)
         return Err{
             std::string("the stored plan of the map run has a format that this version does not know")};
-    Loader loader;
+    PlanReader loader;
     MapRunPlan plan;
-    plan.state = loader.text(saved, "state");
+    plan.state = loader.text_or_empty(saved, "state");
     if (plan.state.empty()) loader.fail("state");
-    plan.path = loader.text(saved, "path");
+    plan.path = loader.text_or_empty(saved, "path");
     plan.visit = static_cast<int>(loader.count(saved, "visit"));
     plan.attempt = static_cast<int>(loader.count(saved, "attempt"));
     plan.entered_event = loader.count(saved, "enteredEvent");
-    plan.arn = loader.text(saved, "arn");
-    plan.label = loader.text(saved, "label");
-    plan.uuid = loader.text(saved, "uuid");
+    plan.arn = loader.text_or_empty(saved, "arn");
+    plan.label = loader.text_or_empty(saved, "label");
+    plan.uuid = loader.text_or_empty(saved, "uuid");
     plan.express = loader.flag(saved, "express", false);
     plan.max_concurrency = loader.count(saved, "maxConcurrency");
     if (saved.find("toleratedCount") != nullptr) plan.tolerated_count = loader.count(saved, "toleratedCount");
@@ -241,12 +182,12 @@ Result<MapRunPlan, std::string> MapRunPlan::load(const json::Value& saved) {
         if (!(value >= 0.0 && value <= 100.0)) loader.fail("toleratedPercentage");
         plan.tolerated_percentage = value;
     }
-    plan.items = Loader::any(saved, "items");
-    if (const json::Value* reader = loader.object(saved, "reader"))
+    plan.items = PlanReader::value(saved, "items");
+    if (const json::Value* reader = loader.member(saved, "reader", json::Kind::Object))
         plan.reader = load_reader(*reader, loader);
-    if (const json::Value* batcher = loader.object(saved, "batcher"))
+    if (const json::Value* batcher = loader.member(saved, "batcher", json::Kind::Object))
         plan.batcher = load_batcher(*batcher, loader);
-    if (const json::Value* writer = loader.object(saved, "writer"))
+    if (const json::Value* writer = loader.member(saved, "writer", json::Kind::Object))
         plan.writer = load_writer(*writer, loader);
     if (!plan.reader && !plan.items.is_array() && !plan.items.is_object()) loader.fail("items");
     plan.transformation = static_cast<asl::ResultWriter::Transformation>(
@@ -254,9 +195,9 @@ Result<MapRunPlan, std::string> MapRunPlan::load(const json::Value& saved) {
     plan.output_type =
         static_cast<asl::ResultWriter::OutputType>(loader.one_of(saved, "outputType", kOutputTypes, 0));
     plan.keeps_outputs = loader.flag(saved, "keepsOutputs", true);
-    plan.input = Loader::any(saved, "input");
-    plan.context = Loader::any(saved, "context");
-    if (const json::Value* variables = loader.object(saved, "variables")) {
+    plan.input = PlanReader::value(saved, "input");
+    plan.context = PlanReader::value(saved, "context");
+    if (const json::Value* variables = loader.member(saved, "variables", json::Kind::Object)) {
         plan.variables = *variables;
     } else {
         plan.variables = json::Value::object({});

@@ -10,12 +10,14 @@
 #include <limits>
 #include <utility>
 
+#include "core/machine/saved.hpp"
+
 namespace flowctl::machine {
 
 namespace {
 
 constexpr std::size_t kMaxBytes = std::numeric_limits<std::int32_t>::max();
-constexpr std::size_t kMaxDepth = kMaxFrameDepth + 10;
+constexpr std::size_t kMaxTextDepth = kMaxFrameDepth + 10;
 
 // The types of events and the keys of payloads are string literals in a step, so loading takes them from
 // these tables.
@@ -77,29 +79,6 @@ static_assert(std::size(kEffects) == std::variant_size_v<Effect>);
 constexpr int kResourceKinds = static_cast<int>(asl::Resource::Kind::OtherArn) + 1;
 
 // ---------------------------------------------------------------------------------------------- save
-
-void add_number(json::ObjectBuilder& out, std::string_view key, std::int64_t number) {
-    if (number != 0) out.add(key, json::Value::integer(number));
-}
-void add_number(json::ObjectBuilder& out, std::string_view key, const std::optional<std::int64_t>& number) {
-    if (number) out.add(key, json::Value::integer(*number));
-}
-void add_text(json::ObjectBuilder& out, std::string_view key, const std::string& text) {
-    if (!text.empty()) out.add(key, text);
-}
-void add_text(json::ObjectBuilder& out, std::string_view key, const std::optional<std::string>& text) {
-    if (text) out.add(key, *text);
-}
-void add_flag(json::ObjectBuilder& out, std::string_view key, bool flag) {
-    if (flag) out.add(key, json::Value::boolean(true));
-}
-void add_value(json::ObjectBuilder& out, std::string_view key, const json::Value& value) {
-    if (!value.is_null()) out.add(key, value);
-}
-// Null is a value like others here.
-void add_value(json::ObjectBuilder& out, std::string_view key, const std::optional<json::Value>& value) {
-    if (value) out.add(key, *value);
-}
 
 json::Value save_event(const HistoryEvent& event) {
     json::ObjectBuilder out;
@@ -188,56 +167,15 @@ json::Value save_step(const Step& step) {
 
 // ---------------------------------------------------------------------------------------------- load
 
-// Reads members of objects and remembers the first mistake.
-class Loader {
+class TranscriptReader : public SavedReader {
   public:
-    const json::Value* member(const json::Value& object, std::string_view key, json::Kind kind) {
-        const json::Value* value = object.find(key);
-        if (value == nullptr || value->kind() == kind) return value;
-        fail(key);
-        return nullptr;
-    }
-    std::optional<std::int64_t> number(const json::Value& object, std::string_view key) {
-        const json::Value* value = member(object, key, json::Kind::Number);
-        if (value == nullptr) return std::nullopt;
-        const auto number = value->as_integer();
-        if (!number) fail(key);
-        return number;
-    }
+    TranscriptReader() : SavedReader("the outcome of the evaluation") {}
     // An integer from 0 to most - 1.
     int small(const json::Value& object, std::string_view key, std::int64_t most) {
-        const std::int64_t read = number(object, key).value_or(0);
-        if (read >= 0 && read < most) return static_cast<int>(read);
-        fail(key);
-        return 0;
+        return static_cast<int>(integer(object, key, 0, 0, most - 1));
     }
     int count(const json::Value& object, std::string_view key) {
         return small(object, key, std::numeric_limits<int>::max());
-    }
-    std::optional<std::string> text(const json::Value& object, std::string_view key) {
-        const json::Value* value = member(object, key, json::Kind::String);
-        if (value == nullptr) return std::nullopt;
-        return std::string(value->as_string());
-    }
-    bool flag(const json::Value& object, std::string_view key) {
-        const json::Value* value = member(object, key, json::Kind::Bool);
-        return value != nullptr && value->as_bool();
-    }
-    static json::Value value(const json::Value& object, std::string_view key) {
-        const json::Value* found = object.find(key);
-        return found != nullptr ? *found : json::Value();
-    }
-    static std::optional<json::Value> optional_value(const json::Value& object, std::string_view key) {
-        const json::Value* found = object.find(key);
-        return found != nullptr ? std::optional(*found) : std::nullopt;
-    }
-    template <class Names>
-    std::size_t one_of(const json::Value& object, std::string_view key, const Names& names) {
-        const json::Value* value = member(object, key, json::Kind::String);
-        for (std::size_t i = 0; value != nullptr && i < std::size(names); ++i)
-            if (value->as_string() == names[i]) return i;
-        fail(key);
-        return 0;
     }
     template <class Load>
     auto list(const json::Value& object, std::string_view key, Load load) {
@@ -247,71 +185,63 @@ class Loader {
             loaded.push_back(load(elements->items()[i], *this));
         return loaded;
     }
-    void fail(std::string_view what) {
-        if (error_.empty()) error_ = "the outcome of the evaluation is wrong at '" + std::string(what) + "'";
-    }
-    bool ok() const { return error_.empty(); }
-    const std::string& error() const { return error_; }
-
-  private:
-    std::string error_;
 };
 
-HistoryEvent load_event(const json::Value& saved, Loader& loader) {
+HistoryEvent load_event(const json::Value& saved, TranscriptReader& reader) {
     HistoryEvent event;
-    event.id = loader.number(saved, "id").value_or(0);
-    event.previous_id = loader.number(saved, "previousId").value_or(0);
-    event.at = loader.number(saved, "at").value_or(0);
-    event.type = kEventTypes[loader.one_of(saved, "type", kEventTypes)];
-    event.details = Loader::value(saved, "details");
+    event.id = reader.number(saved, "id").value_or(0);
+    event.previous_id = reader.number(saved, "previousId").value_or(0);
+    event.at = reader.number(saved, "at").value_or(0);
+    event.type = kEventTypes[reader.one_of(saved, "type", kEventTypes)];
+    event.details = TranscriptReader::value(saved, "details");
     if (saved.find("payloadKey") != nullptr)
-        event.payload_key = kPayloadKeys[loader.one_of(saved, "payloadKey", kPayloadKeys)];
-    event.payload = Loader::optional_value(saved, "payload");
-    event.payload_ref = loader.number(saved, "payloadRef");
-    event.path = loader.text(saved, "path").value_or("");
-    event.state = loader.text(saved, "state").value_or("");
-    event.visit = loader.count(saved, "visit");
-    event.attempt = loader.count(saved, "attempt");
+        event.payload_key = kPayloadKeys[reader.one_of(saved, "payloadKey", kPayloadKeys)];
+    event.payload = TranscriptReader::optional_value(saved, "payload");
+    event.payload_ref = reader.number(saved, "payloadRef");
+    event.path = reader.text_or_empty(saved, "path");
+    event.state = reader.text_or_empty(saved, "state");
+    event.visit = reader.count(saved, "visit");
+    event.attempt = reader.count(saved, "attempt");
     return event;
 }
 
-asl::Resource load_resource(const json::Value& saved, Loader& loader) {
+asl::Resource load_resource(const json::Value& saved, TranscriptReader& reader) {
     asl::Resource resource;
-    resource.kind = static_cast<asl::Resource::Kind>(loader.small(saved, "kind", kResourceKinds));
-    resource.name = loader.text(saved, "name").value_or("");
-    resource.text = loader.text(saved, "text").value_or("");
-    resource.sync = loader.flag(saved, "sync");
-    resource.sync_json = loader.flag(saved, "syncJson");
-    resource.wait_for_token = loader.flag(saved, "waitForToken");
+    resource.kind = static_cast<asl::Resource::Kind>(reader.small(saved, "kind", kResourceKinds));
+    resource.name = reader.text_or_empty(saved, "name");
+    resource.text = reader.text_or_empty(saved, "text");
+    resource.sync = reader.flag(saved, "sync");
+    resource.sync_json = reader.flag(saved, "syncJson");
+    resource.wait_for_token = reader.flag(saved, "waitForToken");
     return resource;
 }
 
-Call load_call(const json::Value& saved, std::int64_t id, Loader& loader) {
+Call load_call(const json::Value& saved, std::int64_t id, TranscriptReader& reader) {
     Call call;
     call.id = id;
-    call.resource = load_resource(Loader::value(saved, "resource"), loader);
-    call.input = Loader::value(saved, "input");
-    call.state = loader.text(saved, "state").value_or("");
-    call.path = loader.text(saved, "path").value_or("");
-    call.visit = loader.count(saved, "visit");
-    call.attempt = loader.count(saved, "attempt");
-    call.deadline = loader.number(saved, "deadline");
-    call.credentials = Loader::value(saved, "credentials");
-    call.follow = Loader::value(saved, "follow");
+    call.resource = load_resource(TranscriptReader::value(saved, "resource"), reader);
+    call.input = TranscriptReader::value(saved, "input");
+    call.state = reader.text_or_empty(saved, "state");
+    call.path = reader.text_or_empty(saved, "path");
+    call.visit = reader.count(saved, "visit");
+    call.attempt = reader.count(saved, "attempt");
+    call.deadline = reader.number(saved, "deadline");
+    call.credentials = TranscriptReader::value(saved, "credentials");
+    call.follow = TranscriptReader::value(saved, "follow");
     return call;
 }
 
-Effect load_effect(const json::Value& saved, Loader& loader) {
-    const std::int64_t id = loader.number(saved, "id").value_or(0);
-    switch (loader.one_of(saved, "is", kEffects)) {
+Effect load_effect(const json::Value& saved, TranscriptReader& reader) {
+    const std::int64_t id = reader.number(saved, "id").value_or(0);
+    switch (reader.one_of(saved, "is", kEffects)) {
         case 0:
-            return load_call(saved, id, loader);
+            return load_call(saved, id, reader);
         case 1:
             return CancelCall{id};
         case 2: {
-            auto plan = MapRunPlan::load(Loader::value(saved, "plan"));
+            auto plan = MapRunPlan::load(TranscriptReader::value(saved, "plan"));
             if (plan.ok()) return StartMapRun{id, std::move(plan).value()};
-            loader.fail("plan");
+            reader.fail("plan");
             return StartMapRun{id, {}};
         }
         case 3:
@@ -321,21 +251,21 @@ Effect load_effect(const json::Value& saved, Loader& loader) {
     }
 }
 
-Step load_step(const json::Value& saved, Loader& loader) {
+Step load_step(const json::Value& saved, TranscriptReader& reader) {
     Step step;
-    if (!saved.is_object()) loader.fail("steps");
-    step.history = loader.list(saved, "history", load_event);
-    step.effects = loader.list(saved, "effects", load_effect);
+    if (!saved.is_object()) reader.fail("steps");
+    step.history = reader.list(saved, "history", load_event);
+    step.effects = reader.list(saved, "effects", load_effect);
     step.outcome.status =
-        static_cast<Status>(loader.small(saved, "status", static_cast<int>(kStatusNames.size())));
-    step.outcome.output = Loader::optional_value(saved, "output");
-    step.outcome.output_ref = loader.number(saved, "outputRef");
-    step.outcome.error = loader.text(saved, "error");
-    step.outcome.cause = loader.text(saved, "cause");
-    step.next_due = loader.number(saved, "nextDue");
-    step.phase = static_cast<Phase>(loader.small(saved, "phase", static_cast<int>(kPhaseNames.size())));
-    step.current_state = loader.text(saved, "currentState").value_or("");
-    step.accepted = !loader.flag(saved, "stale");
+        static_cast<Status>(reader.small(saved, "status", static_cast<int>(kStatusNames.size())));
+    step.outcome.output = TranscriptReader::optional_value(saved, "output");
+    step.outcome.output_ref = reader.number(saved, "outputRef");
+    step.outcome.error = reader.text(saved, "error");
+    step.outcome.cause = reader.text(saved, "cause");
+    step.next_due = reader.number(saved, "nextDue");
+    step.phase = static_cast<Phase>(reader.small(saved, "phase", static_cast<int>(kPhaseNames.size())));
+    step.current_state = reader.text_or_empty(saved, "currentState");
+    step.accepted = !reader.flag(saved, "stale");
     return step;
 }
 
@@ -350,14 +280,14 @@ std::string Transcript::save(const json::Value& run_input) const {
 
 Result<Transcript, std::string> Transcript::load(std::string_view text, const json::Value& run_input) {
     // A text in a step need not be storable yet. It is checked when it is stored.
-    const auto saved = json::parse(text, {.max_bytes = kMaxBytes, .max_depth = kMaxDepth, .storable = false});
+    const auto saved = json::parse(text, {.max_bytes = kMaxBytes, .max_depth = kMaxTextDepth, .storable = false});
     if (!saved.ok()) return Err{"the outcome of the evaluation is not JSON: " + saved.error().message};
     if (!saved->is_object()) return Err{std::string("the outcome of the evaluation is not an object")};
-    Loader loader;
+    TranscriptReader reader;
     Transcript loaded;
-    loaded.steps = loader.list(*saved, "steps", load_step);
-    if (!loader.ok()) return Err{loader.error()};
-    auto frame = Frame::load(Loader::value(*saved, "frame"), &run_input);
+    loaded.steps = reader.list(*saved, "steps", load_step);
+    if (!reader.ok()) return Err{reader.error()};
+    auto frame = Frame::load(TranscriptReader::value(*saved, "frame"), &run_input);
     if (!frame.ok()) return Err{frame.error()};
     loaded.frame = std::move(frame).value();
     return loaded;
