@@ -25,11 +25,6 @@ class ItemAction final : public ServiceProtocol {
         if (auto refusal = objection_to_input(task)) return *refusal;
         return post_json(task, "1.0", target_, task.input);
     }
-    TaskResult read(const net::Response& response) const override {
-        auto result = members_with_metadata(response);
-        if (!result) return unreadable();
-        return *std::move(result);
-    }
     // A table may be given by its ARN.
     std::vector<std::string> targets(const asl::Resource&, const json::Value& input) const override {
         std::vector<std::string> targets;

@@ -77,11 +77,6 @@ class StartExecution : public ServiceProtocol {
     RequestResult request(const Task& task) const override {
         return task.follow.is_null() ? begin(task) : ask(task);
     }
-    TaskResult read(const net::Response& response) const override {
-        auto result = members_with_metadata(response);
-        if (!result) return unreadable();
-        return *std::move(result);
-    }
     std::vector<std::string> targets(const asl::Resource&, const json::Value& input) const override {
         std::vector<std::string> targets;
         add_arn(targets, "states", string_member(input, "StateMachineArn"));

@@ -91,6 +91,12 @@ TaskResult ServiceProtocol::result(const net::Response& response, std::string_vi
     return read(response);
 }
 
+TaskResult ServiceProtocol::read(const net::Response& response) const {
+    auto result = members_with_metadata(response);
+    if (!result) return unreadable();
+    return *std::move(result);
+}
+
 Refusal ServiceProtocol::unreadable() const {
     return {kInvalidResponse, "the answer of " + std::string(service_.name) + " cannot be read"};
 }

@@ -32,8 +32,9 @@ class ServiceProtocol : public Protocol {
     explicit constexpr ServiceProtocol(const Service& service) : service_(service) {}
     ~ServiceProtocol() = default;
 
-    // The result of an answer with status 2xx.
-    virtual TaskResult read(const net::Response& response) const = 0;
+    // The result of an answer with status 2xx: its members and the metadata, unless the service answers in
+    // another form.
+    virtual TaskResult read(const net::Response& response) const;
     Refusal unreadable() const;
 
   private:

@@ -62,11 +62,6 @@ class SendMessage final : public ServiceProtocol {
                                   {"QueueUrl", "DelaySeconds", "MessageAttributes", "MessageSystemAttributes",
                                    "MessageDeduplicationId", "MessageGroupId"})));
     }
-    TaskResult read(const net::Response& response) const override {
-        auto result = members_with_metadata(response);
-        if (!result) return unreadable();
-        return *std::move(result);
-    }
     std::vector<std::string> targets(const asl::Resource&, const json::Value& input) const override {
         if (auto arn = arn_of_queue(string_member(input, "QueueUrl"))) return {*std::move(arn)};
         return {};

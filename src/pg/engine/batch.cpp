@@ -42,10 +42,12 @@ void Batch::run(Spi& spi, const std::vector<Item>& items) {
             left_over_.push_back(items[done_]);
             continue;
         }
+        const auto known = working_.find(items[done_].run);
+        const std::int64_t loading =
+            known == working_.end() ? 0 : std::exchange(known->second.load_micros, 0);
         apply(spi, items[done_]);
         const std::int64_t before = std::exchange(now, unix_micros_now());
-        const auto loading = load_micros_.extract(items[done_].run);
-        state_.intake.charge(items[done_], now - before + (loading.empty() ? 0 : loading.mapped()));
+        state_.intake.charge(items[done_], now - before + loading);
     }
     left_over_.insert(left_over_.end(), items.begin() + static_cast<std::ptrdiff_t>(done_), items.end());
     marking.reset();
@@ -64,17 +66,20 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
             missing.push_back(item.run);
     if (missing.empty()) return;
     const std::size_t most_definitions = static_cast<std::size_t>(guc::definition_memory) * 1024;
-    std::set<std::shared_ptr<const CompiledVersion>> definitions;
+    std::set<const CompiledVersion*> definitions;
+    const CompiledVersion* last = nullptr;  // of the runs that have been loaded, which hold it
     std::size_t definition_bytes = 0;
     std::int64_t now = unix_micros_now();
     const std::int64_t until = now + kMaxMicros;
     const std::vector<Uuid> later = store::each_run(spi, missing, kMaxBytes, [&](store::StoredRun&& row) {
         load_run(spi, row);
         const std::int64_t before = std::exchange(now, unix_micros_now());
-        load_micros_.emplace(row.run_id, now - before);
-        const auto loaded = working_.find(row.run_id);
-        if (loaded != working_.end() && definitions.insert(loaded->second.run->version).second)
-            definition_bytes += loaded->second.run->version->bytes;
+        if (const auto loaded = working_.find(row.run_id); loaded != working_.end()) {
+            loaded->second.load_micros = now - before;
+            const CompiledVersion* const version = loaded->second.run->version.get();
+            if (version != last && definitions.insert(version).second) definition_bytes += version->bytes;
+            last = version;
+        }
         return now < until && definition_bytes <= most_definitions;
     });
     later_.insert(later.begin(), later.end());

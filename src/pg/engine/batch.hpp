@@ -62,7 +62,8 @@ class Batch {
         std::optional<machine::Instant> next_due;
         machine::Phase phase = machine::Phase::Running;
         std::string current_state;
-        std::size_t frame_bytes = 0;  // of memory, by estimate
+        std::size_t frame_bytes = 0;   // of memory, by estimate
+        std::int64_t load_micros = 0;  // what loading has taken, until it is charged
 
         bool ended() const { return outcome.status != machine::Status::Running; }
     };
@@ -100,7 +101,6 @@ class Batch {
     PlannedCalls planned_;
     std::size_t unstored_bytes_ = 0;  // of memory: what this batch adds for runs without a stored frame
     std::set<Uuid> later_;  // runs that are too much for this batch, or wait for their version
-    std::map<Uuid, std::int64_t> load_micros_;  // what loading a run has taken, until it is charged
     std::vector<Item> left_over_;  // for want of time, or because the batch is full
     std::size_t done_ = 0;         // items
 

@@ -54,7 +54,7 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         planned.in_line.push_back({*std::move(full), run.id, lanes.answer_bytes});
         return;
     }
-    if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed})) {
+    if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed, lanes})) {
         events.push_back(
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
         return;

@@ -22,7 +22,7 @@ std::optional<Performer::Refusal> HttpPerformer::prepare(Spi& spi, const RunFact
     const std::int32_t sending = attempt.again || !call.follow.is_null()
                                      ? store::next_sending(spi, run.id, static_cast<std::int32_t>(call.id))
                                      : 1;
-    auto prepared = http_task::prepare(run, call, attempt.now, sending, lookups_);
+    auto prepared = http_task::prepare(run, call, attempt.lanes, attempt.now, sending, lookups_);
     if (auto* refusal = std::get_if<Refusal>(&prepared)) return std::move(*refusal);
     staged_.push_back(std::get<http_task::Prepared>(std::move(prepared)));
     return std::nullopt;

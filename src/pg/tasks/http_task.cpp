@@ -262,7 +262,6 @@ Prepared prepare_parts(Prepared prepared, const RunFacts& run, const machine::Ca
     pending.call_id = call.id;
     pending.sending = sending;
     pending.endpoint = endpoint.name();
-    pending.lanes = lanes_of(run, call);
     pending.for_subject = stands_for_somebody(endpoint);
 
     parts.headers.emplace_back("Idempotency-Key", key);
@@ -336,8 +335,8 @@ void bound_by_payload(Prepared& prepared) {
 
 }  // namespace
 
-std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, std::int64_t now,
-                                        std::int32_t sending, Lookups& lookups) {
+std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, const Lanes& lanes,
+                                        std::int64_t now, std::int32_t sending, Lookups& lookups) {
     auto server = server_of(call);
     if (auto* refusal = std::get_if<Refusal>(&server)) return *refusal;
     Prepared prepared;
@@ -368,6 +367,7 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
     prepared = prepare_parts(std::move(prepared), run, call, endpoint, key,
                              std::get<calls::RequestParts>(std::move(built)), now, sending);
     bound_by_payload(prepared);
+    pending.lanes = lanes;
     pending.lanes.answer_bytes = prepared.request.max_response_bytes;
     return prepared;
 }
@@ -396,6 +396,7 @@ std::variant<Prepared, Refusal> prepare_document(const RunFacts& run, const mach
         parts.headers.emplace_back("Content-Type", document.content_type);
     }
     const std::string key = key_of(run, call, endpoint);
+    prepared.pending.lanes = lanes_of(run, call);
     return prepare_parts(std::move(prepared), run, call, endpoint, key, std::move(parts), now, sending);
 }
 

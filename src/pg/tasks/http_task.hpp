@@ -65,8 +65,8 @@ struct Lookups {
 };
 
 // It reads the engine's tables (policies) as their owner, so only a worker may call it.
-std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, std::int64_t now,
-                                        std::int32_t sending, Lookups& lookups);
+std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call& call, const Lanes& lanes,
+                                        std::int64_t now, std::int32_t sending, Lookups& lookups);
 
 struct Interpreted {
     machine::Event event;  // TaskSucceeded, TaskFailed or TaskContinues

@@ -46,6 +46,7 @@ class Performer : public Part {
         std::int64_t now = 0;
         // The call may have been begun before, by a worker that is gone.
         bool again = false;
+        const Lanes& lanes;  // lanes_of(), in which the call will take its places
     };
 
     // Calls of one lane share a limit; a call without lanes takes no place. In the turn's transaction.
