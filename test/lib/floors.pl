@@ -27,6 +27,7 @@ my %LAYERS = (
 );
 my @FLOORS = (
     [qw(server)],
+    [qw(flow_options)],
     [qw(store endpoints)],
     [qw(shared)],
     [qw(rights turn)],
