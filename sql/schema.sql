@@ -55,8 +55,8 @@ SELECT c.relname FROM pg_class c
 WHERE c.relnamespace IN ('flowctl'::regnamespace, 'flowctl_catalog'::regnamespace) AND c.relkind = 'v' AND pg_relation_is_updatable(c.oid, true) <> 0;
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace IN ('flowctl'::regnamespace, 'flowctl_catalog'::regnamespace)
-  AND (p.proconfig IS DISTINCT FROM (CASE WHEN p.prokind <> 'p' THEN '{"search_path=pg_catalog, pg_temp"}'::text[] END)
-       OR p.proacl IS NULL OR p.prosecdef);
+  AND (p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}' AND NOT (p.prokind = 'p' AND p.proconfig IS NULL)
+       OR p.proacl IS NULL OR p.prosecdef) ORDER BY p.proname COLLATE "C";
 -- pg_upgrade makes the views again from their definitions
 DO $$
 DECLARE
