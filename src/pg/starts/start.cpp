@@ -57,7 +57,7 @@ KnownFlows known_flows;
     const std::string holder =
         request.table != nullptr ? std::string("owner of table \"") + request.table + "\", " + right_of + ","
                                  : "role " + right_of;
-    if (found || !sees_all(request.starter))
+    if (!request.only_looks && (found || !sees_all(request.starter)))
         denials::report(request.starter, "start", name, holder + " may start no flow of this name");
     refuse_start(name, found, request.starter, request.must_may_start, holder);
 }
@@ -121,6 +121,25 @@ void carry_token(const store::NewRun& run) {
         subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at, user->issuer, user->name);
 }
 
+// Who starts the run and in which session. The session of a run that starts another one is in its row.
+void add_session(store::NewRun& run) {
+    run.session_user = GetSessionUserId();
+    if (const char* user = system_user()) run.system_user = user;
+    run.asserted_subject = asserted_subject();
+    add_subject(run);
+    if (guc::traceparent != nullptr && *guc::traceparent != '\0') run.traceparent = guc::traceparent;
+}
+
+void add_parent(store::NewRun& run, const ParentRun& parent) {
+    run.parent_run_id = parent.id;
+    run.depth = parent.depth + 1;
+    run.subject = parent.subject;
+    run.subject_issuer = parent.subject_issuer;
+    run.subject_claims = parent.subject_claims;
+    run.subject_handle = parent.subject_handle;
+    run.traceparent = parent.traceparent;
+}
+
 store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, Oid role) {
     store::NewRun run;
     run.run_id = request.run_id ? *request.run_id : new_run_id();
@@ -135,11 +154,10 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.role = role;
     run.started_at = unix_micros_now();
     run.starter = request.starter;
-    run.session_user = GetSessionUserId();
-    if (const char* user = system_user()) run.system_user = user;
-    run.asserted_subject = asserted_subject();
-    add_subject(run);
-    if (guc::traceparent != nullptr && *guc::traceparent != '\0') run.traceparent = guc::traceparent;
+    if (request.parent != nullptr)
+        add_parent(run, *request.parent);
+    else
+        add_session(run);
     return run;
 }
 
@@ -204,8 +222,7 @@ std::optional<Uuid> take_name(const store::NewRun& run) {
 
 }  // namespace
 
-Uuid start_run(const StartRequest& request) {
-    shmem::require("starting a flow");
+store::NewRun make_run(const StartRequest& request) {
     if (request.name && !asl::is_flow_name(*request.name))  // a run's name has the form of a flow's
         throw UserError(ERRCODE_INVALID_NAME,
                         "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
@@ -214,7 +231,12 @@ Uuid start_run(const StartRequest& request) {
     check_size(request.input, request.flow);
     if (!request.input_is_fit) check_content(request.input, request.flow);
     const store::FlowRow flow = find_startable(request);
-    store::NewRun run = describe(flow, request, role_of_run(flow, request));
+    return describe(flow, request, role_of_run(flow, request));
+}
+
+Uuid start_run(const StartRequest& request) {
+    shmem::require("starting a flow");
+    store::NewRun run = make_run(request);
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
@@ -228,6 +250,24 @@ Uuid start_run(const StartRequest& request) {
     }
     wake::note_started_run({id, flow_owner});
     return id;
+}
+
+void carry_token_of_parent(const store::NewRun& run) {
+    if (run.subject_handle) subject_tokens::carry_too(*run.subject_handle);
+}
+
+std::optional<std::string> objection_to_start(const std::string& flow, Oid role) {
+    StartRequest request;
+    request.flow = flow;
+    request.starter = role;
+    request.must_may_start = role;
+    request.only_looks = true;
+    try {
+        (void)find_startable(request);
+    } catch (const UserError& error) {
+        return error.message;
+    }
+    return std::nullopt;
 }
 
 bool record_failed_start(const StartRequest& request, const std::string& error, const std::string& cause) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/json.hpp"
 #include "core/machine/status.hpp"
 #include "pg/turn/version.hpp"
 
@@ -19,11 +20,21 @@ struct Changes {
         machine::Status status = machine::Status::Failed;
     };
 
+    // A run that has ended and that another run may wait for: the payloads that its flow does not keep, so that
+    // no table has them now.
+    struct AwaitableEnded {
+        Uuid id{};
+        bool is_kept = true;
+        json::Value input{};
+        json::Value output{};
+    };
+
     // One item is tried by itself, since the transaction with all of them has failed. What is no run's
     // business is left for later.
     bool alone = false;
     std::vector<Uuid> ended;                                   // runs
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;  // run and call: nobody waits for them any more
+    std::vector<AwaitableEnded> awaitable_ended;
     std::vector<ChildOf> children_begun;
     std::vector<EndedChild> children_ended;
     std::vector<std::pair<Uuid, Uuid>>
