@@ -1,13 +1,10 @@
-// SQL functions about runs: start, wait, stop.
+// SQL functions about runs: start and wait.
 //
-// Rights: start asks for the right on the flow (start.cpp). Who may see a run may wait for it; who may start
-// the flow's runs as a member of its owner or of the run's role may stop it. A run that someone may not see
-// does not exist for him: both cases read the same.
+// Rights: start asks for the right on the flow (start.cpp). Who may see a run may wait for it.
 #include <algorithm>
 
 #include "core/json.hpp"
-#include "pg/control/requests.hpp"
-#include "pg/rights/flow_rights.hpp"
+#include "pg/control/operated_run.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
@@ -24,27 +21,10 @@ namespace flowctl::pg {
 
 namespace {
 
-[[noreturn]] void no_such_run(const Uuid& id) {
-    throw UserError(ERRCODE_UNDEFINED_OBJECT, "run " + to_string(id) + " does not exist",
-                    "The view flowctl.runs lists the runs that you may see.");
-}
-
 std::optional<store::RunStatus> status_of(const Uuid& id) {
     const AsExtensionOwner owner;
     Spi spi;
     return store::find_status(spi, id);
-}
-
-bool may_see(Oid user, const store::RunStatus& run) {
-    return acts_for(user, run.flow_owner) || acts_for(user, run.role) || user == run.starter ||
-           acts_for(user, ROLE_PG_READ_ALL_DATA);
-}
-
-Uuid run_id_argument(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(0))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "run_id must not be null",
-                        "Pass the uuid that flowctl.start() returned.");
-    return from_pg(PG_GETARG_UUID_P(0));
 }
 
 }  // namespace
@@ -76,7 +56,7 @@ FLOWCTL_FUNCTION(flowctl_start) {
 
 FLOWCTL_FUNCTION(flowctl_wait) {
     shmem::require("flowctl.wait()");
-    const Uuid id = run_id_argument(fcinfo);
+    const Uuid id = control::run_id_argument(fcinfo);
     const Oid user = GetUserId();
     const std::int64_t budget = micros_argument(fcinfo, 1, 60'000'000);
     const TimestampTz deadline = GetCurrentTimestamp() + budget;
@@ -86,9 +66,9 @@ FLOWCTL_FUNCTION(flowctl_wait) {
     if (signal != nullptr) guarded([&] { ConditionVariablePrepareToSleep(signal); });
     for (;;) {
         const std::optional<store::RunStatus> run = status_of(id);
-        if (!run || !may_see(user, *run)) {
+        if (!run || !control::may_see(user, *run)) {
             if (signal != nullptr) ConditionVariableCancelSleep();
-            no_such_run(id);
+            control::no_such_run(id);
         }
         if (run->start_xid == own_xid) {
             if (signal != nullptr) ConditionVariableCancelSleep();
@@ -120,30 +100,6 @@ FLOWCTL_FUNCTION(flowctl_wait) {
             if (signal != nullptr) guarded([&] { ConditionVariablePrepareToSleep(signal); });
         }
     }
-}
-
-FLOWCTL_FUNCTION(flowctl_stop) {
-    shmem::require("flowctl.stop()");
-    require_writable("stop a run");
-    const Uuid id = run_id_argument(fcinfo);
-    const Oid user = GetUserId();
-    const std::optional<std::string> error = text_argument(fcinfo, 1);
-    const std::optional<std::string> cause = text_argument(fcinfo, 2);
-    // AWS's StopExecution has the same limits.
-    if (error && error->size() > 256)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION, "error is longer than 256 bytes",
-                        "Say it in cause.");
-    if (cause && cause->size() > 32768)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION, "cause is longer than 32768 bytes",
-                        "Shorten it.");
-    const std::optional<store::RunStatus> run = status_of(id);
-    if (!run || !may_see(user, *run)) no_such_run(id);
-    if (!acts_for(user, run->flow_owner) && !acts_for(user, run->role))
-        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to stop run " + to_string(id),
-                        "Members of the flow's owner and of the run's role may stop it.");
-    if (run->status != machine::Status::Running) return Datum(0);
-    control::request(control::Stop{id, error, cause, user});
-    return Datum(0);
 }
 
 }  // namespace flowctl::pg
