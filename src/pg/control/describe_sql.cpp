@@ -2,6 +2,7 @@
 //
 // They read the views with the rights of their caller, so they show what the views show.
 #include "pg/control/operated_run.hpp"
+#include "pg/control/run_arguments.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arn_space.hpp"
 
@@ -33,7 +34,7 @@ Statement describe_sql(R"(
 std::string describe(const Uuid& id) {
     Spi spi;
     const Rows run = spi.run(find_run_sql, std::move(Params().uuid(id)));
-    if (run.size() == 0) control::no_such_run(id);
+    if (run.size() == 0) no_such_run(id);
     const std::string flow = run.text(0, 0), name = run.text(0, 1);
     const machine::ArnSpace space = arn_space();
     Params params;
@@ -47,7 +48,7 @@ std::string describe(const Uuid& id) {
         params.uuid(id).text(space.execution(flow, name)).text(state_machine).null();
     }
     const Rows described = spi.run(describe_sql, std::move(params));
-    if (described.size() == 0) control::no_such_run(id);
+    if (described.size() == 0) no_such_run(id);
     return described.text(0, 0);
 }
 
@@ -77,18 +78,18 @@ Statement history_sql(R"(
 
 std::string history(const Uuid& id, std::int32_t after, std::int32_t most) {
     Spi spi;
-    if (spi.run(find_run_sql, std::move(Params().uuid(id))).size() == 0) control::no_such_run(id);
+    if (spi.run(find_run_sql, std::move(Params().uuid(id))).size() == 0) no_such_run(id);
     return spi.run(history_sql, std::move(Params().uuid(id).int4(after).int4(most))).text(0, 0);
 }
 
 }  // namespace
 
 FLOWCTL_FUNCTION(flowctl_describe) {
-    return to_jsonb(describe(control::run_id_argument(fcinfo)));
+    return to_jsonb(describe(run_id_argument(fcinfo)));
 }
 
 FLOWCTL_FUNCTION(flowctl_get_history) {
-    const Uuid id = control::run_id_argument(fcinfo);
+    const Uuid id = run_id_argument(fcinfo);
     const std::int32_t after = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
     const std::int32_t most = PG_ARGISNULL(2) ? kMostEvents : PG_GETARG_INT32(2);
     if (most < 1 || most > kMostEvents)

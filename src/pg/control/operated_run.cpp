@@ -1,20 +1,16 @@
 // Rights on runs. See operated_run.hpp.
 #include "pg/control/operated_run.hpp"
 
-#include "pg/rights/flow_rights.hpp"
+#include <optional>
 
-namespace flowctl::pg::control {
+#include "pg/rights/flow_rights.hpp"
+#include "pg/server/acting_role.hpp"
+
+namespace flowctl::pg {
 
 void no_such_run(const Uuid& id) {
     throw UserError(ERRCODE_UNDEFINED_OBJECT, "run " + to_string(id) + " does not exist",
                     "The view flowctl.runs lists the runs that you may see.");
-}
-
-Uuid run_id_argument(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(0))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "run_id must not be null",
-                        "Pass the uuid that flowctl.start() returned.");
-    return from_pg(PG_GETARG_UUID_P(0));
 }
 
 bool may_see(Oid user, const store::RunStatus& run) {
@@ -24,6 +20,17 @@ bool may_see(Oid user, const store::RunStatus& run) {
 
 bool may_operate(Oid user, const store::RunStatus& run) {
     return acts_for(user, run.flow_owner) || acts_for(user, run.role);
+}
+
+store::RunStatus find_visible_run(const Uuid& id, Oid user) {
+    std::optional<store::RunStatus> run;
+    {
+        const AsExtensionOwner owner;
+        Spi spi;
+        run = store::find_status(spi, id);
+    }
+    if (!run || !may_see(user, *run)) no_such_run(id);
+    return *run;
 }
 
 store::OperatedRun get_operated(Spi& spi, const Uuid& id, Oid user, const std::string& kind) {
@@ -36,4 +43,4 @@ store::OperatedRun get_operated(Spi& spi, const Uuid& id, Oid user, const std::s
     return *run;
 }
 
-}  // namespace flowctl::pg::control
+}  // namespace flowctl::pg

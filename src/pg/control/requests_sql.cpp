@@ -5,6 +5,7 @@
 #include "core/machine/status.hpp"
 #include "pg/control/operated_run.hpp"
 #include "pg/control/requests.hpp"
+#include "pg/control/run_arguments.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/shared/shmem.hpp"
@@ -44,7 +45,7 @@ std::string ask(const store::Request& request, Objection objection) {
     const AsExtensionOwner owner;
     Spi spi;
     const store::OperatedRun run =
-        control::get_operated(spi, request.run_id, request.requested_by, request.kind);
+        get_operated(spi, request.run_id, request.requested_by, request.kind);
     if (const auto why_not = objection(run)) return *why_not;
     if (run.is_requested) return control::requested_already(request.kind);
     return control::request(spi, request);
@@ -55,7 +56,7 @@ std::string ask(const store::Request& request, Objection objection) {
 FLOWCTL_FUNCTION(flowctl_stop) {
     shmem::require("flowctl.stop()");
     require_writable("stop a run");
-    store::Request request{control::run_id_argument(fcinfo), "stop", GetUserId(), {}, {}, {}};
+    store::Request request{run_id_argument(fcinfo), "stop", GetUserId(), {}, {}, {}};
     request.error = bounded_argument(fcinfo, 1, "error", kMaxError, "Say it in cause.");
     request.cause = bounded_argument(fcinfo, 2, "cause", kMaxCause, "Shorten it.");
     request.reason = bounded_argument(fcinfo, 3, "reason", kMaxReason, "Shorten it.");
