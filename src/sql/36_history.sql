@@ -48,6 +48,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            CASE WHEN f.phase = 'RETRYING' THEN 'retry'
                 WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.map_run m WHERE m.run_id = r.run_id AND m.phase IS NOT NULL)
                 THEN 'map run'
+                WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.child_flow c WHERE c.parent_run_id = r.run_id)
+                THEN 'child flow'
                 WHEN f.phase = 'WAITING' THEN 'timer'
            END AS waiting_for,
            f.due_at,
@@ -81,7 +83,8 @@ COMMENT ON COLUMN flowctl.runs.phase IS
     'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; NULL for other runs';
 COMMENT ON COLUMN flowctl.runs.current_state IS 'the state of an open run at the top level';
 COMMENT ON COLUMN flowctl.runs.waiting_for IS
-    'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map); NULL if it '
+    'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map) | child flow '
+    '(the end of a run that it has started); NULL if it '
     'waits for none of these';
 COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
 COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';

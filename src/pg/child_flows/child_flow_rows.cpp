@@ -10,8 +10,10 @@ namespace flowctl::pg::store {
 
 void append_waiting(const std::vector<Waiting>& waiting) {
     if (waiting.empty()) return;
-    Append append("child_flow", {"parent_run_id", "call_id", "child_run_id", "path", "state", "as_json", "adopted", "since"},
-                  waiting.size());
+    Append append(
+        "child_flow",
+        {"parent_run_id", "call_id", "child_run_id", "path", "state", "as_json", "adopted", "since"},
+        waiting.size());
     const std::int64_t now = unix_micros_now();
     for (const Waiting& one : waiting)
         append.uuid(one.parent)
@@ -61,17 +63,19 @@ std::vector<Waiting> delete_waiting(Spi& spi, const std::vector<CallKey>& calls)
     return read_waiting(spi.run(delete_waiting_sql, params_of(calls)));
 }
 
-static Statement delete_waiting_of_sql("DELETE FROM flowctl_catalog.child_flow c WHERE c.parent_run_id = ANY ($1) "
-                                       "RETURNING " WAITING_COLUMNS,
-                                       {UUIDARRAYOID});
+static Statement delete_waiting_of_sql(
+    "DELETE FROM flowctl_catalog.child_flow c WHERE c.parent_run_id = ANY ($1) "
+    "RETURNING " WAITING_COLUMNS,
+    {UUIDARRAYOID});
 
 std::vector<Waiting> delete_waiting_of(Spi& spi, const std::vector<Uuid>& parents) {
     if (parents.empty()) return {};
     return read_waiting(spi.run(delete_waiting_of_sql, std::move(Params().uuids(parents))));
 }
 
-static Statement find_waiting_for_sql(
-    "SELECT " WAITING_COLUMNS " FROM flowctl_catalog.child_flow c WHERE c.child_run_id = ANY ($1)", {UUIDARRAYOID});
+static Statement find_waiting_for_sql("SELECT " WAITING_COLUMNS
+                                      " FROM flowctl_catalog.child_flow c WHERE c.child_run_id = ANY ($1)",
+                                      {UUIDARRAYOID});
 
 std::vector<Waiting> find_waiting_for(Spi& spi, const std::vector<Uuid>& children) {
     if (children.empty()) return {};
@@ -120,8 +124,9 @@ static Statement find_messages_sql(R"(
                                    {INT4OID, INT4OID, INT8OID});
 
 std::vector<Message> find_messages(Spi& spi, int shard, int shards, std::size_t limit) {
-    const Rows rows = spi.run(find_messages_sql,
-                              std::move(Params().int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit))));
+    const Rows rows =
+        spi.run(find_messages_sql,
+                std::move(Params().int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit))));
     std::vector<Message> messages;
     messages.reserve(rows.size());
     for (std::size_t i = 0; i < rows.size(); i++)
@@ -145,8 +150,8 @@ std::vector<EndedRun> find_ended_runs(const std::vector<Uuid>& ids) {
     std::vector<EndedRun> ended;
     for (const LeafGroup& group : by_leaf("run", ids)) {
         const Rows rows = find_by_key(group.leaf,
-                                      {"run_id", "flow", "version", "type", "name", "status", "input", "error",
-                                       "cause", "started_at", "ended_at", "redrive_count"},
+                                      {"run_id", "flow", "version", "type", "name", "status", "input",
+                                       "error", "cause", "started_at", "ended_at", "redrive_count"},
                                       pick(ids, group));
         for (std::size_t i = 0; i < rows.size(); i++) {
             EndedRun& run = ended.emplace_back();

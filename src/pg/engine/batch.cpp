@@ -130,7 +130,7 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
                                         place + "the engine cannot carry this run on: " + reason,
                                         with_history && has_history);
     changes_.ended.push_back(item.run);
-    changes_.awaitable_ended.push_back({item.run});
+    if (failed) changes_.awaitable_ended.push_back({item.run});
     evaluated_.push_back(item.run);
     if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);
     if (!failed && child) changes_.children_gone.emplace_back(item.run, child->map_run);

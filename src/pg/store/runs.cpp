@@ -101,8 +101,8 @@ std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids) {
     std::map<Uuid, StartSession> sessions;
     for (const LeafGroup& group : by_leaf("run", ids)) {
         const Rows rows = find_by_key(group.leaf,
-                                      {"run_id", "starter", "session_user_name", "system_user_name", "asserted_subject",
-                                       "application_name", "event", "client_addr"},
+                                      {"run_id", "starter", "session_user_name", "system_user_name",
+                                       "asserted_subject", "application_name", "event", "client_addr"},
                                       pick(ids, group));
         for (std::size_t i = 0; i < rows.size(); i++) {
             StartSession& session = sessions[rows.uuid(i, 0)];

@@ -55,7 +55,8 @@ struct NewRun {
     std::optional<std::string> traceparent;
     std::optional<Uuid> parent_run_id;
     std::int32_t depth = 0;
-    const StartSession* session = nullptr;  // of its parent, in place of what else is said here; null: it has none
+    const StartSession* session =
+        nullptr;  // of its parent, in place of what else is said here; null: it has none
     // A run that could not begin is recorded as ended.
     std::optional<std::string> error;
     std::optional<std::string> cause;

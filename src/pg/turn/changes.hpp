@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,13 +21,12 @@ struct Changes {
         machine::Status status = machine::Status::Failed;
     };
 
-    // A run that has ended and that another run may wait for: the payloads that its flow does not keep, so that
-    // no table has them now.
+    // A run that has ended and that another run may wait for, with its payloads, which its flow may not keep. They
+    // are absent if the run could not be loaded.
     struct AwaitableEnded {
         Uuid id{};
-        bool is_kept = true;
-        json::Value input{};
-        json::Value output{};
+        std::optional<json::Value> input = std::nullopt;
+        std::optional<json::Value> output = std::nullopt;
     };
 
     // One item is tried by itself, since the transaction with all of them has failed. What is no run's
