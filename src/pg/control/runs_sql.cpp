@@ -7,7 +7,7 @@
 
 #include "core/json.hpp"
 #include "pg/control/requests.hpp"
-#include "pg/rights/flow_rights.hpp"
+#include "pg/rights/run_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
@@ -33,11 +33,6 @@ std::optional<store::RunStatus> status_of(const Uuid& id) {
     const AsExtensionOwner owner;
     Spi spi;
     return store::find_status(spi, id);
-}
-
-bool may_see(Oid user, const store::RunStatus& run) {
-    return acts_for(user, run.flow_owner) || acts_for(user, run.role) || user == run.starter ||
-           acts_for(user, ROLE_PG_READ_ALL_DATA);
 }
 
 Uuid run_id_argument(FunctionCallInfo fcinfo) {
@@ -138,9 +133,7 @@ FLOWCTL_FUNCTION(flowctl_stop) {
                         "Shorten it.");
     const std::optional<store::RunStatus> run = status_of(id);
     if (!run || !may_see(user, *run)) no_such_run(id);
-    if (!acts_for(user, run->flow_owner) && !acts_for(user, run->role))
-        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to stop run " + to_string(id),
-                        "Members of the flow's owner and of the run's role may stop it.");
+    require_operate(user, id, *run, "stop");
     if (run->status != machine::Status::Running) return Datum(0);
     control::request(control::Stop{id, error, cause, user});
     return Datum(0);
