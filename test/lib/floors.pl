@@ -34,6 +34,8 @@ my @FLOORS = (
     [qw(starts inspect identity policies)],
     [qw(control leases)],
     [qw(tasks)],
+    [qw(activities callbacks child_flows)],
+    [qw(resources)],
     [qw(evaluation)],
     [qw(engine flows)],
     [qw(map_runs)],
