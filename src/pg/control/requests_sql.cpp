@@ -73,7 +73,8 @@ namespace {
 
 // A function whose second argument is the reason.
 Datum ask_with_reason(FunctionCallInfo fcinfo, const char* kind, Objection objection) {
-    shmem::require(std::string("flowctl.") + kind + "()");
+    const std::string function = std::string("flowctl.") + kind + "()";
+    shmem::require(function.c_str());
     require_writable(std::string(kind) + " a run");
     store::Request request{run_id_argument(fcinfo), kind, GetUserId(), {}, {}, {}};
     request.reason = bounded_argument(fcinfo, 1, "reason", kMaxReason, "Shorten it.");

@@ -134,7 +134,8 @@ static LeafStatement find_operated_sql(R"(
            CASE WHEN $2 = 'redrive'
                 THEN (SELECT flowctl_catalog.objection_to_redrive(
                                  r.status, r.type, r.map_run_id, f.flow_id, e.run_id, e.ended_at, e.events)
-                      FROM (SELECT) AS one LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = $1) END
+                      FROM (SELECT) AS one LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = $1) END,
+           r.flow_id
     FROM {leaf} r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                        {UUIDOID, TEXTOID});
@@ -144,8 +145,8 @@ std::optional<OperatedRun> find_operated(Spi& spi, const Uuid& id, const std::st
     const Rows rows = find_operated_sql.run_latest(spi, leaf[0].leaf, std::move(Params().uuid(id).text(kind)));
     if (rows.size() == 0) return std::nullopt;
     OperatedRun run;
-    static_cast<RunStatus&>(run) = {read_status(rows, 0, 0), rows.int8(0, 1), rows.oid(0, 2), rows.oid(0, 3),
-                                    rows.oid(0, 4), false};
+    static_cast<RunStatus&>(run) = {read_status(rows, 0, 0), rows.uuid(0, 8), rows.int8(0, 1),
+                                    rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4), false};
     run.is_requested = rows.boolean(0, 5);
     run.is_paused = rows.boolean(0, 6);
     run.objection_to_redrive = rows.optional_text(0, 7);

@@ -58,12 +58,12 @@ void reopen_runs(Spi& spi, const std::vector<Reopened>& runs) {
 
 static Statement hold_flow_sql(
     "SELECT FROM flowctl_catalog.flow WHERE flow_id = $1 FOR KEY SHARE SKIP LOCKED", {UUIDOID});
-static Statement find_flow_sql("SELECT FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
+static Statement see_flow_sql("SELECT FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
 
 FlowPresence hold_flow(Spi& spi, const Uuid& flow_id) {
     if (spi.run(hold_flow_sql, std::move(Params().uuid(flow_id))).processed() > 0)
         return FlowPresence::Present;
-    return spi.run(find_flow_sql, std::move(Params().uuid(flow_id))).processed() > 0 ? FlowPresence::Busy
+    return spi.run(see_flow_sql, std::move(Params().uuid(flow_id))).processed() > 0 ? FlowPresence::Busy
                                                                                     : FlowPresence::Gone;
 }
 

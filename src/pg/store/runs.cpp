@@ -366,7 +366,8 @@ machine::Status read_status(const Rows& rows, std::size_t row, int column) {
 static Statement find_status_sql(R"(
     SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid,
            r.status <> 'RUNNING'
-           AND EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = r.run_id AND c.kind = 'redrive')
+           AND EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = r.run_id AND c.kind = 'redrive'),
+           r.flow_id
     FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                  {UUIDOID});
@@ -374,8 +375,8 @@ static Statement find_status_sql(R"(
 std::optional<RunStatus> find_status(Spi& spi, const Uuid& id) {
     Rows rows = spi.run_latest(find_status_sql, std::move(Params().uuid(id)));
     if (rows.size() == 0) return std::nullopt;
-    return RunStatus{read_status(rows, 0, 0), rows.int8(0, 1), rows.oid(0, 2), rows.oid(0, 3),
-                     rows.oid(0, 4), rows.boolean(0, 5)};
+    return RunStatus{read_status(rows, 0, 0), rows.uuid(0, 6), rows.int8(0, 1),
+                     rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4), rows.boolean(0, 5)};
 }
 
 }  // namespace flowctl::pg::store
