@@ -63,7 +63,7 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
            r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index,
-           r.stopped_by::pg_catalog.name AS stopped_by
+           r.stopped_by::pg_catalog.name AS stopped_by, r.redacted_at
     FROM flowctl_catalog.run r
          LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
@@ -114,6 +114,8 @@ COMMENT ON COLUMN flowctl.runs.map_run_id IS
 COMMENT ON COLUMN flowctl.runs.map_index IS
     'number of the child in the order of the items, counted from 0; NULL if the run is no child';
 COMMENT ON COLUMN flowctl.runs.stopped_by IS 'the role that called flowctl.stop(); NULL if nobody has stopped the run';
+COMMENT ON COLUMN flowctl.runs.redacted_at IS
+    'when its payloads were replaced by hashes (flowctl.redact); NULL if they were not';
 REVOKE ALL ON flowctl.runs FROM PUBLIC;
 GRANT SELECT ON flowctl.runs TO PUBLIC;
 

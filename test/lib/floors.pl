@@ -31,7 +31,7 @@ my @FLOORS = (
     [qw(shared)],
     [qw(rights turn)],
     [qw(starts inspect identity policies)],
-    [qw(control leases)],
+    [qw(control leases records)],
     [qw(tasks)],
     [qw(evaluation)],
     [qw(engine flows)],
