@@ -67,6 +67,7 @@ ALTER TABLE flowctl_catalog.run
     ALTER COLUMN asserted_subject SET STATISTICS 0, ALTER COLUMN application_name SET STATISTICS 0,
     ALTER COLUMN client_addr SET STATISTICS 0;
 ALTER TABLE flowctl_catalog.run_name ALTER COLUMN name SET STATISTICS 0;
+ALTER TABLE flowctl_catalog.intervention ALTER COLUMN reason SET STATISTICS 0;
 ALTER TABLE flowctl_catalog.frame ALTER COLUMN frame SET STATISTICS 0;
 ALTER TABLE flowctl_catalog.map_run
     ALTER COLUMN plan SET STATISTICS 0, ALTER COLUMN source SET STATISTICS 0, ALTER COLUMN error SET STATISTICS 0,

@@ -136,6 +136,9 @@ Statement redact_others[] = {
         SET subject = flowctl_catalog.redacted(run_id, subject), reason = flowctl_catalog.redacted(run_id, reason)
         WHERE run_id = ANY ($1))",
      {UUIDARRAYOID}},
+    {R"(UPDATE flowctl_catalog.intervention SET reason = flowctl_catalog.redacted(run_id, reason)
+        WHERE run_id = ANY ($1) AND reason IS NOT NULL)",
+     {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.run_name WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
 };
