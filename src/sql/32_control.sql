@@ -50,6 +50,7 @@ COMMENT ON TABLE flowctl_catalog.ended_frame IS 'the state of each run that ende
 CREATE INDEX ended_frame_age ON flowctl_catalog.ended_frame (ended_at);
 COMMENT ON INDEX flowctl_catalog.ended_frame_age IS 'finds the states that are no longer kept';
 ALTER TABLE flowctl_catalog.ended_frame ENABLE ROW LEVEL SECURITY;
+ALTER TABLE flowctl_catalog.ended_frame ALTER COLUMN frame SET STATISTICS 0;   -- as in 38_records.sql
 
 -- The one place that says which runs can be redriven: NULL if this run can. Its body is parsed when it is
 -- created, so it looks up no name when it is called, and the planner puts it in line. The view runs calls it

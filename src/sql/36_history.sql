@@ -82,7 +82,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
                 ELSE 'NOT_REDRIVABLE'
            END AS redrive_status,
            flowctl_catalog.objection_to_redrive(
-               r.status, r.type, r.map_run_id, w.flow_id, e.run_id, e.ended_at, e.events) AS redrive_status_reason
+               r.status, r.type, r.map_run_id, w.flow_id, e.run_id, e.ended_at, e.events) AS redrive_status_reason,
+           r.redacted_at
     FROM flowctl_catalog.run r
          LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = r.run_id
@@ -141,6 +142,8 @@ COMMENT ON COLUMN flowctl.runs.redriven_at IS 'when it was redriven last; NULL i
 COMMENT ON COLUMN flowctl.runs.redrive_status IS
     'REDRIVABLE (by flowctl.redrive) | NOT_REDRIVABLE | REDRIVABLE_BY_MAP_RUN (a child of a distributed Map)';
 COMMENT ON COLUMN flowctl.runs.redrive_status_reason IS 'why it is not redrivable, or not by itself; NULL if it is';
+COMMENT ON COLUMN flowctl.runs.redacted_at IS
+    'when its payloads were replaced by hashes (flowctl.redact); NULL if they were not';
 REVOKE ALL ON flowctl.runs FROM PUBLIC;
 GRANT SELECT ON flowctl.runs TO PUBLIC;
 
