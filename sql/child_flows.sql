@@ -11,7 +11,20 @@ CREATE FUNCTION regress_plain(value text) RETURNS text LANGUAGE sql IMMUTABLE AS
 -- the end of a run
 CREATE FUNCTION regress_end(run uuid) RETURNS text LANGUAGE sql AS
     $$ SELECT regress_plain(concat_ws(' ', status, error, coalesce(cause, output::text))) FROM flowctl.runs WHERE run_id = $1 $$;
+CREATE PROCEDURE regress_wait(query text) LANGUAGE plpgsql AS $$
+DECLARE
+    done boolean;
+BEGIN
+    FOR i IN 1 .. 600 LOOP
+        EXECUTE query INTO done;
+        EXIT WHEN done;
+        COMMIT;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+    IF NOT done THEN RAISE 'waited in vain: %', query; END IF;
+END $$;
 GRANT ALL ON SCHEMA public TO PUBLIC;
+\a
 SET ROLE regress_child;
 SELECT flowctl.define_flow('kid', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": [1.50], "ResultPath": "$.out", "End": true}}}');
 SELECT flowctl.define_flow('kid', '{"StartAt": "B", "States": {"B": {"Type": "Pass", "Result": "second", "End": true}}}');
@@ -27,7 +40,8 @@ SET ROLE regress_parent;
 -- A flow for each form of Resource. `task` is the rest of the Task.
 CREATE FUNCTION regress_flow(flow text, resource text, task jsonb DEFAULT '{}', type text DEFAULT 'STANDARD') RETURNS int LANGUAGE sql AS
     $$ SELECT flowctl.define_flow($1, jsonb_build_object('StartAt', 'T', 'States', jsonb_build_object('T',
-           jsonb_build_object('Type', 'Task', 'Resource', $2, 'End', true) || $3, 'C', '{"Type": "Pass", "Result": "caught", "End": true}'::jsonb))::json, $4) $$;
+           jsonb_build_object('Type', 'Task', 'Resource', $2, 'End', true) || $3)
+           || CASE WHEN $3 ? 'Catch' THEN '{"C": {"Type": "Pass", "Result": "caught", "End": true}}' ELSE '{}' END::jsonb)::json, $4) $$;
 CREATE FUNCTION regress_arn(flow text) RETURNS text LANGUAGE sql AS
     $$ SELECT 'arn:flowctl:states:local:' || current_database() || ':stateMachine:' || $1 $$;
 SET client_min_messages = error;
@@ -36,14 +50,14 @@ SELECT regress_flow('f_start', 'flowctl:flow:kid:1'), regress_flow('f_sync', 'fl
     regress_flow('f_express', 'flowctl:flow:quick.sync:2'), regress_flow('f_forgets', 'flowctl:flow:forgets.sync:2'), regress_flow('f_slow', 'flowctl:flow:slow.sync'),
     regress_flow('f_invoker', 'flowctl:flow:as_invoker.sync:2');
 RESET client_min_messages;
-SELECT flowctl.start(f, '{"x": {"y": 1}}') AS run FROM unnest('{f_start}'::text[]) f \gset
+SELECT flowctl.start('f_start', '{"x": {"y": 1}}') AS run \gset
 CALL flowctl.wait_for(:'run');
 SELECT regress_end(:'run');
 SELECT flowctl.start('f_sync', '{"x": {"y": 1}}') AS run \gset
 CALL flowctl.wait_for(:'run');
 SELECT regress_end(:'run');
 SELECT type, regress_plain(details::text) FROM flowctl.history WHERE run_id = :'run' AND type ~ '^Task(Scheduled|Started|Submitted|Succeeded)$' ORDER BY event_id;
-SELECT r.flow, r.version, r.parent_run_id = :'run' AS parent, r.role, r.starter FROM flowctl_catalog.run r WHERE r.parent_run_id = :'run';
+SELECT flow, version, name, status, role, starter FROM flowctl.runs WHERE parent_run_id = :'run';
 SELECT flowctl.start('f_sync2', '{"x": {"y": 1}}') AS run \gset
 CALL flowctl.wait_for(:'run');
 SELECT regress_end(:'run');
@@ -60,10 +74,7 @@ SELECT regress_end(:'run');
 -- a flow that acts as its invoker acts as the role of the run that starts it
 SELECT flowctl.start('f_invoker', '{}') AS run \gset
 CALL flowctl.wait_for(:'run');
-SELECT r.role, r.starter, r.status FROM flowctl_catalog.run r WHERE r.parent_run_id = :'run';
-RESET ROLE;
-SELECT r.role, r.starter, r.status, r.depth FROM flowctl_catalog.run r WHERE r.parent_run_id = :'run';
-SET ROLE regress_parent;
+SELECT role, starter, status FROM flowctl.runs WHERE parent_run_id = :'run';
 -- a run that fails fails the Task, with its description as the cause
 SELECT flowctl.start('f_bad', '{}') AS run \gset
 CALL flowctl.wait_for(:'run');
@@ -92,10 +103,7 @@ BEGIN
 END $$;
 CALL regress_run('e_start', '{"in": {"text": "JSON"}}');
 CALL regress_run('e_start', '{"in": "{\"text\":  \"of JSON\"}"}');
-SELECT r.input FROM flowctl_catalog.run r WHERE r.flow = 'kid' ORDER BY run_id DESC LIMIT 2;
-RESET ROLE;
-SELECT r.input FROM flowctl_catalog.run r WHERE r.flow = 'kid' ORDER BY run_id DESC LIMIT 2;
-SET ROLE regress_parent;
+SELECT input FROM flowctl.runs WHERE flow = 'kid' ORDER BY run_id DESC LIMIT 2;
 CALL regress_run('e_start', '{"in": "no JSON"}');
 CALL regress_run('e_sync', '{}');
 CALL regress_run('e_none', '{}');
@@ -122,7 +130,8 @@ CALL regress_run('e_any', jsonb_build_object('arn', regress_arn(''), 'name', 'x'
 CALL regress_run('e_any', '{"arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:kid", "name": "x"}');
 CALL regress_run('e_any', '{"arn": 7, "name": "x"}');
 RESET ROLE;
-SELECT action, object, role, reason FROM flowctl.denials ORDER BY at;
+CALL regress_wait('SELECT count(*) >= 2 FROM flowctl.denials');
+SELECT action, object, role_name, reason FROM flowctl.denials ORDER BY at;
 
 -- Definitions: what will not be startable is a warning, since flows that start one another are defined one after the other.
 SET ROLE regress_parent;
@@ -161,24 +170,19 @@ CALL flowctl.wait_for(:'run');
 SELECT r.flow, r.role, r.starter, r.session_user_name = session_user AS session_user, r.application_name, r.asserted_subject, r.traceparent, r.depth
 FROM flowctl_catalog.run r WHERE :'run' IN (r.run_id, r.parent_run_id) ORDER BY r.run_id;
 SET ROLE regress_user;
-SELECT flow, status, parent_run_id IS NULL AS first FROM flowctl.runs ORDER BY run_id;
+-- but he sees no run that his run has started
+SELECT flow, status FROM flowctl.runs ORDER BY run_id;
+RESET ROLE;
+SELECT run_id AS child FROM flowctl.runs WHERE parent_run_id = :'run' \gset
+SET ROLE regress_user;
+\set VERBOSITY sqlstate
+SELECT flowctl.wait(:'child');
+\set VERBOSITY default
 
 -- A `.sync` child stops with its parent, and no other.
 SET ROLE regress_parent;
 SELECT flowctl.start('f_slow', '{}') AS run \gset
 RESET ROLE;
-CREATE PROCEDURE regress_wait(query text) LANGUAGE plpgsql AS $$
-DECLARE
-    done boolean;
-BEGIN
-    FOR i IN 1 .. 600 LOOP
-        EXECUTE query INTO done;
-        EXIT WHEN done;
-        COMMIT;
-        PERFORM pg_sleep(0.05);
-    END LOOP;
-    IF NOT done THEN RAISE 'waited in vain: %', query; END IF;
-END $$;
 CALL regress_wait(format('SELECT count(*) = 1 FROM flowctl.runs WHERE parent_run_id = %L AND phase = ''WAITING''', :'run'));
 SELECT status, phase, current_state, waiting_for FROM flowctl.runs WHERE run_id = :'run';
 SELECT flowctl.stop(:'run', 'Shop.Closed');

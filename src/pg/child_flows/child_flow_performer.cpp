@@ -55,8 +55,8 @@ calls::Refusal refusal_of(const UserError& error) {
                 name = "StepFunctions.ExecutionLimitExceededException";
     }
     std::string cause = error.message;
-    for (const std::string& more : {error.detail, error.hint})
-        if (!more.empty()) cause += "; " + more;
+    if (!error.detail.empty()) cause += ": " + error.detail;
+    if (!error.hint.empty()) cause += (error.detail.empty() ? ". " : " ") + error.hint;
     return {name, cause};
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/asl/flow_name.hpp"
 #include "core/json.hpp"
 #include "pg/server/arn_space.hpp"
 #include "pg/server/guc.hpp"
@@ -89,6 +90,10 @@ std::optional<std::string> flow_of(const asl::Resource& resource, const json::Va
 std::variant<ExecutionRequest, calls::Refusal> read_request(const machine::Call& call) {
     ExecutionRequest request;
     request.flow = flow_of(call.resource, call.input).value_or("");
+    if (!asl::parse_flow_reference(request.flow).is_well_formed())
+        return calls::Refusal{
+            "StepFunctions.InvalidArnException",
+            "\"" + shortened_name(request.flow) + "\" is not the name of a flow, with or without a version"};
     if (!call.resource.name.empty()) {
         request.input = json::dump(call.input);
         return request;
