@@ -61,7 +61,8 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "start_xid",
                    "event",
                    "traceparent",
-                   "redrive_count"},
+                   "redrive_count",
+                   "alias"},
                   count);
     for (const NewRun* run = runs; run != runs + count; run++) {
         const auto session_user = session_users.try_emplace(run->session_user).first;
@@ -81,6 +82,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         application_name != nullptr && *application_name != '\0' ? append.text(application_name)
                                                                  : append.null();
         append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
+        append.text_or_null(run->alias);
     }
     append.write();
 }
