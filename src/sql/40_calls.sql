@@ -78,6 +78,15 @@ COMMENT ON TABLE flowctl_catalog.token_revocation_default IS
     'the leaf for receipts of runs whose time has no leaf of its own';
 ALTER TABLE flowctl_catalog.token_revocation_default ENABLE ROW LEVEL SECURITY;
 
+-- Statistics would keep values that a redaction destroys (38_records.sql).
+ALTER TABLE flowctl_catalog.call
+    ALTER COLUMN url_path SET STATISTICS 0, ALTER COLUMN subject SET STATISTICS 0, ALTER COLUMN actor SET STATISTICS 0,
+    ALTER COLUMN request_hash SET STATISTICS 0;
+ALTER TABLE flowctl_catalog.call_outcome
+    ALTER COLUMN error SET STATISTICS 0, ALTER COLUMN subject SET STATISTICS 0, ALTER COLUMN actor SET STATISTICS 0,
+    ALTER COLUMN response_hash SET STATISTICS 0;
+ALTER TABLE flowctl_catalog.token_revocation ALTER COLUMN message SET STATISTICS 0;
+
 CREATE VIEW flowctl.calls WITH (security_barrier) AS
     SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.auth, c.options_hash, c.method, c.host,
            CASE WHEN may.read_payload THEN c.url_path END AS url_path, o.address,

@@ -43,13 +43,18 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           SELECT 'policy', p.name, 'endpoint ' || p.endpoint, 'it applies to no call'
           FROM flowctl_catalog.policy p
           WHERE p.endpoint IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.srvname = p.endpoint)
+          UNION ALL
+          SELECT 'hold', h.reason, 'flow ' || h.flow_id, 'nothing is held'
+          FROM flowctl_catalog.hold h
+          WHERE h.released_at IS NULL AND h.flow_id IS NOT NULL
+                AND NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = h.flow_id)
          ) u (kind, name, missing, effect)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
 COMMENT ON VIEW flowctl.unresolved IS
     'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
     'members of pg_read_all_data';
-COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | lease rule | policy';
-COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, rule or policy, number of the version, or name of the role';
+COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | lease rule | policy | hold';
+COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, rule or policy, number of the version, name of the role, or reason of the hold';
 COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow or version';
 COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';
 REVOKE ALL ON flowctl.unresolved FROM PUBLIC;

@@ -1,4 +1,4 @@
-// SQL functions that ask something of a run: stop.
+// SQL functions that ask something of a run: stop, redrive, pause, resume.
 //
 // Each of them is called for many runs by one statement, so it looks the run up once, writes one row, and says
 // by its result what is in the way.
@@ -40,6 +40,22 @@ std::optional<std::string> objection_to_stop(const store::OperatedRun& run) {
     return std::nullopt;
 }
 
+std::optional<std::string> objection_to_redrive(const store::OperatedRun& run) {
+    return run.objection_to_redrive;
+}
+
+std::optional<std::string> objection_to_pause(const store::OperatedRun& run) {
+    if (run.status != machine::Status::Running) return has_ended(run.status);
+    if (run.is_paused) return "the run is paused already";
+    return std::nullopt;
+}
+
+std::optional<std::string> objection_to_resume(const store::OperatedRun& run) {
+    if (run.status != machine::Status::Running) return has_ended(run.status);
+    if (!run.is_paused) return "the run is not paused";
+    return std::nullopt;
+}
+
 // Nothing of what SPI allocates is left when this returns.
 std::string ask(const store::Request& request, Objection objection) {
     const AsExtensionOwner owner;
@@ -52,6 +68,32 @@ std::string ask(const store::Request& request, Objection objection) {
 }
 
 }  // namespace
+
+namespace {
+
+// A function whose second argument is the reason.
+Datum ask_with_reason(FunctionCallInfo fcinfo, const char* kind, Objection objection) {
+    const std::string function = std::string("flowctl.") + kind + "()";
+    shmem::require(function.c_str());
+    require_writable(std::string(kind) + " a run");
+    store::Request request{run_id_argument(fcinfo), kind, GetUserId(), {}, {}, {}};
+    request.reason = bounded_argument(fcinfo, 1, "reason", kMaxReason, "Shorten it.");
+    return to_text(ask(request, objection));
+}
+
+}  // namespace
+
+FLOWCTL_FUNCTION(flowctl_redrive) {
+    return ask_with_reason(fcinfo, "redrive", objection_to_redrive);
+}
+
+FLOWCTL_FUNCTION(flowctl_pause) {
+    return ask_with_reason(fcinfo, "pause", objection_to_pause);
+}
+
+FLOWCTL_FUNCTION(flowctl_resume) {
+    return ask_with_reason(fcinfo, "resume", objection_to_resume);
+}
 
 FLOWCTL_FUNCTION(flowctl_stop) {
     shmem::require("flowctl.stop()");

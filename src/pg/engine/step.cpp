@@ -36,11 +36,15 @@ void Batch::apply(Spi& spi, const Item& item) {
     planned_.take(item);
     if (item.from != nullptr) item.from->apply(item);
     const bool is_told = known != nullptr && !known->ended() && tell(spi, *known, item);
-    if (item.from != nullptr) item.from->told(item, is_told ? Part::Told::Taken : Part::Told::Refused, "");
+    if (item.from == nullptr) return;
+    std::string why_not;
+    const Part::Told result = told(item, is_told, why_not);
+    item.from->told(item, result, why_not);
 }
 
 // Gives the run the item's event, after those that loading it brings. False: the run has not taken it.
 bool Batch::tell(Spi& spi, Working& working, const Item& item) {
+    if (working.ended_before && !working.entered) return reopen(spi, working, item);
     suspects::mark(item.run);
     if (outcome_ != nullptr && !outcome_->failure.empty()) {
         working.entered = true;

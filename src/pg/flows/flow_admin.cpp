@@ -10,6 +10,7 @@
 #include "pg/flows/flow_triggers.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/store/holds.hpp"
 
 namespace flowctl::pg {
 
@@ -51,6 +52,14 @@ void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
                     "cannot drop flow " + in_quotes(flow.name) + " because it has " + std::to_string(open) +
                         (open == 1 ? " open run" : " open runs"),
                     "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
+}
+
+void require_not_held(Spi& spi, const FlowIdentity& flow) {
+    const auto hold = store::find_hold_of_flow(spi, flow.flow_id);
+    if (!hold) return;
+    throw UserError(ERRCODE_OBJECT_IN_USE, "cannot drop flow " + in_quotes(flow.name) + " because it is held",
+                    "flowctl.release() ends the hold; the view flowctl.holds lists what is held.",
+                    "The reason: " + hold->reason);
 }
 
 }  // namespace
@@ -98,6 +107,7 @@ void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) 
 
 void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_triggers(spi, flow);
+    require_not_held(spi, flow);
     require_no_open_runs(spi, flow);
     spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_grants, std::move(Params().uuid(flow.flow_id)));
