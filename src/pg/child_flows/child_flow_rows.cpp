@@ -151,7 +151,7 @@ std::vector<EndedRun> find_ended_runs(const std::vector<Uuid>& ids) {
     for (const LeafGroup& group : by_leaf("run", ids)) {
         const Rows rows = find_by_key(group.leaf,
                                       {"run_id", "flow", "version", "type", "name", "status", "input",
-                                       "error", "cause", "started_at", "ended_at", "redrive_count"},
+                                       "error", "cause", "started_at", "ended_at", "redrive_count", "alias"},
                                       pick(ids, group));
         for (std::size_t i = 0; i < rows.size(); i++) {
             EndedRun& run = ended.emplace_back();
@@ -167,6 +167,7 @@ std::vector<EndedRun> find_ended_runs(const std::vector<Uuid>& ids) {
             run.started_at = rows.timestamp(i, 9);
             run.ended_at = rows.timestamp(i, 10);
             run.redrive_count = rows.int4(i, 11);
+            run.alias = rows.optional_text(i, 12);
         }
     }
     return ended;

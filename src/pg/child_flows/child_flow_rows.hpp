@@ -61,6 +61,7 @@ struct EndedRun {
     Uuid id{};
     std::string flow;
     std::int32_t version = 0;
+    std::optional<std::string> alias;
     bool express = false;
     std::optional<std::string> name;
     machine::Status status = machine::Status::Running;

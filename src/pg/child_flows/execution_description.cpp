@@ -75,7 +75,10 @@ json::Value ended_description(const store::EndedRun& run, const std::string& inp
         out.add("RedriveStatusReason", succeeded ? "Execution is SUCCEEDED and cannot be redriven"
                                                  : "Executions of EXPRESS state machines cannot be redriven");
     out.add("StartDate", date_of(run.started_at));
-    out.add("StateMachineArn", arn_space().state_machine(run.flow));
+    const std::string flow_arn = arn_space().state_machine(run.flow);
+    if (run.alias) out.add("StateMachineAliasArn", flow_arn + ":" + *run.alias);
+    out.add("StateMachineArn", flow_arn);
+    if (run.alias) out.add("StateMachineVersionArn", flow_arn + ":" + std::to_string(run.version));
     out.add("Status", status);
     out.add("StopDate", date_of(run.ended_at));
     return out.build();

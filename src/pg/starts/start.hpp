@@ -27,7 +27,7 @@ struct ParentRun {
 
 struct StartRequest {
     std::optional<Uuid> run_id;        // where the caller had to know it before
-    std::string flow;                  // 'name' or 'name:version'
+    std::string flow;                  // 'name', 'name:version' or 'name:alias'
     std::string input;                 // JSON text
     bool input_is_fit = false;         // it is known to hold nothing that cannot be kept
     std::optional<std::string> name;   // idempotency
@@ -48,7 +48,7 @@ store::NewRun make_run(const StartRequest& request);
 // The worker starts the run of this request, whose parent has carried the user's token. Within the transaction
 // that writes the run.
 void carry_token_of_parent(const store::NewRun& run);
-// What would be in the way of a start of this flow, 'name' or 'name:version', by this role; nullopt: nothing. The
+// What would be in the way of a start of this flow, by this role; nullopt: nothing. The
 // attempt is not recorded.
 std::optional<std::string> objection_to_start(const std::string& flow, Oid role);
 

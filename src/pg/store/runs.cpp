@@ -69,6 +69,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "event",
                    "traceparent",
                    "redrive_count",
+                   "alias",
                    "parent_run_id",
                    "depth"},
                   count);
@@ -90,7 +91,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         from != 0 ? append.ready(from) : append.null();
         append.text_or_null(parent ? parent->application_name : application);
         append.ready(xid).text_or_null(parent ? parent->event : run->event);
-        append.text_or_null(run->traceparent).int4(0);
+        append.text_or_null(run->traceparent).int4(0).text_or_null(run->alias);
         run->parent_run_id ? append.uuid(*run->parent_run_id) : append.null();
         append.int4(run->depth);
     }
@@ -411,8 +412,8 @@ static Statement find_status_sql(R"(
 std::optional<RunStatus> find_status(Spi& spi, const Uuid& id) {
     Rows rows = spi.run_latest(find_status_sql, std::move(Params().uuid(id)));
     if (rows.size() == 0) return std::nullopt;
-    return RunStatus{read_status(rows, 0, 0), rows.uuid(0, 6), rows.int8(0, 1),
-                     rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4), rows.boolean(0, 5)};
+    return RunStatus{read_status(rows, 0, 0), rows.uuid(0, 6), rows.int8(0, 1),   rows.oid(0, 2),
+                     rows.oid(0, 3),          rows.oid(0, 4),  rows.boolean(0, 5)};
 }
 
 }  // namespace flowctl::pg::store
