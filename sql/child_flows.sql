@@ -7,7 +7,7 @@ CREATE ROLE regress_user;
 SELECT flowctl.grant_author('regress_parent'), flowctl.grant_author('regress_child');
 -- what differs each time: run ids and dates
 CREATE FUNCTION regress_plain(value text) RETURNS text LANGUAGE sql IMMUTABLE AS
-    $$ SELECT regexp_replace(regexp_replace(regexp_replace(value, '[0-9a-f]{8}-[0-9a-f-]{27}', '<run>', 'g'), '(Date\\?": ?)\d+', '\1<date>', 'g'), 'local:[^:"]*', 'local:<db>', 'g') $$;
+    $$ SELECT regexp_replace(regexp_replace(regexp_replace(value, '[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}', '<run>', 'g'), '(Date\\?": ?)\d+', '\1<date>', 'g'), 'local:[^:"]*', 'local:<db>', 'g') $$;
 -- the end of a run
 CREATE FUNCTION regress_end(run uuid) RETURNS text LANGUAGE sql AS
     $$ SELECT regress_plain(concat_ws(' ', status, error, coalesce(cause, output::text))) FROM flowctl.runs WHERE run_id = $1 $$;
@@ -34,6 +34,7 @@ SELECT flowctl.define_flow('slow', '{"StartAt": "W", "States": {"W": {"Type": "W
 SELECT flowctl.define_flow('forgets', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}', options => '{"keep_data": "NONE"}');
 SELECT flowctl.define_flow('as_invoker', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}', options => '{"run_as": "INVOKER"}');
 SELECT flowctl.grant_start(f, 'regress_parent') FROM unnest('{kid,quick,bad,slow,forgets,as_invoker}'::text[]) f;
+SELECT flowctl.set_alias('kid', 'live', 1);
 SELECT flowctl.define_flow('hidden', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}');
 SET ROLE regress_parent;
 
@@ -48,7 +49,7 @@ SET client_min_messages = error;
 SELECT regress_flow('f_start', 'flowctl:flow:kid:1'), regress_flow('f_sync', 'flowctl:flow:kid:1.sync'), regress_flow('f_sync2', 'flowctl:flow:kid:1.sync:2'),
     regress_flow('f_newest', 'flowctl:flow:kid.sync:2'), regress_flow('f_bad', 'flowctl:flow:bad.sync'), regress_flow('f_bad2', 'flowctl:flow:bad.sync:2'),
     regress_flow('f_express', 'flowctl:flow:quick.sync:2'), regress_flow('f_forgets', 'flowctl:flow:forgets.sync:2'), regress_flow('f_slow', 'flowctl:flow:slow.sync'),
-    regress_flow('f_invoker', 'flowctl:flow:as_invoker.sync:2');
+    regress_flow('f_invoker', 'flowctl:flow:as_invoker.sync:2'), regress_flow('f_alias', 'flowctl:flow:kid:live.sync:2'), regress_flow('f_gone', 'flowctl:flow:kid:gone.sync:2');
 RESET client_min_messages;
 SELECT flowctl.start('f_start', '{"x": {"y": 1}}') AS run \gset
 CALL flowctl.wait_for(:'run');
@@ -65,6 +66,12 @@ SELECT flowctl.start('f_newest', '{"x": {"y": 1}}') AS run \gset
 CALL flowctl.wait_for(:'run');
 SELECT regress_end(:'run');
 SELECT flowctl.start('f_express', '{"x": {"y": 1}}') AS run \gset
+CALL flowctl.wait_for(:'run');
+SELECT regress_end(:'run');
+SELECT flowctl.start('f_alias', '{"x": {"y": 1}}') AS run \gset
+CALL flowctl.wait_for(:'run');
+SELECT regress_end(:'run');
+SELECT flowctl.start('f_gone', '{}') AS run \gset
 CALL flowctl.wait_for(:'run');
 SELECT regress_end(:'run');
 -- what a flow does not keep, its parent gets all the same
@@ -144,7 +151,7 @@ SELECT regress_flow('d_form', 'flowctl:flow:kid:1:2');
 -- an EXPRESS flow starts others, under names that it would give again
 CALL regress_run('d_express', '{}');
 RESET ROLE;
-SELECT regress_plain(regexp_replace(name, '[0-9a-f]{32}', '<name>')) AS name, status FROM flowctl_catalog.run r WHERE parent_run_id IN (SELECT run_id FROM flowctl.runs WHERE flow = 'd_express');
+SELECT regress_plain(name) AS name, status FROM flowctl_catalog.run r WHERE parent_run_id IN (SELECT run_id FROM flowctl.runs WHERE flow = 'd_express');
 SET ROLE regress_parent;
 
 -- Flows that start one another in a circle end at flowctl.max_flow_depth.
