@@ -39,6 +39,7 @@ struct NewRun {
     std::optional<Uuid> subject_handle;         // of the token in subject_tokens
     std::optional<std::string> asserted_subject;
     std::optional<std::string> traceparent;
+    std::optional<Uuid> forked_from;
     // A run that could not begin is recorded as ended.
     std::optional<std::string> error;
     std::optional<std::string> cause;
@@ -81,6 +82,7 @@ struct StoredRun {
     std::optional<Uuid> map_run_id;  // of a child
     std::int64_t map_index = 0;
     std::int32_t map_items = 0;
+    bool is_fork = false;
     std::optional<std::string> frame;  // absent: not begun
 
     bool open() const { return status == machine::Status::Running; }
