@@ -46,7 +46,7 @@ COMMENT ON TABLE flowctl_catalog.history_event_default IS 'the leaf for events o
 ALTER TABLE flowctl_catalog.history_event_default ENABLE ROW LEVEL SECURITY;
 
 CREATE VIEW flowctl.runs WITH (security_barrier) AS
-    SELECT r.run_id, r.flow, r.version, r.name, r.status,
+    SELECT r.run_id, r.flow, r.version, r.alias, r.name, r.status,
            CASE WHEN r.status = 'RUNNING' THEN coalesce(f.phase, 'QUEUED') END AS phase,
            f.current_state,
            CASE WHEN f.phase = 'RETRYING' THEN 'retry'
@@ -99,6 +99,7 @@ COMMENT ON VIEW flowctl.runs IS 'runs: their flow, who started them, their curre
 COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7, so it is ordered by the time of the start';
 COMMENT ON COLUMN flowctl.runs.flow IS 'name of the flow';
 COMMENT ON COLUMN flowctl.runs.version IS 'version of the flow; it stays the same for the whole run';
+COMMENT ON COLUMN flowctl.runs.alias IS 'the alias by which the version was found; NULL if none was named';
 COMMENT ON COLUMN flowctl.runs.name IS 'the name given at start, for idempotency; NULL if none was given';
 COMMENT ON COLUMN flowctl.runs.status IS 'RUNNING | SUCCEEDED | FAILED | TIMED_OUT | ABORTED | PENDING_REDRIVE';
 COMMENT ON COLUMN flowctl.runs.phase IS

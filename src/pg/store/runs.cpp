@@ -62,7 +62,8 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "event",
                    "traceparent",
                    "redrive_count",
-                   "forked_from"},
+                   "forked_from",
+                   "alias"},
                   count);
     for (const NewRun* run = runs; run != runs + count; run++) {
         const auto session_user = session_users.try_emplace(run->session_user).first;
@@ -83,6 +84,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                                                                  : append.null();
         append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
         run->forked_from ? append.uuid(*run->forked_from) : append.null();
+        append.text_or_null(run->alias);
     }
     append.write();
 }

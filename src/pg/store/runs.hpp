@@ -23,6 +23,7 @@ struct NewRun {
     Uuid flow_id{};
     std::string flow;
     std::int32_t version = 0;
+    std::optional<std::string> alias;  // that led to the version
     std::string type;
     std::optional<std::string> name;
     std::string input;
