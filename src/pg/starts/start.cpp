@@ -90,6 +90,7 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.name = request.name;
     run.input = request.input;
     run.event = request.event;
+    run.forked_from = request.forked_from;
     run.flow_owner = flow.owner;
     run.role = role;
     run.started_at = unix_micros_now();

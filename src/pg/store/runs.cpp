@@ -69,6 +69,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "event",
                    "traceparent",
                    "redrive_count",
+                   "forked_from",
                    "alias",
                    "parent_run_id",
                    "depth"},
@@ -91,7 +92,9 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         from != 0 ? append.ready(from) : append.null();
         append.text_or_null(parent ? parent->application_name : application);
         append.ready(xid).text_or_null(parent ? parent->event : run->event);
-        append.text_or_null(run->traceparent).int4(0).text_or_null(run->alias);
+        append.text_or_null(run->traceparent).int4(0);
+        run->forked_from ? append.uuid(*run->forked_from) : append.null();
+        append.text_or_null(run->alias);
         run->parent_run_id ? append.uuid(*run->parent_run_id) : append.null();
         append.int4(run->depth);
     }
@@ -163,10 +166,11 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 
 // The columns that are read of a run, in the order of read_run().
 static constexpr std::initializer_list<const char*> kRunColumns = {
-    "run_id",         "flow_id",    "flow",          "version",     "type",           "name",
-    "status",         "input",      "event",         "traceparent", "started_at",     "flow_owner",
-    "role",           "subject",    "redrive_count", "redriven_at", "subject_issuer", "subject_claims",
-    "subject_handle", "map_run_id", "map_index",     "map_items",   "parent_run_id",  "depth"};
+    "run_id",      "flow_id",        "flow",           "version",        "type",
+    "name",        "status",         "input",          "event",          "traceparent",
+    "started_at",  "flow_owner",     "role",           "subject",        "redrive_count",
+    "redriven_at", "subject_issuer", "subject_claims", "subject_handle", "map_run_id",
+    "map_index",   "map_items",      "forked_from",    "parent_run_id",  "depth"};
 
 static StoredRun read_run(const Rows& rows, std::size_t i) {
     StoredRun run;
@@ -192,8 +196,9 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     if (!rows.is_null(i, 19)) run.map_run_id = rows.uuid(i, 19);
     run.map_index = rows.int8(i, 20);
     run.map_items = rows.int4(i, 21);
-    if (!rows.is_null(i, 22)) run.parent_run_id = rows.uuid(i, 22);
-    run.depth = rows.int4(i, 23);
+    run.is_fork = !rows.is_null(i, 22);
+    if (!rows.is_null(i, 23)) run.parent_run_id = rows.uuid(i, 23);
+    run.depth = rows.int4(i, 24);
     return run;
 }
 

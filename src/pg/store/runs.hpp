@@ -58,6 +58,7 @@ struct NewRun {
     std::int32_t depth = 0;
     const StartSession* session =
         nullptr;  // of its parent, in place of what else is said here; null: it has none
+    std::optional<Uuid> forked_from;
     // A run that could not begin is recorded as ended.
     std::optional<std::string> error;
     std::optional<std::string> cause;
@@ -102,6 +103,7 @@ struct StoredRun {
     std::optional<Uuid> map_run_id;  // of a child
     std::int64_t map_index = 0;
     std::int32_t map_items = 0;
+    bool is_fork = false;
     std::optional<std::string> frame;  // absent: not begun
 
     bool open() const { return status == machine::Status::Running; }
