@@ -28,6 +28,7 @@ extern int max_leases;      // open at once, per worker
 extern int max_payload_bytes;
 extern int max_history_events;
 extern int max_expression_depth;
+extern int max_flow_depth;
 extern int max_expression_bytes;
 extern int evaluation_timeout;      // ms
 extern int max_calls;  // under way at once, per worker
@@ -45,7 +46,8 @@ extern int discovery_interval;  // ms, of the launcher
 extern int drain_timeout;       // ms: how long DROP DATABASE and its like wait for workers
 extern int partition_interval;  // min
 extern int partitions_ahead;
-extern int retention;  // min; -1: for ever
+extern int retention;       // min; -1: for ever
+extern int redrive_within;  // min
 
 void define();  // called by _PG_init
 
