@@ -37,7 +37,9 @@ SELECT flowctl.define_flow('x', NULL);
 SELECT flowctl.define_flow('x', :'hello', NULL);
 SELECT flowctl.define_flow('x', :'hello', options => NULL);
 SELECT flowctl.define_flow('x', :'hello', options => '[]');
+\set VERBOSITY terse
 SELECT flowctl.define_flow('x', :'hello', options => '{"runas": "OWNER"}');
+\set VERBOSITY default
 SELECT flowctl.define_flow('x', :'hello', options => '{"run_as": "owner"}');
 SELECT flowctl.define_flow('x', :'hello', options => '{"run_as": ""}');
 SELECT flowctl.define_flow('x', :'hello', options => '{"keep_data": true}');
@@ -96,7 +98,9 @@ SELECT flowctl.define_flow('not a name', :'hello');
 SELECT flowctl.define_flow(NULL, :'hello');
 SELECT flowctl.define_flow('x', :'hello', 'TURBO');
 SELECT flowctl.define_flow('x', '{}');
+\set VERBOSITY terse
 SELECT flowctl.define_flow('x', :'hello', options => '{"runas": "OWNER"}');
+\set VERBOSITY default
 SELECT flowctl.drop_flow('nowhere');
 \set VERBOSITY default
 

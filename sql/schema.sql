@@ -46,7 +46,8 @@ SELECT p.oid::regprocedure FROM pg_proc p, aclexplode(p.proacl) a
 WHERE p.pronamespace = 'flowctl'::regnamespace AND a.grantee NOT IN (0, p.proowner);
 
 -- each table is closed by row-level security or by a trigger, no view can be written to, and no function looks for anything in a
--- schema that users can write to, runs with its owner's rights or leaves open who may call it
+-- schema that users can write to, runs with its owner's rights or leaves open who may call it; a procedure that has a setting of its
+-- own could not commit, so its path is pinned while its SQL runs
 SELECT c.relname FROM pg_class c
 WHERE c.relnamespace = 'flowctl_catalog'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
   AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'only_engine_writes' AND t.tgenabled = 'A');
@@ -54,7 +55,8 @@ SELECT c.relname FROM pg_class c
 WHERE c.relnamespace IN ('flowctl'::regnamespace, 'flowctl_catalog'::regnamespace) AND c.relkind = 'v' AND pg_relation_is_updatable(c.oid, true) <> 0;
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace IN ('flowctl'::regnamespace, 'flowctl_catalog'::regnamespace)
-  AND (p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}' OR p.proacl IS NULL OR p.prosecdef);
+  AND (p.proconfig IS DISTINCT FROM '{"search_path=pg_catalog, pg_temp"}' AND NOT (p.prokind = 'p' AND p.proconfig IS NULL)
+       OR p.proacl IS NULL OR p.prosecdef) ORDER BY p.proname COLLATE "C";
 -- pg_upgrade makes the views again from their definitions
 DO $$
 DECLARE

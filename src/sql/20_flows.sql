@@ -14,9 +14,10 @@ CREATE TABLE flowctl_catalog.flow (
     type            text        NOT NULL CHECK (type IN ('STANDARD', 'EXPRESS')),
     latest_version  int         NOT NULL,
     comment         text,
-    created_at      timestamptz NOT NULL DEFAULT now()
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    options         jsonb       NOT NULL DEFAULT '{}'   -- those that count for all versions
 );
-COMMENT ON TABLE flowctl_catalog.flow IS 'flows: a name, an owner and the number of the newest version';
+COMMENT ON TABLE flowctl_catalog.flow IS 'flows: a name, an owner, the number of the newest version, and options';
 CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF owner OR DELETE ON flowctl_catalog.flow
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.flow ENABLE ALWAYS TRIGGER depend_on_role;
@@ -101,8 +102,16 @@ CREATE FUNCTION flowctl.define_flow(name text, definition json, type text DEFAUL
 COMMENT ON FUNCTION flowctl.define_flow(text, json, text, text, jsonb) IS
     'adds a version to a flow, or makes a new flow that belongs to the current role, and returns the version''s number. If '
     'definition and options are those of the newest version, it returns that version''s number and adds none. type: STANDARD '
-    '| EXPRESS, fixed per flow. options: run_as (OWNER | INVOKER), keep_data (ALL | ERROR | NONE), run_as_superuser (true | '
-    'false). For authors';
+    '| EXPRESS, fixed per flow. options of the version: run_as (OWNER | INVOKER), keep_data (ALL | ERROR | NONE), '
+    'run_as_superuser (true | false), on_exhausted (fail | pause). Options of the flow are set as flowctl.alter_flow() sets '
+    'them. For authors';
+
+CREATE FUNCTION flowctl.alter_flow(name text, options jsonb) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_alter_flow';
+COMMENT ON FUNCTION flowctl.alter_flow(text, jsonb) IS
+    'changes options of a flow that need no new version, and leaves the others as they are; a null removes an option. '
+    'For the flow''s owner';
 
 CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
                                  OUT severity text, OUT code text, OUT location text, OUT message text)
@@ -152,17 +161,20 @@ COMMENT ON FUNCTION flowctl.revoke_author(regrole) IS
 
 REVOKE ALL ON FUNCTION
     flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
+    flowctl.alter_flow(text, jsonb),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
     flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
+    flowctl.alter_flow(text, jsonb),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
     flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
     TO PUBLIC;
 
 CREATE VIEW flowctl.flows WITH (security_barrier) AS
-    SELECT f.flow_id, f.name, f.type, f.owner::regrole AS owner, f.latest_version, f.comment, f.created_at
+    SELECT f.flow_id, f.name, f.type, f.owner::regrole AS owner, f.latest_version, f.comment, f.created_at,
+           f.options - 'tags' AS options, coalesce(f.options -> 'tags', '{}') AS tags
     FROM flowctl_catalog.flow f, (SELECT) AS read_only
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
@@ -177,6 +189,9 @@ COMMENT ON COLUMN flowctl.flows.owner IS
 COMMENT ON COLUMN flowctl.flows.latest_version IS 'number of the version that a start without a version runs';
 COMMENT ON COLUMN flowctl.flows.comment IS 'the text given to flowctl.define_flow';
 COMMENT ON COLUMN flowctl.flows.created_at IS 'when the first version was defined';
+COMMENT ON COLUMN flowctl.flows.options IS
+    'options that count for all versions, except tags; flowctl.alter_flow() changes them';
+COMMENT ON COLUMN flowctl.flows.tags IS 'the option tags, {name: text}; flowctl.alter_flow() changes it';
 REVOKE ALL ON flowctl.flows FROM PUBLIC;
 GRANT SELECT ON flowctl.flows TO PUBLIC;
 
@@ -190,8 +205,8 @@ COMMENT ON COLUMN flowctl.flow_versions.flow IS 'name of the flow';
 COMMENT ON COLUMN flowctl.flow_versions.version IS 'number of the version, counted from 1';
 COMMENT ON COLUMN flowctl.flow_versions.definition IS 'the definition in Amazon States Language, as it was given';
 COMMENT ON COLUMN flowctl.flow_versions.options IS
-    '{run_as: OWNER | INVOKER, keep_data: ALL | ERROR | NONE, run_as_superuser: true if its runs may execute SQL as a '
-    'superuser}';
+    'the options that belong to the version: {run_as: OWNER | INVOKER, keep_data: ALL | ERROR | NONE, run_as_superuser: '
+    'true if its runs may execute SQL as a superuser, on_exhausted: fail | pause}';
 COMMENT ON COLUMN flowctl.flow_versions.author IS 'the role that defined this version';
 COMMENT ON COLUMN flowctl.flow_versions.created_at IS 'when it was defined';
 REVOKE ALL ON flowctl.flow_versions FROM PUBLIC;

@@ -27,12 +27,15 @@ my %LAYERS = (
 );
 my @FLOORS = (
     [qw(server)],
+    [qw(flow_options)],
     [qw(store endpoints)],
     [qw(shared)],
     [qw(rights turn)],
     [qw(starts inspect identity policies)],
     [qw(control leases)],
     [qw(tasks)],
+    [qw(activities callbacks child_flows)],
+    [qw(resources)],
     [qw(evaluation)],
     [qw(engine flows)],
     [qw(map_runs)],

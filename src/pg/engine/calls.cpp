@@ -54,11 +54,13 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         planned.in_line.push_back({*std::move(full), run.id, lanes.answer_bytes});
         return;
     }
-    if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed, lanes})) {
+    const std::size_t before = events.size();
+    if (auto refusal = performer->prepare(spi, run, call, {unix_micros_now(), run.resumed, lanes, events})) {
         events.push_back(
             machine::TaskFailed{call.id, std::move(refusal->error), std::move(refusal->cause), true});
         return;
     }
+    if (events.size() > before) return;
     planned.places.add(lanes);
     planned.staged.emplace(PlannedCalls::Key{run.id, call.id},
                            PlannedCalls::Staged{performer, std::move(lanes), performer->keeps_run(call)});

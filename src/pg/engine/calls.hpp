@@ -19,8 +19,8 @@
 #include "core/machine/machine.hpp"
 #include "net/client.hpp"
 #include "pg/engine/live_runs.hpp"
+#include "pg/resources/performers.hpp"
 #include "pg/tasks/call_lanes.hpp"
-#include "pg/tasks/performers.hpp"
 #include "pg/turn/changes.hpp"
 #include "pg/turn/item.hpp"
 

@@ -83,7 +83,7 @@ void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,
     const LiveRun& run = *working.run;
     for (machine::HistoryEvent& recorded : step.history) {
         if (recorded.payload) changes_.bytes += json::dumped_size(*recorded.payload);
-        if (run.version->keep_data == KeepData::None) recorded.payload.reset();
+        if (run.version->options.keep_data == KeepData::None) recorded.payload.reset();
         if (!run.express) history_.push_back({run.id, std::move(recorded)});
     }
     for (machine::Effect& effect : step.effects) {

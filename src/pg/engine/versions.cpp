@@ -43,8 +43,7 @@ std::shared_ptr<CompiledVersion> read(Spi& spi, const Versions::Wanted& wanted, 
             "version " + std::to_string(wanted.number) + " of flow \"" + wanted.name + "\" is gone";
         return version;
     }
-    if (stored->keep_data == "ERROR") version->keep_data = KeepData::Error;
-    if (stored->keep_data == "NONE") version->keep_data = KeepData::None;
+    version->options = stored->options;
     version->bytes = stored->definition.size();
     definition = std::move(stored->definition);
     return version;

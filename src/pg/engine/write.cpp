@@ -62,7 +62,7 @@ void Batch::write_end(const Working& working, const Uuid& id) {
     end.cause = working.outcome.cause;
     end.ended_at = unix_micros_now();
     if (run.child) changes_.end_child(id, *run.child, end.status);
-    const KeepData keep = run.version->keep_data;
+    const KeepData keep = run.version->options.keep_data;
     const bool keeps = keep == KeepData::All ||
                        (keep == KeepData::Error && working.outcome.status != machine::Status::Succeeded);
     if (!keeps && run.child) {

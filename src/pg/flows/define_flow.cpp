@@ -6,7 +6,6 @@
 // sessions that define one flow at the same time get two successive versions: the row of the flow is the
 // lock. The engine's tables are touched as the extension's owner, and nothing else happens meanwhile.
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +13,8 @@
 #include "core/asl/asl.hpp"
 #include "core/asl/flow_name.hpp"
 #include "core/json.hpp"
+#include "pg/flow_options/flow_options.hpp"
+#include "pg/flows/alter_flow.hpp"
 #include "pg/flows/definition_check.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
@@ -28,9 +29,9 @@ namespace flowctl::pg {
 namespace {
 
 Statement insert_flow(R"(
-    INSERT INTO flowctl_catalog.flow (name, owner, type, latest_version, comment)
-    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
-                      {TEXTOID, OIDOID, TEXTOID, TEXTOID});
+    INSERT INTO flowctl_catalog.flow (name, owner, type, latest_version, comment, options)
+    VALUES ($1, $2, $3, 1, $4, $5::pg_catalog.jsonb) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
+                      {TEXTOID, OIDOID, TEXTOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
     INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, options, author)
     VALUES ($1, $2, $3, $4::pg_catalog.jsonb, pg_catalog.pg_get_userbyid($5)))",
@@ -47,83 +48,6 @@ constexpr std::size_t kMaxCommentBytes = 8192;
 constexpr const char* kTypesHint = "The types are STANDARD and EXPRESS.";
 constexpr const char* kDefinitionHint = "Pass a definition in Amazon States Language, as JSON.";
 
-// ------------------------------------------------------------------------------------------ options
-
-struct OptionRule {
-    std::string_view name;
-    std::array<std::string_view, 3> values;  // the first is the default; "" where there are fewer
-};
-
-constexpr OptionRule kOptionRules[] = {
-    {"run_as", {"OWNER", "INVOKER", ""}},
-    {"keep_data", {"ALL", "ERROR", "NONE"}},
-};
-
-// true or false. It is kept only where it is true, so that it is seen.
-constexpr std::string_view kRunAsSuperuser = "run_as_superuser";
-
-std::string values_of(const OptionRule& rule) {
-    std::string values;
-    for (const std::string_view value : rule.values)
-        if (!value.empty()) values += (values.empty() ? "" : ", ") + std::string(value);
-    return values;
-}
-
-bool is_value(const OptionRule& rule, const json::Value& value) {
-    if (!value.is_string() || value.as_string().empty()) return false;
-    for (const std::string_view allowed : rule.values)
-        if (value.as_string() == allowed) return true;
-    return false;
-}
-
-[[noreturn]] void refuse_option(std::string_view name) {
-    std::string names;
-    for (const OptionRule& rule : kOptionRules)
-        names += std::string(rule.name) + ", ";
-    names += kRunAsSuperuser;
-    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                    "unknown option " + in_quotes(shortened_name(name)) + " of a flow",
-                    "The options are: " + names + ".");
-}
-
-void add_run_as_superuser(const json::Value& given, json::ObjectBuilder& complete) {
-    const json::Value* value = given.find(kRunAsSuperuser);
-    if (value == nullptr) return;
-    if (!value->is_bool())
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                        "invalid value for option " + in_quotes(kRunAsSuperuser) + " of a flow",
-                        "It is true or false.");
-    if (value->as_bool()) complete.add(kRunAsSuperuser, json::Value::boolean(true));
-}
-
-// Every option with its value, in a fixed order, so that equal options are equal text.
-json::Value complete_options(const json::Value& given) {
-    if (!given.is_object())
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options of a flow must be a JSON object",
-                        "For example '{\"run_as\": \"OWNER\"}'.");
-    for (const json::Member& member : given.members()) {
-        bool known = member.key == kRunAsSuperuser;
-        for (const OptionRule& rule : kOptionRules)
-            known = known || rule.name == member.key;
-        if (!known) refuse_option(member.key);
-    }
-    json::ObjectBuilder complete;
-    for (const OptionRule& rule : kOptionRules) {
-        const json::Value* value = given.find(rule.name);
-        if (value == nullptr) {
-            complete.add(rule.name, rule.values[0]);
-        } else if (is_value(rule, *value)) {
-            complete.add(rule.name, *value);
-        } else {
-            throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
-                            "invalid value for option " + in_quotes(rule.name) + " of a flow",
-                            "It is one of: " + values_of(rule) + ".");
-        }
-    }
-    add_run_as_superuser(given, complete);
-    return complete.build();
-}
-
 // ------------------------------------------------------------------------------------------ arguments
 
 struct Request {
@@ -131,12 +55,16 @@ struct Request {
     std::string definition;
     std::string type;
     std::optional<std::string> comment;
-    json::Value options;
+    json::Value options;       // of the version, complete
+    json::Value flow_options;  // of the flow, those that are given
     Oid user = InvalidOid;
 
-    bool as_owner() const { return options.find("run_as")->as_string() == "OWNER"; }
-    bool as_superuser() const { return options.find(kRunAsSuperuser) != nullptr; }
+    VersionOptions version_options() const { return read_version_options(json::dump(options)); }
+    bool as_owner() const { return !version_options().run_as_invoker; }
+    bool as_superuser() const { return version_options().run_as_superuser; }
 };
+
+constexpr std::string_view kRunAsSuperuser = "run_as_superuser";
 
 void check_run_as_superuser(const Request& request) {
     if (!request.as_superuser()) return;
@@ -151,7 +79,7 @@ void check_run_as_superuser(const Request& request) {
                         "two out.");
 }
 
-json::Value options_argument(FunctionCallInfo fcinfo, int index) {
+DividedOptions options_argument(FunctionCallInfo fcinfo, int index) {
     const auto text = jsonb_argument_text(fcinfo, index);
     if (!text)
         throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "options must not be null",
@@ -160,7 +88,7 @@ json::Value options_argument(FunctionCallInfo fcinfo, int index) {
     if (!parsed)
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "options cannot be read: " + parsed.error().message,
                         "Pass a JSON object, for example '{\"run_as\": \"OWNER\"}'.");
-    return complete_options(*parsed);
+    return divide_options(*parsed);
 }
 
 asl::FlowType flow_type(const std::string& name) {
@@ -185,7 +113,10 @@ Request read_request(FunctionCallInfo fcinfo) {
     if (request.comment && request.comment->size() > kMaxCommentBytes)
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "comment of a flow is longer than 8192 bytes",
                         "Shorten it.");
-    request.options = options_argument(fcinfo, 4);
+    const DividedOptions options = options_argument(fcinfo, 4);
+    request.options = complete_version_options(options.version);
+    request.flow_options = options.flow;
+    (void)change_flow_options(json::Value::object({}), request.flow_options);
     check_run_as_superuser(request);
     return request;
 }
@@ -291,7 +222,7 @@ bool is_version(Spi& spi, const FlowIdentity& flow, const Request& request) {
     Rows rows = spi.run(read_version, std::move(Params().uuid(flow.flow_id).int4(flow.latest_version)));
     if (rows.size() == 0) return false;
     const auto options = json::parse(rows.text(0, 1));
-    return options && json::equal(complete_options(*options), request.options) &&
+    return options && json::equal(complete_version_options(*options), request.options) &&
            same_json(rows.text(0, 0), request.definition);
 }
 
@@ -338,12 +269,17 @@ std::optional<std::int32_t> store_version(const Request& request, Oid checked_ow
         require_owner(*flow, request.user, "redefine");
         require_type(*flow, request);
         if (flow->owner != checked_owner) return std::nullopt;
+        set_flow_options(spi, *flow, request.flow_options, request.user);
         return next_version(spi, *flow, request);
     }
     if (checked_owner != request.user) return std::nullopt;
-    Rows rows = spi.run(
-        insert_flow,
-        std::move(Params().text(request.name).oid(request.user).text(request.type).text(request.comment)));
+    const json::Value options = change_flow_options(json::Value::object({}), request.flow_options);
+    Rows rows = spi.run(insert_flow, std::move(Params()
+                                                   .text(request.name)
+                                                   .oid(request.user)
+                                                   .text(request.type)
+                                                   .text(request.comment)
+                                                   .text(json::dump(options))));
     if (rows.size() == 0) return std::nullopt;  // another session was faster
     add_version(spi, rows.uuid(0, 0), 1, request);
     return 1;

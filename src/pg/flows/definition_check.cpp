@@ -11,9 +11,9 @@
 #include "core/asl/resource.hpp"
 #include "core/asl/walk.hpp"
 #include "core/json.hpp"
+#include "pg/resources/performers.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/tasks/http_check.hpp"
-#include "pg/tasks/performers.hpp"
 
 namespace flowctl::pg {
 

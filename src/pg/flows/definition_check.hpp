@@ -2,7 +2,7 @@
 // the flow's role may use them.
 //
 // The findings have the form of those of asl::compile(), which knows no catalog. What carries out a Task says
-// what stands in its way (tasks/performers.hpp).
+// what stands in its way (resources/performers.hpp).
 #pragma once
 
 #include <optional>

@@ -199,7 +199,7 @@ std::optional<Failed> work(const Job& job) {
                                         : "pg_flowctl: writing the results of a map run");
         const int timeout = guc::map_helper_timeout;
         if (timeout > 0) guarded([&] { enable_timeout_after(STATEMENT_TIMEOUT, timeout); });
-        if (const auto objection = objection_to_sql(job.parent.role, version_of(job).run_as_superuser))
+        if (const auto objection = objection_to_sql(job.parent.role, version_of(job).options.run_as_superuser))
             return Failed(error_name, *objection);
         if (reading)
             read_items(job);

@@ -321,7 +321,7 @@ bool Slices::collect(MapRun& run) {
 // All children have ended. Payloads that the flow does not keep are forgotten; then the parent is told. A map
 // run that nobody waits for is over at once.
 bool Slices::end(MapRun& run) {
-    const KeepData keep = run.whole->keep_data;
+    const KeepData keep = run.whole->options.keep_data;
     if (keep != KeepData::All && run.forgotten_to < run.written) {
         in_transaction("pg_flowctl: forgetting the payloads of a map run", [&](Spi& spi) {
             store::forget_children(spi, run.id, run.forgotten_to, run.forgotten_to + kForgotten,

@@ -11,7 +11,7 @@
 #include "pg/identity/key_sets.hpp"
 #include "pg/leases/open_leases.hpp"
 #include "pg/map_runs/map_part.hpp"
-#include "pg/tasks/performers.hpp"
+#include "pg/resources/performers.hpp"
 
 namespace flowctl::pg {
 

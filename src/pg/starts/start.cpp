@@ -150,7 +150,7 @@ bool within_trigger() {
 }
 
 Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
-    if (!flow.run_as_invoker) return flow.owner;
+    if (!flow.version_options.run_as_invoker) return flow.owner;
     if (request.table != nullptr || within_trigger())
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                         "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a trigger",

@@ -6,7 +6,7 @@
 namespace flowctl::pg::store {
 
 static Statement find_flow_sql(R"(
-    SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options->>'run_as' = 'INVOKER'
+    SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options::text, f.options::text
     FROM flowctl_catalog.flow f JOIN flowctl_catalog.flow_version v ON v.flow_id = f.flow_id AND v.version = coalesce($2, f.latest_version)
     WHERE f.name = $1)",
                                {TEXTOID, INT4OID});
@@ -20,12 +20,17 @@ std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optiona
         params.null();
     Rows rows = spi.run(find_flow_sql, std::move(params));
     if (rows.size() == 0) return std::nullopt;
-    return FlowRow{rows.uuid(0, 0), rows.text(0, 1), rows.oid(0, 2),
-                   rows.text(0, 3), rows.int4(0, 4), rows.boolean(0, 5)};
+    return FlowRow{rows.uuid(0, 0),
+                   rows.text(0, 1),
+                   rows.oid(0, 2),
+                   rows.text(0, 3),
+                   rows.int4(0, 4),
+                   read_version_options(rows.text(0, 5)),
+                   std::make_shared<const FlowOptions>(read_flow_options(rows.text(0, 6)))};
 }
 
 static Statement find_version_sql(R"(
-    SELECT definition, coalesce(options->>'keep_data', 'ALL'), coalesce(options->>'run_as_superuser' = 'true', false)
+    SELECT definition, options::text
     FROM flowctl_catalog.flow_version
     WHERE flow_id = $1 AND version = $2)",
                                   {UUIDOID, INT4OID});
@@ -33,7 +38,7 @@ static Statement find_version_sql(R"(
 std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version) {
     Rows rows = spi.run(find_version_sql, std::move(Params().uuid(flow_id).int4(version)));
     if (rows.size() == 0) return std::nullopt;
-    return VersionRow{rows.text(0, 0), rows.text(0, 1), rows.boolean(0, 2)};
+    return VersionRow{rows.text(0, 0), read_version_options(rows.text(0, 1))};
 }
 
 namespace {

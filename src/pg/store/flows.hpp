@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "pg/flow_options/flow_options.hpp"
 #include "pg/server/spi.hpp"
 
 namespace flowctl::pg::store {
@@ -17,15 +19,15 @@ struct FlowRow {
     Oid owner = InvalidOid;
     std::string type;
     std::int32_t version = 0;
-    bool run_as_invoker = false;
+    VersionOptions version_options;
+    std::shared_ptr<const FlowOptions> options;
 };
 // The flow and its version (the newest when none is asked for); nullopt when either is not there.
 std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optional<std::int32_t> version);
 
 struct VersionRow {
     std::string definition;
-    std::string keep_data;  // ALL | ERROR | NONE
-    bool run_as_superuser = false;
+    VersionOptions options;
 };
 std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version);
 

@@ -21,13 +21,17 @@
 // that another process has written, from a session's message. A run stays in memory while a call of it is
 // under way, unless the performer says that its answers are found again (keeps_run).
 //
-// A performer has one row in performers.cpp. What stands in the way of a Task when its flow is defined is a
-// function in that row, because no worker is there then.
+// Work that is done at once (a row that the turn writes) has its answer within the same transaction
+// (Attempt::events), so that it can neither be lost nor happen twice.
+//
+// A performer has one row in resources/performers.cpp. What stands in the way of a Task when its flow is
+// defined is a function in that row, because no worker is there then.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "calls/protocol.hpp"
 #include "core/machine/machine.hpp"
@@ -47,6 +51,9 @@ class Performer : public Part {
         // The call may have been begun before, by a worker that is gone.
         bool again = false;
         const Lanes& lanes;  // lanes_of(), in which the call will take its places
+        // For the answer of a call that prepare() has carried out: the run gets it in this transaction, and
+        // the call is not under way.
+        std::vector<machine::Event>& events;
     };
 
     // Calls of one lane share a limit; a call without lanes takes no place. In the turn's transaction.

@@ -7,11 +7,10 @@
 #include <string>
 
 #include "core/asl/model.hpp"
+#include "pg/flow_options/flow_options.hpp"
 #include "pg/server/spi.hpp"
 
 namespace flowctl::pg {
-
-enum class KeepData { All, Error, None };
 
 // A flow version, compiled once for each worker. The children of a distributed Map run a part of one, which
 // is a CompiledVersion of its own.
@@ -23,7 +22,7 @@ struct CompiledVersion {
     Uuid flow_id{};
     std::string name;
     std::int32_t version = 0;
-    KeepData keep_data = KeepData::All;
+    VersionOptions options;
     std::size_t bytes = 0;  // of memory, by estimate
 };
 

@@ -1,5 +1,5 @@
 // The list of what carries out Tasks. See performers.hpp.
-#include "pg/tasks/performers.hpp"
+#include "pg/resources/performers.hpp"
 
 #include <utility>
 
