@@ -10,6 +10,7 @@
 CREATE TABLE flowctl_catalog.waiting_task (
     wait_id           uuid        PRIMARY KEY,   -- made of run and place
     run_id            uuid        NOT NULL,
+    place             uuid        NOT NULL,      -- of the attempt in its run
     call_id           int         NOT NULL,      -- the event id of the attempt's TaskScheduled or ActivityScheduled
     bucket            smallint    NOT NULL,
     owner             regrole     NOT NULL,      -- of the flow

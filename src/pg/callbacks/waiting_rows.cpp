@@ -33,11 +33,12 @@ Statement find_news_sql(R"(
 Statement insert_again_sql(R"(
     INSERT INTO flowctl_catalog.waiting_task
         (wait_id, run_id, call_id, bucket, owner, kind, path, state, visit, attempt, resource, activity, input, token_hash, since,
-         timeout_seconds, heartbeat_seconds)
-    VALUES ($1, $2, $3, $4, $5::regrole, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+         timeout_seconds, heartbeat_seconds, place)
+    VALUES ($1, $2, $3, $4, $5::regrole, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
     ON CONFLICT (wait_id) DO NOTHING)",
                            {UUIDOID, UUIDOID, INT4OID, INT4OID, OIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, INT4OID,
-                            TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT4OID, INT4OID});
+                            TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TIMESTAMPTZOID, INT4OID, INT4OID,
+                            UUIDOID});
 
 Statement lock_sql(R"(
     SELECT wait_id, run_id, call_id, heartbeat_at + pg_catalog.make_interval(secs => heartbeat_seconds),
@@ -91,6 +92,7 @@ void insert_again(Spi& spi, const NewWait& wait) {
     params.timestamp(wait.since);
     wait.timeout_seconds ? params.int4(*wait.timeout_seconds) : params.null();
     wait.heartbeat_seconds ? params.int4(*wait.heartbeat_seconds) : params.null();
+    params.uuid(wait.place);
     spi.run(insert_again_sql, std::move(params));
 }
 
@@ -119,7 +121,7 @@ Uuid wait_id_of(const Uuid& run, const Uuid& place) {
 
 void insert_waits(Spi& spi, const std::vector<NewWait>& waits) {
     Append append("waiting_task",
-                  {"wait_id", "run_id", "call_id", "bucket", "owner", "kind", "path", "state", "visit", "attempt",
+                  {"wait_id", "run_id", "place", "call_id", "bucket", "owner", "kind", "path", "state", "visit", "attempt",
                    "resource", "activity", "input", "token_hash", "since", "timeout_seconds", "heartbeat_seconds",
                    "told"},
                   waits.size());
@@ -128,7 +130,7 @@ void insert_waits(Spi& spi, const std::vector<NewWait>& waits) {
             insert_again(spi, wait);
             continue;
         }
-        append.uuid(wait.wait_id).uuid(wait.run_id).int4(wait.call_id);
+        append.uuid(wait.wait_id).uuid(wait.run_id).uuid(wait.place).int4(wait.call_id);
         append.int2(static_cast<std::int16_t>(bucket_of(wait.run_id))).oid(wait.owner).text(wait.kind);
         append.text(wait.path).text(wait.state).int4(wait.visit).int4(wait.attempt).text(wait.resource);
         append.text_or_null(wait.activity).text_or_null(wait.input);

@@ -20,6 +20,7 @@ Uuid wait_id_of(const Uuid& run, const Uuid& place);
 struct NewWait {
     Uuid wait_id{};
     Uuid run_id{};
+    Uuid place{};
     std::int32_t call_id = 0;
     Oid owner = InvalidOid;
     const char* kind = "";

@@ -50,8 +50,9 @@ void Waits::begin() {
 void Waits::stage(const Wait& wait) {
     const machine::Call& call = wait.call;
     store::NewWait& row = staged_.emplace_back();
-    row.wait_id = store::wait_id_of(wait.run, place_from_text(call.place));
     row.run_id = wait.run;
+    row.place = place_from_text(call.place);
+    row.wait_id = store::wait_id_of(wait.run, row.place);
     row.call_id = static_cast<std::int32_t>(call.id);
     row.owner = wait.flow_owner;
     row.kind = wait.kind;
