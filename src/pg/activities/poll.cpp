@@ -22,9 +22,8 @@
 #include "pg/shared/task_signals.hpp"
 #include "pg/shared/wake.hpp"
 
-extern "C" {
-#include "libpq/libpq.h"
-}
+// Its header wants headers of libraries that need not be installed.
+extern "C" bool pq_check_connection(void);
 
 namespace flowctl::pg::activities {
 

@@ -66,7 +66,7 @@ class OpenFile {
 };
 
 [[noreturn]] void cannot(const char* what, const std::string& path) {
-    unusable(std::string("cannot ") + what + " file \"" + path + "\": " + std::strerror(errno));
+    unusable(std::string("cannot ") + what + " file \"" + path + "\": " + strerror(errno));
 }
 
 void write_new_key(const std::string& path) {
@@ -150,7 +150,7 @@ std::shared_ptr<const TokenKeys> token_keys(net::KeptBy kept_by, bool make) {
     return kept;
 }
 
-std::string RunTokens::token(const std::string& place) const {
+std::string TaskTokensOfRun::token(const std::string& place) const {
     try {
         return net::seal_token(token_keys(net::KeptBy::Worker, true)->keys.front(), run_,
                                place_from_text(place));

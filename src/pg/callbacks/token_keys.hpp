@@ -31,9 +31,9 @@ std::shared_ptr<const TokenKeys> token_keys(net::KeptBy kept_by, bool make);
 inline constexpr const char* kTokenKeyFile = "pg_flowctl.token_key";
 
 // The tokens of one run, for the machine. The run fails where there are no keys.
-class RunTokens final : public machine::TaskTokens {
+class TaskTokensOfRun final : public machine::TaskTokens {
   public:
-    explicit RunTokens(const Uuid& run) : run_(run) {}
+    explicit TaskTokensOfRun(const Uuid& run) : run_(run) {}
     std::string token(const std::string& place) const override;
 
   private:

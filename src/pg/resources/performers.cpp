@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "pg/activities/activity_performer.hpp"
 #include "pg/tasks/http_check.hpp"
 #include "pg/tasks/http_performer.hpp"
 
@@ -13,7 +14,12 @@ namespace {
 using Kind = asl::Resource::Kind;
 
 std::unique_ptr<Performer> make_http(const Surroundings& surroundings) {
-    return std::make_unique<HttpPerformer>(surroundings.host, surroundings.client, surroundings.leases);
+    return std::make_unique<HttpPerformer>(surroundings.host, surroundings.client, surroundings.leases,
+                                           surroundings.waits);
+}
+
+std::unique_ptr<Performer> make_activities(const Surroundings& surroundings) {
+    return std::make_unique<ActivityPerformer>(surroundings.waits);
 }
 
 struct Row {
@@ -25,6 +31,7 @@ struct Row {
 // A Resource is carried out by the first row that says so.
 constexpr Row kRows[] = {
     {http_task::carries_out, http_task::check, make_http},
+    {activities::carries_out, activities::check_definition, make_activities},
 };
 
 std::string name_of(const asl::Resource& resource) {
@@ -35,8 +42,6 @@ std::string name_of(const asl::Resource& resource) {
             return "flowctl:sql";
         case Kind::Flow:
             return "child flows";
-        case Kind::Activity:
-            return "activities";
         default:
             return "this resource";
     }

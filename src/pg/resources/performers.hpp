@@ -8,6 +8,7 @@
 
 #include "core/asl/resource.hpp"
 #include "net/client.hpp"
+#include "pg/callbacks/waits.hpp"
 #include "pg/leases/open_leases.hpp"
 #include "pg/tasks/definition.hpp"
 #include "pg/tasks/performer.hpp"
@@ -23,6 +24,7 @@ struct Surroundings {
     Host& host;
     net::Client& client;
     Leases& leases;
+    Waits& waits;
 };
 struct MadePerformer {
     bool (*carries_out)(const asl::Resource& resource);
