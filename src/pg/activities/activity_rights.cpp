@@ -43,7 +43,7 @@ std::optional<Objection> objection_to(Spi& spi, const std::string& name, std::op
     const auto activity = find(spi, name);
     if (!activity)
         return Objection{false, "ActivityDoesNotExist",
-                         "activity " + in_quotes(name) + " does not exist: create it with flowctl.create_activity()"};
+                         "activity " + in_quotes(name) + " does not exist"};
     if (!role || may_use(spi, *activity, *role)) return std::nullopt;
     return Objection{true, "States.Permissions",
                      "role " + in_quotes(role_name(*role)) + " may have no task of activity " + in_quotes(name) +

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/json.hpp"
+#include "core/machine/task_token.hpp"
 #include "pg/callbacks/answers.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
@@ -23,7 +24,8 @@ std::string token_argument(FunctionCallInfo fcinfo, const char* function) {
     return required_argument(fcinfo, 0, "token", "Pass the token of the task.");
 }
 
-std::string output_argument(FunctionCallInfo fcinfo) {
+// An answer may hold the token itself, which is not stored.
+std::string output_argument(FunctionCallInfo fcinfo, const GivenToken& token) {
     const auto printed = jsonb_argument_text(fcinfo, 1);
     if (!printed) return "null";
     const auto most = static_cast<std::size_t>(guc::max_payload_bytes);
@@ -40,16 +42,23 @@ std::string output_argument(FunctionCallInfo fcinfo) {
         throw UserError(ERRCODE_INVALID_TEXT_REPRESENTATION,
                         "InvalidOutput: the output cannot be kept as JSON: " + output.error().message,
                         "The task goes on waiting. Leave the offending value out, or send it as a string.");
-    return text;
+    machine::Markers unused;
+    const auto masked = machine::mask_token(*output, token.reveal(), unused);
+    if (!masked)
+        throw UserError(ERRCODE_INVALID_TEXT_REPRESENTATION,
+                        "InvalidOutput: the output cannot be kept without the token in it",
+                        "The task goes on waiting. Leave the token out of the output.");
+    return masked->same(*output) ? text : json::dump(*masked);
 }
 
 std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, const char* name,
-                                            std::size_t most) {
+                                            std::size_t most, const GivenToken& token) {
     auto text = text_argument(fcinfo, index);
     if (text && text->size() > most)
         throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
                         std::string(name) + " is longer than " + std::to_string(most) + " bytes",
                         "The task goes on waiting. Shorten it.");
+    if (text) text = machine::mask_token(*std::move(text), token.reveal());
     return text;
 }
 
@@ -57,7 +66,7 @@ std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, 
 
 FLOWCTL_FUNCTION(flowctl_send_task_success) {
     const GivenToken token(token_argument(fcinfo, "flowctl.send_task_success()"));
-    answers::give(token, {.output = output_argument(fcinfo), .error = std::nullopt, .cause = std::nullopt},
+    answers::give(token, {.output = output_argument(fcinfo, token), .error = std::nullopt, .cause = std::nullopt},
                   role_name(GetUserId()));
     return Datum(0);
 }
@@ -66,8 +75,8 @@ FLOWCTL_FUNCTION(flowctl_send_task_failure) {
     const GivenToken token(token_argument(fcinfo, "flowctl.send_task_failure()"));
     answers::give(token,
                   {.output = std::nullopt,
-                   .error = bounded_argument(fcinfo, 1, "error", kMaxErrorBytes),
-                   .cause = bounded_argument(fcinfo, 2, "cause", kMaxCauseBytes)},
+                   .error = bounded_argument(fcinfo, 1, "error", kMaxErrorBytes, token),
+                   .cause = bounded_argument(fcinfo, 2, "cause", kMaxCauseBytes, token)},
                   role_name(GetUserId()));
     return Datum(0);
 }

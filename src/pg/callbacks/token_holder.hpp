@@ -29,6 +29,7 @@ class GivenToken {
     // False: no key that is known is the token's, so its hash has to be that of its task's row.
     bool is_genuine() const noexcept { return genuine_; }
     std::string hash() const;
+    std::string_view reveal() const noexcept { return text_; }
 
   private:
     std::string text_;
