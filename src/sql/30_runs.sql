@@ -1,4 +1,5 @@
--- Runs: starting them, waiting for them, stopping them. 36_history.sql has the record of what a run did.
+-- Runs: starting them and waiting for them. 32_control.sql has what is done to runs, and 36_history.sql the record of what
+-- a run did.
 --
 -- PUBLIC has EXECUTE on the functions; each function checks whether its caller has the right on that flow or
 -- run. Payloads are JSON text in the tables, and the views convert them to jsonb.
@@ -9,6 +10,7 @@ CREATE TABLE flowctl_catalog.run (
     flow_id           uuid        NOT NULL,
     flow              text        NOT NULL,
     version           int         NOT NULL,
+    alias             text,       -- that led to the version
     type              text        NOT NULL,
     name              text,
     status            text        NOT NULL DEFAULT 'RUNNING',
@@ -41,6 +43,7 @@ CREATE TABLE flowctl_catalog.run (
     map_index         bigint,     -- number of the child, from 0
     map_items         int,        -- how many items are in its input
     stopped_by        text,       -- the role that ended it by flowctl.stop()
+    redacted_at       timestamptz,  -- when its payloads were replaced by markers (flowctl.redact)
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started which flow, when and with which input, and how the run ended';
@@ -82,26 +85,22 @@ CREATE INDEX frame_due ON flowctl_catalog.frame (due_at) WHERE due_at IS NOT NUL
 COMMENT ON INDEX flowctl_catalog.frame_due IS 'finds the runs whose timers fire next';
 ALTER TABLE flowctl_catalog.frame ENABLE ROW LEVEL SECURITY;
 
--- Requests of sessions about a run. The run's worker carries a request out and deletes its row.
-CREATE TABLE flowctl_catalog.control (
-    control_id      bigint      PRIMARY KEY DEFAULT hashtextextended(gen_random_uuid()::text, 0),
-    run_id          uuid        NOT NULL,
-    kind            text        NOT NULL CHECK (kind IN ('stop')),
-    error           text,
-    cause           text,
-    requested_by    regrole     NOT NULL,
-    requested_at    timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX control_by_role ON flowctl_catalog.control (requested_by, requested_at, control_id);
-COMMENT ON INDEX flowctl_catalog.control_by_role IS 'finds the oldest requests of each role, which the worker carries out by turns';
-COMMENT ON TABLE flowctl_catalog.control IS 'requests to the worker that owns a run: stop';
-ALTER TABLE flowctl_catalog.control ENABLE ROW LEVEL SECURITY;
+-- The views ask it for each payload. It is no set of sub-selects as the conditions for rows are, because every
+-- payload would have its own. It looks nothing up in a schema unless it acts as the extension's owner, who has a
+-- path of his own. Everybody may call it, since views call functions as the user who reads them; it says nothing
+-- about a run.
+CREATE FUNCTION flowctl_catalog.may_read_payload(flow_id uuid, flow_owner oid, role oid, starter oid) RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'flowctl_may_read_payload';
+COMMENT ON FUNCTION flowctl_catalog.may_read_payload(uuid, oid, oid, oid) IS
+    'whether the current role may read the payloads of a run with this flow, owner, role and, where it counts, starter';
+REVOKE ALL ON FUNCTION flowctl_catalog.may_read_payload(uuid, oid, oid, oid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl_catalog.may_read_payload(uuid, oid, oid, oid) TO PUBLIC;
 
 CREATE FUNCTION flowctl.start(flow text, input jsonb DEFAULT '{}', name text DEFAULT NULL) RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_start';
 COMMENT ON FUNCTION flowctl.start(text, jsonb, text) IS
-    'starts a run of flow ''name'' or ''name:version'' when this transaction commits, and returns its run_id. The same name '
+    'starts a run of flow ''name'', ''name:version'' or ''name:alias'' when this transaction commits, and returns its run_id. The same name '
     'with the same input returns the same run; with another input it is an error (AWS: StartExecution)';
 
 CREATE FUNCTION flowctl.start_flow() RETURNS trigger
@@ -117,12 +116,6 @@ CREATE FUNCTION flowctl.wait(run_id uuid, timeout interval DEFAULT '1 min') RETU
 COMMENT ON FUNCTION flowctl.wait(uuid, interval) IS
     'waits until a run has ended or the timeout is over, and returns its status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED';
 
-CREATE FUNCTION flowctl.stop(run_id uuid, error text DEFAULT NULL, cause text DEFAULT NULL) RETURNS void
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'flowctl_stop';
-COMMENT ON FUNCTION flowctl.stop(uuid, text, text) IS
-    'ends an open run as ABORTED once this transaction has committed (AWS: StopExecution); does nothing to a run that has ended';
-
 CREATE FUNCTION flowctl.run_id_at(at timestamptz) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_run_id_at';
@@ -131,6 +124,6 @@ COMMENT ON FUNCTION flowctl.run_id_at(timestamptz) IS
     'flowctl.run_id_at(now() - interval ''1 hour'') reads only the last hour';
 
 REVOKE ALL ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
-    flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) FROM PUBLIC;
+    flowctl.run_id_at(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
-    flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) TO PUBLIC;
+    flowctl.run_id_at(timestamptz) TO PUBLIC;

@@ -2,10 +2,8 @@
 #include "pg/control/waiting.hpp"
 
 #include <algorithm>
-#include <optional>
 
-#include "pg/rights/flow_rights.hpp"
-#include "pg/server/acting_role.hpp"
+#include "pg/control/operated_run.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/shmem.hpp"
 
@@ -57,24 +55,6 @@ class EndSignal {
 
 }  // namespace
 
-bool may_see(Oid user, const store::RunStatus& run) {
-    return acts_for(user, run.flow_owner) || acts_for(user, run.role) || user == run.starter ||
-           acts_for(user, ROLE_PG_READ_ALL_DATA);
-}
-
-store::RunStatus find_visible_run(const Uuid& id, Oid user) {
-    std::optional<store::RunStatus> run;
-    {
-        const AsExtensionOwner owner;
-        Spi spi;
-        run = store::find_status(spi, id);
-    }
-    if (!run || !may_see(user, *run))
-        throw UserError(ERRCODE_UNDEFINED_OBJECT, "run " + to_string(id) + " does not exist",
-                        "The view flowctl.runs lists the runs that you may see.");
-    return *run;
-}
-
 machine::Status wait_for_end(const Uuid& id, Oid user, std::int64_t micros, Committing* procedure) {
     const TimestampTz deadline = GetCurrentTimestamp() + micros;
     const auto own_xid = static_cast<std::int64_t>(U64FromFullTransactionId(GetTopFullTransactionIdIfAny()));
@@ -89,7 +69,8 @@ machine::Status wait_for_end(const Uuid& id, Oid user, std::int64_t micros, Comm
                 "run " + to_string(id) + " was started by this very transaction and begins when it commits",
                 "Commit first, then call flowctl.wait().");
         const TimestampTz now = GetCurrentTimestamp();
-        if (run.status != machine::Status::Running || now >= deadline) return run.status;
+        const bool is_over = run.status != machine::Status::Running && !run.is_redrive_requested;
+        if (is_over || now >= deadline) return run.status;
         signal.sleep((deadline - now) / 1000 + 1, event);
     }
 }

@@ -78,7 +78,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     context.state_machine_name = row.flow;
     context.started_at = row.started_at;
     if (const auto seconds = run->version->flow->timeout_seconds)
-        run->ends_at = row.started_at + *seconds * 1'000'000;
+        run->ends_at = row.redriven_at.value_or(row.started_at) + *seconds * 1'000'000;
     context.express = row.express;
     context.redrive_count = row.redrive_count;
     context.redriven_at = row.redriven_at;

@@ -1,5 +1,4 @@
-// SQL functions that administer flows: drop_flow, alter_flow_owner, grant_start, revoke_start, grant_author,
-// revoke_author.
+// SQL functions that administer flows: drop_flow, alter_flow_owner, grant_author, revoke_author.
 //
 // Each locks the flow's row, asks for the right, and changes it; so two of them, or one and define_flow, come
 // one after the other. A flow is not dropped while a trigger would start it or a run of it is open. A run that a
@@ -8,91 +7,39 @@
 #include <string>
 
 #include "pg/flows/flow_admin.hpp"
+#include "pg/flows/flow_triggers.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
-#include "pg/starts/new_trigger.hpp"
+#include "pg/store/holds.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
-Statement triggers_of(R"(
-    SELECT t.tgname::text, t.tgrelid::pg_catalog.regclass::text, c.relowner
-    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-    WHERE t.tgfoid = $1 AND t.tgparentid = 0
-      AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || E'\\x00'::bytea, $2 || E'\\x3a'::bytea)
-    ORDER BY 2, 1)",
-                      {OIDOID, BYTEAOID});
 Statement open_runs(
     "SELECT pg_catalog.count(*) FROM flowctl_catalog.run WHERE flow_id = $1 AND status = 'RUNNING'",
     {UUIDOID});
 Statement delete_names("DELETE FROM flowctl_catalog.run_name WHERE flow_id = $1", {UUIDOID});
 Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1", {UUIDOID});
+Statement delete_aliases("DELETE FROM flowctl_catalog.alias WHERE flow_id = $1", {UUIDOID});
 // Not deleted: a transaction that has not committed may have started a run of them.
 Statement retire_versions(
-    "UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id() WHERE flow_id = $1",
+    "UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id() WHERE flow_id = $1 "
+    "AND dropped_by IS NULL",
     {UUIDOID});
 Statement delete_flow("DELETE FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
 Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2 WHERE flow_id = $1", {UUIDOID, OIDOID});
 Statement authors_of("SELECT DISTINCT author::text FROM flowctl_catalog.flow_version WHERE flow_id = $1",
                      {UUIDOID});
-Statement insert_grant(R"(
-    INSERT INTO flowctl_catalog.flow_grant (flow_id, role, granted_by)
-    VALUES ($1, $2, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, (role::oid)) DO NOTHING)",
-                       {UUIDOID, OIDOID, OIDOID});
-Statement delete_grant("DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid = $2",
-                       {UUIDOID, OIDOID});
 Statement insert_author(R"(
     INSERT INTO flowctl_catalog.author (role, granted_by)
     VALUES ($1, pg_catalog.pg_get_userbyid($2)) ON CONFLICT ((role::oid)) DO NOTHING)",
                         {OIDOID, OIDOID});
 Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 
-constexpr std::size_t kMostListed = 5;
-
-std::string flow_argument(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(0))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null",
-                        "Name the flow.");
-    return from_text(PG_GETARG_DATUM(0));
-}
-
-Oid role_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", "Name the role.");
-    return PG_GETARG_OID(index);
-}
-
-// A regrole may be any number.
-Oid existing_role_argument(FunctionCallInfo fcinfo, int index) {
-    const Oid role = role_argument(fcinfo, index);
-    if (!guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); }))
-        throw UserError(ERRCODE_UNDEFINED_OBJECT, "role with OID " + std::to_string(role) + " does not exist",
-                        "Name a role instead of giving a number.");
-    return role;
-}
-
 void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
-    const Oid function = start_flow_function();
-    if (!OidIsValid(function)) return;
-    const char* name = flow.name.data();
-    const std::size_t length = flow.name.size();
-    Datum bytes = guarded([&] {
-        auto* copy = static_cast<bytea*>(palloc(VARHDRSZ + length));
-        SET_VARSIZE(copy, VARHDRSZ + length);
-        memcpy(VARDATA(copy), name, length);
-        return PointerGetDatum(copy);
-    });
-    Rows rows = spi.run(triggers_of, std::move(Params().oid(function).datum(bytes)));
-    std::string list;
-    std::size_t listed = 0;
-    for (std::size_t i = 0; i < rows.size() && listed < kMostListed; i++) {
-        // A stranger's trigger starts nothing, and must not be in the way.
-        if (!may_start(spi, flow.flow_id, flow.owner, rows.oid(i, 2))) continue;
-        list += (listed++ == 0 ? "" : "\n") +
-                ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
-    }
-    if (listed == 0) return;
+    std::string list = list_triggers(spi, flow, std::nullopt);
+    if (list.empty()) return;
     throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
                     "cannot drop flow " + in_quotes(flow.name) + " because triggers start it",
                     "Drop the triggers first.", std::move(list));
@@ -107,7 +54,36 @@ void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
                     "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
 }
 
+void require_not_held(Spi& spi, const FlowIdentity& flow) {
+    const auto hold = store::find_hold_of_flow(spi, flow.flow_id);
+    if (!hold) return;
+    throw UserError(ERRCODE_OBJECT_IN_USE, "cannot drop flow " + in_quotes(flow.name) + " because it is held",
+                    "flowctl.release() ends the hold; the view flowctl.holds lists what is held.",
+                    "The reason: " + hold->reason);
+}
+
 }  // namespace
+
+std::string flow_argument(FunctionCallInfo fcinfo) {
+    if (PG_ARGISNULL(0))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null",
+                        "Name the flow.");
+    return from_text(PG_GETARG_DATUM(0));
+}
+
+Oid role_argument(FunctionCallInfo fcinfo, int index) {
+    if (PG_ARGISNULL(index))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", "Name the role.");
+    return PG_GETARG_OID(index);
+}
+
+Oid existing_role_argument(FunctionCallInfo fcinfo, int index) {
+    const Oid role = role_argument(fcinfo, index);
+    if (!guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); }))
+        throw UserError(ERRCODE_UNDEFINED_OBJECT, "role with OID " + std::to_string(role) + " does not exist",
+                        "Name a role instead of giving a number.");
+    return role;
+}
 
 void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) {
     if (!guarded([&] { return superuser_arg(new_owner); })) return;
@@ -131,9 +107,11 @@ void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) 
 
 void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_triggers(spi, flow);
+    require_not_held(spi, flow);
     require_no_open_runs(spi, flow);
     spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_grants, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_aliases, std::move(Params().uuid(flow.flow_id)));
     spi.run(retire_versions, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
 }
@@ -164,30 +142,6 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
                         "Runs act as the flow's owner: only who may act as that role can give it a flow.");
     require_superusers_work(spi, flow, new_owner);
     spi.run(set_owner, std::move(Params().uuid(flow.flow_id).oid(new_owner)));
-    PG_RETURN_VOID();
-}
-
-FLOWCTL_FUNCTION(flowctl_grant_start) {
-    require_writable("grant rights on a flow");
-    const Oid user = GetUserId();
-    const std::string name = flow_argument(fcinfo);
-    const Oid role = existing_role_argument(fcinfo, 1);
-    const AsExtensionOwner owner;
-    Spi spi;
-    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::KeyShare, user, "grant rights on");
-    spi.run(insert_grant, std::move(Params().uuid(flow.flow_id).oid(role).oid(user)));
-    PG_RETURN_VOID();
-}
-
-FLOWCTL_FUNCTION(flowctl_revoke_start) {
-    require_writable("revoke rights on a flow");
-    const Oid user = GetUserId();
-    const std::string name = flow_argument(fcinfo);
-    const Oid role = role_argument(fcinfo, 1);
-    const AsExtensionOwner owner;
-    Spi spi;
-    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::KeyShare, user, "revoke rights on");
-    spi.run(delete_grant, std::move(Params().uuid(flow.flow_id).oid(role)));
     PG_RETURN_VOID();
 }
 

@@ -14,7 +14,7 @@ namespace flowctl::pg {
 
 struct StartRequest {
     std::optional<Uuid> run_id;        // where the caller had to know it before
-    std::string flow;                  // 'name' or 'name:version'
+    std::string flow;                  // 'name', 'name:version' or 'name:alias'
     std::string input;                 // JSON text
     bool input_is_fit = false;         // it is known to hold nothing that cannot be kept
     std::optional<std::string> name;   // idempotency

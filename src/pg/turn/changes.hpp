@@ -23,6 +23,7 @@ struct Changes {
     // business is left for later.
     bool alone = false;
     std::vector<Uuid> ended;                                   // runs
+    std::vector<Uuid> reopened;                                // runs that had ended and are redriven
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;  // run and call: nobody waits for them any more
     // Calls of those that wait for an answer from outside.
     struct DroppedWait {
