@@ -62,9 +62,9 @@ bool Batch::tell(Spi& spi, Working& working, const Item& item) {
                 advance(spi, working, machine::Started{});
         }
         const bool event_first = item.event && item.before_timers && working.begun && !working.ended();
-        if (event_first) advance(spi, working, *item.event);
+        const bool told = event_first && advance(spi, working, *item.event);
         if (working.begun && !working.ended() && !stops) advance(spi, working, machine::TimerFired{});
-        if (event_first) return;
+        if (event_first) return told;
     }
     return item.event && !working.ended() && advance(spi, working, *item.event);
 }
