@@ -37,11 +37,13 @@ CREATE TABLE flowctl_catalog.run (
     event             text,       -- the CloudEvents envelope of what caused the run, JSON
     traceparent       text,
     parent_run_id     uuid,
+    depth             int         NOT NULL DEFAULT 0,   -- how many flows have started one another above this run
     redrive_count     int         NOT NULL DEFAULT 0,
     redriven_at       timestamptz,
     map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
     map_index         bigint,     -- number of the child, from 0
     map_items         int,        -- how many items are in its input
+    forked_from       uuid,       -- the run that this one was forked from (flowctl.fork)
     stopped_by        text,       -- the role that ended it by flowctl.stop()
     redacted_at       timestamptz,  -- when its payloads were replaced by markers (flowctl.redact)
     PRIMARY KEY (run_id)

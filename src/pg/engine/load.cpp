@@ -8,6 +8,7 @@
 #include "core/json.hpp"
 #include "pg/callbacks/token_keys.hpp"
 #include "pg/server/arn_space.hpp"
+#include "pg/store/forks.hpp"
 
 namespace flowctl::pg {
 
@@ -34,6 +35,23 @@ std::size_t memory_of(std::string_view text) {
     return bytes;
 }
 
+namespace {
+
+// Of a fork. What is wrong; empty: nothing.
+std::string find_beginning(Spi& spi, LiveRun& run, const json::ParseLimits& limits) {
+    const auto point = store::find_fork(spi, run.id);
+    if (!point) return "what it was to begin with is gone";
+    auto input = json::parse(point->input, limits);
+    auto variables = json::parse(point->variables, limits);
+    if (!input || !variables) return "what it was to begin with is not JSON";
+    run.begins_at = {point->state, std::move(input).value(), std::move(variables).value()};
+    run.fixed_bytes += memory_of(point->input) + memory_of(point->variables);
+    run.bytes = run.fixed_bytes;
+    return "";
+}
+
+}  // namespace
+
 std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRun& row,
                                    std::string& problem) {
     auto run = std::make_unique<LiveRun>();
@@ -54,6 +72,8 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         if (!run->version) return nullptr;
     }
     run->express = row.express;
+    run->awaitable = store::is_awaitable(row);
+    run->depth = row.depth;
     run->stored = row.frame.has_value();
     run->resumed = row.frame.has_value() || row.express;
     run->role = row.role;
@@ -97,7 +117,10 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     if (owner != nullptr) owner->place_child(*run->child, run->id_text, context);
     if (row.event)
         if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();
-    if (!row.frame) return run;
+    if (!row.frame) {
+        if (row.is_fork) problem = find_beginning(spi, *run, limits);
+        return run;
+    }
     json::ParseLimits frame_limits = limits;
     frame_limits.max_depth = machine::kMaxFrameDepth;
     auto saved = json::parse(*row.frame, frame_limits);

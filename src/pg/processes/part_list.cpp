@@ -20,7 +20,7 @@ std::unique_ptr<Engine> make_engine(const shmem::Claim& claim, net::Client& clie
     auto engine = std::make_unique<Engine>(claim, client);
     State& state = engine->state();
     auto waits = std::make_unique<Waits>(claim, state);
-    for (MadePerformer& performer : make_performers({state, client, *leases, *waits}))
+    for (MadePerformer& performer : make_performers({claim, state, client, *leases, *waits}))
         engine->add(std::move(performer));
     engine->add(std::move(waits));
     engine->add(std::make_unique<RequestsPart>(claim, state));

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/json.hpp"
 #include "core/machine/status.hpp"
 #include "pg/turn/version.hpp"
 
@@ -17,6 +19,14 @@ struct Changes {
         Uuid id{};
         ChildOf child;
         machine::Status status = machine::Status::Failed;
+    };
+
+    // A run that has ended and that another run may wait for, with its payloads, which its flow may not keep. They
+    // are absent if the run could not be loaded.
+    struct AwaitableEnded {
+        Uuid id{};
+        std::optional<json::Value> input = std::nullopt;
+        std::optional<json::Value> output = std::nullopt;
     };
 
     // One item is tried by itself, since the transaction with all of them has failed. What is no run's
@@ -34,6 +44,7 @@ struct Changes {
     std::vector<DroppedWait> dropped_waits;
     // Of `ended`, runs that have ended without the machine, so that nobody has said what they give up.
     std::vector<Uuid> cut_short;
+    std::vector<AwaitableEnded> awaitable_ended;
     std::vector<ChildOf> children_begun;
     std::vector<EndedChild> children_ended;
     std::vector<std::pair<Uuid, Uuid>>
