@@ -40,6 +40,11 @@ struct NewRun {
     std::optional<Uuid> subject_handle;         // of the token in subject_tokens
     std::optional<std::string> asserted_subject;
     std::optional<std::string> traceparent;
+    struct Attribute {
+        std::string name;
+        std::vector<std::string> values;
+    };
+    std::vector<Attribute> attributes;
     // A run that could not begin is recorded as ended.
     std::optional<std::string> error;
     std::optional<std::string> cause;
