@@ -42,6 +42,7 @@ CREATE TABLE flowctl_catalog.run (
     map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
     map_index         bigint,     -- number of the child, from 0
     map_items         int,        -- how many items are in its input
+    forked_from       uuid,       -- the run that this one was forked from (flowctl.fork)
     stopped_by        text,       -- the role that ended it by flowctl.stop()
     redacted_at       timestamptz,  -- when its payloads were replaced by markers (flowctl.redact)
     attributes        text,       -- a JSON object; 37_attributes.sql

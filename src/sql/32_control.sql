@@ -52,6 +52,18 @@ COMMENT ON INDEX flowctl_catalog.ended_frame_age IS 'finds the states that are n
 ALTER TABLE flowctl_catalog.ended_frame ENABLE ROW LEVEL SECURITY;
 ALTER TABLE flowctl_catalog.ended_frame ALTER COLUMN frame SET STATISTICS 0;   -- as in 38_records.sql
 
+-- Where the runs that were made by flowctl.fork() begin. A row is kept as long as its run: a fork of the fork
+-- needs its variables.
+CREATE TABLE flowctl_catalog.fork (
+    run_id          uuid        PRIMARY KEY,
+    state           text        NOT NULL,
+    input           text        NOT NULL,
+    variables       text        NOT NULL    -- a JSON object
+);
+COMMENT ON TABLE flowctl_catalog.fork IS 'the state that a forked run begins at, with its input and variables';
+ALTER TABLE flowctl_catalog.fork ENABLE ROW LEVEL SECURITY;
+ALTER TABLE flowctl_catalog.fork ALTER COLUMN input SET STATISTICS 0, ALTER COLUMN variables SET STATISTICS 0;
+
 -- The one place that says which runs can be redriven: NULL if this run can. Its body is parsed when it is
 -- created, so it looks up no name when it is called, and the planner puts it in line. The view runs calls it
 -- as the user who reads.
@@ -67,7 +79,8 @@ CREATE FUNCTION flowctl_catalog.objection_to_redrive(
                 WHEN ended_at < pg_catalog.now()
                                 - coalesce(pg_catalog.current_setting('flowctl.redrive_within', true), '14 d')::interval
                 THEN 'the run ended longer ago than flowctl.redrive_within'
-                WHEN events >= 24999 THEN 'the history of the run has 24,999 events or more'
+                WHEN events >= coalesce(pg_catalog.current_setting('flowctl.max_history_events', true), '25000')::int - 1
+                THEN 'the history of the run is full (flowctl.max_history_events)'
            END;
 COMMENT ON FUNCTION flowctl_catalog.objection_to_redrive(text, text, uuid, uuid, uuid, timestamptz, int) IS
     'why a run cannot be redriven; NULL if it can';
@@ -101,6 +114,14 @@ CREATE FUNCTION flowctl.resume(run_id uuid, reason text DEFAULT NULL) RETURNS te
 COMMENT ON FUNCTION flowctl.resume(uuid, text) IS
     'lets a paused run go on, and returns ''done'', or why it cannot';
 
+CREATE FUNCTION flowctl.fork(run_id uuid, from_state text, version int DEFAULT NULL, input jsonb DEFAULT NULL,
+                             reason text DEFAULT NULL) RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_fork';
+COMMENT ON FUNCTION flowctl.fork(uuid, text, int, jsonb, text) IS
+    'starts a new run that begins at a state which the given run has entered, with what that run had recorded before, and '
+    'returns its run_id. version: of the flow, by default the newest. input: of the state, by default the recorded one';
+
 CREATE FUNCTION flowctl.describe(run_id uuid) RETURNS jsonb
     LANGUAGE c STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_describe';
@@ -115,9 +136,9 @@ COMMENT ON FUNCTION flowctl.get_history(uuid, int, int) IS
     '"nextToken": "..."}. nextToken is the value of after for the next page; without it, there are no more events now';
 
 REVOKE ALL ON FUNCTION flowctl.stop(uuid, text, text, text), flowctl.redrive(uuid, text), flowctl.pause(uuid, text),
-    flowctl.resume(uuid, text), flowctl.describe(uuid), flowctl.get_history(uuid, int, int) FROM PUBLIC;
+    flowctl.resume(uuid, text), flowctl.fork(uuid, text, int, jsonb, text), flowctl.describe(uuid), flowctl.get_history(uuid, int, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.stop(uuid, text, text, text), flowctl.redrive(uuid, text), flowctl.pause(uuid, text),
-    flowctl.resume(uuid, text), flowctl.describe(uuid), flowctl.get_history(uuid, int, int) TO PUBLIC;
+    flowctl.resume(uuid, text), flowctl.fork(uuid, text, int, jsonb, text), flowctl.describe(uuid), flowctl.get_history(uuid, int, int) TO PUBLIC;
 
 -- Who may see the history of a run sees who has intervened (36_history.sql has the rule).
 CREATE VIEW flowctl.interventions WITH (security_barrier) AS
@@ -133,13 +154,13 @@ CREATE VIEW flowctl.interventions WITH (security_barrier) AS
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g);
 COMMENT ON VIEW flowctl.interventions IS
-    'what people have asked of runs: stop, redrive, pause, resume. It is kept as long as the run';
+    'what people have asked of runs: stop, redrive, pause, resume, fork. It is kept as long as the run';
 COMMENT ON COLUMN flowctl.interventions.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.interventions.at IS 'when the function was called';
-COMMENT ON COLUMN flowctl.interventions.action IS 'the name of the function: stop | redrive | pause | resume';
+COMMENT ON COLUMN flowctl.interventions.action IS 'the name of the function: stop | redrive | pause | resume | fork';
 COMMENT ON COLUMN flowctl.interventions.by IS 'current_user of the session that called it';
 COMMENT ON COLUMN flowctl.interventions.reason IS 'the reason that was given';
 COMMENT ON COLUMN flowctl.interventions.outcome IS
-    '''done'', or why the worker could not do it; NULL until the worker has come to it';
+    '''done'', the run_id of a fork, or why the worker could not do it; NULL until the worker has come to it';
 REVOKE ALL ON flowctl.interventions FROM PUBLIC;
 GRANT SELECT ON flowctl.interventions TO PUBLIC;

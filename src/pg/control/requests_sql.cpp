@@ -17,16 +17,6 @@ namespace {
 // The limits of AWS's StopExecution.
 constexpr std::size_t kMaxError = 256;
 constexpr std::size_t kMaxCause = 32'768;
-constexpr std::size_t kMaxReason = 1'024;
-
-std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, const char* name,
-                                            std::size_t most, const char* hint) {
-    std::optional<std::string> text = text_argument(fcinfo, index);
-    if (text && text->size() > most)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-                        std::string(name) + " is longer than " + std::to_string(most) + " bytes", hint);
-    return text;
-}
 
 std::string has_ended(machine::Status status) {
     return "the run has ended as " + std::string(machine::name_of(status));
@@ -77,7 +67,7 @@ Datum ask_with_reason(FunctionCallInfo fcinfo, const char* kind, Objection objec
     shmem::require(function.c_str());
     require_writable(std::string(kind) + " a run");
     store::Request request{run_id_argument(fcinfo), kind, GetUserId(), {}, {}, {}};
-    request.reason = bounded_argument(fcinfo, 1, "reason", kMaxReason, "Shorten it.");
+    request.reason = reason_argument(fcinfo, 1);
     return to_text(ask(request, objection));
 }
 
@@ -101,7 +91,7 @@ FLOWCTL_FUNCTION(flowctl_stop) {
     store::Request request{run_id_argument(fcinfo), "stop", GetUserId(), {}, {}, {}};
     request.error = bounded_argument(fcinfo, 1, "error", kMaxError, "Say it in cause.");
     request.cause = bounded_argument(fcinfo, 2, "cause", kMaxCause, "Shorten it.");
-    request.reason = bounded_argument(fcinfo, 3, "reason", kMaxReason, "Shorten it.");
+    request.reason = reason_argument(fcinfo, 3);
     return to_text(ask(request, objection_to_stop));
 }
 

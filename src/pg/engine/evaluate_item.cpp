@@ -33,7 +33,7 @@ std::vector<machine::Given> Batch::given_for(const Working& working, const Item&
         events.emplace_back(machine::Resumed{});
         events.emplace_back(machine::TimerFired{});
     } else if (working.loaded && !item.event) {
-        events.emplace_back(machine::Started{});
+        events.emplace_back(machine::Started{working.run->begins_at});
     }
     if (item.event) events.push_back(*item.event);
     // If the last evaluation was interrupted, it may have given more events than these.

@@ -16,9 +16,14 @@ void Batch::load_ended(Spi& spi, const std::vector<Item>& items) {
         if (is_redrive(item) && state_.live.find(item.run) == nullptr && seen.insert(item.run).second)
             wanted.push_back(item.run);
     if (wanted.empty()) return;
+    // Somebody who redacts or drops a run at this moment comes first. What is gone is refused afterwards.
+    const std::vector<Uuid> locked = store::lock_runs(spi, wanted);
+    not_now_.insert(wanted.begin(), wanted.end());
+    for (const Uuid& id : locked)
+        not_now_.erase(id);
     const std::int64_t until = unix_micros_now() + kMaxMicros;
     const std::vector<Uuid> later =
-        store::each_run(spi, wanted, kMaxBytes, store::Frames::Ended, [&](store::StoredRun&& row) {
+        store::each_run(spi, locked, kMaxBytes, store::Frames::Ended, [&](store::StoredRun&& row) {
             load_ended_run(spi, row);
             return unix_micros_now() < until;
         });

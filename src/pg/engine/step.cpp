@@ -53,13 +53,18 @@ bool Batch::tell(Spi& spi, Working& working, const Item& item) {
     }
     const bool stops = item.event && std::holds_alternative<machine::Stopped>(*item.event);
     if (working.loaded && !working.entered) {
+        const bool pauses = item.event && std::holds_alternative<machine::Paused>(*item.event);
+        // A run that has not begun can be stopped and paused. Nothing else is meant for it.
+        if (!working.begun && item.event && !pauses && !stops) return false;
         working.entered = true;
-        const bool stop_unbegun = !working.begun && item.event;
-        if (!stop_unbegun) {
-            if (working.begun)
-                advance(spi, working, machine::Resumed{});
-            else
-                advance(spi, working, machine::Started{});
+        if (working.begun) {
+            advance(spi, working, machine::Resumed{});
+        } else if (pauses) {
+            const bool is_taken = advance(spi, working, *item.event);
+            advance(spi, working, machine::Started{working.run->begins_at});
+            return is_taken;
+        } else if (!item.event) {
+            advance(spi, working, machine::Started{working.run->begins_at});
         }
         if (working.begun && !working.ended() && !stops) advance(spi, working, machine::TimerFired{});
     }

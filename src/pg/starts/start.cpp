@@ -73,6 +73,7 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.input = request.input;
     run.attributes = attributes_of(flow, request);
     run.event = request.event;
+    run.forked_from = request.forked_from;
     run.flow_owner = flow.owner;
     run.role = role;
     run.started_at = unix_micros_now();

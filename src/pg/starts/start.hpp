@@ -24,6 +24,7 @@ struct StartRequest {
     Oid starter = InvalidOid;          // who does it
     Oid must_may_start =
         InvalidOid;  // whose right is asked for: the starter's, or that of a trigger's table's owner
+    std::optional<Uuid> forked_from;  // the run that this one continues on another way
     const char* table = nullptr;  // the one whose trigger it is, else null
 };
 

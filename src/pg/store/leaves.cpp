@@ -430,6 +430,12 @@ static Statement expire_interventions_sql(R"(
         WHERE i.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = i.run_id)
         ORDER BY i.run_id LIMIT 2000))",
                                           {UUIDOID});
+static Statement expire_forks_sql(R"(
+    DELETE FROM flowctl_catalog.fork WHERE run_id IN (
+        SELECT f.run_id FROM flowctl_catalog.fork f
+        WHERE f.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = f.run_id)
+        ORDER BY f.run_id LIMIT 2000))",
+                                  {UUIDOID});
 // Their numbers grow with their time, and there is no index on that.
 static Statement expire_denials_sql(R"(
     DELETE FROM flowctl_catalog.denial WHERE denial_id IN (
@@ -461,6 +467,7 @@ std::int64_t expire_rows(Spi& spi, std::int64_t since) {
     gone += spi.run(expire_map_runs_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_leases_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_ended_frames_sql, std::move(Params().uuid(bound))).processed();
+    gone += spi.run(expire_forks_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_interventions_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_salts_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_holds_sql, std::move(Params().uuid(bound))).processed();

@@ -56,6 +56,19 @@ void reopen_runs(Spi& spi, const std::vector<Reopened>& runs) {
     if (!left.empty()) spi.run(delete_ended_frames_sql, std::move(Params().uuids(left)));
 }
 
+static LeafStatement lock_runs_sql(
+    "SELECT run_id FROM {leaf} WHERE run_id = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED", {UUIDARRAYOID});
+
+std::vector<Uuid> lock_runs(Spi& spi, const std::vector<Uuid>& ids) {
+    std::vector<Uuid> locked;
+    for (const LeafGroup& group : by_leaf("run", ids)) {
+        const Rows rows = lock_runs_sql.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group))));
+        for (std::size_t i = 0; i < rows.size(); i++)
+            locked.push_back(rows.uuid(i, 0));
+    }
+    return locked;
+}
+
 static Statement hold_flow_sql(
     "SELECT FROM flowctl_catalog.flow WHERE flow_id = $1 FOR KEY SHARE SKIP LOCKED", {UUIDOID});
 static Statement see_flow_sql("SELECT FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});

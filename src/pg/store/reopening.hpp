@@ -30,6 +30,10 @@ struct Reopened {
 // The runs are open again, and their ended frames are gone.
 void reopen_runs(Spi& spi, const std::vector<Reopened>& runs);
 
+// Which of these runs nobody else is changing now: their rows stay locked until the end of the transaction.
+// Waits for nobody.
+std::vector<Uuid> lock_runs(Spi& spi, const std::vector<Uuid>& ids);
+
 // Whether a flow is there for the length of this transaction. Busy: somebody is about to drop or rename it.
 enum class FlowPresence { Present, Gone, Busy };
 FlowPresence hold_flow(Spi& spi, const Uuid& flow_id);

@@ -97,6 +97,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "event",
                    "traceparent",
                    "redrive_count",
+                   "forked_from",
                    "alias",
                    "attributes"},
                   count);
@@ -118,6 +119,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         application_name != nullptr && *application_name != '\0' ? append.text(application_name)
                                                                  : append.null();
         append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
+        run->forked_from ? append.uuid(*run->forked_from) : append.null();
         append.text_or_null(run->alias);
         if (!run->attributes.empty()) attributes.push_back(attributes_text(run->attributes));
         run->attributes.empty() ? append.null() : append.text(attributes.back());
@@ -173,7 +175,7 @@ static constexpr std::initializer_list<const char*> kRunColumns = {
     "run_id",         "flow_id",    "flow",          "version",     "type",           "name",
     "status",         "input",      "event",         "traceparent", "started_at",     "flow_owner",
     "role",           "subject",    "redrive_count", "redriven_at", "subject_issuer", "subject_claims",
-    "subject_handle", "map_run_id", "map_index",     "map_items"};
+    "subject_handle", "map_run_id", "map_index",     "map_items",   "forked_from"};
 
 static StoredRun read_run(const Rows& rows, std::size_t i) {
     StoredRun run;
@@ -199,6 +201,7 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     if (!rows.is_null(i, 19)) run.map_run_id = rows.uuid(i, 19);
     run.map_index = rows.int8(i, 20);
     run.map_items = rows.int4(i, 21);
+    run.is_fork = !rows.is_null(i, 22);
     return run;
 }
 

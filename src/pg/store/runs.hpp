@@ -45,6 +45,7 @@ struct NewRun {
         std::vector<std::string> values;
     };
     std::vector<Attribute> attributes;
+    std::optional<Uuid> forked_from;
     // A run that could not begin is recorded as ended.
     std::optional<std::string> error;
     std::optional<std::string> cause;
@@ -87,6 +88,7 @@ struct StoredRun {
     std::optional<Uuid> map_run_id;  // of a child
     std::int64_t map_index = 0;
     std::int32_t map_items = 0;
+    bool is_fork = false;
     std::optional<std::string> frame;  // absent: not begun
 
     bool open() const { return status == machine::Status::Running; }
