@@ -37,6 +37,7 @@ CREATE TABLE flowctl_catalog.run (
     event             text,       -- the CloudEvents envelope of what caused the run, JSON
     traceparent       text,
     parent_run_id     uuid,
+    depth             int         NOT NULL DEFAULT 0,   -- how many flows have started one another above this run
     redrive_count     int         NOT NULL DEFAULT 0,
     redriven_at       timestamptz,
     map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's

@@ -10,7 +10,9 @@ namespace {
 
 #define RECORDED_COLUMNS                                                                                  \
     "r.run_id, r.status, r.flow_id, r.flow, r.version, coalesce(w.owner::oid, r.flow_owner::oid), "       \
-    "r.role::oid, r.starter::oid, r.parent_run_id, r.redacted_at IS NOT NULL"
+    "r.role::oid, "                                                                                       \
+    "CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid ELSE 0 END, "      \
+    "r.parent_run_id, r.redacted_at IS NOT NULL"
 LeafStatement find_recorded_sql("SELECT " RECORDED_COLUMNS
                                 " FROM {leaf} r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
                                 " WHERE r.run_id = $1",
