@@ -124,7 +124,7 @@ SELECT flowctl.wait(:'run');
 SELECT status, error, cause, output FROM flowctl.runs WHERE run_id = :'run';
 SELECT type FROM flowctl.history WHERE run_id = :'run' ORDER BY event_id;
 SELECT state, status FROM flowctl.steps WHERE run_id = :'run';
--- A second time, and after the end, nothing happens.
+-- A second time, and after the end, nothing happens, and the answer says so.
 SELECT flowctl.stop(:'run');
 SELECT flowctl.stop(:'others');
 SELECT flowctl.wait(:'others');

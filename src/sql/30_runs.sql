@@ -1,4 +1,5 @@
--- Runs: starting them, waiting for them, stopping them. 36_history.sql has the record of what a run did.
+-- Runs: starting them and waiting for them. 32_control.sql has what is done to runs, and 36_history.sql the record of what
+-- a run did.
 --
 -- PUBLIC has EXECUTE on the functions; each function checks whether its caller has the right on that flow or
 -- run. Payloads are JSON text in the tables, and the views convert them to jsonb.
@@ -82,21 +83,6 @@ CREATE INDEX frame_due ON flowctl_catalog.frame (due_at) WHERE due_at IS NOT NUL
 COMMENT ON INDEX flowctl_catalog.frame_due IS 'finds the runs whose timers fire next';
 ALTER TABLE flowctl_catalog.frame ENABLE ROW LEVEL SECURITY;
 
--- Requests of sessions about a run. The run's worker carries a request out and deletes its row.
-CREATE TABLE flowctl_catalog.control (
-    control_id      bigint      PRIMARY KEY DEFAULT hashtextextended(gen_random_uuid()::text, 0),
-    run_id          uuid        NOT NULL,
-    kind            text        NOT NULL CHECK (kind IN ('stop')),
-    error           text,
-    cause           text,
-    requested_by    regrole     NOT NULL,
-    requested_at    timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX control_by_role ON flowctl_catalog.control (requested_by, requested_at, control_id);
-COMMENT ON INDEX flowctl_catalog.control_by_role IS 'finds the oldest requests of each role, which the worker carries out by turns';
-COMMENT ON TABLE flowctl_catalog.control IS 'requests to the worker that owns a run: stop';
-ALTER TABLE flowctl_catalog.control ENABLE ROW LEVEL SECURITY;
-
 CREATE FUNCTION flowctl.start(flow text, input jsonb DEFAULT '{}', name text DEFAULT NULL) RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_start';
@@ -117,12 +103,6 @@ CREATE FUNCTION flowctl.wait(run_id uuid, timeout interval DEFAULT '1 min') RETU
 COMMENT ON FUNCTION flowctl.wait(uuid, interval) IS
     'waits until a run has ended or the timeout is over, and returns its status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED';
 
-CREATE FUNCTION flowctl.stop(run_id uuid, error text DEFAULT NULL, cause text DEFAULT NULL) RETURNS void
-    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'flowctl_stop';
-COMMENT ON FUNCTION flowctl.stop(uuid, text, text) IS
-    'ends an open run as ABORTED once this transaction has committed (AWS: StopExecution); does nothing to a run that has ended';
-
 CREATE FUNCTION flowctl.run_id_at(at timestamptz) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_run_id_at';
@@ -131,6 +111,6 @@ COMMENT ON FUNCTION flowctl.run_id_at(timestamptz) IS
     'flowctl.run_id_at(now() - interval ''1 hour'') reads only the last hour';
 
 REVOKE ALL ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
-    flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) FROM PUBLIC;
+    flowctl.run_id_at(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.start(text, jsonb, text), flowctl.start_flow(), flowctl.wait(uuid, interval),
-    flowctl.stop(uuid, text, text), flowctl.run_id_at(timestamptz) TO PUBLIC;
+    flowctl.run_id_at(timestamptz) TO PUBLIC;

@@ -19,6 +19,16 @@ constexpr int kTransitionsPerCall = 1'000;
 constexpr std::uint64_t kStepsPerCall = 1'000'000;  // steps of evaluation, which take tens of milliseconds
 constexpr std::size_t kBytesPerCall = 4 * 1024 * 1024;  // bytes that are evaluated and recorded
 
+// The call that the event is about; nullopt for events that are about no call.
+std::optional<std::int64_t> call_of_event(const Event& event) {
+    return std::visit(
+        [](const auto& one) -> std::optional<std::int64_t> {
+            if constexpr (requires { one.call; }) return one.call;
+            return std::nullopt;
+        },
+        event);
+}
+
 }  // namespace
 
 void Runner::handle(const Event& event) {
@@ -34,7 +44,11 @@ void Runner::handle(const Event& event) {
                         "The stored state of the run does not fit its flow: there is no such state '" +
                             frame_.top.state + "', or it cannot be in this phase.");
     }
-    if (!frame_.started) start();
+    if (!frame_.started) {
+        const auto* started = std::get_if<Started>(&event);
+        start(started != nullptr ? started->from : std::nullopt);
+        if (ended()) return;
+    }
     if (const auto* stopped = std::get_if<Stopped>(&event)) return stop(*stopped);
     if (const auto* failed = std::get_if<EngineFailed>(&event))
         return fail_run(frame_.top, failed->error, failed->cause);
@@ -47,7 +61,7 @@ void Runner::handle(const Event& event) {
     if (step_.accepted) run_on();
 }
 
-void Runner::start() {
+void Runner::start(const std::optional<BeginAt>& from) {
     frame_.started = true;
     BranchFrame& top = frame_.top;
     frame_.index.flow = &flow_;
@@ -57,6 +71,23 @@ void Runner::start() {
     top.input = {run_.input, 0};
     if (flow_.timeout_seconds) frame_.deadline = run_.started_at + *flow_.timeout_seconds * 1'000'000;
     append(0, "ExecutionStarted", json::Value(), "input", &top.input, now_);
+    if (from) begin_at(*from);
+}
+
+// The run is a continuation of another one, so it does not begin at the flow's first state.
+void Runner::begin_at(const BeginAt& from) {
+    BranchFrame& top = frame_.top;
+    const asl::State* state = flow_.top.find(from.state);
+    if (state == nullptr) {
+        return fail_run(top, std::string(kRuntime),
+                        "The flow has no state '" + from.state + "' at its top level.");
+    }
+    top.definition = state;
+    top.state = state->name;
+    if (!from.input.same(run_.input)) top.input = {from.input, kNoEvent};
+    if (!from.variables.is_object()) return;
+    for (const json::Member& variable : from.variables.members())
+        top.variables[variable.key] = variable.value;
 }
 
 void Runner::stop(const Stopped& event) {
@@ -77,7 +108,7 @@ void Runner::record_cut_short() {
 
 void Runner::resume() {
     for_each_branch(frame_.top, [this](BranchFrame& branch) {
-        if (branch.phase == VisitPhase::Calling && !branch.call->follow_due)
+        if (branch.phase == VisitPhase::Calling && branch.call->is_out())
             step_.effects.emplace_back(call_of(branch));
         if (branch.phase == VisitPhase::MapRunning) step_.effects.emplace_back(AwaitMapRun{*branch.map_run});
     });
@@ -106,31 +137,27 @@ void Runner::time_passed() {
 
 void Runner::answer(const Event& event) {
     if (const auto* ended = std::get_if<MapRunEnded>(&event)) return answer(*ended);
-    const auto* succeeded = std::get_if<TaskSucceeded>(&event);
-    const auto* failed = std::get_if<TaskFailed>(&event);
-    const auto* continues = std::get_if<TaskContinues>(&event);
-    const auto* heartbeat = std::get_if<Heartbeat>(&event);
-    const std::int64_t id = succeeded != nullptr   ? succeeded->call
-                            : failed != nullptr    ? failed->call
-                            : continues != nullptr ? continues->call
-                                                   : heartbeat->call;
+    const auto id = call_of_event(event);
     BranchFrame& top = frame_.top;
-    BranchFrame* branch = top.phase != VisitPhase::Calling ? frame_.index.calling(id)
-                          : top.call->id == id             ? &top
-                                                           : nullptr;
+    BranchFrame* branch = !id                                ? nullptr
+                          : top.phase != VisitPhase::Calling ? frame_.index.calling(*id)
+                          : top.call->id == *id              ? &top
+                                                             : nullptr;
     if (branch == nullptr) {
         step_.accepted = false;
         return;
     }
     current_ = branch;
-    if (succeeded != nullptr) {
+    if (const auto* succeeded = std::get_if<TaskSucceeded>(&event)) {
         task_succeeded(*branch, succeeded->output);
-    } else if (failed != nullptr) {
+    } else if (const auto* failed = std::get_if<TaskFailed>(&event)) {
         task_failed(*branch, *failed);
-    } else if (continues != nullptr) {
+    } else if (const auto* continues = std::get_if<TaskContinues>(&event)) {
         task_continues(*branch, *continues);
+    } else if (const auto* taken = std::get_if<ActivityStarted>(&event)) {
+        activity_started(*branch, *taken);
     } else if (branch->call->heartbeat_due) {
-        branch->call->heartbeat_due = now_ + branch->call->heartbeat_seconds * 1'000'000;
+        branch->call->beat(now_);
     }
     frame_.index.file(*branch);
 }
@@ -238,8 +265,8 @@ Step Runner::finish() {
     std::optional<Instant> due = forked ? index.next_due() : due_of(top);
     if (runnable) due = now_;
     if (due && (!step_.next_due || *due < *step_.next_due)) step_.next_due = due;
-    const bool calling = top.phase == VisitPhase::Calling && !top.call->follow_due;
-    const bool running = runnable || (forked ? index.any_calling() : calling);
+    const bool out = forked ? index.any_out() : top.phase == VisitPhase::Calling && top.call->is_out();
+    const bool running = runnable || out;
     const bool retrying = forked ? index.any_retrying() : top.phase == VisitPhase::Retrying;
     step_.phase = running ? Phase::Running : retrying ? Phase::Retrying : Phase::Waiting;
     return std::move(step_);

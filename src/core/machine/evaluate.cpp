@@ -15,6 +15,11 @@ namespace {
 // A level of nesting in JSONata takes several levels of the depth.
 constexpr Budget::Limits kVisitBudget{.steps = 10'000'000, .bytes = 64 * 1024 * 1024, .depth = 1'000};
 
+// The member Task of the Context Object.
+json::Value task_context(std::string_view token) {
+    return json::ObjectBuilder().add("Token", token).build();
+}
+
 // A given Context Object, completed for an item that is about to begin.
 json::Value in_map(const json::Value& given, const MapItem* item) {
     return item == nullptr ? given : json::with_member(given, "Map", map_context(*item));
@@ -60,6 +65,9 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch, const
         json::ObjectBuilder().add("Id", run.state_machine_id).add("Name", run.state_machine_name).build());
     if (item != nullptr) context.add("Map", map_context(*item));
     if (!run.event.is_null()) context.add("Event", run.event);
+    if (run.tokens != nullptr && type == asl::StateType::Task &&
+        std::get<asl::TaskFields>(branch.definition->fields).resource.wait_for_token)
+        context.add("Task", task_context(kTokenMarker));
     return context.build();
 }
 
@@ -82,6 +90,11 @@ Evaluator::Evaluator(const Limits& limits, Instant now, const BranchFrame& branc
       random_(random),
       budget_(kVisitBudget),
       context_(std::move(context)) {}
+
+void Evaluator::show_token(std::string_view token) {
+    context_ = json::with_member(context_, "Task", task_context(token));
+    bindings_.reset();
+}
 
 Failure Evaluator::runtime(const std::string& message) const {
     return {std::string(kRuntime), occurred_in(branch_) + message, false};

@@ -78,6 +78,8 @@ class Evaluator {
     // The value of a query of a JSONata state (evaluate_jsonata.cpp). `field` says where the query stands in
     // its state, such as "Output" or "Catch[0]/Assign".
     Evaluated<json::Value> query(const asl::Query& query, std::string field);
+    // From now on, expressions see this as Task.Token of the Context Object, and not the marker.
+    void show_token(std::string_view token);
     // From now on, expressions see this as the result, or the failure, of the state's work.
     void show_result(const json::Value& result);
     void show_error_output(const json::Value& error_output);

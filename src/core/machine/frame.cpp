@@ -66,6 +66,17 @@ json::Value save_call(const PendingCall& call, const Payload& branch_input, cons
     add_instant(out, "deadline", call.deadline);
     add_instant(out, "heartbeatDue", call.heartbeat_due);
     add_unless(out, "heartbeatSeconds", call.heartbeat_seconds, 0);
+    add_unless(out, "timeoutSeconds", call.timeout_seconds, 0);
+    add_flag(out, "taken", call.taken);
+    add_flag(out, "outside", call.outside);
+    add_flag(out, "submitted", call.submitted);
+    add_flag(out, "token", call.markers.any);
+    if (!call.markers.literal.empty()) {
+        std::vector<json::Value> literal;
+        for (const std::int64_t marker : call.markers.literal)
+            literal.push_back(number(marker));
+        out.add("literalMarkers", json::Value::array(std::move(literal)));
+    }
     if (!call.follow.is_null()) out.add("follow", call.follow);
     add_instant(out, "followDue", call.follow_due);
     return out.build();
@@ -205,6 +216,16 @@ PendingCall load_call(const json::Value& saved, const Payload& branch_input, Fra
     call.heartbeat_seconds = loader.integer(saved, "heartbeatSeconds", 0, 0, kMaxCount);
     if (const json::Value* follow = saved.find("follow")) call.follow = *follow;
     call.follow_due = loader.instant(saved, "followDue");
+    call.timeout_seconds = loader.integer(saved, "timeoutSeconds", 0, 0, kMaxCount);
+    call.taken = loader.flag(saved, "taken");
+    call.outside = loader.flag(saved, "outside");
+    // Frames of older versions do not say it by themselves.
+    call.submitted = loader.flag(saved, "submitted", !call.follow.is_null());
+    call.markers.any = loader.flag(saved, "token");
+    if (const json::Value* literal = loader.member(saved, "literalMarkers", json::Kind::Array)) {
+        for (const json::Value& marker : literal->items())
+            call.markers.literal.push_back(loader.checked(marker, "literalMarkers", 0, kMaxCount));
+    }
     return call;
 }
 

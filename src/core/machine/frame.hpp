@@ -22,6 +22,7 @@
 #include "core/machine/index.hpp"
 #include "core/machine/machine.hpp"
 #include "core/machine/outputs.hpp"
+#include "core/machine/task_token.hpp"
 #include "core/path/path.hpp"
 
 namespace flowctl::machine {
@@ -50,15 +51,28 @@ enum class VisitPhase : std::uint8_t {
 struct PendingCall {
     std::int64_t id = 0;
     Instant began_at = 0;
-    Payload input;
+    Payload input;  // with kTokenMarker in place of the token
+    Markers markers;
     json::Value credentials;
     std::optional<Instant> deadline;
     std::optional<Instant> heartbeat_due;
     std::int64_t heartbeat_seconds = 0;
+    std::int64_t timeout_seconds = 0;  // of an activity that no worker has taken yet
+    bool taken = false;                // by a worker, which ActivityStarted has recorded
+    // The end comes from outside (TaskContinues without next_at), so the call is not given again.
+    bool outside = false;
+    bool submitted = false;  // TaskSubmitted is recorded
     // For work that goes on elsewhere (TaskContinues): the data for the next question about it, and its time.
     // There is no time while an answer is waited for.
     json::Value follow;
     std::optional<Instant> follow_due;
+
+    // Whether its performer is at work, so that the call has to be given again after a load.
+    bool is_out() const noexcept { return !outside && !follow_due; }
+    // HeartbeatSeconds begin, first or again.
+    void beat(Instant now) noexcept {
+        if (heartbeat_seconds > 0) heartbeat_due = now + heartbeat_seconds * 1'000'000;
+    }
 };
 
 struct Fork;

@@ -26,6 +26,8 @@ void BranchIndex::file(BranchFrame& branch) {
     if (branch.phase == VisitPhase::Calling) {
         calls_[branch.call->id] = &branch;
         branch.filed.call = branch.call->id;
+        branch.filed.out = branch.call->is_out();
+        if (branch.filed.out) ++out_;
     }
     if (branch.phase == VisitPhase::MapRunning) {
         map_runs_[*branch.map_run] = &branch;
@@ -50,6 +52,7 @@ void BranchIndex::remove(BranchFrame& branch) {
         if (found != map_runs_.end() && found->second == &branch) map_runs_.erase(found);
     }
     if (filed.retrying) --retrying_;
+    if (filed.out) --out_;
     filed = Filed{};
 }
 
@@ -60,6 +63,7 @@ void BranchIndex::clear() noexcept {
     calls_.clear();
     map_runs_.clear();
     retrying_ = 0;
+    out_ = 0;
 }
 
 BranchFrame* BranchIndex::next_runnable() const {

@@ -36,6 +36,7 @@ struct Filed {
     std::optional<std::int64_t> call;
     std::optional<std::int64_t> map_run;
     bool retrying = false;
+    bool out = false;
 };
 
 class BranchIndex {
@@ -60,7 +61,7 @@ class BranchIndex {
     BranchFrame* calling(std::int64_t call) const;
     BranchFrame* running_map(std::int64_t map_run) const;
     bool any_runnable() const noexcept { return !runnable_.empty(); }
-    bool any_calling() const noexcept { return !calls_.empty(); }
+    bool any_out() const noexcept { return out_ > 0; }  // of the calls
     bool any_retrying() const noexcept { return retrying_ > 0; }
 
     // The flow whose states the branches point to; nullptr if the index is not made yet.
@@ -72,6 +73,7 @@ class BranchIndex {
     std::map<std::int64_t, BranchFrame*> calls_;
     std::map<std::int64_t, BranchFrame*> map_runs_;
     std::size_t retrying_ = 0;
+    std::size_t out_ = 0;
 };
 
 }  // namespace flowctl::machine

@@ -30,6 +30,19 @@ struct Observed;  // observed.hpp
 // Microseconds since 1970-01-01 00:00:00 UTC.
 using Instant = std::int64_t;
 
+// Makes the tokens of tasks that somebody else answers (.waitForTaskToken, activities). A token is a secret, so
+// it is not a part of a frame or of the history, which show kTokenMarker instead. It follows from the place of
+// its attempt, and the same place always has the same token.
+class TaskTokens {
+  public:
+    TaskTokens() = default;
+    TaskTokens(const TaskTokens&) = delete;
+    TaskTokens& operator=(const TaskTokens&) = delete;
+    virtual ~TaskTokens() = default;
+    virtual std::string token(const std::string& place) const = 0;
+};
+inline constexpr std::string_view kTokenMarker = "<token>";
+
 // The inputs from outside in every call of advance().
 struct Now {
     Instant at = 0;
@@ -50,6 +63,8 @@ struct RunContext {
     bool express = false;  // an EXPRESS flow, whose Context Object has no RedriveCount
     int redrive_count = 0;
     std::optional<Instant> redriven_at;
+    // Null: the Context Object has no Task.Token, and inputs that were stored keep the marker.
+    const TaskTokens* tokens = nullptr;
 
     // Used only by trials of a single state (trial.hpp): a Context Object that replaces the run's own, and an
     // observer that notes the values of fields.
@@ -73,7 +88,15 @@ struct Limits {
 
 // ---------------------------------------------------------------------------------------------- events
 
-struct Started {};
+// A state at the top level of the flow, and what it is entered with.
+struct BeginAt {
+    std::string state;
+    json::Value input;
+    json::Value variables;  // an object, or null for none
+};
+struct Started {
+    std::optional<BeginAt> from = std::nullopt;  // absent: the flow's first state, with the run's input
+};
 // The answer of a task attempt. `call` names the attempt (Call::id). The answer of an attempt that nobody
 // waits for any more is dropped.
 struct TaskSucceeded {
@@ -88,14 +111,21 @@ struct TaskFailed {
     bool not_started = false;
     std::optional<Instant> retry_not_before = std::nullopt;  // the endpoint's Retry-After
 };
-// The work of an attempt with .sync goes on in the service, which must be asked again at `next_at`. `follow`
-// holds the data for this question; it comes back in Call::follow. The first such answer is recorded as
-// TaskSubmitted.
+// The work of an attempt goes on elsewhere. With `next_at` (.sync) the service must be asked again at that time:
+// the call is given again, with `follow`, the data for this question, in Call::follow. Without `next_at` the
+// end comes from outside, as TaskSucceeded or TaskFailed: for a token that somebody holds, or for a run that
+// this one has started. Then the call is never given again, also not after a reload. The first such answer is
+// recorded as TaskSubmitted, except for an activity, which has no such event.
 struct TaskContinues {
     std::int64_t call = 0;
-    Instant next_at = 0;
-    json::Value follow;  // not null
+    std::optional<Instant> next_at = std::nullopt;
+    json::Value follow;  // not null if there is a `next_at`
     json::Value output;  // the output of the answer that says so
+};
+// A worker has taken the task of an activity. HeartbeatSeconds and TimeoutSeconds count from now on, as on AWS.
+struct ActivityStarted {
+    std::int64_t call = 0;
+    std::optional<std::string> worker = std::nullopt;  // the name that it gives itself
 };
 // The worker of a waitForTaskToken or activity attempt reports that it is alive, so HeartbeatSeconds begin
 // again.
@@ -125,11 +155,18 @@ struct EngineFailed {
     std::string error;
     std::string cause;
 };
+// The run has ended without success and goes on with everything that has failed or was cut short. What had
+// ended well stays. RunContext already has the new redrive_count and redriven_at.
+struct Redriven {};
+// From now on the run begins nothing: it enters no state and makes no call. Calls under way are finished, and
+// timers go on.
+struct Paused {};
+struct Unpaused {};
 // The frame was loaded from storage. The effects of everything under way are given again, without history.
 struct Resumed {};
 
-using Event = std::variant<Started, TaskSucceeded, TaskFailed, TaskContinues, Heartbeat, MapRunEnded,
-                           TimerFired, Stopped, EngineFailed, Resumed>;
+using Event = std::variant<Started, TaskSucceeded, TaskFailed, TaskContinues, ActivityStarted, Heartbeat,
+                           MapRunEnded, TimerFired, Stopped, EngineFailed, Redriven, Paused, Unpaused, Resumed>;
 
 // ---------------------------------------------------------------------------------------------- effects
 
@@ -137,13 +174,18 @@ using Event = std::variant<Started, TaskSucceeded, TaskFailed, TaskContinues, He
 struct Call {
     std::int64_t id = 0;  // unique in the run and increasing; the event id of its TaskScheduled
     asl::Resource resource;
-    json::Value input;  // the effective input: after InputPath and Parameters
+    // The effective input: after InputPath and Parameters. It may hold the task's token, so it must not be
+    // stored as it is.
+    json::Value input;
     std::string state;
     // Branch and item, "" at the top: "/<state>/<branch>" for a Parallel, "/<state>/<item>" for a Map.
     std::string path;
     int visit = 0;                    // how often this path has entered this state, from 1
     int attempt = 0;                  // from 1, counted over the retries of this visit
     std::optional<Instant> deadline;  // the time at which the machine stops waiting
+    // With .waitForTaskToken and for activities: what the token of this attempt is made of, 32 hexadecimal
+    // digits. No two attempts of a run have the same place. Otherwise empty.
+    std::string place;
     json::Value credentials;          // the value of the field Credentials, or null
     json::Value follow;  // null to begin the work; otherwise from TaskContinues: ask about the work
 };
@@ -166,7 +208,13 @@ struct AwaitMapRun {
 struct CancelMapRun {
     std::int64_t id = 0;
 };
-using Effect = std::variant<Call, CancelCall, StartMapRun, AwaitMapRun, CancelMapRun>;
+// The run goes on to wait for this map run, which has ended without success: begin its children again that have
+// failed or were stopped, and those that have never begun, and answer with MapRunEnded when it is over. After
+// Resumed the effect is AwaitMapRun.
+struct RedriveMapRun {
+    std::int64_t id = 0;  // StartMapRun::id
+};
+using Effect = std::variant<Call, CancelCall, StartMapRun, AwaitMapRun, CancelMapRun, RedriveMapRun>;
 
 // ---------------------------------------------------------------------------------------------- history
 

@@ -43,7 +43,8 @@ class Runner {
 
   private:
     // Defined in advance.cpp: the run as a whole.
-    void start();
+    void start(const std::optional<BeginAt>& from);
+    void begin_at(const BeginAt& from);
     void stop(const Stopped& event);
     void time_passed();
     void answer(const Event& event);
@@ -152,11 +153,16 @@ class Runner {
 
     // Defined in task.cpp: attempts.
     Call call_of(const BranchFrame& branch) const;
+    std::string attempt_place(const BranchFrame& branch) const;
+    std::string token_of(const BranchFrame& branch) const;
+    json::Value without_token(const BranchFrame& branch, const json::Value& answer) const;
+    static json::Value without_token(const json::Value& answer, std::string_view token);
     void record_started(BranchFrame& branch);
     void record_task_failure(BranchFrame& branch, const Failure& failure, bool not_started);
-    void task_succeeded(BranchFrame& branch, const json::Value& output);
+    void task_succeeded(BranchFrame& branch, const json::Value& answer);
     void task_failed(BranchFrame& branch, const TaskFailed& event);
     void task_continues(BranchFrame& branch, const TaskContinues& event);
+    void activity_started(BranchFrame& branch, const ActivityStarted& event);
     void task_timed_out(BranchFrame& branch, std::string_view error);
     // The attempt's deadline or its heartbeat's has come, or the time to ask about its work.
     void call_due(BranchFrame& branch);

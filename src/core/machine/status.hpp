@@ -12,8 +12,8 @@ inline constexpr std::array<std::string_view, 5> kStatusNames = {"RUNNING", "SUC
                                                                  "ABORTED"};
 
 // What an open run is doing.
-enum class Phase { Running, Waiting, Retrying };
-inline constexpr std::array<std::string_view, 3> kPhaseNames = {"RUNNING", "WAITING", "RETRYING"};
+enum class Phase { Running, Waiting, Retrying, Paused };
+inline constexpr std::array<std::string_view, 4> kPhaseNames = {"RUNNING", "WAITING", "RETRYING", "PAUSED"};
 
 constexpr std::string_view name_of(Status status) noexcept {
     return kStatusNames[static_cast<std::size_t>(status)];

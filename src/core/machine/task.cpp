@@ -2,9 +2,12 @@
 //
 // TaskStarted is recorded together with the answer and has the time of the call, because only the answer
 // tells whether the attempt was begun at all; if it was not, TaskStartFailed is recorded instead. Until then
-// TaskScheduled is the durable intent. Work with .sync is begun by one answer (TaskContinues, recorded as
-// TaskSubmitted), and further calls with the same id, each at its time, ask whether it has ended. Between
-// them the visit stays in the phase Calling.
+// TaskScheduled is the durable intent. Work that goes on elsewhere is begun by one answer (TaskContinues,
+// recorded as TaskSubmitted). With .sync, further calls with the same id, each at its time, ask whether it has
+// ended; for everything else the end comes by itself. The visit stays in the phase Calling all the time.
+//
+// An activity is begun by whoever takes its task. So it is started when ActivityStarted says so, and its times
+// count from then on.
 #include "core/machine/runner.hpp"
 
 namespace flowctl::machine {
@@ -15,16 +18,43 @@ const asl::TaskFields& task_of(const BranchFrame& branch) {
     return std::get<asl::TaskFields>(branch.definition->fields);
 }
 
-// A Resource that is a Lambda function's own ARN has history events of its own.
-bool is_lambda_function(const asl::Resource& resource) {
-    return resource.kind == asl::Resource::Kind::Lambda && !resource.name.empty();
+// The history events of an attempt.
+struct EventTypes {
+    std::string_view scheduled, started, start_failed, succeeded, failed, timed_out;
+};
+constexpr EventTypes kTask = {"TaskScheduled", "TaskStarted", "TaskStartFailed",
+                              "TaskSucceeded", "TaskFailed",  "TaskTimedOut"};
+constexpr EventTypes kLambda = {"LambdaFunctionScheduled", "LambdaFunctionStarted",
+                                "LambdaFunctionStartFailed", "LambdaFunctionSucceeded",
+                                "LambdaFunctionFailed", "LambdaFunctionTimedOut"};
+constexpr EventTypes kActivity = {"ActivityScheduled", "ActivityStarted", "ActivityScheduleFailed",
+                                  "ActivitySucceeded", "ActivityFailed",  "ActivityTimedOut"};
+
+bool is_activity(const asl::Resource& resource) {
+    return resource.kind == asl::Resource::Kind::Activity;
+}
+// Whether somebody who holds the attempt's token answers it.
+bool takes_token(const asl::Resource& resource) {
+    return resource.wait_for_token || is_activity(resource);
 }
 
+// Activities, and a Resource that is a Lambda function's own ARN, have history events of their own.
+const EventTypes& events_of(const asl::Resource& resource) {
+    if (is_activity(resource)) return kActivity;
+    const bool is_function = resource.kind == asl::Resource::Kind::Lambda && !resource.name.empty();
+    return is_function ? kLambda : kTask;
+}
+
+// The details that all events of a task have; only theirs name the resource.
 json::ObjectBuilder resource_details(const asl::Resource& resource) {
     json::ObjectBuilder details;
+    if (&events_of(resource) != &kTask) return details;
     details.add("resourceType", resource.resource_type());
     details.add("resource", resource.resource_action());
     return details;
+}
+json::Value details_of_event(const asl::Resource& resource) {
+    return &events_of(resource) == &kTask ? resource_details(resource).build() : json::Value();
 }
 
 // The value of TimeoutSeconds or HeartbeatSeconds, whether it is written out or evaluated.
@@ -52,50 +82,80 @@ Evaluated<std::optional<std::int64_t>> seconds_of(const asl::Seconds& seconds, s
 void Runner::work_task(BranchFrame& branch, Evaluator& evaluator) {
     const asl::State& state = *branch.definition;
     const asl::TaskFields& task = task_of(branch);
+    const asl::Resource& resource = task.resource;
+    std::string token;
+    if (resource.wait_for_token && state.reads_context) token = token_of(branch);
+    if (!token.empty()) evaluator.show_token(token);
+    const auto fail = [&](Failure failure) {
+        if (failure.cause) failure.cause = mask_token(*std::move(failure.cause), token);
+        fail_state(branch, failure);
+    };
     const auto selected = evaluator.select(state.input_path, branch.input.value);
-    if (!selected.ok()) return fail_state(branch, selected.error());
+    if (!selected.ok()) return fail(selected.error());
     auto effective = work_input(branch, evaluator, selected.value());
-    if (!effective.ok()) return fail_state(branch, effective.error());
+    if (!effective.ok()) return fail(effective.error());
     const auto timeout = seconds_of(task.timeout, "TimeoutSeconds", evaluator, selected.value());
-    if (!timeout.ok()) return fail_state(branch, timeout.error());
+    if (!timeout.ok()) return fail(timeout.error());
     const auto heartbeat = seconds_of(task.heartbeat, "HeartbeatSeconds", evaluator, selected.value());
-    if (!heartbeat.ok()) return fail_state(branch, heartbeat.error());
+    if (!heartbeat.ok()) return fail(heartbeat.error());
     PendingCall call;
     if (task.credentials || task.credentials_query) {
         auto credentials = task.credentials_query ? evaluator.query(*task.credentials_query, "Credentials")
                                                   : evaluator.apply(task.credentials, selected.value());
-        if (!credentials.ok()) return fail_state(branch, credentials.error());
-        call.credentials = std::move(credentials).value();
+        if (!credentials.ok()) return fail(credentials.error());
+        call.credentials = without_token(std::move(credentials).value(), token);
     }
     call.input.value = std::move(effective).value();
     if (call.input.value.same(branch.input.value)) {
         call.input.event = branch.input.event;
     } else if (auto failure = unkeepable(branch, call.input.value)) {
-        return fail_state(branch, *failure);
+        return fail(*std::move(failure));
+    } else if (!token.empty()) {
+        auto masked = mask_token(call.input.value, token, call.markers);
+        if (!masked)
+            return fail(evaluator.runtime("Two members of the task's input have the task's token as name."));
+        call.input.value = *std::move(masked);
     }
     call.began_at = now_;
-    if (timeout.value()) call.deadline = now_ + *timeout.value() * 1'000'000;
-    const bool beats = task.resource.wait_for_token || task.resource.kind == asl::Resource::Kind::Activity;
-    if (heartbeat.value() && beats) {
-        call.heartbeat_seconds = *heartbeat.value();
-        call.heartbeat_due = now_ + call.heartbeat_seconds * 1'000'000;
+    const std::int64_t timeout_seconds = timeout.value().value_or(0);
+    if (is_activity(resource)) {
+        call.timeout_seconds = timeout_seconds;
+    } else if (timeout_seconds > 0) {
+        call.deadline = now_ + timeout_seconds * 1'000'000;
     }
+    if (heartbeat.value() && takes_token(resource)) call.heartbeat_seconds = *heartbeat.value();
+    if (!is_activity(resource)) call.beat(now_);
 
-    json::ObjectBuilder details;
-    const bool lambda = is_lambda_function(task.resource);
-    if (lambda) {
-        details.add("resource", task.resource.text);
-    } else {
-        details = resource_details(task.resource);
-    }
+    const EventTypes& types = events_of(resource);
+    const bool is_task = &types == &kTask;
+    json::ObjectBuilder details = resource_details(resource);
+    if (!is_task) details.add("resource", resource.text);
     if (timeout.value()) details.add("timeoutInSeconds", json::Value::integer(*timeout.value()));
     if (heartbeat.value()) details.add("heartbeatInSeconds", json::Value::integer(*heartbeat.value()));
-    call.id = record(branch, lambda ? "LambdaFunctionScheduled" : "TaskScheduled", details.build(),
-                     lambda ? "input" : "parameters", &call.input);
+    call.id = record(branch, types.scheduled, details.build(), is_task ? "parameters" : "input", &call.input);
     if (history_full_) return;
     branch.call = std::move(call);
     move(branch, VisitEvent::Dispatch);
     step_.effects.emplace_back(call_of(branch));
+}
+
+std::string Runner::attempt_place(const BranchFrame& branch) const {
+    return place_of_attempt(branch.path, branch.state, branch.visit, branch.attempt, run_.redrive_count);
+}
+
+// The token of the branch's attempt; empty if nobody makes tokens.
+std::string Runner::token_of(const BranchFrame& branch) const {
+    return run_.tokens == nullptr ? std::string() : run_.tokens->token(attempt_place(branch));
+}
+
+// What comes back from an attempt, without the attempt's token.
+json::Value Runner::without_token(const BranchFrame& branch, const json::Value& answer) const {
+    if (!takes_token(task_of(branch).resource)) return answer;
+    return without_token(answer, token_of(branch));
+}
+json::Value Runner::without_token(const json::Value& answer, std::string_view token) {
+    Markers unused;
+    return mask_token(answer, token, unused).value_or(json::Value::string(kTokenMarker));
 }
 
 Call Runner::call_of(const BranchFrame& branch) const {
@@ -104,48 +164,46 @@ Call Runner::call_of(const BranchFrame& branch) const {
     call.id = pending.id;
     call.resource = task_of(branch).resource;
     call.input = pending.input.value;
+    if (pending.markers.any && run_.tokens != nullptr)
+        call.input = unmask_token(call.input, token_of(branch), pending.markers);
     call.state = branch.state;
     call.path = branch.path;
     call.visit = branch.visit;
     call.attempt = branch.attempt;
     call.deadline = pending.deadline;
+    if (takes_token(call.resource)) call.place = attempt_place(branch);
     call.credentials = pending.credentials;
     call.follow = pending.follow;
     return call;
 }
 
 void Runner::record_started(BranchFrame& branch) {
-    if (!branch.call->follow.is_null()) return;  // it was recorded with TaskSubmitted
     const asl::Resource& resource = task_of(branch).resource;
-    if (is_lambda_function(resource)) {
-        record(branch, "LambdaFunctionStarted", json::Value(), nullptr, nullptr, branch.call->began_at);
-    } else {
-        record(branch, "TaskStarted", resource_details(resource).build(), nullptr, nullptr,
-               branch.call->began_at);
-    }
+    // It was recorded with TaskSubmitted, or when a worker took the task.
+    if (branch.call->submitted || is_activity(resource)) return;
+    record(branch, events_of(resource).started, details_of_event(resource), nullptr, nullptr,
+           branch.call->began_at);
 }
 
 void Runner::record_task_failure(BranchFrame& branch, const Failure& failure, bool not_started) {
     const asl::Resource& resource = task_of(branch).resource;
-    const bool lambda = is_lambda_function(resource);
+    const EventTypes& types = events_of(resource);
     const bool timed_out = failure.error == kTimeout || failure.error == kHeartbeatTimeout;
-    std::string_view type = lambda ? "LambdaFunctionFailed" : "TaskFailed";
-    if (not_started && branch.call->follow.is_null()) {
-        type = lambda ? "LambdaFunctionStartFailed" : "TaskStartFailed";
+    std::string_view type = timed_out ? types.timed_out : types.failed;
+    if (not_started && !branch.call->submitted && !branch.call->taken) {
+        type = types.start_failed;
     } else {
         record_started(branch);
-        if (timed_out) type = lambda ? "LambdaFunctionTimedOut" : "TaskTimedOut";
     }
-    json::ObjectBuilder details;
-    if (!lambda) details = resource_details(resource);
+    json::ObjectBuilder details = resource_details(resource);
     details.add("error", failure.error);
     if (failure.cause) details.add("cause", *failure.cause);
     record(branch, type, details.build());
 }
 
-void Runner::task_succeeded(BranchFrame& branch, const json::Value& output) {
+void Runner::task_succeeded(BranchFrame& branch, const json::Value& answer) {
     const asl::Resource& resource = task_of(branch).resource;
-    if (json::dumped_size(output) > limits_.max_payload_bytes) {
+    if (json::dumped_size(answer) > limits_.max_payload_bytes) {
         const Failure failure{
             std::string(kDataLimit),
             "The state/task '" + resource.short_name() +
@@ -156,14 +214,11 @@ void Runner::task_succeeded(BranchFrame& branch, const json::Value& output) {
         branch.call.reset();
         return fail_state(branch, failure);
     }
+    const json::Value output = without_token(branch, answer);
     record_started(branch);
     Payload result{output, kNoEvent};
     if (output.same(branch.call->input.value)) result.event = branch.call->input.event;
-    if (is_lambda_function(resource)) {
-        record(branch, "LambdaFunctionSucceeded", json::Value(), "output", &result);
-    } else {
-        record(branch, "TaskSucceeded", resource_details(resource).build(), "output", &result);
-    }
+    record(branch, events_of(resource).succeeded, details_of_event(resource), "output", &result);
     branch.call.reset();
     if (history_full_) return;
     Evaluator evaluator = evaluator_of(branch);
@@ -172,12 +227,16 @@ void Runner::task_succeeded(BranchFrame& branch, const json::Value& output) {
 }
 
 void Runner::task_failed(BranchFrame& branch, const TaskFailed& event) {
+    std::string token;
+    if (takes_token(task_of(branch).resource)) token = token_of(branch);
     Failure failure;
-    failure.error = event.error.empty() ? std::string(kTaskFailed) : bounded(event.error, kMaxErrorBytes);
+    failure.error = event.error.empty() ? std::string(kTaskFailed)
+                                        : bounded(mask_token(event.error, token), kMaxErrorBytes);
     // If the task was not begun, the failure comes from this engine and not from a service. So its cause
     // names the place.
     const std::string place = event.not_started ? occurred_in(branch) : "";
-    if (!event.cause.empty()) failure.cause = bounded(place + event.cause, kMaxCauseBytes);
+    if (!event.cause.empty())
+        failure.cause = bounded(place + mask_token(event.cause, token), kMaxCauseBytes);
     failure.of_answer = true;
     record_task_failure(branch, failure, event.not_started);
     branch.call.reset();
@@ -186,20 +245,41 @@ void Runner::task_failed(BranchFrame& branch, const TaskFailed& event) {
 
 void Runner::task_continues(BranchFrame& branch, const TaskContinues& event) {
     PendingCall& call = *branch.call;
-    if (call.follow.is_null()) {
-        if (auto failure = unkeepable(branch, event.output)) {
+    if (call.outside) {
+        // The call was made once more after a crash, and this is its answer.
+        step_.accepted = false;
+        return;
+    }
+    const asl::Resource& resource = task_of(branch).resource;
+    if (!call.submitted && !is_activity(resource)) {
+        Payload output{without_token(branch, event.output), kNoEvent};
+        if (auto failure = unkeepable(branch, output.value)) {
             failure->of_answer = true;
             record_task_failure(branch, *failure, false);
             branch.call.reset();
             return fail_state(branch, *failure);
         }
         record_started(branch);
-        Payload output{event.output, kNoEvent};
-        record(branch, "TaskSubmitted", resource_details(task_of(branch).resource).build(), "output",
-               &output);
+        record(branch, "TaskSubmitted", details_of_event(resource), "output", &output);
+        call.submitted = true;
     }
-    call.follow = event.follow;
+    call.follow = without_token(branch, event.follow);
     call.follow_due = event.next_at;
+    call.outside = !event.next_at;
+}
+
+void Runner::activity_started(BranchFrame& branch, const ActivityStarted& event) {
+    PendingCall& call = *branch.call;
+    if (call.taken || !is_activity(task_of(branch).resource)) {
+        step_.accepted = false;
+        return;
+    }
+    json::ObjectBuilder details;
+    if (event.worker) details.add("workerName", *event.worker);
+    record(branch, kActivity.started, details.build());
+    call.taken = true;
+    if (call.timeout_seconds > 0) call.deadline = now_ + call.timeout_seconds * 1'000'000;
+    call.beat(now_);
 }
 
 void Runner::call_due(BranchFrame& branch) {

@@ -21,7 +21,13 @@ constexpr std::size_t kMaxTextDepth = kMaxFrameDepth + 10;
 
 // The types of events and the keys of payloads are string literals in a step, so loading takes them from
 // these tables.
-constexpr std::string_view kEventTypes[] = {"ChoiceStateEntered",
+constexpr std::string_view kEventTypes[] = {"ActivityFailed",
+                                            "ActivityScheduleFailed",
+                                            "ActivityScheduled",
+                                            "ActivityStarted",
+                                            "ActivitySucceeded",
+                                            "ActivityTimedOut",
+                                            "ChoiceStateEntered",
                                             "ChoiceStateExited",
                                             "EvaluationFailed",
                                             "ExecutionAborted",
@@ -74,7 +80,7 @@ constexpr std::string_view kEventTypes[] = {"ChoiceStateEntered",
                                             "WaitStateEntered",
                                             "WaitStateExited"};
 constexpr const char* kPayloadKeys[] = {"input", "output", "parameters"};
-constexpr std::string_view kEffects[] = {"Call", "CancelCall", "StartMapRun", "AwaitMapRun", "CancelMapRun"};
+constexpr std::string_view kEffects[] = {"Call", "CancelCall", "StartMapRun", "AwaitMapRun", "CancelMapRun", "RedriveMapRun"};
 static_assert(std::size(kEffects) == std::variant_size_v<Effect>);
 constexpr int kResourceKinds = static_cast<int>(asl::Resource::Kind::OtherArn) + 1;
 
@@ -116,6 +122,7 @@ void save_more(json::ObjectBuilder& out, const Call& call) {
     add_number(out, "visit", call.visit);
     add_number(out, "attempt", call.attempt);
     add_number(out, "deadline", call.deadline);
+    add_text(out, "place", call.place);
     add_value(out, "credentials", call.credentials);
     add_value(out, "follow", call.follow);
 }
@@ -125,6 +132,7 @@ void save_more(json::ObjectBuilder& out, const StartMapRun& start) {
 void save_more(json::ObjectBuilder&, const CancelCall&) {}
 void save_more(json::ObjectBuilder&, const AwaitMapRun&) {}
 void save_more(json::ObjectBuilder&, const CancelMapRun&) {}
+void save_more(json::ObjectBuilder&, const RedriveMapRun&) {}
 
 json::Value save_effect(const Effect& effect) {
     json::ObjectBuilder out;
@@ -226,6 +234,7 @@ Call load_call(const json::Value& saved, std::int64_t id, TranscriptReader& read
     call.visit = reader.count(saved, "visit");
     call.attempt = reader.count(saved, "attempt");
     call.deadline = reader.number(saved, "deadline");
+    call.place = reader.text_or_empty(saved, "place");
     call.credentials = TranscriptReader::value(saved, "credentials");
     call.follow = TranscriptReader::value(saved, "follow");
     return call;
@@ -246,8 +255,10 @@ Effect load_effect(const json::Value& saved, TranscriptReader& reader) {
         }
         case 3:
             return AwaitMapRun{id};
-        default:
+        case 4:
             return CancelMapRun{id};
+        default:
+            return RedriveMapRun{id};
     }
 }
 

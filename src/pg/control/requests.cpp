@@ -1,17 +1,18 @@
-// Writing requests down as the extension's owner. See requests.hpp.
+// Writing requests down. See requests.hpp.
 #include "pg/control/requests.hpp"
 
-#include "pg/server/acting_role.hpp"
 #include "pg/shared/wake.hpp"
-#include "pg/store/controls.hpp"
 
 namespace flowctl::pg::control {
 
-void request(const Stop& stop) {
-    const AsExtensionOwner owner;
-    Spi spi;
-    store::insert_stop(spi, stop.run_id, stop.error, stop.cause, stop.requested_by);
+std::string requested_already(const std::string& kind) {
+    return "a " + kind + " of the run has been requested already";
+}
+
+std::string request(Spi& spi, const store::Request& request) {
+    if (!store::insert_request(spi, request)) return requested_already(request.kind);
     wake::note_poke();
+    return kDone;
 }
 
 }  // namespace flowctl::pg::control

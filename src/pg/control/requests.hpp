@@ -2,23 +2,19 @@
 //
 // A session never changes a run itself. It writes down what it wants in its own transaction, and the commit
 // wakes the worker; so a request counts if and only if its transaction commits. Who may ask is the caller's
-// to check.
+// to check (operated_run.hpp).
 #pragma once
 
-#include <optional>
 #include <string>
 
-#include "pg/server/spi.hpp"
+#include "pg/store/controls.hpp"
 
 namespace flowctl::pg::control {
 
-// The run is to end as ABORTED, with this error and cause.
-struct Stop {
-    Uuid run_id{};
-    std::optional<std::string> error;
-    std::optional<std::string> cause;
-    Oid requested_by = InvalidOid;
-};
-void request(const Stop& stop);
+inline constexpr const char* kDone = "done";
+
+std::string requested_already(const std::string& kind);
+// As the extension's owner. "done", or that the same has been requested already.
+std::string request(Spi& spi, const store::Request& request);
 
 }  // namespace flowctl::pg::control

@@ -2,10 +2,8 @@
 #include "pg/control/waiting.hpp"
 
 #include <algorithm>
-#include <optional>
 
-#include "pg/rights/flow_rights.hpp"
-#include "pg/server/acting_role.hpp"
+#include "pg/control/operated_run.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/shmem.hpp"
 
@@ -56,24 +54,6 @@ class EndSignal {
 };
 
 }  // namespace
-
-bool may_see(Oid user, const store::RunStatus& run) {
-    return acts_for(user, run.flow_owner) || acts_for(user, run.role) || user == run.starter ||
-           acts_for(user, ROLE_PG_READ_ALL_DATA);
-}
-
-store::RunStatus find_visible_run(const Uuid& id, Oid user) {
-    std::optional<store::RunStatus> run;
-    {
-        const AsExtensionOwner owner;
-        Spi spi;
-        run = store::find_status(spi, id);
-    }
-    if (!run || !may_see(user, *run))
-        throw UserError(ERRCODE_UNDEFINED_OBJECT, "run " + to_string(id) + " does not exist",
-                        "The view flowctl.runs lists the runs that you may see.");
-    return *run;
-}
 
 machine::Status wait_for_end(const Uuid& id, Oid user, std::int64_t micros, Committing* procedure) {
     const TimestampTz deadline = GetCurrentTimestamp() + micros;

@@ -80,7 +80,8 @@ class Batch {
     Working* working_for(const Item& item);
     bool sets_aside(Working& working, const Item& item);
     std::vector<machine::Given> given_for(const Working& working, const Item& item) const;
-    void advance(Spi& spi, Working& working, machine::Event first);
+    bool tell(Spi& spi, Working& working, const Item& item);
+    bool advance(Spi& spi, Working& working, machine::Event first);
     machine::Step next_step(Working& working);
     machine::Step compute(Working& working, const machine::Given& given);
     void repeat(Working& working, std::size_t count);

@@ -47,11 +47,20 @@ constexpr const char* kWhatToDo =
     " Let the state compute less, or let an administrator raise flowctl.evaluation_timeout.";
 
 const char* name_of(const machine::Event& event) {
-    static constexpr const char* kNames[] = {"the start of the run",         "the success of a task",
-                                             "the failure of a task",        "the progress of a task",
-                                             "the heartbeat of a task",      "the end of a map run",
-                                             "a time that has been reached", "the request to stop the run",
-                                             "a failure of the engine",      "the loading of the run"};
+    static constexpr const char* kNames[] = {"the start of the run",
+                                             "the success of a task",
+                                             "the failure of a task",
+                                             "the progress of a task",
+                                             "the start of an activity's task",
+                                             "the heartbeat of a task",
+                                             "the end of a map run",
+                                             "a time that has been reached",
+                                             "the request to stop the run",
+                                             "a failure of the engine",
+                                             "the redrive of the run",
+                                             "the request to pause the run",
+                                             "the request to go on with the run",
+                                             "the loading of the run"};
     static_assert(std::size(kNames) == std::variant_size_v<machine::Event>);
     return kNames[event.index()];
 }

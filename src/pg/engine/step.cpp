@@ -35,12 +35,17 @@ void Batch::apply(Spi& spi, const Item& item) {
     if (known != nullptr && sets_aside(*known, item)) return;
     planned_.take(item);
     if (item.from != nullptr) item.from->apply(item);
-    if (known == nullptr || known->ended()) return;
+    const bool is_told = known != nullptr && !known->ended() && tell(spi, *known, item);
+    if (item.from != nullptr) item.from->told(item, is_told ? Part::Told::Taken : Part::Told::Refused, "");
+}
+
+// Gives the run the item's event, after those that loading it brings. False: the run has not taken it.
+bool Batch::tell(Spi& spi, Working& working, const Item& item) {
     suspects::mark(item.run);
-    Working& working = *known;
     if (outcome_ != nullptr && !outcome_->failure.empty()) {
         working.entered = true;
-        return advance(spi, working, machine::EngineFailed{"States.Runtime", outcome_->failure});
+        advance(spi, working, machine::EngineFailed{"States.Runtime", outcome_->failure});
+        return false;
     }
     const bool stops = item.event && std::holds_alternative<machine::Stopped>(*item.event);
     if (working.loaded && !working.entered) {
@@ -54,14 +59,15 @@ void Batch::apply(Spi& spi, const Item& item) {
         }
         if (working.begun && !working.ended() && !stops) advance(spi, working, machine::TimerFired{});
     }
-    if (item.event && !working.ended()) advance(spi, working, *item.event);
+    return item.event && !working.ended() && advance(spi, working, *item.event);
 }
 
 // Advances by one event, and by those that follow at once: a call that cannot even be prepared fails its task
-// here.
-void Batch::advance(Spi& spi, Working& working, machine::Event first) {
+// here. False: the machine has not accepted the first one.
+bool Batch::advance(Spi& spi, Working& working, machine::Event first) {
     std::vector<machine::Event> events;  // that follow from the first
     working.advanced = true;
+    bool is_accepted = false;
     for (std::size_t next = 0; next <= events.size() && !working.ended(); next++) {
         const bool resumed = std::holds_alternative<machine::Resumed>(next == 0 ? first : events[next - 1]);
         given_.push_back({std::move(next == 0 ? first : events[next - 1]),
@@ -69,10 +75,12 @@ void Batch::advance(Spi& spi, Working& working, machine::Event first) {
         machine::Step step = next_step(working);
         working.next_due = step.next_due;
         if (!step.accepted) continue;
+        if (next == 0) is_accepted = true;
         // Giving calls again changes nothing that is stored.
         working.changed = working.changed || !resumed || !step.history.empty();
         carry_out_step(spi, working, std::move(step), events);
     }
+    return is_accepted;
 }
 
 void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,

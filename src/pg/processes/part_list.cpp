@@ -6,8 +6,8 @@
 
 #include <utility>
 
+#include "pg/engine/requests_part.hpp"
 #include "pg/engine/revocations.hpp"
-#include "pg/engine/stops.hpp"
 #include "pg/identity/key_sets.hpp"
 #include "pg/leases/open_leases.hpp"
 #include "pg/map_runs/map_part.hpp"
@@ -21,7 +21,7 @@ std::unique_ptr<Engine> make_engine(const shmem::Claim& claim, net::Client& clie
     State& state = engine->state();
     for (MadePerformer& performer : make_performers({state, client, *leases}))
         engine->add(std::move(performer));
-    engine->add(std::make_unique<Stops>(claim, state));
+    engine->add(std::make_unique<RequestsPart>(claim, state));
     engine->add(std::make_unique<MapPart>(claim, state, *leases));
     engine->add(std::make_unique<Revocations>(client, state));
     engine->add(std::make_unique<key_sets::Fetcher>(state));

@@ -59,6 +59,14 @@ std::vector<LeafGroup> by_leaf(const char* table, const std::vector<Uuid>& ids) 
 }
 
 Rows LeafStatement::run(Spi& spi, Oid leaf, Params params) {
+    return spi.run(statement_for(leaf), std::move(params));
+}
+
+Rows LeafStatement::run_latest(Spi& spi, Oid leaf, Params params) {
+    return spi.run_latest(statement_for(leaf), std::move(params));
+}
+
+Statement& LeafStatement::statement_for(Oid leaf) {
     auto found = prepared_.find(leaf);
     if (found == prepared_.end()) {
         if (prepared_.size() >= kMostPlans) {
@@ -75,7 +83,7 @@ Rows LeafStatement::run(Spi& spi, Oid leaf, Params params) {
         text.replace(at, kPlace.size(), name);
         found = prepared_.emplace(leaf, std::make_unique<Prepared>(std::move(text), pattern_)).first;
     }
-    return spi.run(found->second->statement, std::move(params));
+    return found->second->statement;
 }
 
 }  // namespace flowctl::pg::store

@@ -42,6 +42,8 @@ class LeafStatement {
   public:
     LeafStatement(const char* sql, std::initializer_list<Oid> types) : sql_(sql), pattern_(sql, types) {}
     Rows run(Spi& spi, Oid leaf, Params params);
+    // See Spi::run_latest().
+    Rows run_latest(Spi& spi, Oid leaf, Params params);
 
   private:
     struct Prepared {
@@ -50,6 +52,7 @@ class LeafStatement {
         std::string text;
         Statement statement;
     };
+    Statement& statement_for(Oid leaf);
     const char* sql_;
     Statement pattern_;  // for its types; never prepared
     std::map<Oid, std::unique_ptr<Prepared>> prepared_;

@@ -1,8 +1,10 @@
-// The store of requests: what sessions ask of open runs, as rows of flowctl_catalog.control.
+// The store of requests: what sessions ask of runs, as rows of flowctl_catalog.control, and what has become of
+// each, as rows of flowctl_catalog.intervention.
 //
-// Only the worker that owns a run may change it, so a session that wants it stopped leaves a row here, and
-// the worker deletes the row in the turn that carries it out. Every function runs inside the caller's
-// transaction and raises PgError.
+// Only the worker that owns a run may change it. So a session leaves a row here, and the worker deletes the row
+// in the turn that carries it out. A role has at most one request of a kind for a run, which is the primary
+// key: a flood of requests for one run is one row, and a request that is not committed makes nobody wait but
+// its own role. Every function runs inside the caller's transaction and raises PgError.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +13,44 @@
 #include <vector>
 
 #include "pg/server/spi.hpp"
+#include "pg/store/runs.hpp"
 
 namespace flowctl::pg::store {
 
-struct Control {
-    std::int64_t control_id = 0;
+struct Request {
     Uuid run_id{};
+    std::string kind;
+    Oid requested_by = InvalidOid;
     std::optional<std::string> error;
     std::optional<std::string> cause;
+    std::optional<std::string> reason;
 };
-// Requests about the runs of a shard: of each role that has made some the oldest first, the roles in turn.
-std::vector<Control> find_controls(Spi& spi, int shard, int shards, std::size_t limit);
-void delete_controls(Spi& spi, const std::vector<std::int64_t>& ids);
-void insert_stop(Spi& spi, const Uuid& run_id, const std::optional<std::string>& error,
-                 const std::optional<std::string>& cause, Oid requested_by);
+// False: the role has asked for this already. Waits for another transaction in which the role does.
+bool insert_request(Spi& spi, const Request& request);
+
+// Requests of these kinds about the runs of a shard: of each role that has made some the oldest first, the
+// roles in turn.
+std::vector<Request> find_requests(Spi& spi, const std::vector<std::string>& kinds, int shard, int shards,
+                                   std::size_t limit);
+
+struct Outcome {
+    Uuid run_id{};
+    std::string kind;
+    Oid requested_by = InvalidOid;
+    std::optional<std::string> text;  // "done", or why not; nullopt: the run's status is the reason against it
+};
+// Deletes the requests and records their outcomes. A request that is gone is left out.
+void close_requests(Spi& spi, const std::vector<Outcome>& outcomes);
+
+// Records what a session has done by itself, as one of the current transaction.
+void record_intervention(Spi& spi, const Uuid& run_id, const std::string& action, Oid role,
+                         const std::optional<std::string>& reason, const std::string& outcome);
+
+// What the functions on runs need to know of one.
+struct OperatedRun : RunStatus {
+    bool is_requested = false;  // somebody has asked for this kind, and the worker has not come to it
+};
+// As it is at this moment, even in a transaction that uses an older snapshot. `kind`: of request.
+std::optional<OperatedRun> find_operated(Spi& spi, const Uuid& id, const std::string& kind);
 
 }  // namespace flowctl::pg::store

@@ -11,7 +11,8 @@
 //   load, look           in the transaction of a sweep
 //   give                 runs that are to begin
 //   begin                the turn's transaction has begun
-//     apply, effect      for each item, and for what a run wants done
+//     apply, told        for each item: it is done now, and whether its run took it
+//     effect             for what a run wants done
 //     write              the rows
 //   committed            memory follows the tables, and effects leave
 //   work                 slices of its own, in transactions of its own
@@ -91,6 +92,12 @@ class Part {
     virtual void begin() {}
     // An item of this part (Item::from) is done in this transaction, whether its run is still open or not.
     virtual void apply(const Item& item) { (void)item; }
+    // What became of the event of such an item: the run has taken it; it has not, because it has ended, or for
+    // the reason `why_not`; or it cannot be told now, and the item is gone, so the part may queue another one.
+    enum class Told { Taken, Refused, Later };
+    virtual void told(const Item& item, Told told, const std::string& why_not) {
+        (void)item, (void)told, (void)why_not;
+    }
     // A run wants this done, which is no call. False: it is not this part's. Events
     // for the run that follow at once are appended to `events`.
     virtual bool effect(const EffectOf& run, machine::Effect& effect, std::vector<machine::Event>& events,
