@@ -7,9 +7,11 @@
 #include <string>
 
 #include "pg/flow_options/flow_options.hpp"
+#include "pg/limits/limit_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/shared/wake.hpp"
 
 namespace flowctl::pg {
 
@@ -21,7 +23,11 @@ Statement write_options("UPDATE flowctl_catalog.flow SET options = $2::pg_catalo
 
 // What an option names in the catalog has to be there, and the flow's owner must be allowed to use it. `given`
 // holds the options that are being set.
-void check_in_catalog(Spi&, const FlowIdentity&, const json::Value&, Oid) {}
+void check_in_catalog(Spi& spi, const FlowIdentity& flow, const json::Value& given, Oid) {
+    if (const json::Value* limits = given.find("limits"); limits != nullptr && limits->is_array())
+        for (const json::Value& name : limits->items())
+            limits::require_usable(spi, std::string(name.as_string()), flow.owner);
+}
 
 }  // namespace
 
@@ -33,6 +39,8 @@ void set_flow_options(Spi& spi, const FlowIdentity& flow, const json::Value& giv
     check_in_catalog(spi, flow, given, user);
     if (json::equal(present, changed)) return;
     spi.run(write_options, std::move(Params().uuid(flow.flow_id).text(json::dump(changed))));
+    // Runs that wait are measured by the new limits.
+    wake::note_poke();
 }
 
 FLOWCTL_FUNCTION(flowctl_alter_flow) {

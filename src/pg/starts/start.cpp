@@ -16,6 +16,7 @@
 #include "pg/shared/wake.hpp"
 #include "pg/starts/known_flows.hpp"
 #include "pg/starts/pending_runs.hpp"
+#include "pg/starts/wait_at_start.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/run_id.hpp"
 #include "pg/store/runs.hpp"
@@ -217,17 +218,17 @@ Uuid start_run(const StartRequest& request) {
     store::NewRun run = describe(flow, request, role_of_run(flow, request));
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
+    run.wait = wait_at_start(flow, run);
     carry_token(run);
-    const Uuid id = run.run_id;
-    const Oid flow_owner = run.flow_owner;
+    const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
     } else {
         const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
         store::insert_runs(&run, 1);
     }
-    wake::note_started_run({id, flow_owner});
-    return id;
+    wake::note_started_run(fresh);
+    return fresh.id;
 }
 
 bool record_failed_start(const StartRequest& request, const std::string& error, const std::string& cause) {

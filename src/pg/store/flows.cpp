@@ -6,7 +6,8 @@
 namespace flowctl::pg::store {
 
 static Statement find_flow_sql(R"(
-    SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options::text, f.options::text
+    SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options::text, f.options::text,
+           EXISTS (SELECT FROM flowctl_catalog.pause p WHERE p.kind = 'flow' AND p.name = f.name)
     FROM flowctl_catalog.flow f JOIN flowctl_catalog.flow_version v ON v.flow_id = f.flow_id AND v.version = coalesce($2, f.latest_version)
     WHERE f.name = $1)",
                                {TEXTOID, INT4OID});
@@ -26,7 +27,8 @@ std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optiona
                    rows.text(0, 3),
                    rows.int4(0, 4),
                    read_version_options(rows.text(0, 5)),
-                   std::make_shared<const FlowOptions>(read_flow_options(rows.text(0, 6)))};
+                   std::make_shared<const FlowOptions>(read_flow_options(rows.text(0, 6))),
+                   rows.boolean(0, 7)};
 }
 
 static Statement find_version_sql(R"(

@@ -53,7 +53,7 @@ std::vector<WaitRow> read_waits(const Rows& rows) {
     return waits;
 }
 
-std::vector<Uuid> first_column(const Rows& rows) {
+std::vector<Uuid> ids_in_first_column(const Rows& rows) {
     std::vector<Uuid> ids;
     ids.reserve(rows.size());
     for (std::size_t i = 0; i < rows.size(); i++)
@@ -124,7 +124,7 @@ std::vector<WaitRow> find_waits(const std::vector<Uuid>& runs) {
 
 std::vector<Uuid> which_wait(const std::vector<Uuid>& runs) {
     if (runs.empty()) return {};
-    return first_column(find_by_key(table_named("limit_wait"), {"run_id"}, runs));
+    return ids_in_first_column(find_by_key(table_named("limit_wait"), {"run_id"}, runs));
 }
 
 std::vector<WaitRow> first_waits(Spi& spi, const Uuid& line, std::size_t most) {
@@ -189,12 +189,12 @@ void insert_holds(const std::vector<HoldRow>& rows) {
 
 std::vector<Uuid> which_hold(const std::vector<Uuid>& runs) {
     if (runs.empty()) return {};
-    return first_column(find_by_key(table_named("limit_hold"), {"run_id"}, runs));
+    return ids_in_first_column(find_by_key(table_named("limit_hold"), {"run_id"}, runs));
 }
 
 std::vector<Uuid> delete_holds(Spi& spi, const std::vector<Uuid>& runs) {
     if (runs.empty()) return {};
-    return first_column(spi.run(delete_holds_sql, std::move(Params().uuids(runs))));
+    return ids_in_first_column(spi.run(delete_holds_sql, std::move(Params().uuids(runs))));
 }
 
 std::vector<std::pair<Uuid, std::int64_t>> count_holds(Spi& spi) {
@@ -209,7 +209,7 @@ std::vector<std::pair<Uuid, std::int64_t>> count_holds(Spi& spi) {
 std::vector<Uuid> oldest_holders(Spi& spi, const Uuid& gate, std::size_t most) {
     Params params;
     params.uuid(gate);
-    return first_column(spi.run(oldest_holders_sql, std::move(int8_of(params, most))));
+    return ids_in_first_column(spi.run(oldest_holders_sql, std::move(int8_of(params, most))));
 }
 
 // ---------------------------------------------------------------------------------------------- rates
@@ -296,7 +296,7 @@ void save_releases(Spi& spi, const std::vector<Uuid>& runs) {
 
 std::vector<Uuid> take_releases(Spi& spi, std::size_t most) {
     Params params;
-    return first_column(spi.run(take_releases_sql, std::move(int8_of(params, most))));
+    return ids_in_first_column(spi.run(take_releases_sql, std::move(int8_of(params, most))));
 }
 
 }  // namespace flowctl::pg::store

@@ -83,6 +83,10 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
     }
     append.write();
+    std::vector<const WaitRow*> waits;
+    for (const NewRun* run = runs; run != runs + count; run++)
+        if (run->wait) waits.push_back(&*run->wait);
+    insert_waits(waits);
 }
 
 static Statement take_name_sql(
