@@ -55,17 +55,19 @@ CREATE TABLE flowctl_catalog.flow_grant (
     role            flowctl_catalog.role_ref NOT NULL,
     granted_by      name        NOT NULL,
     granted_at      timestamptz NOT NULL DEFAULT now(),
-    grant_id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()
+    grant_id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    privileges      text[]      NOT NULL DEFAULT '{start}'
+        CHECK (privileges <> '{}' AND privileges <@ '{start,operate,read,read_payload}')
 );
-COMMENT ON TABLE flowctl_catalog.flow_grant IS 'which roles besides the owner may start a flow (flowctl.grant_start)';
+COMMENT ON TABLE flowctl_catalog.flow_grant IS 'what roles besides the owner may do with a flow and its runs (flowctl.grant_flow)';
 COMMENT ON COLUMN flowctl_catalog.flow_grant.grant_id IS
     'the replica identity, which a publication FOR ALL TABLES wants before rows can be deleted';
 CREATE UNIQUE INDEX flow_grant_role ON flowctl_catalog.flow_grant (flow_id, (role::oid));
-COMMENT ON INDEX flowctl_catalog.flow_grant_role IS 'finds the flows that a role may start';
+COMMENT ON INDEX flowctl_catalog.flow_grant_role IS 'keeps a role from having two rows for a flow';
 CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl_catalog.flow_grant
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.flow_grant ENABLE ALWAYS TRIGGER depend_on_role;
-COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.flow_grant IS 'keeps roles that may start a flow from being dropped';
+COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.flow_grant IS 'keeps roles that have rights on a flow from being dropped';
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow_grant
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.flow_grant ENABLE ALWAYS TRIGGER only_engine_writes;
@@ -135,17 +137,32 @@ CREATE FUNCTION flowctl.alter_flow_owner(flow text, role regrole) RETURNS void
 COMMENT ON FUNCTION flowctl.alter_flow_owner(text, regrole) IS
     'gives a flow to a role that the caller may become; runs that start from now on act as that role';
 
+CREATE FUNCTION flowctl.grant_flow(flow text, role regrole, privileges text[]) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_grant_flow';
+COMMENT ON FUNCTION flowctl.grant_flow(text, regrole, text[]) IS
+    'allows a role, and roles that act for it, to start a flow (start), to stop, redrive, fork and pause its runs (operate), '
+    'to see its runs without payloads (read) or with them (read_payload); for the flow''s owner';
+
+CREATE FUNCTION flowctl.revoke_flow(flow text, role regrole, privileges text[] DEFAULT '{start,operate,read,read_payload}')
+    RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_revoke_flow';
+COMMENT ON FUNCTION flowctl.revoke_flow(text, regrole, text[]) IS
+    'takes back what flowctl.grant_flow() and flowctl.grant_start() gave: these privileges, or all; for the flow''s owner';
+
 CREATE FUNCTION flowctl.grant_start(flow text, role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_grant_start';
 COMMENT ON FUNCTION flowctl.grant_start(text, regrole) IS
-    'allows a role, and roles that act for it, to start a flow and to create triggers that start it; for the flow''s owner';
+    'short for flowctl.grant_flow(flow, role, ''{start}''): allows a role, and roles that act for it, to start a flow and to '
+    'create triggers that start it; for the flow''s owner';
 
 CREATE FUNCTION flowctl.revoke_start(flow text, role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_revoke_start';
 COMMENT ON FUNCTION flowctl.revoke_start(text, regrole) IS
-    'takes back the right that flowctl.grant_start gave; triggers on tables of that role no longer start the flow';
+    'takes back the right to start the flow; triggers on tables of that role no longer start the flow';
 
 CREATE FUNCTION flowctl.grant_author(role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -161,16 +178,29 @@ COMMENT ON FUNCTION flowctl.revoke_author(regrole) IS
 
 REVOKE ALL ON FUNCTION
     flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
-    flowctl.alter_flow(text, jsonb),
+    flowctl.alter_flow(text, jsonb), flowctl.grant_flow(text, regrole, text[]), flowctl.revoke_flow(text, regrole, text[]),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
     flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     flowctl.define_flow(text, json, text, text, jsonb), flowctl.validate(json, text), flowctl.drop_flow(text),
-    flowctl.alter_flow(text, jsonb),
+    flowctl.alter_flow(text, jsonb), flowctl.grant_flow(text, regrole, text[]), flowctl.revoke_flow(text, regrole, text[]),
     flowctl.alter_flow_owner(text, regrole), flowctl.grant_start(text, regrole), flowctl.revoke_start(text, regrole),
     flowctl.grant_author(regrole), flowctl.revoke_author(regrole)
     TO PUBLIC;
+
+CREATE VIEW flowctl_catalog.my_flow_grant AS
+    SELECT g.flow_id, g.privileges
+    FROM flowctl_catalog.flow_grant g, (SELECT) AS read_only
+    WHERE g.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+COMMENT ON VIEW flowctl_catalog.my_flow_grant IS 'what the current role has been granted on flows';
+COMMENT ON COLUMN flowctl_catalog.my_flow_grant.flow_id IS 'the flow';
+COMMENT ON COLUMN flowctl_catalog.my_flow_grant.privileges IS 'some of start, operate, read, read_payload';
+
+CREATE VIEW flowctl_catalog.my_readable_flow AS
+    SELECT g.flow_id FROM flowctl_catalog.my_flow_grant g WHERE g.privileges && '{operate,read,read_payload}';
+COMMENT ON VIEW flowctl_catalog.my_readable_flow IS 'flows whose runs the current role has been granted to see';
+COMMENT ON COLUMN flowctl_catalog.my_readable_flow.flow_id IS 'the flow';
 
 CREATE VIEW flowctl.flows WITH (security_barrier) AS
     SELECT f.flow_id, f.name, f.type, f.owner::regrole AS owner, f.latest_version, f.comment, f.created_at,
@@ -178,9 +208,9 @@ CREATE VIEW flowctl.flows WITH (security_barrier) AS
     FROM flowctl_catalog.flow f, (SELECT) AS read_only
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-       OR f.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.flow_grant g
-                        WHERE g.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
-COMMENT ON VIEW flowctl.flows IS 'the flows that the current role owns, may start, or may read by pg_read_all_data';
+       OR f.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_flow_grant g);
+COMMENT ON VIEW flowctl.flows IS
+    'the flows that the current role owns, has been granted something on, or may read by pg_read_all_data';
 COMMENT ON COLUMN flowctl.flows.flow_id IS 'identifies the flow';
 COMMENT ON COLUMN flowctl.flows.name IS 'unique; 1 to 80 of A-Z a-z 0-9 _ -';
 COMMENT ON COLUMN flowctl.flows.type IS 'STANDARD | EXPRESS';
@@ -211,3 +241,18 @@ COMMENT ON COLUMN flowctl.flow_versions.author IS 'the role that defined this ve
 COMMENT ON COLUMN flowctl.flow_versions.created_at IS 'when it was defined';
 REVOKE ALL ON flowctl.flow_versions FROM PUBLIC;
 GRANT SELECT ON flowctl.flow_versions TO PUBLIC;
+
+CREATE VIEW flowctl.flow_grants WITH (security_barrier) AS
+    SELECT f.name AS flow, g.role::regrole AS role, g.privileges, g.granted_by, g.granted_at
+    FROM flowctl_catalog.flow_grant g JOIN flowctl_catalog.flow f ON f.flow_id = g.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR g.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+COMMENT ON VIEW flowctl.flow_grants IS 'who may do what with flows that the current role owns, and what it has been granted itself';
+COMMENT ON COLUMN flowctl.flow_grants.flow IS 'name of the flow';
+COMMENT ON COLUMN flowctl.flow_grants.role IS 'the role; NULL if it does not exist (flowctl.unresolved)';
+COMMENT ON COLUMN flowctl.flow_grants.privileges IS 'some of start, operate, read, read_payload';
+COMMENT ON COLUMN flowctl.flow_grants.granted_by IS 'the role that granted the first of them';
+COMMENT ON COLUMN flowctl.flow_grants.granted_at IS 'when the first of them was granted';
+REVOKE ALL ON flowctl.flow_grants FROM PUBLIC;
+GRANT SELECT ON flowctl.flow_grants TO PUBLIC;

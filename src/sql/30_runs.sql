@@ -42,6 +42,7 @@ CREATE TABLE flowctl_catalog.run (
     map_index         bigint,     -- number of the child, from 0
     map_items         int,        -- how many items are in its input
     stopped_by        text,       -- the role that ended it by flowctl.stop()
+    redacted_at       timestamptz,  -- when its payloads were replaced by markers (flowctl.redact)
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started which flow, when and with which input, and how the run ended';
@@ -82,6 +83,17 @@ COMMENT ON TABLE flowctl_catalog.frame IS 'the state of each open run, as the ma
 CREATE INDEX frame_due ON flowctl_catalog.frame (due_at) WHERE due_at IS NOT NULL;
 COMMENT ON INDEX flowctl_catalog.frame_due IS 'finds the runs whose timers fire next';
 ALTER TABLE flowctl_catalog.frame ENABLE ROW LEVEL SECURITY;
+
+-- The views ask it for each payload. It is no set of sub-selects as the conditions for rows are, because every
+-- payload would have its own. It looks nothing up in a schema unless it acts as the extension's owner, who has a
+-- path of his own. Everybody may call it, since views call functions as the user who reads them; it says nothing
+-- about a run.
+CREATE FUNCTION flowctl_catalog.may_read_payload(flow_id uuid, flow_owner oid, role oid, starter oid) RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'flowctl_may_read_payload';
+COMMENT ON FUNCTION flowctl_catalog.may_read_payload(uuid, oid, oid, oid) IS
+    'whether the current role may read the payloads of a run with this flow, owner, role and, where it counts, starter';
+REVOKE ALL ON FUNCTION flowctl_catalog.may_read_payload(uuid, oid, oid, oid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION flowctl_catalog.may_read_payload(uuid, oid, oid, oid) TO PUBLIC;
 
 CREATE FUNCTION flowctl.start(flow text, input jsonb DEFAULT '{}', name text DEFAULT NULL) RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

@@ -72,7 +72,8 @@ CREATE VIEW flowctl.interventions WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g);
 COMMENT ON VIEW flowctl.interventions IS
     'what people have asked of runs: stop, and so on. It is kept as long as the run';
 COMMENT ON COLUMN flowctl.interventions.run_id IS 'the run';

@@ -53,7 +53,8 @@ COMMENT ON INDEX flowctl_catalog.run_map IS 'finds the children of a distributed
 
 CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
     SELECT m.map_run_id, m.run_id, m.path, m.state, m.label, m.status, m.phase, m.max_concurrency, m.tolerated_count AS tolerated_failure_count,
-           m.tolerated_percentage AS tolerated_failure_percentage, m.error, m.cause, m.started_at, m.ended_at,
+           m.tolerated_percentage AS tolerated_failure_percentage, m.error,
+           CASE WHEN may.read_payload THEN m.cause END AS cause, m.started_at, m.ended_at,
            m.items, m.items - m.items_succeeded - m.items_failed - m.items_timed_out - m.items_aborted AS items_open,
            m.items_succeeded, m.items_failed, m.items_timed_out, m.items_aborted,
            m.children AS runs, m.children - m.succeeded - m.failed - m.timed_out - m.aborted AS runs_open,
@@ -62,9 +63,12 @@ CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
     FROM flowctl_catalog.map_run m
          JOIN flowctl_catalog.run r ON r.run_id = m.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+         CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
+             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, r.starter)) may (read_payload)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
 COMMENT ON VIEW flowctl.map_runs IS
     'runs of distributed Map states, with the fields of AWS''s DescribeMapRun; their children are rows of flowctl.runs';

@@ -9,12 +9,16 @@
 --   Members of the flow's owner and of the run's role see the run and everything about it. The flow's owner
 --   is the present one, or if the flow is gone, its owner when the run started.
 --
+--   A role that has been granted read_payload on the flow sees the same. With operate or read it sees no
+--   payloads: columns that hold data, or may hold a part of it such as cause, are NULL.
+--
 --   The role that started a run sees it in runs and map_runs, but does not see its history, steps and calls.
 --
 -- A member of a role here is a role that has its privileges (pg_has_role with USAGE). Membership is looked up
 -- once in a statement: the sub-selects do not depend on the row, so each becomes an init plan or a hash
 -- table. Conditions such as run_id = '...' are leakproof, so they reach the index below the barrier. A
--- payload is converted to jsonb only in columns that a query asks for.
+-- payload is converted to jsonb only in columns that a query asks for. The function may_read_payload is
+-- therefore called for those columns only.
 
 -- Rows are only added. A payload is stored once: an event with the same payload as an earlier event names
 -- that event.
@@ -51,25 +55,31 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
                 WHEN f.phase = 'WAITING' THEN 'timer'
            END AS waiting_for,
            f.due_at,
-           r.input::pg_catalog.jsonb AS input,
-           CASE WHEN r.output IS NOT NULL THEN r.output::pg_catalog.jsonb
+           CASE WHEN may.read_payload THEN r.input::pg_catalog.jsonb END AS input,
+           CASE WHEN NOT may.read_payload THEN NULL
+                WHEN r.output IS NOT NULL THEN r.output::pg_catalog.jsonb
                 WHEN r.output_ref = 0 THEN r.input::pg_catalog.jsonb
                 WHEN r.output_ref IS NOT NULL
                 THEN (SELECT h.payload::pg_catalog.jsonb FROM flowctl_catalog.history_event h
                       WHERE h.run_id = r.run_id AND h.event_id = r.output_ref)
            END AS output,
-           r.error, r.cause, r.started_at, r.ended_at, r.role, r.starter,
+           r.error, CASE WHEN may.read_payload THEN r.cause END AS cause,
+           r.started_at, r.ended_at, r.role, r.starter,
            r.session_user_name::pg_catalog.name AS session_user_name, r.system_user_name, r.subject,
-           r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid, r.event::pg_catalog.jsonb AS event,
+           r.asserted_subject, r.client_addr, r.application_name, r.start_xid AS xid,
+           CASE WHEN may.read_payload THEN r.event::pg_catalog.jsonb END AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
-           r.subject_claims::pg_catalog.jsonb AS subject_claims, r.map_run_id, r.map_index,
-           r.stopped_by::pg_catalog.name AS stopped_by
+           CASE WHEN may.read_payload THEN r.subject_claims::pg_catalog.jsonb END AS subject_claims, r.map_run_id, r.map_index,
+           r.stopped_by::pg_catalog.name AS stopped_by, r.redacted_at
     FROM flowctl_catalog.run r
          LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+         CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
+             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, r.starter)) may (read_payload)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
        OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
 COMMENT ON VIEW flowctl.runs IS 'runs: their flow, who started them, their current state, and how they ended';
 COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7, so it is ordered by the time of the start';
@@ -114,12 +124,15 @@ COMMENT ON COLUMN flowctl.runs.map_run_id IS
 COMMENT ON COLUMN flowctl.runs.map_index IS
     'number of the child in the order of the items, counted from 0; NULL if the run is no child';
 COMMENT ON COLUMN flowctl.runs.stopped_by IS 'the role that called flowctl.stop(); NULL if nobody has stopped the run';
+COMMENT ON COLUMN flowctl.runs.redacted_at IS
+    'when its payloads were replaced by hashes (flowctl.redact); NULL if they were not';
 REVOKE ALL ON flowctl.runs FROM PUBLIC;
 GRANT SELECT ON flowctl.runs TO PUBLIC;
 
 CREATE VIEW flowctl.history WITH (security_barrier) AS
     SELECT h.run_id, h.event_id, h.previous_event_id, h.at, h.type,
-           CASE WHEN h.payload_key IS NULL OR (h.payload IS NULL AND h.payload_ref IS NULL) THEN h.details::pg_catalog.jsonb
+           CASE WHEN NOT may.read_payload THEN h.details::pg_catalog.jsonb - '{cause,assignedVariables}'::text[]
+                WHEN h.payload_key IS NULL OR (h.payload IS NULL AND h.payload_ref IS NULL) THEN h.details::pg_catalog.jsonb
                 ELSE coalesce(h.details::pg_catalog.jsonb, '{}')
                      || pg_catalog.jsonb_build_object(
                             h.payload_key,
@@ -132,9 +145,12 @@ CREATE VIEW flowctl.history WITH (security_barrier) AS
     FROM flowctl_catalog.history_event h
          JOIN flowctl_catalog.run r ON r.run_id = h.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+         CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
+             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, 0)) may (read_payload)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g);
 COMMENT ON VIEW flowctl.history IS 'every transition of every run, in the form of AWS Step Functions'' execution history';
 COMMENT ON COLUMN flowctl.history.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.history.event_id IS 'number of the event in its run, counted from 1 in the order of time';
@@ -168,24 +184,27 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
            END AS status,
            s.attempts, s.entered_at,
            coalesce(s.exited_at, s.aborted_at, r.ended_at) AS exited_at,
+           CASE WHEN may.read_payload THEN
            (SELECT CASE WHEN e.payload_ref IS NULL THEN e.payload
                         WHEN e.payload_ref = 0 THEN r.input
                         ELSE (SELECT p.payload FROM flowctl_catalog.history_event p
                               WHERE p.run_id = e.run_id AND p.event_id = e.payload_ref)
                    END::pg_catalog.jsonb
-            FROM flowctl_catalog.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.entry_id) AS input,
+            FROM flowctl_catalog.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.entry_id) END AS input,
+           CASE WHEN may.read_payload THEN
            (SELECT CASE WHEN e.payload_ref IS NULL THEN e.payload
                         WHEN e.payload_ref = 0 THEN r.input
                         ELSE (SELECT p.payload FROM flowctl_catalog.history_event p
                               WHERE p.run_id = e.run_id AND p.event_id = e.payload_ref)
                    END::pg_catalog.jsonb
-            FROM flowctl_catalog.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.exit_id) AS output,
+            FROM flowctl_catalog.history_event e WHERE e.run_id = s.run_id AND e.event_id = s.exit_id) END AS output,
            CASE WHEN s.failure_id IS NOT NULL
                 THEN (SELECT e.details::pg_catalog.jsonb ->> 'error' FROM flowctl_catalog.history_event e
                       WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
                 WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.error
            END AS error,
-           CASE WHEN s.failure_id IS NOT NULL
+           CASE WHEN NOT may.read_payload THEN NULL
+                WHEN s.failure_id IS NOT NULL
                 THEN (SELECT e.details::pg_catalog.jsonb ->> 'cause' FROM flowctl_catalog.history_event e
                       WHERE e.run_id = s.run_id AND e.event_id = s.failure_id)
                 WHEN s.exit_id IS NULL AND s.aborted_at IS NULL THEN r.cause
@@ -209,10 +228,13 @@ CREATE VIEW flowctl.steps WITH (security_barrier) AS
           GROUP BY h.run_id, h.path, h.state, h.visit) s
          JOIN flowctl_catalog.run r ON r.run_id = s.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+         CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
+             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, 0)) may (read_payload)
     WHERE s.entry_id IS NOT NULL
       AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-           OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-           OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
+           OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+           OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+           OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g));
 COMMENT ON VIEW flowctl.steps IS 'one row for each time that a run entered a state';
 COMMENT ON COLUMN flowctl.steps.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.steps.path IS

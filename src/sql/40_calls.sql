@@ -78,20 +78,35 @@ COMMENT ON TABLE flowctl_catalog.token_revocation_default IS
     'the leaf for receipts of runs whose time has no leaf of its own';
 ALTER TABLE flowctl_catalog.token_revocation_default ENABLE ROW LEVEL SECURITY;
 
+-- Statistics would keep values that a redaction destroys (38_records.sql).
+ALTER TABLE flowctl_catalog.call
+    ALTER COLUMN url_path SET STATISTICS 0, ALTER COLUMN subject SET STATISTICS 0, ALTER COLUMN actor SET STATISTICS 0,
+    ALTER COLUMN request_hash SET STATISTICS 0;
+ALTER TABLE flowctl_catalog.call_outcome
+    ALTER COLUMN error SET STATISTICS 0, ALTER COLUMN subject SET STATISTICS 0, ALTER COLUMN actor SET STATISTICS 0,
+    ALTER COLUMN response_hash SET STATISTICS 0;
+ALTER TABLE flowctl_catalog.token_revocation ALTER COLUMN message SET STATISTICS 0;
+
 CREATE VIEW flowctl.calls WITH (security_barrier) AS
-    SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.auth, c.options_hash, c.method, c.host, c.url_path, o.address,
+    SELECT c.run_id, c.path, c.state, c.visit, c.attempt, c.endpoint, c.auth, c.options_hash, c.method, c.host,
+           CASE WHEN may.read_payload THEN c.url_path END AS url_path, o.address,
            c.issuer, c.client_id, coalesce(o.subject, c.subject) AS subject, coalesce(o.actor, c.actor) AS actor, c.audience, c.scope, o.token_id, o.token_expires_at,
            (SELECT pg_catalog.min(t.at) FROM flowctl_catalog.token_revocation t
             WHERE t.run_id = c.run_id AND t.token_id = o.token_id AND t.revoked) AS revoked_at,
-           c.idempotency_key, c.started_at, o.duration, o.http_status, o.error, o.request_bytes, o.response_bytes,
-           c.request_hash, o.response_hash, c.decision, c.lease, o.sends
+           c.idempotency_key, c.started_at, o.duration, o.http_status,
+           CASE WHEN may.read_payload THEN o.error END AS error, o.request_bytes, o.response_bytes,
+           CASE WHEN may.read_payload THEN c.request_hash END AS request_hash,
+           CASE WHEN may.read_payload THEN o.response_hash END AS response_hash, c.decision, c.lease, o.sends
     FROM flowctl_catalog.call c
          JOIN flowctl_catalog.run r ON r.run_id = c.run_id
          LEFT JOIN flowctl_catalog.call_outcome o ON o.run_id = c.run_id AND o.call_id = c.call_id AND o.sending = c.sending
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+         CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
+             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, 0)) may (read_payload)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g);
 COMMENT ON VIEW flowctl.calls IS
     'one row for each attempt to call an endpoint: the target, the identity and rights used, and the outcome';
 COMMENT ON COLUMN flowctl.calls.run_id IS 'the run';

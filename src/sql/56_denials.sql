@@ -13,6 +13,9 @@ CREATE TABLE flowctl_catalog.denial (
     run_id            uuid
 );
 COMMENT ON TABLE flowctl_catalog.denial IS 'attempts that were denied, also those of transactions that rolled back';
+CREATE INDEX denial_run ON flowctl_catalog.denial (run_id) WHERE run_id IS NOT NULL;
+COMMENT ON INDEX flowctl_catalog.denial_run IS 'finds the denied calls of a run';
+ALTER TABLE flowctl_catalog.denial ALTER COLUMN subject SET STATISTICS 0, ALTER COLUMN reason SET STATISTICS 0;
 ALTER TABLE flowctl_catalog.denial ENABLE ROW LEVEL SECURITY;
 
 -- A role sees its own denied attempts and those of roles whose privileges it has.

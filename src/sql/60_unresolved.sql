@@ -16,10 +16,10 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           FROM flowctl_catalog.flow_version v
           WHERE v.dropped_by IS NULL AND NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = v.flow_id)
           UNION ALL
-          SELECT 'start grant', coalesce(f.name, g.flow_id::text), 'role ' || g.role::text, 'nobody has the right'
+          SELECT CASE g.privileges WHEN '{start}' THEN 'start grant' ELSE 'flow grant' END, coalesce(f.name, g.flow_id::text), 'role ' || g.role::text, 'nobody has the right'
           FROM flowctl_catalog.flow_grant g LEFT JOIN flowctl_catalog.flow f ON f.flow_id = g.flow_id WHERE g.role::oid IS NULL
           UNION ALL
-          SELECT 'start grant', g.role::text, 'flow ' || g.flow_id, 'there is nothing to start'
+          SELECT CASE g.privileges WHEN '{start}' THEN 'start grant' ELSE 'flow grant' END, g.role::text, 'flow ' || g.flow_id, 'there is nothing to start'
           FROM flowctl_catalog.flow_grant g WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = g.flow_id)
           UNION ALL
           SELECT 'author', a.role::text, 'role ' || a.role::text, 'nobody has the right'
@@ -34,13 +34,18 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           SELECT 'policy', p.name, 'endpoint ' || p.endpoint, 'it applies to no call'
           FROM flowctl_catalog.policy p
           WHERE p.endpoint IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.srvname = p.endpoint)
+          UNION ALL
+          SELECT 'hold', h.reason, 'flow ' || h.flow_id, 'nothing is held'
+          FROM flowctl_catalog.hold h
+          WHERE h.released_at IS NULL AND h.flow_id IS NOT NULL
+                AND NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = h.flow_id)
          ) u (kind, name, missing, effect)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'));
 COMMENT ON VIEW flowctl.unresolved IS
     'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
     'members of pg_read_all_data';
-COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | author | lease rule | policy';
-COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, rule or policy, number of the version, or name of the role';
+COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | author | lease rule | policy | hold';
+COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, rule or policy, number of the version, name of the role, or reason of the hold';
 COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow or version';
 COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';
 REVOKE ALL ON flowctl.unresolved FROM PUBLIC;

@@ -1,9 +1,9 @@
-// Rights on runs. See operated_run.hpp.
+// Finding runs. See operated_run.hpp.
 #include "pg/control/operated_run.hpp"
 
 #include <optional>
 
-#include "pg/rights/flow_rights.hpp"
+#include "pg/rights/run_rights.hpp"
 #include "pg/server/acting_role.hpp"
 
 namespace flowctl::pg {
@@ -11,15 +11,6 @@ namespace flowctl::pg {
 void no_such_run(const Uuid& id) {
     throw UserError(ERRCODE_UNDEFINED_OBJECT, "run " + to_string(id) + " does not exist",
                     "The view flowctl.runs lists the runs that you may see.");
-}
-
-bool may_see(Oid user, const store::RunStatus& run) {
-    return acts_for(user, run.flow_owner) || acts_for(user, run.role) || user == run.starter ||
-           acts_for(user, ROLE_PG_READ_ALL_DATA);
-}
-
-bool may_operate(Oid user, const store::RunStatus& run) {
-    return acts_for(user, run.flow_owner) || acts_for(user, run.role);
 }
 
 store::RunStatus find_visible_run(const Uuid& id, Oid user) {
@@ -36,10 +27,7 @@ store::RunStatus find_visible_run(const Uuid& id, Oid user) {
 store::OperatedRun get_operated(Spi& spi, const Uuid& id, Oid user, const std::string& kind) {
     const std::optional<store::OperatedRun> run = store::find_operated(spi, id, kind);
     if (!run || !may_see(user, *run)) no_such_run(id);
-    if (!may_operate(user, *run))
-        throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "permission denied to " + kind + " run " + to_string(id),
-                        "Members of the flow's owner and of the run's role may " + kind + " it.");
+    require_operate(user, id, *run, kind);
     return *run;
 }
 

@@ -1,8 +1,4 @@
-// The runs that the functions on runs are about, and who may do what with them.
-//
-//   see        members of the flow's owner and of the run's role, the role that started the run, and who reads
-//              all data; for anybody else the run does not exist, and is reported so
-//   operate    members of the flow's owner and of the run's role: stop it, and so on
+// The runs that the functions on runs are about. rights/run_rights.hpp says who may do what with them.
 #pragma once
 
 #include <string>
@@ -13,9 +9,6 @@ namespace flowctl::pg {
 
 // Raises the error that there is no such run.
 [[noreturn]] void no_such_run(const Uuid& id);
-
-bool may_see(Oid user, const store::RunStatus& run);
-bool may_operate(Oid user, const store::RunStatus& run);
 
 // A run that the user may not see does not exist for him: both raise 42704 with the same words.
 store::RunStatus find_visible_run(const Uuid& id, Oid user);

@@ -1,5 +1,4 @@
-// SQL functions that administer flows: drop_flow, alter_flow_owner, grant_start, revoke_start, grant_author,
-// revoke_author.
+// SQL functions that administer flows: drop_flow, alter_flow_owner, grant_author, revoke_author.
 //
 // Each locks the flow's row, asks for the right, and changes it; so two of them, or one and define_flow, come
 // one after the other. A flow is not dropped while a trigger would start it or a run of it is open. A run that a
@@ -11,6 +10,7 @@
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/starts/new_trigger.hpp"
+#include "pg/store/holds.hpp"
 
 namespace flowctl::pg {
 
@@ -37,12 +37,6 @@ Statement delete_flow("DELETE FROM flowctl_catalog.flow WHERE flow_id = $1", {UU
 Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2 WHERE flow_id = $1", {UUIDOID, OIDOID});
 Statement authors_of("SELECT DISTINCT author::text FROM flowctl_catalog.flow_version WHERE flow_id = $1",
                      {UUIDOID});
-Statement insert_grant(R"(
-    INSERT INTO flowctl_catalog.flow_grant (flow_id, role, granted_by)
-    VALUES ($1, $2, pg_catalog.pg_get_userbyid($3)) ON CONFLICT (flow_id, (role::oid)) DO NOTHING)",
-                       {UUIDOID, OIDOID, OIDOID});
-Statement delete_grant("DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid = $2",
-                       {UUIDOID, OIDOID});
 Statement insert_author(R"(
     INSERT INTO flowctl_catalog.author (role, granted_by)
     VALUES ($1, pg_catalog.pg_get_userbyid($2)) ON CONFLICT ((role::oid)) DO NOTHING)",
@@ -50,28 +44,6 @@ Statement insert_author(R"(
 Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 
 constexpr std::size_t kMostListed = 5;
-
-std::string flow_argument(FunctionCallInfo fcinfo) {
-    if (PG_ARGISNULL(0))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null",
-                        "Name the flow.");
-    return from_text(PG_GETARG_DATUM(0));
-}
-
-Oid role_argument(FunctionCallInfo fcinfo, int index) {
-    if (PG_ARGISNULL(index))
-        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", "Name the role.");
-    return PG_GETARG_OID(index);
-}
-
-// A regrole may be any number.
-Oid existing_role_argument(FunctionCallInfo fcinfo, int index) {
-    const Oid role = role_argument(fcinfo, index);
-    if (!guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); }))
-        throw UserError(ERRCODE_UNDEFINED_OBJECT, "role with OID " + std::to_string(role) + " does not exist",
-                        "Name a role instead of giving a number.");
-    return role;
-}
 
 void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
     const Oid function = start_flow_function();
@@ -108,7 +80,36 @@ void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
                     "Wait for them with flowctl.wait(), or end them with flowctl.stop().");
 }
 
+void require_not_held(Spi& spi, const FlowIdentity& flow) {
+    const auto hold = store::find_hold_of_flow(spi, flow.flow_id);
+    if (!hold) return;
+    throw UserError(ERRCODE_OBJECT_IN_USE, "cannot drop flow " + in_quotes(flow.name) + " because it is held",
+                    "flowctl.release() ends the hold; the view flowctl.holds lists what is held.",
+                    "The reason: " + hold->reason);
+}
+
 }  // namespace
+
+std::string flow_argument(FunctionCallInfo fcinfo) {
+    if (PG_ARGISNULL(0))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "name of the flow must not be null",
+                        "Name the flow.");
+    return from_text(PG_GETARG_DATUM(0));
+}
+
+Oid role_argument(FunctionCallInfo fcinfo, int index) {
+    if (PG_ARGISNULL(index))
+        throw UserError(ERRCODE_NULL_VALUE_NOT_ALLOWED, "role must not be null", "Name the role.");
+    return PG_GETARG_OID(index);
+}
+
+Oid existing_role_argument(FunctionCallInfo fcinfo, int index) {
+    const Oid role = role_argument(fcinfo, index);
+    if (!guarded([&] { return SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)); }))
+        throw UserError(ERRCODE_UNDEFINED_OBJECT, "role with OID " + std::to_string(role) + " does not exist",
+                        "Name a role instead of giving a number.");
+    return role;
+}
 
 void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) {
     if (!guarded([&] { return superuser_arg(new_owner); })) return;
@@ -132,6 +133,7 @@ void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) 
 
 void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_triggers(spi, flow);
+    require_not_held(spi, flow);
     require_no_open_runs(spi, flow);
     spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_grants, std::move(Params().uuid(flow.flow_id)));
@@ -166,30 +168,6 @@ FLOWCTL_FUNCTION(flowctl_alter_flow_owner) {
                         "Runs act as the flow's owner: only who may act as that role can give it a flow.");
     require_superusers_work(spi, flow, new_owner);
     spi.run(set_owner, std::move(Params().uuid(flow.flow_id).oid(new_owner)));
-    PG_RETURN_VOID();
-}
-
-FLOWCTL_FUNCTION(flowctl_grant_start) {
-    require_writable("grant rights on a flow");
-    const Oid user = GetUserId();
-    const std::string name = flow_argument(fcinfo);
-    const Oid role = existing_role_argument(fcinfo, 1);
-    const AsExtensionOwner owner;
-    Spi spi;
-    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::KeyShare, user, "grant rights on");
-    spi.run(insert_grant, std::move(Params().uuid(flow.flow_id).oid(role).oid(user)));
-    PG_RETURN_VOID();
-}
-
-FLOWCTL_FUNCTION(flowctl_revoke_start) {
-    require_writable("revoke rights on a flow");
-    const Oid user = GetUserId();
-    const std::string name = flow_argument(fcinfo);
-    const Oid role = role_argument(fcinfo, 1);
-    const AsExtensionOwner owner;
-    Spi spi;
-    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::KeyShare, user, "revoke rights on");
-    spi.run(delete_grant, std::move(Params().uuid(flow.flow_id).oid(role)));
     PG_RETURN_VOID();
 }
 

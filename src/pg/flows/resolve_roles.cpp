@@ -32,6 +32,13 @@ Statement flows_of(
 
 // A role that has the right already needs it no second time. Rows of missing roles may also stand there twice,
 // because no index can tell that they are the same, when the data of a dump were restored twice.
+Statement add_same_grants(R"(
+    UPDATE flowctl_catalog.flow_grant o
+    SET privileges = ARRAY(SELECT p FROM pg_catalog.unnest('{start,operate,read,read_payload}'::pg_catalog.text[]) p
+                           WHERE p = ANY (o.privileges) OR p = ANY (g.privileges))
+    FROM flowctl_catalog.flow_grant g
+    WHERE g.flow_id = o.flow_id AND g.role::oid IS NULL AND g.role::pg_catalog.text = $1 AND o.role::oid = $2)",
+                          {TEXTOID, OIDOID});
 Statement drop_same_grants(R"(
     DELETE FROM flowctl_catalog.flow_grant g
     WHERE g.role::oid IS NULL AND g.role::pg_catalog.text = $1
@@ -109,6 +116,7 @@ std::int64_t give_to(Spi& spi, const std::string& missing, Oid role) {
     for (const std::string& name : names)
         if (const auto flow = find_flow_by_name(spi, name, FlowLock::Change))
             require_superusers_work(spi, *flow, role);
+    spi.run(add_same_grants, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_grants, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_author, std::move(Params().text(missing).oid(role)));
     std::int64_t changed = 0;

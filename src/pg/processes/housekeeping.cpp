@@ -84,7 +84,7 @@ std::vector<store::Leaf> to_drop(const std::vector<store::Leaf>& leaves, std::in
 }
 
 std::string too_many_open(std::int64_t open) {
-    return "it has " + std::to_string(open - 1) + " open runs or more";
+    return "it has " + std::to_string(open - 1) + " open or held runs or more";
 }
 
 namespace {
@@ -100,7 +100,7 @@ void require_read_committed(const char* function) {
 struct Emptied {
     int leaves = 0;
     std::int64_t kept = 0;  // runs that stay in them
-    std::string full;       // suffixes of leaves with too many open runs
+    std::string full;       // suffixes of leaves in which too many runs have to stay
 };
 
 Emptied empty_all(Spi& spi, std::int64_t since) {
@@ -128,8 +128,8 @@ void notice(const std::string& message) {
 void tell_of_the_rest(Spi& spi, const Emptied& emptied, std::int64_t before) {
     if (emptied.kept > 0)
         notice(std::to_string(emptied.kept) + (emptied.kept == 1 ? " run stays" : " runs stay") +
-               " in the emptied partitions: runs that are open, or that ended later");
-    if (!emptied.full.empty()) notice("partitions with too many open runs were not emptied: " + emptied.full);
+               " in the emptied partitions: runs that are open or held, or that ended later");
+    if (!emptied.full.empty()) notice("partitions with too many open or held runs were not emptied: " + emptied.full);
     for (const store::Leaf& leaf : store::find_leaves(spi))
         if (leaf.starts_at < before && before < leaf.ends_at)
             notice("partition \"" + leaf.suffix +

@@ -38,7 +38,7 @@ std::vector<store::Leaf> to_empty(const std::vector<store::Leaf>& leaves, std::i
 // The leaves whose time is over, that have been emptied and hold nothing.
 std::vector<store::Leaf> to_drop(const std::vector<store::Leaf>& leaves, std::int64_t now);
 
-// The problem that is noted in flowctl_catalog.leaf for a leaf with too many open runs.
+// The problem that is noted in flowctl_catalog.leaf for a leaf in which too many runs have to stay.
 std::string too_many_open(std::int64_t open);
 
 }  // namespace flowctl::pg::housekeeping

@@ -1,6 +1,7 @@
 // Implementation of the rights on flows. See flow_rights.hpp.
 #include <vector>
 
+#include "pg/rights/flow_grants.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "core/asl/flow_name.hpp"
 #include "pg/server/acting_role.hpp"
@@ -11,9 +12,6 @@ namespace flowctl::pg {
 namespace {
 
 Statement authors("SELECT role::oid FROM flowctl_catalog.author WHERE role::oid IS NOT NULL", {});
-Statement starters(
-    "SELECT role::oid FROM flowctl_catalog.flow_grant WHERE flow_id = $1 AND role::oid IS NOT NULL",
-    {UUIDOID});
 
 #define FLOW_COLUMNS                                                                     \
     "SELECT flow_id, name, coalesce(owner::oid, 0), type, latest_version, comment FROM " \
@@ -51,13 +49,10 @@ void require_author(const char* what) {
                     "A superuser can allow it: SELECT flowctl.grant_author(" + role_literal(user) + ").");
 }
 
-bool may_start(Spi& spi, const Uuid& flow_id, Oid owner, Oid role) {
+bool may_start(Spi&, const Uuid& flow_id, Oid owner, Oid role) {
     if (acts_for(role, owner)) return true;
     if (guarded([&] { return superuser_arg(role); })) return true;  // the owner may be gone
-    Rows rows = spi.run(starters, std::move(Params().uuid(flow_id)));
-    for (std::size_t i = 0; i < rows.size(); i++)
-        if (acts_for(role, rows.oid(i, 0))) return true;
-    return false;
+    return is_granted(flow_id, kMayStart, role);
 }
 
 std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name, FlowLock lock) {

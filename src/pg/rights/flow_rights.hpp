@@ -7,7 +7,8 @@
 //   define_flow, validate     superusers, and who acts for a role in the table author (flowctl.grant_author)
 //   a new version, drop,
 //   grants, new owner         superusers, and who acts for the flow's owner
-//   start                     these, and who acts for a role in the table flow_grant (flowctl.grant_start)
+//   start                     these, and who acts for a role that has been granted it (flow_grants.hpp)
+//   runs                      run_rights.hpp
 //
 // The table flowctl_catalog.author is the one place that says who is an author: EXECUTE on these functions is
 // PUBLIC's and the check is inside, so that the right is dumped as data and survives an upgrade that replaces

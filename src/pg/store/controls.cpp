@@ -127,7 +127,7 @@ void record_intervention(Spi& spi, const Uuid& run_id, const std::string& action
 
 static LeafStatement find_operated_sql(R"(
     SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid,
-           EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = $1 AND c.kind = $2)
+           EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = $1 AND c.kind = $2), r.flow_id
     FROM {leaf} r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                        {UUIDOID, TEXTOID});
@@ -137,8 +137,8 @@ std::optional<OperatedRun> find_operated(Spi& spi, const Uuid& id, const std::st
     const Rows rows = find_operated_sql.run_latest(spi, leaf[0].leaf, std::move(Params().uuid(id).text(kind)));
     if (rows.size() == 0) return std::nullopt;
     OperatedRun run;
-    static_cast<RunStatus&>(run) = {read_status(rows, 0, 0), rows.int8(0, 1), rows.oid(0, 2), rows.oid(0, 3),
-                                    rows.oid(0, 4)};
+    static_cast<RunStatus&>(run) = {read_status(rows, 0, 0), rows.uuid(0, 6), rows.int8(0, 1),
+                                    rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4)};
     run.is_requested = rows.boolean(0, 5);
     return run;
 }

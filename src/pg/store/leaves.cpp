@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 
+#include "pg/store/holds.hpp"
 #include "pg/store/run_id.hpp"
 
 extern "C" {
@@ -102,6 +103,16 @@ static void close_to_others(Spi& spi, const std::string& name) {
         spi.command("REVOKE ALL ON " + name + " FROM " + grantees.text(i, 0));
 }
 
+// LIKE does not take over that ANALYZE leaves a column out.
+static void take_over_statistics(Spi& spi, const char* table, const std::string& name) {
+    const Rows columns = spi.command(
+        std::string("SELECT pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STATISTICS 0', a.attname), ', ')"
+                    " FROM pg_catalog.pg_attribute a WHERE a.attnum > 0 AND a.attstattarget = 0"
+                    " AND a.attrelid = 'flowctl_catalog.") +
+        table + "'::pg_catalog.regclass");
+    if (const auto changes = columns.optional_text(0, 0)) spi.command("ALTER TABLE " + name + " " + *changes);
+}
+
 static Statement insert_leaf_sql(
     "INSERT INTO flowctl_catalog.leaf (starts_at, ends_at, suffix) VALUES ($1, $2, $3)",
     {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID});
@@ -118,6 +129,7 @@ std::string make_leaf(Spi& spi, std::int64_t starts_at, std::int64_t ends_at) {
         spi.command("CREATE TABLE " + name + " (LIKE flowctl_catalog." + table + " INCLUDING ALL)");
         spi.command("ALTER TABLE " + name + " ENABLE ROW LEVEL SECURITY");
         close_to_others(spi, name);
+        take_over_statistics(spi, table, name);
         spi.command("COMMENT ON TABLE " + name + " IS 'the leaf of runs that start from " + span + "'");
         // In the extension's script they are members by themselves.
         if (!creating_extension) spi.command("ALTER EXTENSION pg_flowctl ADD TABLE " + name);
@@ -253,9 +265,10 @@ void put_back(Oid table, const Aside& aside) {
     tuplestore_end(aside.rows);
 }
 
-// The runs that stay. The first time they are found by indexes, however many others there are: open runs,
-// those with a frame, and children that their map run has yet to look at. Later all are looked at.
-std::string staying(const Leaf& leaf, std::int64_t since) {
+// The runs that stay whether or not they are held. The first time they are found by indexes, however many
+// others there are: open runs, those with a frame, and children that their map run has yet to look at. Later
+// all are looked at.
+std::string still_needed(const Leaf& leaf, std::int64_t since) {
     const std::string run = table_of("run", leaf);
     const std::string map_runs =
         "(SELECT m.map_run_id FROM flowctl_catalog.map_run m WHERE m.phase IS NOT NULL)";
@@ -271,6 +284,10 @@ std::string staying(const Leaf& leaf, std::int64_t since) {
         "pg_catalog.to_timestamp(" + std::to_string(static_cast<double>(since) / 1e6) + ")";
     return "SELECT run_id FROM " + run + " WHERE status = 'RUNNING' OR map_run_id IN " + map_runs +
            " OR ended_at >= " + moment + " OR run_id >= " + first_id(since);
+}
+
+std::string staying(Spi& spi, const Leaf& leaf, std::int64_t since) {
+    return still_needed(leaf, since) + union_of_held_runs(spi, table_of("run", leaf));
 }
 
 std::vector<Uuid> find_staying(Spi& spi, const std::string& sql) {
@@ -326,11 +343,14 @@ static void truncate(const Leaf& leaf) {
 }
 
 Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_drop) {
-    const std::string which = staying(leaf, since);
+    std::string which = staying(spi, leaf, since);
     const std::size_t open = find_staying(spi, which + " LIMIT " + std::to_string(kMostKept + 1)).size();
     if (!is_worth(spi, leaf, since, open)) return {};
     if (open > kMostKept) return {Emptying::Result::TooManyOpen, static_cast<std::int64_t>(open)};
 
+    lock_shortly();
+    bar_new_holds(spi);
+    which = staying(spi, leaf, since);
     // TRUNCATE makes new files and flushes each; nothing is faster than to drop the old ones.
     if (open == 0 && may_drop && !is_default(leaf) && lock_all_at_once(leaf) &&
         find_staying(spi, which).empty()) {
@@ -338,7 +358,6 @@ Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_dro
         return {Emptying::Result::Done, 0};
     }
 
-    lock_shortly();
     std::string names;
     for (const char* table : kTables)
         names += (names.empty() ? "" : ", ") + table_of(table, leaf);
@@ -402,15 +421,35 @@ static Statement expire_leases_sql(R"(
 // Their numbers grow with their time, and there is no index on that.
 static Statement expire_denials_sql(R"(
     DELETE FROM flowctl_catalog.denial WHERE denial_id IN (
-        SELECT o.denial_id FROM (SELECT denial_id, at FROM flowctl_catalog.denial ORDER BY denial_id LIMIT 2000) o
+        SELECT o.denial_id
+        FROM (SELECT d.denial_id, d.at FROM flowctl_catalog.denial d
+              WHERE d.run_id IS NULL
+                 OR NOT EXISTS (SELECT FROM flowctl_catalog.hold h LEFT JOIN flowctl_catalog.run r ON r.run_id = d.run_id
+                                WHERE h.released_at IS NULL AND (h.run_id = d.run_id OR h.flow_id = r.flow_id))
+              ORDER BY d.denial_id LIMIT 2000) o
         WHERE o.at < $1))",
                                     {TIMESTAMPTZOID});
+static Statement expire_salts_sql(R"(
+    DELETE FROM flowctl_catalog.run_salt WHERE run_id IN (
+        SELECT s.run_id FROM flowctl_catalog.run_salt s
+        WHERE s.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = s.run_id)
+        ORDER BY s.run_id LIMIT 2000))",
+                                  {UUIDOID});
+static Statement expire_holds_sql(R"(
+    DELETE FROM flowctl_catalog.hold WHERE hold_id IN (
+        SELECT h.hold_id FROM flowctl_catalog.hold h
+        WHERE h.released_at IS NOT NULL AND h.run_id < $1
+              AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = h.run_id)
+        LIMIT 2000))",
+                                  {UUIDOID});
 
 std::int64_t expire_rows(Spi& spi, std::int64_t since) {
     const Uuid bound = first_run_id(since);
     std::uint64_t gone = spi.run(expire_names_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_map_runs_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_leases_sql, std::move(Params().uuid(bound))).processed();
+    gone += spi.run(expire_salts_sql, std::move(Params().uuid(bound))).processed();
+    gone += spi.run(expire_holds_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_denials_sql, std::move(Params().timestamp(since))).processed();
     return static_cast<std::int64_t>(gone);
 }

@@ -49,7 +49,7 @@ struct Emptying {
     enum class Result { Nothing, Done, TooManyOpen } result = Result::Nothing;
     std::int64_t kept = 0;
 };
-// Takes away the runs that have ended. In a leaf that has been emptied before, and in the default leaf, runs
+// Takes away the runs that have ended and are not held (holds.hpp). In a leaf that has been emptied before, and in the default leaf, runs
 // that started or ended at `since` or later stay, too, and such a leaf is left alone until half of its runs
 // may go. A leaf in which no run stays is dropped at once, if `may_drop` and nobody uses the tables at this
 // moment; statements that come meanwhile wait for the transaction's end.

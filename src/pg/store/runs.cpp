@@ -367,7 +367,8 @@ machine::Status read_status(const Rows& rows, std::size_t row, int column) {
 }
 
 static Statement find_status_sql(R"(
-    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid
+    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid,
+           r.flow_id
     FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                  {UUIDOID});
@@ -375,8 +376,8 @@ static Statement find_status_sql(R"(
 std::optional<RunStatus> find_status(Spi& spi, const Uuid& id) {
     Rows rows = spi.run_latest(find_status_sql, std::move(Params().uuid(id)));
     if (rows.size() == 0) return std::nullopt;
-    return RunStatus{read_status(rows, 0, 0), rows.int8(0, 1), rows.oid(0, 2), rows.oid(0, 3),
-                     rows.oid(0, 4)};
+    return RunStatus{read_status(rows, 0, 0), rows.uuid(0, 5), rows.int8(0, 1),
+                     rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4)};
 }
 
 }  // namespace flowctl::pg::store

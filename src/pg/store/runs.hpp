@@ -145,6 +145,7 @@ machine::Status read_status(const Rows& rows, std::size_t row, int column);
 
 struct RunStatus {
     machine::Status status = machine::Status::Running;
+    Uuid flow_id{};
     std::int64_t start_xid = 0;
     Oid flow_owner = InvalidOid;  // the flow's present owner, or the one it had
     Oid role = InvalidOid;

@@ -1,0 +1,192 @@
+// SQL of the store of redactions. See redactions.hpp.
+#include "pg/store/redactions.hpp"
+
+#include "pg/store/by_leaf.hpp"
+#include "pg/store/runs.hpp"
+
+namespace flowctl::pg::store {
+
+namespace {
+
+#define RECORDED_COLUMNS                                                                                  \
+    "r.run_id, r.status, r.flow_id, r.flow, r.version, coalesce(w.owner::oid, r.flow_owner::oid), "       \
+    "r.role::oid, r.starter::oid, r.parent_run_id, r.redacted_at IS NOT NULL"
+LeafStatement find_recorded_sql("SELECT " RECORDED_COLUMNS
+                                " FROM {leaf} r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
+                                " WHERE r.run_id = $1",
+                                {UUIDOID});
+LeafStatement lock_recorded_sql("SELECT " RECORDED_COLUMNS
+                                " FROM {leaf} r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
+                                " WHERE r.run_id = $1 FOR NO KEY UPDATE OF r",
+                                {UUIDOID});
+Statement map_children_sql("SELECT " RECORDED_COLUMNS
+                           " FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
+                           " WHERE r.map_run_id = $1 AND r.map_index >= $2 ORDER BY r.map_index LIMIT 2000",
+                           {UUIDOID, INT8OID});
+#undef RECORDED_COLUMNS
+Statement open_map_runs_sql(
+    "SELECT FROM flowctl_catalog.map_run WHERE run_id = ANY ($1) AND phase IS NOT NULL LIMIT 1", {UUIDARRAYOID});
+Statement map_runs_sql("SELECT map_run_id FROM flowctl_catalog.map_run WHERE run_id = ANY ($1)",
+                       {UUIDARRAYOID});
+
+RecordedRun read_recorded(const Rows& rows, std::size_t i) {
+    RecordedRun run;
+    run.run_id = rows.uuid(i, 0);
+    run.status = read_status(rows, i, 1);
+    run.flow_id = rows.uuid(i, 2);
+    run.flow = rows.text(i, 3);
+    run.version = rows.int4(i, 4);
+    run.flow_owner = rows.oid(i, 5);
+    run.role = rows.oid(i, 6);
+    run.starter = rows.oid(i, 7);
+    if (!rows.is_null(i, 8)) run.parent_run_id = rows.uuid(i, 8);
+    run.redacted = rows.boolean(i, 9);
+    return run;
+}
+
+std::optional<RecordedRun> read_one(Spi& spi, LeafStatement& statement, const Uuid& id) {
+    const Rows rows = statement.run(spi, by_leaf("run", {id}).front().leaf, std::move(Params().uuid(id)));
+    if (rows.size() == 0) return std::nullopt;
+    return read_recorded(rows, 0);
+}
+
+}  // namespace
+
+std::optional<RecordedRun> find_recorded(Spi& spi, const Uuid& id) {
+    return read_one(spi, find_recorded_sql, id);
+}
+
+std::optional<RecordedRun> lock_recorded(Spi& spi, const Uuid& id) {
+    return read_one(spi, lock_recorded_sql, id);
+}
+
+bool has_open_map_run(Spi& spi, const std::vector<Uuid>& ids) {
+    return spi.run(open_map_runs_sql, std::move(Params().uuids(ids))).size() != 0;
+}
+
+void each_map_child(Spi& spi, const std::vector<Uuid>& ids, const std::function<bool(const RecordedRun&)>& take) {
+    std::vector<Uuid> map_runs;
+    {
+        const Rows rows = spi.run(map_runs_sql, std::move(Params().uuids(ids)));
+        for (std::size_t i = 0; i < rows.size(); i++)
+            map_runs.push_back(rows.uuid(i, 0));
+    }
+    for (const Uuid& map_run : map_runs) {
+        std::int64_t read = 0;  // the indexes of a map run's children have no gaps
+        for (;;) {
+            const Rows rows = spi.run(map_children_sql, std::move(Params().uuid(map_run).int8(read)));
+            for (std::size_t i = 0; i < rows.size(); i++)
+                if (!take(read_recorded(rows, i))) return;
+            if (rows.size() == 0) break;
+            read += static_cast<std::int64_t>(rows.size());
+        }
+    }
+}
+
+namespace {
+
+Statement take_salts_sql(
+    "DELETE FROM flowctl_catalog.run_salt WHERE run_id = ANY ($1) RETURNING run_id, "
+    "pg_catalog.encode(salt, 'base64')",
+    {UUIDARRAYOID});
+
+// A value that is NULL stays NULL: the functions are strict.
+LeafStatement redact_run_sql(R"(
+    UPDATE {leaf}
+    SET input = flowctl_catalog.redacted(run_id, input), output = flowctl_catalog.redacted(run_id, output),
+        error = flowctl_catalog.redacted_error(run_id, error), cause = flowctl_catalog.redacted(run_id, cause),
+        event = flowctl_catalog.redacted(run_id, event), name = flowctl_catalog.redacted(run_id, name),
+        subject = flowctl_catalog.redacted(run_id, subject),
+        subject_claims = flowctl_catalog.redacted(run_id, subject_claims),
+        asserted_subject = flowctl_catalog.redacted(run_id, asserted_subject),
+        application_name = flowctl_catalog.redacted(run_id, application_name),
+        subject_handle = NULL, client_addr = NULL, redacted_at = pg_catalog.now()
+    WHERE run_id = ANY ($1))",
+                             {UUIDARRAYOID});
+LeafStatement redact_history_sql(R"(
+    UPDATE {leaf}
+    SET payload = flowctl_catalog.redacted(run_id, payload), details = flowctl_catalog.redacted_details(run_id, details)
+    WHERE run_id = ANY ($1) AND (payload IS NOT NULL OR details IS NOT NULL))",
+                                 {UUIDARRAYOID});
+LeafStatement redact_calls_sql(R"(
+    UPDATE {leaf}
+    SET url_path = flowctl_catalog.redacted(run_id, url_path), subject = flowctl_catalog.redacted(run_id, subject),
+        actor = flowctl_catalog.redacted(run_id, actor), request_hash = flowctl_catalog.redacted(run_id, request_hash)
+    WHERE run_id = ANY ($1))",
+                               {UUIDARRAYOID});
+LeafStatement redact_outcomes_sql(R"(
+    UPDATE {leaf}
+    SET error = flowctl_catalog.redacted_error(run_id, error), subject = flowctl_catalog.redacted(run_id, subject),
+        actor = flowctl_catalog.redacted(run_id, actor), response_hash = flowctl_catalog.redacted(run_id, response_hash)
+    WHERE run_id = ANY ($1))",
+                                  {UUIDARRAYOID});
+LeafStatement redact_revocations_sql(R"(
+    UPDATE {leaf} SET message = flowctl_catalog.redacted(run_id, message)
+    WHERE run_id = ANY ($1) AND message IS NOT NULL)",
+                                     {UUIDARRAYOID});
+
+// Rows of tables that are not partitioned.
+Statement redact_others[] = {
+    {R"(UPDATE flowctl_catalog.map_run
+        SET plan = NULL, source = NULL, writer_state = NULL, error = flowctl_catalog.redacted_error(run_id, error),
+            cause = flowctl_catalog.redacted(run_id, cause)
+        WHERE run_id = ANY ($1))",
+     {UUIDARRAYOID}},
+    {R"(UPDATE flowctl_catalog.denial
+        SET subject = flowctl_catalog.redacted(run_id, subject), reason = flowctl_catalog.redacted(run_id, reason)
+        WHERE run_id = ANY ($1))",
+     {UUIDARRAYOID}},
+    {R"(UPDATE flowctl_catalog.intervention SET reason = flowctl_catalog.redacted(run_id, reason)
+        WHERE run_id = ANY ($1) AND reason IS NOT NULL)",
+     {UUIDARRAYOID}},
+    {"DELETE FROM flowctl_catalog.run_name WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
+    {"DELETE FROM flowctl_catalog.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
+};
+
+struct OfLeaf {
+    const char* table;
+    LeafStatement& statement;
+};
+OfLeaf redact_leaves[] = {
+    {"run", redact_run_sql},
+    {"history_event", redact_history_sql},
+    {"call", redact_calls_sql},
+    {"call_outcome", redact_outcomes_sql},
+    {"token_revocation", redact_revocations_sql},
+};
+
+Statement insert_redaction_sql(R"(
+    INSERT INTO flowctl_catalog.redaction (run_id, flow_id, flow, flow_owner, reason, redacted_by, runs)
+    VALUES ($1, $2, $3, $4::regrole, $5, pg_catalog.pg_get_userbyid($6), $7))",
+                               {UUIDOID, UUIDOID, TEXTOID, OIDOID, TEXTOID, OIDOID, INT8OID});
+
+}  // namespace
+
+std::vector<Salt> take_salts(Spi& spi, const std::vector<Uuid>& ids) {
+    const Rows rows = spi.run(take_salts_sql, std::move(Params().uuids(ids)));
+    std::vector<Salt> salts;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        salts.push_back({rows.uuid(i, 0), rows.text(i, 1)});
+    return salts;
+}
+
+void redact_runs(Spi& spi, const std::vector<Uuid>& ids) {
+    for (const OfLeaf& of : redact_leaves)
+        for (const LeafGroup& group : by_leaf(of.table, ids))
+            of.statement.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group))));
+    for (Statement& statement : redact_others)
+        spi.run(statement, std::move(Params().uuids(ids)));
+}
+
+void insert_redaction(Spi& spi, const Redaction& redaction) {
+    spi.run(insert_redaction_sql, std::move(Params()
+                                                .uuid(redaction.run.run_id)
+                                                .uuid(redaction.run.flow_id)
+                                                .text(redaction.run.flow)
+                                                .oid(redaction.run.flow_owner)
+                                                .text(redaction.reason)
+                                                .oid(redaction.redacted_by)
+                                                .int8(redaction.runs)));
+}
+
+}  // namespace flowctl::pg::store
