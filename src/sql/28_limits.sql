@@ -116,7 +116,8 @@ CREATE TABLE flowctl_catalog.limit_rate (
     flow_id         uuid,
     limit_name      text,
     key             text,
-    full_at         timestamptz NOT NULL
+    full_at         timestamptz NOT NULL,
+    next_at         timestamptz NOT NULL      -- when the next run may begin
 ) WITH (fillfactor = 60, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE flowctl_catalog.limit_rate IS 'how much of each rate has been used';
 ALTER TABLE flowctl_catalog.limit_rate ENABLE ROW LEVEL SECURITY;
@@ -138,6 +139,103 @@ CREATE TABLE flowctl_catalog.limit_release (
 COMMENT ON TABLE flowctl_catalog.limit_release IS
     'runs that have ended with workers of other shards than 0, which admits runs';
 ALTER TABLE flowctl_catalog.limit_release ENABLE ROW LEVEL SECURITY;
+
+-- What is held and who waits. Whoever owns a flow or a limit sees all of it; who may use a limit of somebody else sees
+-- how full it is.
+CREATE VIEW flowctl.limits WITH (security_barrier) AS
+    WITH flow AS MATERIALIZED (
+        SELECT f.flow_id, f.name, f.owner, f.options FROM flowctl_catalog.flow f
+        WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+           OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)),
+    shared AS MATERIALIZED (
+        SELECT n.name, n.owner, n.slots, n.rate, n.burst FROM flowctl_catalog.named_limit n
+        WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+           OR n.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+           OR n.limit_id IN (SELECT g.limit_id FROM flowctl_catalog.limit_grant g
+                             WHERE g.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)))
+    SELECT 'max_concurrency' AS kind, NULL::text AS name, f.name AS flow, k.key,
+           (f.options ->> 'max_concurrency')::bigint AS slots, NULL::text AS rate, NULL::bigint AS burst,
+           k.held, k.waiting, k.waiting_since, NULL::timestamptz AS next_at, f.owner::regrole AS owner,
+           NULL::name AS paused_by, NULL::timestamptz AS paused_at, NULL::text AS pause_reason
+    FROM flow f JOIN
+         (SELECT u.flow_id, u.key, pg_catalog.sum(u.held)::bigint AS held, pg_catalog.sum(u.waiting)::bigint AS waiting,
+                 pg_catalog.min(u.since) AS waiting_since
+          FROM (SELECT h.flow_id, h.key, 1 AS held, 0 AS waiting, NULL::timestamptz AS since
+                FROM flowctl_catalog.limit_hold h WHERE h.limit_name IS NULL
+                UNION ALL
+                SELECT w.flow_id, w.concurrency_key, 0, 1, w.since FROM flowctl_catalog.limit_wait w WHERE NOT w.debounce
+                UNION ALL
+                SELECT o.flow_id, NULL, 0, 0, NULL FROM flow o
+                WHERE o.options ? 'max_concurrency' AND NOT o.options ? 'concurrency_key') u
+          GROUP BY u.flow_id, u.key) k ON k.flow_id = f.flow_id
+    WHERE f.options ? 'max_concurrency'
+    UNION ALL
+    SELECT 'rate', NULL, f.name, k.key, NULL, f.options ->> 'rate', coalesce((f.options ->> 'burst')::bigint, 1), 0,
+           k.waiting, k.waiting_since, k.next_at, f.owner::regrole, NULL, NULL, NULL
+    FROM flow f JOIN
+         (SELECT u.flow_id, u.key, pg_catalog.sum(u.waiting)::bigint AS waiting, pg_catalog.min(u.since) AS waiting_since,
+                 pg_catalog.max(u.next_at) AS next_at
+          FROM (SELECT w.flow_id, w.rate_key AS key, 1 AS waiting, w.since, NULL::timestamptz AS next_at
+                FROM flowctl_catalog.limit_wait w WHERE NOT w.debounce
+                UNION ALL
+                SELECT r.flow_id, r.key, 0, NULL, r.next_at FROM flowctl_catalog.limit_rate r WHERE r.limit_name IS NULL
+                UNION ALL
+                SELECT o.flow_id, NULL, 0, NULL, NULL FROM flow o WHERE o.options ? 'rate' AND NOT o.options ? 'rate_key') u
+          GROUP BY u.flow_id, u.key) k ON k.flow_id = f.flow_id
+    WHERE f.options ? 'rate'
+    UNION ALL
+    SELECT 'debounce', NULL, f.name, NULL, NULL, NULL, NULL, 0, k.waiting, k.waiting_since, k.next_at, f.owner::regrole,
+           NULL, NULL, NULL
+    FROM flow f JOIN
+         (SELECT w.flow_id, pg_catalog.count(*) AS waiting, pg_catalog.min(w.since) AS waiting_since,
+                 pg_catalog.min(w.due_at) AS next_at
+          FROM flowctl_catalog.limit_wait w WHERE w.debounce GROUP BY w.flow_id) k ON k.flow_id = f.flow_id
+    UNION ALL
+    SELECT 'shared', s.name, NULL, NULL, s.slots, s.rate, CASE WHEN s.rate IS NOT NULL THEN coalesce(s.burst, 1) END,
+           (SELECT pg_catalog.count(*) FROM flowctl_catalog.limit_hold h WHERE h.limit_name = s.name),
+           k.waiting, k.waiting_since,
+           (SELECT r.next_at FROM flowctl_catalog.limit_rate r WHERE r.limit_name = s.name), s.owner::regrole,
+           NULL, NULL, NULL
+    FROM shared s CROSS JOIN LATERAL
+         (SELECT pg_catalog.count(*) AS waiting, pg_catalog.min(w.since) AS waiting_since
+          FROM flowctl_catalog.limit_wait w JOIN flowctl_catalog.flow f ON f.flow_id = w.flow_id
+          WHERE NOT w.debounce AND f.options -> 'limits' ? s.name) k
+    UNION ALL
+    SELECT 'pause', NULL, f.name, NULL, NULL, NULL, NULL, 0,
+           (SELECT pg_catalog.count(*) FROM flowctl_catalog.limit_wait w WHERE w.flow_id = f.flow_id),
+           (SELECT pg_catalog.min(w.since) FROM flowctl_catalog.limit_wait w WHERE w.flow_id = f.flow_id),
+           NULL, f.owner::regrole, p.paused_by, p.paused_at, p.reason
+    FROM flow f JOIN flowctl_catalog.pause p ON p.kind = 'flow' AND p.name = f.name
+    UNION ALL
+    SELECT 'endpoint', p.name, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, s.srvowner::regrole, p.paused_by,
+           p.paused_at, p.reason
+    FROM flowctl_catalog.pause p JOIN pg_catalog.pg_foreign_server s ON s.srvname = p.name
+    WHERE p.kind = 'endpoint'
+      AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+           OR pg_catalog.has_server_privilege(s.oid, 'USAGE'));
+COMMENT ON VIEW flowctl.limits IS
+    'limits and pauses: how many runs hold a place of each and how many wait, by flow and key';
+COMMENT ON COLUMN flowctl.limits.kind IS
+    'max_concurrency | rate | debounce (options of a flow) | shared (flowctl.create_limit) | pause (flowctl.pause_flow) | endpoint '
+    '(flowctl.pause_endpoint)';
+COMMENT ON COLUMN flowctl.limits.name IS 'name of a shared limit or of a paused endpoint';
+COMMENT ON COLUMN flowctl.limits.flow IS 'the flow; NULL for a shared limit';
+COMMENT ON COLUMN flowctl.limits.key IS 'the value of concurrency_key or rate_key; NULL if the flow has none';
+COMMENT ON COLUMN flowctl.limits.slots IS 'how many runs may be open at once';
+COMMENT ON COLUMN flowctl.limits.rate IS 'how many runs may begin in which time';
+COMMENT ON COLUMN flowctl.limits.burst IS 'how many runs may begin at once after a rest';
+COMMENT ON COLUMN flowctl.limits.held IS 'how many runs hold a place; a parked run keeps its place';
+COMMENT ON COLUMN flowctl.limits.waiting IS
+    'how many runs wait, for this limit or for another one that they also have to pass';
+COMMENT ON COLUMN flowctl.limits.waiting_since IS 'when the oldest run that waits was started';
+COMMENT ON COLUMN flowctl.limits.next_at IS
+    'when the next run may begin because of the rate, or the next window ends; a time that has passed: at once';
+COMMENT ON COLUMN flowctl.limits.owner IS 'who owns the flow, limit or endpoint';
+COMMENT ON COLUMN flowctl.limits.paused_by IS 'who has paused the flow or endpoint';
+COMMENT ON COLUMN flowctl.limits.paused_at IS 'when it was paused';
+COMMENT ON COLUMN flowctl.limits.pause_reason IS 'the reason that was given';
+REVOKE ALL ON flowctl.limits FROM PUBLIC;
+GRANT SELECT ON flowctl.limits TO PUBLIC;
 
 CREATE FUNCTION flowctl.create_limit(name text, slots int DEFAULT NULL, rate text DEFAULT NULL, burst int DEFAULT NULL,
                                      comment text DEFAULT NULL) RETURNS void

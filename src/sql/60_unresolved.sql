@@ -22,6 +22,18 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           SELECT CASE g.privileges WHEN '{start}' THEN 'start grant' ELSE 'flow grant' END, g.role::text, 'flow ' || g.flow_id, 'there is nothing to start'
           FROM flowctl_catalog.flow_grant g WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = g.flow_id)
           UNION ALL
+          SELECT 'limit', n.name, 'role ' || n.owner::text, 'nobody can change it'
+          FROM flowctl_catalog.named_limit n WHERE n.owner::oid IS NULL
+          UNION ALL
+          SELECT 'limit grant', coalesce(n.name, g.limit_id::text), 'role ' || g.role::text, 'nobody has the right'
+          FROM flowctl_catalog.limit_grant g LEFT JOIN flowctl_catalog.named_limit n ON n.limit_id = g.limit_id
+          WHERE g.role::oid IS NULL
+          UNION ALL
+          SELECT 'flow', f.name, 'limit ' || l.name, 'its runs do not wait at it'
+          FROM flowctl_catalog.flow f,
+               pg_catalog.jsonb_array_elements_text(coalesce(f.options -> 'limits', '[]')) l (name)
+          WHERE NOT EXISTS (SELECT FROM flowctl_catalog.named_limit n WHERE n.name = l.name)
+          UNION ALL
           SELECT 'author', a.role::text, 'role ' || a.role::text, 'nobody has the right'
           FROM flowctl_catalog.author a WHERE a.role::oid IS NULL
           UNION ALL

@@ -22,6 +22,12 @@ Instant Admission::full_at(const Uuid& id) const {
     return found == gates_.end() ? 0 : found->second.full_at;
 }
 
+Instant Admission::next_of(const Uuid& id, Instant now) const {
+    const auto found = gates_.find(id);
+    if (found == gates_.end() || !found->second.terms.rate) return now;
+    return found->second.terms.rate->next(found->second.full_at, now);
+}
+
 // ---------------------------------------------------------------------------------------------- lines
 
 void Admission::add_line(const Uuid& id, LineFacts facts) {

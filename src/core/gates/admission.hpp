@@ -73,6 +73,8 @@ class Admission {
     bool has_gate(const Uuid& gate) const { return gates_.contains(gate); }
     std::int64_t held(const Uuid& gate) const;
     Instant full_at(const Uuid& gate) const;
+    // When the next run may pass because of the gate's rate.
+    Instant next_of(const Uuid& gate, Instant now) const;
 
     bool has_line(const Uuid& line) const { return lines_.contains(line); }
     // Nobody is known to wait in this line yet: its runs are to be fetched.

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMostAdmitted = 256;   // in one transaction, beside those that arrive in it
 constexpr std::size_t kMostDue = 256;        // of windows and patience, at once
+constexpr std::size_t kMostAgain = 10'000;   // runs that are looked at when a worker begins
 constexpr std::size_t kMostReplaced = 1000;  // runs of one line that a later one takes the place of
 constexpr std::int64_t kAgain = 1'000'000;   // us: what has been decided is looked at again after it
 constexpr std::int64_t kTidy = 60'000'000;   // us
@@ -77,9 +78,26 @@ void Admitter::know(Spi& spi) {
     is_known_ = true;
     for (const store::WaitRow& first : store::first_of_lines(spi)) {
         if (first.debounce) continue;
-        admission_.add_line(first.line, facts_of(spi, first));
+        const OnLimit on_limit = terms_.of(spi, first.flow_id).limits().on_limit;
+        if (on_limit == OnLimit::Refuse) {
+            again(spi, store::first_waits(spi, first.line, kMostAgain));
+        } else {
+            admission_.add_line(first.line, facts_of(spi, first));
+            if (on_limit == OnLimit::Replace) make_room(spi, first);
+        }
     }
-    next_due_ = store::next_due(spi);
+    again(spi, store::unopened_windows(spi, kMostAgain));
+    next_due_ = store::next_due(spi, 0);
+}
+
+// Runs that have come before and of which nothing has been decided, as far as anybody knows.
+void Admitter::again(Spi& spi, std::vector<store::WaitRow> runs) {
+    for (const store::WaitRow& run : runs) {
+        if (run.debounce)
+            open_window(spi, run);
+        else if (!admitted_.contains(run.run_id) && join(spi, run) && is_ours(run.run_id))
+            outcome_.begin.push_back({run.run_id, run.flow_owner});
+    }
 }
 
 // The gates that the run passes have the flow's terms from now on.
@@ -123,11 +141,14 @@ void Admitter::tidy(Spi& spi) {
 
 // ---------------------------------------------------------------------------------------------- coming
 
-std::vector<Uuid> Admitter::arrive(Spi& spi, const std::vector<store::WaitRow>& runs) {
+std::vector<Uuid> Admitter::arrive(Spi& spi, std::vector<store::WaitRow> runs) {
     std::vector<Uuid> may_begin;
     if (runs.empty()) return may_begin;
     in_use_ = true;
     know(spi);
+    std::sort(runs.begin(), runs.end(), [](const store::WaitRow& a, const store::WaitRow& b) {
+        return waiter_of(a).comes_before(waiter_of(b));
+    });
     for (const store::WaitRow& run : runs) {
         if (admitted_.contains(run.run_id)) {
             may_begin.push_back(run.run_id);
@@ -176,6 +197,7 @@ void Admitter::make_room(Spi& spi, const store::WaitRow& run) {
     const auto held = static_cast<std::size_t>(admission_.held(gate));
     const std::size_t come = std::min(waiting.size(), slots);
     if (held + come <= slots) return;
+    store::insert_holds(std::exchange(holds_, {}));
     for (const Uuid& holder : store::oldest_holders(spi, gate, held + come - slots))
         decide(holder, run.flow_owner, kReplaced, cause);
 }
@@ -214,7 +236,7 @@ void Admitter::end_window(Spi& spi, store::WaitRow run) {
     if (terms.limits().queue_timeout) run.due_at = unix_micros_now() + *terms.limits().queue_timeout;
     // It is written first, because make_room() reads the line.
     store::join_line(spi, run.run_id, run.line, run.due_at);
-    if (join(spi, run) && shard_of(bucket_of(run.run_id), shards_) == shard_)
+    if (join(spi, run) && is_ours(run.run_id))
         outcome_.begin.push_back({run.run_id, run.flow_owner});
 }
 
@@ -237,17 +259,21 @@ void Admitter::time_passes(Spi& spi) {
         else
             decide(run.run_id, run.flow_owner, kDebounced, "a later run with the same key was started");
     }
-    next_due_ = store::next_due(spi);
+    next_due_ = store::next_due(spi, now);
     // What has been decided ends in one of the next turns. It is decided again if that did not happen.
-    if (next_due_ && *next_due_ <= now && due.size() < kMostDue) next_due_ = now + kAgain;
+    if (!due.empty()) note_due(due.size() < kMostDue ? now + kAgain : now + kAgain / 100);
 }
 
 // ---------------------------------------------------------------------------------------------- going
 
 void Admitter::ended(Spi& spi, const std::vector<Uuid>& runs) {
     if (runs.empty() || !is_in_use()) return;
+    std::vector<Uuid> others;  // which were not admitted in this very transaction
+    for (const Uuid& run : runs)
+        if (!admitted_.contains(run)) others.push_back(run);
+    if (others.size() < runs.size()) forget_holds({runs.begin(), runs.end()});
     if (store::has_rows("limit_hold")) {
-        const std::vector<Uuid> holders = store::which_hold(runs);
+        const std::vector<Uuid> holders = store::which_hold(others);
         if (!holders.empty()) {
             know(spi);
             for (const Uuid& gate : store::delete_holds(spi, holders))
@@ -255,7 +281,7 @@ void Admitter::ended(Spi& spi, const std::vector<Uuid>& runs) {
         }
     }
     if (store::has_rows("limit_wait")) {
-        const std::vector<store::WaitRow> waits = store::find_waits(runs);
+        const std::vector<store::WaitRow> waits = store::find_waits(others);
         if (waits.empty()) return;
         know(spi);
         for (const store::WaitRow& wait : waits) {
@@ -268,6 +294,15 @@ void Admitter::ended(Spi& spi, const std::vector<Uuid>& runs) {
     }
 }
 
+// What these runs were to hold is given back before it has been written.
+void Admitter::forget_holds(const std::set<Uuid>& runs) {
+    std::erase_if(holds_, [&](const store::HoldRow& hold) {
+        if (!runs.contains(hold.run_id)) return false;
+        admission_.release(hold.gate);
+        return true;
+    });
+}
+
 // ---------------------------------------------------------------------------------------------- admitting
 
 void Admitter::stage(const gates::Admission::Admitted& admitted, const Uuid& flow_id, Oid owner) {
@@ -276,13 +311,13 @@ void Admitter::stage(const gates::Admission::Admitted& admitted, const Uuid& flo
         const GateName& name = names_[gate];
         holds_.push_back({admitted.run, gate, flow_id, name.limit_name, name.key});
     }
-    if (shard_of(bucket_of(admitted.run), shards_) == shard_) return;
+    if (is_ours(admitted.run)) return;
     decisions_.push_back({admitted.run, owner, std::nullopt, std::nullopt});
     outcome_.elsewhere.push_back({admitted.run, owner});
 }
 
 void Admitter::decide(const Uuid& run, Oid owner, const char* error, std::string cause) {
-    if (shard_of(bucket_of(run), shards_) == shard_)
+    if (is_ours(run))
         outcome_.verdicts.push_back({run, owner, error, std::move(cause)});
     else
         decisions_.push_back({run, owner, std::string(error), std::move(cause)});
@@ -318,7 +353,7 @@ void Admitter::settle(Spi& spi) {
             waits_gone_.push_back(admitted[seen_admitted_].run);
         for (const auto& one : admitted) {
             stage(one, one.flow, static_cast<Oid>(one.owner));
-            if (shard_of(bucket_of(one.run), shards_) == shard_)
+            if (is_ours(one.run))
                 outcome_.begin.push_back({one.run, static_cast<Oid>(one.owner)});
         }
     }
@@ -327,7 +362,8 @@ void Admitter::settle(Spi& spi) {
     std::vector<store::RateRow> rates;
     for (const Uuid& gate : admission_.take_used_rates()) {
         const GateName& name = names_[gate];
-        rates.push_back({gate, name.flow_id, name.limit_name, name.key, admission_.full_at(gate)});
+        rates.push_back({gate, name.flow_id, name.limit_name, name.key, admission_.full_at(gate),
+                         admission_.next_of(gate, now)});
     }
     store::save_rates(spi, rates);
     outcome_.decided_elsewhere = !decisions_.empty();

@@ -45,7 +45,7 @@ class Admitter {
     // ------------------------------------------------------------------- in a transaction
 
     // Runs that have come: those that may begin now. The others wait.
-    std::vector<Uuid> arrive(Spi& spi, const std::vector<store::WaitRow>& runs);
+    std::vector<Uuid> arrive(Spi& spi, std::vector<store::WaitRow> runs);
     // Whether this run has been admitted in this transaction.
     bool has_admitted(const Uuid& run) const { return admitted_.contains(run); }
     // Runs that have ended, whether they had begun or not.
@@ -82,7 +82,9 @@ class Admitter {
         std::optional<std::string> limit_name, key;
     };
 
+    bool is_ours(const Uuid& run) const { return shard_of(bucket_of(run), shards_) == shard_; }
     void know(Spi& spi);
+    void again(Spi& spi, std::vector<store::WaitRow> runs);
     gates::LineFacts facts_of(Spi& spi, const store::WaitRow& run);
     bool join(Spi& spi, const store::WaitRow& run);
     void open_window(Spi& spi, const store::WaitRow& run);
@@ -90,6 +92,7 @@ class Admitter {
     void make_room(Spi& spi, const store::WaitRow& run);
     void stage(const gates::Admission::Admitted& admitted, const Uuid& flow_id, Oid owner);
     void decide(const Uuid& run, Oid owner, const char* error, std::string cause);
+    void forget_holds(const std::set<Uuid>& runs);
     void flush_waits(Spi& spi);
     std::vector<gates::Waiter> fetch(Spi& spi, const Uuid& line, std::size_t most,
                                      const std::vector<gates::Admission::Admitted>& admitted);

@@ -85,8 +85,17 @@ void Limits::load(Spi&) {
     wanted_ = true;
 }
 
+void Limits::look_at_pauses(Spi& spi) {
+    std::set<Lane> paused;
+    if (store::has_rows("pause"))
+        for (auto& [kind, name] : store::find_pauses(spi))
+            paused.emplace(kind == "flow" ? LaneKind::Flow : LaneKind::Endpoint, std::move(name));
+    host_.pause_lanes(std::move(paused));
+}
+
 bool Limits::look(Spi& spi) {
     wanted_ = true;
+    look_at_pauses(spi);
     if (!store::has_rows("limit_decision")) return false;
     std::vector<Uuid> taken;
     std::vector<store::DecisionRow> found = store::find_decisions(spi, shard_, shards_, kMostAtOnce);

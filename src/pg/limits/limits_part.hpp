@@ -41,6 +41,7 @@ class Limits final : public Part {
     bool admits() const { return shard_ == 0; }
     bool is_ours(const Uuid& run) const { return shard_of(bucket_of(run), shards_) == shard_; }
     void tell_of_ended(Spi& spi, const std::vector<Uuid>& ended);
+    void look_at_pauses(Spi& spi);
     void publish();
 
     const int shard_, shards_;

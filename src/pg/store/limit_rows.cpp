@@ -94,7 +94,11 @@ Statement due_waits_sql(R"(
     FROM flowctl_catalog.limit_wait WHERE due_at <= $1 ORDER BY due_at LIMIT $2)",
                         {TIMESTAMPTZOID, INT8OID});
 Statement next_due_sql(
-    "SELECT due_at FROM flowctl_catalog.limit_wait WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1", {});
+    "SELECT due_at FROM flowctl_catalog.limit_wait WHERE due_at > $1 ORDER BY due_at LIMIT 1", {TIMESTAMPTZOID});
+Statement unopened_windows_sql(R"(
+    SELECT run_id, flow_id, flow_owner, debounce, line, rank, since, due_at, first_at, concurrency_key, rate_key
+    FROM flowctl_catalog.limit_wait WHERE debounce AND due_at IS NULL ORDER BY run_id LIMIT $1)",
+                               {INT8OID});
 Statement set_window_sql(
     "UPDATE flowctl_catalog.limit_wait SET first_at = $2, due_at = $3 WHERE run_id = $1",
     {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
@@ -147,8 +151,13 @@ std::vector<WaitRow> due_waits(Spi& spi, std::int64_t now, std::size_t most) {
     return read_waits(spi.run(due_waits_sql, std::move(int8_of(params, most))));
 }
 
-std::optional<std::int64_t> next_due(Spi& spi) {
-    const Rows rows = spi.run(next_due_sql);
+std::vector<WaitRow> unopened_windows(Spi& spi, std::size_t most) {
+    Params params;
+    return read_waits(spi.run(unopened_windows_sql, std::move(int8_of(params, most))));
+}
+
+std::optional<std::int64_t> next_due(Spi& spi, std::int64_t after) {
+    const Rows rows = spi.run(next_due_sql, std::move(Params().timestamp(after)));
     if (rows.size() == 0) return std::nullopt;
     return rows.timestamp(0, 0);
 }
@@ -170,6 +179,16 @@ void delete_waits(Spi& spi, const std::vector<Uuid>& runs) {
 }
 
 // ---------------------------------------------------------------------------------------------- holding
+
+static Statement find_pauses_sql("SELECT kind, name FROM flowctl_catalog.pause", {});
+
+std::vector<std::pair<std::string, std::string>> find_pauses(Spi& spi) {
+    const Rows rows = spi.run(find_pauses_sql);
+    std::vector<std::pair<std::string, std::string>> found;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        found.emplace_back(rows.text(i, 0), rows.text(i, 1));
+    return found;
+}
 
 static Statement delete_holds_sql("DELETE FROM flowctl_catalog.limit_hold WHERE run_id = ANY ($1) RETURNING gate",
                                   {UUIDARRAYOID});
@@ -215,10 +234,10 @@ std::vector<Uuid> oldest_holders(Spi& spi, const Uuid& gate, std::size_t most) {
 // ---------------------------------------------------------------------------------------------- rates
 
 static Statement save_rates_sql(R"(
-    INSERT INTO flowctl_catalog.limit_rate (gate, flow_id, limit_name, key, full_at)
-    VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (gate) DO UPDATE SET full_at = excluded.full_at)",
-                                {UUIDOID, UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID});
+    INSERT INTO flowctl_catalog.limit_rate (gate, flow_id, limit_name, key, full_at, next_at)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (gate) DO UPDATE SET full_at = excluded.full_at, next_at = excluded.next_at)",
+                                {UUIDOID, UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
 static Statement load_rates_sql("SELECT gate, full_at FROM flowctl_catalog.limit_rate WHERE full_at > $1",
                                 {TIMESTAMPTZOID});
 static Statement delete_rates_sql(R"(
@@ -231,7 +250,8 @@ void save_rates(Spi& spi, const std::vector<RateRow>& rows) {
         Params params;
         params.uuid(row.gate);
         row.flow_id ? params.uuid(*row.flow_id) : params.null();
-        spi.run(save_rates_sql, std::move(params.text(row.limit_name).text(row.key).timestamp(row.full_at)));
+        params.text(row.limit_name).text(row.key).timestamp(row.full_at).timestamp(row.next_at);
+        spi.run(save_rates_sql, std::move(params));
     }
 }
 

@@ -40,13 +40,18 @@ std::vector<WaitRow> first_waits(Spi& spi, const Uuid& line, std::size_t most);
 std::vector<WaitRow> first_of_lines(Spi& spi);
 // Runs whose window has begun, of all lines.
 std::vector<WaitRow> open_windows(Spi& spi);
+// Runs that have begun no window yet and wait for one.
+std::vector<WaitRow> unopened_windows(Spi& spi, std::size_t most);
 // Runs that are due, the earliest first; and when the next one is.
 std::vector<WaitRow> due_waits(Spi& spi, std::int64_t now, std::size_t most);
-std::optional<std::int64_t> next_due(Spi& spi);
+std::optional<std::int64_t> next_due(Spi& spi, std::int64_t after);
 void set_window(Spi& spi, const Uuid& run, std::int64_t first_at, std::int64_t due_at);
 // The window has ended: the run stands in this line from now on.
 void join_line(Spi& spi, const Uuid& run, const Uuid& line, std::optional<std::int64_t> due_at);
 void delete_waits(Spi& spi, const std::vector<Uuid>& runs);
+
+// What is paused: kind and name.
+std::vector<std::pair<std::string, std::string>> find_pauses(Spi& spi);
 
 struct HoldRow {
     Uuid run_id{};
@@ -67,7 +72,7 @@ struct RateRow {
     Uuid gate{};
     std::optional<Uuid> flow_id;
     std::optional<std::string> limit_name, key;
-    std::int64_t full_at = 0;
+    std::int64_t full_at = 0, next_at = 0;
 };
 void save_rates(Spi& spi, const std::vector<RateRow>& rows);
 std::vector<RateRow> load_rates(Spi& spi, std::int64_t now);
