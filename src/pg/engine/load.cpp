@@ -9,6 +9,7 @@
 #include "core/machine/frame.hpp"
 #include "pg/server/arn_space.hpp"
 #include "pg/server/timestamps.hpp"
+#include "pg/store/forks.hpp"
 
 namespace flowctl::pg {
 
@@ -34,6 +35,23 @@ std::size_t memory_of(std::string_view text) {
         bytes += kMemoryOf[static_cast<unsigned char>(c)];
     return bytes;
 }
+
+namespace {
+
+// Of a fork. What is wrong; empty: nothing.
+std::string find_beginning(Spi& spi, LiveRun& run, const json::ParseLimits& limits) {
+    const auto point = store::find_fork(spi, run.id);
+    if (!point) return "what it was to begin with is gone";
+    auto input = json::parse(point->input, limits);
+    auto variables = json::parse(point->variables, limits);
+    if (!input || !variables) return "what it was to begin with is not JSON";
+    run.begins_at = {point->state, std::move(input).value(), std::move(variables).value()};
+    run.fixed_bytes += memory_of(point->input) + memory_of(point->variables);
+    run.bytes = run.fixed_bytes;
+    return "";
+}
+
+}  // namespace
 
 std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRun& row,
                                    std::string& problem) {
@@ -80,7 +98,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     context.started_at = row.started_at;
     // A run that has waited at a limit has its time from its beginning on.
     if (const auto seconds = run->version->flow->timeout_seconds)
-        run->ends_at = unix_micros_now() + *seconds * 1'000'000;
+        run->ends_at = row.redriven_at.value_or(unix_micros_now()) + *seconds * 1'000'000;
     context.express = row.express;
     context.redrive_count = row.redrive_count;
     context.redriven_at = row.redriven_at;
@@ -97,7 +115,10 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     if (owner != nullptr) owner->place_child(*run->child, run->id_text, context);
     if (row.event)
         if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();
-    if (!row.frame) return run;
+    if (!row.frame) {
+        if (row.is_fork) problem = find_beginning(spi, *run, limits);
+        return run;
+    }
     json::ParseLimits frame_limits = limits;
     frame_limits.max_depth = machine::kMaxFrameDepth;
     auto saved = json::parse(*row.frame, frame_limits);
