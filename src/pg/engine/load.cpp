@@ -73,6 +73,8 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         if (!run->version) return nullptr;
     }
     run->express = row.express;
+    run->awaitable = store::is_awaitable(row);
+    run->depth = row.depth;
     run->stored = row.frame.has_value();
     run->resumed = row.frame.has_value() || row.express;
     run->role = row.role;
@@ -100,6 +102,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     if (const auto seconds = run->version->flow->timeout_seconds)
         run->ends_at = row.redriven_at.value_or(unix_micros_now()) + *seconds * 1'000'000;
     context.express = row.express;
+    context.pauses_when_exhausted = run->version->options.on_exhausted == OnExhausted::Pause;
     context.redrive_count = row.redrive_count;
     context.redriven_at = row.redriven_at;
     json::ParseLimits limits;
