@@ -281,7 +281,7 @@ void Admitter::ended(Spi& spi, const std::vector<Uuid>& runs) {
         }
     }
     if (store::has_rows("limit_wait")) {
-        const std::vector<store::WaitRow> waits = store::find_waits(others);
+        const std::vector<store::WaitRow> waits = store::find_limit_waits(others);
         if (waits.empty()) return;
         know(spi);
         for (const store::WaitRow& wait : waits) {
@@ -290,7 +290,7 @@ void Admitter::ended(Spi& spi, const std::vector<Uuid>& runs) {
                 windows_.erase(window);
             if (!wait.debounce) admission_.leave(wait.line, wait.run_id);
         }
-        store::delete_waits(spi, ids_of(waits));
+        store::delete_limit_waits(spi, ids_of(waits));
     }
 }
 
@@ -324,7 +324,7 @@ void Admitter::decide(const Uuid& run, Oid owner, const char* error, std::string
 }
 
 void Admitter::flush_waits(Spi& spi) {
-    store::delete_waits(spi, std::exchange(waits_gone_, {}));
+    store::delete_limit_waits(spi, std::exchange(waits_gone_, {}));
 }
 
 // Those that have been admitted are deleted first, so that the others come after them.

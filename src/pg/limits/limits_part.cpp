@@ -125,7 +125,7 @@ void Limits::begin() {
 void Limits::hold_back(Spi& spi, std::vector<Uuid>& runs) {
     std::set<Uuid> held;
     if (!runs.empty() && store::has_rows("limit_wait")) {
-        const std::vector<store::WaitRow> waits = store::find_waits(runs);
+        const std::vector<store::WaitRow> waits = store::find_limit_waits(runs);
         for (const store::WaitRow& wait : waits)
             held.insert(wait.run_id);
         if (admits()) {

@@ -109,7 +109,7 @@ Statement delete_waits_sql("DELETE FROM flowctl_catalog.limit_wait WHERE run_id 
 
 }  // namespace
 
-void insert_waits(const std::vector<const WaitRow*>& rows) {
+void insert_limit_waits(const std::vector<const WaitRow*>& rows) {
     if (rows.empty()) return;
     Append append("limit_wait", kWaitColumns, rows.size());
     for (const WaitRow* row : rows) {
@@ -121,7 +121,7 @@ void insert_waits(const std::vector<const WaitRow*>& rows) {
     append.write();
 }
 
-std::vector<WaitRow> find_waits(const std::vector<Uuid>& runs) {
+std::vector<WaitRow> find_limit_waits(const std::vector<Uuid>& runs) {
     if (runs.empty()) return {};
     return read_waits(find_by_key(table_named("limit_wait"), kWaitColumns, runs));
 }
@@ -172,7 +172,7 @@ void join_line(Spi& spi, const Uuid& run, const Uuid& line, std::optional<std::i
     spi.run(join_line_sql, std::move(timestamp_or_null(params, due_at)));
 }
 
-void delete_waits(Spi& spi, const std::vector<Uuid>& runs) {
+void delete_limit_waits(Spi& spi, const std::vector<Uuid>& runs) {
     if (runs.empty()) return;
     const std::vector<Uuid> left = delete_by_key(table_named("limit_wait"), runs);
     if (!left.empty()) spi.run(delete_waits_sql, std::move(Params().uuids(left)));

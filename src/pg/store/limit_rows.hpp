@@ -30,9 +30,9 @@ struct WaitRow {
 // Whether the table has ever had rows, since it was emptied by a vacuum. Costs next to nothing.
 bool has_rows(const char* table);
 
-void insert_waits(const std::vector<const WaitRow*>& rows);
+void insert_limit_waits(const std::vector<const WaitRow*>& rows);
 // Those of these runs that wait.
-std::vector<WaitRow> find_waits(const std::vector<Uuid>& runs);
+std::vector<WaitRow> find_limit_waits(const std::vector<Uuid>& runs);
 std::vector<Uuid> which_wait(const std::vector<Uuid>& runs);
 // The first runs of a line.
 std::vector<WaitRow> first_waits(Spi& spi, const Uuid& line, std::size_t most);
@@ -48,7 +48,7 @@ std::optional<std::int64_t> next_due(Spi& spi, std::int64_t after);
 void set_window(Spi& spi, const Uuid& run, std::int64_t first_at, std::int64_t due_at);
 // The window has ended: the run stands in this line from now on.
 void join_line(Spi& spi, const Uuid& run, const Uuid& line, std::optional<std::int64_t> due_at);
-void delete_waits(Spi& spi, const std::vector<Uuid>& runs);
+void delete_limit_waits(Spi& spi, const std::vector<Uuid>& runs);
 
 // What is paused: kind and name.
 std::vector<std::pair<std::string, std::string>> find_pauses(Spi& spi);

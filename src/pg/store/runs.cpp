@@ -141,7 +141,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
     std::vector<const WaitRow*> waits;
     for (const NewRun* run = runs; run != runs + count; run++)
         if (run->wait) waits.push_back(&*run->wait);
-    insert_waits(waits);
+    insert_limit_waits(waits);
 }
 
 std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids) {
