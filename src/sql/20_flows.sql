@@ -36,13 +36,13 @@ CREATE TABLE flowctl_catalog.flow_version (
     options         jsonb       NOT NULL DEFAULT '{}',
     author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    dropped_by      xid8,       -- the transaction that dropped the flow; NULL if it exists
+    dropped_by      xid8,       -- the transaction that dropped the version or the flow; NULL if it exists
     unknown_from    xid8,       -- this transaction and later ones cannot start the version; NULL if it is not known yet
     PRIMARY KEY (flow_id, version)
 );
 COMMENT ON TABLE flowctl_catalog.flow_version IS 'immutable versions of flows; a run keeps the version that it started with';
 CREATE INDEX flow_version_dropped ON flowctl_catalog.flow_version (dropped_by) WHERE dropped_by IS NOT NULL;
-COMMENT ON INDEX flowctl_catalog.flow_version_dropped IS 'finds the versions of flows that were dropped';
+COMMENT ON INDEX flowctl_catalog.flow_version_dropped IS 'finds the versions that were dropped';
 CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow_version
     FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
 ALTER TABLE flowctl_catalog.flow_version ENABLE ALWAYS TRIGGER only_engine_writes;
@@ -228,8 +228,9 @@ GRANT SELECT ON flowctl.flows TO PUBLIC;
 CREATE VIEW flowctl.flow_versions WITH (security_barrier) AS
     SELECT f.name AS flow, v.version, v.definition::pg_catalog.json AS definition, v.options, v.author, v.created_at
     FROM flowctl_catalog.flow_version v JOIN flowctl_catalog.flow f ON f.flow_id = v.flow_id
-    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
-       OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+    WHERE v.dropped_by IS NULL
+      AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+           OR f.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
 COMMENT ON VIEW flowctl.flow_versions IS 'the versions of the flows that the current role owns';
 COMMENT ON COLUMN flowctl.flow_versions.flow IS 'name of the flow';
 COMMENT ON COLUMN flowctl.flow_versions.version IS 'number of the version, counted from 1';

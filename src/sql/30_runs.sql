@@ -10,6 +10,7 @@ CREATE TABLE flowctl_catalog.run (
     flow_id           uuid        NOT NULL,
     flow              text        NOT NULL,
     version           int         NOT NULL,
+    alias             text,       -- that led to the version
     type              text        NOT NULL,
     name              text,
     status            text        NOT NULL DEFAULT 'RUNNING',
@@ -41,6 +42,7 @@ CREATE TABLE flowctl_catalog.run (
     map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
     map_index         bigint,     -- number of the child, from 0
     map_items         int,        -- how many items are in its input
+    forked_from       uuid,       -- the run that this one was forked from (flowctl.fork)
     stopped_by        text,       -- the role that ended it by flowctl.stop()
     redacted_at       timestamptz,  -- when its payloads were replaced by markers (flowctl.redact)
     PRIMARY KEY (run_id)
@@ -99,7 +101,7 @@ CREATE FUNCTION flowctl.start(flow text, input jsonb DEFAULT '{}', name text DEF
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_start';
 COMMENT ON FUNCTION flowctl.start(text, jsonb, text) IS
-    'starts a run of flow ''name'' or ''name:version'' when this transaction commits, and returns its run_id. The same name '
+    'starts a run of flow ''name'', ''name:version'' or ''name:alias'' when this transaction commits, and returns its run_id. The same name '
     'with the same input returns the same run; with another input it is an error (AWS: StartExecution)';
 
 CREATE FUNCTION flowctl.start_flow() RETURNS trigger

@@ -46,10 +46,15 @@ COMMENT ON TABLE flowctl_catalog.history_event_default IS 'the leaf for events o
 ALTER TABLE flowctl_catalog.history_event_default ENABLE ROW LEVEL SECURITY;
 
 CREATE VIEW flowctl.runs WITH (security_barrier) AS
-    SELECT r.run_id, r.flow, r.version, r.name, r.status,
+    SELECT r.run_id, r.flow, r.version, r.alias, r.name, r.status,
            CASE WHEN r.status = 'RUNNING' THEN coalesce(f.phase, 'QUEUED') END AS phase,
            f.current_state,
            CASE WHEN f.phase = 'RETRYING' THEN 'retry'
+                WHEN f.phase = 'PAUSED'
+                THEN coalesce((SELECT 'resume: paused by ' || i.role
+                               FROM flowctl_catalog.intervention i
+                               WHERE i.run_id = r.run_id AND i.action = 'pause' AND i.outcome = 'done'
+                               ORDER BY i.at DESC LIMIT 1), 'resume')
                 WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.map_run m WHERE m.run_id = r.run_id AND m.phase IS NOT NULL)
                 THEN 'map run'
                 WHEN f.phase = 'WAITING' THEN 'timer'
@@ -70,9 +75,18 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            CASE WHEN may.read_payload THEN r.event::pg_catalog.jsonb END AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
            CASE WHEN may.read_payload THEN r.subject_claims::pg_catalog.jsonb END AS subject_claims, r.map_run_id, r.map_index,
-           r.stopped_by::pg_catalog.name AS stopped_by, r.redacted_at
+           r.stopped_by::pg_catalog.name AS stopped_by, r.forked_from, r.redriven_at,
+           CASE WHEN r.map_run_id IS NOT NULL AND r.status NOT IN ('RUNNING', 'SUCCEEDED') THEN 'REDRIVABLE_BY_MAP_RUN'
+                WHEN flowctl_catalog.objection_to_redrive(
+                         r.status, r.type, r.map_run_id, w.flow_id, e.run_id, e.ended_at, e.events) IS NULL THEN 'REDRIVABLE'
+                ELSE 'NOT_REDRIVABLE'
+           END AS redrive_status,
+           flowctl_catalog.objection_to_redrive(
+               r.status, r.type, r.map_run_id, w.flow_id, e.run_id, e.ended_at, e.events) AS redrive_status_reason,
+           r.redacted_at
     FROM flowctl_catalog.run r
          LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
+         LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = r.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
          CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
              r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, r.starter)) may (read_payload)
@@ -85,14 +99,15 @@ COMMENT ON VIEW flowctl.runs IS 'runs: their flow, who started them, their curre
 COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7, so it is ordered by the time of the start';
 COMMENT ON COLUMN flowctl.runs.flow IS 'name of the flow';
 COMMENT ON COLUMN flowctl.runs.version IS 'version of the flow; it stays the same for the whole run';
+COMMENT ON COLUMN flowctl.runs.alias IS 'the alias by which the version was found; NULL if none was named';
 COMMENT ON COLUMN flowctl.runs.name IS 'the name given at start, for idempotency; NULL if none was given';
 COMMENT ON COLUMN flowctl.runs.status IS 'RUNNING | SUCCEEDED | FAILED | TIMED_OUT | ABORTED | PENDING_REDRIVE';
 COMMENT ON COLUMN flowctl.runs.phase IS
     'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; NULL for other runs';
 COMMENT ON COLUMN flowctl.runs.current_state IS 'the state of an open run at the top level';
 COMMENT ON COLUMN flowctl.runs.waiting_for IS
-    'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map); NULL if it '
-    'waits for none of these';
+    'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map) | resume: paused '
+    'by whom; NULL if it waits for none of these';
 COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
 COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';
 COMMENT ON COLUMN flowctl.runs.output IS 'the output of a run that has SUCCEEDED, any JSON';
@@ -124,6 +139,11 @@ COMMENT ON COLUMN flowctl.runs.map_run_id IS
 COMMENT ON COLUMN flowctl.runs.map_index IS
     'number of the child in the order of the items, counted from 0; NULL if the run is no child';
 COMMENT ON COLUMN flowctl.runs.stopped_by IS 'the role that called flowctl.stop(); NULL if nobody has stopped the run';
+COMMENT ON COLUMN flowctl.runs.forked_from IS 'the run that this one was forked from (flowctl.fork); NULL if it was not';
+COMMENT ON COLUMN flowctl.runs.redriven_at IS 'when it was redriven last; NULL if it was not';
+COMMENT ON COLUMN flowctl.runs.redrive_status IS
+    'REDRIVABLE (by flowctl.redrive) | NOT_REDRIVABLE | REDRIVABLE_BY_MAP_RUN (a child of a distributed Map)';
+COMMENT ON COLUMN flowctl.runs.redrive_status_reason IS 'why it is not redrivable, or not by itself; NULL if it is';
 COMMENT ON COLUMN flowctl.runs.redacted_at IS
     'when its payloads were replaced by hashes (flowctl.redact); NULL if they were not';
 REVOKE ALL ON flowctl.runs FROM PUBLIC;

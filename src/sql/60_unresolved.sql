@@ -22,6 +22,15 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           SELECT CASE g.privileges WHEN '{start}' THEN 'start grant' ELSE 'flow grant' END, g.role::text, 'flow ' || g.flow_id, 'there is nothing to start'
           FROM flowctl_catalog.flow_grant g WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = g.flow_id)
           UNION ALL
+          SELECT 'alias', f.name || ':' || a.alias, 'version ' || n.version, 'a start of this version fails'
+          FROM flowctl_catalog.alias a JOIN flowctl_catalog.flow f ON f.flow_id = a.flow_id,
+               LATERAL (VALUES (a.version), (a.second_version)) n (version)
+          WHERE n.version IS NOT NULL
+            AND NOT EXISTS (SELECT FROM flowctl_catalog.flow_version v WHERE v.flow_id = a.flow_id AND v.version = n.version)
+          UNION ALL
+          SELECT 'alias', a.alias, 'flow ' || a.flow_id, 'there is nothing to start'
+          FROM flowctl_catalog.alias a WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = a.flow_id)
+          UNION ALL
           SELECT 'author', a.role::text, 'role ' || a.role::text, 'nobody has the right'
           FROM flowctl_catalog.author a WHERE a.role::oid IS NULL
           UNION ALL
@@ -44,8 +53,8 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
 COMMENT ON VIEW flowctl.unresolved IS
     'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
     'members of pg_read_all_data';
-COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | author | lease rule | policy | hold';
-COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, rule or policy, number of the version, name of the role, or reason of the hold';
+COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | lease rule | policy | hold';
+COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, rule or policy, number of the version, name of the role, or reason of the hold';
 COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow or version';
 COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';
 REVOKE ALL ON flowctl.unresolved FROM PUBLIC;

@@ -27,7 +27,8 @@ Statement describe_sql(R"(
     SELECT (pg_catalog.to_jsonb(r) || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
                'executionArn', $2, 'stateMachineArn', $3, 'stateMachineVersionArn', $3 || ':' || r.version, 'mapRunArn', $4,
                'name', coalesce(r.name, r.run_id::text), 'startDate', r.started_at, 'stopDate', r.ended_at,
-               'redriveCount', r.redrive_count, 'traceHeader', r.traceparent)))::text
+               'redriveCount', r.redrive_count, 'redriveDate', r.redriven_at, 'redriveStatus', r.redrive_status,
+               'redriveStatusReason', r.redrive_status_reason, 'traceHeader', r.traceparent)))::text
     FROM flowctl.runs r WHERE r.run_id = $1)",
                        {UUIDOID, TEXTOID, TEXTOID, TEXTOID});
 

@@ -1,4 +1,4 @@
-// SQL functions that ask something of a run: stop.
+// SQL functions that ask something of a run: stop, redrive, pause, resume.
 //
 // Each of them is called for many runs by one statement, so it looks the run up once, writes one row, and says
 // by its result what is in the way.
@@ -17,16 +17,6 @@ namespace {
 // The limits of AWS's StopExecution.
 constexpr std::size_t kMaxError = 256;
 constexpr std::size_t kMaxCause = 32'768;
-constexpr std::size_t kMaxReason = 1'024;
-
-std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, const char* name,
-                                            std::size_t most, const char* hint) {
-    std::optional<std::string> text = text_argument(fcinfo, index);
-    if (text && text->size() > most)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-                        std::string(name) + " is longer than " + std::to_string(most) + " bytes", hint);
-    return text;
-}
 
 std::string has_ended(machine::Status status) {
     return "the run has ended as " + std::string(machine::name_of(status));
@@ -37,6 +27,22 @@ using Objection = std::optional<std::string> (*)(const store::OperatedRun& run);
 
 std::optional<std::string> objection_to_stop(const store::OperatedRun& run) {
     if (run.status != machine::Status::Running) return has_ended(run.status);
+    return std::nullopt;
+}
+
+std::optional<std::string> objection_to_redrive(const store::OperatedRun& run) {
+    return run.objection_to_redrive;
+}
+
+std::optional<std::string> objection_to_pause(const store::OperatedRun& run) {
+    if (run.status != machine::Status::Running) return has_ended(run.status);
+    if (run.is_paused) return "the run is paused already";
+    return std::nullopt;
+}
+
+std::optional<std::string> objection_to_resume(const store::OperatedRun& run) {
+    if (run.status != machine::Status::Running) return has_ended(run.status);
+    if (!run.is_paused) return "the run is not paused";
     return std::nullopt;
 }
 
@@ -53,13 +59,39 @@ std::string ask(const store::Request& request, Objection objection) {
 
 }  // namespace
 
+namespace {
+
+// A function whose second argument is the reason.
+Datum ask_with_reason(FunctionCallInfo fcinfo, const char* kind, Objection objection) {
+    const std::string function = std::string("flowctl.") + kind + "()";
+    shmem::require(function.c_str());
+    require_writable(std::string(kind) + " a run");
+    store::Request request{run_id_argument(fcinfo), kind, GetUserId(), {}, {}, {}};
+    request.reason = reason_argument(fcinfo, 1);
+    return to_text(ask(request, objection));
+}
+
+}  // namespace
+
+FLOWCTL_FUNCTION(flowctl_redrive) {
+    return ask_with_reason(fcinfo, "redrive", objection_to_redrive);
+}
+
+FLOWCTL_FUNCTION(flowctl_pause) {
+    return ask_with_reason(fcinfo, "pause", objection_to_pause);
+}
+
+FLOWCTL_FUNCTION(flowctl_resume) {
+    return ask_with_reason(fcinfo, "resume", objection_to_resume);
+}
+
 FLOWCTL_FUNCTION(flowctl_stop) {
     shmem::require("flowctl.stop()");
     require_writable("stop a run");
     store::Request request{run_id_argument(fcinfo), "stop", GetUserId(), {}, {}, {}};
     request.error = bounded_argument(fcinfo, 1, "error", kMaxError, "Say it in cause.");
     request.cause = bounded_argument(fcinfo, 2, "cause", kMaxCause, "Shorten it.");
-    request.reason = bounded_argument(fcinfo, 3, "reason", kMaxReason, "Shorten it.");
+    request.reason = reason_argument(fcinfo, 3);
     return to_text(ask(request, objection_to_stop));
 }
 

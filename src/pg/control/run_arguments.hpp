@@ -1,6 +1,9 @@
 // Arguments that several functions on runs have.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "pg/server/spi.hpp"
 #include "pg/starts/start.hpp"
 
@@ -8,6 +11,11 @@ namespace flowctl::pg {
 
 // The run that the first argument names.
 Uuid run_id_argument(FunctionCallInfo fcinfo);
+// Raises an error if the text is longer than `most` bytes.
+std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, const char* name,
+                                            std::size_t most, const char* hint);
+// Why somebody intervenes.
+std::optional<std::string> reason_argument(FunctionCallInfo fcinfo, int index);
 // What the caller wants to start: the numbers are those of the arguments flow, input and name.
 StartRequest start_arguments(FunctionCallInfo fcinfo, int flow, int input, int name);
 

@@ -69,7 +69,8 @@ machine::Status wait_for_end(const Uuid& id, Oid user, std::int64_t micros, Comm
                 "run " + to_string(id) + " was started by this very transaction and begins when it commits",
                 "Commit first, then call flowctl.wait().");
         const TimestampTz now = GetCurrentTimestamp();
-        if (run.status != machine::Status::Running || now >= deadline) return run.status;
+        const bool is_over = run.status != machine::Status::Running && !run.is_redrive_requested;
+        if (is_over || now >= deadline) return run.status;
         signal.sleep((deadline - now) / 1000 + 1, event);
     }
 }

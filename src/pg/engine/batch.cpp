@@ -13,8 +13,6 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr std::int64_t kMaxMicros = 50'000;  // of advancing
-
 // The run that is not looked at any more: no more of it than what its end needs.
 std::unique_ptr<LiveRun> convict(const store::StoredRun& row, std::string& problem) {
     auto run = std::make_unique<LiveRun>();
@@ -35,6 +33,7 @@ void Batch::run(Spi& spi, const std::vector<Item>& items) {
     begin_parts();
     std::optional<suspects::Marking> marking(std::in_place);
     load(spi, items);
+    load_ended(spi, items);
     std::int64_t now = unix_micros_now();
     const std::int64_t until = now + kMaxMicros;
     for (; done_ < items.size() && (done_ == 0 || (now < until && !full())); done_++) {
@@ -61,7 +60,7 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
     std::vector<Uuid> missing;
     std::set<Uuid> seen;
     for (const Item& item : items)
-        if (state_.live.find(item.run) == nullptr &&
+        if (state_.live.find(item.run) == nullptr && !is_redrive(item) &&
             (!item.event || item.load || state_.calls.holds(item.run)) && seen.insert(item.run).second)
             missing.push_back(item.run);
     if (missing.empty()) return;
@@ -71,7 +70,7 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
     std::size_t definition_bytes = 0;
     std::int64_t now = unix_micros_now();
     const std::int64_t until = now + kMaxMicros;
-    const std::vector<Uuid> later = store::each_run(spi, missing, kMaxBytes, [&](store::StoredRun&& row) {
+    const std::vector<Uuid> later = store::each_run(spi, missing, kMaxBytes, store::Frames::Open, [&](store::StoredRun&& row) {
         load_run(spi, row);
         const std::int64_t before = std::exchange(now, unix_micros_now());
         if (const auto loaded = working_.find(row.run_id); loaded != working_.end()) {
@@ -86,7 +85,7 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
 }
 
 void Batch::load_run(Spi& spi, const store::StoredRun& row) {
-    if (!row.open) {
+    if (!row.open()) {
         if (row.map_run_id) changes_.children_gone.emplace_back(row.run_id, *row.map_run_id);
         return;
     }
@@ -107,6 +106,10 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
         return;
     }
+    add_loaded(row, std::move(run));
+}
+
+void Batch::add_loaded(const store::StoredRun& row, std::unique_ptr<LiveRun> run) {
     Working& working = working_[row.run_id];
     run->calls = state_.calls.held(row.run_id);
     working.frame = run->frame;

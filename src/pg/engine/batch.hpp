@@ -16,6 +16,7 @@
 
 #include "pg/engine/state.hpp"
 #include "pg/store/history.hpp"
+#include "pg/store/reopening.hpp"
 #include "pg/store/runs.hpp"
 
 namespace flowctl::pg {
@@ -53,6 +54,7 @@ class Batch {
         LiveRun* run = nullptr;
         std::unique_ptr<LiveRun> loaded;  // where it was not live before
         bool begun = false;               // a frame is stored
+        bool ended_before = false;        // loaded to be redriven; the run is open when it is entered
         bool entered = false;             // loaded, and its Started or Resumed has been given
         bool advanced = false;            // in this batch
         bool changed = false;
@@ -71,8 +73,15 @@ class Batch {
     void begin_parts();
     void load(Spi& spi, const std::vector<Item>& items);
     void load_run(Spi& spi, const store::StoredRun& row);
+    void add_loaded(const store::StoredRun& row, std::unique_ptr<LiveRun> run);
+    // reopen.cpp
+    void load_ended(Spi& spi, const std::vector<Item>& items);
+    void load_ended_run(Spi& spi, const store::StoredRun& row);
+    bool reopen(Spi& spi, Working& working, const Item& item);
+    Part::Told told(const Item& item, bool is_told, std::string& why_not) const;
     // Writing takes time and memory, too: a batch is bounded in rows and bytes.
     static constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
+    static constexpr std::int64_t kMaxMicros = 50'000;  // of loading, and of advancing
     bool full() const { return history_.size() >= 4'000 || changes_.bytes >= kMaxBytes; }
 
     // step.cpp, evaluate_item.cpp
@@ -121,6 +130,11 @@ class Batch {
 
     // What write() collects for the tables.
     std::vector<store::RunEnd> ends_;
+    std::vector<store::EndedFrame> ended_frames_;
+    std::vector<store::Reopened> reopened_;
+    std::map<Uuid, std::string> refusals_;  // runs that cannot be redriven
+    std::set<Uuid> not_now_;                // nor be refused now
+    std::map<Uuid, store::FlowPresence> flows_held_;
     std::vector<Uuid> frames_gone_, forget_payloads_, forget_events_;
 };
 

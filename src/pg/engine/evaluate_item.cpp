@@ -27,11 +27,13 @@ bool is_stop(const Item& item) {
 // events of its own.
 std::vector<machine::Given> Batch::given_for(const Working& working, const Item& item) const {
     std::vector<machine::Event> events;
-    if (working.loaded && working.begun) {
+    if (working.ended_before && !working.entered) {
+        // The first event is the redrive.
+    } else if (working.loaded && working.begun) {
         events.emplace_back(machine::Resumed{});
         events.emplace_back(machine::TimerFired{});
     } else if (working.loaded && !item.event) {
-        events.emplace_back(machine::Started{});
+        events.emplace_back(machine::Started{working.run->begins_at});
     }
     if (item.event) events.push_back(*item.event);
     // If the last evaluation was interrupted, it may have given more events than these.

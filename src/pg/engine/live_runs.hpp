@@ -37,6 +37,7 @@ struct LiveRun : RunFacts {
     std::shared_ptr<const CompiledVersion> version;
     machine::Frame frame;
     std::optional<ChildOf> child;
+    std::optional<machine::BeginAt> begins_at;  // of a fork that has not begun
     bool express = false;
     bool stored = false;   // its frame is in the table
     bool in_line = false;  // a call of it waits for room in its lane

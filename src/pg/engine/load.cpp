@@ -7,6 +7,7 @@
 
 #include "core/json.hpp"
 #include "pg/server/arn_space.hpp"
+#include "pg/store/forks.hpp"
 
 namespace flowctl::pg {
 
@@ -32,6 +33,23 @@ std::size_t memory_of(std::string_view text) {
         bytes += kMemoryOf[static_cast<unsigned char>(c)];
     return bytes;
 }
+
+namespace {
+
+// Of a fork. What is wrong; empty: nothing.
+std::string find_beginning(Spi& spi, LiveRun& run, const json::ParseLimits& limits) {
+    const auto point = store::find_fork(spi, run.id);
+    if (!point) return "what it was to begin with is gone";
+    auto input = json::parse(point->input, limits);
+    auto variables = json::parse(point->variables, limits);
+    if (!input || !variables) return "what it was to begin with is not JSON";
+    run.begins_at = {point->state, std::move(input).value(), std::move(variables).value()};
+    run.fixed_bytes += memory_of(point->input) + memory_of(point->variables);
+    run.bytes = run.fixed_bytes;
+    return "";
+}
+
+}  // namespace
 
 std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRun& row,
                                    std::string& problem) {
@@ -77,7 +95,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     context.state_machine_name = row.flow;
     context.started_at = row.started_at;
     if (const auto seconds = run->version->flow->timeout_seconds)
-        run->ends_at = row.started_at + *seconds * 1'000'000;
+        run->ends_at = row.redriven_at.value_or(row.started_at) + *seconds * 1'000'000;
     context.express = row.express;
     context.redrive_count = row.redrive_count;
     context.redriven_at = row.redriven_at;
@@ -94,7 +112,10 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     if (owner != nullptr) owner->place_child(*run->child, run->id_text, context);
     if (row.event)
         if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();
-    if (!row.frame) return run;
+    if (!row.frame) {
+        if (row.is_fork) problem = find_beginning(spi, *run, limits);
+        return run;
+    }
     json::ParseLimits frame_limits = limits;
     frame_limits.max_depth = machine::kMaxFrameDepth;
     auto saved = json::parse(*row.frame, frame_limits);

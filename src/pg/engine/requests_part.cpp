@@ -21,6 +21,9 @@ constexpr std::array kKinds = {
          [](store::Request&& request) -> machine::Event {
              return machine::Stopped{std::move(request.error), std::move(request.cause)};
          }},
+    Kind{"redrive", [](store::Request&&) -> machine::Event { return machine::Redriven{}; }},
+    Kind{"pause", [](store::Request&&) -> machine::Event { return machine::Paused{}; }},
+    Kind{"resume", [](store::Request&&) -> machine::Event { return machine::Unpaused{}; }},
 };
 
 const std::vector<std::string>& names_of_kinds() {
@@ -75,7 +78,7 @@ void RequestsPart::told(const Item& item, Told told, const std::string& why_not)
 }
 
 void RequestsPart::failed(const Item& item) {
-    close(item, "the run failed because the request could not be carried out");
+    close(item, "it could not be carried out; the server's log says why");
 }
 
 void RequestsPart::write(Spi& spi, const Changes&) {

@@ -36,11 +36,15 @@ void Batch::apply(Spi& spi, const Item& item) {
     planned_.take(item);
     if (item.from != nullptr) item.from->apply(item);
     const bool is_told = known != nullptr && !known->ended() && tell(spi, *known, item);
-    if (item.from != nullptr) item.from->told(item, is_told ? Part::Told::Taken : Part::Told::Refused, "");
+    if (item.from == nullptr) return;
+    std::string why_not;
+    const Part::Told result = told(item, is_told, why_not);
+    item.from->told(item, result, why_not);
 }
 
 // Gives the run the item's event, after those that loading it brings. False: the run has not taken it.
 bool Batch::tell(Spi& spi, Working& working, const Item& item) {
+    if (working.ended_before && !working.entered) return reopen(spi, working, item);
     suspects::mark(item.run);
     if (outcome_ != nullptr && !outcome_->failure.empty()) {
         working.entered = true;
@@ -49,13 +53,18 @@ bool Batch::tell(Spi& spi, Working& working, const Item& item) {
     }
     const bool stops = item.event && std::holds_alternative<machine::Stopped>(*item.event);
     if (working.loaded && !working.entered) {
+        const bool pauses = item.event && std::holds_alternative<machine::Paused>(*item.event);
+        // A run that has not begun can be stopped and paused. Nothing else is meant for it.
+        if (!working.begun && item.event && !pauses && !stops) return false;
         working.entered = true;
-        const bool stop_unbegun = !working.begun && item.event;
-        if (!stop_unbegun) {
-            if (working.begun)
-                advance(spi, working, machine::Resumed{});
-            else
-                advance(spi, working, machine::Started{});
+        if (working.begun) {
+            advance(spi, working, machine::Resumed{});
+        } else if (pauses) {
+            const bool is_taken = advance(spi, working, *item.event);
+            advance(spi, working, machine::Started{working.run->begins_at});
+            return is_taken;
+        } else if (!item.event) {
+            advance(spi, working, machine::Started{working.run->begins_at});
         }
         if (working.begun && !working.ended() && !stops) advance(spi, working, machine::TimerFired{});
     }

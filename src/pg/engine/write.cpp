@@ -41,9 +41,11 @@ void Batch::write(Spi& spi) {
     }
     store::append_history(history_);
     Calls::write(planned_);
+    store::reopen_runs(spi, reopened_);
     store::save_frames(spi, frames);
     store::delete_frames(spi, frames_gone_);
     store::end_runs(spi, ends_);
+    store::keep_ended_frames(ended_frames_);
     store::forget_payloads(spi, forget_payloads_);
     store::forget_events(spi, forget_events_);
     for (const auto& part : state_.parts)
@@ -76,6 +78,9 @@ void Batch::write_end(const Working& working, const Uuid& id) {
     } else if (working.outcome.output) {
         end.output = json::dump(*working.outcome.output);
     }
+    if (keeps && !run.express && end.status != machine::Status::Succeeded)
+        ended_frames_.push_back({id, end.ended_at, working.frame.data().last_event,
+                                 json::dump(working.frame.save(&run.context.input))});
 }
 
 namespace {

@@ -7,30 +7,25 @@
 #include <string>
 
 #include "pg/flows/flow_admin.hpp"
+#include "pg/flows/flow_triggers.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
-#include "pg/starts/new_trigger.hpp"
 #include "pg/store/holds.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
-Statement triggers_of(R"(
-    SELECT t.tgname::text, t.tgrelid::pg_catalog.regclass::text, c.relowner
-    FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-    WHERE t.tgfoid = $1 AND t.tgparentid = 0
-      AND pg_catalog.substr(t.tgargs, 1, pg_catalog.length($2) + 1) IN ($2 || E'\\x00'::bytea, $2 || E'\\x3a'::bytea)
-    ORDER BY 2, 1)",
-                      {OIDOID, BYTEAOID});
 Statement open_runs(
     "SELECT pg_catalog.count(*) FROM flowctl_catalog.run WHERE flow_id = $1 AND status = 'RUNNING'",
     {UUIDOID});
 Statement delete_names("DELETE FROM flowctl_catalog.run_name WHERE flow_id = $1", {UUIDOID});
 Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1", {UUIDOID});
+Statement delete_aliases("DELETE FROM flowctl_catalog.alias WHERE flow_id = $1", {UUIDOID});
 // Not deleted: a transaction that has not committed may have started a run of them.
 Statement retire_versions(
-    "UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id() WHERE flow_id = $1",
+    "UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id() WHERE flow_id = $1 "
+    "AND dropped_by IS NULL",
     {UUIDOID});
 Statement delete_flow("DELETE FROM flowctl_catalog.flow WHERE flow_id = $1", {UUIDOID});
 Statement set_owner("UPDATE flowctl_catalog.flow SET owner = $2 WHERE flow_id = $1", {UUIDOID, OIDOID});
@@ -42,29 +37,9 @@ Statement insert_author(R"(
                         {OIDOID, OIDOID});
 Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 
-constexpr std::size_t kMostListed = 5;
-
 void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
-    const Oid function = start_flow_function();
-    if (!OidIsValid(function)) return;
-    const char* name = flow.name.data();
-    const std::size_t length = flow.name.size();
-    Datum bytes = guarded([&] {
-        auto* copy = static_cast<bytea*>(palloc(VARHDRSZ + length));
-        SET_VARSIZE(copy, VARHDRSZ + length);
-        memcpy(VARDATA(copy), name, length);
-        return PointerGetDatum(copy);
-    });
-    Rows rows = spi.run(triggers_of, std::move(Params().oid(function).datum(bytes)));
-    std::string list;
-    std::size_t listed = 0;
-    for (std::size_t i = 0; i < rows.size() && listed < kMostListed; i++) {
-        // A stranger's trigger starts nothing, and must not be in the way.
-        if (!may_start(spi, flow.flow_id, flow.owner, rows.oid(i, 2))) continue;
-        list += (listed++ == 0 ? "" : "\n") +
-                ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
-    }
-    if (listed == 0) return;
+    std::string list = list_triggers(spi, flow, std::nullopt);
+    if (list.empty()) return;
     throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
                     "cannot drop flow " + in_quotes(flow.name) + " because triggers start it",
                     "Drop the triggers first.", std::move(list));
@@ -136,6 +111,7 @@ void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_open_runs(spi, flow);
     spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_grants, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_aliases, std::move(Params().uuid(flow.flow_id)));
     spi.run(retire_versions, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));
 }

@@ -13,6 +13,7 @@
 #include "pg/server/transaction.hpp"
 #include "pg/shared/installation.hpp"
 #include "pg/store/flows.hpp"
+#include "pg/store/reopening.hpp"
 
 namespace flowctl::pg {
 
@@ -83,7 +84,10 @@ class Round {
     bool run() {
         const std::int64_t now = unix_micros_now();
         make(now);
-        if (in_place_) forget_versions();
+        if (in_place_) {
+            forget_versions();
+            forget_frames(now - rules_.redrive_within);
+        }
         // In a copy of the database everything stays as it was until it is activated, and so it does on a
         // server that is kept quiet.
         if (rules_.retention && in_place_) {
@@ -161,6 +165,17 @@ class Round {
         try {
             in_transaction("pg_flowctl: forgetting versions of dropped flows",
                            store::forget_dropped_versions);
+        } catch (PgError& error) {
+            failed(error);
+        }
+    }
+
+    void forget_frames(std::int64_t before) {
+        try {
+            while (in_transaction("pg_flowctl: forgetting the state of ended runs", [&](Spi& spi) {
+                       return store::forget_ended_frames(spi, before);
+                   }) > 0) {
+            }
         } catch (PgError& error) {
             failed(error);
         }

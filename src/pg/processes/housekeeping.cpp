@@ -6,6 +6,7 @@
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/store/flows.hpp"
+#include "pg/store/reopening.hpp"
 
 extern "C" {
 #include "commands/extension.h"
@@ -23,6 +24,7 @@ Rules rules_of_settings() {
     Rules rules;
     rules.interval = guc::partition_interval * kMinute;
     rules.ahead = guc::partitions_ahead;
+    rules.redrive_within = guc::redrive_within * kMinute;
     if (guc::retention >= 0) rules.retention = guc::retention * kMinute;
     return rules;
 }
@@ -154,6 +156,8 @@ FLOWCTL_FUNCTION(flowctl_keep_house) {
         const AsExtensionOwner owner;
         Spi spi;
         expired += store::forget_dropped_versions(spi);
+        while (const std::int64_t some = store::forget_ended_frames(spi, now - rules.redrive_within))
+            expired += some;
         while (const auto span = housekeeping::next_leaf(spi, now, rules)) {
             store::make_leaf(spi, span->starts_at, span->ends_at);
             made++;

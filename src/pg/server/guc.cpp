@@ -57,6 +57,7 @@ int drain_timeout = 10'000;
 int partition_interval = 1'440;
 int partitions_ahead = 4;
 int retention = -1;
+int redrive_within = 20'160;
 
 namespace {
 
@@ -361,6 +362,11 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomIntVariable("flowctl.retention", "Sets how long runs and their history are kept.",
                             "-1 means for ever.", &retention, -1, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
                             nullptr, nullptr, nullptr);
+
+    // The state of a run that ended without success takes room. AWS has the same time.
+    DefineCustomIntVariable("flowctl.redrive_within",
+                            "Sets how long after its end a run can be redriven.", nullptr, &redrive_within,
+                            20'160, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
 
     // A misspelt setting is an error from now on. Not where flowctl.workers is unknown: it may stand in
     // postgresql.conf.

@@ -45,7 +45,8 @@ extern int discovery_interval;  // ms, of the launcher
 extern int drain_timeout;       // ms: how long DROP DATABASE and its like wait for workers
 extern int partition_interval;  // min
 extern int partitions_ahead;
-extern int retention;  // min; -1: for ever
+extern int retention;       // min; -1: for ever
+extern int redrive_within;  // min
 
 void define();  // called by _PG_init
 

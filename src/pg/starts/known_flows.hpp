@@ -16,14 +16,14 @@ namespace flowctl::pg {
 class KnownFlows {
   public:
     // What has been kept and still holds, or null. A pointer until the next add().
-    const store::FlowRow* find(const StartRequest& request) {
+    const store::AliasedFlow* find(const StartRequest& request) {
         forget_if_changed();
         for (const Known& known : known_)
             if (known.text == request.flow && known.right_of == request.must_may_start) return &known.flow;
         return nullptr;
     }
     // `flow` was looked up behind a find().
-    void add(const StartRequest& request, const store::FlowRow& flow) {
+    void add(const StartRequest& request, const store::AliasedFlow& flow) {
         const Seen before = seen_;
         forget_if_changed();
         if (seen_ != before) return;
@@ -36,7 +36,7 @@ class KnownFlows {
     struct Known {
         std::string text;
         Oid right_of;
-        store::FlowRow flow;
+        store::AliasedFlow flow;
     };
     struct Seen {
         std::uint64_t generation = 0;

@@ -17,8 +17,11 @@ namespace flowctl::pg {
 
 namespace {
 
-Statement version_exists("SELECT FROM flowctl_catalog.flow_version WHERE flow_id = $1 AND version = $2",
-                         {UUIDOID, INT4OID});
+Statement version_exists(
+    "SELECT FROM flowctl_catalog.flow_version WHERE flow_id = $1 AND version = $2 AND dropped_by IS NULL",
+    {UUIDOID, INT4OID});
+Statement alias_exists("SELECT FROM flowctl_catalog.alias WHERE flow_id = $1 AND alias = $2",
+                       {UUIDOID, TEXTOID});
 
 struct NewTrigger {
     std::string name;
@@ -125,12 +128,14 @@ void check_target(Spi& spi, Oid table, const TriggerOptions& options, Oid creato
     }
     if (!reference.qualifier || lenient) return;
     const auto version = reference.version();
-    if (version && spi.run(version_exists, std::move(Params().uuid(flow->flow_id).int4(*version))).size() > 0)
-        return;
+    const Rows found =
+        version ? spi.run(version_exists, std::move(Params().uuid(flow->flow_id).int4(*version)))
+                : spi.run(alias_exists, std::move(Params().uuid(flow->flow_id).text(*reference.qualifier)));
+    if (found.size() > 0) return;
     throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                    "flow " + in_quotes(flow->name) + " has no version " +
+                    "flow " + in_quotes(flow->name) + " has no version or alias " +
                         in_quotes(shortened_name(*reference.qualifier)),
-                    "The view flowctl.flow_versions lists them.");
+                    "The views flowctl.flow_versions and flowctl.aliases list them.");
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include "core/asl/flow_name.hpp"
 #include "core/json.hpp"
-#include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/session_user.hpp"
 #include "pg/server/acting_role.hpp"
@@ -14,8 +13,8 @@
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/wake.hpp"
-#include "pg/starts/known_flows.hpp"
 #include "pg/starts/pending_runs.hpp"
+#include "pg/starts/startable.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/run_id.hpp"
 #include "pg/store/runs.hpp"
@@ -23,67 +22,6 @@
 namespace flowctl::pg {
 
 namespace {
-
-// 'name' or 'name:version'.
-struct Target {
-    std::string name;
-    std::optional<std::int32_t> version;
-};
-
-Target parse_target(const std::string& text) {
-    const asl::FlowReference reference = asl::parse_flow_reference(text);
-    Target target{std::string(reference.name), std::nullopt};
-    if (!asl::is_flow_name(target.name))
-        throw UserError(
-            ERRCODE_INVALID_NAME, "\"" + shortened_name(text) + "\" is not the name of a flow",
-            "Names of flows have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -; a version follows after "
-            "a colon, as in 'fulfil:3'.");
-    if (!reference.qualifier) return target;
-    target.version = reference.version();
-    if (!target.version)
-        throw UserError(
-            ERRCODE_INVALID_PARAMETER_VALUE,
-            "\"" + shortened_name(*reference.qualifier) + "\" is not a version of flow \"" + target.name +
-                "\"",
-            "Versions are whole numbers from 1, as in 'fulfil:3'; without one, the newest is started.");
-    return target;
-}
-
-KnownFlows known_flows;
-
-// Raises what is in the way of a start; `found` says whether there is a flow of this name.
-[[noreturn]] void deny_start(const StartRequest& request, const std::string& name, bool found) {
-    const std::string right_of = "\"" + role_name(request.must_may_start) + "\"";
-    const std::string holder =
-        request.table != nullptr ? std::string("owner of table \"") + request.table + "\", " + right_of + ","
-                                 : "role " + right_of;
-    if (found || !sees_all(request.starter))
-        denials::report(request.starter, "start", name, holder + " may start no flow of this name");
-    refuse_start(name, found, request.starter, request.must_may_start, holder);
-}
-
-store::FlowRow find_startable(const StartRequest& request) {
-    if (const store::FlowRow* known = known_flows.find(request)) return *known;
-    const AsExtensionOwner owner;
-    Spi spi;
-    const Target target = parse_target(request.flow);
-    const std::optional<store::FlowRow> flow = store::find_flow(spi, target.name, target.version);
-    if (!flow) {
-        // Who may start the flow is told that it is the version that is not there.
-        const auto without = find_flow_by_name(spi, target.name, FlowLock::None);
-        if (!without || !may_start(spi, without->flow_id, without->owner, request.must_may_start))
-            deny_start(request, target.name, without.has_value());
-        throw UserError(ERRCODE_UNDEFINED_OBJECT,
-                        "flow \"" + target.name + "\" has no version" +
-                            (target.version ? " " + std::to_string(*target.version) : ""),
-                        "The view flowctl.flow_versions lists them.");
-    }
-    if (!may_start(spi, flow->flow_id, flow->owner, request.must_may_start))
-        deny_start(request, target.name, true);
-    require_owned(flow->name, flow->owner);
-    known_flows.add(request, *flow);
-    return *flow;
-}
 
 // The `sub` of the claims that PostgREST and Supabase set for a request. Nobody here has verified it.
 std::optional<std::string> asserted_subject() {
@@ -121,16 +59,19 @@ void carry_token(const store::NewRun& run) {
         subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at, user->issuer, user->name);
 }
 
-store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, Oid role) {
+store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, const Uuid& run_id,
+                       Oid role) {
     store::NewRun run;
-    run.run_id = request.run_id ? *request.run_id : new_run_id();
+    run.run_id = run_id;
     run.flow_id = flow.flow_id;
     run.flow = flow.name;
     run.version = flow.version;
+    run.alias = flow.alias;
     run.type = flow.type;
     run.name = request.name;
     run.input = request.input;
     run.event = request.event;
+    run.forked_from = request.forked_from;
     run.flow_owner = flow.owner;
     run.role = role;
     run.started_at = unix_micros_now();
@@ -213,12 +154,12 @@ Uuid start_run(const StartRequest& request) {
     require_writable("start a flow");
     check_size(request.input, request.flow);
     if (!request.input_is_fit) check_content(request.input, request.flow);
-    const store::FlowRow flow = find_startable(request);
-    store::NewRun run = describe(flow, request, role_of_run(flow, request));
+    const Uuid id = request.run_id ? *request.run_id : new_run_id();
+    const store::FlowRow flow = find_startable(request, id);
+    store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
-    const Uuid id = run.run_id;
     const Oid flow_owner = run.flow_owner;
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
@@ -233,10 +174,10 @@ Uuid start_run(const StartRequest& request) {
 bool record_failed_start(const StartRequest& request, const std::string& error, const std::string& cause) {
     const AsExtensionOwner owner;
     Spi spi;
-    const Target target = parse_target(request.flow);
-    std::optional<store::FlowRow> flow = store::find_flow(spi, target.name, target.version);
-    if (!flow || !may_start(spi, flow->flow_id, flow->owner, request.must_may_start)) return false;
-    store::NewRun run = describe(*flow, request, flow->owner);
+    const Uuid id = request.run_id ? *request.run_id : new_run_id();
+    const std::optional<store::FlowRow> flow = find_if_startable(spi, request, id);
+    if (!flow) return false;
+    store::NewRun run = describe(*flow, request, id, flow->owner);
     run.input = "{}";
     run.name.reset();
     run.error = error;

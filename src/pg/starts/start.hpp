@@ -14,7 +14,7 @@ namespace flowctl::pg {
 
 struct StartRequest {
     std::optional<Uuid> run_id;        // where the caller had to know it before
-    std::string flow;                  // 'name' or 'name:version'
+    std::string flow;                  // 'name', 'name:version' or 'name:alias'
     std::string input;                 // JSON text
     bool input_is_fit = false;         // it is known to hold nothing that cannot be kept
     std::optional<std::string> name;   // idempotency
@@ -22,6 +22,7 @@ struct StartRequest {
     Oid starter = InvalidOid;          // who does it
     Oid must_may_start =
         InvalidOid;  // whose right is asked for: the starter's, or that of a trigger's table's owner
+    std::optional<Uuid> forked_from;  // the run that this one continues on another way
     const char* table = nullptr;  // the one whose trigger it is, else null
 };
 

@@ -127,7 +127,15 @@ void record_intervention(Spi& spi, const Uuid& run_id, const std::string& action
 
 static LeafStatement find_operated_sql(R"(
     SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid,
-           EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = $1 AND c.kind = $2), r.flow_id
+           EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = $1 AND c.kind = $2),
+           $2 IN ('pause', 'resume')
+           AND (EXISTS (SELECT FROM flowctl_catalog.frame p WHERE p.run_id = $1 AND p.phase = 'PAUSED')
+                OR $2 = 'resume' AND EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = $1 AND c.kind = 'pause')),
+           CASE WHEN $2 = 'redrive'
+                THEN (SELECT flowctl_catalog.objection_to_redrive(
+                                 r.status, r.type, r.map_run_id, f.flow_id, e.run_id, e.ended_at, e.events)
+                      FROM (SELECT) AS one LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = $1) END,
+           r.flow_id
     FROM {leaf} r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                        {UUIDOID, TEXTOID});
@@ -137,9 +145,11 @@ std::optional<OperatedRun> find_operated(Spi& spi, const Uuid& id, const std::st
     const Rows rows = find_operated_sql.run_latest(spi, leaf[0].leaf, std::move(Params().uuid(id).text(kind)));
     if (rows.size() == 0) return std::nullopt;
     OperatedRun run;
-    static_cast<RunStatus&>(run) = {read_status(rows, 0, 0), rows.uuid(0, 6), rows.int8(0, 1),
-                                    rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4)};
+    static_cast<RunStatus&>(run) = {read_status(rows, 0, 0), rows.uuid(0, 8), rows.int8(0, 1),
+                                    rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4), false};
     run.is_requested = rows.boolean(0, 5);
+    run.is_paused = rows.boolean(0, 6);
+    run.objection_to_redrive = rows.optional_text(0, 7);
     return run;
 }
 

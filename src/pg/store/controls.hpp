@@ -49,6 +49,8 @@ void record_intervention(Spi& spi, const Uuid& run_id, const std::string& action
 // What the functions on runs need to know of one.
 struct OperatedRun : RunStatus {
     bool is_requested = false;  // somebody has asked for this kind, and the worker has not come to it
+    bool is_paused = false;     // or is going to be, by a request
+    std::optional<std::string> objection_to_redrive;
 };
 // As it is at this moment, even in a transaction that uses an older snapshot. `kind`: of request.
 std::optional<OperatedRun> find_operated(Spi& spi, const Uuid& id, const std::string& kind);

@@ -8,8 +8,27 @@ namespace flowctl::pg::store {
 static Statement find_flow_sql(R"(
     SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options::text, f.options::text
     FROM flowctl_catalog.flow f JOIN flowctl_catalog.flow_version v ON v.flow_id = f.flow_id AND v.version = coalesce($2, f.latest_version)
-    WHERE f.name = $1)",
+    WHERE f.name = $1 AND v.dropped_by IS NULL)",
                                {TEXTOID, INT4OID});
+static Statement find_aliased_sql(R"(
+    SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options::text, f.options::text,
+           CASE WHEN v.version = a.version THEN -1 ELSE a.second_weight END
+    FROM flowctl_catalog.flow f
+         JOIN flowctl_catalog.alias a ON a.flow_id = f.flow_id
+         JOIN flowctl_catalog.flow_version v ON v.flow_id = f.flow_id AND v.version IN (a.version, a.second_version)
+    WHERE f.name = $1 AND a.alias = $2 AND v.dropped_by IS NULL)",
+                                  {TEXTOID, TEXTOID});
+
+static FlowRow read_flow(const Rows& rows, std::size_t i) {
+    return FlowRow{rows.uuid(i, 0),
+                   rows.text(i, 1),
+                   rows.oid(i, 2),
+                   rows.text(i, 3),
+                   rows.int4(i, 4),
+                   read_version_options(rows.text(i, 5)),
+                   std::make_shared<const FlowOptions>(read_flow_options(rows.text(i, 6))),
+                   std::nullopt};
+}
 
 std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optional<std::int32_t> version) {
     Params params;
@@ -20,13 +39,27 @@ std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optiona
         params.null();
     Rows rows = spi.run(find_flow_sql, std::move(params));
     if (rows.size() == 0) return std::nullopt;
-    return FlowRow{rows.uuid(0, 0),
-                   rows.text(0, 1),
-                   rows.oid(0, 2),
-                   rows.text(0, 3),
-                   rows.int4(0, 4),
-                   read_version_options(rows.text(0, 5)),
-                   std::make_shared<const FlowOptions>(read_flow_options(rows.text(0, 6)))};
+    return read_flow(rows, 0);
+}
+
+std::optional<AliasedFlow> find_aliased(Spi& spi, const std::string& name, const std::string& alias) {
+    const Rows rows = spi.run(find_aliased_sql, std::move(Params().text(name).text(alias)));
+    AliasedFlow found;
+    bool has_first = false;
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        FlowRow row = read_flow(rows, i);
+        row.alias = alias;
+        const std::int32_t weight = rows.int4(i, 7);
+        if (weight < 0) {
+            found.first = std::move(row);
+            has_first = true;
+        } else {
+            found.second = std::move(row);
+            found.second_weight = weight;
+        }
+    }
+    if (!has_first) return std::nullopt;
+    return found;
 }
 
 static Statement find_version_sql(R"(
@@ -72,10 +105,11 @@ Statement forget_versions_sql(R"(
         WHERE v.dropped_by IS NOT NULL
               AND v.unknown_from <= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
               AND NOT EXISTS (SELECT FROM flowctl_catalog.run r
-                              WHERE r.flow_id = v.flow_id AND r.status = 'RUNNING')
+                              WHERE r.flow_id = v.flow_id AND r.version = v.version AND r.status = 'RUNNING')
         RETURNING v.flow_id),
     names AS (
-        DELETE FROM flowctl_catalog.run_name n WHERE n.flow_id IN (SELECT g.flow_id FROM gone g))
+        DELETE FROM flowctl_catalog.run_name n WHERE n.flow_id IN (SELECT g.flow_id FROM gone g)
+              AND NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = n.flow_id))
     SELECT pg_catalog.count(*) FROM gone)",
                               {});
 

@@ -21,9 +21,18 @@ struct FlowRow {
     std::int32_t version = 0;
     VersionOptions version_options;
     std::shared_ptr<const FlowOptions> options;
+    std::optional<std::string> alias;  // that led to the version
 };
 // The flow and its version (the newest when none is asked for); nullopt when either is not there.
 std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optional<std::int32_t> version);
+
+// The versions that an alias leads to.
+struct AliasedFlow {
+    FlowRow first;
+    std::optional<FlowRow> second;
+    std::int32_t second_weight = 0;  // percent of the starts
+};
+std::optional<AliasedFlow> find_aliased(Spi& spi, const std::string& name, const std::string& alias);
 
 struct VersionRow {
     std::string definition;
@@ -31,7 +40,7 @@ struct VersionRow {
 };
 std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version);
 
-// Forgets versions of dropped flows, once no run can need them. drop_flow() does not wait for transactions that
+// Forgets dropped versions, and those of dropped flows, once no run can need them. drop_flow() does not wait for transactions that
 // have started a run and not committed, since each start would have to lock the flow's row. So versions stay,
 // in three steps, until
 //   1. every snapshot that shows the flow is gone: nobody can start it any more;

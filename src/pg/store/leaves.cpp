@@ -418,6 +418,24 @@ static Statement expire_leases_sql(R"(
               AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = l.run_id)
         ORDER BY l.run_id LIMIT 2000))",
                                    {UUIDOID});
+static Statement expire_ended_frames_sql(R"(
+    DELETE FROM flowctl_catalog.ended_frame WHERE run_id IN (
+        SELECT e.run_id FROM flowctl_catalog.ended_frame e
+        WHERE e.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = e.run_id)
+        ORDER BY e.run_id LIMIT 2000))",
+                                         {UUIDOID});
+static Statement expire_interventions_sql(R"(
+    DELETE FROM flowctl_catalog.intervention WHERE run_id IN (
+        SELECT i.run_id FROM flowctl_catalog.intervention i
+        WHERE i.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = i.run_id)
+        ORDER BY i.run_id LIMIT 2000))",
+                                          {UUIDOID});
+static Statement expire_forks_sql(R"(
+    DELETE FROM flowctl_catalog.fork WHERE run_id IN (
+        SELECT f.run_id FROM flowctl_catalog.fork f
+        WHERE f.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = f.run_id)
+        ORDER BY f.run_id LIMIT 2000))",
+                                  {UUIDOID});
 // Their numbers grow with their time, and there is no index on that.
 static Statement expire_denials_sql(R"(
     DELETE FROM flowctl_catalog.denial WHERE denial_id IN (
@@ -448,6 +466,9 @@ std::int64_t expire_rows(Spi& spi, std::int64_t since) {
     std::uint64_t gone = spi.run(expire_names_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_map_runs_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_leases_sql, std::move(Params().uuid(bound))).processed();
+    gone += spi.run(expire_ended_frames_sql, std::move(Params().uuid(bound))).processed();
+    gone += spi.run(expire_forks_sql, std::move(Params().uuid(bound))).processed();
+    gone += spi.run(expire_interventions_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_salts_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_holds_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_denials_sql, std::move(Params().timestamp(since))).processed();

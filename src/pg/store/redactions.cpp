@@ -141,6 +141,11 @@ Statement redact_others[] = {
      {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.run_name WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
+    {"DELETE FROM flowctl_catalog.ended_frame WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
+    {R"(UPDATE flowctl_catalog.fork
+        SET input = flowctl_catalog.redacted(run_id, input), variables = flowctl_catalog.redacted(run_id, variables)
+        WHERE run_id = ANY ($1))",
+     {UUIDARRAYOID}},
 };
 
 struct OfLeaf {

@@ -61,7 +61,9 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "start_xid",
                    "event",
                    "traceparent",
-                   "redrive_count"},
+                   "redrive_count",
+                   "forked_from",
+                   "alias"},
                   count);
     for (const NewRun* run = runs; run != runs + count; run++) {
         const auto session_user = session_users.try_emplace(run->session_user).first;
@@ -81,6 +83,8 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         application_name != nullptr && *application_name != '\0' ? append.text(application_name)
                                                                  : append.null();
         append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
+        run->forked_from ? append.uuid(*run->forked_from) : append.null();
+        append.text_or_null(run->alias);
     }
     append.write();
 }
@@ -132,7 +136,7 @@ static constexpr std::initializer_list<const char*> kRunColumns = {
     "run_id",         "flow_id",    "flow",          "version",     "type",           "name",
     "status",         "input",      "event",         "traceparent", "started_at",     "flow_owner",
     "role",           "subject",    "redrive_count", "redriven_at", "subject_issuer", "subject_claims",
-    "subject_handle", "map_run_id", "map_index",     "map_items"};
+    "subject_handle", "map_run_id", "map_index",     "map_items",   "forked_from"};
 
 static StoredRun read_run(const Rows& rows, std::size_t i) {
     StoredRun run;
@@ -142,7 +146,7 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     run.version = rows.int4(i, 3);
     run.express = rows.text(i, 4) == "EXPRESS";
     run.name = rows.optional_text(i, 5);
-    run.open = read_status(rows, i, 6) == machine::Status::Running;
+    run.status = read_status(rows, i, 6);
     run.input = rows.text(i, 7);
     run.event = rows.optional_text(i, 8);
     run.traceparent = rows.optional_text(i, 9);
@@ -158,13 +162,15 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     if (!rows.is_null(i, 19)) run.map_run_id = rows.uuid(i, 19);
     run.map_index = rows.int8(i, 20);
     run.map_items = rows.int4(i, 21);
+    run.is_fork = !rows.is_null(i, 22);
     return run;
 }
 
 // A frame is written by the worker that reads it here, so it cannot have come after its run was read.
-std::vector<Uuid> each_run(Spi&, const std::vector<Uuid>& ids, std::size_t max_bytes,
+std::vector<Uuid> each_run(Spi&, const std::vector<Uuid>& ids, std::size_t max_bytes, Frames which,
                            const std::function<bool(StoredRun&&)>& take) {
-    const Rows frames = find_by_key(table_named("frame"), {"run_id", "frame"}, ids);
+    const Oid table = table_named(which == Frames::Open ? "frame" : "ended_frame");
+    const Rows frames = find_by_key(table, {"run_id", "frame"}, ids);
     std::map<Uuid, std::size_t> frame_of;
     for (std::size_t i = 0; i < frames.size(); i++)
         frame_of.emplace(frames.uuid(i, 0), i);
@@ -197,7 +203,7 @@ std::vector<Uuid> each_run(Spi&, const std::vector<Uuid>& ids, std::size_t max_b
 
 LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes) {
     LoadedRuns loaded;
-    loaded.later = each_run(spi, ids, max_bytes, [&](StoredRun&& run) {
+    loaded.later = each_run(spi, ids, max_bytes, Frames::Open, [&](StoredRun&& run) {
         loaded.runs.push_back(std::move(run));
         return true;
     });
@@ -364,6 +370,8 @@ machine::Status read_status(const Rows& rows, std::size_t row, int column) {
 
 static Statement find_status_sql(R"(
     SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid,
+           r.status <> 'RUNNING'
+           AND EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = r.run_id AND c.kind = 'redrive'),
            r.flow_id
     FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
@@ -372,8 +380,8 @@ static Statement find_status_sql(R"(
 std::optional<RunStatus> find_status(Spi& spi, const Uuid& id) {
     Rows rows = spi.run_latest(find_status_sql, std::move(Params().uuid(id)));
     if (rows.size() == 0) return std::nullopt;
-    return RunStatus{read_status(rows, 0, 0), rows.uuid(0, 5), rows.int8(0, 1),
-                     rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4)};
+    return RunStatus{read_status(rows, 0, 0), rows.uuid(0, 6), rows.int8(0, 1),
+                     rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4), rows.boolean(0, 5)};
 }
 
 }  // namespace flowctl::pg::store

@@ -23,6 +23,7 @@ struct NewRun {
     Uuid flow_id{};
     std::string flow;
     std::int32_t version = 0;
+    std::optional<std::string> alias;  // that led to the version
     std::string type;
     std::optional<std::string> name;
     std::string input;
@@ -39,6 +40,7 @@ struct NewRun {
     std::optional<Uuid> subject_handle;         // of the token in subject_tokens
     std::optional<std::string> asserted_subject;
     std::optional<std::string> traceparent;
+    std::optional<Uuid> forked_from;
     // A run that could not begin is recorded as ended.
     std::optional<std::string> error;
     std::optional<std::string> cause;
@@ -65,7 +67,7 @@ struct StoredRun {
     std::int32_t version = 0;
     bool express = false;
     std::optional<std::string> name;
-    bool open = false;
+    machine::Status status = machine::Status::Running;
     std::string input;
     std::optional<std::string> event;
     std::optional<std::string> traceparent;
@@ -81,7 +83,10 @@ struct StoredRun {
     std::optional<Uuid> map_run_id;  // of a child
     std::int64_t map_index = 0;
     std::int32_t map_items = 0;
+    bool is_fork = false;
     std::optional<std::string> frame;  // absent: not begun
+
+    bool open() const { return status == machine::Status::Running; }
 };
 // The runs of these ids; an id whose row is not visible is left out. Reading ends when max_bytes have been
 // read (the first run is always read); the ids that were not reached are in `later`.
@@ -91,8 +96,10 @@ struct LoadedRuns {
 };
 LoadedRuns load_runs(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes);
 // The same one by one, in the order of the ids: `take` gets each run and says whether it wants more. Gives
-// the ids that were not reached.
-std::vector<Uuid> each_run(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes,
+// the ids that were not reached. Ended: the frame of each is the one that was kept when it ended
+// (reopening.hpp).
+enum class Frames { Open, Ended };
+std::vector<Uuid> each_run(Spi& spi, const std::vector<Uuid>& ids, std::size_t max_bytes, Frames which,
                            const std::function<bool(StoredRun&&)>& take);
 
 struct FrameRow {
@@ -147,6 +154,7 @@ struct RunStatus {
     Oid flow_owner = InvalidOid;  // the flow's present owner, or the one it had
     Oid role = InvalidOid;
     Oid starter = InvalidOid;
+    bool is_redrive_requested = false;  // the worker has not come to it
 };
 std::optional<RunStatus> find_status(Spi& spi, const Uuid& id);
 

@@ -23,6 +23,7 @@ struct Changes {
     // business is left for later.
     bool alone = false;
     std::vector<Uuid> ended;                                   // runs
+    std::vector<Uuid> reopened;                                // runs that had ended and are redriven
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;  // run and call: nobody waits for them any more
     std::vector<ChildOf> children_begun;
     std::vector<EndedChild> children_ended;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <variant>
 
 #include "core/machine/machine.hpp"
 #include "pg/server/spi.hpp"
@@ -29,5 +30,10 @@ struct Item {
     Oid owner = InvalidOid;
     std::int64_t charged = 0;
 };
+
+// The run of the item has ended, and is to be opened again.
+inline bool is_redrive(const Item& item) {
+    return item.event && std::holds_alternative<machine::Redriven>(*item.event);
+}
 
 }  // namespace flowctl::pg

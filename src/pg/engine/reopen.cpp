@@ -1,0 +1,89 @@
+// Redriving runs: a run that has ended without success is loaded with the frame that was kept, and is open
+// again when the machine has taken the event Redriven. See batch.hpp.
+#include "core/machine/frame.hpp"
+#include "pg/engine/batch.hpp"
+#include "pg/engine/load.hpp"
+#include "pg/evaluation/suspects.hpp"
+#include "pg/server/timestamps.hpp"
+
+namespace flowctl::pg {
+
+// Loads the ended runs of the items that redrive them.
+void Batch::load_ended(Spi& spi, const std::vector<Item>& items) {
+    std::vector<Uuid> wanted;
+    std::set<Uuid> seen;
+    for (const Item& item : items)
+        if (is_redrive(item) && state_.live.find(item.run) == nullptr && seen.insert(item.run).second)
+            wanted.push_back(item.run);
+    if (wanted.empty()) return;
+    // Somebody who redacts or drops a run at this moment comes first. What is gone is refused afterwards.
+    const std::vector<Uuid> locked = store::lock_runs(spi, wanted);
+    not_now_.insert(wanted.begin(), wanted.end());
+    for (const Uuid& id : locked)
+        not_now_.erase(id);
+    const std::int64_t until = unix_micros_now() + kMaxMicros;
+    const std::vector<Uuid> later =
+        store::each_run(spi, locked, kMaxBytes, store::Frames::Ended, [&](store::StoredRun&& row) {
+            load_ended_run(spi, row);
+            return unix_micros_now() < until;
+        });
+    later_.insert(later.begin(), later.end());
+}
+
+// A run that is not added is not redriven, and `refusals_` or its status says why.
+void Batch::load_ended_run(Spi& spi, const store::StoredRun& row) {
+    if (row.open() || row.status == machine::Status::Succeeded) return;
+    if (!row.frame) {
+        refusals_[row.run_id] = "the state of the run was not kept";
+        return;
+    }
+    const auto flow = flows_held_.try_emplace(row.flow_id, store::FlowPresence::Gone);
+    if (flow.second) flow.first->second = store::hold_flow(spi, row.flow_id);
+    if (flow.first->second == store::FlowPresence::Busy) {
+        not_now_.insert(row.run_id);
+        return;
+    }
+    if (flow.first->second == store::FlowPresence::Gone) {
+        refusals_[row.run_id] = "the flow has been dropped";
+        return;
+    }
+    std::string problem;
+    suspects::mark(row.run_id);
+    std::unique_ptr<LiveRun> run = make_live(spi, state_, row, problem);
+    if (run == nullptr) {
+        later_.insert(row.run_id);
+        return;
+    }
+    if (!problem.empty()) {
+        refusals_[row.run_id] = "the engine cannot carry the run on: " + problem;
+        return;
+    }
+    machine::RunContext& context = run->context;
+    context.redrive_count++;
+    context.redriven_at = unix_micros_now();
+    if (const auto seconds = run->version->flow->timeout_seconds)
+        run->ends_at = *context.redriven_at + *seconds * 1'000'000;
+    run->stored = false;  // as the frame of an open run
+    add_loaded(row, std::move(run));
+    working_[row.run_id].ended_before = true;
+}
+
+// False: the run stays as it has ended.
+bool Batch::reopen(Spi& spi, Working& working, const Item& item) {
+    if (!is_redrive(item) || !advance(spi, working, *item.event)) return false;
+    working.entered = true;
+    const LiveRun& run = *working.run;
+    reopened_.push_back({run.id, run.context.redrive_count, run.context.redriven_at.value_or(0)});
+    changes_.reopened.push_back(run.id);
+    return true;
+}
+
+Part::Told Batch::told(const Item& item, bool is_told, std::string& why_not) const {
+    if (is_told) return Part::Told::Taken;
+    if (not_now_.contains(item.run)) return Part::Told::Later;
+    if (const auto refusal = refusals_.find(item.run); is_redrive(item) && refusal != refusals_.end())
+        why_not = refusal->second;
+    return Part::Told::Refused;
+}
+
+}  // namespace flowctl::pg
