@@ -37,6 +37,7 @@ CREATE TABLE flowctl_catalog.run (
     event             text,       -- the CloudEvents envelope of what caused the run, JSON
     traceparent       text,
     parent_run_id     uuid,
+    depth             int         NOT NULL DEFAULT 0,   -- how many flows have started one another above this run
     redrive_count     int         NOT NULL DEFAULT 0,
     redriven_at       timestamptz,
     map_run_id        uuid,       -- of a child of a distributed Map; the last byte of its run_id is its parent's
@@ -45,6 +46,7 @@ CREATE TABLE flowctl_catalog.run (
     forked_from       uuid,       -- the run that this one was forked from (flowctl.fork)
     stopped_by        text,       -- the role that ended it by flowctl.stop()
     redacted_at       timestamptz,  -- when its payloads were replaced by markers (flowctl.redact)
+    attributes        text,       -- a JSON object; 37_attributes.sql
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started which flow, when and with which input, and how the run ended';

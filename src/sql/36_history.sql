@@ -12,7 +12,9 @@
 --   A role that has been granted read_payload on the flow sees the same. With operate or read it sees no
 --   payloads: columns that hold data, or may hold a part of it such as cause, are NULL.
 --
---   The role that started a run sees it in runs and map_runs, but does not see its history, steps and calls.
+--   The role that started a run sees it in runs and map_runs, but does not see its history, steps and calls. It
+--   does not see the runs that this one has started: what one flow gives to another is no more of its business
+--   than what a flow gives to a service.
 --
 -- A member of a role here is a role that has its privileges (pg_has_role with USAGE). Membership is looked up
 -- once in a statement: the sub-selects do not depend on the row, so each becomes an init plan or a hash
@@ -57,6 +59,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
                                ORDER BY i.at DESC LIMIT 1), 'resume')
                 WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.map_run m WHERE m.run_id = r.run_id AND m.phase IS NOT NULL)
                 THEN 'map run'
+                WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.child_flow c WHERE c.parent_run_id = r.run_id)
+                THEN 'child flow'
                 WHEN f.phase = 'WAITING' THEN 'timer'
            END AS waiting_for,
            f.due_at,
@@ -75,7 +79,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            CASE WHEN may.read_payload THEN r.event::pg_catalog.jsonb END AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
            CASE WHEN may.read_payload THEN r.subject_claims::pg_catalog.jsonb END AS subject_claims, r.map_run_id, r.map_index,
-           r.stopped_by::pg_catalog.name AS stopped_by, r.forked_from, r.redriven_at,
+           r.stopped_by::pg_catalog.name AS stopped_by,
+           CASE WHEN may.read_payload THEN r.attributes::pg_catalog.jsonb END AS attributes, r.forked_from, r.redriven_at,
            CASE WHEN r.map_run_id IS NOT NULL AND r.status NOT IN ('RUNNING', 'SUCCEEDED') THEN 'REDRIVABLE_BY_MAP_RUN'
                 WHEN flowctl_catalog.objection_to_redrive(
                          r.status, r.type, r.map_run_id, w.flow_id, e.run_id, e.ended_at, e.events) IS NULL THEN 'REDRIVABLE'
@@ -94,7 +99,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
-       OR r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
+       OR (r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER)
+           AND (r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL));
 COMMENT ON VIEW flowctl.runs IS 'runs: their flow, who started them, their current state, and how they ended';
 COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7, so it is ordered by the time of the start';
 COMMENT ON COLUMN flowctl.runs.flow IS 'name of the flow';
@@ -106,8 +112,8 @@ COMMENT ON COLUMN flowctl.runs.phase IS
     'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; NULL for other runs';
 COMMENT ON COLUMN flowctl.runs.current_state IS 'the state of an open run at the top level';
 COMMENT ON COLUMN flowctl.runs.waiting_for IS
-    'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map) | resume: paused '
-    'by whom; NULL if it waits for none of these';
+    'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map) | child flow '
+    '(the end of a run that it has started) | resume: paused by whom; NULL if it waits for none of these';
 COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
 COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';
 COMMENT ON COLUMN flowctl.runs.output IS 'the output of a run that has SUCCEEDED, any JSON';
@@ -138,6 +144,8 @@ COMMENT ON COLUMN flowctl.runs.map_run_id IS
     'the map run that the run is a child of (flowctl.map_runs); NULL if it is no child';
 COMMENT ON COLUMN flowctl.runs.map_index IS
     'number of the child in the order of the items, counted from 0; NULL if the run is no child';
+COMMENT ON COLUMN flowctl.runs.attributes IS
+    'what the flow''s option attributes found in the input: {name: value}; flowctl.find_runs() finds runs by it';
 COMMENT ON COLUMN flowctl.runs.stopped_by IS 'the role that called flowctl.stop(); NULL if nobody has stopped the run';
 COMMENT ON COLUMN flowctl.runs.forked_from IS 'the run that this one was forked from (flowctl.fork); NULL if it was not';
 COMMENT ON COLUMN flowctl.runs.redriven_at IS 'when it was redriven last; NULL if it was not';

@@ -35,16 +35,16 @@ void PlannedCalls::drop(const Uuid& run, std::int64_t call_id) {
 
 // ---------------------------------------------------------------------------------------------- preparing
 
-Performer* Calls::performer_for(const asl::Resource& resource) const {
+Performer* Calls::performer_for(const machine::Call& call) const {
     for (const Known& one : performers_)
-        if (one.carries_out(resource)) return one.performer;
+        if (one.carries_out(call.resource, call.input)) return one.performer;
     return nullptr;
 }
 
 void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedCalls& planned,
                     std::vector<machine::Event>& events) {
     if (run.calls.contains(call.id) || planned.staged.contains({run.id, call.id})) return;
-    Performer* performer = performer_for(call.resource);
+    Performer* performer = performer_for(call);
     if (performer == nullptr) {
         events.push_back(machine::TaskFailed{call.id, "States.Runtime", no_performer(call.resource), true});
         return;

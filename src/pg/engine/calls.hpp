@@ -58,7 +58,8 @@ class Calls {
   public:
     Calls(net::Client& client, LiveRuns& live) : client_(client), live_(live) {}
 
-    void add(bool (*carries_out)(const asl::Resource& resource), Performer& performer) {
+    void add(bool (*carries_out)(const asl::Resource& resource, const json::Value& input),
+             Performer& performer) {
         performers_.push_back({carries_out, &performer});
     }
 
@@ -103,14 +104,14 @@ class Calls {
 
   private:
     struct Known {
-        bool (*carries_out)(const asl::Resource& resource);
+        bool (*carries_out)(const asl::Resource& resource, const json::Value& input);
         Performer* performer;
     };
     struct Sent {
         Part* from = nullptr;
         Lanes lanes;
     };
-    Performer* performer_for(const asl::Resource& resource) const;
+    Performer* performer_for(const machine::Call& call) const;
     Part* forget(std::uint64_t request);
 
     net::Client& client_;

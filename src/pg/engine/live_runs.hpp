@@ -37,6 +37,7 @@ struct LiveRun : RunFacts {
     std::shared_ptr<const CompiledVersion> version;
     machine::Frame frame;
     std::optional<ChildOf> child;
+    bool awaitable = false;  // another run may wait for its end (Changes::awaitable_ended)
     std::optional<machine::BeginAt> begins_at;  // of a fork that has not begun
     bool express = false;
     bool stored = false;   // its frame is in the table

@@ -71,6 +71,8 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         if (!run->version) return nullptr;
     }
     run->express = row.express;
+    run->awaitable = store::is_awaitable(row);
+    run->depth = row.depth;
     run->stored = row.frame.has_value();
     run->resumed = row.frame.has_value() || row.express;
     run->role = row.role;

@@ -67,6 +67,7 @@ void Batch::write_end(const Working& working, const Uuid& id) {
     const KeepData keep = run.version->options.keep_data;
     const bool keeps = keep == KeepData::All ||
                        (keep == KeepData::Error && working.outcome.status != machine::Status::Succeeded);
+    if (run.awaitable) changes_.awaitable_ended.push_back({id, run.context.input, working.outcome.output});
     if (!keeps && run.child) {
         // Its map run needs the output, and forgets it when it is over.
         forget_events_.push_back(id);

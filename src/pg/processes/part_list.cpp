@@ -19,7 +19,7 @@ std::unique_ptr<Engine> make_engine(const shmem::Claim& claim, net::Client& clie
     auto leases = std::make_unique<Leases>(claim.shard, claim.shards);
     auto engine = std::make_unique<Engine>(claim, client);
     State& state = engine->state();
-    for (MadePerformer& performer : make_performers({state, client, *leases}))
+    for (MadePerformer& performer : make_performers({claim, state, client, *leases}))
         engine->add(std::move(performer));
     engine->add(std::make_unique<RequestsPart>(claim, state));
     engine->add(std::make_unique<MapPart>(claim, state, *leases));

@@ -3,6 +3,9 @@
 
 #include <utility>
 
+#include "pg/child_flows/child_flow_check.hpp"
+#include "pg/child_flows/child_flow_performer.hpp"
+#include "pg/child_flows/execution_request.hpp"
 #include "pg/tasks/http_check.hpp"
 #include "pg/tasks/http_performer.hpp"
 
@@ -16,15 +19,24 @@ std::unique_ptr<Performer> make_http(const Surroundings& surroundings) {
     return std::make_unique<HttpPerformer>(surroundings.host, surroundings.client, surroundings.leases);
 }
 
+std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
+    return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim);
+}
+
+bool is_call_over_http(const asl::Resource& resource, const json::Value&) {
+    return http_task::carries_out(resource);
+}
+
 struct Row {
-    bool (*carries_out)(const asl::Resource& resource);
+    bool (*carries_out)(const asl::Resource& resource, const json::Value& input);
     std::vector<Objection> (*check)(const asl::Resource& resource, const DefinedTask& task);
     std::unique_ptr<Performer> (*make)(const Surroundings& surroundings);
 };
 
 // A Resource is carried out by the first row that says so.
 constexpr Row kRows[] = {
-    {http_task::carries_out, http_task::check, make_http},
+    {starts_own_flow, child_flows::check, make_child_flows},
+    {is_call_over_http, http_task::check, make_http},
 };
 
 std::string name_of(const asl::Resource& resource) {
@@ -46,7 +58,7 @@ std::string name_of(const asl::Resource& resource) {
 
 std::vector<Objection> check_task(const asl::Resource& resource, const DefinedTask& task) {
     for (const Row& row : kRows)
-        if (row.carries_out(resource)) return row.check(resource, task);
+        if (row.carries_out(resource, task.input)) return row.check(resource, task);
     return {not_carried_out(name_of(resource))};
 }
 

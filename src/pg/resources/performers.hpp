@@ -9,6 +9,7 @@
 #include "core/asl/resource.hpp"
 #include "net/client.hpp"
 #include "pg/leases/open_leases.hpp"
+#include "pg/shared/shmem.hpp"
 #include "pg/tasks/definition.hpp"
 #include "pg/tasks/performer.hpp"
 #include "pg/turn/host.hpp"
@@ -20,12 +21,14 @@ std::vector<Objection> check_task(const asl::Resource& resource, const DefinedTa
 
 // Where performers work: one worker.
 struct Surroundings {
+    const shmem::Claim& claim;
     Host& host;
     net::Client& client;
     Leases& leases;
 };
 struct MadePerformer {
-    bool (*carries_out)(const asl::Resource& resource);
+    // The input decides only where one Resource can be carried out in several ways.
+    bool (*carries_out)(const asl::Resource& resource, const json::Value& input);
     std::unique_ptr<Performer> performer;
 };
 std::vector<MadePerformer> make_performers(const Surroundings& surroundings);

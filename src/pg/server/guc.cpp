@@ -39,6 +39,7 @@ int max_leases = 100;
 int max_payload_bytes = 262'144;
 int max_history_events = 25'000;
 int max_expression_depth = 100;
+int max_flow_depth = 16;
 int max_expression_bytes = 6'990'256;
 int evaluation_timeout = 1'000;
 int max_calls = 500;
@@ -240,6 +241,11 @@ void define_settings(bool with_postmaster_settings) {
     // How deep the evaluation of a JSONata expression in a flow may nest, and how large one value of it may
     // be on the way (8 bytes an item, 1 a byte of text); AWS's by default. Beyond them the state fails with
     // States.QueryEvaluationError. Steps and memory of a whole visit are bounded besides.
+    DefineCustomIntVariable(
+        "flowctl.max_flow_depth", "Limits how deep flows may start one another.",
+        "A run that is started by flowctl.start() or by a trigger is not counted. Flows that "
+        "start one another in a circle end here.",
+        &max_flow_depth, 16, 0, 1'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("flowctl.max_expression_depth",
                             "Sets how deep the evaluation of an expression in a flow may nest.", nullptr,
                             &max_expression_depth, 100, 10, 400, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);

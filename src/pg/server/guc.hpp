@@ -28,6 +28,7 @@ extern int max_leases;      // open at once, per worker
 extern int max_payload_bytes;
 extern int max_history_events;
 extern int max_expression_depth;
+extern int max_flow_depth;
 extern int max_expression_bytes;
 extern int evaluation_timeout;      // ms
 extern int max_calls;  // under way at once, per worker

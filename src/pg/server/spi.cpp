@@ -175,6 +175,12 @@ std::optional<std::int64_t> Rows::optional_timestamp(std::size_t row, int column
     return to_unix_micros(DatumGetTimestampTz(value));
 }
 
+Datum Rows::datum(std::size_t row, int column) const {
+    bool null_value;
+    Datum value = get(row, column, null_value);
+    return null_value ? 0 : value;
+}
+
 // ---------------------------------------------------------------------------------------------- connection
 
 Spi::Spi() {

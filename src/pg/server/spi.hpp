@@ -98,6 +98,8 @@ class Rows {
     std::string text(std::size_t row, int column) const;        // of text or varchar; cast a name
     std::optional<std::string> optional_text(std::size_t row, int column) const;
     std::optional<std::int64_t> optional_timestamp(std::size_t row, int column) const;
+    // As it is; 0 for null, so not for a type that is passed by value.
+    Datum datum(std::size_t row, int column) const;
 
   private:
     Datum get(std::size_t row, int column, bool& is_null) const;

@@ -130,15 +130,21 @@ Shares shares_of(std::uint64_t user, std::int64_t now) noexcept {
     return shares;
 }
 
-// Where the token is from now on, or count().
-std::size_t take_place(const Uuid& handle, std::string_view token, std::int64_t expires_at,
-                       std::uint64_t user) noexcept {
+// Where a token of this handle is, for one run more; or count().
+std::size_t share_place(const Uuid& handle) noexcept {
     for (std::size_t i = 0; i < count(); i++) {
         const shmem::Locked lock(places[i].mutex);
         if (!is(places[i], handle)) continue;
         places[i].runs++;
         return i;
     }
+    return count();
+}
+
+// Where the token is from now on, or count().
+std::size_t take_place(const Uuid& handle, std::string_view token, std::int64_t expires_at,
+                       std::uint64_t user) noexcept {
+    if (const std::size_t known = share_place(handle); known < count()) return known;
     const std::int64_t now = unix_micros_now();
     // Sessions of one user that come at the same moment may go over the share by one place each.
     if (const Shares shares = shares_of(user, now); shares.own >= shares.most()) return count();
@@ -194,6 +200,12 @@ void carry(const Uuid& handle, std::string_view token, std::int64_t expires_at, 
                         "restart the server.");
     }
     notes[note_count++] = {place, handle, GetCurrentSubTransactionId()};
+}
+
+void carry_too(const Uuid& handle) {
+    make_room_for_note();
+    const std::size_t place = share_place(handle);
+    if (place < count()) notes[note_count++] = {place, handle, GetCurrentSubTransactionId()};
 }
 
 std::optional<net::Secret> read(const Uuid& handle) {

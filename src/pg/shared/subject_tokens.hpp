@@ -29,6 +29,9 @@ void request_at_load();  // _PG_init, while the server starts: the memory, and w
 void carry(const Uuid& handle, std::string_view token, std::int64_t expires_at, std::string_view issuer,
            std::string_view name);
 
+// This transaction starts a run that carries the same token as a run that is open, if the token is still there.
+void carry_too(const Uuid& handle);
+
 // The token, if it is there and has not ended.
 std::optional<net::Secret> read(const Uuid& handle);
 // A run that carried it has ended.

@@ -13,6 +13,7 @@
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/starts/attributes.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/starts/startable.hpp"
 #include "pg/store/flows.hpp"
@@ -59,6 +60,25 @@ void carry_token(const store::NewRun& run) {
         subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at, user->issuer, user->name);
 }
 
+// Who starts the run and in which session. The session of a run that starts another one is in its row.
+void add_session(store::NewRun& run) {
+    run.session_user = GetSessionUserId();
+    if (const char* user = system_user()) run.system_user = user;
+    run.asserted_subject = asserted_subject();
+    add_subject(run);
+    if (guc::traceparent != nullptr && *guc::traceparent != '\0') run.traceparent = guc::traceparent;
+}
+
+void add_parent(store::NewRun& run, const ParentRun& parent) {
+    run.parent_run_id = parent.id;
+    run.depth = parent.depth + 1;
+    run.subject = parent.subject;
+    run.subject_issuer = parent.subject_issuer;
+    run.subject_claims = parent.subject_claims;
+    run.subject_handle = parent.subject_handle;
+    run.traceparent = parent.traceparent;
+}
+
 store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, const Uuid& run_id,
                        Oid role) {
     store::NewRun run;
@@ -70,17 +90,17 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.type = flow.type;
     run.name = request.name;
     run.input = request.input;
+    run.attributes = attributes_of(flow, request);
     run.event = request.event;
     run.forked_from = request.forked_from;
     run.flow_owner = flow.owner;
     run.role = role;
     run.started_at = unix_micros_now();
     run.starter = request.starter;
-    run.session_user = GetSessionUserId();
-    if (const char* user = system_user()) run.system_user = user;
-    run.asserted_subject = asserted_subject();
-    add_subject(run);
-    if (guc::traceparent != nullptr && *guc::traceparent != '\0') run.traceparent = guc::traceparent;
+    if (request.parent != nullptr)
+        add_parent(run, *request.parent);
+    else
+        add_session(run);
     return run;
 }
 
@@ -145,8 +165,7 @@ std::optional<Uuid> take_name(const store::NewRun& run) {
 
 }  // namespace
 
-Uuid start_run(const StartRequest& request) {
-    shmem::require("starting a flow");
+store::NewRun make_run(const StartRequest& request) {
     if (request.name && !asl::is_flow_name(*request.name))  // a run's name has the form of a flow's
         throw UserError(ERRCODE_INVALID_NAME,
                         "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
@@ -156,10 +175,16 @@ Uuid start_run(const StartRequest& request) {
     if (!request.input_is_fit) check_content(request.input, request.flow);
     const Uuid id = request.run_id ? *request.run_id : new_run_id();
     const store::FlowRow flow = find_startable(request, id);
-    store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
+    return describe(flow, request, id, role_of_run(flow, request));
+}
+
+Uuid start_run(const StartRequest& request) {
+    shmem::require("starting a flow");
+    store::NewRun run = make_run(request);
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
+    const Uuid id = run.run_id;
     const Oid flow_owner = run.flow_owner;
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
@@ -171,6 +196,24 @@ Uuid start_run(const StartRequest& request) {
     return id;
 }
 
+void carry_token_of_parent(const store::NewRun& run) {
+    if (run.subject_handle) subject_tokens::carry_too(*run.subject_handle);
+}
+
+std::optional<std::string> objection_to_start(const std::string& flow, Oid role) {
+    StartRequest request;
+    request.flow = flow;
+    request.starter = role;
+    request.must_may_start = role;
+    request.only_looks = true;
+    try {
+        (void)find_startable(request, new_run_id());
+    } catch (const UserError& error) {
+        return error.message;
+    }
+    return std::nullopt;
+}
+
 bool record_failed_start(const StartRequest& request, const std::string& error, const std::string& cause) {
     const AsExtensionOwner owner;
     Spi spi;
@@ -179,6 +222,7 @@ bool record_failed_start(const StartRequest& request, const std::string& error, 
     if (!flow) return false;
     store::NewRun run = describe(*flow, request, id, flow->owner);
     run.input = "{}";
+    run.attributes.clear();
     run.name.reset();
     run.error = error;
     run.cause = cause;

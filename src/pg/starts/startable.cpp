@@ -69,7 +69,7 @@ KnownFlows known_flows;
     const std::string holder =
         request.table != nullptr ? std::string("owner of table \"") + request.table + "\", " + right_of + ","
                                  : "role " + right_of;
-    if (found || !sees_all(request.starter))
+    if (!request.only_looks && (found || !sees_all(request.starter)))
         denials::report(request.starter, "start", name, holder + " may start no flow of this name");
     refuse_start(name, found, request.starter, request.must_may_start, holder);
 }

@@ -10,7 +10,9 @@ namespace {
 
 #define RECORDED_COLUMNS                                                                                  \
     "r.run_id, r.status, r.flow_id, r.flow, r.version, coalesce(w.owner::oid, r.flow_owner::oid), "       \
-    "r.role::oid, r.starter::oid, r.parent_run_id, r.redacted_at IS NOT NULL"
+    "r.role::oid, "                                                                                       \
+    "CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid ELSE 0 END, "      \
+    "r.parent_run_id, r.redacted_at IS NOT NULL"
 LeafStatement find_recorded_sql("SELECT " RECORDED_COLUMNS
                                 " FROM {leaf} r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
                                 " WHERE r.run_id = $1",
@@ -100,9 +102,17 @@ LeafStatement redact_run_sql(R"(
         subject_claims = flowctl_catalog.redacted(run_id, subject_claims),
         asserted_subject = flowctl_catalog.redacted(run_id, asserted_subject),
         application_name = flowctl_catalog.redacted(run_id, application_name),
-        subject_handle = NULL, client_addr = NULL, redacted_at = pg_catalog.now()
+        subject_handle = NULL, client_addr = NULL, attributes = NULL, redacted_at = pg_catalog.now()
     WHERE run_id = ANY ($1))",
                              {UUIDARRAYOID});
+// While the run still has its attributes, which lead to the index.
+LeafStatement delete_attributes_sql(R"(
+    DELETE FROM {leaf} a
+    USING flowctl_catalog.run r, LATERAL pg_catalog.jsonb_each(r.attributes::pg_catalog.jsonb) e,
+          LATERAL pg_catalog.jsonb_array_elements_text(
+              CASE pg_catalog.jsonb_typeof(e.value) WHEN 'array' THEN e.value ELSE pg_catalog.jsonb_build_array(e.value) END) v (value)
+    WHERE r.run_id = ANY ($1) AND r.attributes IS NOT NULL AND a.run_id = r.run_id AND a.name = e.key AND a.value = v.value)",
+                                    {UUIDARRAYOID});
 LeafStatement redact_history_sql(R"(
     UPDATE {leaf}
     SET payload = flowctl_catalog.redacted(run_id, payload), details = flowctl_catalog.redacted_details(run_id, details)
@@ -153,6 +163,7 @@ struct OfLeaf {
     LeafStatement& statement;
 };
 OfLeaf redact_leaves[] = {
+    {"run_attribute", delete_attributes_sql},
     {"run", redact_run_sql},
     {"history_event", redact_history_sql},
     {"call", redact_calls_sql},

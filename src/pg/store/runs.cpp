@@ -1,8 +1,10 @@
 // SQL of the store of runs. See runs.hpp.
 #include "pg/store/runs.hpp"
 
+#include <deque>
 #include <map>
 
+#include "core/json.hpp"
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/by_leaf.hpp"
@@ -13,6 +15,38 @@ namespace flowctl::pg::store {
 // ---------------------------------------------------------------------------------------------- starting
 
 namespace {
+
+// One value as a text, several as an array.
+std::string attributes_text(const std::vector<NewRun::Attribute>& attributes) {
+    std::string text;
+    for (const NewRun::Attribute& attribute : attributes) {
+        text += text.empty() ? '{' : ',';
+        json::dump_string(attribute.name, text);
+        text += ':';
+        const bool several = attribute.values.size() > 1;
+        if (several) text += '[';
+        for (const std::string& value : attribute.values) {
+            if (&value != &attribute.values.front()) text += ',';
+            json::dump_string(value, text);
+        }
+        if (several) text += ']';
+    }
+    return text + '}';
+}
+
+void insert_attributes(const NewRun* runs, std::size_t count) {
+    std::size_t rows = 0;
+    for (const NewRun* run = runs; run != runs + count; run++)
+        for (const NewRun::Attribute& attribute : run->attributes)
+            rows += attribute.values.size();
+    if (rows == 0) return;
+    Append append("run_attribute", {"run_id", "name", "value"}, rows);
+    for (const NewRun* run = runs; run != runs + count; run++)
+        for (const NewRun::Attribute& attribute : run->attributes)
+            for (const std::string& value : attribute.values)
+                append.uuid(run->run_id).text(attribute.name).text(value);
+    append.write();
+}
 
 // Where the client is; 0 where it is on this machine.
 Datum client_address() {
@@ -33,6 +67,14 @@ void insert_runs(const NewRun* runs, std::size_t count) {
     const Datum xid =
         guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
     std::map<Oid, std::string> session_users;  // the rows point to their names
+    std::deque<std::string> attributes;  // to which the rows point, too
+    const auto name_of_role = [&](Oid role) -> const std::string& {
+        const auto known = session_users.try_emplace(role).first;
+        if (known->second.empty()) known->second = role_name(role);
+        return known->second;
+    };
+    std::optional<std::string> application;
+    if (application_name != nullptr && *application_name != '\0') application = application_name;
     Append append("run",
                   {"run_id",
                    "flow_id",
@@ -63,30 +105,60 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "traceparent",
                    "redrive_count",
                    "forked_from",
-                   "alias"},
+                   "alias",
+                   "attributes",
+                   "parent_run_id",
+                   "depth"},
                   count);
     for (const NewRun* run = runs; run != runs + count; run++) {
-        const auto session_user = session_users.try_emplace(run->session_user).first;
-        if (session_user->second.empty()) session_user->second = role_name(run->session_user);
+        const StartSession* parent = run->session;
         append.uuid(run->run_id).uuid(run->flow_id).text(run->flow).int4(run->version).text(run->type);
         append.text_or_null(run->name)
             .text(machine::name_of(run->error ? machine::Status::Failed : machine::Status::Running))
             .text(run->input);
         append.text_or_null(run->error).text_or_null(run->cause).timestamp(run->started_at);
         run->error ? append.timestamp(run->started_at) : append.null();
-        append.oid(run->flow_owner).oid(run->role).oid(run->starter).text(session_user->second);
-        append.text_or_null(run->system_user).text_or_null(run->subject).text_or_null(run->subject_issuer);
-        append.text_or_null(run->subject_claims);
+        append.oid(run->flow_owner).oid(run->role).oid(parent ? parent->starter : run->starter);
+        append.text(parent ? parent->user : name_of_role(run->session_user));
+        append.text_or_null(parent ? parent->system_user : run->system_user);
+        append.text_or_null(run->subject).text_or_null(run->subject_issuer).text_or_null(run->subject_claims);
         run->subject_handle ? append.uuid(*run->subject_handle) : append.null();
-        append.text_or_null(run->asserted_subject);
-        address != 0 ? append.ready(address) : append.null();
-        application_name != nullptr && *application_name != '\0' ? append.text(application_name)
-                                                                 : append.null();
-        append.ready(xid).text_or_null(run->event).text_or_null(run->traceparent).int4(0);
+        append.text_or_null(parent ? parent->asserted_subject : run->asserted_subject);
+        const Datum from = parent ? parent->client_addr : address;
+        from != 0 ? append.ready(from) : append.null();
+        append.text_or_null(parent ? parent->application_name : application);
+        append.ready(xid).text_or_null(parent ? parent->event : run->event);
+        append.text_or_null(run->traceparent).int4(0);
         run->forked_from ? append.uuid(*run->forked_from) : append.null();
         append.text_or_null(run->alias);
+        if (!run->attributes.empty()) attributes.push_back(attributes_text(run->attributes));
+        run->attributes.empty() ? append.null() : append.text(attributes.back());
+        run->parent_run_id ? append.uuid(*run->parent_run_id) : append.null();
+        append.int4(run->depth);
     }
     append.write();
+    insert_attributes(runs, count);
+}
+
+std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids) {
+    std::map<Uuid, StartSession> sessions;
+    for (const LeafGroup& group : by_leaf("run", ids)) {
+        const Rows rows = find_by_key(group.leaf,
+                                      {"run_id", "starter", "session_user_name", "system_user_name",
+                                       "asserted_subject", "application_name", "event", "client_addr"},
+                                      pick(ids, group));
+        for (std::size_t i = 0; i < rows.size(); i++) {
+            StartSession& session = sessions[rows.uuid(i, 0)];
+            session.starter = rows.oid(i, 1);
+            session.user = rows.text(i, 2);
+            session.system_user = rows.optional_text(i, 3);
+            session.asserted_subject = rows.optional_text(i, 4);
+            session.application_name = rows.optional_text(i, 5);
+            session.event = rows.optional_text(i, 6);
+            session.client_addr = rows.datum(i, 7);
+        }
+    }
+    return sessions;
 }
 
 static Statement take_name_sql(
@@ -133,10 +205,11 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 
 // The columns that are read of a run, in the order of read_run().
 static constexpr std::initializer_list<const char*> kRunColumns = {
-    "run_id",         "flow_id",    "flow",          "version",     "type",           "name",
-    "status",         "input",      "event",         "traceparent", "started_at",     "flow_owner",
-    "role",           "subject",    "redrive_count", "redriven_at", "subject_issuer", "subject_claims",
-    "subject_handle", "map_run_id", "map_index",     "map_items",   "forked_from"};
+    "run_id",      "flow_id",        "flow",           "version",        "type",
+    "name",        "status",         "input",          "event",          "traceparent",
+    "started_at",  "flow_owner",     "role",           "subject",        "redrive_count",
+    "redriven_at", "subject_issuer", "subject_claims", "subject_handle", "map_run_id",
+    "map_index",   "map_items",      "forked_from",    "parent_run_id",  "depth"};
 
 static StoredRun read_run(const Rows& rows, std::size_t i) {
     StoredRun run;
@@ -163,6 +236,8 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     run.map_index = rows.int8(i, 20);
     run.map_items = rows.int4(i, 21);
     run.is_fork = !rows.is_null(i, 22);
+    if (!rows.is_null(i, 23)) run.parent_run_id = rows.uuid(i, 23);
+    run.depth = rows.int4(i, 24);
     return run;
 }
 
@@ -369,7 +444,8 @@ machine::Status read_status(const Rows& rows, std::size_t row, int column) {
 }
 
 static Statement find_status_sql(R"(
-    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid, r.starter::oid,
+    SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid,
+           CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid ELSE 0 END,
            r.status <> 'RUNNING'
            AND EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = r.run_id AND c.kind = 'redrive'),
            r.flow_id
@@ -380,8 +456,8 @@ static Statement find_status_sql(R"(
 std::optional<RunStatus> find_status(Spi& spi, const Uuid& id) {
     Rows rows = spi.run_latest(find_status_sql, std::move(Params().uuid(id)));
     if (rows.size() == 0) return std::nullopt;
-    return RunStatus{read_status(rows, 0, 0), rows.uuid(0, 6), rows.int8(0, 1),
-                     rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4), rows.boolean(0, 5)};
+    return RunStatus{read_status(rows, 0, 0), rows.uuid(0, 6), rows.int8(0, 1),   rows.oid(0, 2),
+                     rows.oid(0, 3),          rows.oid(0, 4),  rows.boolean(0, 5)};
 }
 
 }  // namespace flowctl::pg::store

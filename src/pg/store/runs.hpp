@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,19 @@
 namespace flowctl::pg::store {
 
 // ---------------------------------------------------------------------------------------------- starting
+
+// The session that a run began in. A run that another run starts has the session of that one.
+struct StartSession {
+    Oid starter = InvalidOid;
+    std::string user;  // session_user
+    std::optional<std::string> system_user;
+    std::optional<std::string> asserted_subject;
+    std::optional<std::string> application_name;
+    std::optional<std::string> event;
+    Datum client_addr = 0;  // inet; lasts as long as the transaction
+};
+// The sessions of these runs, in the order of the ids; a run that is not kept has none.
+std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids);
 
 struct NewRun {
     Uuid run_id{};
@@ -40,6 +54,15 @@ struct NewRun {
     std::optional<Uuid> subject_handle;         // of the token in subject_tokens
     std::optional<std::string> asserted_subject;
     std::optional<std::string> traceparent;
+    struct Attribute {
+        std::string name;
+        std::vector<std::string> values;
+    };
+    std::vector<Attribute> attributes;
+    std::optional<Uuid> parent_run_id;
+    std::int32_t depth = 0;
+    const StartSession* session =
+        nullptr;  // of its parent, in place of what else is said here; null: it has none
     std::optional<Uuid> forked_from;
     // A run that could not begin is recorded as ended.
     std::optional<std::string> error;
@@ -80,6 +103,8 @@ struct StoredRun {
     std::optional<Uuid> subject_handle;
     std::int32_t redrive_count = 0;
     std::optional<std::int64_t> redriven_at;
+    std::optional<Uuid> parent_run_id;
+    std::int32_t depth = 0;
     std::optional<Uuid> map_run_id;  // of a child
     std::int64_t map_index = 0;
     std::int32_t map_items = 0;
@@ -88,6 +113,10 @@ struct StoredRun {
 
     bool open() const { return status == machine::Status::Running; }
 };
+// Whether another run may wait for the end of this one: it has started it, or it gives the same name.
+inline bool is_awaitable(const StoredRun& run) {
+    return !run.map_run_id && (run.parent_run_id || run.name);
+}
 // The runs of these ids; an id whose row is not visible is left out. Reading ends when max_bytes have been
 // read (the first run is always read); the ids that were not reached are in `later`.
 struct LoadedRuns {
@@ -147,6 +176,7 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::optional<std:
 // The status in a row. Raises for a name that this version does not know.
 machine::Status read_status(const Rows& rows, std::size_t row, int column);
 
+// The starter is nobody's if another run has started this one: whoever started that one does not see this one.
 struct RunStatus {
     machine::Status status = machine::Status::Running;
     Uuid flow_id{};

@@ -208,6 +208,10 @@ std::vector<Objection> check(const asl::Resource& resource, const DefinedTask& t
     if (resource.kind == Kind::Http || resource.kind == Kind::HttpInvoke)
         return check_endpoint_for(task, resource.name);
     if (resource.kind == Kind::AwsHttp) return check_connection(resource, task);
+    // It may be a flow of this database, which only the run knows.
+    const bool may_be_own = resource.kind == Kind::Flow;
+    for (const std::string_view member : calls::target_members_of(resource))
+        if (may_be_own && (task.is_open || task.open_members.contains(member))) return {};
     for (const std::string_view member : calls::target_members_of(resource))
         if (task.is_open || task.open_members.contains(member)) return check_service(resource);
     return check_targets(resource, task, calls::targets_of(resource, task.input));

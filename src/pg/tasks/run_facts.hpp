@@ -22,6 +22,7 @@ struct RunFacts {
     Oid flow_owner = InvalidOid;  // when the run started
     Oid role = InvalidOid;        // that the run acts as
     machine::RunContext context;
+    std::int32_t depth = 0;  // how many flows have started one another above this run
     // The run ends then at the latest. A flow without TimeoutSeconds sets no such time.
     std::optional<machine::Instant> ends_at;
 

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/json.hpp"
 #include "core/machine/status.hpp"
 #include "pg/turn/version.hpp"
 
@@ -19,12 +21,21 @@ struct Changes {
         machine::Status status = machine::Status::Failed;
     };
 
+    // A run that has ended and that another run may wait for, with its payloads, which its flow may not keep. They
+    // are absent if the run could not be loaded.
+    struct AwaitableEnded {
+        Uuid id{};
+        std::optional<json::Value> input = std::nullopt;
+        std::optional<json::Value> output = std::nullopt;
+    };
+
     // One item is tried by itself, since the transaction with all of them has failed. What is no run's
     // business is left for later.
     bool alone = false;
     std::vector<Uuid> ended;                                   // runs
     std::vector<Uuid> reopened;                                // runs that had ended and are redriven
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;  // run and call: nobody waits for them any more
+    std::vector<AwaitableEnded> awaitable_ended;
     std::vector<ChildOf> children_begun;
     std::vector<EndedChild> children_ended;
     std::vector<std::pair<Uuid, Uuid>>
