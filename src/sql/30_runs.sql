@@ -46,6 +46,7 @@ CREATE TABLE flowctl_catalog.run (
     forked_from       uuid,       -- the run that this one was forked from (flowctl.fork)
     stopped_by        text,       -- the role that ended it by flowctl.stop()
     redacted_at       timestamptz,  -- when its payloads were replaced by markers (flowctl.redact)
+    attributes        text,       -- a JSON object; 37_attributes.sql
     PRIMARY KEY (run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl_catalog.run IS 'runs: who started which flow, when and with which input, and how the run ended';

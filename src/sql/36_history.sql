@@ -79,7 +79,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
            CASE WHEN may.read_payload THEN r.event::pg_catalog.jsonb END AS event,
            r.traceparent, r.parent_run_id, r.redrive_count, r.subject_issuer,
            CASE WHEN may.read_payload THEN r.subject_claims::pg_catalog.jsonb END AS subject_claims, r.map_run_id, r.map_index,
-           r.stopped_by::pg_catalog.name AS stopped_by, r.forked_from, r.redriven_at,
+           r.stopped_by::pg_catalog.name AS stopped_by,
+           CASE WHEN may.read_payload THEN r.attributes::pg_catalog.jsonb END AS attributes, r.forked_from, r.redriven_at,
            CASE WHEN r.map_run_id IS NOT NULL AND r.status NOT IN ('RUNNING', 'SUCCEEDED') THEN 'REDRIVABLE_BY_MAP_RUN'
                 WHEN flowctl_catalog.objection_to_redrive(
                          r.status, r.type, r.map_run_id, w.flow_id, e.run_id, e.ended_at, e.events) IS NULL THEN 'REDRIVABLE'
@@ -143,6 +144,8 @@ COMMENT ON COLUMN flowctl.runs.map_run_id IS
     'the map run that the run is a child of (flowctl.map_runs); NULL if it is no child';
 COMMENT ON COLUMN flowctl.runs.map_index IS
     'number of the child in the order of the items, counted from 0; NULL if the run is no child';
+COMMENT ON COLUMN flowctl.runs.attributes IS
+    'what the flow''s option attributes found in the input: {name: value}; flowctl.find_runs() finds runs by it';
 COMMENT ON COLUMN flowctl.runs.stopped_by IS 'the role that called flowctl.stop(); NULL if nobody has stopped the run';
 COMMENT ON COLUMN flowctl.runs.forked_from IS 'the run that this one was forked from (flowctl.fork); NULL if it was not';
 COMMENT ON COLUMN flowctl.runs.redriven_at IS 'when it was redriven last; NULL if it was not';

@@ -1,7 +1,7 @@
--- How long runs are kept: the partitions of the tables run, history_event, call, call_outcome and
--- token_revocation.
+-- How long runs are kept: the partitions of the tables run, history_event, call, call_outcome,
+-- token_revocation and run_attribute.
 --
--- The five tables are partitioned in the same way, by the time in a run's id. For each span of time every
+-- The six tables are partitioned in the same way, by the time in a run's id. For each span of time every
 -- table has a leaf. Leaves are made days ahead, and emptied as a whole when their runs need not be kept any
 -- more. A run whose time is in no span is in the leaf ..._default. Nobody has EXECUTE on the functions except
 -- the extension's owner, who may grant it.
@@ -14,7 +14,7 @@ CREATE TABLE flowctl_catalog.leaf (
     problem         text                           -- why it could not be emptied or dropped at the last attempt
 );
 COMMENT ON TABLE flowctl_catalog.leaf IS
-    'the spans of time for which runs, history, calls, outcomes and receipts have leaves';
+    'the spans of time for which runs, history, calls, outcomes, receipts and attributes have leaves';
 ALTER TABLE flowctl_catalog.leaf ENABLE ROW LEVEL SECURITY;
 
 CREATE FUNCTION flowctl.keep_house(
@@ -49,7 +49,7 @@ CREATE VIEW flowctl.partitions WITH (security_barrier) AS
             FROM pg_catalog.pg_class t
             WHERE t.relnamespace = 'flowctl_catalog'::pg_catalog.regnamespace
               AND t.relname = ANY (ARRAY['run_' || l.suffix, 'history_event_' || l.suffix, 'call_' || l.suffix,
-                                         'call_outcome_' || l.suffix, 'token_revocation_' || l.suffix]::name[])) AS bytes,
+                                         'call_outcome_' || l.suffix, 'token_revocation_' || l.suffix, 'run_attribute_' || l.suffix]::name[])) AS bytes,
            l.emptied_at, l.kept AS runs_kept, l.problem
     FROM (SELECT starts_at, ends_at, suffix, emptied_at, kept, problem FROM flowctl_catalog.leaf
           UNION ALL SELECT NULL, NULL, 'default', NULL, NULL, NULL) l
@@ -60,7 +60,7 @@ COMMENT ON COLUMN flowctl.partitions.starts_at IS
     'the first moment at which runs of this partition start; NULL for the partition of runs without a partition of their own';
 COMMENT ON COLUMN flowctl.partitions.ends_at IS 'the first moment after the span';
 COMMENT ON COLUMN flowctl.partitions.suffix IS
-    'suffix in the names of its tables: run_, history_event_, call_, call_outcome_, token_revocation_<suffix>';
+    'suffix in the names of its tables: run_, history_event_, call_, call_outcome_, token_revocation_, run_attribute_<suffix>';
 COMMENT ON COLUMN flowctl.partitions.bytes IS 'size of its tables on disk, including indexes';
 COMMENT ON COLUMN flowctl.partitions.emptied_at IS 'when its runs were deleted (flowctl.retention); NULL if they were not';
 COMMENT ON COLUMN flowctl.partitions.runs_kept IS 'number of runs that stayed at that time because they were open';

@@ -32,18 +32,21 @@ std::optional<std::int64_t> call_of_event(const Event& event) {
 }  // namespace
 
 void Runner::handle(const Event& event) {
+    if (std::holds_alternative<Redriven>(event)) return redrive();
     const bool resolved = ended() || resolve();
+    const bool pauses = std::holds_alternative<Paused>(event) || std::holds_alternative<Unpaused>(event);
     if (ended() ||
-        (std::holds_alternative<Started>(event) == frame_.started &&
-         !std::holds_alternative<Stopped>(event) && !std::holds_alternative<EngineFailed>(event))) {
+        (std::holds_alternative<Started>(event) == frame_.started && !pauses &&
+         !std::holds_alternative<Stopped>(event) && !std::holds_alternative<EngineFailed>(event)) ||
+        (pauses && std::holds_alternative<Paused>(event) == frame_.paused)) {
         step_.accepted = false;
         return;
     }
-    if (!resolved) {
-        return fail_run(frame_.top, std::string(kRuntime),
-                        "The stored state of the run does not fit its flow: there is no such state '" +
-                            frame_.top.state + "', or it cannot be in this phase.");
+    if (pauses && !frame_.started) {
+        frame_.paused = !frame_.paused;
+        return;
     }
+    if (!resolved) return fail_run(frame_.top, std::string(kRuntime), unfit());
     if (!frame_.started) {
         const auto* started = std::get_if<Started>(&event);
         start(started != nullptr ? started->from : std::nullopt);
@@ -53,12 +56,20 @@ void Runner::handle(const Event& event) {
     if (const auto* failed = std::get_if<EngineFailed>(&event))
         return fail_run(frame_.top, failed->error, failed->cause);
     if (std::holds_alternative<Resumed>(event)) return resume();
+    if (std::holds_alternative<Paused>(event)) return pause();
+    if (std::holds_alternative<Unpaused>(event)) return unpause();
     if (std::holds_alternative<TimerFired>(event)) {
         time_passed();
     } else if (!std::holds_alternative<Started>(event)) {
         answer(event);
     }
     if (step_.accepted) run_on();
+}
+
+// What is wrong if resolve() says no.
+std::string Runner::unfit() const {
+    return "The stored state of the run does not fit its flow: there is no such state '" + frame_.top.state +
+           "', or it cannot be in this phase.";
 }
 
 void Runner::start(const std::optional<BeginAt>& from) {
@@ -178,6 +189,7 @@ void Runner::answer(const MapRunEnded& event) {
 
 // If the top branch is not Forked, it is the only branch.
 BranchFrame* Runner::next_runnable() {
+    if (frame_.paused) return nullptr;
     if (frame_.top.phase == VisitPhase::Forked) return frame_.index.next_runnable();
     return is_runnable(frame_.top) ? &frame_.top : nullptr;
 }
@@ -243,8 +255,9 @@ void Runner::time_out_run() {
 void Runner::end_run(Status status) {
     frame_.status = status;
     frame_.deadline.reset();
+    frame_.paused = false;
     for_each_branch(frame_.top, [this](BranchFrame& branch) { stop_branch(branch); });
-    if (frame_.top.fork) dead_forks_.push_back(std::exchange(frame_.top.fork, ForkPointer()));
+    if (frame_.top.fork) keep_for_redrive();
 }
 
 void Runner::crash(const std::string& reason) {
@@ -261,14 +274,17 @@ Step Runner::finish() {
     const BranchFrame& top = frame_.top;
     const BranchIndex& index = frame_.index;
     const bool forked = top.phase == VisitPhase::Forked;
-    const bool runnable = forked ? index.any_runnable() : is_runnable(top);
+    const bool runnable = !frame_.paused && (forked ? index.any_runnable() : is_runnable(top));
     std::optional<Instant> due = forked ? index.next_due() : due_of(top);
     if (runnable) due = now_;
     if (due && (!step_.next_due || *due < *step_.next_due)) step_.next_due = due;
     const bool out = forked ? index.any_out() : top.phase == VisitPhase::Calling && top.call->is_out();
     const bool running = runnable || out;
     const bool retrying = forked ? index.any_retrying() : top.phase == VisitPhase::Retrying;
-    step_.phase = running ? Phase::Running : retrying ? Phase::Retrying : Phase::Waiting;
+    step_.phase = frame_.paused ? Phase::Paused
+                  : running     ? Phase::Running
+                  : retrying    ? Phase::Retrying
+                                : Phase::Waiting;
     return std::move(step_);
 }
 

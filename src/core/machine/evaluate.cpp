@@ -5,6 +5,8 @@
 // budget at its end.
 #include "core/machine/evaluate.hpp"
 
+#include <algorithm>
+
 #include "core/machine/errors.hpp"
 
 namespace flowctl::machine {
@@ -55,7 +57,7 @@ json::Value make_context(const RunContext& run, const BranchFrame& branch, const
     state.add("Name", branch.state);
     const asl::StateType type = branch.definition->type();
     if (type == asl::StateType::Task || type == asl::StateType::Parallel || type == asl::StateType::Map)
-        state.add("RetryCount", json::Value::integer(branch.attempt > 0 ? branch.attempt - 1 : 0));
+        state.add("RetryCount", json::Value::integer(std::max(branch.attempt - branch.attempts_before - 1, 0)));
 
     json::ObjectBuilder context;
     context.add("Execution", execution.build());

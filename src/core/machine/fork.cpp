@@ -1,8 +1,10 @@
 // Branches of a Parallel and items of a Map: how they begin, end and fail; see runner.hpp.
 //
 // Branches begin one after the other, each in a transition of its own, so a Map over many items takes turns
-// with all other work. A branch that is over leaves the tree at once, but its frame stays in dead_branches_
-// until the call of advance() ends, because a caller may still refer to it. The events that end a branch are
+// with all other work. A branch that has succeeded leaves the tree at once, but its frame stays in
+// dead_branches_ until the call of advance() ends, because a caller may still refer to it. Branches that end
+// without success stay in the tree until their Parallel or Map goes on by Retry or Catch. If it does not, the
+// run ends, and its frame has all that a redrive needs. The events that end a branch are
 // side events: the next event names the last event before them as its predecessor, except after the very last
 // branch.
 #include <algorithm>
@@ -175,12 +177,11 @@ void Runner::fail_branch(BranchFrame& branch, const Failure& failure) {
     parent.last_event = branch.last_event;
     if (branch.definition->type() == asl::StateType::Task)
         record_aside(branch, branch.last_event, "TaskStateAborted", json::Value());
-    retire(branch);
+    stop_branch(branch);
     abort_children(parent, parent.last_event);
     if (is_map(parent)) {
         record_aside(parent, parent.last_event, "MapIterationFailed", iteration_details(parent, index));
     }
-    bury_fork(parent);
     Failure of_parent = failure;
     of_parent.of_branch = true;
     fail_state(parent, of_parent);
@@ -197,6 +198,7 @@ void Runner::fail_fork(BranchFrame& parent, const Failure& failure) {
 
 void Runner::abort_children(BranchFrame& parent, std::int64_t previous) {
     for (auto& [index, child] : parent.fork->children) {
+        if (child.phase == VisitPhase::Ended) continue;
         if (child.phase == VisitPhase::Calling) record_started(child);
         if (is_map(parent))
             record_aside(parent, previous, "MapIterationAborted", iteration_details(parent, index));
@@ -204,10 +206,7 @@ void Runner::abort_children(BranchFrame& parent, std::int64_t previous) {
         const std::string_view type = aborted_event(child.definition->type());
         if (child.phase != VisitPhase::Entering && !type.empty())
             record_aside(child, previous, type, json::Value());
-        if (child.fork) {
-            abort_children(child, previous);
-            bury_fork(child);
-        }
+        if (child.fork) abort_children(child, previous);
         stop_branch(child);
     }
 }
@@ -219,6 +218,7 @@ void Runner::stop_branch(BranchFrame& branch) {
     if (branch.map_run) cancel_map_run(branch);
     branch.call.reset();
     branch.due.reset();
+    if (branch.phase != VisitPhase::Ended) branch.unentered = branch.phase == VisitPhase::Entering;
     move(branch, VisitEvent::End);
 }
 
@@ -230,8 +230,10 @@ void Runner::retire(BranchFrame& child) {
 }
 
 void Runner::bury_fork(BranchFrame& parent) {
-    for (const auto& [index, child] : parent.fork->children)
+    for (auto& [index, child] : parent.fork->children) {
+        if (child.fork) bury_fork(child);
         remember_visits(child);
+    }
     dead_forks_.push_back(std::move(parent.fork));
     parent.fork = ForkPointer();
 }

@@ -29,8 +29,8 @@ constexpr std::int64_t kMaxCount = 1'000'000'000;
 constexpr std::int64_t kMaxEvent = 1'000'000'000'000;
 constexpr std::int64_t kMaxInstant = std::numeric_limits<std::int64_t>::max() / 4;
 
-constexpr std::string_view kVisitPhaseNames[] = {"Entering", "Working", "Calling",    "Sleeping",
-                                                 "Retrying", "Forked",  "MapRunning", "Ended"};
+constexpr std::string_view kVisitPhaseNames[] = {"Entering", "Working",    "Calling",   "Sleeping", "Retrying",
+                                                 "Forked",   "MapRunning", "Exhausted", "Ended"};
 
 // ---------------------------------------------------------------------------------------------- save
 
@@ -129,6 +129,15 @@ json::Value save_fork(const Fork& fork, const BranchFrame& branch, const json::V
     return out.build();
 }
 
+json::Value save_map_run(const BegunMapRun& map_run) {
+    json::ObjectBuilder out;
+    out.add("id", number(map_run.id));
+    out.add("after", number(map_run.after));
+    out.add("arn", map_run.arn);
+    add_unless(out, "redrives", map_run.redrives, 0);
+    return out.build();
+}
+
 json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent, const json::Value* run_input) {
     json::ObjectBuilder out;
     if (parent != nullptr) out.add("index", number(static_cast<std::int64_t>(branch.index)));
@@ -170,6 +179,9 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent, co
     if (branch.item) out.add("item", save_item(*branch.item, branch.input));
     if (branch.fork) out.add("fork", save_fork(*branch.fork, branch, run_input));
     if (branch.map_run) out.add("mapRun", number(*branch.map_run));
+    if (branch.begun_map_run) out.add("begunMapRun", save_map_run(*branch.begun_map_run));
+    add_unless(out, "attemptsBefore", branch.attempts_before, 0);
+    add_flag(out, "unentered", branch.unentered);
     return out.build();
 }
 
@@ -298,6 +310,15 @@ Fork load_fork(const json::Value& saved, const BranchFrame& branch, FrameReader&
     return fork;
 }
 
+std::shared_ptr<const BegunMapRun> load_map_run(const json::Value& saved, FrameReader& loader) {
+    auto map_run = std::make_shared<BegunMapRun>();
+    map_run->id = loader.integer(saved, "id", 0, 1, kMaxEvent);
+    map_run->after = loader.integer(saved, "after", 0, 0, kMaxEvent);
+    map_run->arn = loader.text_or_empty(saved, "arn");
+    map_run->redrives = loader.integer(saved, "redrives", 0, 0, kMaxCount);
+    return map_run;
+}
+
 BranchFrame load_branch(const json::Value& saved, FrameReader& loader, const BranchFrame* parent, int depth) {
     BranchFrame branch;
     if (!saved.is_object() || depth > kMaxDepth) {
@@ -342,7 +363,13 @@ BranchFrame load_branch(const json::Value& saved, FrameReader& loader, const Bra
         branch.fork = ForkPointer(load_fork(*fork, branch, loader, depth + 1));
     if (saved.find("mapRun") != nullptr) branch.map_run = loader.integer(saved, "mapRun", 0, 1, kMaxEvent);
     if ((branch.phase == VisitPhase::MapRunning) != branch.map_run.has_value()) loader.fail("mapRun");
-    if ((branch.phase == VisitPhase::Forked) != static_cast<bool>(branch.fork)) loader.fail("fork");
+    if (const json::Value* begun = loader.member(saved, "begunMapRun", json::Kind::Object))
+        branch.begun_map_run = load_map_run(*begun, loader);
+    branch.attempts_before = static_cast<int>(loader.integer(saved, "attemptsBefore", 0, 0, branch.attempt));
+    branch.unentered = loader.flag(saved, "unentered");
+    const bool may_fork = branch.phase == VisitPhase::Forked || branch.phase == VisitPhase::Ended;
+    const bool forks = static_cast<bool>(branch.fork);
+    if ((forks && !may_fork) || (!forks && branch.phase == VisitPhase::Forked)) loader.fail("fork");
     if ((branch.phase == VisitPhase::Calling) != branch.call.has_value()) loader.fail("call");
     return branch;
 }
@@ -352,6 +379,7 @@ std::int64_t latest_event(const BranchFrame& branch) {
     std::int64_t latest = std::max({branch.last_event, branch.entered_event, branch.input.event});
     if (branch.call) latest = std::max({latest, branch.call->id, branch.call->input.event});
     if (branch.map_run) latest = std::max(latest, *branch.map_run);
+    if (branch.begun_map_run) latest = std::max({latest, branch.begun_map_run->id, branch.begun_map_run->after});
     if (branch.fork) latest = std::max(latest, branch.fork->input.event);
     return latest;
 }
@@ -386,6 +414,7 @@ std::string Frame::place() const {
 json::Value Frame::save(const json::Value* run_input) const {
     json::ObjectBuilder out;
     out.add("format", number(kFormat));
+    add_flag(out, "paused", data_->paused);
     if (!data_->started) return out.build();
     out.add("status", name_of(data_->status));
     add_unless(out, "lastEvent", data_->last_event, 0);
@@ -402,7 +431,11 @@ Result<Frame, std::string> Frame::load(const json::Value& saved, const json::Val
     const json::Value* format = saved.find("format");
     if (format == nullptr || !format->is_number() || format->as_integer() != kFormat)
         return Err{std::string("the stored frame has a format that this version does not know")};
-    if (saved.find("top") == nullptr) return frame;
+    data.paused = loader.flag(saved, "paused");
+    if (saved.find("top") == nullptr) {
+        if (!loader.ok()) return Err{loader.error()};
+        return frame;
+    }
     data.started = true;
     data.status = static_cast<Status>(loader.one_of(saved, "status", kStatusNames));
     data.last_event = loader.integer(saved, "lastEvent", 0, 0, kMaxEvent);

@@ -44,7 +44,10 @@ enum class VisitPhase : std::uint8_t {
     Retrying,  // the next attempt is to begin at `due`; then Working
     Forked,    // the branches of a Parallel or the items of a Map run; then Retrying, Entering or Ended
     MapRunning,  // the map run of a distributed Map is under way; then Retrying, Entering or Ended
-    Ended,       // the branch is over; nothing follows
+    Exhausted,   // nothing retries or catches its failure, and the run is paused; then Working, MapRunning or
+                 // Ended
+    Ended,       // the branch is over; only after a redrive of the run it is Entering, Working, Forked or
+                 // MapRunning again
 };
 
 // An attempt whose answer is waited for.
@@ -73,6 +76,15 @@ struct PendingCall {
     void beat(Instant now) noexcept {
         if (heartbeat_seconds > 0) heartbeat_due = now + heartbeat_seconds * 1'000'000;
     }
+};
+
+// A map run that a visit of a distributed Map has begun. It is kept until the state is left, because a redrive
+// goes on with the same map run.
+struct BegunMapRun {
+    std::int64_t id = 0;     // the event id of its MapRunStarted
+    std::int64_t after = 0;  // the event before that one
+    std::string arn;
+    std::int64_t redrives = 0;
 };
 
 struct Fork;
@@ -121,8 +133,11 @@ struct BranchFrame {
     std::map<std::string, int, std::less<>> visits;  // how often each state has been entered
     path::Variables variables;            // the branch's own variables and those of the branches around it
     std::optional<MapItem> item;          // for a branch that a Map began
-    ForkPointer fork;                     // Forked
+    ForkPointer fork;                     // Forked, and afterwards if the branch has ended without success
     std::optional<std::int64_t> map_run;  // MapRunning: the event id of its MapRunStarted
+    std::shared_ptr<const BegunMapRun> begun_map_run;
+    int attempts_before = 0;  // those before the latest redrive, which RetryCount does not count
+    bool unentered = false;   // Ended: it was Entering
 
     // The following members are derived; see resolve.cpp.
     const asl::State* definition = nullptr;  // the state that `state` names
@@ -145,8 +160,13 @@ struct Fork {
     std::size_t items_from = 0;
     bool keeps_outputs = true;
     Outputs outputs;
-    std::map<std::size_t, BranchFrame> children;  // the branches that run now
+    std::map<std::size_t, BranchFrame> children;  // the branches that run now, or have ended without success
 
+    // False after an exception in the middle of a transition, if that has made the numbers wrong.
+    bool is_whole() const noexcept {
+        const bool all_known = !keeps_outputs || outputs.count() + children.size() == begun;
+        return all_known && (begun < length || !children.empty());
+    }
     bool may_begin() const noexcept { return begun < length && (most == 0 || children.size() < most); }
 };
 
@@ -164,6 +184,7 @@ struct FrameData {
     Status status = Status::Running;
     std::int64_t last_event = 0;      // the highest event id given out
     std::optional<Instant> deadline;  // the flow's TimeoutSeconds
+    bool paused = false;              // nothing new begins
     BranchFrame top;
 
     BranchIndex index;  // derived

@@ -63,6 +63,8 @@ struct RunContext {
     bool express = false;  // an EXPRESS flow, whose Context Object has no RedriveCount
     int redrive_count = 0;
     std::optional<Instant> redriven_at;
+    // A Task or distributed Map whose failure nothing retries or catches pauses the run, which fails otherwise.
+    bool pauses_when_exhausted = false;
     // Null: the Context Object has no Task.Token, and inputs that were stored keep the marker.
     const TaskTokens* tokens = nullptr;
 
@@ -157,10 +159,13 @@ struct EngineFailed {
 };
 // The run has ended without success and goes on with everything that has failed or was cut short. What had
 // ended well stays. RunContext already has the new redrive_count and redriven_at.
+// Dropped if why_not_redrivable() has a reason.
 struct Redriven {};
 // From now on the run begins nothing: it enters no state and makes no call. Calls under way are finished, and
-// timers go on.
+// timers go on. May also come before Started. Dropped if the run is paused already.
 struct Paused {};
+// The run begins again what it begins by itself. A state that had paused the run begins its work again, with
+// all its retries.
 struct Unpaused {};
 // The frame was loaded from storage. The effects of everything under way are given again, without history.
 struct Resumed {};
@@ -255,6 +260,14 @@ struct Step {
     std::optional<Instant> next_due;
     Phase phase = Phase::Running;
     std::string current_state;  // at the top level
+    // With RunContext::pauses_when_exhausted: the failure for which this step has paused the run.
+    struct Exhausted {
+        std::string path;
+        std::string state;
+        std::string error;
+        std::string cause;
+    };
+    std::optional<Exhausted> exhausted;
     bool accepted = true;       // false if the event was stale and nothing has changed
     // A flag of an InterruptScope was raised while Limits::out_of_time was absent. Then the rest of the step
     // has no meaning, and the frame is undefined. The caller returns to the frame from before the call. It
@@ -301,6 +314,11 @@ class Frame {
   private:
     std::unique_ptr<FrameData> data_;
 };
+
+// Why a run of this frame cannot be redriven, in AWS's words; nullopt if it can. The frame is that after the
+// step that ended the run, or a saved one. Its age is not looked at.
+std::optional<std::string> why_not_redrivable(const RunContext& run, const Limits& limits,
+                                              const Frame& frame);
 
 // Advances `frame` by one event. It never throws for anything that flow, input or answer can cause. A caller
 // that wants to bound the time of a call holds an InterruptScope (core/interrupt.hpp) and checks

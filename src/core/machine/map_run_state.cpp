@@ -114,10 +114,12 @@ void Runner::begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json
     plan.uuid = random_.next_uuid();
     plan.arn = map_run_arn(run_.state_machine_id, plan.label, plan.uuid);
 
+    const std::int64_t after = branch.last_event;
     const std::int64_t id =
         record(branch, "MapRunStarted", json::ObjectBuilder().add("mapRunArn", plan.arn).build());
     if (history_full_) return;
     branch.map_run = id;
+    branch.begun_map_run = std::make_shared<BegunMapRun>(BegunMapRun{id, after, plan.arn});
     move(branch, VisitEvent::RunMap);
     step_.effects.emplace_back(StartMapRun{id, std::move(plan)});
 }
@@ -125,6 +127,8 @@ void Runner::begin_map_run(BranchFrame& branch, Evaluator& evaluator, const json
 void Runner::map_run_ended(BranchFrame& branch, const MapRunEnded& event) {
     branch.map_run.reset();
     if (event.outcome == MapRunEnded::Outcome::Succeeded) {
+        // From here on, another attempt needs another map run, because this one has succeeded.
+        branch.begun_map_run.reset();
         if (const auto failure = unkeepable(branch, event.output)) return map_run_failed(branch, *failure);
         record(branch, "MapRunSucceeded", json::Value());
         record_aside(branch, branch.last_event, "MapStateSucceeded", json::Value());
@@ -153,7 +157,26 @@ void Runner::map_run_failed(BranchFrame& branch, Failure failure) {
 void Runner::cancel_map_run(BranchFrame& branch) {
     const std::int64_t id = *branch.map_run;
     branch.map_run.reset();
-    if (!withdraw<StartMapRun>(id)) step_.effects.emplace_back(CancelMapRun{id});
+    if (withdraw<StartMapRun>(id)) {
+        branch.begun_map_run.reset();
+    } else if (!withdraw<RedriveMapRun>(id)) {
+        step_.effects.emplace_back(CancelMapRun{id});
+    }
+}
+
+// Goes on with the map run that the visit has begun.
+void Runner::redrive_map_run(BranchFrame& branch) {
+    BegunMapRun map_run = *branch.begun_map_run;
+    ++map_run.redrives;
+    branch.last_event = map_run.after;
+    record(branch, "MapRunRedriven",
+           json::ObjectBuilder()
+               .add("mapRunArn", map_run.arn)
+               .add("redriveCount", json::Value::integer(map_run.redrives))
+               .build());
+    if (history_full_) return;
+    step_.effects.emplace_back(RedriveMapRun{map_run.id});
+    branch.begun_map_run = std::make_shared<BegunMapRun>(std::move(map_run));
 }
 
 }  // namespace flowctl::machine

@@ -42,6 +42,7 @@ bool fits(const BranchFrame& branch) {
             return is_distributed(*branch.definition) && branch.map_run.has_value();
         case VisitPhase::Entering:
         case VisitPhase::Working:
+        case VisitPhase::Exhausted:
             return true;
         case VisitPhase::Ended:
             break;

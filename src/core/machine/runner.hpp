@@ -2,8 +2,8 @@
 //
 // Its functions stand in several files: advance.cpp (events, time, and the end of the run), work.cpp (visits
 // of states), work_query.cpp (JSONata), task.cpp (attempts), fork.cpp (branches), map.cpp (items),
-// map_run_state.cpp (map runs), resolve.cpp (a loaded frame) and trial.cpp (the visit of a single state). All
-// of them record events through record(), which gives ids and remembers payloads, and change phases through
+// map_run_state.cpp (map runs), redrive.cpp (pauses, and runs that go on after their end), resolve.cpp (a
+// loaded frame) and trial.cpp (the visit of a single state). All of them record events through record(), which gives ids and remembers payloads, and change phases through
 // move(). A function that gives a branch something to do must file the branch in the index afterwards.
 #pragma once
 
@@ -64,8 +64,20 @@ class Runner {
     void spend(Evaluator& evaluator);
     bool ended() const { return frame_.status != Status::Running; }
 
+    // Defined in redrive.cpp: pauses, and going on after the end.
+    void keep_for_redrive();
+    void redrive();
+    static void revive(BranchFrame& branch);
+    void pause();
+    void unpause();
+    // Whether the failure pauses the run instead of failing it.
+    bool pauses(const BranchFrame& branch, const Failure& failure) const;
+    static bool would_be_handled(const BranchFrame& branch, const Failure& failure);
+    void exhaust(BranchFrame& branch, const Failure& failure);
+
     // Defined in resolve.cpp.
     bool resolve();
+    std::string unfit() const;
     bool resolve(BranchFrame& branch, const asl::Block& block, BranchFrame* parent);
 
     // Defined in work.cpp: visits of states.
@@ -150,6 +162,7 @@ class Runner {
     void map_run_ended(BranchFrame& branch, const MapRunEnded& event);
     void map_run_failed(BranchFrame& branch, Failure failure);
     void cancel_map_run(BranchFrame& branch);
+    void redrive_map_run(BranchFrame& branch);
 
     // Defined in task.cpp: attempts.
     Call call_of(const BranchFrame& branch) const;

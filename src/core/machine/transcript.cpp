@@ -32,6 +32,7 @@ constexpr std::string_view kEventTypes[] = {"ActivityFailed",
                                             "EvaluationFailed",
                                             "ExecutionAborted",
                                             "ExecutionFailed",
+                                            "ExecutionRedriven",
                                             "ExecutionStarted",
                                             "ExecutionSucceeded",
                                             "ExecutionTimedOut",
@@ -48,6 +49,7 @@ constexpr std::string_view kEventTypes[] = {"ActivityFailed",
                                             "MapIterationSucceeded",
                                             "MapRunAborted",
                                             "MapRunFailed",
+                                            "MapRunRedriven",
                                             "MapRunStarted",
                                             "MapRunSucceeded",
                                             "MapStateAborted",
@@ -170,6 +172,14 @@ json::Value save_step(const Step& step) {
     add_number(out, "phase", static_cast<int>(step.phase));
     add_text(out, "currentState", step.current_state);
     add_flag(out, "stale", !step.accepted);
+    if (step.exhausted) {
+        out.add("exhausted", json::ObjectBuilder()
+                                 .add("path", step.exhausted->path)
+                                 .add("state", step.exhausted->state)
+                                 .add("error", step.exhausted->error)
+                                 .add("cause", step.exhausted->cause)
+                                 .build());
+    }
     return out.build();
 }
 
@@ -277,6 +287,10 @@ Step load_step(const json::Value& saved, TranscriptReader& reader) {
     step.phase = static_cast<Phase>(reader.small(saved, "phase", static_cast<int>(kPhaseNames.size())));
     step.current_state = reader.text_or_empty(saved, "currentState");
     step.accepted = !reader.flag(saved, "stale");
+    if (const json::Value* exhausted = reader.member(saved, "exhausted", json::Kind::Object)) {
+        step.exhausted = {reader.text_or_empty(*exhausted, "path"), reader.text_or_empty(*exhausted, "state"),
+                          reader.text_or_empty(*exhausted, "error"), reader.text_or_empty(*exhausted, "cause")};
+    }
     return step;
 }
 

@@ -15,7 +15,8 @@ enum class VisitEvent : std::uint8_t {
     Fork,      // the branches of a Parallel or the items of a Map may begin
     RunMap,    // a map run begins
     Backoff,   // the attempt failed, and a retrier matched
-    Wake,      // the time for the next attempt has come
+    Exhaust,   // the attempt failed, and the run pauses because of it
+    Wake,      // the time for the next attempt has come, or the run goes on after a pause or a redrive
     Leave,     // the state is left for another one, after success or a caught failure
     End,       // the branch is over: it succeeded, failed, was stopped or ran out of time
 };
@@ -26,7 +27,7 @@ struct Transition {
     VisitPhase to;
 };
 
-inline constexpr std::array<Transition, 23> kTransitions = {{
+inline constexpr std::array<Transition, 33> kTransitions = {{
     {VisitPhase::Entering, VisitEvent::Enter, VisitPhase::Working},
     {VisitPhase::Entering, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Working, VisitEvent::Dispatch, VisitPhase::Calling},
@@ -49,11 +50,21 @@ inline constexpr std::array<Transition, 23> kTransitions = {{
     {VisitPhase::MapRunning, VisitEvent::End, VisitPhase::Ended},
     {VisitPhase::Retrying, VisitEvent::Wake, VisitPhase::Working},
     {VisitPhase::Retrying, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::Working, VisitEvent::Exhaust, VisitPhase::Exhausted},
+    {VisitPhase::Calling, VisitEvent::Exhaust, VisitPhase::Exhausted},
+    {VisitPhase::MapRunning, VisitEvent::Exhaust, VisitPhase::Exhausted},
+    {VisitPhase::Exhausted, VisitEvent::Wake, VisitPhase::Working},
+    {VisitPhase::Exhausted, VisitEvent::RunMap, VisitPhase::MapRunning},
+    {VisitPhase::Exhausted, VisitEvent::End, VisitPhase::Ended},
+    {VisitPhase::Ended, VisitEvent::Leave, VisitPhase::Entering},
+    {VisitPhase::Ended, VisitEvent::Wake, VisitPhase::Working},
+    {VisitPhase::Ended, VisitEvent::Fork, VisitPhase::Forked},
+    {VisitPhase::Ended, VisitEvent::RunMap, VisitPhase::MapRunning},
     {VisitPhase::Ended, VisitEvent::End, VisitPhase::Ended},
 }};
 
-inline constexpr std::size_t kPhases = 8;
-inline constexpr std::size_t kEvents = 9;
+inline constexpr std::size_t kPhases = 9;
+inline constexpr std::size_t kEvents = 10;
 inline constexpr std::uint8_t kNoTransition = 0xff;
 
 // The same table, indexed by phase and event.

@@ -54,6 +54,7 @@ void Runner::enter(BranchFrame& branch) {
     branch.entered_at = now_;
     branch.visit = ++branch.visits[branch.state];
     branch.attempt = 0;
+    branch.attempts_before = 0;
     branch.retries.assign(state.retry.size(), 0);
     branch.entered_after = branch.last_event;
     branch.entered_event = record(branch, kEntered[index_of(branch)], state.named, "input", &branch.input);
@@ -277,6 +278,8 @@ void Runner::leave(BranchFrame& branch, Payload output, const json::Value& assig
     if (history_full_) return;
     for (const json::Member& member : assigned.members())
         branch.variables[member.key] = member.value;
+    if (branch.fork) bury_fork(branch);
+    branch.begun_map_run.reset();
     if (next == asl::kEnd) {
         if (branch.parent == nullptr) return succeed_run(branch, std::move(output));
         return end_branch(branch, std::move(output.value));
@@ -300,6 +303,8 @@ void Runner::fail_state(BranchFrame& branch, const Failure& failure, std::option
         ++branch.retries[i];
         branch.due = now_ + delay;
         if (not_before) branch.due = std::max(*branch.due, within_max_delay(state.retry[i], *not_before, now_));
+        if (branch.fork) bury_fork(branch);
+        branch.begun_map_run.reset();
         return move(branch, VisitEvent::Backoff);
     }
     if (failure.of_branch) {
@@ -307,7 +312,9 @@ void Runner::fail_state(BranchFrame& branch, const Failure& failure, std::option
         record(branch, of_map ? "MapStateFailed" : "ParallelStateFailed", json::Value());
         if (history_full_) return;
     }
-    if (!catch_failure(branch, failure)) fail_branch(branch, failure);
+    if (catch_failure(branch, failure)) return;
+    if (pauses(branch, failure)) return exhaust(branch, failure);
+    fail_branch(branch, failure);
 }
 
 bool Runner::catch_failure(BranchFrame& branch, const Failure& failure) {

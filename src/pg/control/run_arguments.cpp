@@ -41,6 +41,7 @@ StartRequest start_arguments(FunctionCallInfo fcinfo, int flow, int input, int n
         const auto parsed = json::parse(*text, limits);
         request.input = parsed ? json::dump(*parsed) : *text;
         request.input_is_fit = parsed.ok();
+        if (parsed) request.input_value = *parsed;
     }
     request.name = text_argument(fcinfo, name);
     request.starter = GetUserId();

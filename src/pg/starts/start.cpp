@@ -13,6 +13,7 @@
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/starts/attributes.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/starts/startable.hpp"
 #include "pg/store/flows.hpp"
@@ -89,6 +90,7 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.type = flow.type;
     run.name = request.name;
     run.input = request.input;
+    run.attributes = attributes_of(flow, request);
     run.event = request.event;
     run.forked_from = request.forked_from;
     run.flow_owner = flow.owner;
@@ -220,6 +222,7 @@ bool record_failed_start(const StartRequest& request, const std::string& error, 
     if (!flow) return false;
     store::NewRun run = describe(*flow, request, id, flow->owner);
     run.input = "{}";
+    run.attributes.clear();
     run.name.reset();
     run.error = error;
     run.cause = cause;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "core/json.hpp"
 #include "pg/server/spi.hpp"
 #include "pg/store/runs.hpp"
 
@@ -30,6 +31,7 @@ struct StartRequest {
     std::string flow;                  // 'name', 'name:version' or 'name:alias'
     std::string input;                 // JSON text
     bool input_is_fit = false;         // it is known to hold nothing that cannot be kept
+    std::optional<json::Value> input_value;  // the same as `input`, where it has been parsed
     std::optional<std::string> name;   // idempotency
     std::optional<std::string> event;  // CloudEvents envelope, JSON text
     Oid starter = InvalidOid;          // who does it

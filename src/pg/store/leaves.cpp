@@ -21,8 +21,8 @@ namespace flowctl::pg::store {
 namespace {
 
 // Locked in this order everywhere.
-constexpr std::array<const char*, 5> kTables = {"run", "history_event", "call", "call_outcome",
-                                                "token_revocation"};
+constexpr std::array<const char*, 6> kTables = {"run",          "history_event",    "call",
+                                                "call_outcome", "token_revocation", "run_attribute"};
 constexpr std::size_t kMostKept = 10'000;  // runs whose rows are set aside under the lock
 constexpr const char* kLockTimeout = "100ms";
 

@@ -1,9 +1,9 @@
-// The store of leaves: the partitions of runs, history, calls, outcomes and receipts of revocation.
+// The store of leaves: the partitions of runs, history, calls, outcomes, receipts of revocation and attributes.
 //
-// A run's id begins with its time, and these five tables are partitioned by it, all at the same bounds. So
+// A run's id begins with its time, and these six tables are partitioned by it, all at the same bounds. So
 // runs that need no longer be kept go by TRUNCATE, whose cost does not depend on how many there are; rows are
 // never deleted one by one. The words used here:
-//   leaf      the five tables of one span of time, as one thing; a row of flowctl_catalog.leaf
+//   leaf      the six tables of one span of time, as one thing; a row of flowctl_catalog.leaf
 //   default   the leaf of ids that no other leaf takes: the extension script makes it, it is never dropped,
 //             and because of it no INSERT ever fails for want of a leaf
 //   empty     to take away the runs of a leaf that have ended. Open runs stay where they are: in one

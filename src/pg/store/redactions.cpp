@@ -102,9 +102,17 @@ LeafStatement redact_run_sql(R"(
         subject_claims = flowctl_catalog.redacted(run_id, subject_claims),
         asserted_subject = flowctl_catalog.redacted(run_id, asserted_subject),
         application_name = flowctl_catalog.redacted(run_id, application_name),
-        subject_handle = NULL, client_addr = NULL, redacted_at = pg_catalog.now()
+        subject_handle = NULL, client_addr = NULL, attributes = NULL, redacted_at = pg_catalog.now()
     WHERE run_id = ANY ($1))",
                              {UUIDARRAYOID});
+// While the run still has its attributes, which lead to the index.
+LeafStatement delete_attributes_sql(R"(
+    DELETE FROM {leaf} a
+    USING flowctl_catalog.run r, LATERAL pg_catalog.jsonb_each(r.attributes::pg_catalog.jsonb) e,
+          LATERAL pg_catalog.jsonb_array_elements_text(
+              CASE pg_catalog.jsonb_typeof(e.value) WHEN 'array' THEN e.value ELSE pg_catalog.jsonb_build_array(e.value) END) v (value)
+    WHERE r.run_id = ANY ($1) AND r.attributes IS NOT NULL AND a.run_id = r.run_id AND a.name = e.key AND a.value = v.value)",
+                                    {UUIDARRAYOID});
 LeafStatement redact_history_sql(R"(
     UPDATE {leaf}
     SET payload = flowctl_catalog.redacted(run_id, payload), details = flowctl_catalog.redacted_details(run_id, details)
@@ -155,6 +163,7 @@ struct OfLeaf {
     LeafStatement& statement;
 };
 OfLeaf redact_leaves[] = {
+    {"run_attribute", delete_attributes_sql},
     {"run", redact_run_sql},
     {"history_event", redact_history_sql},
     {"call", redact_calls_sql},

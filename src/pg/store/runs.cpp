@@ -1,8 +1,10 @@
 // SQL of the store of runs. See runs.hpp.
 #include "pg/store/runs.hpp"
 
+#include <deque>
 #include <map>
 
+#include "core/json.hpp"
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/by_leaf.hpp"
@@ -13,6 +15,38 @@ namespace flowctl::pg::store {
 // ---------------------------------------------------------------------------------------------- starting
 
 namespace {
+
+// One value as a text, several as an array.
+std::string attributes_text(const std::vector<NewRun::Attribute>& attributes) {
+    std::string text;
+    for (const NewRun::Attribute& attribute : attributes) {
+        text += text.empty() ? '{' : ',';
+        json::dump_string(attribute.name, text);
+        text += ':';
+        const bool several = attribute.values.size() > 1;
+        if (several) text += '[';
+        for (const std::string& value : attribute.values) {
+            if (&value != &attribute.values.front()) text += ',';
+            json::dump_string(value, text);
+        }
+        if (several) text += ']';
+    }
+    return text + '}';
+}
+
+void insert_attributes(const NewRun* runs, std::size_t count) {
+    std::size_t rows = 0;
+    for (const NewRun* run = runs; run != runs + count; run++)
+        for (const NewRun::Attribute& attribute : run->attributes)
+            rows += attribute.values.size();
+    if (rows == 0) return;
+    Append append("run_attribute", {"run_id", "name", "value"}, rows);
+    for (const NewRun* run = runs; run != runs + count; run++)
+        for (const NewRun::Attribute& attribute : run->attributes)
+            for (const std::string& value : attribute.values)
+                append.uuid(run->run_id).text(attribute.name).text(value);
+    append.write();
+}
 
 // Where the client is; 0 where it is on this machine.
 Datum client_address() {
@@ -33,6 +67,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
     const Datum xid =
         guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
     std::map<Oid, std::string> session_users;  // the rows point to their names
+    std::deque<std::string> attributes;  // to which the rows point, too
     const auto name_of_role = [&](Oid role) -> const std::string& {
         const auto known = session_users.try_emplace(role).first;
         if (known->second.empty()) known->second = role_name(role);
@@ -71,6 +106,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "redrive_count",
                    "forked_from",
                    "alias",
+                   "attributes",
                    "parent_run_id",
                    "depth"},
                   count);
@@ -95,10 +131,13 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         append.text_or_null(run->traceparent).int4(0);
         run->forked_from ? append.uuid(*run->forked_from) : append.null();
         append.text_or_null(run->alias);
+        if (!run->attributes.empty()) attributes.push_back(attributes_text(run->attributes));
+        run->attributes.empty() ? append.null() : append.text(attributes.back());
         run->parent_run_id ? append.uuid(*run->parent_run_id) : append.null();
         append.int4(run->depth);
     }
     append.write();
+    insert_attributes(runs, count);
 }
 
 std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids) {

@@ -54,6 +54,11 @@ struct NewRun {
     std::optional<Uuid> subject_handle;         // of the token in subject_tokens
     std::optional<std::string> asserted_subject;
     std::optional<std::string> traceparent;
+    struct Attribute {
+        std::string name;
+        std::vector<std::string> values;
+    };
+    std::vector<Attribute> attributes;
     std::optional<Uuid> parent_run_id;
     std::int32_t depth = 0;
     const StartSession* session =

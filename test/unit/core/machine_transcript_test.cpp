@@ -122,7 +122,7 @@ TEST(MachineTranscript, RefusesWhatIsNone) {
         {R"({"frame":{"format":1},"steps":[{"effects":[{"is":"Call","resource":{"kind":8}}]}]})", "'kind'"},
         {R"({"frame":{"format":1},"steps":[{"effects":[{"is":"StartMapRun","plan":{}}]}]})", "'plan'"},
         {R"({"frame":{"format":1},"steps":[{"status":5}]})", "'status'"},
-        {R"({"frame":{"format":1},"steps":[{"phase":3}]})", "'phase'"},
+        {R"({"frame":{"format":1},"steps":[{"phase":4}]})", "'phase'"},
         {R"({"frame":{"format":1},"steps":[{"error":null}]})", "'error'"},
         {R"({"frame":{"format":2},"steps":[]})", "the stored frame has a format"},
         {R"({"steps":[]})", "the stored frame is not an object"},

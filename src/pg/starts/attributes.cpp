@@ -1,0 +1,58 @@
+// Implementation of attributes.hpp.
+#include "pg/starts/attributes.hpp"
+
+#include "core/budget.hpp"
+#include "pg/server/interruptible.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+constexpr std::size_t kMostValues = 16;          // of one attribute
+constexpr std::size_t kMostAttributeBytes = 1024;  // of one value
+
+void add_value(const json::Value& value, std::vector<std::string>& values) {
+    auto text = scalar_text(value);
+    if (text && text->size() <= kMostAttributeBytes && values.size() < kMostValues)
+        values.push_back(std::move(*text));
+}
+
+std::vector<std::string> values_of(const FlowExpression& expression, const json::Value& input, Budget& budget) {
+    std::vector<std::string> values;
+    const auto result = expression.evaluate(input, budget);
+    if (!result || !*result) return values;
+    const json::Value& value = **result;
+    if (value.is_array()) {
+        for (const json::Value& item : value.items())
+            add_value(item, values);
+    } else {
+        add_value(value, values);
+    }
+    return values;
+}
+
+}  // namespace
+
+std::vector<store::NewRun::Attribute> attributes_of(const store::FlowRow& flow, const StartRequest& request) {
+    std::vector<store::NewRun::Attribute> attributes;
+    if (flow.options->attributes.empty()) return attributes;
+    json::ParseLimits limits;
+    limits.max_bytes = request.input.size() + 1;
+    const json::Value input =
+        request.input_value ? *request.input_value
+                            : [&] {
+                                  auto parsed = json::parse(request.input, limits);
+                                  return parsed ? std::move(parsed).value() : json::Value();
+                              }();
+    return interruptible([&] {
+        std::vector<store::NewRun::Attribute> found;
+        Budget budget(FlowExpression::kLimits);
+        for (const FlowOptions::Attribute& attribute : flow.options->attributes) {
+            auto values = values_of(attribute.expression, input, budget);
+            if (!values.empty()) found.push_back({attribute.name, std::move(values)});
+        }
+        return found;
+    });
+}
+
+}  // namespace flowctl::pg

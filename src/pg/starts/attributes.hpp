@@ -1,0 +1,17 @@
+// Attributes of a run: values of its input by which it is found again (option attributes of its flow).
+#pragma once
+
+#include <string>
+
+#include "pg/starts/start.hpp"
+#include "pg/store/flows.hpp"
+#include "pg/store/runs.hpp"
+
+namespace flowctl::pg {
+
+// What the expressions of the flow give for the input of this start. An expression that finds nothing, fails, or
+// gives no text, number or truth value gives no attribute: a start must not fail for something that is only
+// looked at later. An array gives one value for each of its items.
+std::vector<store::NewRun::Attribute> attributes_of(const store::FlowRow& flow, const StartRequest& request);
+
+}  // namespace flowctl::pg
