@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "core/json.hpp"
+#include "pg/callbacks/token_keys.hpp"
 #include "pg/server/arn_space.hpp"
 #include "pg/store/forks.hpp"
 
@@ -113,6 +114,8 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     if (owner != nullptr) owner->place_child(*run->child, run->id_text, context);
     context.redrive_count = row.redrive_count;
     context.redriven_at = row.redriven_at;
+    run->tokens = std::make_unique<TaskTokensOfRun>(row.run_id);
+    context.tokens = run->tokens.get();
     if (row.event)
         if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();
     if (!row.frame) {
