@@ -32,7 +32,7 @@ my @FLOORS = (
     [qw(shared)],
     [qw(rights turn)],
     [qw(starts inspect identity policies)],
-    [qw(control leases records)],
+    [qw(control failure_flows leases records)],
     [qw(tasks)],
     [qw(activities callbacks child_flows)],
     [qw(resources)],

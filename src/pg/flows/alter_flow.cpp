@@ -10,6 +10,7 @@
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/starts/start.hpp"
 
 namespace flowctl::pg {
 
@@ -21,16 +22,26 @@ Statement write_options("UPDATE flowctl_catalog.flow SET options = $2::pg_catalo
 
 // What an option names in the catalog has to be there, and the flow's owner must be allowed to use it. `given`
 // holds the options that are being set.
-void check_in_catalog(Spi&, const FlowIdentity&, const json::Value&, Oid) {}
+void check_in_catalog(const FlowIdentity& flow, const json::Value& given) {
+    const json::Value* on_failure = given.find("on_failure");
+    if (on_failure == nullptr || !on_failure->is_string()) return;
+    const std::string reference(on_failure->as_string());
+    const auto objection = objection_to_start(reference, flow.owner);
+    if (!objection) return;
+    throw UserError(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    "option \"on_failure\" of flow " + in_quotes(flow.name) + ": " + *objection,
+                    "The flow's owner, " + in_quotes(role_name(flow.owner)) +
+                        ", has to be allowed to start a flow that exists: flowctl.grant_flow().");
+}
 
 }  // namespace
 
-void set_flow_options(Spi& spi, const FlowIdentity& flow, const json::Value& given, Oid user) {
+void set_flow_options(Spi& spi, const FlowIdentity& flow, const json::Value& given) {
     if (given.size() == 0) return;
     const Rows rows = spi.run(read_options, std::move(Params().uuid(flow.flow_id)));
     const json::Value present = json::parse(rows.text(0, 0)).value();
     const json::Value changed = change_flow_options(present, given);
-    check_in_catalog(spi, flow, given, user);
+    check_in_catalog(flow, given);
     if (json::equal(present, changed)) return;
     spi.run(write_options, std::move(Params().uuid(flow.flow_id).text(json::dump(changed))));
 }
@@ -49,7 +60,7 @@ FLOWCTL_FUNCTION(flowctl_alter_flow) {
     const AsExtensionOwner owner;
     Spi spi;
     const FlowIdentity flow = get_own_flow(spi, name, FlowLock::Change, user, "alter");
-    set_flow_options(spi, flow, *parsed, user);
+    set_flow_options(spi, flow, *parsed);
     PG_RETURN_VOID();
 }
 
