@@ -158,7 +158,7 @@ COMMENT ON VIEW flowctl.interventions IS
 COMMENT ON COLUMN flowctl.interventions.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.interventions.at IS 'when the function was called';
 COMMENT ON COLUMN flowctl.interventions.action IS 'the name of the function: stop | redrive | pause | resume | fork';
-COMMENT ON COLUMN flowctl.interventions.by IS 'current_user of the session that called it';
+COMMENT ON COLUMN flowctl.interventions.by IS 'current_user of the session that called it; on_exhausted if the flow''s option paused the run';
 COMMENT ON COLUMN flowctl.interventions.reason IS 'the reason that was given';
 COMMENT ON COLUMN flowctl.interventions.outcome IS
     '''done'', the run_id of a fork, or why the worker could not do it; NULL until the worker has come to it';

@@ -99,6 +99,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     if (const auto seconds = run->version->flow->timeout_seconds)
         run->ends_at = row.redriven_at.value_or(row.started_at) + *seconds * 1'000'000;
     context.express = row.express;
+    context.pauses_when_exhausted = run->version->options.on_exhausted == OnExhausted::Pause;
     context.redrive_count = row.redrive_count;
     context.redriven_at = row.redriven_at;
     json::ParseLimits limits;

@@ -4,12 +4,14 @@
 #include <array>
 #include <utility>
 
+#include "pg/server/timestamps.hpp"
 #include "pg/store/controls.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
+constexpr std::int64_t kAgainMicros = 1'000'000;
 constexpr std::size_t kRequestsAtOnce = 500;  // fewer than a turn takes
 
 struct Kind {
@@ -70,7 +72,7 @@ void RequestsPart::close(const Item& item, std::optional<std::string> outcome) {
 
 void RequestsPart::told(const Item& item, Told told, const std::string& why_not) {
     if (told == Told::Later)
-        later_tickets_.push_back(item.ticket);
+        later_.push_back(item);
     else if (told == Told::Taken)
         close(item, "done");
     else
@@ -81,16 +83,31 @@ void RequestsPart::failed(const Item& item) {
     close(item, "it could not be carried out; the server's log says why");
 }
 
-void RequestsPart::write(Spi& spi, const Changes&) {
+void RequestsPart::write(Spi& spi, const Changes& changes) {
     store::close_requests(spi, closed_);
+    for (const auto& [run, reason] : changes.exhausted)
+        store::record_exhausted(spi, run, reason);
 }
 
 void RequestsPart::committed(const Changes&) {
     for (const std::int64_t ticket : closed_tickets_)
         forget(ticket);
-    // The next sweep finds them again.
-    for (const std::int64_t ticket : later_tickets_)
-        forget(ticket);
+    if (later_.empty()) return;
+    if (deferred_.empty()) deferred_until_ = unix_micros_now() + kAgainMicros;
+    deferred_.insert(deferred_.end(), later_.begin(), later_.end());
+}
+
+void RequestsPart::collect() {
+    const machine::Instant now = unix_micros_now();
+    if (deferred_.empty() || (now < deferred_until_ && deferred_until_ <= now + kAgainMicros)) return;
+    for (Item& item : deferred_)
+        host_.queue(std::move(item));
+    deferred_.clear();
+}
+
+std::optional<machine::Instant> RequestsPart::next_at() const {
+    if (deferred_.empty()) return std::nullopt;
+    return deferred_until_;
 }
 
 void RequestsPart::forget(std::int64_t ticket) {

@@ -26,12 +26,14 @@ class RequestsPart final : public Part {
     RequestsPart(const shmem::Claim& claim, Host& host)
         : shard_(claim.shard), shards_(claim.shards), host_(host) {}
 
+    void collect() override;
     bool look(Spi& spi) override;
-    void begin() override { closed_.clear(), closed_tickets_.clear(), later_tickets_.clear(); }
+    void begin() override { closed_.clear(), closed_tickets_.clear(), later_.clear(); }
     void told(const Item& item, Told told, const std::string& why_not) override;
     void failed(const Item& item) override;
     void write(Spi& spi, const Changes& changes) override;
     void committed(const Changes& changes) override;
+    std::optional<machine::Instant> next_at() const override;
 
   private:
     using Key = std::tuple<Uuid, std::string, Oid>;  // run, kind, role
@@ -44,9 +46,14 @@ class RequestsPart final : public Part {
     std::map<std::int64_t, Key> queued_;
     std::set<Key> known_;
     std::int64_t last_ticket_ = 0;
+    // Those that could not be carried out because somebody else was changing the run, and when they are tried
+    // again.
+    std::vector<Item> deferred_;
+    machine::Instant deferred_until_ = 0;
     // What this transaction does.
     std::vector<store::Outcome> closed_;
-    std::vector<std::int64_t> closed_tickets_, later_tickets_;
+    std::vector<std::int64_t> closed_tickets_;
+    std::vector<Item> later_;
 };
 
 }  // namespace flowctl::pg

@@ -111,6 +111,10 @@ void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,
                 if (part->effect({run.id, run.flow_owner, run.version}, effect, events, changes_)) break;
         }
     }
+    if (step.exhausted)
+        changes_.exhausted.emplace_back(run.id, "state " + step.exhausted->path + "/" + step.exhausted->state +
+                                                    " failed with " + step.exhausted->error +
+                                                    " and has no retries left");
     working.outcome = std::move(step.outcome);
     working.phase = step.phase;
     working.current_state = std::move(step.current_state);

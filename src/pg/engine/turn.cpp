@@ -2,6 +2,7 @@
 #include "pg/engine/turn.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "pg/engine/batch.hpp"
@@ -21,6 +22,22 @@ constexpr std::size_t kEnoughInLine = 512;
 constexpr std::size_t kMinBegun = 16;
 static_assert(kEnoughInLine + kMinBegun < kMaxInLineLive);
 constexpr std::int64_t kDrainedNap = 1'000'000;  // us
+
+bool keeps_from_beginning(const Item& item) {
+    return item.event && (std::holds_alternative<machine::Paused>(*item.event) ||
+                          std::holds_alternative<machine::Stopped>(*item.event));
+}
+
+// A fresh run that is to be stopped or paused must not begin before that.
+void put_requests_first(std::vector<Item>& items) {
+    if (std::none_of(items.begin(), items.end(), keeps_from_beginning)) return;
+    std::set<Uuid> fresh;
+    for (const Item& item : items)
+        if (!item.event) fresh.insert(item.run);
+    std::stable_partition(items.begin(), items.end(), [&](const Item& item) {
+        return keeps_from_beginning(item) && fresh.contains(item.run);
+    });
+}
 
 }  // namespace
 
@@ -92,6 +109,7 @@ std::vector<Item> Engine::ready_items() {
     state_.intake.announce(given);
     const std::size_t in_line = std::min(kEnoughInLine, state_.calls.waiting());
     state_.intake.take(kMaxItems, std::max(kMinBegun, kEnoughInLine - in_line), items);
+    put_requests_first(items);
     return items;
 }
 

@@ -57,9 +57,11 @@ struct Notes {
 Notes notes;
 
 void send() noexcept {
+    // A run that was paused in the transaction that started it must not begin before its worker looks at the
+    // requests, so the poke comes first.
+    if (notes.poke) shmem::poke_workers(MyDatabaseId);
     if (notes.more_runs) shmem::announce_unknown_runs(MyDatabaseId);
     if (notes.runs.count != 0) shmem::announce_runs(MyDatabaseId, notes.runs.items, notes.runs.count);
-    if (notes.poke) shmem::poke_workers(MyDatabaseId);
     if (notes.extension_dropped) shmem::extension_dropped(MyDatabaseId);
     if (notes.extension_created) pokes::poke_launcher(MyDatabaseId);
     if (notes.new_database) pokes::poke_launcher(InvalidOid);

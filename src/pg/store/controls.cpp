@@ -125,6 +125,15 @@ void record_intervention(Spi& spi, const Uuid& run_id, const std::string& action
             std::move(Params().uuid(run_id).text(action).oid(role).text(reason).text(outcome)));
 }
 
+static Statement record_exhausted_sql(R"(
+    INSERT INTO flowctl_catalog.intervention (run_id, at, action, role, reason, outcome)
+    VALUES ($1, pg_catalog.clock_timestamp(), 'pause', 'on_exhausted', $2, 'done') ON CONFLICT DO NOTHING)",
+                                      {UUIDOID, TEXTOID});
+
+void record_exhausted(Spi& spi, const Uuid& run_id, const std::string& reason) {
+    spi.run(record_exhausted_sql, std::move(Params().uuid(run_id).text(reason)));
+}
+
 static LeafStatement find_operated_sql(R"(
     SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid,
            CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid ELSE 0 END,

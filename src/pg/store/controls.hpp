@@ -46,6 +46,9 @@ void close_requests(Spi& spi, const std::vector<Outcome>& outcomes);
 void record_intervention(Spi& spi, const Uuid& run_id, const std::string& action, Oid role,
                          const std::optional<std::string>& reason, const std::string& outcome);
 
+// Records that a run has paused by its flow's option on_exhausted.
+void record_exhausted(Spi& spi, const Uuid& run_id, const std::string& reason);
+
 // What the functions on runs need to know of one.
 struct OperatedRun : RunStatus {
     bool is_requested = false;  // somebody has asked for this kind, and the worker has not come to it

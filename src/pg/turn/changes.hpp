@@ -41,6 +41,8 @@ struct Changes {
     bool alone = false;
     std::vector<Uuid> ended;                                   // runs
     std::vector<Uuid> reopened;                                // runs that had ended and are redriven
+    // Runs that have paused by themselves (on_exhausted), and why.
+    std::vector<std::pair<Uuid, std::string>> exhausted;
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;  // run and call: nobody waits for them any more
     std::vector<Failed> failed;
     std::vector<AwaitableEnded> awaitable_ended;
