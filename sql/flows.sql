@@ -211,7 +211,6 @@ SELECT flowctl.define_flow('i8', pg_temp.one('arn:aws:states:::aws-sdk:s3:listBu
 -- what the language has and this version does not carry out
 SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:sql:f", "End": true}}}');
 SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:activity:a", "End": true}}}');
-SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:http:open_door.waitForTaskToken", "End": true}}}');
 
 -- plain http at a public host: one warning for an endpoint, and the flow is defined
 RESET ROLE;

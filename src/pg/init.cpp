@@ -3,6 +3,7 @@
 // _PG_init is a list of calls. What needs shared memory or a background worker happens only when the server
 // loads the library as it starts (shared_preload_libraries); a session that loads it later gets the SQL
 // functions, and a function that needs a worker says so (shmem::require).
+#include "pg/callbacks/answer_guard.hpp"
 #include "pg/evaluation/suspects.hpp"
 #include "pg/hooks.hpp"
 #include "pg/processes/launcher.hpp"
@@ -14,6 +15,7 @@
 #include "pg/shared/restore_marker.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
+#include "pg/shared/task_signals.hpp"
 #include "pg/shared/wake.hpp"
 #include "pg/starts/pending_runs.hpp"
 
@@ -34,11 +36,13 @@ void _PG_init(void) {
             mailbox::request_at_load();
             subject_tokens::request_at_load();
             suspects::request_at_load();
+            task_signals::request_at_load();
             launcher::register_at_load();
         }
         catalog_watch::install_at_load();
         wake::install_at_load();
         pending_runs::install_at_load();
+        answer_guard::install_at_load();
         session_user::install_at_load();
         hooks::install_at_load();
     });

@@ -40,6 +40,15 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           SELECT 'lease rule', l.name, 'endpoint ' || l.endpoint, 'it applies to no call'
           FROM flowctl_catalog.lease_rule l WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.srvname = l.endpoint)
           UNION ALL
+          SELECT 'activity', a.name, 'role ' || a.owner::text, 'nobody but superusers may use it without a grant'
+          FROM flowctl_catalog.activity a WHERE a.owner::oid IS NULL
+          UNION ALL
+          SELECT 'activity grant', g.activity, 'role ' || g.role::text, 'nobody has the right'
+          FROM flowctl_catalog.activity_grant g WHERE g.role::oid IS NULL
+          UNION ALL
+          SELECT 'activity grant', g.role::text, 'activity ' || g.activity, 'there is nothing to use'
+          FROM flowctl_catalog.activity_grant g WHERE NOT EXISTS (SELECT FROM flowctl_catalog.activity a WHERE a.name = g.activity)
+          UNION ALL
           SELECT 'policy', p.name, 'endpoint ' || p.endpoint, 'it applies to no call'
           FROM flowctl_catalog.policy p
           WHERE p.endpoint IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.srvname = p.endpoint)
@@ -53,9 +62,9 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
 COMMENT ON VIEW flowctl.unresolved IS
     'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
     'members of pg_read_all_data';
-COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | lease rule | policy | hold';
-COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, rule or policy, number of the version, name of the role, or reason of the hold';
-COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow or version';
+COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | lease rule | activity | activity grant | policy | hold';
+COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, rule, activity or policy, number of the version, name of the role, or reason of the hold';
+COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow, version or activity';
 COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';
 REVOKE ALL ON flowctl.unresolved FROM PUBLIC;
 GRANT SELECT ON flowctl.unresolved TO PUBLIC;

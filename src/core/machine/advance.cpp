@@ -168,7 +168,11 @@ void Runner::answer(const Event& event) {
     } else if (const auto* taken = std::get_if<ActivityStarted>(&event)) {
         activity_started(*branch, *taken);
     } else if (branch->call->heartbeat_due) {
-        branch->call->beat(now_);
+        const auto* beat = std::get_if<Heartbeat>(&event);
+        if (beat != nullptr && beat->until)
+            branch->call->heartbeat_due = *beat->until;
+        else
+            branch->call->beat(now_);
     }
     frame_.index.file(*branch);
 }

@@ -133,6 +133,8 @@ struct ActivityStarted {
 // again.
 struct Heartbeat {
     std::int64_t call = 0;
+    // When the next one must have come; nullopt: in HeartbeatSeconds from now.
+    std::optional<Instant> until = std::nullopt;
 };
 // The map run that this run waits for is over. `map_run` is StartMapRun::id. The end of another map run is
 // dropped.
@@ -188,6 +190,8 @@ struct Call {
     int visit = 0;                    // how often this path has entered this state, from 1
     int attempt = 0;                  // from 1, counted over the retries of this visit
     std::optional<Instant> deadline;  // the time at which the machine stops waiting
+    std::int64_t timeout_seconds = 0;    // 0: none
+    std::int64_t heartbeat_seconds = 0;  // 0: no heartbeat is wanted
     // With .waitForTaskToken and for activities: what the token of this attempt is made of, 32 hexadecimal
     // digits. No two attempts of a run have the same place. Otherwise empty.
     std::string place;
@@ -197,6 +201,8 @@ struct Call {
 // Nobody waits for this attempt any more: end it and ignore its answer.
 struct CancelCall {
     std::int64_t id = 0;
+    std::string place{};  // as in Call
+    bool silent = false;  // because no heartbeat has come in time
 };
 // Begin a map run, and answer with MapRunEnded when it is over. The map run must be stored together with this
 // step, because this effect is given only once; after Resumed the effect is AwaitMapRun.

@@ -179,7 +179,7 @@ class Runner {
     void task_timed_out(BranchFrame& branch, std::string_view error);
     // The attempt's deadline or its heartbeat's has come, or the time to ask about its work.
     void call_due(BranchFrame& branch);
-    void cancel(BranchFrame& branch);
+    void cancel(BranchFrame& branch, bool silent = false);
     // Takes back an effect that was made in this very step. False if there is none with this id.
     template <class Made>
     bool withdraw(std::int64_t id) {

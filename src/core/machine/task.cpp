@@ -171,6 +171,9 @@ Call Runner::call_of(const BranchFrame& branch) const {
     call.visit = branch.visit;
     call.attempt = branch.attempt;
     call.deadline = pending.deadline;
+    call.timeout_seconds = pending.deadline && !pending.taken ? (*pending.deadline - pending.began_at) / 1'000'000
+                                                              : pending.timeout_seconds;
+    call.heartbeat_seconds = pending.heartbeat_seconds;
     if (takes_token(call.resource)) call.place = attempt_place(branch);
     call.credentials = pending.credentials;
     call.follow = pending.follow;
@@ -292,16 +295,19 @@ void Runner::call_due(BranchFrame& branch) {
 
 void Runner::task_timed_out(BranchFrame& branch, std::string_view error) {
     const Failure failure{std::string(error), std::nullopt, true};
-    cancel(branch);
+    cancel(branch, error == kHeartbeatTimeout);
     record_task_failure(branch, failure, false);
     branch.call.reset();
     fail_state(branch, failure);
 }
 
 // A call that was made in this very step is not made at all.
-void Runner::cancel(BranchFrame& branch) {
+void Runner::cancel(BranchFrame& branch, bool silent) {
     const std::int64_t id = branch.call->id;
-    if (id <= last_event_before_ || !withdraw<Call>(id)) step_.effects.emplace_back(CancelCall{id});
+    if (id > last_event_before_ && withdraw<Call>(id)) return;
+    CancelCall cancelled{id, {}, silent};
+    if (takes_token(task_of(branch).resource)) cancelled.place = attempt_place(branch);
+    step_.effects.emplace_back(std::move(cancelled));
 }
 
 }  // namespace flowctl::machine

@@ -124,6 +124,8 @@ void save_more(json::ObjectBuilder& out, const Call& call) {
     add_number(out, "visit", call.visit);
     add_number(out, "attempt", call.attempt);
     add_number(out, "deadline", call.deadline);
+    if (call.timeout_seconds > 0) add_number(out, "timeoutSeconds", call.timeout_seconds);
+    if (call.heartbeat_seconds > 0) add_number(out, "heartbeatSeconds", call.heartbeat_seconds);
     add_text(out, "place", call.place);
     add_value(out, "credentials", call.credentials);
     add_value(out, "follow", call.follow);
@@ -131,7 +133,10 @@ void save_more(json::ObjectBuilder& out, const Call& call) {
 void save_more(json::ObjectBuilder& out, const StartMapRun& start) {
     out.add("plan", start.plan.save());
 }
-void save_more(json::ObjectBuilder&, const CancelCall&) {}
+void save_more(json::ObjectBuilder& out, const CancelCall& cancel) {
+    add_text(out, "place", cancel.place);
+    add_flag(out, "silent", cancel.silent);
+}
 void save_more(json::ObjectBuilder&, const AwaitMapRun&) {}
 void save_more(json::ObjectBuilder&, const CancelMapRun&) {}
 void save_more(json::ObjectBuilder&, const RedriveMapRun&) {}
@@ -244,6 +249,8 @@ Call load_call(const json::Value& saved, std::int64_t id, TranscriptReader& read
     call.visit = reader.count(saved, "visit");
     call.attempt = reader.count(saved, "attempt");
     call.deadline = reader.number(saved, "deadline");
+    call.timeout_seconds = reader.number(saved, "timeoutSeconds").value_or(0);
+    call.heartbeat_seconds = reader.number(saved, "heartbeatSeconds").value_or(0);
     call.place = reader.text_or_empty(saved, "place");
     call.credentials = TranscriptReader::value(saved, "credentials");
     call.follow = TranscriptReader::value(saved, "follow");
@@ -256,7 +263,7 @@ Effect load_effect(const json::Value& saved, TranscriptReader& reader) {
         case 0:
             return load_call(saved, id, reader);
         case 1:
-            return CancelCall{id};
+            return CancelCall{id, reader.text_or_empty(saved, "place"), reader.flag(saved, "silent")};
         case 2: {
             auto plan = MapRunPlan::load(TranscriptReader::value(saved, "plan"));
             if (plan.ok()) return StartMapRun{id, std::move(plan).value()};

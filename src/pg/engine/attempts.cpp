@@ -1,6 +1,7 @@
 // The transactions of a turn's items, and what happens when one fails. See attempts.hpp.
 #include "pg/engine/attempts.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <tuple>
 #include <utility>
@@ -22,9 +23,15 @@ constexpr std::size_t kEnoughFailures = 3;  // of the server; then the rest of t
 void Attempts::carry_out(std::vector<Item>& items) {
     std::vector<std::pair<Item, std::vector<machine::Given>>> interrupted;
     std::optional<Failure> failure;
-    while (!items.empty() && (failure = attempt(items, false)) && failure->interrupted) {
-        interrupted.emplace_back(items[*failure->interrupted], std::move(failure->given));
-        give_up(items, *failure);
+    while (!items.empty() && (failure = attempt(items, false))) {
+        if (failure->interrupted) {
+            interrupted.emplace_back(items[*failure->interrupted], std::move(failure->given));
+            give_up(items, *failure);
+        } else if (!failure->busy.empty()) {
+            put_off(items, *failure);
+        } else {
+            break;
+        }
     }
     if (items.empty() || !failure) {
         for (auto& [item, given] : interrupted)
@@ -57,6 +64,33 @@ void Attempts::give_up(std::vector<Item>& items, const Failure& failure) {
     items.erase(first, items.end());
 }
 
+// Leaves the items of runs that are not busy. What has to be done with a busy run before its items comes first in
+// the next turn.
+void Attempts::put_off(std::vector<Item>& items, Failure& failure) {
+    std::vector<Item> rest, next;
+    for (Item& item : items) {
+        const auto busy = std::find_if(failure.busy.begin(), failure.busy.end(),
+                                       [&](const BusyRun& one) { return one.run == item.run; });
+        if (busy == failure.busy.end()) {
+            rest.push_back(std::move(item));
+            continue;
+        }
+        if (busy->first.empty() && !busy->served) {
+            state_.deferred.add(std::move(item), unix_micros_now());
+            continue;
+        }
+        busy->served = true;
+        for (Item& before : busy->first) {
+            before.owner = item.owner;
+            next.push_back(std::move(before));
+        }
+        busy->first.clear();
+        next.push_back(std::move(item));
+    }
+    items = std::move(rest);
+    state_.intake.put_back(std::move(next));
+}
+
 // Why it has failed; nullopt: it has not.
 std::optional<Attempts::Failure> Attempts::attempt(const std::vector<Item>& items, bool alone) {
     Batch batch(state_, alone);
@@ -78,6 +112,10 @@ std::optional<Attempts::Failure> Attempts::attempt(const std::vector<Item>& item
         std::tie(failure.interrupted, failure.given) = batch.interrupted();
         failure.micros = unix_micros_now() - began_at;
         return failure;
+    } catch (RunsBusy& error) {
+        Failure failure{error.what()};
+        failure.busy = std::move(error.runs());
+        return failure;
     } catch (const std::exception& error) {
         return Failure{error.what(), ERRCODE_INTERNAL_ERROR};
     }
@@ -91,6 +129,11 @@ Attempts::Alone Attempts::attempt_alone(const Item& item) {
     if (failure->interrupted) {
         state_.evaluations.interrupted(item, std::move(failure->given));
         return Alone::Interrupted;
+    }
+    if (!failure->busy.empty()) {
+        std::vector<Item> items{item};
+        put_off(items, *failure);
+        return Alone::Done;
     }
     if (is_transient(failure->sqlstate) || !storage_works()) return Alone::NotNow;
     return fail_run(item, failure->reason) ? Alone::Done : Alone::NotNow;

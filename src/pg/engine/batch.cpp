@@ -102,6 +102,7 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         store::fail_run(spi, row.run_id, "States.Runtime", "the engine cannot carry this run on: " + problem,
                         !row.express);
         changes_.ended.push_back(row.run_id);
+        changes_.cut_short.push_back(row.run_id);
         if (store::is_awaitable(row)) changes_.awaitable_ended.push_back({row.run_id});
         evaluated_.push_back(row.run_id);
         if (run->child)
@@ -136,6 +137,7 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
                                         place + "the engine cannot carry this run on: " + reason,
                                         with_history && has_history);
     changes_.ended.push_back(item.run);
+    changes_.cut_short.push_back(item.run);
     if (failed) changes_.awaitable_ended.push_back({item.run});
     evaluated_.push_back(item.run);
     if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);

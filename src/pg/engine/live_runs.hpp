@@ -42,6 +42,7 @@ struct LiveRun : RunFacts {
     bool express = false;
     bool stored = false;   // its frame is in the table
     bool in_line = false;  // a call of it waits for room in its lane
+    std::unique_ptr<machine::TaskTokens> tokens;  // that `context` makes use of
     bool resumed = false;  // loaded after it had begun: its calls may have been sent before
     std::optional<machine::Instant> due;
     std::set<std::int64_t> calls;  // under way

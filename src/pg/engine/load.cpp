@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "core/json.hpp"
+#include "pg/callbacks/token_keys.hpp"
 #include "pg/server/arn_space.hpp"
 #include "pg/store/forks.hpp"
 
@@ -102,6 +103,8 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     context.pauses_when_exhausted = run->version->options.on_exhausted == OnExhausted::Pause;
     context.redrive_count = row.redrive_count;
     context.redriven_at = row.redriven_at;
+    run->tokens = std::make_unique<TaskTokensOfRun>(row.run_id);
+    context.tokens = run->tokens.get();
     json::ParseLimits limits;
     limits.max_bytes = static_cast<std::size_t>(MaxAllocSize);
     auto input = json::parse(row.input, limits);

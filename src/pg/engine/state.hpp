@@ -13,6 +13,7 @@
 
 #include "net/client.hpp"
 #include "pg/engine/calls.hpp"
+#include "pg/engine/deferred.hpp"
 #include "pg/engine/evaluations.hpp"
 #include "pg/engine/intake.hpp"
 #include "pg/engine/live_runs.hpp"
@@ -54,6 +55,7 @@ struct State final : Host {
     Versions versions;
     Calls calls;
     Pause pausing;
+    Deferred deferred;
     std::vector<std::unique_ptr<Part>> parts;
 
     // What a child runs, and the part that carries it. Null: what it belongs to is over.

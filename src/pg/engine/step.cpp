@@ -66,7 +66,10 @@ bool Batch::tell(Spi& spi, Working& working, const Item& item) {
         } else if (!item.event) {
             advance(spi, working, machine::Started{working.run->begins_at});
         }
+        const bool event_first = item.event && item.before_timers && working.begun && !working.ended();
+        const bool told = event_first && advance(spi, working, *item.event);
         if (working.begun && !working.ended() && !stops) advance(spi, working, machine::TimerFired{});
+        if (event_first) return told;
     }
     return item.event && !working.ended() && advance(spi, working, *item.event);
 }
@@ -106,6 +109,8 @@ void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,
         } else if (const auto* cancel = std::get_if<machine::CancelCall>(&effect)) {
             planned_.drop(run.id, cancel->id);
             changes_.dropped_calls.emplace_back(run.id, cancel->id);
+            if (!cancel->place.empty())
+                changes_.dropped_waits.push_back({run.id, cancel->place, cancel->silent});
         } else {
             for (const auto& part : state_.parts)
                 if (part->effect({run.id, run.flow_owner, run.version}, effect, events, changes_)) break;

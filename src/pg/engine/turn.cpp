@@ -59,6 +59,8 @@ bool Engine::turn() {
         state_.pause();
         return false;
     }
+    for (Item& item : state_.deferred.take(unix_micros_now()))
+        state_.queue(std::move(item));
     if (!closed_) collect_timers();
     std::vector<Item> items = ready_items();
     if (state_.evaluations.size() > 0)
@@ -121,6 +123,7 @@ long Engine::sleep_ms() {
     if (!closed_) {
         if (const auto due = state_.live.next_due()) until = std::min(until, *due);
     }
+    if (const auto at = state_.deferred.next_at()) until = std::min(until, *at);
     if (const auto at = state_.evaluations.next_at()) until = std::min(until, *at);
     for (const auto& part : state_.parts)
         if (const auto at = part->next_at()) until = std::min(until, *at);

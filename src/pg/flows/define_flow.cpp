@@ -166,6 +166,8 @@ Reason reason_of(std::string_view code) {
     if (code == kNotFound)
         return {ERRCODE_UNDEFINED_OBJECT,
                 "An endpoint is a foreign server of wrapper flowctl_http: CREATE SERVER."};
+    if (code == kNoActivity)
+        return {ERRCODE_UNDEFINED_OBJECT, "Authors create activities with flowctl.create_activity()."};
     if (code == kNotSupported)
         return {ERRCODE_FEATURE_NOT_SUPPORTED,
                 "A service of your own can do it: name its endpoint as flowctl:http:<server>."};

@@ -179,7 +179,7 @@ class Check {
         for (Objection& objection : objections) {
             if (only_missing_) {
                 const std::string_view code = objection.code;
-                if (code != kNotFound && code != kNotSupported) continue;
+                if (code != kNotFound && code != kNotSupported && code != kNoActivity) continue;
                 objection.only_warns = true;
             }
             groups_.add(std::move(objection), location);

@@ -54,11 +54,30 @@ Place places[] = {
      {"SELECT DISTINCT l.role::oid FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = "
       "l.role::oid",
       {}}},
+    {"activity",
+     "owner",
+     {"SELECT FROM flowctl_catalog.activity WHERE owner::oid = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT a.owner::oid FROM flowctl_catalog.activity a JOIN pg_catalog.pg_roles r ON r.oid = "
+      "a.owner::oid",
+      {}}},
+    {"activity_grant",
+     "role",
+     {"SELECT FROM flowctl_catalog.activity_grant WHERE role::oid = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.activity_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
+      "g.role::oid",
+      {}}},
 };
 
 Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role::oid = $1", {OIDOID});
 Statement delete_lease_rules("DELETE FROM flowctl_catalog.lease_rule WHERE role::oid = $1", {OIDOID});
+Statement delete_activity_grants("DELETE FROM flowctl_catalog.activity_grant WHERE role::oid = $1", {OIDOID});
+// A task of an activity that is gone waits for its timeout.
+Statement delete_activities(R"(
+    WITH gone AS (DELETE FROM flowctl_catalog.activity WHERE owner::oid = $1 RETURNING name)
+    DELETE FROM flowctl_catalog.activity_grant g USING gone a WHERE g.activity = a.name)",
+                            {OIDOID});
+Statement reassign_activities("UPDATE flowctl_catalog.activity SET owner = $2 WHERE owner::oid = $1", {OIDOID, OIDOID});
 Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE owner::oid = $1 ORDER BY name", {OIDOID});
 Statement reassign_flows("UPDATE flowctl_catalog.flow SET owner = $2 WHERE owner::oid = $1",
                          {OIDOID, OIDOID});
@@ -196,6 +215,8 @@ void drop_owned_by(Oid role) {
     spi.run(delete_author, std::move(Params().oid(role)));
     spi.run(delete_grants, std::move(Params().oid(role)));
     spi.run(delete_lease_rules, std::move(Params().oid(role)));
+    spi.run(delete_activity_grants, std::move(Params().oid(role)));
+    spi.run(delete_activities, std::move(Params().oid(role)));
     std::vector<std::string> names;
     {
         const Rows rows = spi.run(flows_of, std::move(Params().oid(role)));
@@ -239,6 +260,7 @@ void reassign_owned(List* roles, RoleSpec* new_owner) {
         const AsExtensionOwner owner;
         Spi spi;
         spi.run(reassign_flows, std::move(Params().oid(from).oid(to)));
+        spi.run(reassign_activities, std::move(Params().oid(from).oid(to)));
     }
 }
 
@@ -346,7 +368,7 @@ void warn(const TriggerData& data, const RoleRef& missing) {
 
 }  // namespace
 
-// Trigger function of the tables flow, flow_grant, author and lease_rule.
+// Trigger function of the tables flow, flow_grant, author, lease_rule, activity and activity_grant.
 FLOWCTL_FUNCTION(flowctl_depend_on_role) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,

@@ -20,8 +20,10 @@ std::unique_ptr<Engine> make_engine(const shmem::Claim& claim, net::Client& clie
     auto leases = std::make_unique<Leases>(claim.shard, claim.shards);
     auto engine = std::make_unique<Engine>(claim, client);
     State& state = engine->state();
-    for (MadePerformer& performer : make_performers({claim, state, client, *leases}))
+    auto waits = std::make_unique<Waits>(claim, state);
+    for (MadePerformer& performer : make_performers({claim, state, client, *leases, *waits}))
         engine->add(std::move(performer));
+    engine->add(std::move(waits));
     engine->add(std::make_unique<RequestsPart>(claim, state));
     engine->add(std::make_unique<MapPart>(claim, state, *leases));
     engine->add(std::make_unique<FailurePart>());

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "pg/activities/activity_performer.hpp"
 #include "pg/child_flows/child_flow_check.hpp"
 #include "pg/child_flows/child_flow_performer.hpp"
 #include "pg/child_flows/execution_request.hpp"
@@ -16,11 +17,20 @@ namespace {
 using Kind = asl::Resource::Kind;
 
 std::unique_ptr<Performer> make_http(const Surroundings& surroundings) {
-    return std::make_unique<HttpPerformer>(surroundings.host, surroundings.client, surroundings.leases);
+    return std::make_unique<HttpPerformer>(surroundings.host, surroundings.client, surroundings.leases,
+                                           surroundings.waits);
+}
+
+std::unique_ptr<Performer> make_activities(const Surroundings& surroundings) {
+    return std::make_unique<ActivityPerformer>(surroundings.waits);
 }
 
 std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
     return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim);
+}
+
+bool is_activity(const asl::Resource& resource, const json::Value&) {
+    return activities::carries_out(resource);
 }
 
 bool is_call_over_http(const asl::Resource& resource, const json::Value&) {
@@ -36,6 +46,7 @@ struct Row {
 // A Resource is carried out by the first row that says so.
 constexpr Row kRows[] = {
     {starts_own_flow, child_flows::check, make_child_flows},
+    {is_activity, activities::check_definition, make_activities},
     {is_call_over_http, http_task::check, make_http},
 };
 
@@ -47,8 +58,6 @@ std::string name_of(const asl::Resource& resource) {
             return "flowctl:sql";
         case Kind::Flow:
             return "child flows";
-        case Kind::Activity:
-            return "activities";
         default:
             return "this resource";
     }

@@ -8,6 +8,7 @@
 
 #include "core/asl/resource.hpp"
 #include "net/client.hpp"
+#include "pg/callbacks/waits.hpp"
 #include "pg/leases/open_leases.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/tasks/definition.hpp"
@@ -25,6 +26,7 @@ struct Surroundings {
     Host& host;
     net::Client& client;
     Leases& leases;
+    Waits& waits;
 };
 struct MadePerformer {
     // The input decides only where one Resource can be carried out in several ways.

@@ -30,6 +30,7 @@ char* issuer_keys = nullptr;
 char* pkcs11_module = nullptr;
 int issuer_token_lifetime = 300;
 char* issuer_encryption_keys = nullptr;
+char* token_keys = nullptr;
 bool allow_plain_subject_token = false;
 int max_subject_tokens = 256;
 int key_set_max_age = 3'600;
@@ -143,6 +144,15 @@ void define_settings(bool with_postmaster_settings) {
                                "Lists the private keys that users' tokens are decrypted with.",
                                "Files in flowctl.secrets_dir, separated by commas; the first is published.",
                                &issuer_encryption_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
+
+    // The keys of task tokens (.waitForTaskToken, activities): files in flowctl.secrets_dir with 32 random bytes or
+    // more, in whatever form. The first makes tokens and all of them check: put a new one first, and leave the old
+    // one behind it until nobody holds a token of it any more. If the list is empty, one file in the data directory
+    // is the key; it is made when it is first needed, and a base backup takes it to the standby.
+    DefineCustomStringVariable("flowctl.token_keys", "Lists the keys that task tokens are made with.",
+                               "Files in flowctl.secrets_dir, separated by commas; the first makes tokens. Empty means a "
+                               "file in the data directory.",
+                               &token_keys, "", PGC_SIGHUP, 0, check_key_files, nullptr, nullptr);
 
     // Whether flowctl.set_subject_token() takes a token that is not encrypted. The arguments of statements
     // reach logs and pg_stat_activity, and anybody who reads a token there can use it until it ends.

@@ -18,6 +18,7 @@ extern char* issuer_keys;             // file names; the first signs
 extern char* pkcs11_module;           // empty: none
 extern int issuer_token_lifetime;     // s
 extern char* issuer_encryption_keys;  // file names
+extern char* token_keys;              // file names; empty: a file in the data directory
 extern bool allow_plain_subject_token;
 extern int max_subject_tokens;
 extern int key_set_max_age;  // s

@@ -185,7 +185,7 @@ std::vector<Objection> check_connection(const asl::Resource& resource, const Def
 }  // namespace
 
 bool carries_out(const asl::Resource& resource) {
-    if (resource.wait_for_token || (resource.sync && resource.kind == Kind::OtherArn)) return false;
+    if (resource.sync && resource.kind == Kind::OtherArn) return false;
     switch (resource.kind) {
         case Kind::Http:
         case Kind::HttpInvoke:

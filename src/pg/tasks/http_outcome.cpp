@@ -3,8 +3,10 @@
 #include <chrono>
 
 #include "calls/http_answer.hpp"
+#include "core/machine/task_token.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
+#include "net/http/redact.hpp"
 #include "pg/tasks/http_task.hpp"
 
 namespace flowctl::pg::http_task {
@@ -61,7 +63,24 @@ DocumentAnswer interpret_document(const Pending& pending, net::Response&& respon
     return answer;
 }
 
+// The answer may hold the token, plainly or in some encoding.
+static void hide_token(const std::string& token, net::Response& response) {
+    if (token.empty()) return;
+    net::Redactor encoded;
+    encoded.add(token);
+    const auto hide = [&](std::string& text) {
+        text = machine::mask_token(std::move(text), token);
+        encoded.apply(text);
+    };
+    hide(response.body);
+    hide(response.message);
+    hide(response.status_text);
+    for (net::Header& header : response.headers)
+        hide(header.second);
+}
+
 Interpreted interpret(const Pending& pending, net::Response&& response, std::int64_t now) {
+    hide_token(pending.token, response);
     Interpreted interpreted;
     interpreted.outcome = outcome_of(pending, response, now);
     if (response.failure == net::Failure::TooLarge && pending.bounded_by_payload) {
@@ -77,7 +96,11 @@ Interpreted interpret(const Pending& pending, net::Response&& response, std::int
     if (!meaning.error.empty()) interpreted.outcome.error = std::move(meaning.error);
     const auto wait_until = not_before(response, now);
     if (auto* value = std::get_if<json::Value>(&meaning.what)) {
-        interpreted.event = machine::TaskSucceeded{pending.call_id, std::move(*value)};
+        if (pending.place.empty())
+            interpreted.event = machine::TaskSucceeded{pending.call_id, std::move(*value)};
+        else
+            interpreted.event =
+                machine::TaskContinues{pending.call_id, std::nullopt, json::Value(), std::move(*value)};
     } else if (auto* continues = std::get_if<calls::Continues>(&meaning.what)) {
         machine::TaskContinues event;
         event.call = pending.call_id;

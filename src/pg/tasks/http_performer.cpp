@@ -25,6 +25,12 @@ std::optional<Performer::Refusal> HttpPerformer::prepare(Spi& spi, const RunFact
     auto prepared = http_task::prepare(run, call, attempt.lanes, attempt.now, sending, lookups_);
     if (auto* refusal = std::get_if<Refusal>(&prepared)) return std::move(*refusal);
     staged_.push_back(std::get<http_task::Prepared>(std::move(prepared)));
+    if (!call.place.empty())
+        waits_.stage({.run = run.id,
+                      .flow_owner = run.flow_owner,
+                      .call = call,
+                      .token = staged_.back().pending.token,
+                      .again = attempt.again});
     return std::nullopt;
 }
 
@@ -97,9 +103,18 @@ void HttpPerformer::fail(const http_task::Prepared& call, const std::string& err
     outcome.sending = call.pending.sending;
     outcome.ended_at = unix_micros_now();
     outcome.error = error;
-    host_.queue({.run = call.pending.run_id,
-                 .event = machine::TaskFailed{call.pending.call_id, error, cause},
-                 .outcome = std::move(outcome)});
+    hand_back(call.pending, machine::TaskFailed{call.pending.call_id, error, cause}, std::move(outcome));
+}
+
+// A call that fails has not handed its token over, so nobody will answer.
+void HttpPerformer::hand_back(const http_task::Pending& pending, machine::Event&& event,
+                              store::CallOutcome&& outcome) {
+    Item item{.run = pending.run_id, .event = std::move(event), .outcome = std::move(outcome)};
+    if (!pending.place.empty() && std::holds_alternative<machine::TaskFailed>(*item.event)) {
+        item.from = &waits_;
+        item.ticket = waits_.ends_with_item(pending.run_id, pending.place);
+    }
+    host_.queue(std::move(item));
 }
 
 void HttpPerformer::send(http_task::Prepared&& call) {
@@ -116,8 +131,7 @@ void HttpPerformer::answered(net::Response&& response) {
     under_way_.erase({pending.run_id, pending.call_id});
     leases_.call_over(pending.run_id, pending.call_id);
     http_task::Interpreted result = http_task::interpret(pending, std::move(response), unix_micros_now());
-    host_.queue(
-        {.run = pending.run_id, .event = std::move(result.event), .outcome = std::move(result.outcome)});
+    hand_back(pending, std::move(result.event), std::move(result.outcome));
 }
 
 }  // namespace flowctl::pg

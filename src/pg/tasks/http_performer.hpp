@@ -2,7 +2,8 @@
 //
 // What a call needs is looked up in the turn's transaction, together with the intent that flowctl_catalog.call records
 // (http_task.hpp). After the commit the database leases are made that such calls carry; then the requests
-// leave. A call whose lease cannot be made does not leave, and fails as if an answer had come.
+// leave. A call with the suffix .waitForTaskToken hands its token over; from its answer on, its run waits for an
+// answer to the token (callbacks/waits.hpp). A call whose lease cannot be made does not leave, and fails as if an answer had come.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "net/client.hpp"
+#include "pg/callbacks/waits.hpp"
 #include "pg/leases/open_leases.hpp"
 #include "pg/tasks/http_task.hpp"
 #include "pg/tasks/performer.hpp"
@@ -23,8 +25,8 @@ namespace flowctl::pg {
 
 class HttpPerformer final : public Performer {
   public:
-    HttpPerformer(Host& host, net::Client& client, Leases& leases)
-        : host_(host), client_(client), leases_(leases) {}
+    HttpPerformer(Host& host, net::Client& client, Leases& leases, Waits& waits)
+        : host_(host), client_(client), leases_(leases), waits_(waits) {}
 
     Lanes lanes_of(const RunFacts& run, const machine::Call& call) const override {
         return http_task::lanes_of_task(run, call);
@@ -43,6 +45,7 @@ class HttpPerformer final : public Performer {
     using UnderWay = std::map<CallKey, std::uint64_t>;
 
     void cancel(UnderWay::iterator call);
+    void hand_back(const http_task::Pending& pending, machine::Event&& event, store::CallOutcome&& outcome);
     void grant_leases();
     void fail(const http_task::Prepared& call, const std::string& error, const std::string& cause);
     void send(http_task::Prepared&& call);
@@ -50,6 +53,7 @@ class HttpPerformer final : public Performer {
     Host& host_;
     net::Client& client_;
     Leases& leases_;
+    Waits& waits_;
     std::vector<http_task::Prepared> staged_;
     http_task::Lookups lookups_;                                     // of this transaction
     UnderWay under_way_;                                             // request ids

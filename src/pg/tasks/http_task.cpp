@@ -6,6 +6,7 @@
 #include "calls/http_answer.hpp"
 #include "calls/protocols.hpp"
 #include "core/json.hpp"
+#include "core/machine/task_token.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
 #include "net/http/url.hpp"
@@ -367,6 +368,11 @@ std::variant<Prepared, Refusal> prepare(const RunFacts& run, const machine::Call
     prepared = prepare_parts(std::move(prepared), run, call, endpoint, key,
                              std::get<calls::RequestParts>(std::move(built)), now, sending);
     bound_by_payload(prepared);
+    if (!call.place.empty() && run.context.tokens != nullptr) {
+        pending.place = call.place;
+        pending.token = run.context.tokens->token(call.place);
+        if (auto& path = prepared.intent.url_path) path = machine::mask_token(*std::move(path), pending.token);
+    }
     pending.lanes = lanes;
     pending.lanes.answer_bytes = prepared.request.max_response_bytes;
     return prepared;

@@ -39,6 +39,7 @@ struct Pending {
     json::Value follow;                         // of the call: the work that it asks for
     net::Seconds poll_interval{10};
     bool bounded_by_payload = false;  // an answer that is refused while it arrives is too large for any result
+    std::string place, token;         // of a call that waits for an answer to its token
     bool for_subject = false;                    // its token was got with somebody's token
     std::optional<Uuid> map_run = std::nullopt;  // whose document it is; the answer is not for the run
 };

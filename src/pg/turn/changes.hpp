@@ -45,6 +45,15 @@ struct Changes {
     std::vector<std::pair<Uuid, std::string>> exhausted;
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;  // run and call: nobody waits for them any more
     std::vector<Failed> failed;
+    // Calls of those that wait for an answer from outside.
+    struct DroppedWait {
+        Uuid run{};
+        std::string place;    // machine::Call::place
+        bool silent = false;  // because no heartbeat has come
+    };
+    std::vector<DroppedWait> dropped_waits;
+    // Of `ended`, runs that have ended without the machine, so that nobody has said what they give up.
+    std::vector<Uuid> cut_short;
     std::vector<AwaitableEnded> awaitable_ended;
     std::vector<ChildOf> children_begun;
     std::vector<EndedChild> children_ended;

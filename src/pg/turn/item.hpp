@@ -19,6 +19,8 @@ struct Item {
     std::optional<machine::Event> event = std::nullopt;
     // The event is meant for the run also when it is not in memory: it is loaded then.
     bool load = false;
+    // The event has happened before what is due now, so a run that is loaded for it gets it before its timers.
+    bool before_timers = false;
     // Where the event is the answer of a call: what is recorded of it, in the same transaction.
     std::optional<store::CallOutcome> outcome = std::nullopt;
     // The part that made the item, if it wants to hear what becomes of it (Part::apply, Part::failed), and
