@@ -10,12 +10,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/json.hpp"
+#include "core/schema/json_schema.hpp"
 #include "pg/flow_options/flow_expression.hpp"
 
 namespace flowctl::pg {
@@ -29,6 +31,7 @@ struct VersionOptions {
     KeepData keep_data = KeepData::All;
     bool run_as_superuser = false;
     OnExhausted on_exhausted = OnExhausted::Fail;
+    std::shared_ptr<const schema::Schema> input_schema;  // null: any input fits
 };
 
 // Options of a flow.
