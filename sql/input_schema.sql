@@ -32,7 +32,9 @@ SELECT flowctl.start('order', '{"id": 1}');
 SELECT flowctl.define_flow('order', :'pass');
 SELECT flowctl.start('order', '{"id": 1}') IS NOT NULL AS started;
 SELECT version, options ? 'input_schema' AS has_schema FROM flowctl.flow_versions ORDER BY version;
+\set VERBOSITY terse
 SELECT flowctl.alter_flow('order', '{"input_schema": true}');
+\set VERBOSITY default
 
 -- triggers: in the transaction that writes, or recorded
 SELECT flowctl.define_flow('row', :'pass', options => '{"input_schema": {"properties": {"after": {"properties": {"id": {"maximum": 100}}}}}}');

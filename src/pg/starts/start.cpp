@@ -17,6 +17,7 @@
 #include "pg/starts/input_check.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/starts/startable.hpp"
+#include "pg/starts/wait_at_start.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/run_id.hpp"
 #include "pg/store/runs.hpp"
@@ -179,6 +180,7 @@ store::NewRun make_run(const StartRequest& request) {
     check_input(flow, input);
     store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
     run.attributes = attributes_of(flow, input);
+    run.wait = wait_at_start(flow, run);
     return run;
 }
 
@@ -188,16 +190,15 @@ Uuid start_run(const StartRequest& request) {
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
-    const Uuid id = run.run_id;
-    const Oid flow_owner = run.flow_owner;
+    const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
     } else {
         const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
         store::insert_runs(&run, 1);
     }
-    wake::note_started_run({id, flow_owner});
-    return id;
+    wake::note_started_run(fresh);
+    return fresh.id;
 }
 
 void carry_token_of_parent(const store::NewRun& run) {
