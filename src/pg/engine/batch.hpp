@@ -79,6 +79,8 @@ class Batch {
     void add_loaded(const store::StoredRun& row, std::unique_ptr<LiveRun> run);
     // reopen.cpp
     void load_ended(Spi& spi, const std::vector<Item>& items);
+    void load_redriven_child(Spi& spi, store::StoredRun row, std::string frame);
+    void refuse_redriven_child(Spi& spi, const Working& working);
     void load_ended_run(Spi& spi, const store::StoredRun& row);
     bool reopen(Spi& spi, Working& working, const Item& item);
     Part::Told told(const Item& item, bool is_told, std::string& why_not) const;

@@ -28,7 +28,8 @@ bool is_stop(const Item& item) {
 std::vector<machine::Given> Batch::given_for(const Working& working, const Item& item) const {
     std::vector<machine::Event> events;
     if (working.ended_before && !working.entered) {
-        // The first event is the redrive.
+        // The first event is the redrive. A child is redriven by its map run, whatever its item says.
+        if (!is_redrive(item)) events.emplace_back(machine::Redriven{});
     } else if (working.loaded && working.begun) {
         events.emplace_back(machine::Resumed{});
         events.emplace_back(machine::TimerFired{});
