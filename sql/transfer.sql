@@ -19,6 +19,7 @@ SELECT flowctl.define_flow('orders', '{"States": {"Charge": {"Type": "Wait", "Se
 SELECT flowctl.define_flow('repair', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}', 'EXPRESS', options => '{"run_as": "INVOKER"}');
 SELECT flowctl.set_alias('orders', 'live', 1, 3, 10), flowctl.set_alias('orders', 'beta', 3);
 SELECT flowctl.grant_flow('orders', '"regress transfer ""Shop"', '{start,read}'), flowctl.grant_start('repair', 'regress_transfer_other');
+SELECT flowctl.create_activity('pack', 'by hand');
 RESET ROLE;
 SELECT flowctl.add_policy('permit orders', 'permit', 'regress_transfer', '{"flow": "orders"}', 'as agreed');
 SELECT flowctl.add_policy('forbid', 'forbid', NULL, '{"role": "regress_transfer_other"}');
@@ -54,6 +55,7 @@ SELECT pg_temp.try(jsonb_set(doc, '{flows,orders,comment}', '"another"')) FROM d
 SELECT pg_temp.try(jsonb_set(doc, '{flows,orders,owner}', '"regress_transfer_other"')) FROM doc;
 SELECT pg_temp.try(jsonb_set(doc, '{policies,forbid,conditions}', '{}')) FROM doc;
 SELECT pg_temp.try(doc || '{"policies": {"another": {"effect": "permit", "endpoint": "regress_transfer"}}}') FROM doc;
+SELECT pg_temp.try('{"format": 1, "activities": {"pack": {"comment": "by a robot"}, "ship": {}}}');
 SELECT pg_temp.try('{"format": 1, "flows": {"new": {"versions": {"1": {"definition": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}}}}}}');
 SELECT flowctl.export() = doc FROM doc;
 
@@ -71,7 +73,8 @@ ROLLBACK;
 
 -- into an empty database: the same document comes out
 BEGIN;
-SELECT flowctl.drop_flow('orders'), flowctl.drop_flow('repair'), flowctl.drop_policy('forbid'), flowctl.drop_policy('permit orders');
+SELECT flowctl.drop_flow('orders'), flowctl.drop_flow('repair'), flowctl.drop_policy('forbid'), flowctl.drop_policy('permit orders'),
+    flowctl.drop_activity('pack');
 SELECT pg_temp.try(doc, false) FROM doc;
 SELECT flowctl.export() = doc FROM doc;
 SELECT flow, version, author FROM flowctl.flow_versions ORDER BY 1, 2;
@@ -154,7 +157,7 @@ SELECT flowctl.export() = doc FROM doc;
 SELECT flowctl.import('{"format": 1}');
 ROLLBACK;
 
-SELECT flowctl.drop_flow('orders'), flowctl.drop_flow('repair');
+SELECT flowctl.drop_flow('orders'), flowctl.drop_flow('repair'), flowctl.drop_activity('pack');
 DROP EXTENSION pg_flowctl CASCADE;
 DROP TABLE doc;
 DROP ROLE regress_transfer_owner, regress_transfer_other, "regress transfer ""Shop", regress_transfer_auditor;

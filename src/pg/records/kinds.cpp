@@ -31,7 +31,7 @@ struct SimpleKind {
     const char* word;                      // for messages: "policy"
     std::vector<std::string_view> members;
     Statement& read;                       // $1 pattern; name and object, in the order of names
-    Statement& drop;                       // $1 name; before a change
+    Statement* drop;                       // $1 name; before a change; null: `make` changes what exists
     Statement& make;                       // $1 name, $2 object
 };
 
@@ -67,7 +67,7 @@ void apply_simple(Spi& spi, const SimpleKind& kind, const std::vector<json::Memb
         const json::Value after = completed(before->second, given.value);
         if (json::equal(before->second, after)) continue;
         changes.add(difference::words(before->second, after, what + ": ", Changes::kMostOfOne));
-        spi.run(kind.drop, std::move(Params().text(given.key)));
+        if (kind.drop != nullptr) spi.run(*kind.drop, std::move(Params().text(given.key)));
         spi.run(kind.make, std::move(Params().text(given.key).text(json::dump(after))));
     }
 }
@@ -103,12 +103,23 @@ Statement make_lease_rule(R"(
     FROM (SELECT $2::pg_catalog.jsonb) d (o))",
                           {TEXTOID, TEXTOID});
 
+// Whoever is granted an activity sees it, but the owner keeps it.
+Statement read_activities(R"(
+    SELECT a.name, pg_catalog.jsonb_build_object('comment', a.comment)::text
+    FROM flowctl.activities a
+    WHERE a.name LIKE $1 AND (pg_catalog.pg_has_role(a.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+    ORDER BY a.name COLLATE "C")",
+                          {TEXTOID});
+Statement make_activity("SELECT flowctl.create_activity($1, $2::pg_catalog.jsonb ->> 'comment')", {TEXTOID, TEXTOID});
+
 }  // namespace
 
 const std::vector<Kind>& kinds() {
     static const std::vector<Kind> list = {
-        simple({"policies", "policy", {"effect", "endpoint", "conditions", "comment"}, read_policies, drop_policy, make_policy}),
-        simple({"lease_rules", "lease rule", {"endpoint", "role", "conditions", "comment"}, read_lease_rules, drop_lease_rule,
+        simple({"activities", "activity", {"comment"}, read_activities, nullptr, make_activity}),
+        simple({"policies", "policy", {"effect", "endpoint", "conditions", "comment"}, read_policies, &drop_policy,
+                make_policy}),
+        simple({"lease_rules", "lease rule", {"endpoint", "role", "conditions", "comment"}, read_lease_rules, &drop_lease_rule,
                 make_lease_rule}),
         flow_kind(),
     };
