@@ -37,6 +37,7 @@ my @FLOORS = (
     [qw(activities child_flows)],
     [qw(resources)],
     [qw(evaluation)],
+    [qw(limits)],
     [qw(engine flows)],
     [qw(map_runs)],
     [qw(processes)],

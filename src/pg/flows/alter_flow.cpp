@@ -7,9 +7,11 @@
 #include <string>
 
 #include "pg/flow_options/flow_options.hpp"
+#include "pg/limits/limit_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/shared/wake.hpp"
 
 namespace flowctl::pg {
 
@@ -19,20 +21,24 @@ Statement read_options("SELECT options::text FROM flowctl_catalog.flow WHERE flo
 Statement write_options("UPDATE flowctl_catalog.flow SET options = $2::pg_catalog.jsonb WHERE flow_id = $1",
                         {UUIDOID, TEXTOID});
 
-// What an option names in the catalog has to be there, and the flow's owner must be allowed to use it. `given`
-// holds the options that are being set.
-void check_in_catalog(Spi&, const FlowIdentity&, const json::Value&, Oid) {}
-
 }  // namespace
 
-void set_flow_options(Spi& spi, const FlowIdentity& flow, const json::Value& given, Oid user) {
+void check_in_catalog(Spi& spi, Oid flow_owner, const json::Value& given) {
+    if (const json::Value* names = given.find("limits"); names != nullptr && names->is_array())
+        for (const json::Value& name : names->items())
+            limits::require_usable(spi, std::string(name.as_string()), flow_owner);
+}
+
+void set_flow_options(Spi& spi, const FlowIdentity& flow, const json::Value& given, Oid) {
     if (given.size() == 0) return;
     const Rows rows = spi.run(read_options, std::move(Params().uuid(flow.flow_id)));
     const json::Value present = json::parse(rows.text(0, 0)).value();
     const json::Value changed = change_flow_options(present, given);
-    check_in_catalog(spi, flow, given, user);
+    check_in_catalog(spi, flow.owner, given);
     if (json::equal(present, changed)) return;
     spi.run(write_options, std::move(Params().uuid(flow.flow_id).text(json::dump(changed))));
+    // Runs that wait are measured by the new limits.
+    wake::note_poke();
 }
 
 FLOWCTL_FUNCTION(flowctl_alter_flow) {

@@ -276,6 +276,7 @@ std::optional<std::int32_t> store_version(const Request& request, Oid checked_ow
     }
     if (checked_owner != request.user) return std::nullopt;
     const json::Value options = change_flow_options(json::Value::object({}), request.flow_options);
+    check_in_catalog(spi, request.user, request.flow_options);
     Rows rows = spi.run(insert_flow, std::move(Params()
                                                    .text(request.name)
                                                    .oid(request.user)

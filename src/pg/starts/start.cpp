@@ -16,6 +16,7 @@
 #include "pg/starts/attributes.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/starts/startable.hpp"
+#include "pg/starts/wait_at_start.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/run_id.hpp"
 #include "pg/store/runs.hpp"
@@ -175,7 +176,9 @@ store::NewRun make_run(const StartRequest& request) {
     if (!request.input_is_fit) check_content(request.input, request.flow);
     const Uuid id = request.run_id ? *request.run_id : new_run_id();
     const store::FlowRow flow = find_startable(request, id);
-    return describe(flow, request, id, role_of_run(flow, request));
+    store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
+    run.wait = wait_at_start(flow, run);
+    return run;
 }
 
 Uuid start_run(const StartRequest& request) {
@@ -184,16 +187,15 @@ Uuid start_run(const StartRequest& request) {
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
-    const Uuid id = run.run_id;
-    const Oid flow_owner = run.flow_owner;
+    const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
     } else {
         const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
         store::insert_runs(&run, 1);
     }
-    wake::note_started_run({id, flow_owner});
-    return id;
+    wake::note_started_run(fresh);
+    return fresh.id;
 }
 
 void carry_token_of_parent(const store::NewRun& run) {
