@@ -140,7 +140,10 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         changes_.cut_short.push_back(row.run_id);
         if (store::is_awaitable(row)) changes_.awaitable_ended.push_back({row.run_id});
         evaluated_.push_back(row.run_id);
-        if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
+        if (run->child)
+            changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
+        else
+            changes_.failed.push_back({row.run_id});
         return;
     }
     add_loaded(row, std::move(run));
@@ -173,6 +176,7 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
     if (failed) changes_.awaitable_ended.push_back({item.run});
     evaluated_.push_back(item.run);
     if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);
+    if (failed && !child) changes_.failed.push_back({item.run});
     if (!failed && child) changes_.children_gone.emplace_back(item.run, child->map_run);
     if (item.from != nullptr) item.from->failed(item);
     for (const auto& part : state_.parts)
