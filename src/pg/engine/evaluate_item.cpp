@@ -36,7 +36,7 @@ std::vector<machine::Given> Batch::given_for(const Working& working, const Item&
     } else if (working.loaded && !item.event) {
         events.emplace_back(machine::Started{working.run->begins_at});
     }
-    if (item.event) events.push_back(*item.event);
+    if (item.event) events.push_back(event_for(working, item));
     // If the last evaluation was interrupted, it may have given more events than these.
     const std::vector<machine::Given>& last = state_.evaluations.interrupted_at(item.run);
     const auto [here, there] = std::mismatch(

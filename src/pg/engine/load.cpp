@@ -76,6 +76,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     run->express = row.express;
     run->awaitable = store::is_awaitable(row);
     run->depth = row.depth;
+    if (row.handed_token) run->handed = token_of_key(*row.handed_token);
     run->stored = row.frame.has_value();
     run->resumed = row.frame.has_value() || row.express;
     run->role = row.role;
