@@ -12,11 +12,11 @@ SELECT flowctl.export();
 SELECT * FROM flowctl.import('{"format": 1}', false);
 
 SET ROLE regress_transfer_owner;
+SELECT flowctl.define_flow('repair', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}', 'EXPRESS', options => '{"run_as": "INVOKER"}');
 SELECT flowctl.define_flow('orders', '{"StartAt": "Charge", "States": {"Charge": {"Type": "Wait", "Seconds": 30, "End": true}}}');
 SELECT flowctl.define_flow('orders', '{"StartAt": "Charge", "States": {"Charge": {"Type": "Wait", "Seconds": 40, "End": true}}}');
 SELECT flowctl.define_flow('orders', '{"States": {"Charge": {"Type": "Wait", "Seconds": 50, "Next": "Z"}, "Z": {"Type": "Succeed"}}, "StartAt": "Charge"}',
     comment => 'orders of the shop', options => '{"keep_data": "ERROR", "tags": {"team": "shop"}, "on_failure": "repair"}');
-SELECT flowctl.define_flow('repair', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}', 'EXPRESS', options => '{"run_as": "INVOKER"}');
 SELECT flowctl.set_alias('orders', 'live', 1, 3, 10), flowctl.set_alias('orders', 'beta', 3);
 SELECT flowctl.grant_flow('orders', '"regress transfer ""Shop"', '{start,read}'), flowctl.grant_start('repair', 'regress_transfer_other');
 RESET ROLE;

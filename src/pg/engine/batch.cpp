@@ -124,6 +124,8 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         if (row.map_run_id) changes_.children_gone.emplace_back(row.run_id, *row.map_run_id);
         return;
     }
+    if (row.map_run_id && !row.frame && row.redrive_count > 0 && !row.express)
+        if (auto frame = store::find_ended_frame(row.run_id)) return load_redriven_child(spi, row, std::move(*frame));
     std::string problem;
     suspects::mark(row.run_id);
     std::unique_ptr<LiveRun> run = suspects::times(row.run_id) < suspects::kMost
@@ -140,7 +142,10 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         changes_.cut_short.push_back(row.run_id);
         if (store::is_awaitable(row)) changes_.awaitable_ended.push_back({row.run_id});
         evaluated_.push_back(row.run_id);
-        if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
+        if (run->child)
+            changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
+        else
+            changes_.failed.push_back({row.run_id});
         return;
     }
     add_loaded(row, std::move(run));
@@ -173,6 +178,7 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
     if (failed) changes_.awaitable_ended.push_back({item.run});
     evaluated_.push_back(item.run);
     if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);
+    if (failed && !child) changes_.failed.push_back({item.run});
     if (!failed && child) changes_.children_gone.emplace_back(item.run, child->map_run);
     if (item.from != nullptr) item.from->failed(item);
     for (const auto& part : state_.parts)

@@ -64,6 +64,23 @@ bool read_expect(const json::Value& value, FlowOptions& options) {
     return true;
 }
 
+bool read_input_schema(const json::Value& value, VersionOptions& options) {
+    if (!value.is_object() && !value.is_bool()) return false;
+    auto compiled = schema::Schema::compile(value);
+    if (!compiled)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "option \"input_schema\" of a flow is not valid: " +
+                            (compiled.error().pointer.empty() ? "the schema"
+                                                              : shortened_name(compiled.error().pointer)) +
+                            " " + compiled.error().message,
+                        "It is a JSON Schema of draft 7 (json-schema.org).",
+                        compiled.error().pointer.empty()
+                            ? std::string()
+                            : "JSON Pointer: " + std::string(first_bytes(compiled.error().pointer, 1024)));
+    options.input_schema = std::make_shared<const schema::Schema>(std::move(compiled).value());
+    return true;
+}
+
 constexpr std::string_view kExpressionHint =
     "It is a JSONPath or JSONata over the input that gives a text, a number or a truth value, such as "
     "'$.customer'.";
@@ -92,6 +109,9 @@ constexpr Spec<VersionOptions> kVersionSpecs[] = {
      [](const json::Value& v, VersionOptions& o) {
          return put(read_choice(v, {"fail", "pause"}), o.on_exhausted);
      }},
+    {"input_schema",
+     "It is a JSON Schema of draft 7, such as {\"type\": \"object\", \"required\": [\"order\"]}.", "",
+     "", read_input_schema},
 };
 
 constexpr Spec<FlowOptions> kFlowSpecs[] = {

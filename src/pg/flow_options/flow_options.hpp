@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 
 #include "core/gates/rate.hpp"
 #include "core/json.hpp"
+#include "core/schema/json_schema.hpp"
 #include "pg/flow_options/flow_expression.hpp"
 
 namespace flowctl::pg {
@@ -31,6 +33,7 @@ struct VersionOptions {
     KeepData keep_data = KeepData::All;
     bool run_as_superuser = false;
     OnExhausted on_exhausted = OnExhausted::Fail;
+    std::shared_ptr<const schema::Schema> input_schema;  // null: any input fits
 };
 
 // Options of a flow.

@@ -14,6 +14,7 @@
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/wake.hpp"
 #include "pg/starts/attributes.hpp"
+#include "pg/starts/input_check.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/starts/startable.hpp"
 #include "pg/starts/wait_at_start.hpp"
@@ -91,7 +92,6 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.type = flow.type;
     run.name = request.name;
     run.input = request.input;
-    run.attributes = attributes_of(flow, request);
     run.event = request.event;
     run.forked_from = request.forked_from;
     run.flow_owner = flow.owner;
@@ -176,7 +176,10 @@ store::NewRun make_run(const StartRequest& request) {
     if (!request.input_is_fit) check_content(request.input, request.flow);
     const Uuid id = request.run_id ? *request.run_id : new_run_id();
     const store::FlowRow flow = find_startable(request, id);
+    StartInput input(request);
+    check_input(flow, input);
     store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
+    run.attributes = attributes_of(flow, input);
     run.wait = wait_at_start(flow, run);
     return run;
 }
@@ -224,7 +227,6 @@ bool record_failed_start(const StartRequest& request, const std::string& error, 
     if (!flow) return false;
     store::NewRun run = describe(*flow, request, id, flow->owner);
     run.input = "{}";
-    run.attributes.clear();
     run.name.reset();
     run.error = error;
     run.cause = cause;
