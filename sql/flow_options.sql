@@ -46,7 +46,7 @@ BEGIN
     PERFORM flowctl.alter_flow('hello', '{"expcet": {}}');
 EXCEPTION WHEN invalid_parameter_value THEN
     GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-    RAISE NOTICE '%', regexp_replace(hint, ', tags,.*', ', ...');
+    RAISE NOTICE '%', regexp_replace(hint, ', on_exhausted,.*', ', ...');
 END $$;
 SELECT flowctl.alter_flow('hello', '{"tags": []}');
 SELECT flowctl.alter_flow('hello', '{"tags": {"a": 1}}');

@@ -49,14 +49,19 @@ ALTER TABLE flowctl_catalog.history_event_default ENABLE ROW LEVEL SECURITY;
 
 CREATE VIEW flowctl.runs WITH (security_barrier) AS
     SELECT r.run_id, r.flow, r.version, r.alias, r.name, r.status,
-           CASE WHEN r.status = 'RUNNING' THEN coalesce(f.phase, 'QUEUED') END AS phase,
+           CASE WHEN r.status <> 'RUNNING' THEN NULL WHEN p.name IS NOT NULL THEN 'PAUSED' ELSE coalesce(f.phase, 'QUEUED') END AS phase,
            f.current_state,
-           CASE WHEN f.phase = 'RETRYING' THEN 'retry'
+           CASE WHEN r.status <> 'RUNNING' THEN NULL
                 WHEN f.phase = 'PAUSED'
                 THEN coalesce((SELECT 'resume: paused by ' || i.role
                                FROM flowctl_catalog.intervention i
                                WHERE i.run_id = r.run_id AND i.action = 'pause' AND i.outcome = 'done'
                                ORDER BY i.at DESC LIMIT 1), 'resume')
+                WHEN p.name IS NOT NULL THEN 'resume_flow: paused by ' || p.paused_by
+                WHEN f.phase IS NULL
+                THEN (SELECT CASE WHEN l.debounce THEN 'debounce' ELSE 'limit' END
+                      FROM flowctl_catalog.limit_wait l WHERE l.run_id = r.run_id)
+                WHEN f.phase = 'RETRYING' THEN 'retry'
                 WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.map_run m WHERE m.run_id = r.run_id AND m.phase IS NOT NULL)
                 THEN 'map run'
                 WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.child_flow c WHERE c.parent_run_id = r.run_id)
@@ -93,6 +98,7 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.frame f ON f.run_id = r.run_id
          LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = r.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+         LEFT JOIN flowctl_catalog.pause p ON p.kind = 'flow' AND p.name = r.flow
          CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
              r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, r.starter)) may (read_payload)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
@@ -112,8 +118,9 @@ COMMENT ON COLUMN flowctl.runs.phase IS
     'of an open run: QUEUED (not yet begun) | RUNNING | WAITING | RETRYING | PAUSED; NULL for other runs';
 COMMENT ON COLUMN flowctl.runs.current_state IS 'the state of an open run at the top level';
 COMMENT ON COLUMN flowctl.runs.waiting_for IS
-    'timer (a Wait state) | retry (the next attempt of a Task) | map run (the children of a distributed Map) | child flow '
-    '(the end of a run that it has started) | resume: paused by whom; NULL if it waits for none of these';
+    'limit (a limit of its flow) | debounce (the end of its window) | timer (a Wait state) | retry (the next attempt of a Task) | '
+    'map run (the children of a distributed Map) | child flow (the end of a run that it has started) | resume: paused by whom | '
+    'resume_flow: its flow paused by whom; NULL if it waits for none of these';
 COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
 COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';
 COMMENT ON COLUMN flowctl.runs.output IS 'the output of a run that has SUCCEEDED, any JSON';

@@ -22,6 +22,18 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           SELECT CASE g.privileges WHEN '{start}' THEN 'start grant' ELSE 'flow grant' END, g.role::text, 'flow ' || g.flow_id, 'there is nothing to start'
           FROM flowctl_catalog.flow_grant g WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.flow_id = g.flow_id)
           UNION ALL
+          SELECT 'limit', n.name, 'role ' || n.owner::text, 'nobody can change it'
+          FROM flowctl_catalog.named_limit n WHERE n.owner::oid IS NULL
+          UNION ALL
+          SELECT 'limit grant', coalesce(n.name, g.limit_id::text), 'role ' || g.role::text, 'nobody has the right'
+          FROM flowctl_catalog.limit_grant g LEFT JOIN flowctl_catalog.named_limit n ON n.limit_id = g.limit_id
+          WHERE g.role::oid IS NULL
+          UNION ALL
+          SELECT 'flow', f.name, 'limit ' || l.name, 'its runs do not wait at it'
+          FROM flowctl_catalog.flow f,
+               pg_catalog.jsonb_array_elements_text(coalesce(f.options -> 'limits', '[]')) l (name)
+          WHERE NOT EXISTS (SELECT FROM flowctl_catalog.named_limit n WHERE n.name = l.name)
+          UNION ALL
           SELECT 'alias', f.name || ':' || a.alias, 'version ' || n.version, 'a start of this version fails'
           FROM flowctl_catalog.alias a JOIN flowctl_catalog.flow f ON f.flow_id = a.flow_id,
                LATERAL (VALUES (a.version), (a.second_version)) n (version)
@@ -62,7 +74,7 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
 COMMENT ON VIEW flowctl.unresolved IS
     'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
     'members of pg_read_all_data';
-COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | lease rule | activity | activity grant | policy | hold';
+COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | limit | limit grant | lease rule | activity | activity grant | policy | hold';
 COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, rule, activity or policy, number of the version, name of the role, or reason of the hold';
 COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow, version or activity';
 COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';

@@ -53,8 +53,10 @@ void Runner::handle(const Event& event) {
         if (ended()) return;
     }
     if (const auto* stopped = std::get_if<Stopped>(&event)) return stop(*stopped);
-    if (const auto* failed = std::get_if<EngineFailed>(&event))
+    if (const auto* failed = std::get_if<EngineFailed>(&event)) {
+        if (failed->timed_out) return time_out_run(failed->error, failed->cause);
         return fail_run(frame_.top, failed->error, failed->cause);
+    }
     if (std::holds_alternative<Resumed>(event)) return resume();
     if (std::holds_alternative<Paused>(event)) return pause();
     if (std::holds_alternative<Unpaused>(event)) return unpause();
@@ -80,7 +82,7 @@ void Runner::start(const std::optional<BeginAt>& from) {
     top.definition = &flow_.top.states[static_cast<std::size_t>(flow_.top.start_at)];
     top.state = top.definition->name;
     top.input = {run_.input, 0};
-    if (flow_.timeout_seconds) frame_.deadline = run_.started_at + *flow_.timeout_seconds * 1'000'000;
+    if (flow_.timeout_seconds) frame_.deadline = now_ + *flow_.timeout_seconds * 1'000'000;
     append(0, "ExecutionStarted", json::Value(), "input", &top.input, now_);
     if (from) begin_at(*from);
 }
@@ -253,6 +255,14 @@ void Runner::fail_run(BranchFrame& branch, const std::optional<std::string>& err
 void Runner::time_out_run() {
     record_cut_short();
     record_end(0, "ExecutionTimedOut", error_details(std::string(kTimeout), std::nullopt));
+    end_run(Status::TimedOut);
+}
+
+void Runner::time_out_run(const std::string& error, const std::string& cause) {
+    record_cut_short();
+    record_end(0, "ExecutionTimedOut", error_details(error, cause));
+    step_.outcome.error = error;
+    step_.outcome.cause = cause;
     end_run(Status::TimedOut);
 }
 

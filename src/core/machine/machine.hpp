@@ -158,6 +158,7 @@ struct Stopped {
 struct EngineFailed {
     std::string error;
     std::string cause;
+    bool timed_out = false;  // the run waited too long for its beginning: the status is TIMED_OUT
 };
 // The run has ended without success and goes on with everything that has failed or was cut short. What had
 // ended well stays. RunContext already has the new redrive_count and redriven_at.

@@ -56,6 +56,7 @@ class Runner {
     void fail_run(BranchFrame& branch, const std::optional<std::string>& error,
                   const std::optional<std::string>& cause);
     void time_out_run();
+    void time_out_run(const std::string& error, const std::string& cause);
     void end_run(Status status);
     BranchFrame* next_runnable();
     BranchFrame* next_due();

@@ -63,6 +63,7 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
         if (state_.live.find(item.run) == nullptr && !is_redrive(item) &&
             (!item.event || item.load || state_.calls.holds(item.run)) && seen.insert(item.run).second)
             missing.push_back(item.run);
+    hold_back(spi, items, missing);
     if (missing.empty()) return;
     const std::size_t most_definitions = static_cast<std::size_t>(guc::definition_memory) * 1024;
     std::set<const CompiledVersion*> definitions;
@@ -82,6 +83,40 @@ void Batch::load(Spi& spi, const std::vector<Item>& items) {
         return now < until && definition_bytes <= most_definitions;
     });
     later_.insert(later.begin(), later.end());
+    hold_back_loaded(spi);
+}
+
+// Of the runs that come here for the first time, some may not begin yet. A run that is told something, which
+// can only be its end, is told it all the same.
+void Batch::hold_back(Spi& spi, const std::vector<Item>& items, std::vector<Uuid>& missing) {
+    for (const Item& item : items)
+        if (!item.event && state_.live.find(item.run) == nullptr) fresh_.insert(item.run);
+    for (const Item& item : items)
+        if (item.event) fresh_.erase(item.run);
+    const std::set<Uuid> held = held_back(spi, fresh_);
+    std::erase_if(missing, [&](const Uuid& run) { return held.contains(run); });
+}
+
+// A run may have become visible only after it was asked for, so it is asked for again.
+void Batch::hold_back_loaded(Spi& spi) {
+    std::set<Uuid> loaded;
+    for (const Uuid& run : fresh_)
+        if (const auto working = working_.find(run); working != working_.end() && !working->second.begun)
+            loaded.insert(run);
+    for (const Uuid& run : held_back(spi, loaded))
+        working_.erase(run);
+}
+
+std::set<Uuid> Batch::held_back(Spi& spi, const std::set<Uuid>& runs) const {
+    if (runs.empty()) return {};
+    std::vector<Uuid> left(runs.begin(), runs.end());
+    for (const auto& part : state_.parts)
+        part->hold_back(spi, left);
+    if (left.size() == runs.size()) return {};
+    std::set<Uuid> held = runs;
+    for (const Uuid& run : left)
+        held.erase(run);
+    return held;
 }
 
 void Batch::load_run(Spi& spi, const store::StoredRun& row) {
@@ -105,7 +140,10 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         changes_.cut_short.push_back(row.run_id);
         if (store::is_awaitable(row)) changes_.awaitable_ended.push_back({row.run_id});
         evaluated_.push_back(row.run_id);
-        if (run->child) changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
+        if (run->child)
+            changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
+        else
+            changes_.failed.push_back({row.run_id});
         return;
     }
     add_loaded(row, std::move(run));
@@ -138,6 +176,7 @@ void Batch::fail(Spi& spi, const Item& item, const std::string& reason, bool wit
     if (failed) changes_.awaitable_ended.push_back({item.run});
     evaluated_.push_back(item.run);
     if (failed && child) changes_.end_child(item.run, *child, machine::Status::Failed);
+    if (failed && !child) changes_.failed.push_back({item.run});
     if (!failed && child) changes_.children_gone.emplace_back(item.run, child->map_run);
     if (item.from != nullptr) item.from->failed(item);
     for (const auto& part : state_.parts)

@@ -72,6 +72,9 @@ class Batch {
 
     void begin_parts();
     void load(Spi& spi, const std::vector<Item>& items);
+    void hold_back(Spi& spi, const std::vector<Item>& items, std::vector<Uuid>& missing);
+    void hold_back_loaded(Spi& spi);
+    std::set<Uuid> held_back(Spi& spi, const std::set<Uuid>& runs) const;
     void load_run(Spi& spi, const store::StoredRun& row);
     void add_loaded(const store::StoredRun& row, std::unique_ptr<LiveRun> run);
     // reopen.cpp
@@ -110,6 +113,7 @@ class Batch {
     std::vector<store::HistoryRow> history_;
     PlannedCalls planned_;
     std::size_t unstored_bytes_ = 0;  // of memory: what this batch adds for runs without a stored frame
+    std::set<Uuid> fresh_;  // runs of which nothing is known but that they may begin
     std::set<Uuid> later_;  // runs that are too much for this batch, or wait for their version
     std::vector<Item> left_over_;  // for want of time, or because the batch is full
     std::size_t done_ = 0;         // items

@@ -49,6 +49,10 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         events.push_back(machine::TaskFailed{call.id, "States.Runtime", no_performer(call.resource), true});
         return;
     }
+    if (Lane flow(LaneKind::Flow, run.flow); lanes_.is_paused(flow)) {
+        planned.in_line.push_back({std::move(flow), run.id, 0});
+        return;
+    }
     Lanes lanes = performer->lanes_of(run, call);
     if (auto full = lanes_.full_lane(lanes, planned.places)) {
         planned.in_line.push_back({*std::move(full), run.id, lanes.answer_bytes});

@@ -91,6 +91,7 @@ class Calls {
         lanes_.limit(limits);
         lanes_.close(closed);
     }
+    void pause(std::set<Lane> lanes) { lanes_.pause(std::move(lanes)); }
     // Runs in line for whose calls there is room now.
     std::vector<Item> give();
     bool has_ready() const { return lanes_.has_ready(); }

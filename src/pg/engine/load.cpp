@@ -6,8 +6,10 @@
 #include <tuple>
 
 #include "core/json.hpp"
+#include "core/machine/frame.hpp"
 #include "pg/callbacks/token_keys.hpp"
 #include "pg/server/arn_space.hpp"
+#include "pg/server/timestamps.hpp"
 #include "pg/store/forks.hpp"
 
 namespace flowctl::pg {
@@ -97,8 +99,9 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     context.state_machine_id = space.state_machine(row.flow);
     context.state_machine_name = row.flow;
     context.started_at = row.started_at;
+    // A run that has waited at a limit has its time from its beginning on.
     if (const auto seconds = run->version->flow->timeout_seconds)
-        run->ends_at = row.redriven_at.value_or(row.started_at) + *seconds * 1'000'000;
+        run->ends_at = row.redriven_at.value_or(unix_micros_now()) + *seconds * 1'000'000;
     context.express = row.express;
     context.pauses_when_exhausted = run->version->options.on_exhausted == OnExhausted::Pause;
     context.redrive_count = row.redrive_count;
@@ -135,6 +138,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         return run;
     }
     run->frame = std::move(frame).value();
+    if (const auto deadline = run->frame.data().deadline) run->ends_at = deadline;
     return run;
 }
 

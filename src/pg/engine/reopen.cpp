@@ -81,7 +81,7 @@ bool Batch::reopen(Spi& spi, Working& working, const Item& item) {
 Part::Told Batch::told(const Item& item, bool is_told, std::string& why_not) const {
     if (is_told) return Part::Told::Taken;
     if (not_now_.contains(item.run)) return Part::Told::Later;
-    if (const auto refusal = refusals_.find(item.run); is_redrive(item) && refusal != refusals_.end())
+    if (const auto refusal = refusals_.find(item.run); refusal != refusals_.end())
         why_not = refusal->second;
     return Part::Told::Refused;
 }

@@ -78,6 +78,7 @@ struct State final : Host {
         return calls.send(std::move(request), from, std::move(lanes));
     }
     void cancel(std::uint64_t request) override { calls.cancel(request); }
+    void pause_lanes(std::set<Lane> lanes) override { calls.pause(std::move(lanes)); }
     bool has_room(const Lanes& lanes) const override { return calls.has_room(lanes); }
 };
 

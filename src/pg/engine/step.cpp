@@ -54,8 +54,13 @@ bool Batch::tell(Spi& spi, Working& working, const Item& item) {
     const bool stops = item.event && std::holds_alternative<machine::Stopped>(*item.event);
     if (working.loaded && !working.entered) {
         const bool pauses = item.event && std::holds_alternative<machine::Paused>(*item.event);
-        // A run that has not begun can be stopped and paused. Nothing else is meant for it.
-        if (!working.begun && item.event && !pauses && !stops) return false;
+        const bool fails = item.event && std::holds_alternative<machine::EngineFailed>(*item.event);
+        // A run that has not begun can be ended and paused. Nothing else is meant for it.
+        if (!working.begun && item.event && !pauses && !stops && !fails) return false;
+        if (!working.begun && pauses && !held_back(spi, {item.run}).empty()) {
+            refusals_[item.run] = "the run waits at a limit of its flow and has not begun";
+            return false;
+        }
         working.entered = true;
         if (working.begun) {
             advance(spi, working, machine::Resumed{});

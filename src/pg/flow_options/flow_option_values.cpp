@@ -101,6 +101,11 @@ std::optional<std::int64_t> read_length_of_time(const json::Value& value) {
     return micros > 0 && micros <= kMostMicros ? std::optional(micros) : std::nullopt;
 }
 
+std::optional<gates::Rate> read_rate(const json::Value& value) {
+    if (!value.is_string() || value.as_string().size() > 100) return std::nullopt;
+    return gates::parse_rate(value.as_string());
+}
+
 std::optional<std::vector<std::string>> read_names(const json::Value& value, std::size_t most) {
     if (!value.is_array() || value.size() > most) return std::nullopt;
     std::vector<std::string> names;

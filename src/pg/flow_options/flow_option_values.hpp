@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/gates/rate.hpp"
 #include "core/json.hpp"
 #include "pg/flow_options/flow_expression.hpp"
 
@@ -27,6 +28,8 @@ std::optional<std::string> read_short_text(const json::Value& value, std::size_t
 // A length of time in microseconds: '5 s', '500 ms', '1 h 30 min', '2 days'. It is positive and at most a
 // year.
 std::optional<std::int64_t> read_length_of_time(const json::Value& value);
+// '100/min', as core/gates/rate.hpp reads it.
+std::optional<gates::Rate> read_rate(const json::Value& value);
 // Names of the form of a flow's name, none of them twice; at most `most`.
 std::optional<std::vector<std::string>> read_names(const json::Value& value, std::size_t most);
 // 'flow', 'flow:3' or 'flow:alias'.

@@ -64,6 +64,36 @@ bool read_expect(const json::Value& value, FlowOptions& options) {
     return true;
 }
 
+bool read_input_schema(const json::Value& value, VersionOptions& options) {
+    if (!value.is_object() && !value.is_bool()) return false;
+    auto compiled = schema::Schema::compile(value);
+    if (!compiled)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "option \"input_schema\" of a flow is not valid: " +
+                            (compiled.error().pointer.empty() ? "the schema"
+                                                              : shortened_name(compiled.error().pointer)) +
+                            " " + compiled.error().message,
+                        "It is a JSON Schema of draft 7 (json-schema.org).",
+                        compiled.error().pointer.empty()
+                            ? std::string()
+                            : "JSON Pointer: " + std::string(first_bytes(compiled.error().pointer, 1024)));
+    options.input_schema = std::make_shared<const schema::Schema>(std::move(compiled).value());
+    return true;
+}
+
+constexpr std::string_view kExpressionHint =
+    "It is a JSONPath or JSONata over the input that gives a text, a number or a truth value, such as "
+    "'$.customer'.";
+constexpr std::string_view kRateHint =
+    "It is a number of runs and a time, such as '100/min', '5/s' or '20/2 h': at least one, and at most a "
+    "million a second.";
+constexpr std::string_view kTimeHint = "It is a length of time of at most a year, such as '5 s' or '1 h 30 min'.";
+
+bool read_priority(const json::Value& value, FlowOptions& options) {
+    if (value.is_number()) return put(read_whole_number(value, -100, 100), options.limits.priority);
+    return put(read_expression("priority", value), options.limits.priority_of);
+}
+
 constexpr Spec<VersionOptions> kVersionSpecs[] = {
     {"run_as", "It is one of: OWNER, INVOKER.", "\"OWNER\"", "",
      [](const json::Value& v, VersionOptions& o) {
@@ -79,6 +109,9 @@ constexpr Spec<VersionOptions> kVersionSpecs[] = {
      [](const json::Value& v, VersionOptions& o) {
          return put(read_choice(v, {"fail", "pause"}), o.on_exhausted);
      }},
+    {"input_schema",
+     "It is a JSON Schema of draft 7, such as {\"type\": \"object\", \"required\": [\"order\"]}.", "",
+     "", read_input_schema},
 };
 
 constexpr Spec<FlowOptions> kFlowSpecs[] = {
@@ -96,6 +129,42 @@ constexpr Spec<FlowOptions> kFlowSpecs[] = {
      "It is an object of start_within and finish_within, each a length of time of at most a year, such as "
      "{\"start_within\": \"5 min\", \"finish_within\": \"1 h\"}.",
      "", "", read_expect},
+    {"max_concurrency", "It is a whole number from 1 to 1000000000: how many runs may be open at once.", "", "",
+     [](const json::Value& v, FlowOptions& o) {
+         return put(read_whole_number(v, 1, 1'000'000'000), o.limits.max_concurrency);
+     }},
+    {"concurrency_key", kExpressionHint, "", "",
+     [](const json::Value& v, FlowOptions& o) {
+         return put(read_expression("concurrency_key", v), o.limits.concurrency_key);
+     }},
+    {"rate", kRateHint, "", "",
+     [](const json::Value& v, FlowOptions& o) { return put(read_rate(v), o.limits.rate); }},
+    {"burst", "It is a whole number from 1 to 1000000: how many runs may begin at once after a rest.", "", "",
+     [](const json::Value& v, FlowOptions& o) {
+         return o.limits.has_burst = put(read_whole_number(v, 1, gates::Bucket::kMostBurst), o.limits.burst);
+     }},
+    {"rate_key", kExpressionHint, "", "",
+     [](const json::Value& v, FlowOptions& o) { return put(read_expression("rate_key", v), o.limits.rate_key); }},
+    {"priority", "It is a whole number from -100 to 100, or an expression over the input that gives one.", "", "0",
+     read_priority},
+    {"limits", "It is an array of at most 10 names of limits that flowctl.create_limit() has made.", "", "[]",
+     [](const json::Value& v, FlowOptions& o) { return put(read_names(v, 10), o.limits.named); }},
+    {"queue_timeout", kTimeHint, "", "",
+     [](const json::Value& v, FlowOptions& o) {
+         return put(read_length_of_time(v), o.limits.queue_timeout);
+     }},
+    {"on_limit", "It is one of: queue, refuse, replace.", "", "\"queue\"",
+     [](const json::Value& v, FlowOptions& o) {
+         return put(read_choice(v, {"queue", "refuse", "replace"}), o.limits.on_limit);
+     }},
+    {"debounce", kTimeHint, "", "",
+     [](const json::Value& v, FlowOptions& o) { return put(read_length_of_time(v), o.limits.debounce); }},
+    {"debounce_max", kTimeHint, "", "",
+     [](const json::Value& v, FlowOptions& o) { return put(read_length_of_time(v), o.limits.debounce_max); }},
+    {"debounce_key", kExpressionHint, "", "",
+     [](const json::Value& v, FlowOptions& o) {
+         return put(read_expression("debounce_key", v), o.limits.debounce_key);
+     }},
 };
 
 // ------------------------------------------------------------------------------------------ one option
@@ -168,7 +237,29 @@ std::string closest_name(const std::string& given) {
 // ------------------------------------------------------------------------------------------ all of them
 
 // Rules about options that go together.
-void check_together(const FlowOptions&) {}
+void require_with(bool given, std::string_view option, bool other_given, std::string_view other) {
+    if (!given || other_given) return;
+    throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                    "option " + in_quotes(option) + " of a flow needs the option " + in_quotes(other),
+                    "Set both, or remove " + std::string(option) + " with a null.");
+}
+
+void check_together(const FlowOptions& options) {
+    const FlowOptions::Limits& limits = options.limits;
+    require_with(limits.has_burst, "burst", limits.rate.has_value(), "rate");
+    require_with(limits.rate_key.has_value(), "rate_key", limits.rate.has_value(), "rate");
+    require_with(limits.concurrency_key.has_value(), "concurrency_key", limits.max_concurrency.has_value(),
+                 "max_concurrency");
+    require_with(limits.on_limit == OnLimit::Replace, "on_limit", limits.max_concurrency.has_value(),
+                 "max_concurrency");
+    require_with(limits.debounce_max.has_value(), "debounce_max", limits.debounce.has_value(), "debounce");
+    require_with(limits.debounce_key.has_value(), "debounce_key", limits.debounce.has_value(), "debounce");
+    if (limits.debounce_max && *limits.debounce_max < *limits.debounce)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "option \"debounce_max\" of a flow is shorter than debounce",
+                        "A window lasts as long as debounce says, and debounce_max is the longest that it may be "
+                        "prolonged to.");
+}
 
 template <class Options, std::size_t count>
 Options read_stored(const Spec<Options> (&specs)[count], std::string_view stored) {

@@ -10,18 +10,22 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/gates/rate.hpp"
 #include "core/json.hpp"
+#include "core/schema/json_schema.hpp"
 #include "pg/flow_options/flow_expression.hpp"
 
 namespace flowctl::pg {
 
 enum class KeepData { All, Error, None };
 enum class OnExhausted { Fail, Pause };
+enum class OnLimit { Queue, Refuse, Replace };
 
 // Options of a version. The members hold the defaults.
 struct VersionOptions {
@@ -29,6 +33,7 @@ struct VersionOptions {
     KeepData keep_data = KeepData::All;
     bool run_as_superuser = false;
     OnExhausted on_exhausted = OnExhausted::Fail;
+    std::shared_ptr<const schema::Schema> input_schema;  // null: any input fits
 };
 
 // Options of a flow.
@@ -40,6 +45,26 @@ struct FlowOptions {
     std::vector<Attribute> attributes;
     std::optional<std::string> on_failure;  // the flow to start, as flowctl.start() takes it
     std::optional<std::int64_t> start_within, finish_within;  // expect; microseconds
+
+    // Limits: which runs may begin when. Lengths of time are in microseconds.
+    struct Limits {
+        std::optional<std::int64_t> max_concurrency;
+        std::optional<gates::Rate> rate;
+        std::int64_t burst = 1;
+        std::optional<FlowExpression> concurrency_key, rate_key;
+        int priority = 0;
+        std::optional<FlowExpression> priority_of;  // instead, where it depends on the input
+        std::vector<std::string> named;
+        std::optional<std::int64_t> queue_timeout;
+        OnLimit on_limit = OnLimit::Queue;
+        std::optional<std::int64_t> debounce, debounce_max;
+        std::optional<FlowExpression> debounce_key;
+        bool has_burst = false;
+
+        // Whether a run may have to wait before it begins.
+        bool any() const { return max_concurrency || rate || debounce || !named.empty(); }
+    };
+    Limits limits;
 };
 
 // What define_flow() and alter_flow() are given, divided by where it belongs. Each raises an error that names

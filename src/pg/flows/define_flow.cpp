@@ -29,9 +29,9 @@ namespace flowctl::pg {
 namespace {
 
 Statement insert_flow(R"(
-    INSERT INTO flowctl_catalog.flow (name, owner, type, latest_version, comment, options)
-    VALUES ($1, $2, $3, 1, $4, $5::pg_catalog.jsonb) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
-                      {TEXTOID, OIDOID, TEXTOID, TEXTOID, TEXTOID});
+    INSERT INTO flowctl_catalog.flow (name, owner, type, latest_version, comment)
+    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
+                      {TEXTOID, OIDOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
     INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, options, author)
     VALUES ($1, $2, $3, $4::pg_catalog.jsonb, pg_catalog.pg_get_userbyid($5)))",
@@ -271,19 +271,19 @@ std::optional<std::int32_t> store_version(const Request& request, Oid checked_ow
         require_owner(*flow, request.user, "redefine");
         require_type(*flow, request);
         if (flow->owner != checked_owner) return std::nullopt;
-        set_flow_options(spi, *flow, request.flow_options, request.user);
-        return next_version(spi, *flow, request);
+        const std::int32_t version = next_version(spi, *flow, request);
+        set_flow_options(spi, *flow, request.flow_options);
+        return version;
     }
     if (checked_owner != request.user) return std::nullopt;
-    const json::Value options = change_flow_options(json::Value::object({}), request.flow_options);
-    Rows rows = spi.run(insert_flow, std::move(Params()
-                                                   .text(request.name)
-                                                   .oid(request.user)
-                                                   .text(request.type)
-                                                   .text(request.comment)
-                                                   .text(json::dump(options))));
+    Rows rows = spi.run(
+        insert_flow,
+        std::move(Params().text(request.name).oid(request.user).text(request.type).text(request.comment)));
     if (rows.size() == 0) return std::nullopt;  // another session was faster
-    add_version(spi, rows.uuid(0, 0), 1, request);
+    const Uuid flow_id = rows.uuid(0, 0);
+    add_version(spi, flow_id, 1, request);
+    set_flow_options(spi, {flow_id, request.name, request.user, request.type, 1, request.comment},
+                     request.flow_options);
     return 1;
 }
 

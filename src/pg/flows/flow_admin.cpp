@@ -21,6 +21,7 @@ Statement open_runs(
     {UUIDOID});
 Statement delete_names("DELETE FROM flowctl_catalog.run_name WHERE flow_id = $1", {UUIDOID});
 Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE flow_id = $1", {UUIDOID});
+Statement delete_pause("DELETE FROM flowctl_catalog.pause WHERE kind = 'flow' AND name = $1", {TEXTOID});
 Statement delete_aliases("DELETE FROM flowctl_catalog.alias WHERE flow_id = $1", {UUIDOID});
 // Not deleted: a transaction that has not committed may have started a run of them.
 Statement retire_versions(
@@ -111,6 +112,7 @@ void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_open_runs(spi, flow);
     spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_grants, std::move(Params().uuid(flow.flow_id)));
+    spi.run(delete_pause, std::move(Params().text(flow.name)));
     spi.run(delete_aliases, std::move(Params().uuid(flow.flow_id)));
     spi.run(retire_versions, std::move(Params().uuid(flow.flow_id)));
     spi.run(delete_flow, std::move(Params().uuid(flow.flow_id)));

@@ -23,6 +23,8 @@ Statement missing_sql(R"(
     UNION SELECT g.role::pg_catalog.text FROM flowctl_catalog.flow_grant g WHERE g.role::oid IS NULL
     UNION SELECT a.role::pg_catalog.text FROM flowctl_catalog.author a WHERE a.role::oid IS NULL
     UNION SELECT l.role::pg_catalog.text FROM flowctl_catalog.lease_rule l WHERE l.role::oid IS NULL
+    UNION SELECT n.owner::pg_catalog.text FROM flowctl_catalog.named_limit n WHERE n.owner::oid IS NULL
+    UNION SELECT g.role::pg_catalog.text FROM flowctl_catalog.limit_grant g WHERE g.role::oid IS NULL
     UNION SELECT a.owner::pg_catalog.text FROM flowctl_catalog.activity a WHERE a.owner::oid IS NULL
     UNION SELECT g.role::pg_catalog.text FROM flowctl_catalog.activity_grant g WHERE g.role::oid IS NULL
     ORDER BY 1)",
@@ -57,6 +59,14 @@ Statement drop_same_author(R"(
                      OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < a.ctid))",
                            {TEXTOID, OIDOID});
 
+Statement drop_same_limit_grants(R"(
+    DELETE FROM flowctl_catalog.limit_grant g
+    WHERE g.role::oid IS NULL AND g.role::pg_catalog.text = $1
+      AND EXISTS (SELECT FROM flowctl_catalog.limit_grant o
+                  WHERE o.limit_id = g.limit_id
+                    AND (o.role::oid = $2
+                         OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < g.ctid)))",
+                                {TEXTOID, OIDOID});
 Statement drop_same_activity_grants(R"(
     DELETE FROM flowctl_catalog.activity_grant g
     WHERE g.role::oid IS NULL AND g.role::pg_catalog.text = $1
@@ -67,6 +77,10 @@ Statement drop_same_activity_grants(R"(
                                     {TEXTOID, OIDOID});
 
 Statement give[] = {
+    {"UPDATE flowctl_catalog.named_limit SET owner = $2 WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1",
+     {TEXTOID, OIDOID}},
+    {"UPDATE flowctl_catalog.limit_grant SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
+     {TEXTOID, OIDOID}},
     {"UPDATE flowctl_catalog.flow SET owner = $2 WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1",
      {TEXTOID, OIDOID}},
     {"UPDATE flowctl_catalog.flow_grant SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
@@ -81,6 +95,7 @@ Statement give[] = {
      {TEXTOID, OIDOID}},
 };
 Statement take[] = {
+    {"DELETE FROM flowctl_catalog.limit_grant WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
     {"DELETE FROM flowctl_catalog.flow_grant WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
     {"DELETE FROM flowctl_catalog.author WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
     {"DELETE FROM flowctl_catalog.lease_rule WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
@@ -135,6 +150,7 @@ std::int64_t give_to(Spi& spi, const std::string& missing, Oid role) {
             require_superusers_work(spi, *flow, role);
     spi.run(add_same_grants, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_grants, std::move(Params().text(missing).oid(role)));
+    spi.run(drop_same_limit_grants, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_author, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_activity_grants, std::move(Params().text(missing).oid(role)));
     std::int64_t changed = 0;

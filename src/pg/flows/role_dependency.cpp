@@ -48,6 +48,18 @@ Place places[] = {
      "role",
      {"SELECT FROM flowctl_catalog.author WHERE role::oid = $1 LIMIT 1", {OIDOID}},
      {"SELECT a.role::oid FROM flowctl_catalog.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role::oid", {}}},
+    {"named_limit",
+     "owner",
+     {"SELECT FROM flowctl_catalog.named_limit WHERE owner::oid = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT n.owner::oid FROM flowctl_catalog.named_limit n JOIN pg_catalog.pg_roles r ON r.oid = "
+      "n.owner::oid",
+      {}}},
+    {"limit_grant",
+     "role",
+     {"SELECT FROM flowctl_catalog.limit_grant WHERE role::oid = $1 LIMIT 1", {OIDOID}},
+     {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.limit_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
+      "g.role::oid",
+      {}}},
     {"lease_rule",
      "role",
      {"SELECT FROM flowctl_catalog.lease_rule WHERE role::oid = $1 LIMIT 1", {OIDOID}},
@@ -71,6 +83,14 @@ Place places[] = {
 Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role::oid = $1", {OIDOID});
 Statement delete_lease_rules("DELETE FROM flowctl_catalog.lease_rule WHERE role::oid = $1", {OIDOID});
+Statement delete_limit_grants(R"(
+    DELETE FROM flowctl_catalog.limit_grant g
+    WHERE g.role::oid = $1
+       OR g.limit_id IN (SELECT n.limit_id FROM flowctl_catalog.named_limit n WHERE n.owner::oid = $1))",
+                              {OIDOID});
+Statement delete_limits("DELETE FROM flowctl_catalog.named_limit WHERE owner::oid = $1", {OIDOID});
+Statement reassign_limits("UPDATE flowctl_catalog.named_limit SET owner = $2 WHERE owner::oid = $1",
+                          {OIDOID, OIDOID});
 Statement delete_activity_grants("DELETE FROM flowctl_catalog.activity_grant WHERE role::oid = $1", {OIDOID});
 // A task of an activity that is gone waits for its timeout.
 Statement delete_activities(R"(
@@ -215,6 +235,8 @@ void drop_owned_by(Oid role) {
     spi.run(delete_author, std::move(Params().oid(role)));
     spi.run(delete_grants, std::move(Params().oid(role)));
     spi.run(delete_lease_rules, std::move(Params().oid(role)));
+    spi.run(delete_limit_grants, std::move(Params().oid(role)));
+    spi.run(delete_limits, std::move(Params().oid(role)));
     spi.run(delete_activity_grants, std::move(Params().oid(role)));
     spi.run(delete_activities, std::move(Params().oid(role)));
     std::vector<std::string> names;
@@ -260,6 +282,7 @@ void reassign_owned(List* roles, RoleSpec* new_owner) {
         const AsExtensionOwner owner;
         Spi spi;
         spi.run(reassign_flows, std::move(Params().oid(from).oid(to)));
+        spi.run(reassign_limits, std::move(Params().oid(from).oid(to)));
         spi.run(reassign_activities, std::move(Params().oid(from).oid(to)));
     }
 }

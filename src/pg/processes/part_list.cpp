@@ -8,8 +8,10 @@
 
 #include "pg/engine/requests_part.hpp"
 #include "pg/engine/revocations.hpp"
+#include "pg/failure_flows/failure_part.hpp"
 #include "pg/identity/key_sets.hpp"
 #include "pg/leases/open_leases.hpp"
+#include "pg/limits/limits_part.hpp"
 #include "pg/map_runs/map_part.hpp"
 #include "pg/resources/performers.hpp"
 
@@ -24,7 +26,9 @@ std::unique_ptr<Engine> make_engine(const shmem::Claim& claim, net::Client& clie
         engine->add(std::move(performer));
     engine->add(std::move(waits));
     engine->add(std::make_unique<RequestsPart>(claim, state));
+    engine->add(std::make_unique<Limits>(claim, state));
     engine->add(std::make_unique<MapPart>(claim, state, *leases));
+    engine->add(std::make_unique<FailurePart>());
     engine->add(std::make_unique<Revocations>(client, state));
     engine->add(std::make_unique<key_sets::Fetcher>(state));
     engine->add(std::move(leases));

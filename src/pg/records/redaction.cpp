@@ -79,14 +79,12 @@ void redact(Spi& spi, const std::vector<Uuid>& ids, const std::shared_ptr<const 
 // `done`, or why it is not.
 std::string redact_run(Spi& spi, const Uuid& id, Oid user, std::string reason) {
     store::RecordedRun run = get_kept_run(spi, id, user, "redact");
-    if (!is_open(run.status) && !run.redacted) {
-        // Of two redactions of one run, the second waits here. Nothing opens an ended run again.
-        const auto locked = store::lock_recorded(spi, id);
-        if (!locked) return "the run is no longer kept";
-        run = *locked;
-    }
-    if (run.redacted) return "the run is redacted already";
     if (is_open(run.status)) return "the run is open: stop it with flowctl.stop(), or wait for its end";
+    // A lock of a run that a redrive has opened meanwhile would hold up its worker.
+    const auto locked = store::lock_recorded(spi, id);
+    if (!locked) return "another transaction is changing the run: try again";
+    run = *locked;
+    if (run.redacted) return "the run is redacted already";
     const Family family = gather(spi, run);
     if (!family.obstacle.empty()) return family.obstacle;
     if (const auto hold = find_hold(spi, run, family.ids))

@@ -62,6 +62,12 @@ void record(Spi& spi, const DeniedCall& call) {
                  call.subject.value_or(""), call.reason, call.run_id});
 }
 
+void record(Spi& spi, const DeniedStart& start) {
+    if (!mailbox::may_record(start.role)) return;
+    insert(spi, {std::nullopt, "start", start.flow, role_name(start.role), std::nullopt, "", start.reason,
+                 start.run_id});
+}
+
 void record(Spi& spi, const std::vector<mailbox::Message>& denials, const std::vector<mailbox::Lost>& lost) {
     for (const mailbox::Message& denial : denials)
         insert(spi, {denial.at, denial.action, denial.object, role_name(denial.role),

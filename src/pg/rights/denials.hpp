@@ -26,6 +26,13 @@ struct DeniedCall {
     std::string reason;
 };
 void record(Spi& spi, const DeniedCall& call);
+struct DeniedStart {
+    Uuid run_id{};  // the run that wanted to start the flow
+    Oid role = InvalidOid;
+    std::string flow;
+    std::string reason;
+};
+void record(Spi& spi, const DeniedStart& start);
 void record(Spi& spi, const std::vector<mailbox::Message>& denials, const std::vector<mailbox::Lost>& lost);
 
 }  // namespace flowctl::pg::denials

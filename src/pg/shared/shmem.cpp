@@ -157,7 +157,9 @@ void announce_runs(Oid database, const FreshRun* runs, std::size_t count) noexce
             Locked lock(slot.mutex);
             if (slot.state != State::kClaimed || !is_of(i, database)) break;
             for (; done < upto; done++) {
-                if (shard_of(bucket_of(runs[done].id), slot.shards) != slot.shard || slot.deaf) continue;
+                const FreshRun& run = runs[done];
+                const int shard = run.waits ? kAdmittingShard : shard_of(bucket_of(run.id), slot.shards);
+                if (shard != slot.shard || slot.deaf) continue;
                 process = slot.process;
                 if (slot.count == kRingSize) {
                     slot.overflow = true;

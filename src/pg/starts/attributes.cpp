@@ -33,22 +33,13 @@ std::vector<std::string> values_of(const FlowExpression& expression, const json:
 
 }  // namespace
 
-std::vector<store::NewRun::Attribute> attributes_of(const store::FlowRow& flow, const StartRequest& request) {
-    std::vector<store::NewRun::Attribute> attributes;
-    if (flow.options->attributes.empty()) return attributes;
-    json::ParseLimits limits;
-    limits.max_bytes = request.input.size() + 1;
-    const json::Value input =
-        request.input_value ? *request.input_value
-                            : [&] {
-                                  auto parsed = json::parse(request.input, limits);
-                                  return parsed ? std::move(parsed).value() : json::Value();
-                              }();
+std::vector<store::NewRun::Attribute> attributes_of(const store::FlowRow& flow, StartInput& input) {
+    if (flow.options->attributes.empty()) return {};
     return interruptible([&] {
         std::vector<store::NewRun::Attribute> found;
         Budget budget(FlowExpression::kLimits);
         for (const FlowOptions::Attribute& attribute : flow.options->attributes) {
-            auto values = values_of(attribute.expression, input, budget);
+            auto values = values_of(attribute.expression, input.value(), budget);
             if (!values.empty()) found.push_back({attribute.name, std::move(values)});
         }
         return found;

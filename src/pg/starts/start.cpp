@@ -14,8 +14,10 @@
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/wake.hpp"
 #include "pg/starts/attributes.hpp"
+#include "pg/starts/input_check.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/starts/startable.hpp"
+#include "pg/starts/wait_at_start.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/run_id.hpp"
 #include "pg/store/runs.hpp"
@@ -90,7 +92,6 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.type = flow.type;
     run.name = request.name;
     run.input = request.input;
-    run.attributes = attributes_of(flow, request);
     run.event = request.event;
     run.forked_from = request.forked_from;
     run.flow_owner = flow.owner;
@@ -175,7 +176,12 @@ store::NewRun make_run(const StartRequest& request) {
     if (!request.input_is_fit) check_content(request.input, request.flow);
     const Uuid id = request.run_id ? *request.run_id : new_run_id();
     const store::FlowRow flow = find_startable(request, id);
-    return describe(flow, request, id, role_of_run(flow, request));
+    StartInput input(request);
+    check_input(flow, input);
+    store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
+    run.attributes = attributes_of(flow, input);
+    run.wait = wait_at_start(flow, run);
+    return run;
 }
 
 Uuid start_run(const StartRequest& request) {
@@ -184,16 +190,15 @@ Uuid start_run(const StartRequest& request) {
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
     carry_token(run);
-    const Uuid id = run.run_id;
-    const Oid flow_owner = run.flow_owner;
+    const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
     } else {
         const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
         store::insert_runs(&run, 1);
     }
-    wake::note_started_run({id, flow_owner});
-    return id;
+    wake::note_started_run(fresh);
+    return fresh.id;
 }
 
 void carry_token_of_parent(const store::NewRun& run) {
@@ -222,7 +227,6 @@ bool record_failed_start(const StartRequest& request, const std::string& error, 
     if (!flow) return false;
     store::NewRun run = describe(*flow, request, id, flow->owner);
     run.input = "{}";
-    run.attributes.clear();
     run.name.reset();
     run.error = error;
     run.cause = cause;

@@ -19,7 +19,7 @@ LeafStatement find_recorded_sql("SELECT " RECORDED_COLUMNS
                                 {UUIDOID});
 LeafStatement lock_recorded_sql("SELECT " RECORDED_COLUMNS
                                 " FROM {leaf} r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
-                                " WHERE r.run_id = $1 FOR NO KEY UPDATE OF r",
+                                " WHERE r.run_id = $1 AND r.status <> 'RUNNING' FOR NO KEY UPDATE OF r SKIP LOCKED",
                                 {UUIDOID});
 Statement map_children_sql("SELECT " RECORDED_COLUMNS
                            " FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"

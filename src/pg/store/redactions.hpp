@@ -30,7 +30,8 @@ struct RecordedRun {
     bool redacted = false;
 };
 std::optional<RecordedRun> find_recorded(Spi& spi, const Uuid& id);
-// The same, and locks the row against other redactions. Only for runs that have ended.
+// The same of a run that has ended, and locks its row against other redactions, and against a redrive. It
+// does not wait; nullopt: the run is open, or another transaction has locked it.
 std::optional<RecordedRun> lock_recorded(Spi& spi, const Uuid& id);
 // Whether a map run of these runs has still something to do.
 bool has_open_map_run(Spi& spi, const std::vector<Uuid>& ids);

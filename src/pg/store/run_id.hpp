@@ -28,7 +28,10 @@ inline int shard_of(int bucket, int shards) noexcept {
 struct FreshRun {
     Uuid id{};
     Oid owner = InvalidOid;
+    // It waits at a limit, so the worker that admits runs is to hear of it, and not the one that will have it.
+    bool waits = false;
 };
+constexpr int kAdmittingShard = 0;
 
 // The least id of a run that starts in the millisecond of this time (microseconds since 1970). A time before
 // 1970 counts as 1970, and one that 48 bits of milliseconds cannot say (from the year 10889 on) as the last.

@@ -138,6 +138,10 @@ void insert_runs(const NewRun* runs, std::size_t count) {
     }
     append.write();
     insert_attributes(runs, count);
+    std::vector<const WaitRow*> waits;
+    for (const NewRun* run = runs; run != runs + count; run++)
+        if (run->wait) waits.push_back(&*run->wait);
+    insert_limit_waits(waits);
 }
 
 std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids) {

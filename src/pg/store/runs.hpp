@@ -14,6 +14,7 @@
 
 #include "core/machine/status.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/store/limit_rows.hpp"
 
 namespace flowctl::pg::store {
 
@@ -54,6 +55,8 @@ struct NewRun {
     std::optional<Uuid> subject_handle;         // of the token in subject_tokens
     std::optional<std::string> asserted_subject;
     std::optional<std::string> traceparent;
+    // What it waits for before it may begin.
+    std::optional<WaitRow> wait;
     struct Attribute {
         std::string name;
         std::vector<std::string> values;

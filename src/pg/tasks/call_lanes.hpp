@@ -26,7 +26,9 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/uuid_value.hpp"
@@ -61,10 +63,15 @@ class CallLanes {
     void limit(const CallLimits& limits) { limits_ = limits; }
     // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
     void close(bool closed) { closed_ = closed; }
+    // No call begins in these lanes. Calls under way go on.
+    void pause(std::set<Lane> lanes) { paused_ = std::move(lanes); }
+    bool is_paused(const Lane& lane) const { return !paused_.empty() && paused_.contains(lane); }
 
     // The line in which one more call has to wait, since there is no room in it; nothing: it may begin.
     std::optional<Lane> full_lane(const Lanes& lanes, const PlannedPlaces& planned = {}) const {
         if (closed_) return lanes.empty() ? Lane() : lanes.front();
+        for (const Lane& lane : lanes)
+            if (is_paused(lane)) return lane;
         for (const Lane& lane : lanes)
             if (under_way_ + planned.in_all >= limits_.calls || room_in(lane, planned) == 0) return lane;
         const std::string owner = owner_of(lanes);
@@ -162,6 +169,7 @@ class CallLanes {
                 return limits_.calls_per_endpoint;
             case LaneKind::Host:
             case LaneKind::Owner:
+            case LaneKind::Flow:
             case LaneKind::Answers:  // no call takes a place there
                 break;
             case LaneKind::OwnerAtHost: {
@@ -184,6 +192,8 @@ class CallLanes {
     }
     // Whether the first in this line may leave it, after so many others of it and of all lines.
     bool has_room_for_next(const Lines::value_type& lane, std::size_t taken, std::size_t answer_bytes) const {
+        if (is_paused(lane.first)) return false;
+        if (lane.first.first == LaneKind::Flow) return true;
         if (lane.first.first == LaneKind::Answers)
             return answer_fits(lane.first.second, lane.second.waiting.front().answer_bytes, answer_bytes);
         return taken < room_in(lane.first, {});
@@ -216,6 +226,7 @@ class CallLanes {
     std::map<std::string, std::size_t> bytes_of_owner_;
     std::size_t waiting_ = 0;
     bool closed_ = false;
+    std::set<Lane> paused_;
 };
 
 }  // namespace flowctl::pg

@@ -21,6 +21,13 @@ struct Changes {
         machine::Status status = machine::Status::Failed;
     };
 
+    // A run that has ended as FAILED or TIMED_OUT and is no child of a map run, with its input, which its flow may not
+    // keep. It is absent if the run could not be loaded; then its row has it.
+    struct Failed {
+        Uuid id{};
+        std::optional<json::Value> input = std::nullopt;
+    };
+
     // A run that has ended and that another run may wait for, with its payloads, which its flow may not keep. They
     // are absent if the run could not be loaded.
     struct AwaitableEnded {
@@ -37,6 +44,7 @@ struct Changes {
     // Runs that have paused by themselves (on_exhausted), and why.
     std::vector<std::pair<Uuid, std::string>> exhausted;
     std::vector<std::pair<Uuid, std::int64_t>> dropped_calls;  // run and call: nobody waits for them any more
+    std::vector<Failed> failed;
     // Calls of those that wait for an answer from outside.
     struct DroppedWait {
         Uuid run{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 
 #include "net/client.hpp"
 #include "pg/turn/item.hpp"
@@ -28,6 +29,8 @@ class Host {
     // have.
     virtual std::uint64_t send(net::Request&& request, Part& from, Lanes lanes = {}) = 0;
     virtual void cancel(std::uint64_t request) = 0;
+    // From now on calls wait in these lanes and in no others, however much room there is.
+    virtual void pause_lanes(std::set<Lane> lanes) = 0;
     // Whether a request may take a place in all of these lanes.
     virtual bool has_room(const Lanes& lanes) const = 0;
 };

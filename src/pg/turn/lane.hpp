@@ -8,6 +8,7 @@
 namespace flowctl::pg {
 
 enum class LaneKind {
+    Flow,         // only a line to wait in while the flow is paused, by its name
     Endpoint,     // the foreign server
     Host,         // that the endpoint's url names: many servers can name one
     Owner,        // of the flow

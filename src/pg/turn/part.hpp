@@ -11,6 +11,7 @@
 //   load, look           in the transaction of a sweep
 //   give                 runs that are to begin
 //   begin                the turn's transaction has begun
+//     hold_back          which runs may not begin yet
 //     apply, told        for each item: it is done now, and whether its run took it
 //     effect             for what a run wants done
 //     write              the rows
@@ -90,6 +91,9 @@ class Part {
     // ------------------------------------------------------------------- in the turn's transaction
 
     virtual void begin() {}
+    // Takes those out that may not begin yet, of runs that are about to. It may be asked about a run twice in
+    // one transaction, the second time when its row has been read.
+    virtual void hold_back(Spi& spi, std::vector<Uuid>& runs) { (void)spi, (void)runs; }
     // An item of this part (Item::from) is done in this transaction, whether its run is still open or not.
     virtual void apply(const Item& item) { (void)item; }
     // What became of the event of such an item: the run has taken it; it has not, because it has ended, or for

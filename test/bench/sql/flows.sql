@@ -15,6 +15,15 @@ SELECT flowctl.define_flow('w3', '{"StartAt": "A", "States": {
     "B": {"Type": "Task", "Resource": "flowctl:http:bench", "ResultPath": "$.previous", "Next": "C"},
     "C": {"Type": "Task", "Resource": "flowctl:http:bench", "ResultPath": "$.previous", "End": true}}}');
 
+-- Flows that start flows: a child of one Pass, and parents of one Task.
+SELECT flowctl.define_flow('child', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}');
+SELECT flowctl.define_flow('child_sync', '{"StartAt": "C", "States": {
+    "C": {"Type": "Task", "Resource": "flowctl:flow:child.sync:2", "OutputPath": "$.Output", "End": true}}}');
+SELECT flowctl.define_flow('child_start', '{"StartAt": "C", "States": {
+    "C": {"Type": "Task", "Resource": "flowctl:flow:child", "End": true}}}');
+SELECT flowctl.define_flow('child_deep', '{"StartAt": "C", "States": {
+    "C": {"Type": "Task", "Resource": "flowctl:flow:child_sync.sync:2", "OutputPath": "$.Output", "End": true}}}');
+
 -- Ten HTTP steps; one whose answer is as large as its request; one that stays open; one that waits for a year; one that
 -- waits for a second and then calls.
 SELECT flowctl.define_flow('ten', json_build_object('StartAt', 'S1', 'States', json_object_agg('S' || i,

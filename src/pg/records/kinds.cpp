@@ -1,0 +1,118 @@
+// The list of kinds, and the kinds whose objects are made by one function and dropped by another.
+#include "pg/records/kinds.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "core/difference/words.hpp"
+#include "pg/records/document.hpp"
+#include "pg/server/quoting.hpp"
+
+namespace flowctl::pg::records {
+
+void Changes::add(std::string line) {
+    if (lines_.size() < kMostLines)
+        lines_.push_back(std::move(line));
+    else if (!is_full_)
+        lines_.push_back("and more changes, which are not listed");
+    is_full_ = lines_.size() > kMostLines;
+}
+
+void Changes::add(const std::vector<std::string>& lines) {
+    for (const std::string& line : lines)
+        add(line);
+}
+
+namespace {
+
+// An object that is whole in one row of a view.
+struct SimpleKind {
+    std::string_view key;
+    const char* word;                      // for messages: "policy"
+    std::vector<std::string_view> members;
+    Statement& read;                       // $1 pattern; name and object, in the order of names
+    Statement& drop;                       // $1 name; before a change
+    Statement& make;                       // $1 name, $2 object
+};
+
+std::vector<Object> read_simple(Spi& spi, const SimpleKind& kind, const std::string& pattern) {
+    const Rows rows = spi.run(kind.read, std::move(Params().text(pattern)));
+    std::vector<Object> objects;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        if (auto value = json::parse(rows.text(i, 1))) objects.push_back({rows.text(i, 0), std::move(*value)});
+    return objects;
+}
+
+// The members that the document leaves out keep the value that they have.
+json::Value completed(const json::Value& before, const json::Value& given) {
+    json::Value value = before;
+    for (const json::Member& member : given.members())
+        value = json::with_member(value, member.key, member.value);
+    return value;
+}
+
+void apply_simple(Spi& spi, const SimpleKind& kind, const std::vector<json::Member>& objects, Changes& changes) {
+    std::map<std::string, json::Value> present;
+    for (Object& object : read_simple(spi, kind, "%"))
+        present.emplace(std::move(object.name), std::move(object.value));
+    for (const json::Member& given : objects) {
+        const std::string what = std::string(kind.word) + " " + shortened_name(given.key);
+        require_members(given.value, what, kind.members);
+        const auto before = present.find(given.key);
+        if (before == present.end()) {
+            changes.add(what + ": new");
+            spi.run(kind.make, std::move(Params().text(given.key).text(json::dump(given.value))));
+            continue;
+        }
+        const json::Value after = completed(before->second, given.value);
+        if (json::equal(before->second, after)) continue;
+        changes.add(difference::words(before->second, after, what + ": ", Changes::kMostOfOne));
+        spi.run(kind.drop, std::move(Params().text(given.key)));
+        spi.run(kind.make, std::move(Params().text(given.key).text(json::dump(after))));
+    }
+}
+
+Kind simple(const SimpleKind& kind) {
+    return {kind.key,
+            [kind](Spi& spi, const std::string& pattern) { return read_simple(spi, kind, pattern); },
+            [kind](Spi& spi, const std::vector<json::Member>& objects, Changes& changes) {
+                apply_simple(spi, kind, objects, changes);
+            }};
+}
+
+Statement read_policies(R"(
+    SELECT p.name, pg_catalog.jsonb_build_object('effect', p.effect, 'endpoint', p.endpoint, 'conditions', p.conditions,
+                                                 'comment', p.comment)::text
+    FROM flowctl.policies p WHERE p.name LIKE $1 ORDER BY p.name COLLATE "C")",
+                        {TEXTOID});
+Statement drop_policy("SELECT flowctl.drop_policy($1)", {TEXTOID});
+Statement make_policy(R"(
+    SELECT flowctl.add_policy($1, o ->> 'effect', o ->> 'endpoint', coalesce(o -> 'conditions', '{}'), o ->> 'comment')
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                      {TEXTOID, TEXTOID});
+
+Statement read_lease_rules(R"(
+    SELECT l.name, pg_catalog.jsonb_build_object('endpoint', l.endpoint, 'role', pg_catalog.pg_get_userbyid(l.role),
+                                                 'conditions', l.conditions, 'comment', l.comment)::text
+    FROM flowctl.lease_rules l WHERE l.name LIKE $1 AND l.role IS NOT NULL ORDER BY l.name COLLATE "C")",
+                           {TEXTOID});
+Statement drop_lease_rule("SELECT flowctl.drop_lease_rule($1)", {TEXTOID});
+Statement make_lease_rule(R"(
+    SELECT flowctl.add_lease_rule($1, o ->> 'endpoint', pg_catalog.quote_ident(o ->> 'role')::pg_catalog.regrole,
+                                  coalesce(o -> 'conditions', '{}'), o ->> 'comment')
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                          {TEXTOID, TEXTOID});
+
+}  // namespace
+
+const std::vector<Kind>& kinds() {
+    static const std::vector<Kind> list = {
+        simple({"policies", "policy", {"effect", "endpoint", "conditions", "comment"}, read_policies, drop_policy, make_policy}),
+        simple({"lease_rules", "lease rule", {"endpoint", "role", "conditions", "comment"}, read_lease_rules, drop_lease_rule,
+                make_lease_rule}),
+        flow_kind(),
+    };
+    return list;
+}
+
+}  // namespace flowctl::pg::records

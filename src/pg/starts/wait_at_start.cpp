@@ -1,0 +1,89 @@
+// Keys and priorities of runs that are being started. See wait_at_start.hpp.
+#include "pg/starts/wait_at_start.hpp"
+
+#include "core/gates/names.hpp"
+#include "core/json.hpp"
+#include "pg/server/interruptible.hpp"
+#include "pg/server/quoting.hpp"
+
+namespace flowctl::pg {
+
+namespace {
+
+constexpr std::size_t kMaxKeyBytes = 1024;
+
+// The values of a run's options, which share one budget.
+class InputReader {
+  public:
+    InputReader(const store::FlowRow& flow, const store::NewRun& run) : flow_(flow), run_(run) {}
+
+    json::Value value(const char* option, const FlowExpression& expression) {
+        if (!input_) {
+            json::ParseLimits limits;
+            limits.max_bytes = run_.input.size() + 1;
+            auto parsed = json::parse(run_.input, limits);
+            input_ = parsed ? std::move(parsed).value() : json::Value();
+        }
+        auto result = interruptible([&] {
+            Budget budget(FlowExpression::kLimits);
+            return expression.evaluate(*input_, budget);
+        });
+        if (!result) refuse(option, "cannot be evaluated over this input", result.error());
+        if (!*result) refuse(option, "finds nothing in this input", "");
+        return **std::move(result);
+    }
+    std::optional<std::string> key(const char* option, const std::optional<FlowExpression>& expression) {
+        if (!expression) return std::nullopt;
+        const auto text = scalar_text(value(option, *expression));
+        if (!text) refuse(option, "gives no text, number or truth value for this input", "");
+        if (text->size() > kMaxKeyBytes)
+            refuse(option, "gives a key of more than " + std::to_string(kMaxKeyBytes) + " bytes", "");
+        return text;
+    }
+    int priority(const FlowOptions::Limits& limits) {
+        if (!limits.priority_of) return limits.priority;
+        const json::Value found = value("priority", *limits.priority_of);
+        const auto number = found.is_number() ? found.as_integer() : std::nullopt;
+        if (!number || *number < -100 || *number > 100)
+            refuse("priority", "gives no whole number from -100 to 100 for this input", "");
+        return static_cast<int>(*number);
+    }
+
+  private:
+    [[noreturn]] void refuse(const char* option, const std::string& what, const std::string& detail) {
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "option " + in_quotes(option) + " of flow " + in_quotes(flow_.name) + " " + what,
+                        "Start the flow with an input that has the value, or change the option with "
+                        "flowctl.alter_flow().",
+                        detail);
+    }
+    const store::FlowRow& flow_;
+    const store::NewRun& run_;
+    std::optional<json::Value> input_;
+};
+
+}  // namespace
+
+std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run) {
+    const FlowOptions::Limits& limits = flow.options->limits;
+    if (!limits.any() && !flow.paused) return std::nullopt;
+    InputReader input(flow, run);
+    store::WaitRow wait;
+    wait.run_id = run.run_id;
+    wait.flow_id = run.flow_id;
+    wait.flow_owner = run.flow_owner;
+    wait.since = run.started_at;
+    wait.concurrency_key = input.key("concurrency_key", limits.concurrency_key);
+    wait.rate_key = input.key("rate_key", limits.rate_key);
+    wait.priority = input.priority(limits);
+    wait.debounce = limits.debounce.has_value();
+    if (wait.debounce) {
+        wait.line = gates::debounce_line(run.flow_id, input.key("debounce_key", limits.debounce_key));
+    } else {
+        wait.line = gates::line_of(run.flow_id, wait.concurrency_key, wait.rate_key);
+        if (limits.queue_timeout) wait.due_at = run.started_at + *limits.queue_timeout;
+    }
+    return wait;
+}
+
+}  // namespace flowctl::pg

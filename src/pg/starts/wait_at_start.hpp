@@ -1,0 +1,15 @@
+// Whether a run that is being started has to wait at a limit, and under which keys.
+#pragma once
+
+#include <optional>
+
+#include "pg/store/flows.hpp"
+#include "pg/store/runs.hpp"
+
+namespace flowctl::pg {
+
+// What the limits of the flow make of the run; nullopt: it may begin at once. Throws UserError where a key or
+// a priority cannot be had from the input.
+std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run);
+
+}  // namespace flowctl::pg
