@@ -37,6 +37,7 @@ CREATE TABLE flowctl_catalog.run (
     event             text,       -- the CloudEvents envelope of what caused the run, JSON
     traceparent       text,
     parent_run_id     uuid,
+    handed_token      text,       -- the run whose token this one was handed, and the place of the call that waits for it
     depth             int         NOT NULL DEFAULT 0,   -- how many flows have started one another above this run
     redrive_count     int         NOT NULL DEFAULT 0,
     redriven_at       timestamptz,

@@ -16,8 +16,8 @@ CREATE TABLE flowctl_catalog.map_run (
     label             text        NOT NULL,
     type              text        NOT NULL,   -- type of the children: STANDARD or EXPRESS
     status            text        NOT NULL DEFAULT 'RUNNING',
-    phase             text,                   -- READING RUNNING CLOSING WRITING; NULL if nothing is left to do
-    plan              text,                   -- the plan as JSON; NULL when the map run is over
+    phase             text,                   -- READING RUNNING CLOSING WRITING REDRIVING; NULL if nothing is left to do
+    plan              text,                   -- the plan as JSON; NULL when the map run is over and cannot be redriven
     source            text,                   -- items that came in one piece; NULL when all children are written
     max_concurrency   bigint      NOT NULL,
     tolerated_count   bigint,
@@ -40,12 +40,17 @@ CREATE TABLE flowctl_catalog.map_run (
     items_aborted     bigint      NOT NULL DEFAULT 0,
     results_written   bigint      NOT NULL DEFAULT 0,
     writer_state      text,                   -- how far a writer over HTTP has come, JSON
+    all_read          boolean     NOT NULL DEFAULT false,   -- all children have been written
+    redrive_count     int         NOT NULL DEFAULT 0,
+    redriven_at       timestamptz,
     UNIQUE (run_id, call_id)
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE flowctl_catalog.map_run IS
     'runs of distributed Map states: how many children they have, and how the children have ended';
 CREATE INDEX map_run_open ON flowctl_catalog.map_run (bucket) WHERE phase IS NOT NULL;
 COMMENT ON INDEX flowctl_catalog.map_run_open IS 'finds the map runs that a worker has to continue';
+CREATE INDEX map_run_kept ON flowctl_catalog.map_run (ended_at) WHERE phase IS NULL AND plan IS NOT NULL;
+COMMENT ON INDEX flowctl_catalog.map_run_kept IS 'finds the map runs whose plans are no longer kept for a redrive';
 ALTER TABLE flowctl_catalog.map_run ENABLE ROW LEVEL SECURITY;
 
 CREATE INDEX run_map ON flowctl_catalog.run (map_run_id, map_index) WHERE map_run_id IS NOT NULL;
@@ -59,7 +64,7 @@ CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
            m.items_succeeded, m.items_failed, m.items_timed_out, m.items_aborted,
            m.children AS runs, m.children - m.succeeded - m.failed - m.timed_out - m.aborted AS runs_open,
            m.succeeded AS runs_succeeded, m.failed AS runs_failed, m.timed_out AS runs_timed_out, m.aborted AS runs_aborted,
-           m.results_written
+           m.results_written, m.redrive_count, m.redriven_at
     FROM flowctl_catalog.map_run m
          JOIN flowctl_catalog.run r ON r.run_id = m.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
@@ -79,8 +84,8 @@ COMMENT ON COLUMN flowctl.map_runs.state IS 'name of the Map state';
 COMMENT ON COLUMN flowctl.map_runs.label IS 'the Map''s Label, or a label made from its name';
 COMMENT ON COLUMN flowctl.map_runs.status IS 'RUNNING | SUCCEEDED | FAILED | ABORTED';
 COMMENT ON COLUMN flowctl.map_runs.phase IS
-    'while the map run is open: READING (items) | RUNNING (children) | CLOSING (aborts open children) | WRITING (results); '
-    'else NULL';
+    'while the map run is open: READING (items) | RUNNING (children) | CLOSING (aborts open children) | WRITING (results) | '
+    'REDRIVING (lets children begin again that had not succeeded); else NULL';
 COMMENT ON COLUMN flowctl.map_runs.max_concurrency IS 'how many children may run at a time; 0 means 10,000';
 COMMENT ON COLUMN flowctl.map_runs.tolerated_failure_count IS 'how many items may fail; NULL if the state does not say';
 COMMENT ON COLUMN flowctl.map_runs.tolerated_failure_percentage IS
@@ -102,5 +107,7 @@ COMMENT ON COLUMN flowctl.map_runs.runs_failed IS 'number of children that have 
 COMMENT ON COLUMN flowctl.map_runs.runs_timed_out IS 'number of children that have timed out';
 COMMENT ON COLUMN flowctl.map_runs.runs_aborted IS 'number of children that were aborted';
 COMMENT ON COLUMN flowctl.map_runs.results_written IS 'number of children''s results that the ResultWriter has written';
+COMMENT ON COLUMN flowctl.map_runs.redrive_count IS 'how often the map run was redriven, with the run that it belongs to';
+COMMENT ON COLUMN flowctl.map_runs.redriven_at IS 'when it was redriven last; NULL if it was not';
 REVOKE ALL ON flowctl.map_runs FROM PUBLIC;
 GRANT SELECT ON flowctl.map_runs TO PUBLIC;

@@ -10,6 +10,9 @@ CREATE TABLE flowctl_catalog.child_flow (
     child_run_id      uuid        NOT NULL,
     path              text        NOT NULL,
     state             text        NOT NULL,
+    attempt           int         NOT NULL,
+    resource          text        NOT NULL,
+    due_at            timestamptz,
     as_json           boolean     NOT NULL,       -- .sync:2
     adopted           boolean     NOT NULL,       -- the run existed already, so it does not stop with the one that waits
     since             timestamptz NOT NULL,

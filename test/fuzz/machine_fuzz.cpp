@@ -1,10 +1,12 @@
-// Any definition, input and series of events: advance() never throws, ids only grow, an ended run stays
-// ended, a saved frame is the same frame, and a frame from anywhere does no harm.
+// Any definition, input and series of events: advance() never throws, ids only grow, a run that has ended stays
+// so until it is redriven, a saved frame is the same frame and holds no token, and a frame from anywhere does
+// no harm.
 //
 // The input is three parts, each ended by a zero byte: events (one byte each), the run's input, the
 // definition; what is left is a frame to begin with. Parts that do not parse are replaced by ones that do.
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -90,6 +92,49 @@ constexpr const char* kMaps = R"({"TimeoutSeconds": 900, "StartAt": "P", "States
       "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Y",
       "States": {"Y": {"Type": "Pass", "End": true}}}}}})";
 
+// Tasks that somebody else answers, beside and after each other.
+constexpr const char* kOutside = R"j({"StartAt": "P", "States": {
+  "P": {"Type": "Parallel", "Next": "F", "ResultPath": "$.p", "Branches": [
+    {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:activity:a", "TimeoutSeconds": 20,
+      "HeartbeatSeconds": 4, "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 1}], "End": true}}},
+    {"StartAt": "W", "States": {"W": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken",
+      "Parameters": {"t.$": "States.Format('<{}>', $$.Task.Token)", "m": "<token>", "c.$": "$$"},
+      "HeartbeatSeconds": 9, "Next": "C"}, "C": {"Type": "Task", "Resource": "flowctl:flow:f.sync", "End": true}}}]},
+  "F": {"Type": "Task", "Resource": "flowctl:http:s.sync", "ResultPath": "$.f", "Next": "P"}}})j";
+
+class Tokens : public machine::TaskTokens {
+  public:
+    std::string token(const std::string& place) const override { return "SECRET" + place; }
+};
+
+// The events of sessions and of work that goes on elsewhere; `kind` is from 0 to 7.
+machine::Event event_from_outside(unsigned kind, std::int64_t id, const json::Value& output,
+                                  const machine::Now& now) {
+    machine::TaskContinues continues;
+    continues.call = id;
+    continues.output = output;
+    switch (kind) {
+        case 0:
+            return machine::Redriven{};
+        case 1:
+            return machine::Paused{};
+        case 2:
+            return machine::Unpaused{};
+        case 3:
+            return machine::ActivityStarted{id, "w"};
+        case 4:
+            return continues;
+        case 5:
+            continues.next_at = now.at + 1'000'000;
+            continues.follow = output.is_null() ? json::Value::string("f") : output;
+            return continues;
+        case 6:
+            return machine::Started{machine::BeginAt{"P", output, output}};
+        default:
+            return machine::Heartbeat{id};
+    }
+}
+
 std::string_view take_part(std::string_view& rest) {
     const std::size_t end = rest.find('\0');
     const std::string_view part = rest.substr(0, end);
@@ -169,14 +214,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const asl::Compiled forks = asl::compile(kForks);
     static const asl::Compiled queries = asl::compile(kQueries);
     static const asl::Compiled maps = asl::compile(kMaps);
+    static const asl::Compiled outside = asl::compile(kOutside);
     require(fallback.flow != nullptr && forks.flow != nullptr && queries.flow != nullptr &&
-            maps.flow != nullptr);
-    if (compiled.flow == nullptr)
-        compiled = size % 4 == 0 ? fallback : size % 4 == 1 ? forks : size % 4 == 2 ? queries : maps;
+            maps.flow != nullptr && outside.flow != nullptr);
+    const asl::Compiled* const ready[] = {&fallback, &forks, &queries, &maps, &outside};
+    const bool own = compiled.flow != nullptr;
+    if (!own) compiled = *ready[size % std::size(ready)];
 
     machine::RunContext run;
     if (input.ok()) run.input = input.value();
     run.started_at = 1'790'000'000'000'000;
+    static const Tokens tokens;
+    run.tokens = &tokens;
+    run.pauses_when_exhausted = (size & 8) != 0;
     machine::Limits limits;
     limits.max_history_events = 400;
     limits.max_map_concurrency = static_cast<std::int64_t>(size & 3);
@@ -208,7 +258,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                             (code & 2) != 0, now.at};
                 break;
             case 3:
-                event = machine::Heartbeat{id};
+                event = event_from_outside((code + i) & 7, id, run.input, now);
                 break;
             case 4:
                 event = machine::Resumed{};
@@ -224,6 +274,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             default:
                 now.at += std::int64_t{code} * 100'000;
         }
+        const bool redrives = std::holds_alternative<machine::Redriven>(event);
+        const bool redrivable = !machine::why_not_redrivable(run, limits, frame);
+        if (redrives && redrivable) ++run.redrive_count;
         const machine::Step step = machine::advance(*compiled.flow, run, limits, frame, event, now);
         for (const machine::HistoryEvent& each : step.history) {
             require(last_id == 0 || each.id == last_id + 1);
@@ -232,13 +285,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         for (const machine::Effect& effect : step.effects) {
             if (const auto* made = std::get_if<machine::Call>(&effect)) calls.push_back(made->id);
+            if (const auto* again = std::get_if<machine::RedriveMapRun>(&effect)) calls.push_back(again->id);
             if (const auto* begun = std::get_if<machine::StartMapRun>(&effect)) {
                 calls.push_back(begun->id);
                 check_map_run(*compiled.flow, begun->plan, limits, code, now);
             }
         }
         require(step.accepted || (step.history.empty() && step.effects.empty()));
-        require(!ended || !step.accepted);
+        require(!redrives || step.accepted == redrivable);
+        require(!ended || !step.accepted || redrives);
         ended = step.outcome.status != machine::Status::Running;
         require(!ended || !step.next_due);
 
@@ -247,6 +302,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(text.ok());
         auto loaded = machine::Frame::load(text.value(), &run.input);
         require(loaded.ok() && json::dump(loaded.value().save(&run.input)) == saved);
+        // A definition of the input's own may take a token apart.
+        require(own || saved.find("SECRET") == std::string::npos);
         if ((code & 0x80) != 0) frame = std::move(loaded).value();
         if ((code & 0x20) != 0) {
             const machine::Frame copy = frame;

@@ -61,7 +61,7 @@ like($refusal, qr/does not carry out activities/, 'and define_flow');
 unlike($refusal, qr/CREATE SERVER/, 'without a server');
 like(findings(task('arn:aws:states:::batch:submitJob.sync', { JobName => 'j', JobQueue => 'q', JobDefinition => 'd' })),
 	qr{^WARNING .*does not carry out the suffix \.sync of arn:aws:states:::batch:submitJob$}, 'a job that is not followed is named');
-like(findings(task('arn:aws:states:::eks:runJob.waitForTaskToken', {})), qr{^WARNING .*the suffix \.waitForTaskToken$}, 'EKS has callbacks, too');
+like(findings(task('arn:aws:states:::eks:runJob.waitForTaskToken', { 'token.$' => '$$.Task.Token' })), qr{^WARNING .*the suffix \.waitForTaskToken$}, 'EKS has callbacks, too');
 
 # Nor is a kind of document that nothing here reads; the bucket needs a server as a Task does.
 my $parquet = { StartAt => 'M', States => { M => { Type => 'Map', End => true,

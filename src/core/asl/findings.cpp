@@ -74,8 +74,19 @@ void Findings::error_at(std::string pointer, std::string message, std::string_vi
         not_kept_++;
         return;
     }
+    add(Finding::Severity::Error, std::move(pointer), std::move(message), code);
+}
+
+void Findings::warning(const Where& where, std::string message, std::string_view code) {
+    if (keeps_more())
+        add(Finding::Severity::Warning, where.pointer(), std::move(message), code);
+    else
+        not_kept_++;
+}
+
+void Findings::add(Finding::Severity severity, std::string pointer, std::string message, std::string_view code) {
     kept_bytes_ += pointer.size() + message.size();
-    found_.push_back({Finding::Severity::Error, std::string(code), std::move(pointer), std::move(message)});
+    found_.push_back({severity, std::string(code), std::move(pointer), std::move(message)});
 }
 
 bool Findings::keeps_more() const noexcept {

@@ -18,6 +18,7 @@ inline constexpr std::string_view kNoEnd = "MISSING_END_STATE";
 inline constexpr std::string_view kDuplicateState = "DUPLICATE_STATE_NAME";
 inline constexpr std::string_view kBadJsonata = "INVALID_JSONATA_EXPRESSION";
 inline constexpr std::string_view kNoJsonata = "UNSUPPORTED_JSONATA_EXPRESSION";
+inline constexpr std::string_view kUnusedToken = "TASK_TOKEN_NOT_USED";
 inline constexpr std::string_view kLeftOut = "FINDINGS_LEFT_OUT";
 
 // The most findings that a definition gets, as on AWS.
@@ -30,6 +31,7 @@ void bound_findings(std::vector<Finding>& findings, std::size_t not_listed = 0);
 class Findings {
   public:
     void error(const Where& where, std::string message, std::string_view code = kSchema);
+    void warning(const Where& where, std::string message, std::string_view code);
     void error_at(std::string pointer, std::string message, std::string_view code = kSchema);
 
     bool any_error() const noexcept { return any_error_; }
@@ -39,6 +41,7 @@ class Findings {
 
   private:
     bool keeps_more() const noexcept;
+    void add(Finding::Severity severity, std::string pointer, std::string message, std::string_view code);
 
     std::vector<Finding> found_;
     std::size_t not_kept_ = 0;

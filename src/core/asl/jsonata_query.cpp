@@ -49,6 +49,13 @@ bool may_read_context(std::string_view text) noexcept {
     return reads_beyond(text, std::array<std::string_view, 3>{".input", ".result", ".errorOutput"});
 }
 
+bool may_read_token(std::string_view text) noexcept {
+    return reads_beyond(text, std::array<std::string_view, 8>{".input", ".result", ".errorOutput",
+                                                              ".context.Execution", ".context.State",
+                                                              ".context.StateMachine", ".context.Map",
+                                                              ".context.Event"});
+}
+
 // The recursion is as deep as the query, and a query is as deep as its definition.
 bool may_read_result(const Query& query) {
     if (query.kind == Query::Kind::Expression)

@@ -33,6 +33,8 @@ std::string_view jsonata_text(std::string_view text) noexcept;
 
 // Whether an expression may need the Context Object: it mentions $states other than for another part of it.
 bool may_read_context(std::string_view text) noexcept;
+// Whether an expression may read the task's token.
+bool may_read_token(std::string_view text) noexcept;
 // Whether the query may read the result of the state's work.
 bool may_read_result(const Query& query);
 

@@ -10,7 +10,7 @@
 #include "base/utf8.hpp"
 #include "core/asl/context_use.hpp"
 #include "core/asl/distribution.hpp"
-#include "core/asl/integrations.hpp"
+#include "core/asl/task_checks.hpp"
 
 namespace flowctl::asl {
 
@@ -114,50 +114,10 @@ struct Reader {
         } else {
             task.credentials = read_template(fields, "Credentials", true);
         }
-        check_members("Credentials", "RoleArn");
-        check_required(task.resource);
+        check_task(fields, task.resource);
         read_errors();
         read_transition();
         state.fields = std::move(task);
-    }
-
-    // Whether the object has the member, either as a value or with a path.
-    bool has_member(const json::Value& object, std::string_view name) const {
-        if (object.find(name) != nullptr) return true;
-        return !is_jsonata() && object.find(std::string(name) + ".$") != nullptr;
-    }
-
-    // An object that is written out must have one of these members, whose names stand between bars. The value
-    // of an expression is not known yet, so it is not checked.
-    void check_members(std::string_view field, std::string_view names) {
-        const json::Value* object = fields.any(field);
-        if (object == nullptr || !object->is_object()) return;
-        for (std::string_view rest = names;;) {
-            const std::size_t bar = rest.find('|');
-            if (has_member(*object, rest.substr(0, bar))) return;
-            if (bar == std::string_view::npos) break;
-            rest.remove_prefix(bar + 1);
-        }
-        std::string shown(names);
-        const bool several = names.find('|') != std::string_view::npos;
-        for (std::size_t bar = shown.find('|'); bar != std::string::npos; bar = shown.find('|', bar))
-            shown.replace(bar, 1, ", ");
-        fields.findings().error(fields.at(field),
-                                several ? "There should be one of the following fields: [" + shown + "]"
-                                        : "The field '" + shown + "' is required but was missing");
-    }
-
-    // Checks the parameters that AWS's integrations require.
-    void check_required(const Resource& resource) {
-        const auto integration = integration_of_arn(resource.text);
-        if (!integration) return;
-        const std::size_t colon = integration->find(':');
-        if (colon == std::string_view::npos) return;
-        const Integration* known =
-            find_integration(integration->substr(0, colon), integration->substr(colon + 1));
-        if (known == nullptr) return;
-        for (const std::string_view names : known->required)
-            check_members(is_jsonata() ? "Arguments" : "Parameters", names);
     }
 
     void read_choice() {

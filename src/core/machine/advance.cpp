@@ -32,7 +32,7 @@ std::optional<std::int64_t> call_of_event(const Event& event) {
 }  // namespace
 
 void Runner::handle(const Event& event) {
-    if (std::holds_alternative<Redriven>(event)) return redrive();
+    if (ended() && std::holds_alternative<Redriven>(event)) return redrive();
     const bool resolved = ended() || resolve();
     const bool pauses = std::holds_alternative<Paused>(event) || std::holds_alternative<Unpaused>(event);
     if (ended() ||

@@ -147,7 +147,9 @@ json::Value save_branch(const BranchFrame& branch, const BranchFrame* parent, co
     out.add("input", save_payload(branch.input, run_input));
     add_unless(out, "lastEvent", branch.last_event, 0);
     add_unless(out, "enteredEvent", branch.entered_event, 0);
-    if (branch.last_event == branch.entered_event) add_unless(out, "enteredAfter", branch.entered_after, 0);
+    // A failed evaluation needs it, which is possible only at the beginning of a visit, or of its redrive.
+    if (branch.last_event == branch.entered_event || branch.phase == VisitPhase::Ended)
+        add_unless(out, "enteredAfter", branch.entered_after, 0);
     add_unless(out, "enteredAt", branch.entered_at, 0);
     add_unless(out, "visit", branch.visit, 0);
     add_unless(out, "attempt", branch.attempt, 0);

@@ -64,7 +64,7 @@ struct PendingCall {
     bool taken = false;                // by a worker, which ActivityStarted has recorded
     // The end comes from outside (TaskContinues without next_at), so the call is not given again.
     bool outside = false;
-    bool submitted = false;  // TaskSubmitted is recorded
+    bool submitted = false;  // its work goes on elsewhere; recorded as TaskSubmitted, except for an activity
     // For work that goes on elsewhere (TaskContinues): the data for the next question about it, and its time.
     // There is no time while an answer is waited for.
     json::Value follow;

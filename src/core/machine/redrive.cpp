@@ -49,8 +49,7 @@ void Runner::keep_for_redrive() {
 }
 
 void Runner::redrive() {
-    const bool ended_badly = ended() && frame_.status != Status::Succeeded && !run_.express;
-    if (!ended_badly || !has_room(frame_, limits_)) {
+    if (frame_.status == Status::Succeeded || run_.express || !has_room(frame_, limits_)) {
         step_.accepted = false;
         return;
     }

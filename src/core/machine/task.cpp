@@ -264,8 +264,8 @@ void Runner::task_continues(BranchFrame& branch, const TaskContinues& event) {
         }
         record_started(branch);
         record(branch, "TaskSubmitted", details_of_event(resource), "output", &output);
-        call.submitted = true;
     }
+    call.submitted = true;
     call.follow = without_token(branch, event.follow);
     call.follow_due = event.next_at;
     call.outside = !event.next_at;

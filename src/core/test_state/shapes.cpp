@@ -112,8 +112,11 @@ class Checker {
 std::optional<std::string> check_shape(const asl::Resource& resource, const json::Value& result,
                                        bool strict) {
     constexpr std::string_view kPrefix = "arn:aws:states:::";
-    if (resource.wait_for_token || resource.text.rfind(kPrefix, 0) != 0) return std::nullopt;
+    const bool is_flow = resource.kind == asl::Resource::Kind::Flow;
+    if (resource.wait_for_token || (resource.text.rfind(kPrefix, 0) != 0 && !is_flow)) return std::nullopt;
     std::string name = resource.resource_type() + ":" + resource.resource_action();
+    // However a flow is named, its Task has the result of states:startExecution.
+    if (is_flow) name = std::string("states:startExecution") + (resource.sync ? ".sync" : "");
     for (const auto& [integration, shape] : kShapes) {
         if (integration == name) return Checker(strict).check(shape_of(shape), result, "");
     }

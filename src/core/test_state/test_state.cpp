@@ -64,6 +64,12 @@ ApiError refusal(const std::vector<asl::Finding>& findings) {
             "flowctl.validate shows the findings of a state machine one by one."};
 }
 
+// What a tested state sees as its token, if the test does not give a Context Object.
+class PlaceholderTokens : public machine::TaskTokens {
+  public:
+    std::string token(const std::string&) const override { return std::string(machine::kTokenMarker); }
+};
+
 struct Found {
     const asl::Block* block = nullptr;
     const asl::State* state = nullptr;
@@ -155,6 +161,8 @@ Result<json::Value, ApiError> test_state(const Request& request, machine::RunCon
 
     run.input = request.input;
     run.context_object = request.context;
+    const PlaceholderTokens placeholder;
+    if (!request.context) run.tokens = &placeholder;
     machine::Trial trial = trial_of(found, request, checked.value());
     trial.take_items = [&](const machine::MapRunPlan& plan) {
         return take_items(*found.state, plan, checked.value().configuration.reader_data, limits, now,

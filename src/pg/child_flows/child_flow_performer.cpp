@@ -96,12 +96,18 @@ std::optional<Performer::Refusal> ChildFlowPerformer::prepare(Spi&, const RunFac
     request.starter = run.role;
     request.must_may_start = run.role;
     request.parent = &parent;
+    // The run keeps a marker in place of a token that it is handed.
+    std::optional<HandedToken> token = run.handed;
+    if (call.resource.wait_for_token) token = token_of_call(run.id, call.place);
+    const bool hands_token = token && token->is_in(request.input);
+    if (hands_token) request.input = token->with_marker(std::move(request.input));
     store::NewRun child;
     try {
         child = make_run(request);
     } catch (const UserError& error) {
         return refusal_of(error);
     }
+    if (hands_token) child.handed_token = token->key;
     if (wanted.traceparent) child.traceparent = wanted.traceparent;
     const bool is_own_name = !child.name && run.context.express;
     if (is_own_name) child.name = name_of_call(run.id_text, call, run.context.redrive_count);
@@ -131,8 +137,22 @@ std::optional<Performer::Refusal> ChildFlowPerformer::prepare(Spi&, const RunFac
         if (at_once) write_children();
     }
     if (call.resource.sync)
-        began_waiting_.push_back(
-            {run.id, call.id, started.run, call.path, call.state, call.resource.sync_json, started.adopted});
+        began_waiting_.push_back({.parent = run.id,
+                                  .call = call.id,
+                                  .child = started.run,
+                                  .path = call.path,
+                                  .state = call.state,
+                                  .attempt = call.attempt,
+                                  .resource = call.resource.text,
+                                  .due_at = call.deadline,
+                                  .as_json = call.resource.sync_json,
+                                  .adopted = started.adopted});
+    if (call.resource.wait_for_token)
+        waits_.stage({.run = run.id,
+                      .flow_owner = run.flow_owner,
+                      .call = call,
+                      .token = token->token,
+                      .again = attempt.again});
     if (call.resource.sync || call.resource.wait_for_token)
         attempt.events.push_back(
             machine::TaskContinues{call.id, std::nullopt, {}, std::move(started.description)});

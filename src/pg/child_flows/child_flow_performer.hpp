@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "pg/callbacks/waits.hpp"
 #include "pg/child_flows/child_flow_rows.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/starts/start.hpp"
@@ -30,8 +31,8 @@ namespace flowctl::pg {
 
 class ChildFlowPerformer final : public Performer {
   public:
-    ChildFlowPerformer(Host& host, const shmem::Claim& claim)
-        : host_(host), shard_(claim.shard), shards_(claim.shards) {}
+    ChildFlowPerformer(Host& host, const shmem::Claim& claim, Waits& waits)
+        : host_(host), waits_(waits), shard_(claim.shard), shards_(claim.shards) {}
 
     Lanes lanes_of(const RunFacts&, const machine::Call&) const override { return {}; }
     std::optional<Refusal> prepare(Spi& spi, const RunFacts& run, const machine::Call& call,
@@ -70,6 +71,7 @@ class ChildFlowPerformer final : public Performer {
     void queue(Notice&& notice);
 
     Host& host_;
+    Waits& waits_;
     const int shard_, shards_;
     std::int64_t waiting_ = 0;  // calls of our runs that wait, as the tables have it
     // When calls are looked at again that wait for runs which existed before.

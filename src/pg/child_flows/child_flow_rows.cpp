@@ -10,10 +10,10 @@ namespace flowctl::pg::store {
 
 void append_waiting(const std::vector<Waiting>& waiting) {
     if (waiting.empty()) return;
-    Append append(
-        "child_flow",
-        {"parent_run_id", "call_id", "child_run_id", "path", "state", "as_json", "adopted", "since"},
-        waiting.size());
+    Append append("child_flow",
+                  {"parent_run_id", "call_id", "child_run_id", "path", "state", "attempt", "resource",
+                   "due_at", "as_json", "adopted", "since"},
+                  waiting.size());
     const std::int64_t now = unix_micros_now();
     for (const Waiting& one : waiting)
         append.uuid(one.parent)
@@ -21,6 +21,9 @@ void append_waiting(const std::vector<Waiting>& waiting) {
             .uuid(one.child)
             .text(one.path)
             .text(one.state)
+            .int4(one.attempt)
+            .text(one.resource)
+            .timestamp(one.due_at)
             .ready(BoolGetDatum(one.as_json))
             .ready(BoolGetDatum(one.adopted))
             .timestamp(now);

@@ -26,6 +26,9 @@ struct Waiting {
     Uuid child{};
     std::string path;
     std::string state;
+    std::int32_t attempt = 0;
+    std::string resource;
+    std::optional<std::int64_t> due_at;
     bool as_json = false;  // .sync:2
     bool adopted = false;  // the run existed already, so it is not stopped with this one
 };

@@ -78,7 +78,6 @@ std::optional<std::string> traceparent_of(std::string_view header) {
 }
 
 bool starts_own_flow(const asl::Resource& resource, const json::Value& input) {
-    if (resource.wait_for_token) return false;
     return resource.kind == asl::Resource::Kind::Flow && flow_of(resource, input).has_value();
 }
 

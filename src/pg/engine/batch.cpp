@@ -124,6 +124,8 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         if (row.map_run_id) changes_.children_gone.emplace_back(row.run_id, *row.map_run_id);
         return;
     }
+    if (row.map_run_id && !row.frame && row.redrive_count > 0 && !row.express)
+        if (auto frame = store::find_ended_frame(row.run_id)) return load_redriven_child(spi, row, std::move(*frame));
     std::string problem;
     suspects::mark(row.run_id);
     std::unique_ptr<LiveRun> run = suspects::times(row.run_id) < suspects::kMost

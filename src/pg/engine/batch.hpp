@@ -79,6 +79,8 @@ class Batch {
     void add_loaded(const store::StoredRun& row, std::unique_ptr<LiveRun> run);
     // reopen.cpp
     void load_ended(Spi& spi, const std::vector<Item>& items);
+    void load_redriven_child(Spi& spi, store::StoredRun row, std::string frame);
+    void refuse_redriven_child(Spi& spi, const Working& working);
     void load_ended_run(Spi& spi, const store::StoredRun& row);
     bool reopen(Spi& spi, Working& working, const Item& item);
     Part::Told told(const Item& item, bool is_told, std::string& why_not) const;
@@ -93,6 +95,10 @@ class Batch {
     bool sets_aside(Working& working, const Item& item);
     std::vector<machine::Given> given_for(const Working& working, const Item& item) const;
     bool tell(Spi& spi, Working& working, const Item& item);
+    // What the run is told. It must not see a token that it was handed, which an answer may echo.
+    static machine::Event event_for(const Working& working, const Item& item) {
+        return working.run->handed ? working.run->handed->with_marker(*item.event) : *item.event;
+    }
     bool advance(Spi& spi, Working& working, machine::Event first);
     machine::Step next_step(Working& working);
     machine::Step compute(Working& working, const machine::Given& given);

@@ -44,6 +44,7 @@ Performer* Calls::performer_for(const machine::Call& call) const {
 void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedCalls& planned,
                     std::vector<machine::Event>& events) {
     if (run.calls.contains(call.id) || planned.staged.contains({run.id, call.id})) return;
+    if (run.handed) call.input = run.handed->with_token(call.input);
     Performer* performer = performer_for(call);
     if (performer == nullptr) {
         events.push_back(machine::TaskFailed{call.id, "States.Runtime", no_performer(call.resource), true});

@@ -28,14 +28,15 @@ bool is_stop(const Item& item) {
 std::vector<machine::Given> Batch::given_for(const Working& working, const Item& item) const {
     std::vector<machine::Event> events;
     if (working.ended_before && !working.entered) {
-        // The first event is the redrive.
+        // The first event is the redrive. A child is redriven by its map run, whatever its item says.
+        if (!is_redrive(item)) events.emplace_back(machine::Redriven{});
     } else if (working.loaded && working.begun) {
         events.emplace_back(machine::Resumed{});
         events.emplace_back(machine::TimerFired{});
     } else if (working.loaded && !item.event) {
         events.emplace_back(machine::Started{working.run->begins_at});
     }
-    if (item.event) events.push_back(*item.event);
+    if (item.event) events.push_back(event_for(working, item));
     // If the last evaluation was interrupted, it may have given more events than these.
     const std::vector<machine::Given>& last = state_.evaluations.interrupted_at(item.run);
     const auto [here, there] = std::mismatch(

@@ -76,6 +76,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     run->express = row.express;
     run->awaitable = store::is_awaitable(row);
     run->depth = row.depth;
+    if (row.handed_token) run->handed = token_of_key(*row.handed_token);
     run->stored = row.frame.has_value();
     run->resumed = row.frame.has_value() || row.express;
     run->role = row.role;
@@ -104,10 +105,6 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
         run->ends_at = row.redriven_at.value_or(unix_micros_now()) + *seconds * 1'000'000;
     context.express = row.express;
     context.pauses_when_exhausted = run->version->options.on_exhausted == OnExhausted::Pause;
-    context.redrive_count = row.redrive_count;
-    context.redriven_at = row.redriven_at;
-    run->tokens = std::make_unique<TaskTokensOfRun>(row.run_id);
-    context.tokens = run->tokens.get();
     json::ParseLimits limits;
     limits.max_bytes = static_cast<std::size_t>(MaxAllocSize);
     auto input = json::parse(row.input, limits);
@@ -119,6 +116,10 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     run->fixed_bytes = sizeof(LiveRun) + memory_of(row.input) + (row.event ? memory_of(*row.event) : 0);
     run->bytes = run->fixed_bytes + (row.frame ? memory_of(*row.frame) : 0);
     if (owner != nullptr) owner->place_child(*run->child, run->id_text, context);
+    context.redrive_count = row.redrive_count;
+    context.redriven_at = row.redriven_at;
+    run->tokens = std::make_unique<TaskTokensOfRun>(row.run_id);
+    context.tokens = run->tokens.get();
     if (row.event)
         if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();
     if (!row.frame) {

@@ -5,6 +5,7 @@
 #include "pg/engine/load.hpp"
 #include "pg/evaluation/suspects.hpp"
 #include "pg/server/timestamps.hpp"
+#include "pg/store/map_runs.hpp"
 
 namespace flowctl::pg {
 
@@ -21,6 +22,9 @@ void Batch::load_ended(Spi& spi, const std::vector<Item>& items) {
     not_now_.insert(wanted.begin(), wanted.end());
     for (const Uuid& id : locked)
         not_now_.erase(id);
+    // What the end of a run has left of its map runs is brought to its end first.
+    for (const Uuid& id : store::with_open_map_runs(spi, locked))
+        not_now_.insert(id);
     const std::int64_t until = unix_micros_now() + kMaxMicros;
     const std::vector<Uuid> later =
         store::each_run(spi, locked, kMaxBytes, store::Frames::Ended, [&](store::StoredRun&& row) {
@@ -32,7 +36,11 @@ void Batch::load_ended(Spi& spi, const std::vector<Item>& items) {
 
 // A run that is not added is not redriven, and `refusals_` or its status says why.
 void Batch::load_ended_run(Spi& spi, const store::StoredRun& row) {
-    if (row.open() || row.status == machine::Status::Succeeded) return;
+    if (row.open() || row.status == machine::Status::Succeeded || not_now_.contains(row.run_id)) return;
+    if (row.map_run_id) {
+        refusals_[row.run_id] = "the run is redriven with the run that has the Map";
+        return;
+    }
     if (!row.frame) {
         refusals_[row.run_id] = "the state of the run was not kept";
         return;
@@ -45,6 +53,11 @@ void Batch::load_ended_run(Spi& spi, const store::StoredRun& row) {
     }
     if (flow.first->second == store::FlowPresence::Gone) {
         refusals_[row.run_id] = "the flow has been dropped";
+        return;
+    }
+    if (suspects::times(row.run_id) >= suspects::kMost) {
+        evaluated_.push_back(row.run_id);
+        refusals_[row.run_id] = "a worker has ended abnormally each time that it evaluated the run";
         return;
     }
     std::string problem;
@@ -68,14 +81,53 @@ void Batch::load_ended_run(Spi& spi, const store::StoredRun& row) {
     working_[row.run_id].ended_before = true;
 }
 
+// The map run of this child has been redriven, so the child's row is that of an open run. It is reopened when
+// it is given its first event, whatever that is.
+void Batch::load_redriven_child(Spi& spi, store::StoredRun row, std::string frame) {
+    row.frame = std::move(frame);
+    std::string problem;
+    suspects::mark(row.run_id);
+    std::unique_ptr<LiveRun> run = make_live(spi, state_, row, problem);
+    if (run == nullptr) {
+        later_.insert(row.run_id);
+        return;
+    }
+    if (suspects::times(row.run_id) >= suspects::kMost) problem = "it ends its worker";
+    run->stored = false;
+    const Uuid id = row.run_id;
+    add_loaded(row, std::move(run));
+    Working& working = working_[id];
+    working.ended_before = true;
+    working.begun = false;
+    if (!problem.empty()) refuse_redriven_child(spi, working);
+}
+
+// It ends as FAILED, because its map run waits for an end.
+void Batch::refuse_redriven_child(Spi& spi, const Working& working) {
+    const Uuid id = working.run->id;
+    const ChildOf child = *working.run->child;
+    evaluated_.push_back(id);
+    store::fail_run(spi, id, "States.Runtime", "the engine cannot redrive this run", false);
+    changes_.ended.push_back(id);
+    changes_.end_child(id, child, machine::Status::Failed);
+    working_.erase(id);
+}
+
 // False: the run stays as it has ended.
 bool Batch::reopen(Spi& spi, Working& working, const Item& item) {
-    if (!is_redrive(item) || !advance(spi, working, *item.event)) return false;
+    const bool is_child = working.run->child.has_value();
+    if (!is_child && !is_redrive(item)) return false;
+    suspects::mark(item.run);
+    if (!advance(spi, working, machine::Redriven{})) {
+        if (is_child) refuse_redriven_child(spi, working);
+        return false;
+    }
     working.entered = true;
     const LiveRun& run = *working.run;
     reopened_.push_back({run.id, run.context.redrive_count, run.context.redriven_at.value_or(0)});
     changes_.reopened.push_back(run.id);
-    return true;
+    if (!item.event || is_redrive(item) || working.ended()) return true;
+    return advance(spi, working, *item.event);
 }
 
 Part::Told Batch::told(const Item& item, bool is_told, std::string& why_not) const {

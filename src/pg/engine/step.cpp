@@ -72,11 +72,11 @@ bool Batch::tell(Spi& spi, Working& working, const Item& item) {
             advance(spi, working, machine::Started{working.run->begins_at});
         }
         const bool event_first = item.event && item.before_timers && working.begun && !working.ended();
-        const bool told = event_first && advance(spi, working, *item.event);
+        const bool told = event_first && advance(spi, working, event_for(working, item));
         if (working.begun && !working.ended() && !stops) advance(spi, working, machine::TimerFired{});
         if (event_first) return told;
     }
-    return item.event && !working.ended() && advance(spi, working, *item.event);
+    return item.event && !working.ended() && advance(spi, working, event_for(working, item));
 }
 
 // Advances by one event, and by those that follow at once: a call that cannot even be prepared fails its task

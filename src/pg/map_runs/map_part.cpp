@@ -39,6 +39,7 @@ MapRun make_map_run(const store::MapRunRow& row, std::shared_ptr<const CompiledV
     run.written = row.children;
     run.starts = row.read_attempts;
     run.results_written = row.results_written;
+    run.all_read = row.all_read;
     run.source = row.source;
     run.files = ResultFiles::load(row.writer_state);
     run.whole = std::move(whole);
@@ -139,15 +140,27 @@ bool MapPart::effect(const EffectOf& run, machine::Effect& effect, std::vector<m
     } else if (const auto* wait = std::get_if<machine::AwaitMapRun>(&effect)) {
         if (!is_there(run.run, wait->id))
             events.push_back(map_run::failed(wait->id, {"States.Runtime", "the map run is gone"}));
+    } else if (const auto* redriven = std::get_if<machine::RedriveMapRun>(&effect)) {
+        redrive(run, redriven->id, events);
     } else {
         return false;
     }
     return true;
 }
 
+void MapPart::redrive(const EffectOf& run, std::int64_t call_id, std::vector<machine::Event>& events) {
+    Spi spi;
+    auto row = store::reopen_map_run(spi, run.run, call_id, unix_micros_now());
+    if (row)
+        staged_.redriven.push_back({std::move(*row), run.version});
+    else
+        events.push_back(map_run::failed(
+            call_id, {"States.Runtime", "the data that the map run needs to go on is not kept any more"}));
+}
+
 bool MapPart::is_there(const Uuid& parent, std::int64_t call_id) {
     return maps_.find(parent, call_id) != nullptr ||
-           std::any_of(staged_.started.begin(), staged_.started.end(), [&](const Started& started) {
+           staged_.begins([&](const Started& started) {
                return started.row.run_id == parent && started.row.call_id == call_id;
            });
 }
@@ -198,11 +211,10 @@ void MapPart::write(Spi& spi, const Changes& changes) {
     write_counts(spi, changes);
     const std::int64_t now = unix_micros_now();
     for (const auto& [id, status] : staged_.over)
-        store::end_map_run(spi, id, status, now);
+        store::end_map_run(spi, id, status, now, maps_.find(id)->keeps_plan(status));
     std::vector<Uuid> parents_ended;
     for (const Uuid& id : changes.ended) {
-        const bool starts = std::any_of(staged_.started.begin(), staged_.started.end(),
-                                        [&](const Started& started) { return started.row.run_id == id; });
+        const bool starts = staged_.begins([&](const Started& one) { return one.row.run_id == id; });
         if (starts || maps_.has_parent(id)) parents_ended.push_back(id);
     }
     store::close_map_runs_of(spi, parents_ended);
@@ -230,6 +242,8 @@ void MapPart::write_counts(Spi& spi, const Changes& changes) {
 void MapPart::committed(const Changes& changes) {
     for (const Started& started : staged_.started)
         maps_.add(make_map_run(started.row, started.whole));
+    for (const Started& redriven : staged_.redriven)
+        maps_.add(make_map_run(redriven.row, redriven.whole));
     if (maps_.empty()) return;
     for (const ChildOf& child : changes.children_begun)
         maps_.child_begun(child);

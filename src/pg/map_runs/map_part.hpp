@@ -5,6 +5,7 @@
 // commit. What a map run does in between is in slices.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,12 +55,18 @@ class MapPart final : public Part {
     };
     // What the transaction of this turn does to map runs.
     struct Staged {
-        std::vector<Started> started;
+        std::vector<Started> started, redriven;
+        template <class Test>
+        bool begins(const Test& test) const {
+            return std::any_of(started.begin(), started.end(), test) ||
+                   std::any_of(redriven.begin(), redriven.end(), test);
+        }
         std::vector<std::pair<Uuid, std::int64_t>> cancelled;  // parent and call id
         std::vector<std::pair<Uuid, machine::Status>> over;    // map run and status
     };
     std::size_t room() const;
     void start(const EffectOf& run, machine::StartMapRun&& start, Changes& changes);
+    void redrive(const EffectOf& run, std::int64_t call_id, std::vector<machine::Event>& events);
     bool is_there(const Uuid& parent, std::int64_t call_id);
     void end(const Item& item, machine::Status status);
     void write_counts(Spi& spi, const Changes& changes);

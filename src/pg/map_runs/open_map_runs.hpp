@@ -90,6 +90,10 @@ struct MapRun {
     // The indexes of given children that would have to begin again if the worker ended now.
     std::set<std::int64_t> unbegun;
 
+    // REDRIVING
+    std::int64_t redriven_to = 0;  // children with a lower index are ready
+    bool all_read = false;         // all children were written before; otherwise READING follows
+
     // CLOSING
     bool queue_closed = false;
     std::deque<Uuid> to_stop;
@@ -126,6 +130,10 @@ struct MapRun {
         batcher.reset();
         results.reset();
         forget_gathered();
+    }
+    // Whether it may be redriven after it has ended like this: the results of its children are still there.
+    bool keeps_plan(machine::Status ended_as) const {
+        return ended_as != machine::Status::Succeeded && whole->options.keep_data == KeepData::All;
     }
     bool express() const { return type == "EXPRESS"; }
     // No child with a lower index needs to be begun (again) after a crash.

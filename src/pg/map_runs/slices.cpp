@@ -20,6 +20,7 @@ using Kind = asl::DataResource::Kind;
 constexpr std::int64_t kAllSlicesMicros = 30'000;  // of a turn
 constexpr std::int64_t kFetched = 1'000;           // queued children whose ids are in memory
 constexpr std::int64_t kAborted = 1'000;           // queued children, in one slice
+constexpr std::int64_t kReopened = 500;            // children, in one slice
 constexpr std::size_t kStopped = 200;              // children under way, in one slice
 constexpr std::int64_t kCollected = 2'000;         // results, in one slice
 constexpr std::size_t kCollectedBytes = 1024 * 1024;
@@ -97,6 +98,8 @@ bool Slices::work_on(MapRun& run) {
             return run_children(run);
         case MapPhase::Closing:
             return close(run);
+        case MapPhase::Redriving:
+            return redrive(run);
         default:
             return write(run);
     }
@@ -269,6 +272,32 @@ bool Slices::abort_queued(MapRun& run) {
     return true;
 }
 
+// -------------------------------------------------------------------------------------------- REDRIVING
+
+// Children that have not succeeded are queued again, as if they had not begun. It may be done twice, after a
+// crash. Then the map run goes on where it was: its other children are read, or all of them run.
+bool Slices::redrive(MapRun& run) {
+    if (run.redriven_to < run.written) {
+        in_transaction("pg_flowctl: redriving the children of a map run", [&](Spi& spi) {
+            const store::AbortedChildren again = store::reopen_children(
+                spi, run.id, run.redriven_to, run.redriven_to + kReopened, unix_micros_now());
+            store::add_map_counts(spi, {{run.id, again.runs.negated(), again.of_items.negated(), 0}});
+        });
+        run.redriven_to += kReopened;
+        return true;
+    }
+    std::optional<store::MapRunRow> row;
+    const MapPhase next = run.all_read ? MapPhase::Running : MapPhase::Reading;
+    in_transaction("pg_flowctl: a map run is redriven", [&](Spi& spi) {
+        store::set_map_phase(spi, run.id, next);
+        row = store::find_map_run(spi, run.id);
+    });
+    if (!row) throw std::runtime_error("its row is gone");
+    run.phase = next;
+    if (next == MapPhase::Running) Phases::begin_running(run, row->of_items, row->runs);
+    return true;
+}
+
 // ---------------------------------------------------------------------------------------------- WRITING
 
 bool Slices::write(MapRun& run) {
@@ -332,7 +361,10 @@ bool Slices::end(MapRun& run) {
     }
     if (!run.awaited) {
         in_transaction("pg_flowctl: ending a map run",
-                       [&](Spi& spi) { store::end_map_run(spi, run.id, run.status, unix_micros_now()); });
+                       [&](Spi& spi) {
+                           store::end_map_run(spi, run.id, run.status, unix_micros_now(),
+                                              run.keeps_plan(run.status));
+                       });
         maps_.remove(run.id);
         return true;
     }

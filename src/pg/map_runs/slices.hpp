@@ -39,6 +39,7 @@ class Slices {
     void fail_overdue(MapRun& run);
     bool run_children(MapRun& run);
     bool close(MapRun& run);
+    bool redrive(MapRun& run);
     bool abort_queued(MapRun& run);
     bool write(MapRun& run);
     bool collect(MapRun& run);

@@ -26,7 +26,7 @@ std::unique_ptr<Performer> make_activities(const Surroundings& surroundings) {
 }
 
 std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
-    return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim);
+    return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim, surroundings.waits);
 }
 
 bool is_activity(const asl::Resource& resource, const json::Value&) {

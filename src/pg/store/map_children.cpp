@@ -11,10 +11,11 @@ static Statement insert_children_sql(R"(
     INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, input, flow_owner, role, starter, session_user_name,
                              system_user_name, subject, subject_issuer, subject_claims, subject_handle,
                              asserted_subject, client_addr, application_name, start_xid,
-                             traceparent, parent_run_id, map_run_id, map_index, map_items)
+                             traceparent, parent_run_id, map_run_id, map_index, map_items, depth, handed_token)
     SELECT c.run_id, p.flow_id, p.flow, p.version, $3, c.input, p.flow_owner, p.role, p.starter, p.session_user_name,
            p.system_user_name, p.subject, p.subject_issuer, p.subject_claims, p.subject_handle, p.asserted_subject,
-           p.client_addr, p.application_name, p.start_xid, p.traceparent, p.run_id, $1, c.index, c.items
+           p.client_addr, p.application_name, p.start_xid, p.traceparent, p.run_id, $1, c.index, c.items,
+           p.depth, p.handed_token
     FROM flowctl_catalog.run p, unnest($4, $5, $6, $7) AS c(run_id, index, items, input)
     WHERE p.run_id = $2)",
                                      {UUIDOID, UUIDOID, TEXTOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID,
@@ -91,6 +92,37 @@ AbortedChildren abort_queued_children(Spi& spi, const Uuid& map_run_id, std::int
     aborted.runs.aborted = rows.int8(0, 0);
     aborted.of_items.aborted = rows.int8(0, 1);
     return aborted;
+}
+
+// The frame of a STANDARD child stays where it is until the child begins.
+static Statement reopen_children_sql(R"(
+    WITH ended AS (
+        SELECT r.run_id, r.status FROM flowctl_catalog.run r
+        WHERE r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3 AND r.status IN ('FAILED', 'TIMED_OUT', 'ABORTED')
+              AND (r.type = 'EXPRESS'
+                   OR EXISTS (SELECT FROM flowctl_catalog.ended_frame e WHERE e.run_id = r.run_id)
+                   OR NOT EXISTS (SELECT FROM flowctl_catalog.history_event h WHERE h.run_id = r.run_id))),
+    reopened AS (
+        UPDATE flowctl_catalog.run r
+        SET status = 'RUNNING', ended_at = NULL, error = NULL, cause = NULL, output = NULL, output_ref = NULL,
+            stopped_by = NULL, redrive_count = r.redrive_count + 1, redriven_at = $4
+        FROM ended e WHERE r.run_id = e.run_id AND r.map_run_id = $1 AND r.map_index >= $2 AND r.map_index < $3
+        RETURNING e.status, r.map_items)
+    SELECT status, pg_catalog.count(*), coalesce(pg_catalog.sum(map_items), 0)::bigint FROM reopened GROUP BY status)",
+                                     {UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID});
+
+AbortedChildren reopen_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
+                                std::int64_t at) {
+    Params params;
+    params.uuid(map_run_id).int8(from).int8(to).timestamp(at);
+    const Rows rows = spi.run(reopen_children_sql, std::move(params));
+    AbortedChildren reopened;
+    for (std::size_t i = 0; i < rows.size(); i++) {
+        const machine::Status status = read_status(rows, i, 0);
+        reopened.runs.add(status, rows.int8(i, 1));
+        reopened.of_items.add(status, rows.int8(i, 2));
+    }
+    return reopened;
 }
 
 static Statement find_results_sql(R"(

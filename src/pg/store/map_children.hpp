@@ -48,6 +48,11 @@ struct AbortedChildren {
 AbortedChildren abort_queued_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
                                       std::int64_t at);
 
+// Makes children of these numbers that have not succeeded ready to begin again, and returns how many there
+// were. A child that has a history but no frame to go on from stays as it is.
+AbortedChildren reopen_children(Spi& spi, const Uuid& map_run_id, std::int64_t from, std::int64_t to,
+                                std::int64_t at);
+
 struct ChildResult {
     Uuid run_id{};
     std::int64_t index = 0;

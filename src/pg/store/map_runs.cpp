@@ -17,6 +17,8 @@ const char* phase_text(MapPhase phase) {
             return "RUNNING";
         case MapPhase::Closing:
             return "CLOSING";
+        case MapPhase::Redriving:
+            return "REDRIVING";
         default:
             return "WRITING";
     }
@@ -27,6 +29,7 @@ MapPhase phase_of(const std::optional<std::string>& text) {
     if (*text == "READING") return MapPhase::Reading;
     if (*text == "RUNNING") return MapPhase::Running;
     if (*text == "CLOSING") return MapPhase::Closing;
+    if (*text == "REDRIVING") return MapPhase::Redriving;
     return MapPhase::Writing;
 }
 
@@ -83,8 +86,8 @@ void insert_map_run(Spi& spi, const MapRunRow& row) {
     "map_run_id, run_id, call_id, flow_id, flow, version, path, state, label, type, status, phase, plan, " \
     "source, max_concurrency, tolerated_count, tolerated_percentage::text, error, cause, started_at, "     \
     "read_attempts, items, children, begun, succeeded, failed, timed_out, aborted, items_succeeded, "      \
-    "items_failed, items_timed_out, items_aborted, results_written, writer_state"
-static constexpr int kMapRunColumns = 34;
+    "items_failed, items_timed_out, items_aborted, results_written, writer_state, all_read"
+static constexpr int kMapRunColumns = 35;
 
 static Statement find_open_map_runs_sql("SELECT " MAP_RUN_COLUMNS R"(,
         (SELECT r.flow_owner::oid FROM flowctl_catalog.run r WHERE r.run_id = map_run.run_id)
@@ -130,6 +133,7 @@ MapRunRow map_run_of(const Rows& rows, std::size_t i) {
     row.of_items = {rows.int8(i, 28), rows.int8(i, 29), rows.int8(i, 30), rows.int8(i, 31)};
     row.results_written = rows.int8(i, 32);
     row.writer_state = rows.optional_text(i, 33);
+    row.all_read = rows.boolean(i, 34);
     return row;
 }
 
@@ -179,7 +183,7 @@ void set_map_source(Spi& spi, const Uuid& id, const std::string& source) {
 static Statement add_children_sql(R"(
     UPDATE flowctl_catalog.map_run
     SET items = items + $2, children = children + $3, phase = CASE WHEN $4 THEN 'RUNNING' ELSE phase END,
-        source = CASE WHEN $4 THEN NULL ELSE source END
+        source = CASE WHEN $4 THEN NULL ELSE source END, all_read = $4
     WHERE map_run_id = $1 AND phase = 'READING')",
                                   {UUIDOID, INT8OID, INT8OID, BOOLOID});
 
@@ -236,11 +240,48 @@ void close_map_runs_of(Spi& spi, const std::vector<Uuid>& parents) {
 }
 
 static Statement end_sql(R"(
-    UPDATE flowctl_catalog.map_run SET phase = NULL, status = $2, ended_at = $3, plan = NULL, source = NULL WHERE map_run_id = $1)",
-                         {UUIDOID, TEXTOID, TIMESTAMPTZOID});
+    UPDATE flowctl_catalog.map_run
+    SET phase = NULL, status = $2, ended_at = $3, plan = CASE WHEN $4 THEN plan END, source = NULL
+    WHERE map_run_id = $1)",
+                         {UUIDOID, TEXTOID, TIMESTAMPTZOID, BOOLOID});
 
-void end_map_run(Spi& spi, const Uuid& id, machine::Status status, std::int64_t at) {
-    spi.run(end_sql, std::move(Params().uuid(id).text(machine::name_of(status)).timestamp(at)));
+void end_map_run(Spi& spi, const Uuid& id, machine::Status status, std::int64_t at, bool keeps_plan) {
+    Params params;
+    params.uuid(id).text(machine::name_of(status)).timestamp(at).boolean(keeps_plan);
+    spi.run(end_sql, std::move(params));
+}
+
+static Statement reopen_sql(R"(
+    UPDATE flowctl_catalog.map_run
+    SET phase = 'REDRIVING', status = 'RUNNING', error = NULL, cause = NULL, ended_at = NULL, begun = 0,
+        results_written = 0, writer_state = NULL, read_attempts = 0, redrive_count = redrive_count + 1, redriven_at = $3
+    WHERE run_id = $1 AND call_id = $2 AND phase IS NULL AND status <> 'SUCCEEDED' AND plan IS NOT NULL
+    RETURNING )" MAP_RUN_COLUMNS R"(,
+        (SELECT r.flow_owner::oid FROM flowctl_catalog.run r WHERE r.run_id = map_run.run_id))",
+                            {UUIDOID, INT4OID, TIMESTAMPTZOID});
+
+std::optional<MapRunRow> reopen_map_run(Spi& spi, const Uuid& parent, std::int64_t call_id,
+                                        std::int64_t at) {
+    Params params;
+    params.uuid(parent).int4(static_cast<std::int32_t>(call_id)).timestamp(at);
+    const Rows rows = spi.run(reopen_sql, std::move(params));
+    if (rows.size() == 0) return std::nullopt;
+    MapRunRow row = map_run_of(rows, 0);
+    if (!rows.is_null(0, kMapRunColumns)) row.flow_owner = rows.oid(0, kMapRunColumns);
+    return row;
+}
+
+static Statement with_open_sql(
+    "SELECT DISTINCT run_id FROM flowctl_catalog.map_run WHERE run_id = ANY ($1) AND phase IS NOT NULL",
+    {UUIDARRAYOID});
+
+std::vector<Uuid> with_open_map_runs(Spi& spi, const std::vector<Uuid>& parents) {
+    std::vector<Uuid> found;
+    if (parents.empty()) return found;
+    const Rows rows = spi.run(with_open_sql, std::move(Params().uuids(parents)));
+    for (std::size_t i = 0; i < rows.size(); i++)
+        found.push_back(rows.uuid(i, 0));
+    return found;
 }
 
 static Statement add_written_sql(

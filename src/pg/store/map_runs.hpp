@@ -29,6 +29,7 @@ struct MapCounts {
     }
     // Adds `count` to what counts runs of this status.
     void add(machine::Status status, std::int64_t count);
+    MapCounts negated() const { return {-succeeded, -failed, -timed_out, -aborted}; }
 };
 
 // What a map run is doing.
@@ -37,7 +38,8 @@ struct MapCounts {
 //   Closing   the map run has failed, or nobody waits for it any more; its open children are aborted
 //   Writing   all children have ended, and their results are collected
 //   Over      nothing is left to do (the column is null)
-enum class MapPhase { Reading, Running, Closing, Writing, Over };
+//   Redriving the map run is open again; its children that had not succeeded are made ready to begin again
+enum class MapPhase { Reading, Running, Closing, Writing, Redriving, Over };
 
 struct MapRunRow {
     Uuid map_run_id{};
@@ -63,6 +65,7 @@ struct MapRunRow {
     MapCounts runs, of_items;
     std::int64_t results_written = 0;
     std::optional<std::string> writer_state;
+    bool all_read = false;  // all children have been written
 };
 void insert_map_run(Spi& spi, const MapRunRow& row);
 // The map runs of a shard that are not over.
@@ -93,7 +96,13 @@ bool fail_map_run(Spi& spi, const Uuid& id, MapPhase in_phase, const std::string
 void cancel_map_run(Spi& spi, const Uuid& parent, std::int64_t call_id);
 // The same for all map runs of runs that end.
 void close_map_runs_of(Spi& spi, const std::vector<Uuid>& parents);
-void end_map_run(Spi& spi, const Uuid& id, machine::Status status, std::int64_t at);
+// `keeps_plan`: it may be redriven.
+void end_map_run(Spi& spi, const Uuid& id, machine::Status status, std::int64_t at, bool keeps_plan);
+// Opens a map run that has ended, in phase REDRIVING; nullopt: it cannot be redriven.
+std::optional<MapRunRow> reopen_map_run(Spi& spi, const Uuid& parent, std::int64_t call_id,
+                                        std::int64_t at);
+// Which of these runs have a map run that is not over.
+std::vector<Uuid> with_open_map_runs(Spi& spi, const std::vector<Uuid>& parents);
 void add_results_written(Spi& spi, const Uuid& id, std::int64_t count);
 // How far a writer has come, as it says itself.
 void set_writer_state(Spi& spi, const Uuid& id, const std::string& state);

@@ -80,14 +80,26 @@ FlowPresence hold_flow(Spi& spi, const Uuid& flow_id) {
                                                                                     : FlowPresence::Gone;
 }
 
+std::optional<std::string> find_ended_frame(const Uuid& run_id) {
+    const Rows rows = find_by_key(table_named("ended_frame"), {"frame"}, {run_id});
+    if (rows.size() == 0) return std::nullopt;
+    return rows.text(0, 0);
+}
+
+static Statement forget_plans_sql(R"(
+    UPDATE flowctl_catalog.map_run SET plan = NULL WHERE map_run_id IN (
+        SELECT m.map_run_id FROM flowctl_catalog.map_run m
+        WHERE m.phase IS NULL AND m.plan IS NOT NULL AND m.ended_at < $1 ORDER BY m.ended_at LIMIT 2000))",
+                                  {TIMESTAMPTZOID});
 static Statement forget_ended_frames_sql(R"(
     DELETE FROM flowctl_catalog.ended_frame WHERE run_id IN (
         SELECT e.run_id FROM flowctl_catalog.ended_frame e WHERE e.ended_at < $1 ORDER BY e.ended_at LIMIT 2000))",
                                          {TIMESTAMPTZOID});
 
 std::int64_t forget_ended_frames(Spi& spi, std::int64_t before) {
-    return static_cast<std::int64_t>(
-        spi.run(forget_ended_frames_sql, std::move(Params().timestamp(before))).processed());
+    std::uint64_t gone = spi.run(forget_plans_sql, std::move(Params().timestamp(before))).processed();
+    gone += spi.run(forget_ended_frames_sql, std::move(Params().timestamp(before))).processed();
+    return static_cast<std::int64_t>(gone);
 }
 
 }  // namespace flowctl::pg::store

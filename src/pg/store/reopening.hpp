@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,11 @@ std::vector<Uuid> lock_runs(Spi& spi, const std::vector<Uuid>& ids);
 enum class FlowPresence { Present, Gone, Busy };
 FlowPresence hold_flow(Spi& spi, const Uuid& flow_id);
 
-// Removes frames of runs that ended before that time; at most some thousand. Returns how many.
+// The frame that was kept of an ended run.
+std::optional<std::string> find_ended_frame(const Uuid& run_id);
+
+// Removes frames of runs, and plans of map runs, that ended before that time; at most some thousand. Returns how
+// many.
 std::int64_t forget_ended_frames(Spi& spi, std::int64_t before);
 
 }  // namespace flowctl::pg::store

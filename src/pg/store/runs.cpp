@@ -67,7 +67,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
     const Datum xid =
         guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
     std::map<Oid, std::string> session_users;  // the rows point to their names
-    std::deque<std::string> attributes;  // to which the rows point, too
+    std::deque<std::string> attributes;        // to which the rows point, too
     const auto name_of_role = [&](Oid role) -> const std::string& {
         const auto known = session_users.try_emplace(role).first;
         if (known->second.empty()) known->second = role_name(role);
@@ -108,7 +108,8 @@ void insert_runs(const NewRun* runs, std::size_t count) {
                    "alias",
                    "attributes",
                    "parent_run_id",
-                   "depth"},
+                   "depth",
+                   "handed_token"},
                   count);
     for (const NewRun* run = runs; run != runs + count; run++) {
         const StartSession* parent = run->session;
@@ -134,7 +135,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
         if (!run->attributes.empty()) attributes.push_back(attributes_text(run->attributes));
         run->attributes.empty() ? append.null() : append.text(attributes.back());
         run->parent_run_id ? append.uuid(*run->parent_run_id) : append.null();
-        append.int4(run->depth);
+        append.int4(run->depth).text_or_null(run->handed_token);
     }
     append.write();
     insert_attributes(runs, count);
@@ -209,11 +210,11 @@ void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const 
 
 // The columns that are read of a run, in the order of read_run().
 static constexpr std::initializer_list<const char*> kRunColumns = {
-    "run_id",      "flow_id",        "flow",           "version",        "type",
-    "name",        "status",         "input",          "event",          "traceparent",
-    "started_at",  "flow_owner",     "role",           "subject",        "redrive_count",
-    "redriven_at", "subject_issuer", "subject_claims", "subject_handle", "map_run_id",
-    "map_index",   "map_items",      "forked_from",    "parent_run_id",  "depth"};
+    "run_id",         "flow_id",     "flow",          "version",     "type",           "name",
+    "status",         "input",       "event",         "traceparent", "started_at",     "flow_owner",
+    "role",           "subject",     "redrive_count", "redriven_at", "subject_issuer", "subject_claims",
+    "subject_handle", "map_run_id",  "map_index",     "map_items",   "forked_from",    "parent_run_id",
+    "depth",          "handed_token"};
 
 static StoredRun read_run(const Rows& rows, std::size_t i) {
     StoredRun run;
@@ -242,6 +243,7 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     run.is_fork = !rows.is_null(i, 22);
     if (!rows.is_null(i, 23)) run.parent_run_id = rows.uuid(i, 23);
     run.depth = rows.int4(i, 24);
+    run.handed_token = rows.optional_text(i, 25);
     return run;
 }
 

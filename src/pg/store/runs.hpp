@@ -64,6 +64,7 @@ struct NewRun {
     std::vector<Attribute> attributes;
     std::optional<Uuid> parent_run_id;
     std::int32_t depth = 0;
+    std::optional<std::string> handed_token;
     const StartSession* session =
         nullptr;  // of its parent, in place of what else is said here; null: it has none
     std::optional<Uuid> forked_from;
@@ -108,6 +109,7 @@ struct StoredRun {
     std::optional<std::int64_t> redriven_at;
     std::optional<Uuid> parent_run_id;
     std::int32_t depth = 0;
+    std::optional<std::string> handed_token;
     std::optional<Uuid> map_run_id;  // of a child
     std::int64_t map_index = 0;
     std::int32_t map_items = 0;

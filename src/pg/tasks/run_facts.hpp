@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/machine/machine.hpp"
+#include "pg/callbacks/handed_token.hpp"
 #include "pg/server/spi.hpp"
 
 namespace flowctl::pg {
@@ -22,6 +23,7 @@ struct RunFacts {
     Oid flow_owner = InvalidOid;  // when the run started
     Oid role = InvalidOid;        // that the run acts as
     machine::RunContext context;
+    std::optional<HandedToken> handed;  // by the run that has started this one
     std::int32_t depth = 0;  // how many flows have started one another above this run
     // The run ends then at the latest. A flow without TimeoutSeconds sets no such time.
     std::optional<machine::Instant> ends_at;

@@ -148,7 +148,7 @@ TEST(AslJsonata, WhatExpressFlowsCannotDo) {
     const auto with = [](const std::string& resource) {
         return findings(R"({"StartAt": "P", "States": {"P": {"Type": "Parallel", "End": true, "Branches": [
           {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": ")" +
-                            resource + R"(", "End": true}}}]}}})",
+                            resource + R"(", "Parameters": {"t.$": "$$.Task.Token"}, "End": true}}}]}}})",
                         asl::FlowType::Express);
     };
     const std::string at = std::string(kSchema) +

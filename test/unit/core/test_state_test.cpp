@@ -208,6 +208,25 @@ TEST_F(TestState, OnlyATaskWithATokenHasTaskInItsContext) {
     EXPECT_EQ(task("flowctl:http:s"), R"({"status":"SUCCEEDED","output":1})");
 }
 
+TEST_F(TestState, ATokenThatIsNotGivenIsAPlaceholder) {
+    request.inspection_level = "DEBUG";
+    const auto shown = [&](const std::string& state) {
+        return answer(state, "{}", R"({"result": 1})");
+    };
+    EXPECT_NE(shown(R"({"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "End": true,
+        "Parameters": {"t.$": "$$.Task.Token"}})").find(R"("afterParameters":{"t":"<token>"})"), std::string::npos);
+    EXPECT_NE(shown(R"({"QueryLanguage": "JSONata", "Type": "Task", "Resource": "flowctl:flow:f.waitForTaskToken",
+        "End": true, "Arguments": {"t": "{% $states.context.Task.Token & '!' %}"}})")
+                  .find(R"("afterArguments":{"t":"<token>!"})"),
+              std::string::npos);
+    request.context = value(R"({"Task": {"Token": "t1"}})");
+    EXPECT_NE(shown(R"({"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "End": true,
+        "Parameters": {"t.$": "$$.Task.Token"}})").find(R"("afterParameters":{"t":"t1"})"), std::string::npos);
+    request.context = value(R"({"State": {}})");
+    EXPECT_NE(shown(R"({"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "End": true,
+        "Parameters": {"t.$": "$$.Task.Token"}})").find(R"("status":"FAILED")"), std::string::npos);
+}
+
 TEST_F(TestState, SecretsAreNotRevealedBesideAMock) {
     const std::string task = R"({"Type": "Task", "Resource": "flowctl:http:s", "End": true})";
     request.configuration = value(R"({"revealSecrets": true})");
@@ -316,6 +335,10 @@ TEST_F(TestState, MocksAreCheckedAgainstWhatAServiceAnswers) {
               error + "Required field 'StartDate' is missing");
     EXPECT_EQ(check("arn:aws:states:::states:startExecution.sync:2", "{}", "STRICT"),
               error + "Required field 'ExecutionArn' is missing");
+    EXPECT_EQ(check("flowctl:flow:f", R"({"ExecutionArn": "a"})", "STRICT"),
+              error + "Required field 'StartDate' is missing");
+    EXPECT_EQ(check("flowctl:flow:f.sync", R"({"ExecutionArn": 1})", "PRESENT"),
+              error + "Field 'ExecutionArn' must be a string");
     EXPECT_EQ(check("arn:aws:states:::events:putEvents", R"({"Entries": [{}, {"EventId": 1}]})", "STRICT"),
               error + "Field 'EventId' must be a string");
     EXPECT_EQ(check("arn:aws:states:::dynamodb:getItem", R"({"ConsumedCapacity": {"CapacityUnits": "1"}})",

@@ -1,0 +1,1 @@
+SELECT flowctl.start('labelled', ('{"id": 7, "pad": "' || repeat('x', 280) || '"}')::jsonb);
