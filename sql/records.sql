@@ -61,6 +61,13 @@ BEGIN
     SELECT pg_temp.id(c.n), '00000000-0000-4000-8000-00000000000a', 'pay', 1, 'STANDARD', c.status, '"alice"', '2026-01-01', '2026-01-01',
         'regress_records_owner', 'regress_records_owner', 'regress_records_owner', 'session', '900', pg_temp.id(c.parent), pg_temp.id(100 + c.parent), c.index, 1
     FROM (VALUES (31, 'SUCCEEDED', 3, 0), (32, 'FAILED', 3, 1), (311, 'SUCCEEDED', 31, 0), (51, 'SUCCEEDED', 5, 0), (52, 'RUNNING', 5, 1)) c (n, status, parent, index);
+    -- 6 has started a run of its own flow and one of another owner's
+    INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, status, input, started_at, ended_at, flow_owner, role, starter,
+        session_user_name, start_xid, parent_run_id)
+    SELECT pg_temp.id(c.n), ('00000000-0000-4000-8000-00000000000' || CASE c.flow WHEN 'ship' THEN 'b' ELSE 'a' END)::uuid, c.flow, 1, 'STANDARD',
+        'SUCCEEDED', '"bob"', '2026-01-01', '2026-01-01', CASE c.flow WHEN 'ship' THEN 'regress_records_other' ELSE 'regress_records_owner' END::regrole,
+        'regress_records_owner', 'regress_records_owner', 'session', '900', pg_temp.id(c.parent)
+    FROM (VALUES (6, 'pay', NULL), (61, 'pay', 6), (62, 'ship', 6), (611, 'pay', 61)) c (n, flow, parent);
 END $$;
 
 -- ------------------------------------------------------------------------------------------------------------------ redact
@@ -115,7 +122,7 @@ SELECT count(*) FROM flowctl_catalog.run_name WHERE name IN ('order-1', 'order-3
 -- what stays as it is, with the reason
 SELECT flowctl.redact(pg_temp.id(2), 'open');
 SELECT flowctl.redact(pg_temp.id(5), 'a child is open');
-SELECT flowctl.redact(run_id, 'in bulk') FROM flowctl.runs WHERE map_run_id IS NULL ORDER BY run_id;
+SELECT flowctl.redact(run_id, 'in bulk') FROM flowctl.runs WHERE run_id < pg_temp.id(6) ORDER BY run_id;
 SELECT count(*) FROM flowctl.redactions;
 -- who sees which record
 SET LOCAL ROLE regress_records_auditor;
@@ -200,6 +207,57 @@ SELECT kind, flow, reason FROM flowctl.holds ORDER BY 1;
 RESET ROLE;
 SELECT flowctl.release(pg_temp.id(4)), flowctl.release('ship');
 SELECT count(*) FROM flowctl.holds;
+ROLLBACK;
+
+-- child flows: one's own go with the run that has started them, others' are left to their owners
+BEGIN;
+CALL pg_temp.fill();
+SAVEPOINT s;
+SET LOCAL ROLE regress_records_member;
+SELECT flowctl.redact(pg_temp.id(6), 'Art. 17');
+SELECT run_id, redacted_at IS NOT NULL AS redacted FROM flowctl.runs WHERE input = '"bob"' OR run_id IN (pg_temp.id(6), pg_temp.id(61), pg_temp.id(611)) ORDER BY 1;
+SELECT runs FROM flowctl.redactions WHERE run_id = pg_temp.id(6);
+ROLLBACK TO s;
+SELECT flowctl.redact(pg_temp.id(6), 'by a superuser');
+SELECT runs FROM flowctl.redactions WHERE run_id = pg_temp.id(6);
+ROLLBACK TO s;
+SELECT flowctl.hold(pg_temp.id(6), 'case 20'), flowctl.redact(pg_temp.id(611), 'a child of a child');
+SELECT flowctl.release(pg_temp.id(6)), flowctl.hold('ship', 'case 21');
+SELECT flowctl.redact(pg_temp.id(6), 'with a run of a held flow');
+UPDATE flowctl_catalog.run SET status = 'RUNNING' WHERE run_id = pg_temp.id(611);
+SELECT flowctl.release('ship'), flowctl.redact(pg_temp.id(6), 'with an open child');
+ROLLBACK;
+
+-- a person's runs
+BEGIN;
+SET LOCAL ROLE regress_records_member;
+SELECT flowctl.alter_flow('pay', '{"subject_key": "$.customer.id"}');
+SELECT flowctl.grant_start('pay', 'regress_records_starter');
+SELECT flowctl.start('pay', '{"customer": {"id": 4711}}', 'one') IS NOT NULL AS started;
+SELECT flowctl.start('pay', '{"customer": {"id": "4711"}}', 'two') IS NOT NULL AS started;
+SELECT flowctl.start('pay', '{"customer": {"id": "42"}}', 'three') IS NOT NULL AS started;
+SELECT flowctl.start('pay', '{"other": 1}', 'four') IS NOT NULL AS started;
+SET LOCAL ROLE regress_records_starter;
+SELECT flowctl.start('pay', '{"customer": {"id": 4711}}', 'five') IS NOT NULL AS started;
+SELECT count(*) FROM flowctl.runs_of_subject('4711');
+SET LOCAL ROLE regress_records_other;
+SELECT count(*) FROM flowctl.runs_of_subject('4711');
+SET LOCAL ROLE regress_records_auditor;
+SELECT count(*) FROM flowctl.runs_of_subject('4711');
+SET LOCAL ROLE regress_records_member;
+SELECT r.name, r.attributes FROM flowctl.runs_of_subject('4711') s JOIN flowctl.runs r USING (run_id) ORDER BY 1;
+SELECT count(*) FROM flowctl.runs_of_subject('nobody');
+SELECT count(*) FROM flowctl.runs_of_subject(NULL);
+-- it is an option of the flow, and changes need no new version
+SELECT flowctl.alter_flow('pay', '{"subject_key": null}');
+SELECT flowctl.start('pay', '{"customer": {"id": 4711}}', 'six') IS NOT NULL AS started;
+SELECT count(*) FROM flowctl.runs_of_subject('4711');
+SAVEPOINT s;
+SELECT flowctl.alter_flow('pay', '{"subject_key": 7}');
+ROLLBACK TO s;
+SELECT flowctl.alter_flow('pay', '{"subject_key": "$.["}');
+ROLLBACK TO s;
+SELECT flowctl.alter_flow('pay', '{"attributes": {"$subject": "$.x"}}');
 ROLLBACK;
 
 -- what cannot be asked for

@@ -19,6 +19,9 @@ SELECT flowctl.define_flow('orders', '{"States": {"Charge": {"Type": "Wait", "Se
     comment => 'orders of the shop', options => '{"keep_data": "ERROR", "tags": {"team": "shop"}, "on_failure": "repair"}');
 SELECT flowctl.set_alias('orders', 'live', 1, 3, 10), flowctl.set_alias('orders', 'beta', 3);
 SELECT flowctl.grant_flow('orders', '"regress transfer ""Shop"', '{start,read}'), flowctl.grant_start('repair', 'regress_transfer_other');
+SELECT flowctl.create_activity('pack', 'by hand');
+SELECT flowctl.create_limit('shared', 5), flowctl.create_limit('slow', NULL, '100/min', 10);
+SELECT flowctl.alter_flow('orders', '{"limits": ["shared"], "max_concurrency": 3}');
 RESET ROLE;
 SELECT flowctl.add_policy('permit orders', 'permit', 'regress_transfer', '{"flow": "orders"}', 'as agreed');
 SELECT flowctl.add_policy('forbid', 'forbid', NULL, '{"role": "regress_transfer_other"}');
@@ -54,6 +57,8 @@ SELECT pg_temp.try(jsonb_set(doc, '{flows,orders,comment}', '"another"')) FROM d
 SELECT pg_temp.try(jsonb_set(doc, '{flows,orders,owner}', '"regress_transfer_other"')) FROM doc;
 SELECT pg_temp.try(jsonb_set(doc, '{policies,forbid,conditions}', '{}')) FROM doc;
 SELECT pg_temp.try(doc || '{"policies": {"another": {"effect": "permit", "endpoint": "regress_transfer"}}}') FROM doc;
+SELECT pg_temp.try('{"format": 1, "activities": {"pack": {"comment": "by a robot"}, "ship": {}}}');
+SELECT pg_temp.try('{"format": 1, "limits": {"shared": {"slots": 7}, "slow": {"rate": "50/min"}, "new": {"slots": 1}}}');
 SELECT pg_temp.try('{"format": 1, "flows": {"new": {"versions": {"1": {"definition": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}}}}}}');
 SELECT flowctl.export() = doc FROM doc;
 
@@ -71,7 +76,8 @@ ROLLBACK;
 
 -- into an empty database: the same document comes out
 BEGIN;
-SELECT flowctl.drop_flow('orders'), flowctl.drop_flow('repair'), flowctl.drop_policy('forbid'), flowctl.drop_policy('permit orders');
+SELECT flowctl.drop_flow('orders'), flowctl.drop_flow('repair'), flowctl.drop_policy('forbid'), flowctl.drop_policy('permit orders'),
+    flowctl.drop_activity('pack'), flowctl.drop_limit('shared'), flowctl.drop_limit('slow');
 SELECT pg_temp.try(doc, false) FROM doc;
 SELECT flowctl.export() = doc FROM doc;
 SELECT flow, version, author FROM flowctl.flow_versions ORDER BY 1, 2;
@@ -119,7 +125,7 @@ CALL pg_temp.refused('{"format": 1, "flows": {"x": {"labels": {}, "versions": {"
 CALL pg_temp.refused('{"format": 1, "flows": {"x y": {"versions": {"1": {"definition": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}}}}}}');
 CALL pg_temp.refused(jsonb_set(:'doc', '{flows,orders,type}', '"EXPRESS"'));
 CALL pg_temp.refused(jsonb_set(:'doc', '{flows,orders,type}', '7'));
-CALL pg_temp.refused(jsonb_set(:'doc', '{flows,orders,options}', '{"colour": "red"}'));
+CALL pg_temp.refused(jsonb_set(:'doc', '{flows,orders,options}', '{"expect": 7}'));
 CALL pg_temp.refused(jsonb_set(:'doc', '{flows,orders,options}', '[]'));
 CALL pg_temp.refused(jsonb_set(:'doc', '{flows,orders,owner}', '"nobody"'));
 CALL pg_temp.refused(jsonb_set(:'doc', '{flows,orders,grants}', '{"nobody": ["start"]}'));
@@ -154,7 +160,7 @@ SELECT flowctl.export() = doc FROM doc;
 SELECT flowctl.import('{"format": 1}');
 ROLLBACK;
 
-SELECT flowctl.drop_flow('orders'), flowctl.drop_flow('repair');
+SELECT flowctl.drop_flow('orders'), flowctl.drop_flow('repair'), flowctl.drop_activity('pack'), flowctl.drop_limit('shared'), flowctl.drop_limit('slow');
 DROP EXTENSION pg_flowctl CASCADE;
 DROP TABLE doc;
 DROP ROLE regress_transfer_owner, regress_transfer_other, "regress transfer ""Shop", regress_transfer_auditor;

@@ -58,6 +58,11 @@ COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.hold IS
     'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.hold', 'WHERE flow_id IS NOT NULL');
 
+-- A redaction and a hold of a run take along the runs of child flows that it has started. Few runs have a
+-- parent of this kind, and no other start pays for the index.
+CREATE INDEX run_child ON flowctl_catalog.run (parent_run_id) WHERE parent_run_id IS NOT NULL AND map_run_id IS NULL;
+COMMENT ON INDEX flowctl_catalog.run_child IS 'finds the runs of child flows that a run has started';
+
 -- ANALYZE copies values of columns into pg_statistic, where a redaction does not reach them. No query needs
 -- statistics of these columns. Leaves that are made later take this over (leaves.cpp).
 ALTER TABLE flowctl_catalog.run
@@ -103,6 +108,13 @@ COMMENT ON FUNCTION flowctl.redact(uuid, text) IS
     'attributes, and the same of its children. Each is replaced by a salted hash, {"redacted": "..."}. Returns done or why it '
     'is not done. For the flow''s owner';
 
+CREATE FUNCTION flowctl.runs_of_subject(subject_key text) RETURNS TABLE (run_id uuid)
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_runs_of_subject';
+COMMENT ON FUNCTION flowctl.runs_of_subject(text) IS
+    'the runs of flows that one owns which are about this person: the option subject_key of the flow found this value in the '
+    'input. Runs that were redacted are not among them. Members of pg_read_all_data see the runs of all flows';
+
 CREATE FUNCTION flowctl.hold(run_id uuid, reason text) RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_hold_run';
@@ -128,9 +140,9 @@ COMMENT ON FUNCTION flowctl.release(text, text) IS
     'ends the hold on a flow. Returns done or why it is not done. For the flow''s owner; only superusers release what a '
     'superuser holds';
 
-REVOKE ALL ON FUNCTION flowctl.redact(uuid, text), flowctl.hold(uuid, text), flowctl.hold(text, text),
+REVOKE ALL ON FUNCTION flowctl.redact(uuid, text), flowctl.runs_of_subject(text), flowctl.hold(uuid, text), flowctl.hold(text, text),
     flowctl.release(uuid, text), flowctl.release(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION flowctl.redact(uuid, text), flowctl.hold(uuid, text), flowctl.hold(text, text),
+GRANT EXECUTE ON FUNCTION flowctl.redact(uuid, text), flowctl.runs_of_subject(text), flowctl.hold(uuid, text), flowctl.hold(text, text),
     flowctl.release(uuid, text), flowctl.release(text, text) TO PUBLIC;
 
 CREATE VIEW flowctl.redactions WITH (security_barrier) AS

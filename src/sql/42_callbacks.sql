@@ -44,6 +44,9 @@ CREATE INDEX waiting_task_activity ON flowctl_catalog.waiting_task (activity, si
     WHERE activity IS NOT NULL AND taken_at IS NULL AND answered_at IS NULL;
 COMMENT ON INDEX flowctl_catalog.waiting_task_activity IS 'finds the oldest task of an activity that no worker has taken';
 ALTER TABLE flowctl_catalog.waiting_task ENABLE ROW LEVEL SECURITY;
+-- Samples of payloads would outlive their rows.
+ALTER TABLE flowctl_catalog.waiting_task ALTER COLUMN input SET STATISTICS 0, ALTER COLUMN output SET STATISTICS 0,
+    ALTER COLUMN error SET STATISTICS 0, ALTER COLUMN cause SET STATISTICS 0, ALTER COLUMN token_hash SET STATISTICS 0;
 
 -- After a failover that lost the last transactions, an answer may come before its run is there again where it
 -- was.
@@ -58,6 +61,8 @@ CREATE TABLE flowctl_catalog.early_answer (
 );
 COMMENT ON TABLE flowctl_catalog.early_answer IS 'answers to tasks that their runs have not reached yet';
 ALTER TABLE flowctl_catalog.early_answer ENABLE ROW LEVEL SECURITY;
+ALTER TABLE flowctl_catalog.early_answer ALTER COLUMN output SET STATISTICS 0, ALTER COLUMN error SET STATISTICS 0,
+    ALTER COLUMN cause SET STATISTICS 0;
 
 CREATE FUNCTION flowctl.send_task_success(token text, output jsonb) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

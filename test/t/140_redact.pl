@@ -121,12 +121,19 @@ like($second->query_safe('SELECT 1'), qr/done/, 'and holds what is left');
 $first->quit;
 $second->quit;
 
+# ---- a person's runs are found and redacted by one statement
+$sql->(q[SELECT flowctl.release('ordinary'), flowctl.alter_flow('ordinary', '{"subject_key": "$.customer"}')]);
+start_run($node, 'ordinary', { customer => $_ }) for 4711, '4711', 42;
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'}, '0');
+is($sql->(q{SELECT flowctl.redact(run_id, 'Art. 17') FROM flowctl.runs_of_subject('4711')}), "done\ndone", 'the runs of a person are redacted');
+is($sql->(q{SELECT count(*) FROM flowctl.runs_of_subject('4711')}), '0', 'and no longer found');
+is($sql->(q{SELECT count(*) FROM flowctl.runs_of_subject('42')}), '1', 'as others are');
+
 # ---- many at once
-$sql->("SELECT flowctl.release('ordinary')");
 $sql->("SELECT count(flowctl.start('ordinary', jsonb_build_object('name', '$word', 'n', n))) FROM generate_series(1, 3000) n");
 wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE status = 'RUNNING'}, '0');
 is($sql->("SELECT flowctl.redact(run_id, 'all') AS answer, count(*) FROM flowctl.runs WHERE flow = 'ordinary' AND redacted_at IS NULL GROUP BY 1"),
-	"done|3001", 'thousands of runs are redacted by one statement');
+	"done|3002", 'thousands of runs are redacted by one statement');
 is($sql->("SELECT count(*) FROM flowctl.runs r WHERE r::text LIKE '%$word%'"), '0', 'and nothing is left of them');
 
 done_testing();

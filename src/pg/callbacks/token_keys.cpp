@@ -18,6 +18,11 @@
 #include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 
+extern "C" {
+#include "common/file_perm.h"
+#include "storage/fd.h"
+}
+
 namespace flowctl::pg {
 
 namespace {
@@ -52,7 +57,7 @@ class OpenFile {
   public:
     OpenFile(const std::string& path, int flags) {
         const char* const name = path.c_str();
-        fd_ = guarded([&] { return OpenTransientFilePerm(name, flags | PG_BINARY, S_IRUSR | S_IWUSR); });
+        fd_ = guarded([&] { return OpenTransientFile(name, flags | PG_BINARY); });
     }
     ~OpenFile() {
         if (fd_ >= 0) CloseTransientFile(fd_);
@@ -95,10 +100,21 @@ void make_default_key() {
     guarded([&] { fsync_fname(directory.c_str(), true); });
 }
 
+// The file has the mode of the server's other files, 0600, or 0640 where the group may read the data directory.
+// Tools that copy a data directory may have given it another one.
+void mend_mode(const std::string& path) {
+    struct stat file {};
+    if (stat(path.c_str(), &file) != 0 || (file.st_mode & 07777 & ~static_cast<mode_t>(pg_file_create_mode)) == 0)
+        return;
+    (void)chmod(path.c_str(), static_cast<mode_t>(pg_file_create_mode));
+}
+
 struct Source {
     std::string directory;
     std::vector<std::string> names;
     bool is_default = false;
+
+    bool operator==(const Source&) const = default;
 };
 
 Source source_of_keys() {
@@ -110,7 +126,8 @@ Source source_of_keys() {
 std::shared_ptr<const TokenKeys> read_keys(const Source& source, net::KeptBy kept_by) {
     auto keys = std::make_shared<TokenKeys>();
     for (const std::string& name : source.names) {
-        auto content = net::read_secret_file(source.directory, name);
+        auto content = source.is_default ? net::read_token_file(source.directory, name)
+                                         : net::read_secret_file(source.directory, name);
         if (const auto* wrong = std::get_if<std::string>(&content)) unusable(*wrong);
         auto& secret = std::get<net::Secret>(content);
         if (secret.reveal().size() < kKeyBytes)
@@ -133,14 +150,18 @@ std::shared_ptr<const TokenKeys> token_keys(net::KeptBy kept_by, bool make) {
     static std::shared_ptr<const TokenKeys> kept;
     static std::string kept_state;
     static std::int64_t looked_at = 0;
+    static Source source;
     const std::int64_t now = kept_by == net::KeptBy::Worker ? unix_micros_now() : 0;
-    if (kept && kept_by == net::KeptBy::Worker && now >= looked_at && now < looked_at + kWorkerLooksEvery)
+    const bool is_fresh = kept_by == net::KeptBy::Worker && now >= looked_at && now < looked_at + kWorkerLooksEvery;
+    if (Source next = source_of_keys(); next == source && is_fresh && kept)
         return kept;
-    const Source source = source_of_keys();
+    else
+        source = std::move(next);
     if (source.is_default && access((source.directory + "/" + kTokenKeyFile).c_str(), F_OK) != 0) {
         if (!make) return std::make_shared<TokenKeys>();
         make_default_key();
     }
+    if (source.is_default) mend_mode(source.directory + "/" + kTokenKeyFile);
     std::string state = state_of(source.directory, source.names);
     if (!kept || state != kept_state) {
         kept = read_keys(source, kept_by);

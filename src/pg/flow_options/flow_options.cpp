@@ -54,6 +54,13 @@ bool read_attributes(const json::Value& value, FlowOptions& options) {
     return true;
 }
 
+// A run is found by its subject as by an attribute.
+bool read_subject_key(const json::Value& value, FlowOptions& options) {
+    const auto expression = read_expression("subject_key", value);
+    if (expression) options.attributes.push_back({std::string(kSubjectAttribute), *expression});
+    return expression.has_value();
+}
+
 bool read_expect(const json::Value& value, FlowOptions& options) {
     if (!value.is_object() || value.size() == 0) return false;
     for (const json::Member& member : value.members()) {
@@ -123,6 +130,9 @@ constexpr Spec<FlowOptions> kFlowSpecs[] = {
      "It is an object of at most 10 expressions over the input, such as {\"order\": \"$.after.id\"}; names "
      "have 1 to 80 of the characters A-Z, a-z, 0-9, _ and -.",
      "", "{}", read_attributes},
+    {"subject_key",
+     "It is an expression over the input that finds the person whom a run is about, such as \"$.customer.id\".",
+     "", "", read_subject_key},
     {"on_failure", "It is the name of a flow, which may have a version or alias: 'tidy', 'tidy:3' or 'tidy:live'.",
      "", "", [](const json::Value& v, FlowOptions& o) { return put(read_flow_reference(v), o.on_failure); }},
     {"expect",

@@ -23,6 +23,9 @@
 
 namespace flowctl::pg {
 
+// The attribute that the option subject_key gives. No attribute of the option attributes has such a name.
+constexpr std::string_view kSubjectAttribute = "$subject";
+
 enum class KeepData { All, Error, None };
 enum class OnExhausted { Fail, Pause };
 enum class OnLimit { Queue, Refuse, Replace };

@@ -2,6 +2,7 @@
 #include "pg/records/kept_run.hpp"
 
 #include "pg/rights/flow_rights.hpp"
+#include "pg/rights/run_rights.hpp"
 #include "pg/server/arguments.hpp"
 
 namespace flowctl::pg::records {
@@ -10,8 +11,13 @@ namespace {
 
 constexpr std::size_t kMaxReasonBytes = 4096;
 
-bool may_see(Oid user, const store::RecordedRun& run) {
-    return acts_for(user, run.flow_owner) || acts_for(user, run.role) || user == run.starter || sees_all(user);
+bool may_see_recorded(Oid user, const store::RecordedRun& run) {
+    store::RunStatus status;
+    status.flow_id = run.flow_id;
+    status.flow_owner = run.flow_owner;
+    status.role = run.role;
+    status.starter = run.starter;
+    return may_see(user, status);
 }
 
 }  // namespace
@@ -35,15 +41,18 @@ std::string reason_argument(FunctionCallInfo fcinfo, int index) {
 
 store::RecordedRun get_kept_run(Spi& spi, const Uuid& id, Oid user, const char* what) {
     auto run = store::find_recorded(spi, id);
-    // The owner of a flow that is gone may be gone, too.
-    if (run && (acts_for(user, run->flow_owner) || guarded([&] { return superuser_arg(user); })))
-        return std::move(*run);
-    if (!run || !may_see(user, *run))
+    if (run && may_keep(user, *run)) return std::move(*run);
+    if (!run || !may_see_recorded(user, *run))
         throw UserError(ERRCODE_UNDEFINED_OBJECT, "run " + to_string(id) + " does not exist",
                         "The view flowctl.runs lists the runs that you may see.");
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                     std::string("permission denied to ") + what + " run " + to_string(id),
                     "Members of the flow's owner may do it.");
+}
+
+bool may_keep(Oid user, const store::RecordedRun& run) {
+    // The owner of a flow that is gone may be gone, too.
+    return acts_for(user, run.flow_owner) || guarded([&] { return superuser_arg(user); });
 }
 
 bool is_open(machine::Status status) {

@@ -19,6 +19,9 @@ std::string reason_argument(FunctionCallInfo fcinfo, int index);
 // user's to `what` ("redact").
 store::RecordedRun get_kept_run(Spi& spi, const Uuid& id, Oid user, const char* what);
 
+// Whether the user acts for the owner of the run's flow.
+bool may_keep(Oid user, const store::RecordedRun& run);
+
 bool is_open(machine::Status status);
 
 }  // namespace flowctl::pg::records

@@ -31,8 +31,9 @@ struct SimpleKind {
     const char* word;                      // for messages: "policy"
     std::vector<std::string_view> members;
     Statement& read;                       // $1 pattern; name and object, in the order of names
-    Statement& drop;                       // $1 name; before a change
     Statement& make;                       // $1 name, $2 object
+    Statement* change;                     // the same; null: it is dropped and made again
+    Statement* drop;                       // $1 name; null where there is `change`
 };
 
 std::vector<Object> read_simple(Spi& spi, const SimpleKind& kind, const std::string& pattern) {
@@ -67,8 +68,9 @@ void apply_simple(Spi& spi, const SimpleKind& kind, const std::vector<json::Memb
         const json::Value after = completed(before->second, given.value);
         if (json::equal(before->second, after)) continue;
         changes.add(difference::words(before->second, after, what + ": ", Changes::kMostOfOne));
-        spi.run(kind.drop, std::move(Params().text(given.key)));
-        spi.run(kind.make, std::move(Params().text(given.key).text(json::dump(after))));
+        if (kind.drop != nullptr) spi.run(*kind.drop, std::move(Params().text(given.key)));
+        Statement& write = kind.change != nullptr ? *kind.change : kind.make;
+        spi.run(write, std::move(Params().text(given.key).text(json::dump(after))));
     }
 }
 
@@ -103,13 +105,41 @@ Statement make_lease_rule(R"(
     FROM (SELECT $2::pg_catalog.jsonb) d (o))",
                           {TEXTOID, TEXTOID});
 
+// Whoever is granted an activity sees it, but the owner keeps it.
+Statement read_activities(R"(
+    SELECT a.name, pg_catalog.jsonb_build_object('comment', a.comment)::text
+    FROM flowctl.activities a
+    WHERE a.name LIKE $1 AND (pg_catalog.pg_has_role(a.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+    ORDER BY a.name COLLATE "C")",
+                          {TEXTOID});
+Statement make_activity("SELECT flowctl.create_activity($1, $2::pg_catalog.jsonb ->> 'comment')", {TEXTOID, TEXTOID});
+
+Statement read_limits(R"(
+    SELECT l.name, pg_catalog.jsonb_build_object('slots', l.slots, 'rate', l.rate, 'burst', l.burst)::text
+    FROM flowctl.limits l
+    WHERE l.kind = 'shared' AND l.name LIKE $1
+      AND (pg_catalog.pg_has_role(l.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+    ORDER BY l.name COLLATE "C")",
+                      {TEXTOID});
+Statement make_limit(R"(
+    SELECT flowctl.create_limit($1, (o ->> 'slots')::int, o ->> 'rate', (o ->> 'burst')::int)
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                     {TEXTOID, TEXTOID});
+Statement change_limit(R"(
+    SELECT flowctl.alter_limit($1, (o ->> 'slots')::int, o ->> 'rate', (o ->> 'burst')::int)
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                       {TEXTOID, TEXTOID});
+
 }  // namespace
 
 const std::vector<Kind>& kinds() {
     static const std::vector<Kind> list = {
-        simple({"policies", "policy", {"effect", "endpoint", "conditions", "comment"}, read_policies, drop_policy, make_policy}),
-        simple({"lease_rules", "lease rule", {"endpoint", "role", "conditions", "comment"}, read_lease_rules, drop_lease_rule,
-                make_lease_rule}),
+        simple({"activities", "activity", {"comment"}, read_activities, make_activity, &make_activity, nullptr}),
+        simple({"limits", "limit", {"slots", "rate", "burst"}, read_limits, make_limit, &change_limit, nullptr}),
+        simple({"policies", "policy", {"effect", "endpoint", "conditions", "comment"}, read_policies, make_policy,
+                nullptr, &drop_policy}),
+        simple({"lease_rules", "lease rule", {"endpoint", "role", "conditions", "comment"}, read_lease_rules,
+                make_lease_rule, nullptr, &drop_lease_rule}),
         flow_kind(),
     };
     return list;

@@ -99,8 +99,11 @@ std::string union_of_held_runs(Spi& spi, const std::string& run_table) {
     if (any.boolean(0, 0))
         sql += " UNION (WITH RECURSIVE family (run_id) AS ("
                "SELECT h.run_id FROM flowctl_catalog.hold h WHERE h.released_at IS NULL AND h.run_id IS NOT NULL"
-               " UNION SELECT c.run_id FROM family f JOIN flowctl_catalog.map_run m ON m.run_id = f.run_id"
-               " JOIN flowctl_catalog.run c ON c.map_run_id = m.map_run_id)"
+               " UNION SELECT c.run_id FROM family f CROSS JOIN LATERAL ("
+               "SELECT c.run_id FROM flowctl_catalog.map_run m"
+               " JOIN flowctl_catalog.run c ON c.map_run_id = m.map_run_id WHERE m.run_id = f.run_id"
+               " UNION ALL SELECT c.run_id FROM flowctl_catalog.run c WHERE c.parent_run_id = f.run_id"
+               " AND c.parent_run_id IS NOT NULL AND c.map_run_id IS NULL) c)"
                " SELECT r.run_id FROM family f JOIN " +
                run_table + " r ON r.run_id = f.run_id)";
     if (any.boolean(0, 1))

@@ -1,6 +1,8 @@
 // SQL of the store of redactions. See redactions.hpp.
 #include "pg/store/redactions.hpp"
 
+#include <algorithm>
+
 #include "pg/store/by_leaf.hpp"
 #include "pg/store/runs.hpp"
 
@@ -11,7 +13,8 @@ namespace {
 #define RECORDED_COLUMNS                                                                                  \
     "r.run_id, r.status, r.flow_id, r.flow, r.version, coalesce(w.owner::oid, r.flow_owner::oid), "       \
     "r.role::oid, "                                                                                       \
-    "CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid ELSE 0 END, "      \
+    "CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid "                  \
+    "ELSE (SELECT p.role::oid FROM flowctl_catalog.run p WHERE p.run_id = r.parent_run_id) END, "         \
     "r.parent_run_id, r.redacted_at IS NOT NULL"
 LeafStatement find_recorded_sql("SELECT " RECORDED_COLUMNS
                                 " FROM {leaf} r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
@@ -25,6 +28,12 @@ Statement map_children_sql("SELECT " RECORDED_COLUMNS
                            " FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
                            " WHERE r.map_run_id = $1 AND r.map_index >= $2 ORDER BY r.map_index LIMIT 2000",
                            {UUIDOID, INT8OID});
+// A child is later than the run that has started it, so earlier leaves are not looked at.
+Statement child_flows_sql("SELECT " RECORDED_COLUMNS
+                          " FROM flowctl_catalog.run r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"
+                          " WHERE r.parent_run_id = ANY ($1) AND r.parent_run_id IS NOT NULL AND r.map_run_id IS NULL"
+                          " AND r.run_id > $2",
+                          {UUIDARRAYOID, UUIDOID});
 #undef RECORDED_COLUMNS
 Statement open_map_runs_sql(
     "SELECT FROM flowctl_catalog.map_run WHERE run_id = ANY ($1) AND phase IS NOT NULL LIMIT 1", {UUIDARRAYOID});
@@ -83,6 +92,15 @@ void each_map_child(Spi& spi, const std::vector<Uuid>& ids, const std::function<
             read += static_cast<std::int64_t>(rows.size());
         }
     }
+}
+
+std::vector<RecordedRun> find_child_flows(Spi& spi, const std::vector<Uuid>& ids) {
+    const Uuid first = *std::min_element(ids.begin(), ids.end());
+    const Rows rows = spi.run(child_flows_sql, std::move(Params().uuids(ids).uuid(first)));
+    std::vector<RecordedRun> children;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        children.push_back(read_recorded(rows, i));
+    return children;
 }
 
 namespace {

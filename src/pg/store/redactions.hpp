@@ -38,6 +38,9 @@ bool has_open_map_run(Spi& spi, const std::vector<Uuid>& ids);
 // The children of these runs' map runs, some thousands at a time, until `take` returns false.
 void each_map_child(Spi& spi, const std::vector<Uuid>& ids, const std::function<bool(const RecordedRun&)>& take);
 
+// The runs of child flows that these runs have started.
+std::vector<RecordedRun> find_child_flows(Spi& spi, const std::vector<Uuid>& ids);
+
 // The salts that these runs have, which are destroyed.
 struct Salt {
     Uuid run_id{};
