@@ -201,7 +201,8 @@ TEST(Distribution, TheOldIteratorCanBeDistributed) {
 
 TEST(Distribution, ExpressChildrenCannotWait) {
     const std::string task =
-        R"("P": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "End": true})";
+        R"("P": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken", "End": true,
+        "Parameters": {"token.$": "$$.Task.Token"}})";
     EXPECT_EQ(of("", processor("STANDARD", task)), Strings{});
     EXPECT_EQ(of("", processor("EXPRESS", task)),
               Strings{"/ItemProcessor/States/P/Resource: Express state machine does not support "
