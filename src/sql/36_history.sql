@@ -311,6 +311,7 @@ CREATE VIEW flowctl.run_counts WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
     GROUP BY r.flow;
 COMMENT ON VIEW flowctl.run_counts IS
     'how many runs of each flow are open, and how many have failed within the last day; for members of pg_monitor, '

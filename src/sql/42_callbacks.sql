@@ -105,6 +105,7 @@ CREATE VIEW flowctl.waiting_tasks WITH (security_barrier) AS
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
     UNION ALL
     SELECT 'child flow', c.parent_run_id, r.flow, c.state, c.path, c.attempt, c.resource,
            pg_catalog.format('the end of run %s', c.child_run_id), c.since, c.due_at, NULL, NULL
@@ -113,7 +114,8 @@ CREATE VIEW flowctl.waiting_tasks WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g);
 COMMENT ON VIEW flowctl.waiting_tasks IS
     'what waits for whom, since when and until when; one row for each attempt that waits. It shows no token';
 COMMENT ON COLUMN flowctl.waiting_tasks.kind IS 'callback (.waitForTaskToken) | activity | child flow (.sync)';
