@@ -116,6 +116,17 @@ CALL regress_run('e_sync', '{}');
 CALL regress_run('e_none', '{}');
 CALL regress_run('e_jsonata', jsonb_build_object('arn', regress_arn('kid:1'), 'x', 7));
 
+-- The trace of a child is that of its parent, or what TraceHeader says, in the form of X-Ray or of W3C.
+SET client_min_messages = error;
+SELECT regress_flow('e_trace', 'arn:aws:states:::states:startExecution', jsonb_build_object('Parameters', jsonb_build_object('StateMachineArn', regress_arn('kid:1'), 'TraceHeader.$', '$.trace')));
+RESET client_min_messages;
+SET flowctl.traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+CALL regress_run('e_trace', '{"trace": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"}');
+CALL regress_run('e_trace', '{"trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"}');
+CALL regress_run('e_trace', '{"trace": "Root=1-5759e988-BD862e3fe1be46a994272793"}');
+RESET flowctl.traceparent;
+SELECT traceparent FROM flowctl.runs WHERE flow = 'kid' ORDER BY run_id DESC LIMIT 3;
+
 -- A name stands for one run, as long as it is open.
 CALL regress_run('e_sync2', '{"in": {}, "name": "first"}');
 CALL regress_run('e_sync2', '{"in": {}, "name": "first"}');

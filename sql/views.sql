@@ -187,6 +187,8 @@ CREATE FUNCTION pg_temp.finds_by(condition text) RETURNS SETOF text LANGUAGE plp
 DECLARE line text;
 BEGIN
     FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) SELECT run_id FROM flowctl.runs WHERE ' || condition LOOP
+        -- not the parent of a run, which is looked up by its id
+        CONTINUE WHEN line ~ ' a(_\d+)?$' OR line ~ 'parent_run_id';
         IF line ~ ' on run_' THEN RETURN NEXT substring(line FROM '(?:Scan using|Index Scan on) run_(?:[0-9]+_[0-9]+|default)_(\w+)'); END IF;
         IF line ~ 'Index Cond: \(\(?run_id' THEN RETURN NEXT 'run_id'; END IF;
     END LOOP;

@@ -12,9 +12,9 @@
 --   A role that has been granted read_payload on the flow sees the same. With operate or read it sees no
 --   payloads: columns that hold data, or may hold a part of it such as cause, are NULL.
 --
---   The role that started a run sees it in runs and map_runs, but does not see its history, steps and calls. It
---   does not see the runs that this one has started: what one flow gives to another is no more of its business
---   than what a flow gives to a service.
+--   The role that started a run sees it in runs and map_runs, but does not see its history, steps and calls. A
+--   run that another run has started counts as started by the role of that one. Whoever started that one does
+--   not see it: what one flow gives to another is no more of its business than what a flow gives to a service.
 --
 -- A member of a role here is a role that has its privileges (pg_has_role with USAGE). Membership is looked up
 -- once in a statement: the sub-selects do not depend on the row, so each becomes an init plan or a hash
@@ -99,14 +99,15 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = r.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
          LEFT JOIN flowctl_catalog.pause p ON p.kind = 'flow' AND p.name = r.flow
+         CROSS JOIN LATERAL (SELECT CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid
+                ELSE (SELECT a.role::oid FROM flowctl_catalog.run a WHERE a.run_id = r.parent_run_id) END) by (starter)
          CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
-             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, r.starter)) may (read_payload)
+             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, coalesce(by.starter, 0))) may (read_payload)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
-       OR (r.starter::oid = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER)
-           AND (r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL));
+       OR by.starter = (SELECT u.oid FROM pg_catalog.pg_roles u WHERE u.rolname = CURRENT_USER);
 COMMENT ON VIEW flowctl.runs IS 'runs: their flow, who started them, their current state, and how they ended';
 COMMENT ON COLUMN flowctl.runs.run_id IS 'UUID version 7, so it is ordered by the time of the start';
 COMMENT ON COLUMN flowctl.runs.flow IS 'name of the flow';

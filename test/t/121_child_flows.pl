@@ -146,6 +146,32 @@ $sql->(q{SELECT flowctl.drop_flow('call')});
 is(wait_for_run($node, $run = start_run($node, 'waits', {})), 'FAILED', 'a flow that was dropped is not started');
 is(run_row($node, $run)->{error}, 'StepFunctions.StateMachineDoesNotExistException', 'and its name does not exist');
 
+# A limit of the flow that is started counts for the runs that flows start, too, and one that waits for room can be stopped.
+define_flow($node, 'single', flow({ T => { Type => 'Wait', Seconds => 36_000, End => true } }), undef, { max_concurrency => 1 });
+define_flow($node, 'wants', flow({ T => task('flowctl:flow:single.sync') }));
+my @wanting = map { start_run($node, 'wants', {}) } 1 .. 3;
+wait_for_query($node, q{SELECT count(*) FROM flowctl_catalog.child_flow c JOIN flowctl.runs r ON r.run_id = c.parent_run_id WHERE r.flow = 'wants'}, '3');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'single' AND phase = 'WAITING'}, '1');
+for my $left (reverse 0 .. 2)
+{
+	my $parent = $sql->(q{SELECT parent_run_id FROM flowctl.runs WHERE flow = 'single' AND phase = 'WAITING'});
+	$sql->("SELECT flowctl.stop('$parent')");
+	wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'single' AND status = 'RUNNING'}, $left);
+	last if !$left;
+	wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'single' AND phase = 'WAITING'}, '1');
+	if ($left == 2)
+	{
+		my $queued = $sql->(q{SELECT parent_run_id FROM flowctl.runs WHERE flow = 'single' AND status = 'RUNNING' AND phase <> 'WAITING' LIMIT 1});
+		$sql->("SELECT flowctl.stop('$queued')");
+		wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'single' AND status = 'RUNNING'}, '1');
+		$sql->("SELECT flowctl.stop(parent_run_id) FROM flowctl.runs WHERE flow = 'single' AND status = 'RUNNING'");
+		wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'single' AND status = 'RUNNING'}, '0');
+		last;
+	}
+}
+is($sql->(q{SELECT string_agg(DISTINCT status, ' ') FROM flowctl.runs WHERE flow IN ('single', 'wants')}), 'ABORTED', 'runs that wait at a limit stop with their parents');
+nothing_is_left('after the limit');
+
 # A distributed Map and an inline one start flows from their items.
 define_flow($node, 'inline', flow({ T => { Type => 'Map', End => true, ItemProcessor => flow({ C => task('flowctl:flow:echo.sync:2', OutputPath => '$.Output') }, 'C') } }));
 define_flow($node, 'each', flow({ T => { Type => 'Map', End => true, ItemProcessor => { ProcessorConfig => { Mode => 'DISTRIBUTED', ExecutionType => 'STANDARD' }, %{ flow({ C => task('flowctl:flow:echo.sync:2', OutputPath => '$.Output') }, 'C') } } } }));

@@ -175,7 +175,7 @@ void ChildFlowPerformer::write_children() {
     }
     store::insert_runs(children_.data(), children_.size());
     for (const store::NewRun& child : children_)
-        wake::note_started_run({child.run_id, child.flow_owner});
+        wake::note_started_run({child.run_id, child.flow_owner, child.wait.has_value()});
     children_.clear();
 }
 

@@ -93,7 +93,7 @@ void FailurePart::write(Spi& spi, const Changes& changes) {
     if (handlers.empty()) return;
     store::insert_runs(handlers.data(), handlers.size());
     for (const store::NewRun& handler : handlers)
-        wake::note_started_run({handler.run_id, handler.flow_owner});
+        wake::note_started_run({handler.run_id, handler.flow_owner, handler.wait.has_value()});
 }
 
 }  // namespace flowctl::pg

@@ -136,7 +136,8 @@ void record_exhausted(Spi& spi, const Uuid& run_id, const std::string& reason) {
 
 static LeafStatement find_operated_sql(R"(
     SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid,
-           CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid ELSE 0 END,
+           CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid
+                ELSE (SELECT p.role::oid FROM flowctl_catalog.run p WHERE p.run_id = r.parent_run_id) END,
            EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = $1 AND c.kind = $2),
            $2 IN ('pause', 'resume')
            AND (EXISTS (SELECT FROM flowctl_catalog.frame p WHERE p.run_id = $1 AND p.phase = 'PAUSED')

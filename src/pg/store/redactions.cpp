@@ -13,7 +13,8 @@ namespace {
 #define RECORDED_COLUMNS                                                                                  \
     "r.run_id, r.status, r.flow_id, r.flow, r.version, coalesce(w.owner::oid, r.flow_owner::oid), "       \
     "r.role::oid, "                                                                                       \
-    "CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid ELSE 0 END, "      \
+    "CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid "                  \
+    "ELSE (SELECT p.role::oid FROM flowctl_catalog.run p WHERE p.run_id = r.parent_run_id) END, "         \
     "r.parent_run_id, r.redacted_at IS NOT NULL"
 LeafStatement find_recorded_sql("SELECT " RECORDED_COLUMNS
                                 " FROM {leaf} r LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id"

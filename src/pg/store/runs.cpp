@@ -451,7 +451,8 @@ machine::Status read_status(const Rows& rows, std::size_t row, int column) {
 
 static Statement find_status_sql(R"(
     SELECT r.status, r.start_xid::text::bigint, coalesce(f.owner::oid, r.flow_owner::oid), r.role::oid,
-           CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid ELSE 0 END,
+           CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid
+                ELSE (SELECT p.role::oid FROM flowctl_catalog.run p WHERE p.run_id = r.parent_run_id) END,
            r.status <> 'RUNNING'
            AND EXISTS (SELECT FROM flowctl_catalog.control c WHERE c.run_id = r.run_id AND c.kind = 'redrive'),
            r.flow_id

@@ -181,7 +181,7 @@ std::vector<DueRun> find_due(Spi& spi, int shard, int shards, std::optional<std:
 // The status in a row. Raises for a name that this version does not know.
 machine::Status read_status(const Rows& rows, std::size_t row, int column);
 
-// The starter is nobody's if another run has started this one: whoever started that one does not see this one.
+// If another run has started this one, the starter is the role of that run.
 struct RunStatus {
     machine::Status status = machine::Status::Running;
     Uuid flow_id{};
