@@ -39,6 +39,11 @@ class Bucket {
         return std::max(now, sane(full_at, now) - interval_ * (burst_ - 1));
     }
     bool allows(Instant full_at, Instant now) const { return next(full_at, now) <= now; }
+    // How many may begin now.
+    std::int64_t available(Instant full_at, Instant now) const {
+        const Instant full = sane(full_at, now);
+        return full <= now ? burst_ : std::clamp<std::int64_t>(burst_ - (full - now + interval_ - 1) / interval_, 0, burst_);
+    }
     // The state after one has begun.
     Instant take(Instant full_at, Instant now) const {
         return std::max(sane(full_at, now), now) + interval_;

@@ -148,6 +148,9 @@ HttpOptions read_http_options(const Options& options) {
         read.speech = calls::Speech::Aws;
     read.poll_interval = seconds_or(options, "poll_interval", read.poll_interval);
     read.lease = lease::terms_of(options);
+    if (options.contains("max_concurrency")) read.max_concurrency = whole_seconds(options, "max_concurrency", 1);
+    if (const auto rate = gates::parse_rate(option(options, "rate")))
+        read.rate = gates::Bucket(*rate, whole_seconds(options, "burst", 1));
     return read;
 }
 

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "calls/protocols.hpp"
+#include "core/gates/rate.hpp"
 #include "net/client.hpp"
 #include "net/http/url.hpp"
 #include "pg/endpoints/lease_terms.hpp"
@@ -95,6 +96,8 @@ struct HttpOptions {
     std::string deployment;   // of Prefect
     net::Seconds poll_interval{10};
     std::optional<lease::Terms> lease;
+    std::optional<std::int64_t> max_concurrency;  // over all workers
+    std::optional<gates::Bucket> rate;
 };
 
 HttpOptions read_http_options(const Options& options);

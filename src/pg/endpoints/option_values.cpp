@@ -5,6 +5,7 @@
 
 #include "pg/endpoints/option_values.hpp"
 #include "base/ascii.hpp"
+#include "core/gates/rate.hpp"
 #include "net/crypto/jose_algorithm.hpp"
 #include "net/crypto/secret.hpp"
 #include "net/http/url.hpp"
@@ -194,6 +195,16 @@ void check_option_value(std::string_view name, OptionKind kind, std::string_view
         case OptionKind::PollSeconds:
             if (!is_whole_number(value, 1, 3'600))
                 refuse_value(name, "it must be a whole number of seconds from 1 to 3600");
+            return;
+        case OptionKind::Count:
+            if (!is_whole_number(value, 1, 1'000'000))
+                refuse_value(name, "it must be a whole number from 1 to 1000000");
+            return;
+        case OptionKind::Rate:
+            if (value.size() > 100 || !gates::parse_rate(value))
+                refuse_value(name, "it must be a number of calls and a time",
+                             "For example '100/min', '5/s' or '20/2 h': at least one, and at most a million a "
+                             "second.");
             return;
         case OptionKind::Connections:
             if (!is_whole_number(value, 1, 100))

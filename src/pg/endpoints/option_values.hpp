@@ -26,6 +26,8 @@ enum class OptionKind {
     SessionSeconds,
     PollSeconds,
     Connections,
+    Count,
+    Rate,
     RoleNames,
     RoleName,
     ImpersonateSeconds,

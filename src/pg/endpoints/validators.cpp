@@ -93,6 +93,8 @@ void check_http_server(const Options& options) {
                    "A proof of possession is made for one URL.");
     check_auth_options(options);
     check_lease_options(options);
+    if (options.contains("burst"))
+        require(options, "rate", "burst", "burst says how many calls may begin at once after a rest of the rate.");
 }
 
 // Whoever names an issuer's keys makes tokens that count as its own.

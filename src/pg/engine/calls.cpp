@@ -51,12 +51,12 @@ void Calls::prepare(Spi& spi, const LiveRun& run, machine::Call&& call, PlannedC
         return;
     }
     if (Lane flow(LaneKind::Flow, run.flow); lanes_.is_paused(flow)) {
-        planned.in_line.push_back({std::move(flow), run.id, 0});
+        planned.in_line.push_back({std::move(flow), run.id, 0, {}});
         return;
     }
     Lanes lanes = performer->lanes_of(run, call);
     if (auto full = lanes_.full_lane(lanes, planned.places)) {
-        planned.in_line.push_back({*std::move(full), run.id, lanes.answer_bytes});
+        planned.in_line.push_back({*std::move(full), run.id, lanes.answer_bytes, lanes.limits});
         return;
     }
     const std::size_t before = events.size();
@@ -91,7 +91,7 @@ void Calls::committed(const PlannedCalls& planned, const Changes& changes) {
         LiveRun* run = live_.find(one.run);
         if (run == nullptr) continue;
         run->in_line = true;
-        lanes_.wait(one.line, one.run, one.answer_bytes);
+        lanes_.wait(one.line, one.run, one.answer_bytes, one.limits);
     }
 }
 

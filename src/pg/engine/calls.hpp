@@ -21,6 +21,7 @@
 #include "pg/engine/live_runs.hpp"
 #include "pg/resources/performers.hpp"
 #include "pg/tasks/call_lanes.hpp"
+#include "pg/tasks/shared_endpoint_pace.hpp"
 #include "pg/turn/changes.hpp"
 #include "pg/turn/item.hpp"
 
@@ -43,6 +44,7 @@ struct PlannedCalls {
         Lane line;
         Uuid run{};
         std::size_t answer_bytes = 0;
+        EndpointLimits limits;
     };
     std::vector<InLine> in_line;  // calls that find no room
     std::vector<Key> answered;
@@ -56,7 +58,7 @@ struct PlannedCalls {
 
 class Calls {
   public:
-    Calls(net::Client& client, LiveRuns& live) : client_(client), live_(live) {}
+    Calls(net::Client& client, LiveRuns& live) : client_(client), live_(live) { lanes_.follow(&pace_); }
 
     void add(bool (*carries_out)(const asl::Resource& resource, const json::Value& input),
              Performer& performer) {
@@ -95,6 +97,8 @@ class Calls {
     // Runs in line for whose calls there is room now.
     std::vector<Item> give();
     bool has_ready() const { return lanes_.has_ready(); }
+    // When a call in line may begin because of time.
+    std::optional<machine::Instant> next_at() const { return lanes_.next_at(); }
     std::size_t waiting() const { return lanes_.waiting(); }    // runs in line
     std::size_t under_way() const { return requests_.size(); }  // requests
 
@@ -118,6 +122,7 @@ class Calls {
     net::Client& client_;
     LiveRuns& live_;
     std::vector<Known> performers_;
+    SharedEndpointPace pace_;
     CallLanes lanes_;
     std::unordered_map<std::uint64_t, Sent> requests_;  // by id
     std::uint64_t next_request_ = 1;

@@ -122,6 +122,7 @@ long Engine::sleep_ms() {
     machine::Instant until = sweeper_.next_at();
     if (!closed_) {
         if (const auto due = state_.live.next_due()) until = std::min(until, *due);
+        if (const auto at = state_.calls.next_at()) until = std::min(until, *at);
     }
     if (const auto at = state_.deferred.next_at()) until = std::min(until, *at);
     if (const auto at = state_.evaluations.next_at()) until = std::min(until, *at);

@@ -36,6 +36,7 @@
 #include "pg/server/process.hpp"
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/transaction.hpp"
+#include "pg/shared/endpoint_pace.hpp"
 #include "pg/shared/figures.hpp"
 #include "pg/shared/mailbox.hpp"
 #include "pg/shared/shmem.hpp"
@@ -300,6 +301,7 @@ void run(int slot) {
     if (claim->shard == 0) record_missing_roles();
     raise_descriptor_limit();
     suspects::attach(claim->slot);
+    endpoint_pace::attach(claim->slot);
     // Never destroyed: the process ends by proc_exit, from any depth.
     auto* worker = new Worker(*claim, *std::move(database));
     worker->loop();

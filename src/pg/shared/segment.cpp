@@ -7,7 +7,7 @@ namespace flowctl::pg::shmem {
 
 namespace {
 
-constexpr int kMost = 8;
+constexpr int kMost = 24;
 const Segment* segments[kMost];
 int count = 0;
 shmem_request_hook_type next_request_hook = nullptr;

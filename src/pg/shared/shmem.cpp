@@ -10,6 +10,7 @@
 
 #include "pg/shared/bars.hpp"
 #include "pg/shared/drain.hpp"
+#include "pg/shared/endpoint_pace.hpp"
 #include "pg/shared/figures.hpp"
 #include "pg/shared/pokes.hpp"
 #include "pg/shared/segment.hpp"
@@ -142,6 +143,7 @@ void request_at_load() {
     drain::request_at_load();
     pokes::request_at_load();
     figures::request_at_load();
+    endpoint_pace::request_at_load();
 }
 
 // ---- Sessions.

@@ -57,8 +57,19 @@ struct PlannedPlaces {
     }
 };
 
+// What all workers of the database know of an endpoint together.
+class EndpointPace {
+  public:
+    virtual ~EndpointPace() = default;
+    virtual EndpointRoom room(const std::string& endpoint, const EndpointLimits& limits) const = 0;
+    virtual void begin(const std::string& endpoint, const EndpointLimits& limits) = 0;
+    virtual void end(const std::string& endpoint) = 0;
+};
+
 class CallLanes {
   public:
+    // Null: every endpoint is this worker's alone and has no limits of its own.
+    void follow(EndpointPace* pace) { pace_ = pace; }
     // Calls that are under way already go on, also beyond the limits.
     void limit(const CallLimits& limits) { limits_ = limits; }
     // While the lanes are closed, no call has room: the server is about to restart (shared/drain.hpp).
@@ -72,6 +83,11 @@ class CallLanes {
         if (closed_) return lanes.empty() ? Lane() : lanes.front();
         for (const Lane& lane : lanes)
             if (is_paused(lane)) return lane;
+        if (pace_ != nullptr)
+            for (const Lane& lane : lanes)
+                if (lane.first == LaneKind::Endpoint &&
+                    pace_->room(lane.second, lanes.limits).calls <= planned_in(lane, planned))
+                    return lane;
         for (const Lane& lane : lanes)
             if (under_way_ + planned.in_all >= limits_.calls || room_in(lane, planned) == 0) return lane;
         const std::string owner = owner_of(lanes);
@@ -80,8 +96,10 @@ class CallLanes {
         return std::nullopt;
     }
     void begin(const Lanes& lanes) {
-        for (const Lane& lane : lanes)
+        for (const Lane& lane : lanes) {
             lanes_[lane].under_way++;
+            if (pace_ != nullptr && lane.first == LaneKind::Endpoint) pace_->begin(lane.second, lanes.limits);
+        }
         if (!lanes.empty()) under_way_++;
         answer_bytes_ += lanes.answer_bytes;
         bytes_of_owner_[owner_of(lanes)] += lanes.answer_bytes;
@@ -91,6 +109,7 @@ class CallLanes {
             const auto found = lanes_.find(lane);
             if (found == lanes_.end() || found->second.under_way == 0) continue;
             found->second.under_way--;
+            if (pace_ != nullptr && lane.first == LaneKind::Endpoint && lanes.limits.any()) pace_->end(lane.second);
             drop_if_empty(found);
         }
         if (!lanes.empty() && under_way_ > 0) under_way_--;
@@ -100,9 +119,22 @@ class CallLanes {
             bytes_of_owner_.erase(own);
     }
     // In the line that full_lane() has named.
-    void wait(const Lane& lane, const Uuid& run, std::size_t answer_bytes) {
-        lanes_[lane].waiting.push_back({run, answer_bytes});
+    void wait(const Lane& lane, const Uuid& run, std::size_t answer_bytes, const EndpointLimits& limits = {}) {
+        Line& line = lanes_[lane];
+        line.waiting.push_back({run, answer_bytes});
+        line.limits = limits;
         waiting_++;
+    }
+    // When a run may leave its line because of time; nullopt: none.
+    std::optional<std::int64_t> next_at() const {
+        std::optional<std::int64_t> next;
+        if (pace_ == nullptr || closed_ || waiting_ == 0) return next;
+        for (const auto& [lane, line] : lanes_) {
+            if (lane.first != LaneKind::Endpoint || line.waiting.empty() || is_paused(lane)) continue;
+            const auto at = pace_->room(lane.second, line.limits).opens_at;
+            if (at) next = next ? std::min(*next, *at) : *at;
+        }
+        return next;
     }
     std::size_t waiting() const { return waiting_; }
     // Whether take_ready() would give something.
@@ -146,9 +178,14 @@ class CallLanes {
     struct Line {
         std::size_t under_way = 0;
         std::deque<Waiting> waiting;
+        EndpointLimits limits;  // of an endpoint at which runs wait, as the last of them has had them
     };
     using Lines = std::map<Lane, Line>;
 
+    static std::size_t planned_in(const Lane& lane, const PlannedPlaces& planned) {
+        const auto found = planned.in_lane.find(lane);
+        return found == planned.in_lane.end() ? 0 : found->second;
+    }
     std::size_t taken_in(const Lane& lane, const PlannedPlaces& planned) const {
         const auto found = lanes_.find(lane);
         const auto more = planned.in_lane.find(lane);
@@ -196,6 +233,9 @@ class CallLanes {
         if (lane.first.first == LaneKind::Flow) return true;
         if (lane.first.first == LaneKind::Answers)
             return answer_fits(lane.first.second, lane.second.waiting.front().answer_bytes, answer_bytes);
+        if (pace_ != nullptr && lane.first.first == LaneKind::Endpoint &&
+            pace_->room(lane.first.second, lane.second.limits).calls <= taken)
+            return false;
         return taken < room_in(lane.first, {});
     }
     // Whether an answer of this size fits beside those of the calls under way, and `planned` bytes more. An
@@ -227,6 +267,7 @@ class CallLanes {
     std::size_t waiting_ = 0;
     bool closed_ = false;
     std::set<Lane> paused_;
+    EndpointPace* pace_ = nullptr;
 };
 
 }  // namespace flowctl::pg

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "pg/server/timestamps.hpp"
+#include "pg/shared/endpoint_pace.hpp"
 
 namespace flowctl::pg {
 
@@ -124,12 +125,20 @@ void HttpPerformer::send(http_task::Prepared&& call) {
     pending_.emplace(id, std::move(call.pending));
 }
 
+// An endpoint that is called too often says so to one call and means all of them.
+void HttpPerformer::heed(const std::string& endpoint, const net::Response& response) {
+    if ((response.status != 429 && response.status != 503) || !response.retry_after) return;
+    const double seconds = std::min(response.retry_after->count(), 3600.0);
+    if (seconds > 0) endpoint_pace::hold(endpoint, unix_micros_now() + static_cast<std::int64_t>(seconds * 1e6));
+}
+
 void HttpPerformer::answered(net::Response&& response) {
     const auto found = pending_.extract(response.id);
     if (found.empty()) return;
     const http_task::Pending& pending = found.mapped();
     under_way_.erase({pending.run_id, pending.call_id});
     leases_.call_over(pending.run_id, pending.call_id);
+    heed(pending.endpoint, response);
     http_task::Interpreted result = http_task::interpret(pending, std::move(response), unix_micros_now());
     hand_back(pending, std::move(result.event), std::move(result.outcome));
 }

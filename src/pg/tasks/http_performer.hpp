@@ -45,6 +45,7 @@ class HttpPerformer final : public Performer {
     using UnderWay = std::map<CallKey, std::uint64_t>;
 
     void cancel(UnderWay::iterator call);
+    static void heed(const std::string& endpoint, const net::Response& response);
     void hand_back(const http_task::Pending& pending, machine::Event&& event, store::CallOutcome&& outcome);
     void grant_leases();
     void fail(const http_task::Prepared& call, const std::string& error, const std::string& cause);

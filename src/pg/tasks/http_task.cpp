@@ -181,6 +181,8 @@ Lanes lanes_of_endpoint(const machine::Call& call) {
         if (const auto known = find_http_server(*server); known && known->options.url_problem.empty()) {
             lanes.emplace_back(LaneKind::Host, known->options.url.host);
             lanes.answer_bytes = known->options.max_response_bytes;
+            lanes.limits.max_concurrency = known->options.max_concurrency;
+            lanes.limits.rate = known->options.rate;
         }
     return lanes;
 }

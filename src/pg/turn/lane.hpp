@@ -1,9 +1,12 @@
 // Lanes: what calls share their limits by.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "core/gates/endpoint_limits.hpp"
 
 namespace flowctl::pg {
 
@@ -21,6 +24,7 @@ struct Lanes : std::vector<Lane> {
     using std::vector<Lane>::vector;
     // How large the answer of the call may become.
     std::size_t answer_bytes = 0;
+    EndpointLimits limits;  // of the endpoint
 };
 
 }  // namespace flowctl::pg
