@@ -5,8 +5,8 @@
 -- partitioned as run is, and its rows go together with their runs.
 CREATE TABLE flowctl_catalog.run_attribute (
     run_id          uuid        NOT NULL,
-    name            text        NOT NULL,
-    value           text        NOT NULL
+    name            text        COLLATE "C" NOT NULL,   -- which is compared faster than by a language's order
+    value           text        COLLATE "C" NOT NULL
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl_catalog.run_attribute IS 'values by which runs are found (option attributes of flows)';
 CREATE INDEX run_attribute_value ON flowctl_catalog.run_attribute (value, name, run_id);

@@ -100,7 +100,8 @@ constexpr const char* kOutside = R"j({"StartAt": "P", "States": {
     {"StartAt": "W", "States": {"W": {"Type": "Task", "Resource": "flowctl:http:s.waitForTaskToken",
       "Parameters": {"t.$": "States.Format('<{}>', $$.Task.Token)", "m": "<token>", "c.$": "$$"},
       "HeartbeatSeconds": 9, "Next": "C"}, "C": {"Type": "Task", "Resource": "flowctl:flow:f.sync", "End": true}}}]},
-  "F": {"Type": "Task", "Resource": "flowctl:http:s.sync", "ResultPath": "$.f", "Next": "P"}}})j";
+  "F": {"Type": "Task", "Resource": "flowctl:http:s.sync", "ResultPath": "$.f", "End": true,
+      "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.e", "Next": "P"}]}}})j";
 
 class Tokens : public machine::TaskTokens {
   public:

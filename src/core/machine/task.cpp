@@ -306,7 +306,9 @@ void Runner::cancel(BranchFrame& branch, bool silent) {
     const std::int64_t id = branch.call->id;
     if (id > last_event_before_ && withdraw<Call>(id)) return;
     CancelCall cancelled{id, {}, silent};
-    if (takes_token(task_of(branch).resource)) cancelled.place = attempt_place(branch);
+    // A frame that does not fit its flow is ended, too.
+    const bool is_task = branch.definition != nullptr && branch.definition->type() == asl::StateType::Task;
+    if (is_task && takes_token(task_of(branch).resource)) cancelled.place = attempt_place(branch);
     step_.effects.emplace_back(std::move(cancelled));
 }
 

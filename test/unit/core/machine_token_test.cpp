@@ -261,6 +261,21 @@ TEST_P(MachineToken, AnActivityThatFails) {
     EXPECT_EQ(refused.types()[3], "ActivityScheduleFailed");
 }
 
+// A frame comes from a table, so its call may be one of a state that is not there, or is no Task.
+TEST(TaskToken, AFrameThatDoesNotFitItsFlowEndsWithItsCall) {
+    for (const char* state : {"Gone", "P"}) {
+        TestRun run(states("P", R"("P": {"Type": "Pass", "End": true})"));
+        auto frame = machine::Frame::load(value(R"({"format": 1, "status": "RUNNING", "lastEvent": 3, "top":
+            {"state": ")" + std::string(state) + R"(", "phase": "Calling", "input": {"value": 1, "event": 0},
+             "lastEvent": 3, "enteredEvent": 2, "visit": 1, "attempt": 1, "call": {"id": 3}}})"));
+        ASSERT_TRUE(frame.ok()) << frame.error();
+        run.frame = std::move(frame).value();
+        run.give(machine::Resumed{});
+        EXPECT_EQ(run.status(), machine::Status::Failed);
+        EXPECT_EQ(run.cancelled, std::vector<std::int64_t>{3});
+    }
+}
+
 TEST(TaskToken, UnmaskingIsExact) {
     const std::string token = "TTOK";
     for (const std::string_view text :
