@@ -81,6 +81,7 @@ SELECT flowctl.grant_flow(flow, 'regress_grants_a', '{read}') FROM (VALUES ('sho
 SET ROLE regress_grants_a;
 SELECT name, status, phase, input, output, error, cause, event, subject_claims FROM flowctl.runs WHERE name IN ('failed', 'open') ORDER BY name;
 SELECT name, input, cause FROM flowctl.runs WHERE name = 'mine';
+SELECT flow, open, failed_1d FROM flowctl.run_counts ORDER BY flow;
 SELECT type, details FROM flowctl.history WHERE run_id = :'failed' ORDER BY event_id;
 SELECT state, status, input, output, error, cause FROM flowctl.steps WHERE run_id = :'failed' ORDER BY event_id;
 \set VERBOSITY sqlstate

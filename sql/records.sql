@@ -49,6 +49,7 @@ BEGIN
     INSERT INTO flowctl_catalog.token_revocation SELECT pg_temp.id(n), 'jti', '2026-01-01', false, 'no token of alice' FROM generate_series(1, 5) n;
     INSERT INTO flowctl_catalog.denial SELECT n, '2026-01-01', 'call', 'bank', 'regress_records_owner', NULL, 'alice', 'alice may not', pg_temp.id(n)
     FROM generate_series(1, 5) n;
+    INSERT INTO flowctl_catalog.early_answer SELECT pg_temp.id(200 + n), pg_temp.id(n), '2026-01-01', 'somebody', '"alice"' FROM generate_series(1, 5) n;
     INSERT INTO flowctl_catalog.intervention SELECT pg_temp.id(n), '2026-01-01', 'stop', 'regress_records_owner', 'alice has left', 'done'
     FROM generate_series(1, 5) n;
     INSERT INTO flowctl_catalog.map_run (map_run_id, run_id, call_id, bucket, flow_id, flow, version, path, state, label, type, status,

@@ -66,7 +66,13 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
                 THEN 'map run'
                 WHEN f.phase = 'WAITING' AND EXISTS (SELECT FROM flowctl_catalog.child_flow c WHERE c.parent_run_id = r.run_id)
                 THEN 'child flow'
-                WHEN f.phase = 'WAITING' THEN 'timer'
+                -- Rows of one run stand together: their keys begin as its id does.
+                WHEN f.phase = 'WAITING'
+                THEN coalesce((SELECT t.kind FROM flowctl_catalog.waiting_task t
+                               WHERE t.run_id = r.run_id
+                                 AND t.wait_id BETWEEN (pg_catalog.left(r.run_id::text, 18) || '-0000-000000000000')::uuid
+                                                   AND (pg_catalog.left(r.run_id::text, 18) || '-ffff-ffffffffffff')::uuid
+                               LIMIT 1), 'timer')
            END AS waiting_for,
            f.due_at,
            CASE WHEN may.read_payload THEN r.input::pg_catalog.jsonb END AS input,
@@ -120,7 +126,8 @@ COMMENT ON COLUMN flowctl.runs.phase IS
 COMMENT ON COLUMN flowctl.runs.current_state IS 'the state of an open run at the top level';
 COMMENT ON COLUMN flowctl.runs.waiting_for IS
     'limit (a limit of its flow) | debounce (the end of its window) | timer (a Wait state) | retry (the next attempt of a Task) | '
-    'map run (the children of a distributed Map) | child flow (the end of a run that it has started) | resume: paused by whom | '
+    'map run (the children of a distributed Map) | child flow (the end of a run that it has started) | '
+    'callback (an answer to a token: flowctl.waiting_tasks) | activity (its worker) | resume: paused by whom | '
     'resume_flow: its flow paused by whom; NULL if it waits for none of these';
 COMMENT ON COLUMN flowctl.runs.due_at IS 'when the run''s next timer fires';
 COMMENT ON COLUMN flowctl.runs.input IS 'the run''s input, any JSON';
@@ -311,6 +318,7 @@ CREATE VIEW flowctl.run_counts WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE') OR pg_catalog.pg_has_role('pg_monitor', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
     GROUP BY r.flow;
 COMMENT ON VIEW flowctl.run_counts IS
     'how many runs of each flow are open, and how many have failed within the last day; for members of pg_monitor, '

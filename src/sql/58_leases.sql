@@ -81,7 +81,8 @@ CREATE VIEW flowctl.leases WITH (security_barrier) AS
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
-       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g);
 COMMENT ON VIEW flowctl.leases IS 'rights in this database that services had for calls, and when they had them';
 COMMENT ON COLUMN flowctl.leases.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.leases.path IS 'branch and item of the state, as in flowctl.steps';

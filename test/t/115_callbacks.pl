@@ -47,6 +47,7 @@ my ($run, $token) = asked('ask');
 like($token, qr/^[A-Za-z0-9_-]{96}$/, 'the endpoint gets a token');
 is($node->safe_psql('postgres', "SELECT kind, flow, state, attempt, resource, waiting_for, due_at IS NULL FROM flowctl.waiting_tasks WHERE run_id = '$run'"),
 	'callback|ask|Ask|1|flowctl:http:ask|an answer to its token|t', 'waiting_tasks says what waits for whom');
+is($node->safe_psql('postgres', "SELECT waiting_for FROM flowctl.runs WHERE run_id = '$run'"), 'callback', 'so does runs');
 is($node->safe_psql('postgres', "SELECT details->'parameters'->>'token' FROM flowctl.history WHERE run_id = '$run' AND type = 'TaskScheduled'"),
 	'<token>', 'history does not show it');
 wait_for_query($node, 'SELECT runs_in_memory FROM flowctl.workers', '0');

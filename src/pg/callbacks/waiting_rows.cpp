@@ -62,6 +62,15 @@ Statement delete_of_run_sql(R"(
         WHERE wait_id BETWEEN $2 AND $3 AND run_id = $1 FOR UPDATE SKIP LOCKED)))",
                             {UUIDOID, UUIDOID, UUIDOID});
 
+Statement delete_orphans_sql(R"(
+    DELETE FROM flowctl_catalog.waiting_task w
+    WHERE w.bucket % $1 = $2 AND NOT EXISTS (SELECT FROM flowctl_catalog.frame f WHERE f.run_id = w.run_id))",
+                             {INT4OID, INT4OID});
+Statement delete_late_sql(R"(
+    DELETE FROM flowctl_catalog.early_answer e
+    WHERE NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = e.run_id AND r.status = 'RUNNING'))",
+                          {});
+
 #define TAKE_EARLY(WHICH)                                                                                      \
     "WITH gone AS (DELETE FROM flowctl_catalog.early_answer e USING flowctl_catalog.waiting_task w "           \
     "  WHERE w.wait_id = e.wait_id AND " WHICH " RETURNING e.*) "                                              \
@@ -193,6 +202,11 @@ void set_told(Spi& spi, const std::vector<Uuid>& ids) {
     if (ids.empty()) return;
     const IndexScans by_index;
     spi.run(set_told_sql, std::move(Params().uuids(ids)));
+}
+
+void delete_superfluous(Spi& spi, int shard, int shards) {
+    spi.run(delete_orphans_sql, std::move(Params().int4(shards).int4(shard)));
+    if (shard == 0) spi.run(delete_late_sql);
 }
 
 std::int64_t take_early_answers(Spi& spi, const std::vector<Uuid>* ids) {

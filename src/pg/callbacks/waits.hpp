@@ -52,6 +52,7 @@ class Waits final : public Part {
     // task over. The item gets this part, and the ticket.
     std::int64_t ends_with_item(const Uuid& run, const std::string& place);
 
+    void load(Spi& spi) override { store::delete_superfluous(spi, shard_, shards_); }
     bool look(Spi& spi) override;
     void begin() override;
     void apply(const Item& item) override;

@@ -124,8 +124,11 @@ void Limits::begin() {
 
 void Limits::hold_back(Spi& spi, std::vector<Uuid>& runs) {
     std::set<Uuid> held;
-    if (!runs.empty() && store::has_rows("limit_wait")) {
-        const std::vector<store::WaitRow> waits = store::find_limit_waits(runs);
+    std::vector<Uuid> unknown;
+    for (const Uuid& run : runs)
+        if (!admitter_.has_admitted(run)) unknown.push_back(run);
+    if (!unknown.empty() && store::has_rows("limit_wait")) {
+        const std::vector<store::WaitRow> waits = store::find_limit_waits(unknown);
         for (const store::WaitRow& wait : waits)
             held.insert(wait.run_id);
         if (admits()) {

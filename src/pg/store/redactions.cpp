@@ -169,6 +169,7 @@ Statement redact_others[] = {
      {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.run_name WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
+    {"DELETE FROM flowctl_catalog.early_answer WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.ended_frame WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
     {R"(UPDATE flowctl_catalog.fork
         SET input = flowctl_catalog.redacted(run_id, input), variables = flowctl_catalog.redacted(run_id, variables)

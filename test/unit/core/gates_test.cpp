@@ -94,6 +94,17 @@ TEST(GateRate, AClockThatJumpsDoesNoHarm) {
     EXPECT_FALSE(bucket.allows(full, forward));
 }
 
+TEST(GateRate, SaysHowManyMayBegin) {
+    const Bucket bucket({10, kSecond}, 3);
+    EXPECT_EQ(bucket.available(0, kStart), 3);
+    Instant full = bucket.take(0, kStart);
+    EXPECT_EQ(bucket.available(full, kStart), 2);
+    full = bucket.take(bucket.take(full, kStart), kStart);
+    EXPECT_EQ(bucket.available(full, kStart), 0);
+    EXPECT_EQ(bucket.available(full, kStart + kSecond / 10), 1);
+    EXPECT_EQ(bucket.available(full, kStart - 3600 * kSecond), 0);
+}
+
 TEST(GateRate, AWindowOfQuietEndsAtTheLongest) {
     EXPECT_EQ(quiet_until(kStart, kStart, 5, std::nullopt), kStart + 5);
     EXPECT_EQ(quiet_until(kStart, kStart + 100, 5, std::nullopt), kStart + 105);

@@ -267,5 +267,64 @@ TEST(CallLanes, WhatHasEndedLeavesNothing) {
     }
 }
 
+// ------------------------------------------------------------- what other workers have under way
+
+struct Pace final : EndpointPace {
+    std::size_t left = 2;
+    std::optional<std::int64_t> opens_at;
+    EndpointRoom room(const std::string&, const EndpointLimits&) const override { return {left, opens_at}; }
+    void begin(const std::string&, const EndpointLimits&) override { left--; }
+    void end(const std::string&) override { left++; }
+};
+
+TEST(CallLanes, AnEndpointHasTheRoomThatAllWorkersLeaveIt) {
+    Pace pace;
+    CallLanes lanes = lanes_with(100, 50);
+    lanes.follow(&pace);
+    Lanes one = call("a", "host", "1");
+    one.limits.max_concurrency = 2;
+    PlannedPlaces planned;
+    EXPECT_FALSE(lanes.full_lane(one, planned));
+    planned.add(one);
+    EXPECT_FALSE(lanes.full_lane(one, planned));
+    planned.add(one);
+    ASSERT_TRUE(lanes.full_lane(one, planned));
+    EXPECT_EQ(lanes.full_lane(one, planned)->first, LaneKind::Endpoint);
+    lanes.begin(one);
+    lanes.begin(one);
+    lanes.wait({LaneKind::Endpoint, "a"}, Uuid{1}, 0, one.limits);
+    EXPECT_FALSE(lanes.has_ready());
+    EXPECT_FALSE(lanes.next_at());
+    lanes.end(one);
+    EXPECT_TRUE(lanes.has_ready());
+    EXPECT_EQ(lanes.take_ready().size(), 1u);
+}
+
+TEST(CallLanes, SaysWhenARateLetsTheNextCallBegin) {
+    Pace pace;
+    pace.left = 0;
+    pace.opens_at = 12345;
+    CallLanes lanes = lanes_with(100, 50);
+    lanes.follow(&pace);
+    lanes.wait({LaneKind::Endpoint, "a"}, Uuid{1}, 0);
+    EXPECT_EQ(lanes.next_at(), 12345);
+    EXPECT_TRUE(lanes.take_ready().empty());
+    pace.left = 1;
+    EXPECT_EQ(lanes.take_ready().size(), 1u);
+    EXPECT_FALSE(lanes.next_at());
+}
+
+TEST(CallLanes, APausedLaneLetsNothingBegin) {
+    CallLanes lanes = lanes_with(100, 50);
+    lanes.pause({{LaneKind::Endpoint, "a"}});
+    EXPECT_EQ(lanes.full_lane(call("a", "host", "1")), Lane(LaneKind::Endpoint, "a"));
+    EXPECT_FALSE(lanes.full_lane(call("b", "host", "1")));
+    lanes.wait({LaneKind::Endpoint, "a"}, Uuid{1}, 0);
+    EXPECT_FALSE(lanes.has_ready());
+    lanes.pause({});
+    EXPECT_TRUE(lanes.has_ready());
+    EXPECT_EQ(lanes.take_ready().size(), 1u);
+}
+
 }  // namespace
 }  // namespace flowctl::pg
