@@ -102,7 +102,7 @@ SELECT flowctl.start('passes');
 SELECT open_runs, open_runs_used, calls, calls_used FROM flowctl.quotas;
 SELECT flowctl.set_quota('regress_quota_author', 2);
 SELECT flowctl.start('passes');
-SELECT flowctl.set_quota('regress_quota_author', 5);
+SELECT flowctl.set_quota('regress_quota_author', 4);
 SELECT flowctl.start('passes');
 SELECT flowctl.set_quota('regress_quota_author', calls => 7);
 SELECT flowctl.start('passes') IS NOT NULL AS started;

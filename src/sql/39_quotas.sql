@@ -2,7 +2,8 @@
 
 -- Views call it as the user who reads them, and it says of a role only what the user may know.
 CREATE FUNCTION flowctl_catalog.calls_of_role(role oid) RETURNS bigint
-    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'flowctl_calls_of_role';
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_calls_of_role';
 COMMENT ON FUNCTION flowctl_catalog.calls_of_role(oid) IS
     'how many calls the flows of a role with a quota of calls have under way; NULL for roles of others';
 REVOKE ALL ON FUNCTION flowctl_catalog.calls_of_role(oid) FROM PUBLIC;
@@ -14,7 +15,7 @@ CREATE VIEW flowctl.quotas WITH (security_barrier) AS
             WHERE r.status = 'RUNNING' AND r.flow_owner::oid = q.role::oid) AS open_runs_used,
            q.calls, CASE WHEN q.calls IS NOT NULL THEN flowctl_catalog.calls_of_role(q.role::oid) END AS calls_used,
            q.set_by, q.set_at
-    FROM flowctl_catalog.quota q
+    FROM flowctl_catalog.quota q, (SELECT) AS read_only
     WHERE q.role::oid IS NOT NULL
       AND ((SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
            OR q.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m));
