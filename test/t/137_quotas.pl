@@ -91,4 +91,16 @@ wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow IN ('first'
 is(scalar($stub->calls()), 24, 'each call is made once');
 wait_for_query($node, q{SELECT calls_used FROM flowctl.quotas WHERE role = 'crowd'::regrole}, '0');
 
+# Quotas are dumped. One of a role that is not there counts for nobody until somebody says who is meant.
+$node->safe_psql('postgres', q{CREATE ROLE gone; SELECT flowctl.set_quota('gone', 7, 8)});
+my $dump = $node->basedir . '/dump.sql';
+$node->command_ok([ 'pg_dump', '-f', $dump, 'postgres' ], 'a dump');
+$node->safe_psql('postgres', q{SELECT flowctl.drop_quota('gone'); DROP ROLE gone; CREATE DATABASE copy TEMPLATE template0});
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'copy', '-f', $dump ], 'is restored');
+my $quotas = q{SELECT role, open_runs, calls FROM flowctl.quotas ORDER BY role::text};
+is($node->safe_psql('copy', $quotas), 'crowd||5', 'the quota of a role that is there');
+is($node->safe_psql('copy', q{SELECT kind, missing FROM flowctl.unresolved}), 'quota|role gone', 'and the other one is listed');
+$node->safe_psql('copy', q{SELECT flowctl.resolve_roles('{"gone": "others"}')});
+is($node->safe_psql('copy', $quotas), "crowd||5\nothers|7|8", 'it is given to another role');
+
 done_testing();
