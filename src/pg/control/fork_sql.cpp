@@ -10,6 +10,7 @@
 #include "core/json.hpp"
 #include "pg/control/operated_run.hpp"
 #include "pg/control/run_arguments.hpp"
+#include "pg/rights/run_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/guc.hpp"
@@ -91,6 +92,14 @@ store::ForkPoint find_point(Spi& spi, const Fork& fork) {
     return point;
 }
 
+// A run of an INVOKER's flow is its starter's altogether, with all of its payloads.
+void require_payloads(const Fork& fork, const store::OperatedRun& run) {
+    if (may_read_payload(fork.user, run)) return;
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to fork run " + to_string(fork.run_id),
+                    "The flow's owner can grant read_payload.",
+                    "The new run acts as the current role, which may not read the data that it would have.");
+}
+
 std::int32_t find_version(Spi& spi, const Fork& fork, const store::ForkedRun& run) {
     const auto found = store::find_fork_version(spi, run.flow_id, fork.version, fork.state);
     if (!found)
@@ -103,6 +112,7 @@ std::int32_t find_version(Spi& spi, const Fork& fork, const store::ForkedRun& ru
                         "version " + std::to_string(found->version) + " of flow \"" + run.flow +
                             "\" has no state " + state_of_flow(fork.state) + " at the top level",
                         "Name a version that has this state, or a state that both versions have.");
+    if (found->is_invokers) require_payloads(fork, get_operated(spi, fork.run_id, fork.user, "fork"));
     return found->version;
 }
 

@@ -81,7 +81,8 @@ std::vector<std::pair<std::string, std::string>> find_assigned(Spi& spi, const U
 }
 
 static Statement find_fork_version_sql(R"(
-    SELECT v.version, (v.definition::pg_catalog.json -> 'States' -> $3) IS NOT NULL
+    SELECT v.version, (v.definition::pg_catalog.json -> 'States' -> $3) IS NOT NULL,
+           coalesce(v.options ->> 'run_as' = 'INVOKER', false)
     FROM flowctl_catalog.flow w
          JOIN flowctl_catalog.flow_version v ON v.flow_id = w.flow_id AND v.version = coalesce($2, w.latest_version)
     WHERE w.flow_id = $1)",
@@ -97,7 +98,7 @@ std::optional<ForkVersion> find_fork_version(Spi& spi, const Uuid& flow_id,
         params.null();
     const Rows rows = spi.run(find_fork_version_sql, std::move(params.text(state)));
     if (rows.size() == 0) return std::nullopt;
-    return ForkVersion{rows.int4(0, 0), rows.boolean(0, 1)};
+    return ForkVersion{rows.int4(0, 0), rows.boolean(0, 1), rows.boolean(0, 2)};
 }
 
 }  // namespace flowctl::pg::store

@@ -50,6 +50,7 @@ std::vector<std::pair<std::string, std::string>> find_assigned(Spi& spi, const U
 struct ForkVersion {
     std::int32_t version = 0;
     bool has_state = false;
+    bool is_invokers = false;  // its runs act as who starts them
 };
 std::optional<ForkVersion> find_fork_version(Spi& spi, const Uuid& flow_id,
                                              std::optional<std::int32_t> version, const std::string& state);
