@@ -114,7 +114,31 @@ SELECT flowctl.fork(:'run', 'Use');
 RESET ROLE;
 SELECT flowctl.grant_flow('save', 'regress_other', '{start,operate}');
 SET ROLE regress_other;
-SELECT flowctl.fork(:'run', 'Use') IS NOT NULL AS forked;
+SELECT flowctl.fork(:'run', 'Use') AS fork \gset
+SELECT flowctl.wait(:'fork');
+-- The fork has another's data, so its starter sees it without them, unless he may read payloads.
+SELECT status, input, output, forked_from = :'run' AS forked_from FROM flowctl.runs WHERE run_id = :'fork';
+RESET ROLE;
+SELECT flowctl.grant_flow('save', 'regress_other', '{read_payload}');
+SET ROLE regress_other;
+SELECT status, input, output IS NOT NULL AS output FROM flowctl.runs WHERE run_id = :'fork';
+-- So it is with the children of a distributed Map, and with attributes.
+SET ROLE regress_owner;
+SELECT flowctl.define_flow('spread', '{"QueryLanguage": "JSONata", "StartAt": "M", "States": {
+    "M": {"Type": "Map", "Items": "{% [1, 2] %}", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}}}}', options => '{"attributes": {"order": "{% order %}"}}');
+SELECT flowctl.start('spread', '{"order": "4711"}') AS spread \gset
+SELECT flowctl.wait(:'spread');
+SELECT flowctl.grant_flow('spread', 'regress_other', '{start,operate}');
+SET ROLE regress_other;
+SELECT flowctl.fork(:'spread', 'M') AS fork \gset
+SELECT flowctl.wait(:'fork');
+SELECT status, input, output, attributes, map_index FROM flowctl.runs WHERE forked_from = :'spread' ORDER BY map_index;
+SELECT count(*) FROM flowctl.find_runs('order', '4711');
+SET ROLE regress_owner;
+SELECT status, input, output, attributes, map_index FROM flowctl.runs WHERE forked_from = :'spread' ORDER BY map_index;
+SELECT count(*) FROM flowctl.find_runs('order', '4711');
 RESET ROLE;
 SELECT until('NOT EXISTS (SELECT FROM flowctl.runs WHERE status = ''RUNNING'')');
 DROP FUNCTION until;

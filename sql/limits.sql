@@ -138,6 +138,10 @@ SELECT type, details FROM flowctl.history WHERE run_id = :'second' ORDER BY even
 SELECT flowctl.alter_flow('patient', '{"queue_timeout": null}');
 SELECT flowctl.start('patient', '{"seconds": 3600}') AS second \gset
 SELECT flowctl.start('patient', '{"seconds": 0}') AS third \gset
+-- A run that waits cannot be paused.
+SELECT flowctl.pause(:'third');
+SELECT phase, waiting_for FROM flowctl.runs WHERE run_id = :'third';
+SELECT flowctl.resume(:'third');
 SELECT flowctl.alter_flow('patient', '{"max_concurrency": 2}');
 DO $$ BEGIN WHILE (SELECT held FROM flowctl.limits WHERE flow = 'patient') <> 2 LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
 SELECT flowctl.alter_flow('patient', '{"max_concurrency": 1}');
@@ -161,7 +165,23 @@ SELECT status, phase, waiting_for FROM flowctl.runs WHERE run_id = :'first';
 SET ROLE regress_limits_other;
 SELECT flowctl.resume_flow('patient');
 SELECT flowctl.pause_flow('patient');
+RESET ROLE;
+DO $$ BEGIN WHILE (SELECT count(*) FROM flowctl.denials WHERE action IN ('pause_flow', 'resume_flow')) < 3 LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+SELECT action, object, role_name, reason FROM flowctl.denials WHERE action IN ('pause_flow', 'resume_flow') ORDER BY action, object;
+-- by who may operate the flow
 SET ROLE regress_limits_author;
+SELECT flowctl.pause(:'first');
+SELECT flowctl.grant_flow('patient', 'regress_limits_other', '{start,read}');
+SET ROLE regress_limits_other;
+SELECT flowctl.resume_flow('patient');
+SET ROLE regress_limits_author;
+SELECT flowctl.grant_flow('patient', 'regress_limits_other', '{operate}');
+SET ROLE regress_limits_other;
+SELECT flowctl.pause_flow('patient', reason => 'on call');
+SELECT waiting_for FROM flowctl.runs WHERE run_id = :'first';
+SELECT flowctl.resume_flow('patient');
+SET ROLE regress_limits_author;
+SELECT flowctl.revoke_flow('patient', 'regress_limits_other');
 SELECT flowctl.resume_flow('patient');
 SELECT flowctl.wait(:'first');
 SELECT flowctl.resume_flow('patient');

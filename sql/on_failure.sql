@@ -65,6 +65,20 @@ BEGIN
 END $$;
 SELECT action, object, role_name, reason FROM flowctl.denials;
 
+-- What the option names is not dropped while the flow with the option may start it.
+SELECT flowctl.define_flow('tidy', :'fail');
+SELECT flowctl.set_alias('tidy', 'spare', 2);
+SELECT flowctl.alter_flow('forget', '{"on_failure": "tidy:live"}');
+SELECT flowctl.alter_flow('fine', '{"on_failure": "tidy:1"}');
+SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.drop_alias('tidy', 'spare');
+SELECT flowctl.set_alias('tidy', 'live', 2);
+SELECT flowctl.drop_version('tidy', 1);
+SELECT flowctl.alter_flow('forget', '{"on_failure": null}');
+SELECT flowctl.alter_flow('fine', '{"on_failure": null}');
+SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.drop_version('tidy', 1);
+
 -- refused when the option is set
 SELECT flowctl.alter_flow('work', '{"on_failure": "missing"}');
 SELECT flowctl.alter_flow('work', '{"on_failure": "tidy:9"}');

@@ -142,6 +142,7 @@ SELECT flowctl.pause(:'others');
 SELECT flowctl.resume(:'others');
 \set VERBOSITY default
 RESET ROLE;
+SELECT flowctl.wait(:'others');
 SELECT count(flowctl.stop(run_id)) FROM flowctl.runs WHERE status = 'RUNNING';
 SELECT until('NOT EXISTS (SELECT FROM flowctl.runs WHERE status = ''RUNNING'')');
 -- The state of ended runs is kept for so long only.

@@ -69,7 +69,8 @@ CREATE VIEW flowctl.map_runs WITH (security_barrier) AS
          JOIN flowctl_catalog.run r ON r.run_id = m.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
          CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
-             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, r.starter)) may (read_payload)
+             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid,
+             CASE WHEN r.forked_from IS NULL THEN r.starter::oid ELSE 0 END)) may (read_payload)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)

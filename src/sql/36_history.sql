@@ -108,7 +108,8 @@ CREATE VIEW flowctl.runs WITH (security_barrier) AS
          CROSS JOIN LATERAL (SELECT CASE WHEN r.parent_run_id IS NULL OR r.map_run_id IS NOT NULL THEN r.starter::oid
                 ELSE (SELECT a.role::oid FROM flowctl_catalog.run a WHERE a.run_id = r.parent_run_id) END) by (starter)
          CROSS JOIN LATERAL (SELECT flowctl_catalog.may_read_payload(
-             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, coalesce(by.starter, 0))) may (read_payload)
+             r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid,
+             CASE WHEN r.forked_from IS NULL THEN coalesce(by.starter, 0) ELSE 0 END)) may (read_payload)
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT o.oid FROM flowctl_catalog.my_role o)
        OR r.role::oid IN (SELECT o.oid FROM flowctl_catalog.my_role o)
@@ -162,7 +163,7 @@ COMMENT ON COLUMN flowctl.runs.map_index IS
 COMMENT ON COLUMN flowctl.runs.attributes IS
     'what the flow''s option attributes found in the input: {name: value}; flowctl.find_runs() finds runs by it';
 COMMENT ON COLUMN flowctl.runs.stopped_by IS 'the role that called flowctl.stop(); NULL if nobody has stopped the run';
-COMMENT ON COLUMN flowctl.runs.forked_from IS 'the run that this one was forked from (flowctl.fork); NULL if it was not';
+COMMENT ON COLUMN flowctl.runs.forked_from IS 'the run that this one, or the run whose distributed Map has it, was forked from (flowctl.fork); NULL if none was';
 COMMENT ON COLUMN flowctl.runs.redriven_at IS 'when it was redriven last; NULL if it was not';
 COMMENT ON COLUMN flowctl.runs.redrive_status IS
     'REDRIVABLE (by flowctl.redrive) | NOT_REDRIVABLE | REDRIVABLE_BY_MAP_RUN (a child of a distributed Map)';

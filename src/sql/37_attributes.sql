@@ -25,7 +25,8 @@ CREATE VIEW flowctl.run_attributes WITH (security_barrier) AS
     FROM flowctl_catalog.run_attribute a
          JOIN flowctl_catalog.run r ON r.run_id = a.run_id
          LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
-    WHERE flowctl_catalog.may_read_payload(r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid, r.starter);
+    WHERE flowctl_catalog.may_read_payload(r.flow_id, coalesce(w.owner::oid, r.flow_owner::oid), r.role::oid,
+                                           CASE WHEN r.forked_from IS NULL THEN r.starter::oid ELSE 0 END);
 COMMENT ON VIEW flowctl.run_attributes IS
     'attributes of runs: a row for each value that an expression of the flow''s option attributes found in the input';
 COMMENT ON COLUMN flowctl.run_attributes.run_id IS 'the run';

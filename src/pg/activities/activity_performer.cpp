@@ -54,7 +54,7 @@ std::vector<pg::Objection> check_definition(const asl::Resource& resource, const
     Spi spi;
     const auto objection = objection_to(spi, resource.name, task.role);
     if (!objection) return {};
-    return {{objection->exists ? kNotPermitted : kNoActivity, objection->cause}};
+    return {{objection->exists ? kActivityNotGranted : kNoActivity, objection->cause}};
 }
 
 }  // namespace activities

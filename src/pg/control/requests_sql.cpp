@@ -37,6 +37,7 @@ std::optional<std::string> objection_to_redrive(const store::OperatedRun& run) {
 std::optional<std::string> objection_to_pause(const store::OperatedRun& run) {
     if (run.status != machine::Status::Running) return has_ended(run.status);
     if (run.is_paused) return "the run is paused already";
+    if (run.waits_to_begin) return store::kWaitsToBegin;
     return std::nullopt;
 }
 

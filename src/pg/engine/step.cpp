@@ -4,6 +4,7 @@
 #include "pg/engine/batch.hpp"
 #include "pg/evaluation/suspects.hpp"
 #include "pg/server/timestamps.hpp"
+#include "pg/store/controls.hpp"
 
 extern "C" {
 #include "common/pg_prng.h"
@@ -58,7 +59,7 @@ bool Batch::tell(Spi& spi, Working& working, const Item& item) {
         // A run that has not begun can be ended and paused. Nothing else is meant for it.
         if (!working.begun && item.event && !pauses && !stops && !fails) return false;
         if (!working.begun && pauses && !held_back(spi, {item.run}).empty()) {
-            refusals_[item.run] = "the run waits at a limit of its flow and has not begun";
+            refusals_[item.run] = store::kWaitsToBegin;
             return false;
         }
         working.entered = true;

@@ -39,6 +39,24 @@ Statement retire_version(R"(
     WHERE flow_id = $1 AND version = $2 AND dropped_by IS NULL)",
                          {UUIDOID, INT4OID});
 
+Statement failure_flows_to(R"(
+    SELECT name, coalesce(owner::oid, 0) FROM flowctl_catalog.flow
+    WHERE options OPERATOR(pg_catalog.->>) 'on_failure' = $1 ORDER BY 1)",
+                           {TEXTOID});
+
+// Why what 'flow:qualifier' stands for stays; nullopt: no option names it, or only those of flows that could not
+// start it. An option that is being set at this moment may be missed: what it names is looked for again when a run
+// fails. An import may change options after aliases, and says so as pg_dump does (alter_flow.cpp).
+std::optional<std::string> option_naming(Spi& spi, const FlowIdentity& flow, const std::string& qualifier) {
+    if (!check_function_bodies) return std::nullopt;
+    const Rows rows = spi.run(failure_flows_to, std::move(Params().text(flow.name + ":" + qualifier)));
+    for (std::size_t i = 0; i < rows.size(); i++)
+        if (may_start(spi, flow.flow_id, flow.owner, rows.oid(i, 1)))
+            return "option on_failure of flow " + in_quotes(rows.text(i, 0)) + " names it";
+    return std::nullopt;
+}
+constexpr const char* kOptionHint = "Change that option by flowctl.alter_flow() first.";
+
 // "1, 2, 4 to 9", so that it stays short.
 std::string spans(const Rows& rows) {
     std::string text;
@@ -123,6 +141,8 @@ void require_version_unused(Spi& spi, const FlowIdentity& flow, std::int32_t ver
     if (!triggers.empty())
         refuse_drop(flow, version, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, "triggers start it",
                     "Drop the triggers first.", std::move(triggers));
+    if (const auto why = option_naming(spi, flow, std::to_string(version)))
+        refuse_drop(flow, version, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, *why, kOptionHint);
     const std::int64_t open =
         spi.run(open_runs_of_version, std::move(Params().uuid(flow.flow_id).int4(version))).int8(0, 0);
     if (open > 0)
@@ -165,6 +185,11 @@ FLOWCTL_FUNCTION(flowctl_drop_alias) {
                         "cannot drop alias " + in_quotes(shortened_name(alias)) + " of flow " +
                             in_quotes(flow.name) + " because triggers start it",
                         "Drop the triggers first.", std::move(triggers));
+    if (const auto why = option_naming(spi, flow, alias))
+        throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+                        "cannot drop alias " + in_quotes(shortened_name(alias)) + " of flow " + in_quotes(flow.name) +
+                            " because " + *why,
+                        kOptionHint);
     if (spi.run(delete_alias, std::move(Params().uuid(flow.flow_id).text(alias))).processed() == 0)
         throw UserError(ERRCODE_UNDEFINED_OBJECT,
                         "flow " + in_quotes(flow.name) + " has no alias " + in_quotes(shortened_name(alias)),

@@ -166,6 +166,9 @@ Reason reason_of(std::string_view code) {
     if (code == kNotFound)
         return {ERRCODE_UNDEFINED_OBJECT,
                 "An endpoint is a foreign server of wrapper flowctl_http: CREATE SERVER."};
+    if (code == kActivityNotGranted)
+        return {ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "The activity's owner can grant it to the flow's role: SELECT flowctl.grant_activity(name, role)."};
     if (code == kNoActivity)
         return {ERRCODE_UNDEFINED_OBJECT, "Authors create activities with flowctl.create_activity()."};
     if (code == kNotSupported)
@@ -186,7 +189,7 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     errors = list_errors(in_catalog);
     if (errors.empty()) return;
     for (const asl::Finding& finding : in_catalog)
-        if (finding.code == kNotPermitted)
+        if (finding.code == kNotPermitted || finding.code == kActivityNotGranted)
             denials::report(request.user, "define_flow", request.name,
                             finding.location + ": " + finding.message);
     const auto first = std::find_if(in_catalog.begin(), in_catalog.end(), [](const asl::Finding& finding) {

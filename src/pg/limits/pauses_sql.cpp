@@ -76,7 +76,7 @@ FLOWCTL_FUNCTION(flowctl_pause_flow) {
     const Oid user = GetUserId();
     const AsExtensionOwner owner;
     Spi spi;
-    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::KeyShare, user, "pause");
+    const FlowIdentity flow = get_operated_flow(spi, name, FlowLock::KeyShare, user, "pause");
     pause(spi, "flow", flow.name, schedules, reason, user);
     return Datum(0);
 }
@@ -87,7 +87,7 @@ FLOWCTL_FUNCTION(flowctl_resume_flow) {
     const Oid user = GetUserId();
     const AsExtensionOwner owner;
     Spi spi;
-    const FlowIdentity flow = get_own_flow(spi, name, FlowLock::KeyShare, user, "resume");
+    const FlowIdentity flow = get_operated_flow(spi, name, FlowLock::KeyShare, user, "resume");
     resume(spi, "flow", flow.name);
     return Datum(0);
 }

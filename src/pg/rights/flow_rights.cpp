@@ -1,6 +1,7 @@
 // Implementation of the rights on flows. See flow_rights.hpp.
 #include <vector>
 
+#include "pg/rights/denials.hpp"
 #include "pg/rights/flow_grants.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "core/asl/flow_name.hpp"
@@ -79,30 +80,56 @@ constexpr const char* kFlowsHint = "The view flowctl.flows lists the flows that 
                     "Define it with flowctl.define_flow(); the view flowctl.flows lists what there is.");
 }
 
-[[noreturn]] void refuse(const std::string& name, const char* what) {
+bool owns_flow(const FlowIdentity& flow, Oid role) {
+    return acts_for(role, flow.owner) || guarded([&] { return superuser_arg(role); });
+}
+
+[[noreturn]] void refuse(const std::string& name, const char* what, const char* who = "is not a member of its owner") {
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
                     std::string("permission denied to ") + what + " flow " + in_quotes(shortened_name(name)),
                     kFlowsHint,
                     "Either flow " + in_quotes(shortened_name(name)) +
-                        " does not exist, or the current role is not a member of its owner.");
+                        " does not exist, or the current role " + who + ".");
 }
 
-}  // namespace
-
-FlowIdentity get_own_flow(Spi& spi, const std::string& name, FlowLock lock, Oid role, const char* what) {
+// `check` raises an error if the role may not.
+template <typename Check, typename Refuse>
+FlowIdentity get_flow(Spi& spi, const std::string& name, FlowLock lock, Oid role, const Check& check,
+                      const Refuse& refuse_unknown) {
     for (const FlowLock next : {FlowLock::None, lock}) {
         const auto flow = find_flow_by_name(spi, name, next);
         if (!flow && sees_all(role)) no_such_flow(name);
-        if (!flow) refuse(name, what);
-        require_owner(*flow, role, what);
+        if (!flow) refuse_unknown();
+        check(*flow);
         if (next == lock) return *flow;
     }
     pg_unreachable();
 }
 
+}  // namespace
+
+FlowIdentity get_own_flow(Spi& spi, const std::string& name, FlowLock lock, Oid role, const char* what) {
+    return get_flow(
+        spi, name, lock, role, [&](const FlowIdentity& flow) { require_owner(flow, role, what); },
+        [&] { refuse(name, what); });
+}
+
+FlowIdentity get_operated_flow(Spi& spi, const std::string& name, FlowLock lock, Oid role, const char* what) {
+    const auto refuse_to_operate = [&] {
+        denials::report(role, (std::string(what) + "_flow").c_str(), shortened_name(name),
+                        "the role may operate no flow of this name");
+        refuse(name, what, "is neither a member of its owner nor granted to operate it");
+    };
+    return get_flow(
+        spi, name, lock, role,
+        [&](const FlowIdentity& flow) {
+            if (!owns_flow(flow, role) && !is_granted(flow.flow_id, kMayOperate, role)) refuse_to_operate();
+        },
+        refuse_to_operate);
+}
+
 void require_owner(const FlowIdentity& flow, Oid role, const char* what) {
-    if (acts_for(role, flow.owner) || guarded([&] { return superuser_arg(role); })) return;
-    refuse(flow.name, what);
+    if (!owns_flow(flow, role)) refuse(flow.name, what);
 }
 
 void refuse_start(const std::string& name, bool found, Oid starter, Oid right_of, const std::string& holder) {

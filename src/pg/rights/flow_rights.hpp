@@ -55,6 +55,10 @@ std::optional<FlowIdentity> find_flow_by_name(Spi& spi, const std::string& name,
 // is known.
 FlowIdentity get_own_flow(Spi& spi, const std::string& name, FlowLock lock, Oid role, const char* what);
 
+// The same for a flow that `role` may `what` ("pause") as its owner, or because it has been granted to operate it. The
+// denial is recorded as one of the function <what>_flow().
+FlowIdentity get_operated_flow(Spi& spi, const std::string& name, FlowLock lock, Oid role, const char* what);
+
 // Raises 42501 when `role` does not act for the flow's owner.
 void require_owner(const FlowIdentity& flow, Oid role, const char* what);
 

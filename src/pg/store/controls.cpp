@@ -146,7 +146,7 @@ static LeafStatement find_operated_sql(R"(
                 THEN (SELECT flowctl_catalog.objection_to_redrive(
                                  r.status, r.type, r.map_run_id, f.flow_id, e.run_id, e.ended_at, e.events)
                       FROM (SELECT) AS one LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = $1) END,
-           r.flow_id
+           r.flow_id, $2 = 'pause' AND EXISTS (SELECT FROM flowctl_catalog.limit_wait w WHERE w.run_id = $1)
     FROM {leaf} r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
                                        {UUIDOID, TEXTOID});
@@ -160,6 +160,7 @@ std::optional<OperatedRun> find_operated(Spi& spi, const Uuid& id, const std::st
                                     rows.oid(0, 2),          rows.oid(0, 3),  rows.oid(0, 4), false};
     run.is_requested = rows.boolean(0, 5);
     run.is_paused = rows.boolean(0, 6);
+    run.waits_to_begin = rows.boolean(0, 9);
     run.objection_to_redrive = rows.optional_text(0, 7);
     return run;
 }

@@ -49,10 +49,16 @@ void record_intervention(Spi& spi, const Uuid& run_id, const std::string& action
 // Records that a run has paused by its flow's option on_exhausted.
 void record_exhausted(Spi& spi, const Uuid& run_id, const std::string& reason);
 
+// The answer to who wants to pause a run that may not begin yet: it has nothing that could be held, and as a paused
+// run it would count as one that has begun.
+inline constexpr const char* kWaitsToBegin =
+    "the run has not begun: it waits for a limit of its flow, or its flow is paused";
+
 // What the functions on runs need to know of one.
 struct OperatedRun : RunStatus {
     bool is_requested = false;  // somebody has asked for this kind, and the worker has not come to it
     bool is_paused = false;     // or is going to be, by a request
+    bool waits_to_begin = false;  // asked for pause only
     std::optional<std::string> objection_to_redrive;
 };
 // As it is at this moment, even in a transaction that uses an older snapshot. `kind`: of request.

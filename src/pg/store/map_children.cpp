@@ -11,11 +11,12 @@ static Statement insert_children_sql(R"(
     INSERT INTO flowctl_catalog.run (run_id, flow_id, flow, version, type, input, flow_owner, role, starter, session_user_name,
                              system_user_name, subject, subject_issuer, subject_claims, subject_handle,
                              asserted_subject, client_addr, application_name, start_xid,
-                             traceparent, parent_run_id, map_run_id, map_index, map_items, depth, handed_token)
+                             traceparent, parent_run_id, map_run_id, map_index, map_items, depth, handed_token,
+                             forked_from)
     SELECT c.run_id, p.flow_id, p.flow, p.version, $3, c.input, p.flow_owner, p.role, p.starter, p.session_user_name,
            p.system_user_name, p.subject, p.subject_issuer, p.subject_claims, p.subject_handle, p.asserted_subject,
            p.client_addr, p.application_name, p.start_xid, p.traceparent, p.run_id, $1, c.index, c.items,
-           p.depth, p.handed_token
+           p.depth, p.handed_token, p.forked_from
     FROM flowctl_catalog.run p, unnest($4, $5, $6, $7) AS c(run_id, index, items, input)
     WHERE p.run_id = $2)",
                                      {UUIDOID, UUIDOID, TEXTOID, UUIDARRAYOID, INT8ARRAYOID, INT4ARRAYOID,

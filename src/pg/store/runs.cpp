@@ -240,7 +240,8 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     if (!rows.is_null(i, 19)) run.map_run_id = rows.uuid(i, 19);
     run.map_index = rows.int8(i, 20);
     run.map_items = rows.int4(i, 21);
-    run.is_fork = !rows.is_null(i, 22);
+    // The children of a fork have its column, and begin like any others.
+    run.is_fork = !rows.is_null(i, 22) && !run.map_run_id;
     if (!rows.is_null(i, 23)) run.parent_run_id = rows.uuid(i, 23);
     run.depth = rows.int4(i, 24);
     run.handed_token = rows.optional_text(i, 25);
