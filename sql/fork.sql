@@ -139,6 +139,17 @@ SELECT count(*) FROM flowctl.find_runs('order', '4711');
 SET ROLE regress_owner;
 SELECT status, input, output, attributes, map_index FROM flowctl.runs WHERE forked_from = :'spread' ORDER BY map_index;
 SELECT count(*) FROM flowctl.find_runs('order', '4711');
+-- A run that acts as its starter shows him everything.
+SELECT flowctl.define_flow('invoked', '{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}', options => '{"run_as": "INVOKER"}');
+SELECT flowctl.grant_flow('invoked', 'regress_other', '{start,operate}');
+SELECT flowctl.start('invoked', '{"secret": 1}') AS invoked \gset
+SELECT flowctl.wait(:'invoked');
+SET ROLE regress_other;
+SELECT flowctl.fork(:'invoked', 'P');
+SET ROLE regress_owner;
+SELECT flowctl.grant_flow('invoked', 'regress_other', '{read_payload}');
+SET ROLE regress_other;
+SELECT flowctl.fork(:'invoked', 'P') IS NOT NULL AS forked;
 RESET ROLE;
 SELECT until('NOT EXISTS (SELECT FROM flowctl.runs WHERE status = ''RUNNING'')');
 DROP FUNCTION until;

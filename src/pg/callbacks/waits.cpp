@@ -108,7 +108,7 @@ void Waits::queue(const store::News& news) {
     }
 }
 
-// Whoever has been handed a token may answer before the call has failed by which it came.
+// A run may end without ever reaching the task to which an answer has come early.
 void Waits::tidy(Spi& spi) {
     const std::int64_t now = unix_micros_now();
     if (shard_ != 0 || (now >= tidied_at_ && now - tidied_at_ < kTidyEvery)) return;
