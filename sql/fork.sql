@@ -139,17 +139,19 @@ SELECT count(*) FROM flowctl.find_runs('order', '4711');
 SET ROLE regress_owner;
 SELECT status, input, output, attributes, map_index FROM flowctl.runs WHERE forked_from = :'spread' ORDER BY map_index;
 SELECT count(*) FROM flowctl.find_runs('order', '4711');
--- A run that acts as its starter shows him everything.
-SELECT flowctl.define_flow('invoked', '{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}', options => '{"run_as": "INVOKER"}');
-SELECT flowctl.grant_flow('invoked', 'regress_other', '{start,operate}');
-SELECT flowctl.start('invoked', '{"secret": 1}') AS invoked \gset
-SELECT flowctl.wait(:'invoked');
+-- A run that acts as who forks it would show all to him.
+SELECT flowctl.define_flow('mine', '{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}', options => '{"run_as": "INVOKER"}');
+SELECT flowctl.start('mine', '{"secret": 1}') AS mine \gset
+SELECT flowctl.wait(:'mine');
+SELECT flowctl.grant_flow('mine', 'regress_other', '{start,operate}');
 SET ROLE regress_other;
-SELECT flowctl.fork(:'invoked', 'P');
+SELECT flowctl.fork(:'mine', 'P');
 SET ROLE regress_owner;
-SELECT flowctl.grant_flow('invoked', 'regress_other', '{read_payload}');
+SELECT flowctl.grant_flow('mine', 'regress_other', '{read_payload}');
 SET ROLE regress_other;
-SELECT flowctl.fork(:'invoked', 'P') IS NOT NULL AS forked;
+SELECT flowctl.fork(:'mine', 'P') AS fork \gset
+SELECT flowctl.wait(:'fork');
+SELECT role, output FROM flowctl.runs WHERE run_id = :'fork';
 RESET ROLE;
 SELECT until('NOT EXISTS (SELECT FROM flowctl.runs WHERE status = ''RUNNING'')');
 DROP FUNCTION until;

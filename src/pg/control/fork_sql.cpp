@@ -10,6 +10,7 @@
 #include "core/json.hpp"
 #include "pg/control/operated_run.hpp"
 #include "pg/control/run_arguments.hpp"
+#include "pg/rights/denials.hpp"
 #include "pg/rights/run_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
@@ -38,7 +39,6 @@ std::string state_of_flow(const std::string& state) {
 }
 
 store::ForkedRun get_forked(Spi& spi, const Fork& fork) {
-    (void)get_operated(spi, fork.run_id, fork.user, "fork");
     const std::optional<store::ForkedRun> run = store::find_forked(spi, fork.run_id);
     if (!run) no_such_run(fork.run_id);
     const std::string name = "run " + to_string(fork.run_id);
@@ -92,15 +92,17 @@ store::ForkPoint find_point(Spi& spi, const Fork& fork) {
     return point;
 }
 
-// A run of an INVOKER's flow is its starter's altogether, with all of its payloads.
-void require_payloads(const Fork& fork, const store::OperatedRun& run) {
+// A run of a version with run_as = INVOKER acts as who forks it, and a run's role sees its payloads.
+void require_payloads(const Fork& fork, const store::RunStatus& run) {
     if (may_read_payload(fork.user, run)) return;
+    denials::report(fork.user, "fork", to_string(fork.run_id), "the role may not read payloads of the run");
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to fork run " + to_string(fork.run_id),
-                    "The flow's owner can grant read_payload.",
-                    "The new run acts as the current role, which may not read the data that it would have.");
+                    "The owner of the flow can grant it: flowctl.grant_flow(flow, role, '{read_payload}').",
+                    "The version has the option run_as = INVOKER, so the new run would act as the current role, which "
+                    "may not read payloads of this run.");
 }
 
-std::int32_t find_version(Spi& spi, const Fork& fork, const store::ForkedRun& run) {
+std::int32_t find_version(Spi& spi, const Fork& fork, const store::ForkedRun& run, const store::RunStatus& status) {
     const auto found = store::find_fork_version(spi, run.flow_id, fork.version, fork.state);
     if (!found)
         throw UserError(ERRCODE_UNDEFINED_OBJECT,
@@ -112,7 +114,7 @@ std::int32_t find_version(Spi& spi, const Fork& fork, const store::ForkedRun& ru
                         "version " + std::to_string(found->version) + " of flow \"" + run.flow +
                             "\" has no state " + state_of_flow(fork.state) + " at the top level",
                         "Name a version that has this state, or a state that both versions have.");
-    if (found->is_invokers) require_payloads(fork, get_operated(spi, fork.run_id, fork.user, "fork"));
+    if (found->runs_as_invoker) require_payloads(fork, status);
     return found->version;
 }
 
@@ -122,9 +124,10 @@ Uuid carry_out(const Fork& fork) {
     {
         const AsExtensionOwner owner;
         Spi spi;
+        const store::OperatedRun operated = get_operated(spi, fork.run_id, fork.user, "fork");
         store::ForkedRun run = get_forked(spi, fork);
         point = find_point(spi, fork);
-        request.flow = run.flow + ":" + std::to_string(find_version(spi, fork, run));
+        request.flow = run.flow + ":" + std::to_string(find_version(spi, fork, run, operated));
         request.input = std::move(run.input);
         request.event = std::move(run.event);
     }

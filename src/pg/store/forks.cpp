@@ -82,7 +82,7 @@ std::vector<std::pair<std::string, std::string>> find_assigned(Spi& spi, const U
 
 static Statement find_fork_version_sql(R"(
     SELECT v.version, (v.definition::pg_catalog.json -> 'States' -> $3) IS NOT NULL,
-           coalesce(v.options ->> 'run_as' = 'INVOKER', false)
+           coalesce(v.options ->> 'run_as', 'OWNER') = 'INVOKER'
     FROM flowctl_catalog.flow w
          JOIN flowctl_catalog.flow_version v ON v.flow_id = w.flow_id AND v.version = coalesce($2, w.latest_version)
     WHERE w.flow_id = $1)",

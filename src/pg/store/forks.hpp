@@ -46,11 +46,11 @@ std::optional<Visit> find_visit(Spi& spi, const Uuid& run_id, const std::string&
 std::vector<std::pair<std::string, std::string>> find_assigned(Spi& spi, const Uuid& run_id,
                                                                std::int32_t before);
 
-// Which version a fork would have: the given one or the newest, and whether it has the state at the top level.
+// Which version a fork would have: the given one or the newest. The state: at the top level.
 struct ForkVersion {
     std::int32_t version = 0;
     bool has_state = false;
-    bool is_invokers = false;  // its runs act as who starts them
+    bool runs_as_invoker = false;
 };
 std::optional<ForkVersion> find_fork_version(Spi& spi, const Uuid& flow_id,
                                              std::optional<std::int32_t> version, const std::string& state);
