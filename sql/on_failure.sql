@@ -78,6 +78,10 @@ SELECT flowctl.alter_flow('forget', '{"on_failure": null}');
 SELECT flowctl.alter_flow('fine', '{"on_failure": null}');
 SELECT flowctl.drop_alias('tidy', 'live');
 SELECT flowctl.drop_version('tidy', 1);
+-- An import that removes both does so in any order.
+SELECT flowctl.set_alias('tidy', 'live', 2);
+SELECT flowctl.alter_flow('work', '{"on_failure": "tidy:live"}');
+SELECT * FROM flowctl.import(flowctl.export('%') #- '{flows,tidy,aliases,live}' #- '{flows,work,options,on_failure}', false);
 
 -- refused when the option is set
 SELECT flowctl.alter_flow('work', '{"on_failure": "missing"}');
