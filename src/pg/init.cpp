@@ -17,6 +17,7 @@
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/task_signals.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/starts/open_run_quota.hpp"
 #include "pg/starts/pending_runs.hpp"
 
 extern "C" {
@@ -42,6 +43,7 @@ void _PG_init(void) {
         catalog_watch::install_at_load();
         wake::install_at_load();
         pending_runs::install_at_load();
+        open_run_quota::install_at_load();
         answer_guard::install_at_load();
         session_user::install_at_load();
         hooks::install_at_load();

@@ -75,6 +75,33 @@ COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.pause IS
     'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.pause', '');
 
+-- How much a role may use, as the owner of flows.
+CREATE TABLE flowctl_catalog.quota (
+    quota_id        uuid        PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+    role            flowctl_catalog.role_ref NOT NULL,
+    open_runs       bigint      CHECK (open_runs >= 0),
+    calls           bigint      CHECK (calls > 0),
+    set_by          name        NOT NULL,
+    set_at          timestamptz NOT NULL DEFAULT now(),
+    CHECK (open_runs IS NOT NULL OR calls IS NOT NULL)
+);
+COMMENT ON TABLE flowctl_catalog.quota IS
+    'how many open runs and calls under way the flows of a role may have (flowctl.set_quota)';
+COMMENT ON COLUMN flowctl_catalog.quota.quota_id IS
+    'the replica identity, which a publication FOR ALL TABLES wants before rows can be deleted';
+CREATE UNIQUE INDEX quota_role ON flowctl_catalog.quota ((role::oid));
+COMMENT ON INDEX flowctl_catalog.quota_role IS 'keeps a role from having two rows';
+CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowctl_catalog.quota
+    FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
+ALTER TABLE flowctl_catalog.quota ENABLE ALWAYS TRIGGER depend_on_role;
+COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.quota IS 'keeps roles with a quota from being dropped';
+CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.quota
+    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
+ALTER TABLE flowctl_catalog.quota ENABLE ALWAYS TRIGGER only_engine_writes;
+COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.quota IS
+    'refuses writes by roles without the privileges of the table''s owner';
+SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.quota', '');
+
 -- A row for each run that may not begin yet. It waits in a line with the runs that pass the same limits, or for
 -- the end of the window in which a later run would take its place (stage debounce).
 CREATE TABLE flowctl_catalog.limit_wait (
@@ -293,12 +320,28 @@ CREATE FUNCTION flowctl.resume_endpoint(server text) RETURNS void
     AS 'MODULE_PATHNAME', 'flowctl_resume_endpoint';
 COMMENT ON FUNCTION flowctl.resume_endpoint(text) IS 'ends what flowctl.pause_endpoint() began';
 
+CREATE FUNCTION flowctl.set_quota(role regrole, open_runs bigint DEFAULT NULL, calls int DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_set_quota';
+COMMENT ON FUNCTION flowctl.set_quota(regrole, bigint, int) IS
+    'the flows of the role have at most so many open runs, beyond which a start is refused, and so many calls under way, '
+    'beyond which calls wait; NULL: no such quota. It takes the place of an earlier one. For superusers and the '
+    'extension''s owner';
+
+CREATE FUNCTION flowctl.drop_quota(role regrole) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'flowctl_drop_quota';
+COMMENT ON FUNCTION flowctl.drop_quota(regrole) IS
+    'removes what flowctl.set_quota() has set; for superusers and the extension''s owner';
+
 REVOKE ALL ON FUNCTION
+    flowctl.set_quota(regrole, bigint, int), flowctl.drop_quota(regrole),
     flowctl.create_limit(text, int, text, int, text), flowctl.alter_limit(text, int, text, int), flowctl.drop_limit(text),
     flowctl.grant_limit(text, regrole), flowctl.revoke_limit(text, regrole), flowctl.pause_flow(text, text, text),
     flowctl.resume_flow(text), flowctl.pause_endpoint(text, text), flowctl.resume_endpoint(text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
+    flowctl.set_quota(regrole, bigint, int), flowctl.drop_quota(regrole),
     flowctl.create_limit(text, int, text, int, text), flowctl.alter_limit(text, int, text, int), flowctl.drop_limit(text),
     flowctl.grant_limit(text, regrole), flowctl.revoke_limit(text, regrole), flowctl.pause_flow(text, text, text),
     flowctl.resume_flow(text), flowctl.pause_endpoint(text, text), flowctl.resume_endpoint(text)

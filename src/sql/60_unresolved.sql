@@ -25,6 +25,9 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           SELECT 'limit', n.name, 'role ' || n.owner::text, 'nobody can change it'
           FROM flowctl_catalog.named_limit n WHERE n.owner::oid IS NULL
           UNION ALL
+          SELECT 'quota', q.role::text, 'role ' || q.role::text, 'it counts for nobody'
+          FROM flowctl_catalog.quota q WHERE q.role::oid IS NULL
+          UNION ALL
           SELECT 'limit grant', coalesce(n.name, g.limit_id::text), 'role ' || g.role::text, 'nobody has the right'
           FROM flowctl_catalog.limit_grant g LEFT JOIN flowctl_catalog.named_limit n ON n.limit_id = g.limit_id
           WHERE g.role::oid IS NULL
@@ -74,7 +77,7 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
 COMMENT ON VIEW flowctl.unresolved IS
     'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
     'members of pg_read_all_data';
-COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | limit | limit grant | lease rule | activity | activity grant | policy | hold';
+COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | limit | limit grant | quota | lease rule | activity | activity grant | policy | hold';
 COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, rule, activity or policy, number of the version, name of the role, or reason of the hold';
 COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow, version or activity';
 COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';

@@ -31,7 +31,7 @@ GRANT USAGE ON SCHEMA flowctl_catalog TO pg_database_owner;
 GRANT SELECT ON flowctl_catalog.flow, flowctl_catalog.flow_version, flowctl_catalog.flow_grant, flowctl_catalog.alias,
     flowctl_catalog.author, flowctl_catalog.policy, flowctl_catalog.lease_rule, flowctl_catalog.hold,
     flowctl_catalog.activity, flowctl_catalog.activity_grant, flowctl_catalog.named_limit, flowctl_catalog.limit_grant,
-    flowctl_catalog.pause TO pg_database_owner;
+    flowctl_catalog.pause, flowctl_catalog.quota TO pg_database_owner;
 
 -- The flows may act in the place where the extension is installed.
 SELECT flowctl_catalog.register_installation();

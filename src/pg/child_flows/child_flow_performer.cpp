@@ -10,6 +10,7 @@
 #include "pg/server/guc.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/starts/open_run_quota.hpp"
 #include "pg/store/run_ends.hpp"
 
 namespace flowctl::pg {
@@ -105,6 +106,7 @@ std::optional<Performer::Refusal> ChildFlowPerformer::prepare(Spi&, const RunFac
     store::NewRun child;
     try {
         child = make_run(request);
+        open_run_quota::take(child.flow_owner);
     } catch (const UserError& error) {
         return refusal_of(error);
     }

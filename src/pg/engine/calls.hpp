@@ -94,6 +94,7 @@ class Calls {
         lanes_.close(closed);
     }
     void pause(std::set<Lane> lanes) { lanes_.pause(std::move(lanes)); }
+    void give_quotas(std::map<std::string, std::int64_t> quotas) { lanes_.give_quotas(std::move(quotas)); }
     // Runs in line for whose calls there is room now.
     std::vector<Item> give();
     bool has_ready() const { return lanes_.has_ready(); }

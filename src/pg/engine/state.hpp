@@ -79,6 +79,7 @@ struct State final : Host {
     }
     void cancel(std::uint64_t request) override { calls.cancel(request); }
     void pause_lanes(std::set<Lane> lanes) override { calls.pause(std::move(lanes)); }
+    void give_quotas(std::map<std::string, std::int64_t> quotas) override { calls.give_quotas(std::move(quotas)); }
     bool has_room(const Lanes& lanes) const override { return calls.has_room(lanes); }
 };
 

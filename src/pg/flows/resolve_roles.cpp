@@ -25,6 +25,7 @@ Statement missing_sql(R"(
     UNION SELECT l.role::pg_catalog.text FROM flowctl_catalog.lease_rule l WHERE l.role::oid IS NULL
     UNION SELECT n.owner::pg_catalog.text FROM flowctl_catalog.named_limit n WHERE n.owner::oid IS NULL
     UNION SELECT g.role::pg_catalog.text FROM flowctl_catalog.limit_grant g WHERE g.role::oid IS NULL
+    UNION SELECT q.role::pg_catalog.text FROM flowctl_catalog.quota q WHERE q.role::oid IS NULL
     UNION SELECT a.owner::pg_catalog.text FROM flowctl_catalog.activity a WHERE a.owner::oid IS NULL
     UNION SELECT g.role::pg_catalog.text FROM flowctl_catalog.activity_grant g WHERE g.role::oid IS NULL
     ORDER BY 1)",
@@ -67,6 +68,13 @@ Statement drop_same_limit_grants(R"(
                     AND (o.role::oid = $2
                          OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < g.ctid)))",
                                 {TEXTOID, OIDOID});
+Statement drop_same_quota(R"(
+    DELETE FROM flowctl_catalog.quota q
+    WHERE q.role::oid IS NULL AND q.role::pg_catalog.text = $1
+      AND EXISTS (SELECT FROM flowctl_catalog.quota o
+                  WHERE o.role::oid = $2
+                     OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < q.ctid))",
+                          {TEXTOID, OIDOID});
 Statement drop_same_activity_grants(R"(
     DELETE FROM flowctl_catalog.activity_grant g
     WHERE g.role::oid IS NULL AND g.role::pg_catalog.text = $1
@@ -80,6 +88,8 @@ Statement give[] = {
     {"UPDATE flowctl_catalog.named_limit SET owner = $2 WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1",
      {TEXTOID, OIDOID}},
     {"UPDATE flowctl_catalog.limit_grant SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
+     {TEXTOID, OIDOID}},
+    {"UPDATE flowctl_catalog.quota SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
      {TEXTOID, OIDOID}},
     {"UPDATE flowctl_catalog.flow SET owner = $2 WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1",
      {TEXTOID, OIDOID}},
@@ -96,6 +106,7 @@ Statement give[] = {
 };
 Statement take[] = {
     {"DELETE FROM flowctl_catalog.limit_grant WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
+    {"DELETE FROM flowctl_catalog.quota WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
     {"DELETE FROM flowctl_catalog.flow_grant WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
     {"DELETE FROM flowctl_catalog.author WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
     {"DELETE FROM flowctl_catalog.lease_rule WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
@@ -151,6 +162,7 @@ std::int64_t give_to(Spi& spi, const std::string& missing, Oid role) {
     spi.run(add_same_grants, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_grants, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_limit_grants, std::move(Params().text(missing).oid(role)));
+    spi.run(drop_same_quota, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_author, std::move(Params().text(missing).oid(role)));
     spi.run(drop_same_activity_grants, std::move(Params().text(missing).oid(role)));
     std::int64_t changed = 0;

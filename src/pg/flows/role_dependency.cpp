@@ -60,6 +60,10 @@ Place places[] = {
      {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.limit_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
       "g.role::oid",
       {}}},
+    {"quota",
+     "role",
+     {"SELECT FROM flowctl_catalog.quota WHERE role::oid = $1 LIMIT 1", {OIDOID}},
+     {"SELECT q.role::oid FROM flowctl_catalog.quota q JOIN pg_catalog.pg_roles r ON r.oid = q.role::oid", {}}},
     {"lease_rule",
      "role",
      {"SELECT FROM flowctl_catalog.lease_rule WHERE role::oid = $1 LIMIT 1", {OIDOID}},
@@ -83,6 +87,7 @@ Place places[] = {
 Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role::oid = $1", {OIDOID});
 Statement delete_lease_rules("DELETE FROM flowctl_catalog.lease_rule WHERE role::oid = $1", {OIDOID});
+Statement delete_quota("DELETE FROM flowctl_catalog.quota WHERE role::oid = $1", {OIDOID});
 Statement delete_limit_grants(R"(
     DELETE FROM flowctl_catalog.limit_grant g
     WHERE g.role::oid = $1
@@ -230,12 +235,15 @@ Oid role_of(void* spec) {
 }
 
 void drop_owned_by(Oid role) {
+    // A role may drop what it owns, but not what restrains it.
+    const bool may_drop_quota = is_administrator();
     const AsExtensionOwner owner;
     Spi spi;
     spi.run(delete_author, std::move(Params().oid(role)));
     spi.run(delete_grants, std::move(Params().oid(role)));
     spi.run(delete_lease_rules, std::move(Params().oid(role)));
     spi.run(delete_limit_grants, std::move(Params().oid(role)));
+    if (may_drop_quota) spi.run(delete_quota, std::move(Params().oid(role)));
     spi.run(delete_limits, std::move(Params().oid(role)));
     spi.run(delete_activity_grants, std::move(Params().oid(role)));
     spi.run(delete_activities, std::move(Params().oid(role)));
@@ -391,7 +399,7 @@ void warn(const TriggerData& data, const RoleRef& missing) {
 
 }  // namespace
 
-// Trigger function of the tables flow, flow_grant, author, lease_rule, activity and activity_grant.
+// Trigger function of the tables flow, flow_grant, author, lease_rule, limit_grant, quota and others.
 FLOWCTL_FUNCTION(flowctl_depend_on_role) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         throw UserError(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,

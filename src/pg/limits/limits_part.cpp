@@ -93,9 +93,18 @@ void Limits::look_at_pauses(Spi& spi) {
     host_.pause_lanes(std::move(paused));
 }
 
+void Limits::look_at_quotas(Spi& spi) {
+    std::map<std::string, std::int64_t> quotas;
+    if (store::has_rows("quota"))
+        for (const auto& [owner, calls] : store::find_call_quotas(spi))
+            quotas.emplace(std::to_string(owner), calls);
+    host_.give_quotas(std::move(quotas));
+}
+
 bool Limits::look(Spi& spi) {
     wanted_ = true;
     look_at_pauses(spi);
+    look_at_quotas(spi);
     if (!store::has_rows("limit_decision")) return false;
     std::vector<Uuid> taken;
     std::vector<store::DecisionRow> found = store::find_decisions(spi, shard_, shards_, kMostAtOnce);

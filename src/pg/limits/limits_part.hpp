@@ -42,6 +42,7 @@ class Limits final : public Part {
     bool is_ours(const Uuid& run) const { return shard_of(bucket_of(run), shards_) == shard_; }
     void tell_of_ended(Spi& spi, const std::vector<Uuid>& ended);
     void look_at_pauses(Spi& spi);
+    void look_at_quotas(Spi& spi);
     void publish();
 
     const int shard_, shards_;

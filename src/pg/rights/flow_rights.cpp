@@ -141,9 +141,13 @@ void refuse_start(const std::string& name, bool found, Oid starter, Oid right_of
                         " is neither a member of its owner nor granted to start it.");
 }
 
-void require_administrator(const char* what) {
+bool is_administrator() {
     const Oid user = GetUserId();
-    if (guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner())) return;
+    return guarded([&] { return superuser_arg(user); }) || acts_for(user, extension_owner());
+}
+
+void require_administrator(const char* what) {
+    if (is_administrator()) return;
     throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, std::string("permission denied to ") + what,
                     "Only superusers and the owner of extension pg_flowctl may.");
 }

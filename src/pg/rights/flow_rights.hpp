@@ -69,6 +69,7 @@ bool sees_all(Oid role);
 [[noreturn]] void refuse_start(const std::string& name, bool found, Oid starter, Oid right_of,
                                const std::string& holder);
 // Superusers and whoever has the privileges of the extension's owner say who may define flows.
+bool is_administrator();
 void require_administrator(const char* what);
 // SQL that a run executes never has a superuser's rights, unless the flow's option run_as_superuser is set, which
 // only a superuser can do. So a role that is made a superuser does not make its flows superuser code, and a

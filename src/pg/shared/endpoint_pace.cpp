@@ -144,6 +144,13 @@ void end(std::string_view endpoint) noexcept {
     if (others_wait) shmem::wake_workers(MyDatabaseId);
 }
 
+std::int64_t calls_under_way(std::string_view endpoint) noexcept {
+    if (shared == nullptr) return 0;
+    const shmem::Locked lock(shared->mutex);
+    const int at = find(endpoint, false, 0);
+    return at < 0 ? 0 : under_way(at);
+}
+
 void hold(std::string_view endpoint, std::int64_t until) noexcept {
     if (shared == nullptr) return;
     const shmem::Locked lock(shared->mutex);

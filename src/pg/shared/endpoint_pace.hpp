@@ -8,6 +8,8 @@
 // Two workers that ask at the same moment may both be told of the same room. So an endpoint may have one call
 // more under way than its limit for each further worker, for as long as these calls take.
 //
+// The calls of an owner with a quota are counted in the same way (turn/lane.hpp, name_of_owner).
+//
 // There is room for 1,024 endpoints. One more has no limits over several workers.
 #pragma once
 
@@ -30,6 +32,8 @@ void attach(int slot) noexcept;
 EndpointRoom room(std::string_view endpoint, const EndpointLimits& limits, std::int64_t now) noexcept;
 void begin(std::string_view endpoint, const EndpointLimits& limits, std::int64_t now) noexcept;
 void end(std::string_view endpoint) noexcept;
+// How many calls are counted, of all workers.
+std::int64_t calls_under_way(std::string_view endpoint) noexcept;
 // The endpoint has said that it is not to be called before this moment.
 void hold(std::string_view endpoint, std::int64_t until) noexcept;
 

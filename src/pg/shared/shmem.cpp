@@ -12,6 +12,7 @@
 #include "pg/shared/drain.hpp"
 #include "pg/shared/endpoint_pace.hpp"
 #include "pg/shared/figures.hpp"
+#include "pg/shared/open_run_counts.hpp"
 #include "pg/shared/pokes.hpp"
 #include "pg/shared/segment.hpp"
 #include "pg/store/run_id.hpp"
@@ -144,6 +145,7 @@ void request_at_load() {
     pokes::request_at_load();
     figures::request_at_load();
     endpoint_pace::request_at_load();
+    open_run_counts::request_at_load();
 }
 
 // ---- Sessions.

@@ -15,6 +15,7 @@
 #include "pg/shared/wake.hpp"
 #include "pg/starts/attributes.hpp"
 #include "pg/starts/input_check.hpp"
+#include "pg/starts/open_run_quota.hpp"
 #include "pg/starts/pending_runs.hpp"
 #include "pg/starts/startable.hpp"
 #include "pg/starts/wait_at_start.hpp"
@@ -189,6 +190,7 @@ Uuid start_run(const StartRequest& request) {
     store::NewRun run = make_run(request);
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
+    open_run_quota::take(run.flow_owner);
     carry_token(run);
     const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
     if (request.table != nullptr) {

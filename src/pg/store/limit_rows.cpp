@@ -190,6 +190,17 @@ std::vector<std::pair<std::string, std::string>> find_pauses(Spi& spi) {
     return found;
 }
 
+static Statement find_call_quotas_sql(
+    "SELECT role::oid, calls FROM flowctl_catalog.quota WHERE calls IS NOT NULL AND role::oid IS NOT NULL", {});
+
+std::vector<std::pair<Oid, std::int64_t>> find_call_quotas(Spi& spi) {
+    const Rows rows = spi.run(find_call_quotas_sql);
+    std::vector<std::pair<Oid, std::int64_t>> found;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        found.emplace_back(rows.oid(i, 0), rows.int8(i, 1));
+    return found;
+}
+
 static Statement delete_holds_sql("DELETE FROM flowctl_catalog.limit_hold WHERE run_id = ANY ($1) RETURNING gate",
                                   {UUIDARRAYOID});
 static Statement count_holds_sql(

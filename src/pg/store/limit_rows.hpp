@@ -52,6 +52,8 @@ void delete_limit_waits(Spi& spi, const std::vector<Uuid>& runs);
 
 // What is paused: kind and name.
 std::vector<std::pair<std::string, std::string>> find_pauses(Spi& spi);
+// Roles with a quota of calls, and how many they may have under way.
+std::vector<std::pair<Oid, std::int64_t>> find_call_quotas(Spi& spi);
 
 struct HoldRow {
     Uuid run_id{};

@@ -8,6 +8,8 @@
 //   a host, an owner      three quarters of the places that all others leave free
 //   an owner at a host    two thirds of the host's places that other owners leave free
 //
+// A quota (flowctl.set_quota) says besides how many calls of an owner all workers together may have under way.
+//
 // So an endpoint that never answers holds up its own calls, and no owner takes all places, however many names
 // one host is given and however many hosts are named; somebody else always finds one, at the same host, too.
 //
@@ -76,6 +78,20 @@ class CallLanes {
     void close(bool closed) { closed_ = closed; }
     // No call begins in these lanes. Calls under way go on.
     void pause(std::set<Lane> lanes) { paused_ = std::move(lanes); }
+    // How many calls all workers together may have under way, of each owner with a quota. Calls under way go on.
+    void give_quotas(std::map<std::string, std::int64_t> quotas) {
+        const auto before = std::exchange(quotas_, std::move(quotas));
+        if (pace_ == nullptr) return;
+        // The calls of an owner are counted while he has a quota.
+        for (const auto& [owner, most] : before)
+            if (!quotas_.contains(owner))
+                for (std::size_t i = 0; i < under_way_of(owner); i++)
+                    pace_->end(name_for_all({LaneKind::Owner, owner}));
+        for (const auto& [owner, most] : quotas_)
+            if (!before.contains(owner))
+                for (std::size_t i = 0; i < under_way_of(owner); i++)
+                    pace_->begin(name_for_all({LaneKind::Owner, owner}), quota(most));
+    }
     bool is_paused(const Lane& lane) const { return !paused_.empty() && paused_.contains(lane); }
 
     // The line in which one more call has to wait, since there is no room in it; nothing: it may begin.
@@ -85,8 +101,8 @@ class CallLanes {
             if (is_paused(lane)) return lane;
         if (pace_ != nullptr)
             for (const Lane& lane : lanes)
-                if (lane.first == LaneKind::Endpoint &&
-                    pace_->room(lane.second, lanes.limits).calls <= planned_in(lane, planned))
+                if (const auto shared = shared_limits(lane, lanes.limits);
+                    shared && pace_->room(name_for_all(lane), *shared).calls <= planned_in(lane, planned))
                     return lane;
         for (const Lane& lane : lanes)
             if (under_way_ + planned.in_all >= limits_.calls || room_in(lane, planned) == 0) return lane;
@@ -98,7 +114,8 @@ class CallLanes {
     void begin(const Lanes& lanes) {
         for (const Lane& lane : lanes) {
             lanes_[lane].under_way++;
-            if (pace_ != nullptr && lane.first == LaneKind::Endpoint) pace_->begin(lane.second, lanes.limits);
+            if (pace_ == nullptr) continue;
+            if (const auto shared = shared_limits(lane, lanes.limits)) pace_->begin(name_for_all(lane), *shared);
         }
         if (!lanes.empty()) under_way_++;
         answer_bytes_ += lanes.answer_bytes;
@@ -109,7 +126,9 @@ class CallLanes {
             const auto found = lanes_.find(lane);
             if (found == lanes_.end() || found->second.under_way == 0) continue;
             found->second.under_way--;
-            if (pace_ != nullptr && lane.first == LaneKind::Endpoint && lanes.limits.any()) pace_->end(lane.second);
+            if (pace_ != nullptr)
+                if (const auto shared = shared_limits(lane, lanes.limits); shared && shared->any())
+                    pace_->end(name_for_all(lane));
             drop_if_empty(found);
         }
         if (!lanes.empty() && under_way_ > 0) under_way_--;
@@ -182,6 +201,25 @@ class CallLanes {
     };
     using Lines = std::map<Lane, Line>;
 
+    static EndpointLimits quota(std::int64_t most) {
+        EndpointLimits limits;
+        limits.max_concurrency = most;
+        return limits;
+    }
+    // What all workers together keep to in this lane; nullopt: it is each worker's own business.
+    std::optional<EndpointLimits> shared_limits(const Lane& lane, const EndpointLimits& of_endpoint) const {
+        if (lane.first == LaneKind::Endpoint) return of_endpoint;
+        if (lane.first != LaneKind::Owner || quotas_.empty()) return std::nullopt;
+        const auto found = quotas_.find(lane.second);
+        return found == quotas_.end() ? std::nullopt : std::optional(quota(found->second));
+    }
+    static std::string name_for_all(const Lane& lane) {
+        return lane.first == LaneKind::Owner ? name_of_owner(lane.second) : lane.second;
+    }
+    std::size_t under_way_of(const std::string& owner) const {
+        const auto found = lanes_.find(Lane(LaneKind::Owner, owner));
+        return found == lanes_.end() ? 0 : found->second.under_way;
+    }
     static std::size_t planned_in(const Lane& lane, const PlannedPlaces& planned) {
         const auto found = planned.in_lane.find(lane);
         return found == planned.in_lane.end() ? 0 : found->second;
@@ -233,9 +271,10 @@ class CallLanes {
         if (lane.first.first == LaneKind::Flow) return true;
         if (lane.first.first == LaneKind::Answers)
             return answer_fits(lane.first.second, lane.second.waiting.front().answer_bytes, answer_bytes);
-        if (pace_ != nullptr && lane.first.first == LaneKind::Endpoint &&
-            pace_->room(lane.first.second, lane.second.limits).calls <= taken)
-            return false;
+        if (pace_ != nullptr)
+            if (const auto shared = shared_limits(lane.first, lane.second.limits);
+                shared && pace_->room(name_for_all(lane.first), *shared).calls <= taken)
+                return false;
         return taken < room_in(lane.first, {});
     }
     // Whether an answer of this size fits beside those of the calls under way, and `planned` bytes more. An
@@ -267,6 +306,7 @@ class CallLanes {
     std::size_t waiting_ = 0;
     bool closed_ = false;
     std::set<Lane> paused_;
+    std::map<std::string, std::int64_t> quotas_;
     EndpointPace* pace_ = nullptr;
 };
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
+#include <string>
 
 #include "net/client.hpp"
 #include "pg/turn/item.hpp"
@@ -31,6 +33,8 @@ class Host {
     virtual void cancel(std::uint64_t request) = 0;
     // From now on calls wait in these lanes and in no others, however much room there is.
     virtual void pause_lanes(std::set<Lane> lanes) = 0;
+    // From now on no more calls of an owner than that are under way, of all workers together.
+    virtual void give_quotas(std::map<std::string, std::int64_t> quotas) = 0;
     // Whether a request may take a place in all of these lanes.
     virtual bool has_room(const Lanes& lanes) const = 0;
 };

@@ -19,6 +19,10 @@ enum class LaneKind {
     Answers,   // only a line to wait in: the memory for answers is full, for this owner
 };
 using Lane = std::pair<LaneKind, std::string>;
+// The owner's name among those of endpoints (shared/endpoint_pace.hpp). No endpoint's name begins like that.
+inline std::string name_of_owner(const std::string& owner) {
+    return std::string(1, '\0') + owner;
+}
 // Of one call. It takes a place in each.
 struct Lanes : std::vector<Lane> {
     using std::vector<Lane>::vector;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -298,6 +300,66 @@ TEST(CallLanes, AnEndpointHasTheRoomThatAllWorkersLeaveIt) {
     lanes.end(one);
     EXPECT_TRUE(lanes.has_ready());
     EXPECT_EQ(lanes.take_ready().size(), 1u);
+}
+
+// ------------------------------------------------------------------------------------------- quotas
+
+// Counts by name, as shared memory does.
+struct Counted final : EndpointPace {
+    std::map<std::string, std::size_t> calls;
+    EndpointRoom room(const std::string& name, const EndpointLimits& limits) const override {
+        if (!limits.max_concurrency) return {};
+        const auto found = calls.find(name);
+        const auto most = static_cast<std::size_t>(*limits.max_concurrency);
+        return {most - std::min(most, found == calls.end() ? 0 : found->second)};
+    }
+    void begin(const std::string& name, const EndpointLimits& limits) override {
+        if (limits.any()) calls[name]++;
+    }
+    void end(const std::string& name) override { calls[name]--; }
+};
+
+TEST(CallLanes, AnOwnerHasTheCallsOfHisQuota) {
+    Counted pace;
+    CallLanes lanes = lanes_with(100, 50);
+    lanes.follow(&pace);
+    lanes.give_quotas({{"1", 3}});
+    PlannedPlaces planned;
+    planned.add(call("a", "h", "1"));
+    lanes.begin(call("a", "h", "1"));
+    EXPECT_FALSE(lanes.full_lane(call("b", "i", "1"), planned));
+    lanes.begin(call("b", "i", "1"));
+    EXPECT_EQ(lanes.full_lane(call("c", "j", "1"), planned), Lane(LaneKind::Owner, "1"));
+    EXPECT_FALSE(lanes.full_lane(call("c", "j", "1")));
+    lanes.begin(call("c", "j", "1"));
+    EXPECT_FALSE(lanes.full_lane(call("a", "h", "2")));
+    lanes.wait({LaneKind::Owner, "1"}, run(1), 0);
+    lanes.wait({LaneKind::Owner, "1"}, run(2), 0);
+    EXPECT_TRUE(taken(lanes).empty());
+    lanes.end(call("a", "h", "1"));
+    EXPECT_EQ(taken(lanes), std::vector<Uuid>{run(1)});
+    lanes.end(call("b", "i", "1"));
+    lanes.end(call("c", "j", "1"));
+    EXPECT_EQ(pace.calls[name_of_owner("1")], 0u);
+}
+
+TEST(CallLanes, AQuotaCountsTheCallsThatWereUnderWayBefore) {
+    Counted pace;
+    CallLanes lanes = lanes_with(100, 50);
+    lanes.follow(&pace);
+    lanes.begin(call("a", "h", "1"));
+    lanes.begin(call("a", "h", "1"));
+    lanes.give_quotas({{"1", 2}});
+    EXPECT_EQ(lanes.full_lane(call("b", "h", "1")), Lane(LaneKind::Owner, "1"));
+    lanes.give_quotas({{"1", 3}});
+    EXPECT_EQ(pace.calls[name_of_owner("1")], 2u);
+    lanes.wait({LaneKind::Owner, "1"}, run(1), 0);
+    EXPECT_EQ(taken(lanes).size(), 1u);
+    lanes.give_quotas({});
+    EXPECT_EQ(pace.calls[name_of_owner("1")], 0u);
+    lanes.end(call("a", "h", "1"));
+    EXPECT_EQ(pace.calls[name_of_owner("1")], 0u);
+    EXPECT_FALSE(lanes.full_lane(call("b", "h", "1")));
 }
 
 TEST(CallLanes, SaysWhenARateLetsTheNextCallBegin) {
