@@ -62,6 +62,11 @@ END $$;
 SELECT count(*) > 0 AS by_index FROM regress_attributes.plan() p WHERE p ~ 'run_attribute_.*pkey';
 RESET enable_seqscan;
 
+-- a text that no table can hold
+SELECT flowctl.alter_flow('plain', '{"attributes": {"nul": "$decodeUrlComponent(\"%00\")", "base": "$base64decode(\"AGE=\")", "id": "$.id"}}');
+SELECT flowctl.start('plain', '{"id": 8}') AS nul \gset
+SELECT attributes FROM flowctl.runs WHERE run_id = :'nul';
+
 -- rights: whoever may see the input
 SET ROLE regress_attributes_starter;
 SELECT count(*) FROM flowctl.find_runs('order', '7');

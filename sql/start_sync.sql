@@ -128,7 +128,15 @@ CALL flowctl.start_sync('pass', '{"by": "other"}');
 \set VERBOSITY sqlstate
 -- the run of this name is another's, and its output is nobody else's business
 CALL flowctl.start_sync('pass', '{"n": 1}', name => 'order-1');
+RESET ROLE;
+SELECT flowctl.grant_flow('pass', 'regress_other', '{operate}');
+SET ROLE regress_other;
+CALL flowctl.start_sync('pass', '{"n": 1}', name => 'order-1');
+RESET ROLE;
+SELECT flowctl.grant_flow('pass', 'regress_other', '{read_payload}');
+SET ROLE regress_other;
 \set VERBOSITY default
+CALL flowctl.start_sync('pass', '{"n": 1}', name => 'order-1');
 RESET ROLE;
 
 -- Clean up.

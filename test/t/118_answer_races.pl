@@ -96,6 +96,33 @@ $session->quit;
 	is(wait_for_run($node, $run), 'SUCCEEDED', 'the task was not touched');
 }
 
+# An answer that came early, after a failover, and a session that has locked the row when it is to be taken.
+{
+	($run, $token) = asked('ask');
+	my $lock = $node->background_psql('postgres', on_error_stop => 0);
+	$lock->query_safe('BEGIN');
+	$lock->query_safe("SELECT flowctl.send_task_heartbeat('$token')");
+	$node->safe_psql('postgres', "INSERT INTO flowctl_catalog.early_answer (wait_id, run_id, answered_at, answered_by, output)
+		SELECT wait_id, run_id, now(), 'somebody', '\"early\"' FROM flowctl_catalog.waiting_task WHERE run_id = '$run'");
+	is(wait_for_run($node, start_run($node, 'pass')), 'SUCCEEDED', "a lock of the row holds up no other run ($_)") for 1 .. 4;
+	$node->safe_psql('postgres', 'SELECT pg_sleep(1)');
+	is(wait_for_run($node, start_run($node, 'pass')), 'SUCCEEDED', "also later ($_)") for 1 .. 4;
+	$lock->query_safe('ROLLBACK');
+	is(wait_for_run($node, $run), 'SUCCEEDED', 'then the answer is taken');
+	is(run_output($node, $run), 'early', 'with its output');
+
+	# What is left of a run that has ended, while a session has locked it and workers begin anew.
+	$node->safe_psql('postgres', "INSERT INTO flowctl_catalog.waiting_task (wait_id, run_id, place, call_id, bucket, owner, kind, path, state, visit, attempt, resource, since)
+		SELECT '$run', '$run', gen_random_uuid(), 1, get_byte(uuid_send('$run'), 15) % 64, 10, 'callback', '', 'Ask', 1, 1, 'r', now()");
+	$lock->query_safe('BEGIN');
+	$lock->query_safe("SELECT FROM flowctl_catalog.waiting_task WHERE wait_id = '$run' FOR UPDATE");
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($_)") for worker_pids($node);
+	is(wait_for_run($node, start_run($node, 'pass')), 'SUCCEEDED', "nor does it hold up a worker that begins ($_)") for 1 .. 4;
+	$lock->query_safe('ROLLBACK');
+	$lock->quit;
+	$node->safe_psql('postgres', "DELETE FROM flowctl_catalog.waiting_task WHERE wait_id = '$run'");
+}
+
 # Many sessions answer the same tasks: each task has one answer, all others are refused.
 $stub->reset;
 my $tasks = 60;

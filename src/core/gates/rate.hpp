@@ -32,7 +32,7 @@ class Bucket {
 
     Bucket() = default;
     Bucket(const Rate& rate, std::int64_t burst)
-        : interval_((rate.period + rate.count - 1) / rate.count), burst_(burst) {}
+        : interval_((rate.period + rate.count - 1) / rate.count), burst_(std::min(burst, kLongest / interval_)) {}
 
     // The first moment from `now` on at which one more may begin. `full_at` is the bucket's state.
     Instant next(Instant full_at, Instant now) const {
@@ -55,6 +55,8 @@ class Bucket {
     Instant sane(Instant full_at, Instant now) const {
         return std::min(full_at, now + interval_ * burst_);
     }
+    // How long an empty bucket may take to fill: its time must stay one that a timestamp can be.
+    static constexpr std::int64_t kLongest = 1'000'000'000'000'000'000;
     std::int64_t interval_ = 1;  // between two of them
     std::int64_t burst_ = 1;     // that a full bucket holds
 };

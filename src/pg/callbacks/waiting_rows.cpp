@@ -63,17 +63,21 @@ Statement delete_of_run_sql(R"(
                             {UUIDOID, UUIDOID, UUIDOID});
 
 Statement delete_orphans_sql(R"(
-    DELETE FROM flowctl_catalog.waiting_task w
-    WHERE w.bucket % $1 = $2 AND NOT EXISTS (SELECT FROM flowctl_catalog.frame f WHERE f.run_id = w.run_id))",
+    DELETE FROM flowctl_catalog.waiting_task WHERE wait_id = ANY (ARRAY(
+        SELECT w.wait_id FROM flowctl_catalog.waiting_task w
+        WHERE w.bucket % $1 = $2 AND NOT EXISTS (SELECT FROM flowctl_catalog.frame f WHERE f.run_id = w.run_id)
+        FOR UPDATE SKIP LOCKED)))",
                              {INT4OID, INT4OID});
 Statement delete_late_sql(R"(
     DELETE FROM flowctl_catalog.early_answer e
     WHERE NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = e.run_id AND r.status = 'RUNNING'))",
                           {});
 
+// A session may have locked the row, and keep it so for as long as it likes. Its answer is taken later.
 #define TAKE_EARLY(WHICH)                                                                                      \
-    "WITH gone AS (DELETE FROM flowctl_catalog.early_answer e USING flowctl_catalog.waiting_task w "           \
-    "  WHERE w.wait_id = e.wait_id AND " WHICH " RETURNING e.*) "                                              \
+    "WITH free AS (SELECT w.wait_id FROM flowctl_catalog.early_answer e JOIN flowctl_catalog.waiting_task w "  \
+    "  ON w.wait_id = e.wait_id WHERE " WHICH " FOR UPDATE OF w SKIP LOCKED), "                                \
+    "gone AS (DELETE FROM flowctl_catalog.early_answer e USING free f WHERE f.wait_id = e.wait_id RETURNING e.*) " \
     "UPDATE flowctl_catalog.waiting_task w SET news = pg_catalog.clock_timestamp(), answered_at = "            \
     "g.answered_at, answered_by = g.answered_by, output = g.output, error = g.error, cause = g.cause "         \
     "FROM gone g WHERE w.wait_id = g.wait_id AND w.answered_at IS NULL"
@@ -204,9 +208,13 @@ void set_told(Spi& spi, const std::vector<Uuid>& ids) {
     spi.run(set_told_sql, std::move(Params().uuids(ids)));
 }
 
-void delete_superfluous(Spi& spi, int shard, int shards) {
+void delete_orphans(Spi& spi, int shard, int shards) {
     spi.run(delete_orphans_sql, std::move(Params().int4(shards).int4(shard)));
-    if (shard == 0) spi.run(delete_late_sql);
+}
+
+void delete_late_answers(Spi& spi) {
+    const IndexScans by_index;
+    spi.run(delete_late_sql);
 }
 
 std::int64_t take_early_answers(Spi& spi, const std::vector<Uuid>* ids) {

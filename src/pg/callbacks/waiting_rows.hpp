@@ -74,9 +74,10 @@ void delete_waits_of(Spi& spi, const std::vector<Uuid>& runs);
 // The run knows now that a worker has taken the task. Leaves out what is locked; then it is told once more.
 void set_told(Spi& spi, const std::vector<Uuid>& ids);
 
-// What belongs to runs that have ended: rows that were locked when their runs ended, and early answers to tasks
-// that their runs have never reached.
-void delete_superfluous(Spi& spi, int shard, int shards);
+// Rows that were locked when their runs ended. Leaves out what still is.
+void delete_orphans(Spi& spi, int shard, int shards);
+// Early answers to tasks that their runs have never reached, once these have ended.
+void delete_late_answers(Spi& spi);
 
 // Answers that came before their tasks become answers of these; the number of them. Without ids: of all.
 std::int64_t take_early_answers(Spi& spi, const std::vector<Uuid>* ids);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kNewsAtOnce = 500;  // fewer than a turn takes
 constexpr std::size_t kBytesAtOnce = 8 * 1024 * 1024;
+constexpr std::int64_t kTidyEvery = 60'000'000;  // us
 
 machine::Event event_of(std::int32_t call, const store::Answer& answer) {
     if (!answer.output) return machine::TaskFailed{call, answer.error, answer.cause};
@@ -107,7 +108,16 @@ void Waits::queue(const store::News& news) {
     }
 }
 
+// A run may end without ever reaching the task to which an answer has come early.
+void Waits::tidy(Spi& spi) {
+    const std::int64_t now = unix_micros_now();
+    if (shard_ != 0 || (now >= tidied_at_ && now - tidied_at_ < kTidyEvery)) return;
+    tidied_at_ = now;
+    store::delete_late_answers(spi);
+}
+
 bool Waits::look(Spi& spi) {
+    tidy(spi);
     const std::int64_t early = store::take_early_answers(spi, nullptr);
     if (!left_.empty()) {
         store::delete_waits(spi, left_);

@@ -52,7 +52,7 @@ class Waits final : public Part {
     // task over. The item gets this part, and the ticket.
     std::int64_t ends_with_item(const Uuid& run, const std::string& place);
 
-    void load(Spi& spi) override { store::delete_superfluous(spi, shard_, shards_); }
+    void load(Spi& spi) override { store::delete_orphans(spi, shard_, shards_); }
     bool look(Spi& spi) override;
     void begin() override;
     void apply(const Item& item) override;
@@ -67,6 +67,7 @@ class Waits final : public Part {
     };
     std::int64_t new_ticket(const Uuid& wait_id, bool ends);
     void queue(const store::News& news);
+    void tidy(Spi& spi);
     Item item_of(const Uuid& run, std::int32_t call, const Uuid& wait_id, const store::Answer& answer);
     void end_dropped(Spi& spi, const Changes& changes, std::vector<Uuid>& over);
     bool is_patient(const Uuid& wait_id, std::int64_t now);
@@ -78,6 +79,7 @@ class Waits final : public Part {
     std::set<std::pair<Uuid, bool>> queued_;    // the same, by wait and Ticket::ends
     std::map<Uuid, std::int64_t> locked_since_;  // by a session, where the wait is to end
     std::vector<Uuid> left_;  // waits that have ended and whose rows were locked
+    std::int64_t tidied_at_ = 0;
     bool more_ = false;       // there was more news than the last look has taken
 
     // Of this transaction.

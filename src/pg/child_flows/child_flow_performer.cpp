@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kMessagesAtOnce = 512;
 constexpr std::int64_t kAdoptedAgain = 10'000'000;  // us
 constexpr std::int64_t kNameAgain = 50'000;         // us, until a call asks for a name again that was busy
+constexpr std::int64_t kNameAgainAtMost = 5'000'000;
 
 ParentRun parent_of(const RunFacts& run) {
     ParentRun parent;
@@ -292,9 +293,13 @@ void ChildFlowPerformer::committed(const Changes&) {
     for (Notice& notice : notices_)
         queue(std::move(notice));
     notices_.clear();
-    if (!later_staged_.empty() && later_.empty()) later_at_ = unix_micros_now() + kNameAgain;
+    const bool is_first = later_.empty();
     later_.merge(later_staged_);
     later_staged_.clear();
+    // Each of them will wait a moment, so the more there are, the less often they ask.
+    if (is_first && !later_.empty())
+        later_at_ = unix_micros_now() +
+                    std::min(kNameAgainAtMost, kNameAgain * static_cast<std::int64_t>(1 + later_.size() / 8));
 }
 
 bool ChildFlowPerformer::work() {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/text/digest.hpp"
+#include "pg/rights/run_rights.hpp"
 #include "pg/server/arn_space.hpp"
 #include "pg/server/transaction.hpp"
 
@@ -46,10 +47,12 @@ std::optional<store::NamedRun> take(const store::NewRun& run) {
     return other;
 }
 
-bool is_open(const Uuid& run) {
+// Whoever waits for a run is told its output.
+bool may_adopt(Oid role, const Uuid& run) {
     Spi spi;
     const auto status = store::find_status(spi, run);
-    return status && status->status == machine::Status::Running;
+    return status && status->status == machine::Status::Running &&
+           (role == status->starter || may_read_payload(role, *status));
 }
 
 }  // namespace
@@ -64,7 +67,7 @@ std::variant<NameIsNew, NameIsBusy, NameIsOf, calls::Refusal> take_execution_nam
         return NameIsBusy{};
     }
     if (!other) return NameIsNew{};
-    if (is_own || (other->same_input && is_open(other->run_id))) return NameIsOf{other->run_id};
+    if (is_own || (other->same_input && may_adopt(run.starter, other->run_id))) return NameIsOf{other->run_id};
     return calls::Refusal{"StepFunctions.ExecutionAlreadyExistsException",
                           "Execution Already Exists: '" + arn_space().execution(run.flow, *run.name) + "'"};
 }

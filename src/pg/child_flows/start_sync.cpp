@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <string>
 
+#include "pg/control/operated_run.hpp"
 #include "pg/control/run_arguments.hpp"
 #include "pg/control/waiting.hpp"
+#include "pg/rights/run_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/committing.hpp"
@@ -30,6 +32,14 @@ store::RunResult result_of(const Uuid& id) {
         throw UserError(ERRCODE_UNDEFINED_OBJECT, "run " + to_string(id) + " is not kept any more",
                         "The setting flowctl.retention says how long runs are kept.");
     return *std::move(result);
+}
+
+// A name may lead to a run that somebody else has started, and that the user sees without its payloads.
+void require_payload(const Uuid& id, Oid user) {
+    const store::RunStatus run = find_visible_run(id, user);
+    if (user == run.starter || may_read_payload(user, run)) return;
+    throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to read the output of run " + to_string(id),
+                    "Another role has started it under this name. The flow's owner can grant read_payload.");
 }
 
 [[noreturn]] void raise_end(const Uuid& id, const store::RunResult& run) {
@@ -64,6 +74,7 @@ FLOWCTL_FUNCTION(flowctl_start_sync) {
             "Call flowctl.start_sync() again with the same name, or flowctl.wait_for(), to wait longer; "
             "flowctl.stop() ends the run.",
             "Run " + to_string(id) + ".");
+    if (!PG_ARGISNULL(4)) require_payload(id, user);
     const store::RunResult result = result_of(id);
     if (result.status != machine::Status::Succeeded) raise_end(id, result);
     procedure.finish();

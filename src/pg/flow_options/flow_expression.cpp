@@ -74,7 +74,8 @@ Result<std::optional<json::Value>, std::string> FlowExpression::evaluate(const j
 }
 
 std::optional<std::string> scalar_text(const json::Value& value) {
-    if (value.is_string()) return std::string(value.as_string());
+    if (value.is_string())  // JSONata can make text that no table can hold
+        return json::is_storable(value.as_string()) ? std::optional(std::string(value.as_string())) : std::nullopt;
     if (value.is_number()) return value.number_as_text();
     if (value.is_bool()) return value.as_bool() ? "true" : "false";
     return std::nullopt;

@@ -29,6 +29,12 @@ std::vector<Uuid> ids_of(const std::vector<store::WaitRow>& rows) {
     return ids;
 }
 
+// What of a flow's limits decides which gates its lines have, and what these let through.
+MeasuredBy measure_of(const FlowTerms& terms) {
+    const FlowOptions::Limits& limits = terms.limits();
+    return {terms.paused, limits.max_concurrency, limits.rate, limits.burst, terms.named};
+}
+
 gates::Waiter waiter_of(const store::WaitRow& row) {
     return {row.run_id, row.priority, time_of_run_id(row.run_id)};
 }
@@ -64,6 +70,8 @@ void Admitter::know(Spi& spi) {
     }
     admission_ = {};
     names_.clear();
+    measured_.clear();
+    mixed_.clear();
     windows_.clear();
     (void)terms_.changed();
     for (const auto& [gate, held] : store::count_holds(spi))
@@ -103,6 +111,12 @@ void Admitter::again(Spi& spi, std::vector<store::WaitRow> runs) {
 // The gates that the run passes have the flow's terms from now on.
 gates::LineFacts Admitter::facts_of(Spi& spi, const store::WaitRow& run) {
     const FlowTerms& terms = terms_.of(spi, run.flow_id);
+    MeasuredBy measure = measure_of(terms);
+    const auto measured = measured_.find(run.flow_id);
+    if (measured == measured_.end())
+        measured_.emplace(run.flow_id, std::move(measure));
+    else if (!(measured->second == measure))
+        mixed_.insert(run.flow_id);
     gates::LineFacts facts{static_cast<std::uint32_t>(run.flow_owner), run.flow_id, {}};
     for (NamedGate& gate : gates_of(terms, run)) {
         admission_.set_terms(gate.id, gate.terms);
@@ -117,12 +131,23 @@ gates::LineFacts Admitter::facts_of(Spi& spi, const store::WaitRow& run) {
     return facts;
 }
 
+// The lines of those flows whose limits are others than before. There may be very many lines, and much that is
+// noticed here has nothing to do with limits.
 void Admitter::change_terms(Spi& spi) {
-    is_changed_ = true;
-    if (!is_known_) return know(spi);
-    (void)terms_.changed();
+    std::map<Uuid, bool> changed;
+    admission_.each_line([&](const Uuid&, const gates::LineFacts& facts) { changed.try_emplace(facts.flow, false); });
+    std::erase_if(measured_, [&](const auto& one) { return !changed.contains(one.first); });
+    for (auto& [flow, is_changed] : changed) {
+        MeasuredBy measure = measure_of(terms_.of(spi, flow));
+        MeasuredBy& before = measured_[flow];
+        is_changed = mixed_.contains(flow) || !(before == measure);
+        before = std::move(measure);
+    }
+    mixed_.clear();
     std::vector<Uuid> lines;
-    admission_.each_line([&](const Uuid& line, const gates::LineFacts&) { lines.push_back(line); });
+    admission_.each_line([&](const Uuid& line, const gates::LineFacts& facts) {
+        if (changed.at(facts.flow)) lines.push_back(line);
+    });
     for (const Uuid& line : lines) {
         const std::vector<store::WaitRow> first = store::first_waits(spi, line, 1);
         if (!first.empty()) admission_.change_line(line, facts_of(spi, first.front()));
@@ -136,7 +161,7 @@ void Admitter::tidy(Spi& spi) {
     tidy_at_ = now + kTidy;
     admission_.forget_idle(now);
     std::erase_if(names_, [this](const auto& entry) { return !admission_.has_gate(entry.first); });
-    if (store::has_rows("limit_rate")) store::delete_full_rates(spi, now);
+    if (store::has_rows("limit_rate") && store::delete_full_rates(spi, now)) tidy_at_ = now + kAgain;
 }
 
 // ---------------------------------------------------------------------------------------------- coming

@@ -31,6 +31,16 @@ struct Verdict {
 // What the run is told of it.
 machine::Event event_for(std::string error, std::string cause);
 
+// A part of the limits of a flow.
+struct MeasuredBy {
+    bool paused = false;
+    std::optional<std::int64_t> max_concurrency;
+    std::optional<gates::Rate> rate;
+    std::int64_t burst = 1;
+    std::vector<std::pair<std::string, gates::Terms>> named;
+    bool operator==(const MeasuredBy&) const = default;
+};
+
 class Admitter {
   public:
     Admitter(int shard, int shards) : shard_(shard), shards_(shards) {}
@@ -50,8 +60,8 @@ class Admitter {
     bool has_admitted(const Uuid& run) const { return admitted_.contains(run); }
     // Runs that have ended, whether they had begun or not.
     void ended(Spi& spi, const std::vector<Uuid>& runs);
-    // Limits may have been changed: what waits is measured by them.
-    void change_terms(Spi& spi);
+    // What waits is measured by the limits as they are now. That is cheap where they have not changed.
+    void know(Spi& spi);
     // Windows that are over, and runs that have waited for too long.
     void time_passes(Spi& spi);
     // Admits what may begin, and writes all that is staged.
@@ -83,7 +93,7 @@ class Admitter {
     };
 
     bool is_ours(const Uuid& run) const { return shard_of(bucket_of(run), shards_) == shard_; }
-    void know(Spi& spi);
+    void change_terms(Spi& spi);
     void again(Spi& spi, std::vector<store::WaitRow> runs);
     gates::LineFacts facts_of(Spi& spi, const store::WaitRow& run);
     bool join(Spi& spi, const store::WaitRow& run);
@@ -102,6 +112,8 @@ class Admitter {
     const int shard_, shards_;
     gates::Admission admission_;
     KnownTerms terms_;
+    std::map<Uuid, MeasuredBy> measured_;  // by flow: what its lines have been measured by
+    std::set<Uuid> mixed_;                 // flows some of whose lines have been measured by something else
     std::unordered_map<Uuid, GateName, UuidHash> names_;  // of gates
     std::map<Uuid, Window> windows_;                      // by line
     std::optional<std::int64_t> next_due_;

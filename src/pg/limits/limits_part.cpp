@@ -37,7 +37,7 @@ bool Limits::work() {
             Spi spi;
             begin();
             if (admitter_.is_in_use()) {
-                if (std::exchange(wanted_, false)) admitter_.change_terms(spi);
+                if (std::exchange(wanted_, false)) admitter_.know(spi);
                 if (shards_ > 1 || store::has_rows("limit_release")) {
                     const std::vector<Uuid> ended = store::take_releases(spi, kMostAtOnce);
                     admitter_.ended(spi, ended);

@@ -113,6 +113,10 @@ using Definition = std::shared_ptr<const std::string>;
 void redact(Spi& spi, const Family& family, std::size_t from, const std::vector<Definition>& definitions) {
     std::map<Uuid, Redacting::OfRun> runs;
     const std::vector<Uuid> ids = family.ids(from, from + kRunsAtATime);
+    // A run that has been redriven since it was looked at is not touched: its worker has it now.
+    if (!store::lock_ended(spi, ids))
+        throw UserError(ERRCODE_OBJECT_IN_USE, "another transaction is changing a child of the run",
+                        "Nothing has been redacted. Try again.");
     for (std::size_t i = 0; i < ids.size(); i++)
         runs[ids[i]] = {random_salt(), definitions[family.members[from + i].version]};
     // A run whose hashes are sealed has a salt already, and the markers must show the same hashes.

@@ -253,8 +253,8 @@ static Statement load_rates_sql("SELECT gate, full_at FROM flowctl_catalog.limit
                                 {TIMESTAMPTZOID});
 static Statement delete_rates_sql(R"(
     DELETE FROM flowctl_catalog.limit_rate r
-    WHERE r.ctid = ANY (ARRAY (SELECT o.ctid FROM flowctl_catalog.limit_rate o WHERE o.full_at <= $1 LIMIT 1000)))",
-                                  {TIMESTAMPTZOID});
+    WHERE r.ctid = ANY (ARRAY (SELECT o.ctid FROM flowctl_catalog.limit_rate o WHERE o.full_at <= $1 LIMIT $2)))",
+                                  {TIMESTAMPTZOID, INT8OID});
 
 void save_rates(Spi& spi, const std::vector<RateRow>& rows) {
     for (const RateRow& row : rows) {
@@ -276,8 +276,9 @@ std::vector<RateRow> load_rates(Spi& spi, std::int64_t now) {
     return rates;
 }
 
-void delete_full_rates(Spi& spi, std::int64_t now) {
-    spi.run(delete_rates_sql, std::move(Params().timestamp(now)));
+bool delete_full_rates(Spi& spi, std::int64_t now) {
+    constexpr int kMost = 5'000;
+    return spi.run(delete_rates_sql, std::move(Params().timestamp(now).int8(kMost))).processed() >= kMost;
 }
 
 // ---------------------------------------------------------------------------------- between the workers

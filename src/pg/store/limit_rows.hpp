@@ -78,7 +78,8 @@ struct RateRow {
 };
 void save_rates(Spi& spi, const std::vector<RateRow>& rows);
 std::vector<RateRow> load_rates(Spi& spi, std::int64_t now);
-void delete_full_rates(Spi& spi, std::int64_t now);
+// Some thousands at a time. Whether there may be more.
+bool delete_full_rates(Spi& spi, std::int64_t now);
 
 struct DecisionRow {
     Uuid run_id{};

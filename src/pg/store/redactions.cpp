@@ -71,6 +71,17 @@ std::optional<RecordedRun> lock_recorded(Spi& spi, const Uuid& id) {
     return read_one(spi, lock_recorded_sql, id);
 }
 
+static LeafStatement lock_ended_sql(
+    "SELECT run_id FROM {leaf} WHERE run_id = ANY ($1) AND status <> 'RUNNING' FOR NO KEY UPDATE SKIP LOCKED",
+    {UUIDARRAYOID});
+
+bool lock_ended(Spi& spi, const std::vector<Uuid>& ids) {
+    std::size_t locked = 0;
+    for (const LeafGroup& group : by_leaf("run", ids))
+        locked += lock_ended_sql.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group)))).size();
+    return locked == ids.size();
+}
+
 bool has_open_map_run(Spi& spi, const std::vector<Uuid>& ids) {
     return spi.run(open_map_runs_sql, std::move(Params().uuids(ids))).size() != 0;
 }

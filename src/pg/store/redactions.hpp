@@ -33,6 +33,8 @@ std::optional<RecordedRun> find_recorded(Spi& spi, const Uuid& id);
 // The same of a run that has ended, and locks its row against other redactions, and against a redrive. It
 // does not wait; nullopt: the run is open, or another transaction has locked it.
 std::optional<RecordedRun> lock_recorded(Spi& spi, const Uuid& id);
+// Locks the rows of these runs in the same way, and does not wait. False: not all of them have ended and are free.
+bool lock_ended(Spi& spi, const std::vector<Uuid>& ids);
 // Whether a map run of these runs has still something to do.
 bool has_open_map_run(Spi& spi, const std::vector<Uuid>& ids);
 // The children of these runs' map runs, some thousands at a time, until `take` returns false.

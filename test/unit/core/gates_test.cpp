@@ -57,6 +57,17 @@ TEST(GateRate, LetsTheBurstThroughAndThenOneAfterTheOther) {
     EXPECT_EQ(passed, 3);
 }
 
+TEST(GateRate, SlowAsItMayBeWithAGreatBurst) {
+    const Bucket bucket({1, 366 * 86'400 * kSecond}, Bucket::kMostBurst);
+    Instant full = 0;
+    for (int i = 0; i < 1000; i++) {
+        ASSERT_TRUE(bucket.allows(full, kStart)) << i;
+        full = bucket.take(full, kStart);
+        ASSERT_GT(full, kStart);
+    }
+    EXPECT_GT(bucket.available(full, kStart), 1000);
+}
+
 // In any window no more than rate * window + burst, whatever the load.
 TEST(GateRate, HoldsInEveryWindow) {
     std::mt19937 random(7);
