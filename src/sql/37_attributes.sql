@@ -6,11 +6,11 @@
 CREATE TABLE flowctl_catalog.run_attribute (
     run_id          uuid        NOT NULL,
     name            text        COLLATE "C" NOT NULL,   -- which is compared faster than by a language's order
-    value           text        COLLATE "C" NOT NULL
+    value           text        COLLATE "C" NOT NULL,
+    -- It finds the runs that have a value. A publication FOR ALL TABLES wants it before rows can be deleted.
+    PRIMARY KEY (value, name, run_id)
 ) PARTITION BY RANGE (run_id);
 COMMENT ON TABLE flowctl_catalog.run_attribute IS 'values by which runs are found (option attributes of flows)';
-CREATE INDEX run_attribute_value ON flowctl_catalog.run_attribute (value, name, run_id);
-COMMENT ON INDEX flowctl_catalog.run_attribute_value IS 'finds the runs that have a value';
 ALTER TABLE flowctl_catalog.run_attribute ALTER COLUMN value SET STATISTICS 0;
 ALTER TABLE flowctl_catalog.run_attribute ENABLE ROW LEVEL SECURITY;
 

@@ -53,15 +53,15 @@ my $nameless = task('arn:aws:states:::lambda:invoke', { Payload => {} });
 like(findings($nameless), qr{^ERROR /States/Call/Parameters: .*'FunctionName'}, 'a function without a name');
 like(refusal_of($nameless), qr/is not valid.*FunctionName/s, 'and is not defined');
 
-# What this version does not carry out is called by its name, and no server would help.
+# No server would help an activity, nor what this version does not carry out, which is called by its name.
 my $activity = task('arn:aws:states:us-east-1:123456789012:activity:approve', {});
-like(findings($activity), qr{^WARNING .*does not carry out activities$}, 'an activity: validate');
+like(findings($activity), qr{^WARNING .*activity "approve" does not exist$}, 'an activity: validate');
 my $refusal = refusal_of($activity);
-like($refusal, qr/does not carry out activities/, 'and define_flow');
+like($refusal, qr/activity "approve" does not exist.*flowctl\.create_activity/s, 'and define_flow');
 unlike($refusal, qr/CREATE SERVER/, 'without a server');
 like(findings(task('arn:aws:states:::batch:submitJob.sync', { JobName => 'j', JobQueue => 'q', JobDefinition => 'd' })),
 	qr{^WARNING .*does not carry out the suffix \.sync of arn:aws:states:::batch:submitJob$}, 'a job that is not followed is named');
-like(findings(task('arn:aws:states:::eks:runJob.waitForTaskToken', { 'token.$' => '$$.Task.Token' })), qr{^WARNING .*the suffix \.waitForTaskToken$}, 'EKS has callbacks, too');
+like(findings(task('arn:aws:states:::eks:runJob.waitForTaskToken', { 'token.$' => '$$.Task.Token' })), qr{^WARNING .*option "arn" that covers "arn:aws:states:::eks:runJob"}, 'EKS has callbacks, too');
 
 # Nor is a kind of document that nothing here reads; the bucket needs a server as a Task does.
 my $parquet = { StartAt => 'M', States => { M => { Type => 'Map', End => true,

@@ -1,6 +1,8 @@
 // Implementation of attributes.hpp.
 #include "pg/starts/attributes.hpp"
 
+#include <algorithm>
+
 #include "core/budget.hpp"
 #include "pg/server/interruptible.hpp"
 
@@ -13,8 +15,8 @@ constexpr std::size_t kMostAttributeBytes = 1024;  // of one value
 
 void add_value(const json::Value& value, std::vector<std::string>& values) {
     auto text = scalar_text(value);
-    if (text && text->size() <= kMostAttributeBytes && values.size() < kMostValues)
-        values.push_back(std::move(*text));
+    if (!text || text->size() > kMostAttributeBytes || values.size() >= kMostValues) return;
+    if (std::find(values.begin(), values.end(), *text) == values.end()) values.push_back(std::move(*text));
 }
 
 std::vector<std::string> values_of(const FlowExpression& expression, const json::Value& input, Budget& budget) {
