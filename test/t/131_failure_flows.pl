@@ -23,6 +23,8 @@ my $kills = 0;
 while ($sql->(q{SELECT count(*) FROM flowctl.runs WHERE flow = 'fails' AND status = 'RUNNING'}) > 0 && $kills < 5)
 {
 	my $ended = $sql->(q{SELECT count(*) FROM flowctl.runs WHERE flow = 'fails' AND status = 'FAILED'});
+	# All of them may have failed since the loop looked.
+	last if $ended == $count;
 	last unless wait_for_query($node, "SELECT count(*) > $ended FROM flowctl.runs WHERE flow = 'fails' AND status = 'FAILED'");
 	kill_server($node);
 	start_again($node);
