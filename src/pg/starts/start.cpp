@@ -180,8 +180,9 @@ store::NewRun make_run(const StartRequest& request) {
     StartInput input(request);
     check_input(flow, input);
     store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
+    // The keys come first: a start fails without them, but not for want of an attribute.
+    run.wait = wait_at_start(flow, run, input);
     run.attributes = attributes_of(flow, input);
-    run.wait = wait_at_start(flow, run);
     return run;
 }
 

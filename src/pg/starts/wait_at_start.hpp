@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "pg/starts/start_input.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/runs.hpp"
 
@@ -10,6 +11,7 @@ namespace flowctl::pg {
 
 // What the limits of the flow make of the run; nullopt: it may begin at once. Throws UserError where a key or
 // a priority cannot be had from the input.
-std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run);
+std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run,
+                                            StartInput& input);
 
 }  // namespace flowctl::pg
