@@ -7,6 +7,7 @@
 
 #include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
+#include "pg/store/by_key.hpp"
 
 namespace flowctl::pg {
 

@@ -20,8 +20,8 @@
 #include "pg/starts/startable.hpp"
 #include "pg/starts/wait_at_start.hpp"
 #include "pg/store/flows.hpp"
+#include "pg/store/new_runs.hpp"
 #include "pg/store/run_id.hpp"
-#include "pg/store/runs.hpp"
 
 namespace flowctl::pg {
 

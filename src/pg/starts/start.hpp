@@ -11,7 +11,7 @@
 
 #include "core/json.hpp"
 #include "pg/server/spi.hpp"
-#include "pg/store/runs.hpp"
+#include "pg/store/new_runs.hpp"
 
 namespace flowctl::pg {
 

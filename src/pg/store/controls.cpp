@@ -41,6 +41,7 @@ static Statement find_requests_sql(R"(
 
 std::vector<Request> find_requests(Spi& spi, const std::vector<std::string>& kinds, int shard, int shards,
                                    std::size_t limit) {
+    if (!has_rows("control")) return {};
     std::vector<std::optional<std::string_view>> names(kinds.begin(), kinds.end());
     Rows rows = spi.run(find_requests_sql, std::move(Params()
                                                          .int4(shards)

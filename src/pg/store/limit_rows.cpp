@@ -1,25 +1,11 @@
 // SQL of the store of limits. See limit_rows.hpp.
 #include "pg/store/limit_rows.hpp"
 
-#include "pg/server/catalog.hpp"
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/run_id.hpp"
 
-extern "C" {
-#include "storage/bufmgr.h"
-}
-
 namespace flowctl::pg::store {
-
-bool has_rows(const char* table) {
-    return guarded([table] {
-        Relation relation = table_open(table_oid(table), AccessShareLock);
-        const BlockNumber blocks = RelationGetNumberOfBlocks(relation);
-        table_close(relation, NoLock);
-        return blocks > 0;
-    });
-}
 
 // ---------------------------------------------------------------------------------------------- waiting
 

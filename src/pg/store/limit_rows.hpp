@@ -27,9 +27,6 @@ struct WaitRow {
     std::optional<std::string> concurrency_key, rate_key;
 };
 
-// Whether the table has ever had rows, since it was emptied by a vacuum. Costs next to nothing.
-bool has_rows(const char* table);
-
 void insert_limit_waits(const std::vector<const WaitRow*>& rows);
 // Those of these runs that wait.
 std::vector<WaitRow> find_limit_waits(const std::vector<Uuid>& runs);
