@@ -90,8 +90,8 @@ CREATE FUNCTION flowctl.resolve_roles(map jsonb DEFAULT '{}') RETURNS int
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_resolve_roles';
 COMMENT ON FUNCTION flowctl.resolve_roles(jsonb) IS
-    'gives existing roles the flows, grants and rules of the missing roles in flowctl.unresolved: each goes to the role that '
-    'has the name now, or to the role in map, {"missing": "role"}. With {"missing": null} the grants and rules are deleted. '
+    'gives existing roles what the missing roles in flowctl.unresolved own and have been granted: it goes to the role that '
+    'has the name now, or to the role in map, {"missing": "role"}. With {"missing": null} it is deleted, except flows. '
     'Returns the number of changed rows';
 REVOKE ALL ON FUNCTION flowctl.resolve_roles(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.resolve_roles(jsonb) TO PUBLIC;
