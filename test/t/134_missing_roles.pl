@@ -25,5 +25,14 @@ my $rest = q{SELECT (SELECT string_agg(name, ' ') FROM flowctl_catalog.named_lim
 is($sql->($rest, 'copy'), 'ours|ours|0|0', 'and what another role owns stays');
 is($sql->($rest), 'ours|ours|0|0', 'DROP OWNED does the same');
 
+# A run that waits at a limit goes on when the limit goes with its owner.
+$sql->(q{CREATE ROLE passing; SELECT flowctl.grant_author('passing'); SET ROLE passing; SELECT flowctl.create_limit('narrow', 1)});
+define_flow($node, 'waits', { StartAt => 'W', States => { W => { Type => 'Wait', Seconds => 10_000, End => true } } });
+$sql->(q{SELECT flowctl.alter_flow('waits', '{"limits": ["narrow"]}'); SELECT flowctl.start('waits') FROM generate_series(1, 2)});
+my $phases = q{SELECT string_agg(phase, ' ' ORDER BY phase) = '%s' FROM flowctl.runs WHERE flow = 'waits'};
+ok(wait_for_query($node, sprintf $phases, 'QUEUED WAITING'), 'of two runs one waits at a limit');
+$sql->('DROP OWNED BY passing');
+ok(wait_for_query($node, sprintf $phases, 'WAITING WAITING'), 'it begins when the limit has gone with its owner');
+
 $node->stop;
 done_testing();

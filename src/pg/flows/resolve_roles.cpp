@@ -14,6 +14,7 @@
 #include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/shared/wake.hpp"
 
 namespace flowctl::pg {
 
@@ -169,6 +170,8 @@ FLOWCTL_FUNCTION(flowctl_resolve_roles) {
         const Oid role = said != map.end() ? *said->second : existing_role(name);
         if (OidIsValid(role)) changed += give_to(spi, name, role);
     }
+    // Runs that wait at a limit or a quota are measured by what there is now.
+    if (changed > 0) wake::note_poke();
     PG_RETURN_INT32(static_cast<std::int32_t>(changed));
 }
 

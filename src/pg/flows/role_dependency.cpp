@@ -13,6 +13,7 @@
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/shared/wake.hpp"
 
 extern "C" {
 #include "catalog/catalog.h"
@@ -214,6 +215,8 @@ void drop_owned_by(Oid role) {
     }
     for (const std::string& name : names)
         if (const auto flow = find_flow_by_name(spi, name, FlowLock::Update)) remove_flow(spi, *flow);
+    // Runs that wait at a limit that is gone need not wait any more.
+    wake::note_poke();
     // Rows that this transaction's snapshot is too old to see.
     for (Place& place : places)
         if (has_rows(spi, place, role)) add(column_of(place), role);
