@@ -89,7 +89,7 @@ CREATE TABLE flowctl_catalog.limit_wait (
     flow_id         uuid        NOT NULL,
     flow_owner      oid         NOT NULL,
     debounce        boolean     NOT NULL,     -- the run waits for the end of its window
-    line            uuid        NOT NULL,
+    line            uuid        NOT NULL,     -- all zeros: the run is about to end, since others have replaced it
     rank            int         NOT NULL,     -- the priority, negated
     since           timestamptz NOT NULL,
     due_at          timestamptz,              -- when the window ends, or the run has waited too long
@@ -148,7 +148,8 @@ COMMENT ON TABLE flowctl_catalog.limit_release IS
 ALTER TABLE flowctl_catalog.limit_release ENABLE ROW LEVEL SECURITY;
 
 -- What is held and who waits. Whoever owns a flow or a limit sees all of it; who may use a limit of somebody else sees
--- how full it is.
+-- how full it is. Who sees the runs of a flow by a grant sees whether it is paused, but no keys, since these are values
+-- of inputs.
 CREATE VIEW flowctl.limits WITH (security_barrier) AS
     WITH flow AS MATERIALIZED (
         SELECT f.flow_id, f.name, f.owner, f.options FROM flowctl_catalog.flow f
@@ -212,7 +213,9 @@ CREATE VIEW flowctl.limits WITH (security_barrier) AS
            (SELECT pg_catalog.count(*) FROM flowctl_catalog.limit_wait w WHERE w.flow_id = f.flow_id),
            (SELECT pg_catalog.min(w.since) FROM flowctl_catalog.limit_wait w WHERE w.flow_id = f.flow_id),
            NULL, f.owner::regrole, p.paused_by, p.paused_at, p.reason
-    FROM flow f JOIN flowctl_catalog.pause p ON p.kind = 'flow' AND p.name = f.name
+    FROM flowctl_catalog.flow f JOIN flowctl_catalog.pause p ON p.kind = 'flow' AND p.name = f.name
+    WHERE f.flow_id IN (SELECT o.flow_id FROM flow o)
+       OR f.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
     UNION ALL
     SELECT 'endpoint', p.name, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, s.srvowner::regrole, p.paused_by,
            p.paused_at, p.reason
