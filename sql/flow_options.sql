@@ -29,6 +29,13 @@ SELECT flowctl.alter_flow('hello', '{"tags": {"a": "b"}}');
 ROLLBACK;
 SELECT options, tags, latest_version FROM flowctl.flows;
 
+-- options that go together may be given one after the other, by either function
+SELECT flowctl.alter_flow('hello', '{"rate": "10/min"}');
+SELECT flowctl.define_flow('hello', :'hello', options => '{"keep_data": "ERROR", "on_exhausted": "pause", "burst": 5}');
+SELECT options->'rate' AS rate, options->'burst' AS burst FROM flowctl.flows;
+SELECT flowctl.define_flow('hello', :'hello', options => '{"keep_data": "ERROR", "on_exhausted": "pause", "rate": null}');
+SELECT flowctl.define_flow('hello', :'hello', options => '{"keep_data": "ERROR", "on_exhausted": "pause", "rate": null, "burst": null}');
+
 -- refused
 SELECT flowctl.alter_flow(NULL, '{}');
 SELECT flowctl.alter_flow('hello', NULL);

@@ -85,15 +85,15 @@ COMMENT ON FUNCTION flowctl.define_flow(text, json, text, text, jsonb) IS
     'adds a version to a flow, or makes a new flow that belongs to the current role, and returns the version''s number. If '
     'definition and options are those of the newest version, it returns that version''s number and adds none. type: STANDARD '
     '| EXPRESS, fixed per flow. options of the version: run_as (OWNER | INVOKER), keep_data (ALL | ERROR | NONE), '
-    'run_as_superuser (true | false), on_exhausted (fail | pause). Options of the flow are set as flowctl.alter_flow() sets '
-    'them. For authors';
+    'run_as_superuser (true | false), on_exhausted (fail | pause), input_schema (a JSON Schema). Options of the flow are set '
+    'as flowctl.alter_flow() sets them. For authors';
 
 CREATE FUNCTION flowctl.alter_flow(name text, options jsonb) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_alter_flow';
 COMMENT ON FUNCTION flowctl.alter_flow(text, jsonb) IS
-    'changes options of a flow that need no new version, and leaves the others as they are; a null removes an option. '
-    'For the flow''s owner';
+    'changes options of a flow that need no new version, and leaves the others as they are; a null removes an option. The '
+    'option expect is stored only, and nothing looks at it yet. For the flow''s owner';
 
 CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
                                  OUT severity text, OUT code text, OUT location text, OUT message text)
@@ -109,7 +109,8 @@ CREATE FUNCTION flowctl.drop_flow(name text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_drop_flow';
 COMMENT ON FUNCTION flowctl.drop_flow(text) IS
-    'removes a flow with all its versions; refused while triggers name it or runs are open. Its past runs stay in the views';
+    'removes a flow with all its versions; refused while triggers name it, runs are open, or it is held (flowctl.hold). Its '
+    'past runs stay in the views';
 
 CREATE FUNCTION flowctl.alter_flow_owner(flow text, role regrole) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -217,7 +218,8 @@ COMMENT ON COLUMN flowctl.flow_versions.version IS 'number of the version, count
 COMMENT ON COLUMN flowctl.flow_versions.definition IS 'the definition in Amazon States Language, as it was given';
 COMMENT ON COLUMN flowctl.flow_versions.options IS
     'the options that belong to the version: {run_as: OWNER | INVOKER, keep_data: ALL | ERROR | NONE, run_as_superuser: '
-    'true if its runs may execute SQL as a superuser, on_exhausted: fail | pause}';
+    'true if its runs may execute SQL as a superuser, on_exhausted: fail | pause, input_schema: the JSON Schema that inputs '
+    'must fit}';
 COMMENT ON COLUMN flowctl.flow_versions.author IS 'the role that defined this version';
 COMMENT ON COLUMN flowctl.flow_versions.created_at IS 'when it was defined';
 REVOKE ALL ON flowctl.flow_versions FROM PUBLIC;

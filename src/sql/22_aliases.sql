@@ -25,13 +25,15 @@ COMMENT ON FUNCTION flowctl.set_alias(text, text, int, int, int) IS
 CREATE FUNCTION flowctl.drop_alias(flow text, alias text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_drop_alias';
-COMMENT ON FUNCTION flowctl.drop_alias(text, text) IS 'removes an alias; refused while triggers name it. For the flow''s owner';
+COMMENT ON FUNCTION flowctl.drop_alias(text, text) IS 
+    'removes an alias; refused while triggers or the option on_failure of a flow name it. For the flow''s owner';
 
 CREATE FUNCTION flowctl.drop_version(flow text, version int) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_drop_version';
 COMMENT ON FUNCTION flowctl.drop_version(text, int) IS
-    'removes a version of a flow; refused for the newest one, and while runs of it are open, or aliases or triggers name it. '
+    'removes a version of a flow; refused for the newest one, while runs of it are open, and while aliases, triggers or the '
+    'option on_failure of a flow name it. '
     'Its past runs stay in the views, and cannot be redriven (AWS: DeleteStateMachineVersion). For the flow''s owner';
 
 REVOKE ALL ON FUNCTION flowctl.set_alias(text, text, int, int, int), flowctl.drop_alias(text, text), flowctl.drop_version(text, int)

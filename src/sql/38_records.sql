@@ -100,8 +100,8 @@ CREATE FUNCTION flowctl.redact(run_id uuid, reason text) RETURNS text
     AS 'MODULE_PATHNAME', 'flowctl_redact';
 COMMENT ON FUNCTION flowctl.redact(uuid, text) IS
     'destroys what an ended run holds: input, output, payloads and causes in its history, the end user''s name and claims, '
-    'attributes, and the same of its children. Each is replaced by a salted hash, {"redacted": "..."}. Returns done or why it '
-    'is not done. For the flow''s owner';
+    'attributes, and the same of its children. Each is replaced by a salted hash, {"redacted": "..."}. Returns done, done but '
+    'which run is left to another owner, or why it is not done. For the flow''s owner';
 
 CREATE FUNCTION flowctl.runs_of_subject(subject_key text) RETURNS TABLE (run_id uuid)
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

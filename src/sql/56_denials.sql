@@ -28,8 +28,9 @@ COMMENT ON VIEW flowctl.denials IS 'attempts that were denied, also those of tra
 COMMENT ON COLUMN flowctl.denials.denial_id IS 'an increasing number';
 COMMENT ON COLUMN flowctl.denials.at IS 'when the attempt was made';
 COMMENT ON COLUMN flowctl.denials.action IS
-    'start | define_flow | set_subject_token | call | lost (denials that came too fast to be recorded)';
-COMMENT ON COLUMN flowctl.denials.object IS 'the flow or endpoint';
+    'start | define_flow | set_subject_token | call | stop | redrive | pause | resume | fork | pause_flow | resume_flow | lost '
+    '(denials that came too fast to be recorded)';
+COMMENT ON COLUMN flowctl.denials.object IS 'the flow, endpoint or run';
 COMMENT ON COLUMN flowctl.denials.role_name IS 'current_user, or the run''s role';
 COMMENT ON COLUMN flowctl.denials.session_user_name IS 'session_user; NULL for the call of a run';
 COMMENT ON COLUMN flowctl.denials.subject IS 'the end user, if one was verified';

@@ -78,8 +78,8 @@ COMMENT ON VIEW flowctl.unresolved IS
     'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
     'members of pg_read_all_data';
 COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | limit | limit grant | quota | lease rule | activity | activity grant | policy | hold';
-COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, rule, activity or policy, number of the version, name of the role, or reason of the hold';
-COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow, version or activity';
+COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, limit, rule, activity or policy, number of the version, name of the role, or reason of the hold';
+COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow, version, limit or activity';
 COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';
 REVOKE ALL ON flowctl.unresolved FROM PUBLIC;
 GRANT SELECT ON flowctl.unresolved TO PUBLIC;
@@ -90,8 +90,8 @@ CREATE FUNCTION flowctl.resolve_roles(map jsonb DEFAULT '{}') RETURNS int
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_resolve_roles';
 COMMENT ON FUNCTION flowctl.resolve_roles(jsonb) IS
-    'gives existing roles the flows, grants and rules of the missing roles in flowctl.unresolved: each goes to the role that '
-    'has the name now, or to the role in map, {"missing": "role"}. With {"missing": null} the grants and rules are deleted. '
+    'gives existing roles what the missing roles in flowctl.unresolved own and have been granted: it goes to the role that '
+    'has the name now, or to the role in map, {"missing": "role"}. With {"missing": null} it is deleted, except flows. '
     'Returns the number of changed rows';
 REVOKE ALL ON FUNCTION flowctl.resolve_roles(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION flowctl.resolve_roles(jsonb) TO PUBLIC;

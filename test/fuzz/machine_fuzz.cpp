@@ -276,7 +276,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 now.at += std::int64_t{code} * 100'000;
         }
         const bool redrives = std::holds_alternative<machine::Redriven>(event);
-        const bool redrivable = !machine::why_not_redrivable(run, limits, frame);
+        const bool redrivable = machine::is_redrivable(run, limits, frame);
         if (redrives && redrivable) ++run.redrive_count;
         const machine::Step step = machine::advance(*compiled.flow, run, limits, frame, event, now);
         for (const machine::HistoryEvent& each : step.history) {

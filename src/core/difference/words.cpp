@@ -12,20 +12,40 @@ namespace {
 constexpr std::size_t kShownBytes = 60;
 constexpr int kMaxDepth = 200;  // what lies deeper is compared as a whole
 
-// Where a value stands: `state` ends with ": " or is empty, `path` is the way from there.
+// Where a value stands. It lives on the stack of the recursion and becomes text only for a line that is kept.
 struct Place {
-    std::string state;
-    std::string path;
+    enum class Kind { Root, Member, Element, State };
+    Kind kind = Kind::Root;
+    std::string_view key = {};  // Member, State; of a Root: what its lines begin with
+    std::size_t index = 0;      // Element
+    const Place* parent = nullptr;
 
-    Place member(std::string_view key) const {
-        return {state, path.empty() ? std::string(key) : path + "." + std::string(key)};
+    std::string text() const {
+        std::string state, path;
+        append_to(state, path);
+        return state + path + (path.empty() ? "" : " ");
     }
-    Place element(std::size_t index) const { return {state, path + "[" + std::to_string(index) + "]"}; }
-    // A state within this place.
-    Place inner_state(std::string_view name) const {
-        return {state + (path.empty() ? "" : path + ": ") + "state " + std::string(name) + ": ", ""};
+
+  private:
+    // `path` is the way from the last state on.
+    void append_to(std::string& state, std::string& path) const {
+        if (parent != nullptr) parent->append_to(state, path);
+        switch (kind) {
+            case Kind::Root:
+                state = key;
+                break;
+            case Kind::Member:
+                path.append(path.empty() ? "" : ".").append(key);
+                break;
+            case Kind::Element:
+                path.append("[").append(std::to_string(index)).append("]");
+                break;
+            case Kind::State:
+                state.append(path).append(path.empty() ? "" : ": ").append("state ").append(key).append(": ");
+                path.clear();
+                break;
+        }
     }
-    std::string text() const { return state + path + (path.empty() ? "" : " "); }
 };
 
 class Comparison {
@@ -35,58 +55,55 @@ class Comparison {
     void compare(const json::Value& before, const json::Value& after, const Place& place, int depth) {
         if (json::equal(before, after)) return;
         if (depth < kMaxDepth && before.is_object() && after.is_object())
-            members(before, after, place, depth, false);
+            members(before, after, place, depth, Place::Kind::Member);
         else if (depth < kMaxDepth && before.is_array() && after.is_array())
             elements(before, after, place, depth);
-        else
-            add(place.text() + shown(before) + " -> " + shown(after));
+        else if (has_room())
+            lines_.push_back(place.text() + shown(before) + " -> " + shown(after));
     }
     std::size_t left_out() const { return left_out_; }
 
   private:
-    void add(std::string line) {
-        if (lines_.size() < most_)
-            lines_.push_back(std::move(line));
-        else
-            left_out_++;
+    // For one more line; if there is none, the line is counted.
+    bool has_room() {
+        if (lines_.size() < most_) return true;
+        left_out_++;
+        return false;
     }
 
-    static Place place_of(const Place& place, std::string_view key, bool are_states) {
-        return are_states ? place.inner_state(key) : place.member(key);
+    void one_sided(const Place& place, const json::Value& value, const char* what) {
+        if (!has_room()) return;
+        lines_.push_back(place.text() + what);
+        if (place.kind != Place::Kind::State) lines_.back() += ": " + shown(value);
     }
 
-    void one_sided(const Place& place, const json::Value& value, const char* what, bool is_state) {
-        if (is_state)
-            add(place.state + what);
-        else
-            add(place.text() + what + ": " + shown(value));
-    }
-
-    void members(const json::Value& before, const json::Value& after, const Place& place, int depth, bool are_states) {
+    void members(const json::Value& before, const json::Value& after, const Place& place, int depth,
+                 Place::Kind kind) {
         for (const json::Member& member : after.members()) {
-            const Place there = place_of(place, member.key, are_states);
+            const Place there{kind, member.key, 0, &place};
             const json::Value* old = before.find(member.key);
+            const bool are_states = kind != Place::Kind::State && member.key == "States";
             if (old == nullptr)
-                one_sided(there, member.value, "new", are_states);
-            else if (!are_states && member.key == "States" && old->is_object() && member.value.is_object())
-                members(*old, member.value, place, depth + 1, true);
+                one_sided(there, member.value, "new");
+            else if (are_states && old->is_object() && member.value.is_object())
+                members(*old, member.value, place, depth + 1, Place::Kind::State);
             else
                 compare(*old, member.value, there, depth + 1);
         }
         for (const json::Member& member : before.members())
             if (after.find(member.key) == nullptr)
-                one_sided(place_of(place, member.key, are_states), member.value, "removed", are_states);
+                one_sided({kind, member.key, 0, &place}, member.value, "removed");
     }
 
     void elements(const json::Value& before, const json::Value& after, const Place& place, int depth) {
         const auto& old = before.items();
         const auto& now = after.items();
         for (std::size_t i = 0; i < std::max(old.size(), now.size()); i++) {
-            const Place there = place.element(i);
+            const Place there{Place::Kind::Element, {}, i, &place};
             if (i >= old.size())
-                one_sided(there, now[i], "new", false);
+                one_sided(there, now[i], "new");
             else if (i >= now.size())
-                one_sided(there, old[i], "removed", false);
+                one_sided(there, old[i], "removed");
             else
                 compare(old[i], now[i], there, depth + 1);
         }
@@ -112,7 +129,7 @@ std::vector<std::string> words(const json::Value& before, const json::Value& aft
                                std::size_t most) {
     std::vector<std::string> lines;
     Comparison comparison(lines, most);
-    comparison.compare(before, after, {std::string(place), ""}, 0);
+    comparison.compare(before, after, {Place::Kind::Root, place}, 0);
     if (comparison.left_out() > 0)
         lines.push_back(std::string(place) + "and " + std::to_string(comparison.left_out()) + " more changes");
     return lines;

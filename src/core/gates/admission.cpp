@@ -52,20 +52,22 @@ void Admission::change_line(const Uuid& id, LineFacts facts) {
     ready_.insert(gate);
 }
 
-void Admission::stand(const Uuid& id, Line& line, const Uuid& gate, Instant now) {
+// `gate` is a copy, because it may be that of the line, which steps aside in between.
+void Admission::stand(const Uuid& id, Line& line, Uuid gate, Instant now) {
     Place place{line.facts.owner, line.facts.flow, 0, 0, id};
     if (!line.first.empty()) {
         place.priority = line.first.front().priority;
         place.since = line.first.front().since;
     }
-    if (line.gate == gate && line.place == place) return;
+    const bool moves = line.gate != gate;
+    if (!moves && line.place == place) return;
     Gate& at = gates_[gate];
     // Within one gate it is added first, so that what its owner and flow have had is not forgotten.
     at.waiting.add(place);
     step_aside(line);
     line.gate = gate;
     line.place = place;
-    set_timer(gate, at, now);
+    if (moves) set_timer(gate, at, now);
 }
 
 void Admission::step_aside(Line& line) {
@@ -90,11 +92,7 @@ bool Admission::has_room(const std::vector<Uuid>& gates, Instant now, bool thoug
     return std::all_of(gates.begin(), gates.end(), [&](const Uuid& id) {
         const auto found = gates_.find(id);
         if (found == gates_.end()) return true;
-        if (!though_closed || !found->second.terms.closed) return is_open(found->second, now);
-        Gate opened{.terms = found->second.terms, .held = found->second.held, .full_at = found->second.full_at,
-                    .wakes_at = {}, .waiting = {}};
-        opened.terms.closed = false;
-        return is_open(opened, now);
+        return though_closed ? has_place(found->second, now) : is_open(found->second, now);
     });
 }
 
@@ -180,7 +178,11 @@ void Admission::leave(const Uuid& id, const Uuid& run) {
                                  [&](const Waiter& one) { return one.run == run; });
     if (at == line.first.end()) return;
     line.first.erase(at);
-    if (line.first.empty() && !line.more) {
+    if (!line.first.empty()) {
+        // The line is ordered by its first run, which may be another one now. It does not move, so the time does
+        // not matter.
+        stand(id, line, *line.gate, 0);
+    } else if (!line.more) {
         step_aside(line);
         lines_.erase(found);
     }

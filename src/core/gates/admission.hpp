@@ -131,13 +131,14 @@ class Admission {
     };
     using Lines = std::unordered_map<Uuid, Line, UuidHash>;
 
-    static bool is_open(const Gate& gate, Instant now) {
-        return !gate.terms.closed && (!gate.terms.slots || gate.held < *gate.terms.slots) &&
+    static bool has_place(const Gate& gate, Instant now) {
+        return (!gate.terms.slots || gate.held < *gate.terms.slots) &&
                (!gate.terms.rate || gate.terms.rate->allows(gate.full_at, now));
     }
+    static bool is_open(const Gate& gate, Instant now) { return !gate.terms.closed && has_place(gate, now); }
     std::optional<Uuid> gate_in_the_way(const std::vector<Uuid>& gates, Instant now, bool fairly) const;
     std::vector<Uuid> pass(const std::vector<Uuid>& gates, Instant now);
-    void stand(const Uuid& id, Line& line, const Uuid& gate, Instant now);
+    void stand(const Uuid& id, Line& line, Uuid gate, Instant now);
     void step_aside(Line& line);
     static bool fill(const Uuid& id, Line& line, const Fetch& fetch, const std::vector<Admitted>& admitted);
     void serve(const Uuid& gate, Instant now, std::size_t most, const Fetch& fetch, std::vector<Admitted>& out);

@@ -1,15 +1,12 @@
 // Ids by a digest. See names.hpp.
 #include "core/gates/names.hpp"
 
+#include "base/ascii.hpp"
 #include "core/text/digest.hpp"
 
 namespace flowctl::gates {
 
 namespace {
-
-std::uint8_t digit(char c) {
-    return static_cast<std::uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10);
-}
 
 // Lengths stand before the parts, so that no two lists of parts have the same text.
 void add(std::string& text, const Key& part) {
@@ -20,7 +17,7 @@ Uuid digest(const std::string& text) {
     const std::string hex = text::md5_hex(text);
     Uuid id{};
     for (std::size_t i = 0; i < id.size(); i++)
-        id[i] = static_cast<std::uint8_t>(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+        id[i] = static_cast<std::uint8_t>(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
     return id;
 }
 

@@ -33,17 +33,14 @@ std::optional<std::int64_t> call_of_event(const Event& event) {
 
 void Runner::handle(const Event& event) {
     if (ended() && std::holds_alternative<Redriven>(event)) return redrive();
-    const bool resolved = ended() || resolve();
-    const bool pauses = std::holds_alternative<Paused>(event) || std::holds_alternative<Unpaused>(event);
-    if (ended() ||
-        (std::holds_alternative<Started>(event) == frame_.started && !pauses &&
-         !std::holds_alternative<Stopped>(event) && !std::holds_alternative<EngineFailed>(event)) ||
-        (pauses && std::holds_alternative<Paused>(event) == frame_.paused)) {
+    const bool resolved = ended() || resolve();  // also for a stale event, because finish() needs the index
+    if (is_stale(event)) {
         step_.accepted = false;
         return;
     }
-    if (pauses && !frame_.started) {
-        frame_.paused = !frame_.paused;
+    const bool pauses = std::holds_alternative<Paused>(event);
+    if (!frame_.started && (pauses || std::holds_alternative<Unpaused>(event))) {
+        frame_.paused = pauses;
         return;
     }
     if (!resolved) return fail_run(frame_.top, std::string(kRuntime), unfit());
@@ -58,7 +55,7 @@ void Runner::handle(const Event& event) {
         return fail_run(frame_.top, failed->error, failed->cause);
     }
     if (std::holds_alternative<Resumed>(event)) return resume();
-    if (std::holds_alternative<Paused>(event)) return pause();
+    if (pauses) return pause();
     if (std::holds_alternative<Unpaused>(event)) return unpause();
     if (std::holds_alternative<TimerFired>(event)) {
         time_passed();
@@ -66,6 +63,15 @@ void Runner::handle(const Event& event) {
         answer(event);
     }
     if (step_.accepted) run_on();
+}
+
+// Whether the event comes too late or too early, or says what is so already.
+bool Runner::is_stale(const Event& event) const {
+    if (ended()) return true;
+    if (std::holds_alternative<Paused>(event)) return frame_.paused;
+    if (std::holds_alternative<Unpaused>(event)) return !frame_.paused;
+    if (std::holds_alternative<Stopped>(event) || std::holds_alternative<EngineFailed>(event)) return false;
+    return std::holds_alternative<Started>(event) == frame_.started;
 }
 
 // What is wrong if resolve() says no.

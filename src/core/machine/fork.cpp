@@ -4,9 +4,8 @@
 // with all other work. A branch that has succeeded leaves the tree at once, but its frame stays in
 // dead_branches_ until the call of advance() ends, because a caller may still refer to it. Branches that end
 // without success stay in the tree until their Parallel or Map goes on by Retry or Catch. If it does not, the
-// run ends, and its frame has all that a redrive needs. The events that end a branch are
-// side events: the next event names the last event before them as its predecessor, except after the very last
-// branch.
+// run ends, and its frame has all that a redrive needs. The events that end a branch are side events: the next
+// event names the last event before them as its predecessor, except after the very last branch.
 #include <algorithm>
 #include <array>
 

@@ -162,7 +162,7 @@ struct EngineFailed {
 };
 // The run has ended without success and goes on with everything that has failed or was cut short. What had
 // ended well stays. RunContext already has the new redrive_count and redriven_at.
-// Dropped if why_not_redrivable() has a reason.
+// Dropped if the run is not redrivable (is_redrivable).
 struct Redriven {};
 // From now on the run begins nothing: it enters no state and makes no call. Calls under way are finished, and
 // timers go on. May also come before Started. Dropped if the run is paused already.
@@ -322,10 +322,9 @@ class Frame {
     std::unique_ptr<FrameData> data_;
 };
 
-// Why a run of this frame cannot be redriven, in AWS's words; nullopt if it can. The frame is that after the
-// step that ended the run, or a saved one. Its age is not looked at.
-std::optional<std::string> why_not_redrivable(const RunContext& run, const Limits& limits,
-                                              const Frame& frame);
+// Whether Redriven is more than dropped: the run has ended without success, it is not EXPRESS, and its history
+// has room. What else may be in the way of a redrive, such as the age of the run, the machine does not know.
+bool is_redrivable(const RunContext& run, const Limits& limits, const Frame& frame);
 
 // Advances `frame` by one event. It never throws for anything that flow, input or answer can cause. A caller
 // that wants to bound the time of a call holds an InterruptScope (core/interrupt.hpp) and checks

@@ -16,32 +16,21 @@ namespace flowctl::machine {
 
 namespace {
 
-// What redrive() needs of the frame, besides the status.
-bool has_room(const FrameData& frame, const Limits& limits) {
-    // For ExecutionRedriven and for one other event.
-    return frame.last_event < limits.max_history_events - 1;
-}
-
-bool is_distributed_map(const asl::State& state) {
-    const auto* map = std::get_if<asl::MapFields>(&state.fields);
-    return map != nullptr && map->distributed != nullptr;
+bool is_redrivable(const RunContext& run, const Limits& limits, const FrameData& frame) {
+    const bool failed = frame.status != Status::Running && frame.status != Status::Succeeded;
+    // There is room for ExecutionRedriven and for one other event.
+    return failed && !run.express && frame.last_event < limits.max_history_events - 1;
 }
 
 }  // namespace
 
-std::optional<std::string> why_not_redrivable(const RunContext& run, const Limits& limits,
-                                              const Frame& frame) {
-    const FrameData& data = frame.data();
-    if (data.status == Status::Running) return "Execution is RUNNING and cannot be redriven";
-    if (data.status == Status::Succeeded) return "Execution is SUCCEEDED and cannot be redriven";
-    if (run.express) return "Express executions cannot be redriven";
-    if (!has_room(data, limits)) return "Execution history event limit exceeded";
-    return std::nullopt;
+bool is_redrivable(const RunContext& run, const Limits& limits, const Frame& frame) {
+    return is_redrivable(run, limits, frame.data());
 }
 
 // Drops what no redrive needs of the frame of a run that has ended.
 void Runner::keep_for_redrive() {
-    const bool redrivable = frame_.status != Status::Succeeded && !run_.express && has_room(frame_, limits_);
+    const bool redrivable = is_redrivable(run_, limits_, frame_);
     for_each_branch(frame_.top, [this, redrivable](BranchFrame& branch) {
         if (branch.fork && !(redrivable && branch.fork->is_whole()))
             dead_forks_.push_back(std::exchange(branch.fork, ForkPointer()));
@@ -49,7 +38,7 @@ void Runner::keep_for_redrive() {
 }
 
 void Runner::redrive() {
-    if (frame_.status == Status::Succeeded || run_.express || !has_room(frame_, limits_)) {
+    if (!is_redrivable(run_, limits_, frame_)) {
         step_.accepted = false;
         return;
     }
@@ -115,7 +104,7 @@ void Runner::unpause() {
 bool Runner::pauses(const BranchFrame& branch, const Failure& failure) const {
     if (!run_.pauses_when_exhausted || run_.express) return false;
     const asl::State& state = *branch.definition;
-    const bool does_work = state.type() == asl::StateType::Task || is_distributed_map(state);
+    const bool does_work = state.type() == asl::StateType::Task || is_distributed(state);
     return does_work && !would_be_handled(branch, failure);
 }
 

@@ -10,11 +10,6 @@ namespace flowctl::machine {
 
 namespace {
 
-bool is_distributed(const asl::State& state) {
-    const auto* map = std::get_if<asl::MapFields>(&state.fields);
-    return map != nullptr && map->distributed != nullptr;
-}
-
 bool fits_fork(const BranchFrame& branch) {
     if (!branch.fork) return false;
     const Fork& fork = *branch.fork;
@@ -51,6 +46,11 @@ bool fits(const BranchFrame& branch) {
 }
 
 }  // namespace
+
+bool is_distributed(const asl::State& state) {
+    const auto* map = std::get_if<asl::MapFields>(&state.fields);
+    return map != nullptr && map->distributed != nullptr;
+}
 
 const asl::Block& block_of(const asl::State& state, std::size_t index) {
     if (const auto* parallel = std::get_if<asl::ParallelFields>(&state.fields))

@@ -3,8 +3,9 @@
 // Its functions stand in several files: advance.cpp (events, time, and the end of the run), work.cpp (visits
 // of states), work_query.cpp (JSONata), task.cpp (attempts), fork.cpp (branches), map.cpp (items),
 // map_run_state.cpp (map runs), redrive.cpp (pauses, and runs that go on after their end), resolve.cpp (a
-// loaded frame) and trial.cpp (the visit of a single state). All of them record events through record(), which gives ids and remembers payloads, and change phases through
-// move(). A function that gives a branch something to do must file the branch in the index afterwards.
+// loaded frame) and trial.cpp (the visit of a single state). All of them record events through record(), which
+// gives ids and remembers payloads, and change phases through move(). A function that gives a branch something
+// to do must file the branch in the index afterwards.
 #pragma once
 
 #include <algorithm>
@@ -43,6 +44,7 @@ class Runner {
 
   private:
     // Defined in advance.cpp: the run as a whole.
+    bool is_stale(const Event& event) const;
     void start(const std::optional<BeginAt>& from);
     void begin_at(const BeginAt& from);
     void stop(const Stopped& event);
@@ -229,6 +231,8 @@ class Runner {
     std::vector<ForkPointer> dead_forks_;
 };
 
+// Whether the state is a Map whose items a map run works on.
+bool is_distributed(const asl::State& state);
 // The block that a branch of a Parallel or an item of a Map runs.
 const asl::Block& block_of(const asl::State& state, std::size_t index);
 

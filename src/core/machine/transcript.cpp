@@ -82,7 +82,8 @@ constexpr std::string_view kEventTypes[] = {"ActivityFailed",
                                             "WaitStateEntered",
                                             "WaitStateExited"};
 constexpr const char* kPayloadKeys[] = {"input", "output", "parameters"};
-constexpr std::string_view kEffects[] = {"Call", "CancelCall", "StartMapRun", "AwaitMapRun", "CancelMapRun", "RedriveMapRun"};
+constexpr std::string_view kEffects[] = {"Call",        "CancelCall",   "StartMapRun",
+                                         "AwaitMapRun", "CancelMapRun", "RedriveMapRun"};
 static_assert(std::size(kEffects) == std::variant_size_v<Effect>);
 constexpr int kResourceKinds = static_cast<int>(asl::Resource::Kind::OtherArn) + 1;
 
@@ -124,8 +125,8 @@ void save_more(json::ObjectBuilder& out, const Call& call) {
     add_number(out, "visit", call.visit);
     add_number(out, "attempt", call.attempt);
     add_number(out, "deadline", call.deadline);
-    if (call.timeout_seconds > 0) add_number(out, "timeoutSeconds", call.timeout_seconds);
-    if (call.heartbeat_seconds > 0) add_number(out, "heartbeatSeconds", call.heartbeat_seconds);
+    add_number(out, "timeoutSeconds", call.timeout_seconds);
+    add_number(out, "heartbeatSeconds", call.heartbeat_seconds);
     add_text(out, "place", call.place);
     add_value(out, "credentials", call.credentials);
     add_value(out, "follow", call.follow);

@@ -1,7 +1,8 @@
 // JSON Schema, draft 7: whether a value fits a schema, and where it does not.
 //
 // Schemas come from users and values from rows, and both are checked in the transaction of an application. So
-// everything is bounded: a schema in size, depth and number of parts when it is compiled; a check by a budget.
+// everything is bounded: a schema in size, depth, number of parts and length of their places when it is compiled;
+// a check by a budget.
 // References lead to places in the same schema only. Patterns are our regular expressions (core/text), whose
 // time grows with the length of the text and no faster. A schema that refers to itself without going down into
 // the value is refused, since its check would not end.
@@ -33,6 +34,7 @@ class Schema {
     static constexpr std::size_t kMaxBytes = 128 * 1024;
     static constexpr std::size_t kMaxDepth = 100;
     static constexpr std::size_t kMaxNodes = 5'000;
+    static constexpr std::size_t kMaxPointerBytes = 4'000;  // of the place of a part; each part has one
     static constexpr std::size_t kMaxInstructions = 100'000;  // of all patterns together
     // What one check may use. Its depth bounds the stack.
     static constexpr Budget::Limits kLimits{2'000'000, 64 * 1024 * 1024, 500};

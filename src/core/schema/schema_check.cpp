@@ -3,6 +3,8 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "base/utf8.hpp"
+#include "core/asl/walk.hpp"
 #include "core/schema/schema_formats.hpp"
 #include "core/schema/schema_node.hpp"
 
@@ -19,11 +21,7 @@ struct Place {
 
     std::string pointer() const {
         if (parent == nullptr) return "";
-        std::string text = parent->pointer() + "/";
-        if (is_index) return text + std::to_string(index);
-        for (const char c : key)
-            text += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-        return text;
+        return parent->pointer() + "/" + (is_index ? std::to_string(index) : asl::escape_pointer_token(key));
     }
 };
 
@@ -49,11 +47,6 @@ bool is_multiple(const json::Value& value, const json::Value& of) {
     const double quotient = value.as_double() / of.as_double();
     if (!std::isfinite(quotient)) return false;
     return std::fabs(quotient - std::round(quotient)) <= 1e-9 * std::max(1.0, std::fabs(quotient));
-}
-
-std::uint64_t characters(std::string_view text) {
-    return static_cast<std::uint64_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 // Equal values have equal hashes: a number counts by its value, and members by no order.
@@ -112,9 +105,9 @@ class Checker {
     }
 
     bool are_equal(const json::Value& a, const json::Value& b) {
+        budget_.step();
         if (a.kind() != b.kind()) return false;
         budget_.text(json::dumped_size(a));
-        budget_.step();
         return json::equal(a, b);
     }
 
@@ -184,9 +177,9 @@ class Checker {
 
     bool fits_string(const Node& node, std::string_view text, const Place& place, Problem* problem) {
         budget_.text(text.size());
-        if (node.min_length && characters(text) < *node.min_length)
+        if (node.min_length && count_characters(text) < *node.min_length)
             return fail(place, problem, "is shorter than " + std::to_string(*node.min_length) + " characters");
-        if (node.max_length && characters(text) > *node.max_length)
+        if (node.max_length && count_characters(text) > *node.max_length)
             return fail(place, problem, "is longer than " + std::to_string(*node.max_length) + " characters");
         if (node.pattern && !has_match(*node.pattern, text))
             return fail(place, problem, "does not match the pattern " + node.pattern->text);

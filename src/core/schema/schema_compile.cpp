@@ -1,8 +1,9 @@
 // From the JSON of a schema to its nodes. See json_schema.hpp.
 #include <algorithm>
-#include <functional>
-#include <set>
+#include <map>
 
+#include "base/ascii.hpp"
+#include "core/asl/walk.hpp"
 #include "core/schema/schema_node.hpp"
 
 namespace flowctl::schema {
@@ -13,15 +14,17 @@ struct Wrong {
     Problem problem;
 };
 
-std::string escaped(std::string_view key) {
-    std::string text;
-    for (const char c : key)
-        text += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    return text;
+[[noreturn]] void wrong(const std::string& pointer, const std::string& message) {
+    throw Wrong{{pointer, message}};
 }
 
+// The place of a member or element.
 std::string below(const std::string& pointer, std::string_view key) {
-    return pointer + "/" + escaped(key);
+    std::string place = pointer + "/" + asl::escape_pointer_token(key);
+    if (place.size() > Schema::kMaxPointerBytes)
+        wrong(pointer, "has a member whose JSON Pointer is longer than " +
+                           std::to_string(Schema::kMaxPointerBytes) + " bytes");
+    return place;
 }
 
 std::optional<std::string> percent_decoded(std::string_view text) {
@@ -31,14 +34,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
             decoded += text[i];
             continue;
         }
-        const auto digit = [&](std::size_t at) -> int {
-            if (at >= text.size()) return -1;
-            const char c = text[at];
-            if (c >= '0' && c <= '9') return c - '0';
-            if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-            if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-            return -1;
-        };
+        const auto digit = [&](std::size_t at) { return at < text.size() ? hex_value(text[at]) : -1; };
         if (digit(i + 1) < 0 || digit(i + 2) < 0) return std::nullopt;
         decoded += static_cast<char>(digit(i + 1) * 16 + digit(i + 2));
         i += 2;
@@ -58,14 +54,23 @@ class Compiler {
         const regex::ProgramQuota quota(Schema::kMaxInstructions);
         find_names(root_, "");
         nodes_->root = compile_at(root_, "");
+        while (!references_.empty()) {
+            const Reference next = std::move(references_.back());
+            references_.pop_back();
+            next.from->reference = compile_at(*next.to, next.place);
+        }
         refuse_circles();
         return nodes_;
     }
 
   private:
-    [[noreturn]] static void wrong(const std::string& pointer, const std::string& message) {
-        throw Wrong{{pointer, message}};
-    }
+    // References are followed one after the other. A chain of them may be long, and each step of a recursion
+    // along it would take room on the stack.
+    struct Reference {
+        Node* from = nullptr;
+        const json::Value* to = nullptr;
+        std::string place;
+    };
 
     // Places that have a name of their own: {"$id": "#name"}.
     void find_names(const json::Value& value, const std::string& pointer) {
@@ -112,7 +117,7 @@ class Compiler {
         return value;
     }
 
-    const Node* follow(const json::Value& reference, const std::string& pointer) {
+    void note_reference(Node& node, const json::Value& reference, const std::string& pointer) {
         if (!reference.is_string()) wrong(pointer, "is not a text");
         std::string_view text = reference.as_string();
         if (!base_.empty() && text.starts_with(base_)) text.remove_prefix(base_.size());
@@ -125,7 +130,7 @@ class Compiler {
         if (const auto named = names_.find(target); named != names_.end()) target = named->second;
         const json::Value* schema = find(target);
         if (schema == nullptr) wrong(pointer, "leads to a place that is not there");
-        return compile_at(*schema, target);
+        references_.push_back({&node, schema, std::move(target)});
     }
 
     const Node* compile_at(const json::Value& schema, const std::string& pointer) {
@@ -142,7 +147,7 @@ class Compiler {
         if (!schema.is_object()) wrong(pointer, "is not a schema, which is an object, true or false");
         if (const json::Value* dialect = schema.find("$schema"); dialect != nullptr) check_dialect(*dialect, pointer);
         if (const json::Value* reference = schema.find("$ref")) {
-            node.reference = follow(*reference, below(pointer, "$ref"));
+            note_reference(node, *reference, below(pointer, "$ref"));
             return &node;
         }
         for (const json::Member& member : schema.members())
@@ -347,6 +352,7 @@ class Compiler {
     std::string base_;
     std::map<std::string, std::string, std::less<>> names_;
     std::map<std::string, const Node*> compiled_;
+    std::vector<Reference> references_;
     std::shared_ptr<Schema::Nodes> nodes_ = std::make_shared<Schema::Nodes>();
 };
 

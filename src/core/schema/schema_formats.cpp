@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/ascii.hpp"
 #include "core/asl/timestamp.hpp"
 
 namespace flowctl::schema {
@@ -11,7 +12,7 @@ namespace flowctl::schema {
 namespace {
 
 bool is_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    return hex_value(c) >= 0;
 }
 
 bool is_uuid(std::string_view text) {

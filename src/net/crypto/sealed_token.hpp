@@ -12,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "base/uuid_value.hpp"
 #include "net/crypto/hidden_secret.hpp"

@@ -322,12 +322,18 @@ json::Value complete_version_options(const json::Value& given) {
     return complete.build();
 }
 
+void check_flow_options(const json::Value& given) {
+    for (const auto& spec : kFlowSpecs)
+        if (const json::Value* value = given.find(spec.name); value != nullptr && !value->is_null())
+            check_value(spec, *value);
+}
+
 json::Value change_flow_options(const json::Value& present, const json::Value& given) {
+    check_flow_options(given);
     json::ObjectBuilder changed;
     FlowOptions all;
     for (const auto& spec : kFlowSpecs) {
         const json::Value* value = given.find(spec.name);
-        if (value != nullptr && !value->is_null()) check_value(spec, *value);
         if (value == nullptr) value = present.find(spec.name);
         if (value == nullptr || value->is_null()) continue;
         if (!spec.otherwise.empty() && json::equal(*value, value_of(spec.otherwise))) continue;

@@ -79,6 +79,8 @@ struct DividedOptions {
 DividedOptions divide_options(const json::Value& given);
 // With every option that is always shown, in a fixed order, so that equal options are equal text.
 json::Value complete_version_options(const json::Value& given);
+// Whether each option of a flow may have its value; whether they go together, the present ones decide, too.
+void check_flow_options(const json::Value& given);
 // The options of a flow after a change; `given` holds options of the flow only.
 json::Value change_flow_options(const json::Value& present, const json::Value& given);
 // Raises where the object names an option of a version, since a version never changes.

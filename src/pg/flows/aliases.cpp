@@ -38,7 +38,6 @@ Statement retire_version(R"(
     UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id()
     WHERE flow_id = $1 AND version = $2 AND dropped_by IS NULL)",
                          {UUIDOID, INT4OID});
-
 Statement failure_flows_to(R"(
     SELECT name, coalesce(owner::oid, 0) FROM flowctl_catalog.flow
     WHERE options OPERATOR(pg_catalog.->>) 'on_failure' = $1 ORDER BY 1)",
@@ -51,10 +50,11 @@ std::optional<std::string> option_naming(Spi& spi, const FlowIdentity& flow, con
     if (!check_function_bodies) return std::nullopt;
     const Rows rows = spi.run(failure_flows_to, std::move(Params().text(flow.name + ":" + qualifier)));
     for (std::size_t i = 0; i < rows.size(); i++)
-        if (may_start(spi, flow.flow_id, flow.owner, rows.oid(i, 1)))
+        if (may_start(flow.flow_id, flow.owner, rows.oid(i, 1)))
             return "option on_failure of flow " + in_quotes(rows.text(i, 0)) + " names it";
     return std::nullopt;
 }
+
 constexpr const char* kOptionHint = "Change that option by flowctl.alter_flow() first.";
 
 // "1, 2, 4 to 9", so that it stays short.

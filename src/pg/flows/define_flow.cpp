@@ -116,7 +116,7 @@ Request read_request(FunctionCallInfo fcinfo) {
     const DividedOptions options = options_argument(fcinfo, 4);
     request.options = complete_version_options(options.version);
     request.flow_options = options.flow;
-    (void)change_flow_options(json::Value::object({}), request.flow_options);
+    check_flow_options(request.flow_options);
     check_run_as_superuser(request);
     return request;
 }

@@ -42,7 +42,7 @@ std::string list_triggers(Spi& spi, const FlowIdentity& flow, const std::optiona
         spi.run(triggers_of, std::move(Params().oid(function).datum(reference).boolean(!qualifier)));
     std::size_t listed = 0;
     for (std::size_t i = 0; i < rows.size() && listed < kMostListed; i++) {
-        if (!may_start(spi, flow.flow_id, flow.owner, rows.oid(i, 2))) continue;
+        if (!may_start(flow.flow_id, flow.owner, rows.oid(i, 2))) continue;
         list += (listed++ == 0 ? "" : "\n") +
                 ("Trigger " + rows.text(i, 0) + " on table " + rows.text(i, 1) + " starts it.");
     }

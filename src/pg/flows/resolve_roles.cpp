@@ -8,32 +8,27 @@
 
 #include "core/json.hpp"
 #include "pg/flows/flow_admin.hpp"
+#include "pg/flows/role_columns.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/shared/wake.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
-Statement missing_sql(R"(
-    SELECT f.owner::pg_catalog.text FROM flowctl_catalog.flow f WHERE f.owner::oid IS NULL
-    UNION SELECT g.role::pg_catalog.text FROM flowctl_catalog.flow_grant g WHERE g.role::oid IS NULL
-    UNION SELECT a.role::pg_catalog.text FROM flowctl_catalog.author a WHERE a.role::oid IS NULL
-    UNION SELECT l.role::pg_catalog.text FROM flowctl_catalog.lease_rule l WHERE l.role::oid IS NULL
-    UNION SELECT n.owner::pg_catalog.text FROM flowctl_catalog.named_limit n WHERE n.owner::oid IS NULL
-    UNION SELECT g.role::pg_catalog.text FROM flowctl_catalog.limit_grant g WHERE g.role::oid IS NULL
-    UNION SELECT q.role::pg_catalog.text FROM flowctl_catalog.quota q WHERE q.role::oid IS NULL
-    UNION SELECT a.owner::pg_catalog.text FROM flowctl_catalog.activity a WHERE a.owner::oid IS NULL
-    UNION SELECT g.role::pg_catalog.text FROM flowctl_catalog.activity_grant g WHERE g.role::oid IS NULL
-    ORDER BY 1)",
-                      {});
+#define OF_MISSING_ROLE(column) column "::oid IS NULL AND " column "::pg_catalog.text = $1"
 
-Statement flows_of(
-    "SELECT name FROM flowctl_catalog.flow WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1 ORDER BY name",
-    {TEXTOID});
+#define MISSING(table, column) \
+    " UNION SELECT " column "::pg_catalog.text FROM flowctl_catalog." table " WHERE " column "::oid IS NULL"
+Statement missing_sql("SELECT NULL::pg_catalog.text WHERE false" FLOWCTL_ROLE_COLUMNS(MISSING) " ORDER BY 1", {});
+#undef MISSING
+
+Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE " OF_MISSING_ROLE("owner") " ORDER BY name",
+                   {TEXTOID});
 
 // A role that has the right already needs it no second time. Rows of missing roles may also stand there twice,
 // because no index can tell that they are the same, when the data of a dump were restored twice.
@@ -44,75 +39,46 @@ Statement add_same_grants(R"(
     FROM flowctl_catalog.flow_grant g
     WHERE g.flow_id = o.flow_id AND g.role::oid IS NULL AND g.role::pg_catalog.text = $1 AND o.role::oid = $2)",
                           {TEXTOID, OIDOID});
-Statement drop_same_grants(R"(
-    DELETE FROM flowctl_catalog.flow_grant g
-    WHERE g.role::oid IS NULL AND g.role::pg_catalog.text = $1
-      AND EXISTS (SELECT FROM flowctl_catalog.flow_grant o
-                  WHERE o.flow_id = g.flow_id
-                    AND (o.role::oid = $2
-                         OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < g.ctid)))",
-                           {TEXTOID, OIDOID});
-Statement drop_same_author(R"(
-    DELETE FROM flowctl_catalog.author a
-    WHERE a.role::oid IS NULL AND a.role::pg_catalog.text = $1
-      AND EXISTS (SELECT FROM flowctl_catalog.author o
-                  WHERE o.role::oid = $2
-                     OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < a.ctid))",
-                           {TEXTOID, OIDOID});
-
-Statement drop_same_limit_grants(R"(
-    DELETE FROM flowctl_catalog.limit_grant g
-    WHERE g.role::oid IS NULL AND g.role::pg_catalog.text = $1
-      AND EXISTS (SELECT FROM flowctl_catalog.limit_grant o
-                  WHERE o.limit_id = g.limit_id
-                    AND (o.role::oid = $2
-                         OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < g.ctid)))",
-                                {TEXTOID, OIDOID});
-Statement drop_same_quota(R"(
-    DELETE FROM flowctl_catalog.quota q
-    WHERE q.role::oid IS NULL AND q.role::pg_catalog.text = $1
-      AND EXISTS (SELECT FROM flowctl_catalog.quota o
-                  WHERE o.role::oid = $2
-                     OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < q.ctid))",
-                          {TEXTOID, OIDOID});
-Statement drop_same_activity_grants(R"(
-    DELETE FROM flowctl_catalog.activity_grant g
-    WHERE g.role::oid IS NULL AND g.role::pg_catalog.text = $1
-      AND EXISTS (SELECT FROM flowctl_catalog.activity_grant o
-                  WHERE o.activity = g.activity
-                    AND (o.role::oid = $2
-                         OR o.role::oid IS NULL AND o.role::pg_catalog.text = $1 AND o.ctid < g.ctid)))",
-                                    {TEXTOID, OIDOID});
-
-Statement give[] = {
-    {"UPDATE flowctl_catalog.named_limit SET owner = $2 WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
-    {"UPDATE flowctl_catalog.limit_grant SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
-    {"UPDATE flowctl_catalog.quota SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
-    {"UPDATE flowctl_catalog.flow SET owner = $2 WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
-    {"UPDATE flowctl_catalog.flow_grant SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
-    {"UPDATE flowctl_catalog.author SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
-    {"UPDATE flowctl_catalog.lease_rule SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
-    {"UPDATE flowctl_catalog.activity SET owner = $2 WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
-    {"UPDATE flowctl_catalog.activity_grant SET role = $2 WHERE role::oid IS NULL AND role::pg_catalog.text = $1",
-     {TEXTOID, OIDOID}},
+// `same`: what two rows of the table have in common, beside the role, that are the same right.
+#define DROP_SAME(table, same)                                                                   \
+    {"DELETE FROM flowctl_catalog." table " g WHERE " OF_MISSING_ROLE("g.role")                  \
+     " AND EXISTS (SELECT FROM flowctl_catalog." table " o WHERE " same                          \
+     " AND (o.role::oid = $2 OR " OF_MISSING_ROLE("o.role") " AND o.ctid < g.ctid))",            \
+     {TEXTOID, OIDOID}}
+Statement drop_same[] = {
+    DROP_SAME("flow_grant", "o.flow_id = g.flow_id"),
+    DROP_SAME("author", "true"),
+    DROP_SAME("limit_grant", "o.limit_id = g.limit_id"),
+    DROP_SAME("quota", "true"),
+    DROP_SAME("activity_grant", "o.activity = g.activity"),
 };
+#undef DROP_SAME
+
+#define GIVE(table, column)                                                                       \
+    {"UPDATE flowctl_catalog." table " SET " column " = $2 WHERE " OF_MISSING_ROLE(column), {TEXTOID, OIDOID}},
+Statement give[] = {FLOWCTL_ROLE_COLUMNS(GIVE)};
+#undef GIVE
+
+// An activity and a limit go with what others have been granted on them, as with DROP OWNED.
+#define TAKE(table, column) {"DELETE FROM flowctl_catalog." table " WHERE " OF_MISSING_ROLE(column), {TEXTOID}}
 Statement take[] = {
-    {"DELETE FROM flowctl_catalog.limit_grant WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
-    {"DELETE FROM flowctl_catalog.quota WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
-    {"DELETE FROM flowctl_catalog.flow_grant WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
-    {"DELETE FROM flowctl_catalog.author WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
-    {"DELETE FROM flowctl_catalog.lease_rule WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
-    {"DELETE FROM flowctl_catalog.activity WHERE owner::oid IS NULL AND owner::pg_catalog.text = $1", {TEXTOID}},
-    {"DELETE FROM flowctl_catalog.activity_grant WHERE role::oid IS NULL AND role::pg_catalog.text = $1", {TEXTOID}},
+    TAKE("flow_grant", "role"),
+    TAKE("author", "role"),
+    TAKE("lease_rule", "role"),
+    TAKE("quota", "role"),
+    TAKE("limit_grant", "role"),
+    {"DELETE FROM flowctl_catalog.limit_grant g USING flowctl_catalog.named_limit n"
+     " WHERE g.limit_id = n.limit_id AND " OF_MISSING_ROLE("n.owner"),
+     {TEXTOID}},
+    TAKE("named_limit", "owner"),
+    TAKE("activity_grant", "role"),
+    {"DELETE FROM flowctl_catalog.activity_grant g USING flowctl_catalog.activity a"
+     " WHERE g.activity = a.name AND " OF_MISSING_ROLE("a.owner"),
+     {TEXTOID}},
+    TAKE("activity", "owner"),
 };
+#undef TAKE
+#undef OF_MISSING_ROLE
 
 constexpr const char* kMapHint = "Map names of missing roles to names of roles, or to null: {\"alice\": \"bob\", \"carol\": null}.";
 
@@ -160,11 +126,8 @@ std::int64_t give_to(Spi& spi, const std::string& missing, Oid role) {
         if (const auto flow = find_flow_by_name(spi, name, FlowLock::Change))
             require_superusers_work(spi, *flow, role);
     spi.run(add_same_grants, std::move(Params().text(missing).oid(role)));
-    spi.run(drop_same_grants, std::move(Params().text(missing).oid(role)));
-    spi.run(drop_same_limit_grants, std::move(Params().text(missing).oid(role)));
-    spi.run(drop_same_quota, std::move(Params().text(missing).oid(role)));
-    spi.run(drop_same_author, std::move(Params().text(missing).oid(role)));
-    spi.run(drop_same_activity_grants, std::move(Params().text(missing).oid(role)));
+    for (Statement& statement : drop_same)
+        spi.run(statement, std::move(Params().text(missing).oid(role)));
     std::int64_t changed = 0;
     for (Statement& statement : give)
         changed += static_cast<std::int64_t>(spi.run(statement, std::move(Params().text(missing).oid(role))).processed());
@@ -207,6 +170,8 @@ FLOWCTL_FUNCTION(flowctl_resolve_roles) {
         const Oid role = said != map.end() ? *said->second : existing_role(name);
         if (OidIsValid(role)) changed += give_to(spi, name, role);
     }
+    // Runs that wait at a limit or a quota are measured by what there is now.
+    if (changed > 0) wake::note_poke();
     PG_RETURN_INT32(static_cast<std::int32_t>(changed));
 }
 

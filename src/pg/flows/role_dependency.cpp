@@ -2,15 +2,18 @@
 //
 // Any number of rows with one role are one entry in pg_shdepend, of the column that holds the role. Who adds
 // a row locks the role against who removes one, until the end of the transaction: so the entry never goes before
-// the last row. It goes with the last row, unless a row is being added at that moment; then it is removed later. The code that touches the catalog is C in style, in bodies given to guarded().
+// the last row. It goes with the last row, unless a row is being added at that moment; then it is removed later.
+// The code that touches the catalog is C in style, in bodies given to guarded().
 #include "pg/flows/role_dependency.hpp"
 
 #include "pg/flows/flow_admin.hpp"
+#include "pg/flows/role_columns.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/role_ref.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/shared/wake.hpp"
 
 extern "C" {
 #include "catalog/catalog.h"
@@ -31,58 +34,15 @@ struct Place {
     Statement roles;      // that exist
 };
 
-Place places[] = {
-    {"flow",
-     "owner",
-     {"SELECT FROM flowctl_catalog.flow WHERE owner::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT f.owner::oid FROM flowctl_catalog.flow f JOIN pg_catalog.pg_roles r ON r.oid = "
-      "f.owner::oid",
+#define PLACE(table, column)                                                                                \
+    {table,                                                                                                 \
+     column,                                                                                                \
+     {"SELECT FROM flowctl_catalog." table " WHERE " column "::oid = $1 LIMIT 1", {OIDOID}},                \
+     {"SELECT DISTINCT t." column "::oid FROM flowctl_catalog." table                                       \
+      " t JOIN pg_catalog.pg_roles r ON r.oid = t." column "::oid",                                         \
       {}}},
-    {"flow_grant",
-     "role",
-     {"SELECT FROM flowctl_catalog.flow_grant WHERE role::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.flow_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
-      "g.role::oid",
-      {}}},
-    {"author",
-     "role",
-     {"SELECT FROM flowctl_catalog.author WHERE role::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT a.role::oid FROM flowctl_catalog.author a JOIN pg_catalog.pg_roles r ON r.oid = a.role::oid", {}}},
-    {"named_limit",
-     "owner",
-     {"SELECT FROM flowctl_catalog.named_limit WHERE owner::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT n.owner::oid FROM flowctl_catalog.named_limit n JOIN pg_catalog.pg_roles r ON r.oid = "
-      "n.owner::oid",
-      {}}},
-    {"limit_grant",
-     "role",
-     {"SELECT FROM flowctl_catalog.limit_grant WHERE role::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.limit_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
-      "g.role::oid",
-      {}}},
-    {"quota",
-     "role",
-     {"SELECT FROM flowctl_catalog.quota WHERE role::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT q.role::oid FROM flowctl_catalog.quota q JOIN pg_catalog.pg_roles r ON r.oid = q.role::oid", {}}},
-    {"lease_rule",
-     "role",
-     {"SELECT FROM flowctl_catalog.lease_rule WHERE role::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT l.role::oid FROM flowctl_catalog.lease_rule l JOIN pg_catalog.pg_roles r ON r.oid = "
-      "l.role::oid",
-      {}}},
-    {"activity",
-     "owner",
-     {"SELECT FROM flowctl_catalog.activity WHERE owner::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT a.owner::oid FROM flowctl_catalog.activity a JOIN pg_catalog.pg_roles r ON r.oid = "
-      "a.owner::oid",
-      {}}},
-    {"activity_grant",
-     "role",
-     {"SELECT FROM flowctl_catalog.activity_grant WHERE role::oid = $1 LIMIT 1", {OIDOID}},
-     {"SELECT DISTINCT g.role::oid FROM flowctl_catalog.activity_grant g JOIN pg_catalog.pg_roles r ON r.oid = "
-      "g.role::oid",
-      {}}},
-};
+Place places[] = {FLOWCTL_ROLE_COLUMNS(PLACE)};
+#undef PLACE
 
 Statement delete_author("DELETE FROM flowctl_catalog.author WHERE role::oid = $1", {OIDOID});
 Statement delete_grants("DELETE FROM flowctl_catalog.flow_grant WHERE role::oid = $1", {OIDOID});
@@ -255,6 +215,8 @@ void drop_owned_by(Oid role) {
     }
     for (const std::string& name : names)
         if (const auto flow = find_flow_by_name(spi, name, FlowLock::Update)) remove_flow(spi, *flow);
+    // Runs that wait at a limit that is gone need not wait any more.
+    wake::note_poke();
     // Rows that this transaction's snapshot is too old to see.
     for (Place& place : places)
         if (has_rows(spi, place, role)) add(column_of(place), role);

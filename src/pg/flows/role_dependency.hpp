@@ -2,11 +2,10 @@
 //
 // Their oids stand in rows of ours, which the server knows nothing of: a dropped role would leave a number
 // behind, and pg_dump would write it down for the role that has that number where the dump is restored. So
-// triggers on the tables with such columns (depend_on_role in 00_schemas.sql) keep a shared dependency on each
-// role, as GRANT does for access lists. DROP ROLE is then refused and says what is in the way, from other
-// databases too; DROP OWNED drops the role's flows and takes back its rights; REASSIGN OWNED gives its flows to
-// the new owner. Runs keep the oids of roles that are gone: they are a record, never dumped, and a step of a
-// role that is gone fails.
+// triggers on the tables of role_columns.hpp keep a shared dependency on each role, as GRANT does for access
+// lists. DROP ROLE is then refused and says what is in the way, from other databases too; DROP OWNED drops the
+// role's flows and takes back its rights; REASSIGN OWNED gives its flows to the new owner. Runs keep the oids of
+// roles that are gone: they are a record, never dumped, and a step of a role that is gone fails.
 #pragma once
 
 #include "pg/server/bridge.hpp"

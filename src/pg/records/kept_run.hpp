@@ -15,8 +15,8 @@ Uuid run_id_argument(FunctionCallInfo fcinfo);
 // bytes.
 std::string reason_argument(FunctionCallInfo fcinfo, int index);
 
-// The run. Nothing is locked: while a run is open, its worker must never wait for a session. Raises 42704 if the user sees no such run, and 42501 if the run is not the
-// user's to `what` ("redact").
+// The run. Nothing is locked: while a run is open, its worker must never wait for a session. Raises 42704 if the
+// user sees no such run, and 42501 if the run is not the user's to `what` ("redact").
 store::RecordedRun get_kept_run(Spi& spi, const Uuid& id, Oid user, const char* what);
 
 // Whether the user acts for the owner of the run's flow.

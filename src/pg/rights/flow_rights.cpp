@@ -4,7 +4,6 @@
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_grants.hpp"
 #include "pg/rights/flow_rights.hpp"
-#include "core/asl/flow_name.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 
@@ -50,7 +49,7 @@ void require_author(const char* what) {
                     "A superuser can allow it: SELECT flowctl.grant_author(" + role_literal(user) + ").");
 }
 
-bool may_start(Spi&, const Uuid& flow_id, Oid owner, Oid role) {
+bool may_start(const Uuid& flow_id, Oid owner, Oid role) {
     if (acts_for(role, owner)) return true;
     if (guarded([&] { return superuser_arg(role); })) return true;  // the owner may be gone
     return is_granted(flow_id, kMayStart, role);

@@ -29,8 +29,7 @@ bool may_author(Oid role);
 // Raises 42501 when the current user may not; `what` ends the message "permission denied to ...".
 void require_author(const char* what);
 
-// The caller is AsExtensionOwner, or a superuser.
-bool may_start(Spi& spi, const Uuid& flow_id, Oid owner, Oid role);
+bool may_start(const Uuid& flow_id, Oid owner, Oid role);
 
 struct FlowIdentity {
     Uuid flow_id{};

@@ -119,9 +119,9 @@ void check_target(Spi& spi, Oid table, const TriggerOptions& options, Oid creato
     const asl::FlowReference reference = asl::parse_flow_reference(options.flow);
     const std::string name(reference.name);
     auto flow = find_flow_by_name(spi, name, FlowLock::None);
-    if (flow && may_start(spi, flow->flow_id, flow->owner, creator))
+    if (flow && may_start(flow->flow_id, flow->owner, creator))
         flow = find_flow_by_name(spi, name, FlowLock::KeyShare);
-    const bool startable = flow && may_start(spi, flow->flow_id, flow->owner, creator);
+    const bool startable = flow && may_start(flow->flow_id, flow->owner, creator);
     if (!startable) {
         if (lenient) return;
         refuse_start(name, flow.has_value(), creator, creator, "creator of the trigger");

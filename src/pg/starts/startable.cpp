@@ -97,11 +97,11 @@ store::FlowRow find_startable(const StartRequest& request, const Uuid& run_id) {
     if (!flow) {
         // Who may start the flow is told that it is the version or alias that is not there.
         const auto without = find_flow_by_name(spi, target.name, FlowLock::None);
-        if (!without || !may_start(spi, without->flow_id, without->owner, request.must_may_start))
+        if (!without || !may_start(without->flow_id, without->owner, request.must_may_start))
             deny_start(request, target.name, without.has_value());
         refuse_missing(target);
     }
-    if (!may_start(spi, flow->first.flow_id, flow->first.owner, request.must_may_start))
+    if (!may_start(flow->first.flow_id, flow->first.owner, request.must_may_start))
         deny_start(request, target.name, true);
     require_owned(flow->first.name, flow->first.owner);
     known_flows.add(request, *flow);
@@ -110,7 +110,7 @@ store::FlowRow find_startable(const StartRequest& request, const Uuid& run_id) {
 
 std::optional<store::FlowRow> find_if_startable(Spi& spi, const StartRequest& request, const Uuid& run_id) {
     const std::optional<store::AliasedFlow> flow = find_target(spi, parse_target(request.flow));
-    if (!flow || !may_start(spi, flow->first.flow_id, flow->first.owner, request.must_may_start))
+    if (!flow || !may_start(flow->first.flow_id, flow->first.owner, request.must_may_start))
         return std::nullopt;
     return choose(*flow, request, run_id);
 }

@@ -41,9 +41,9 @@ struct VersionRow {
 };
 std::optional<VersionRow> find_version(Spi& spi, const Uuid& flow_id, std::int32_t version);
 
-// Forgets dropped versions, and those of dropped flows, once no run can need them. drop_flow() does not wait for transactions that
-// have started a run and not committed, since each start would have to lock the flow's row. So versions stay,
-// in three steps, until
+// Forgets dropped versions, and those of dropped flows, once no run can need them. drop_flow() and drop_version() do
+// not wait for transactions that have started a run and not committed, since each start would have to lock the
+// flow's row. So versions stay, in three steps, until
 //   1. every snapshot that shows the flow is gone: nobody can start it any more;
 //   2. every transaction that was open then is over: each run of it is there for all to see;
 //   3. no run of it is open.

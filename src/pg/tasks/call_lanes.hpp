@@ -83,14 +83,16 @@ class CallLanes {
         const auto before = std::exchange(quotas_, std::move(quotas));
         if (pace_ == nullptr) return;
         // The calls of an owner are counted while he has a quota.
-        for (const auto& [owner, most] : before)
-            if (!quotas_.contains(owner))
-                for (std::size_t i = 0; i < under_way_of(owner); i++)
-                    pace_->end(name_for_all({LaneKind::Owner, owner}));
-        for (const auto& [owner, most] : quotas_)
-            if (!before.contains(owner))
-                for (std::size_t i = 0; i < under_way_of(owner); i++)
-                    pace_->begin(name_for_all({LaneKind::Owner, owner}), quota(most));
+        for (const auto& [owner, most] : before) {
+            const Lane lane(LaneKind::Owner, owner);
+            for (std::size_t i = quotas_.contains(owner) ? 0 : under_way_in(lane); i > 0; i--)
+                pace_->end(name_for_all(lane));
+        }
+        for (const auto& [owner, most] : quotas_) {
+            const Lane lane(LaneKind::Owner, owner);
+            for (std::size_t i = before.contains(owner) ? 0 : under_way_in(lane); i > 0; i--)
+                pace_->begin(name_for_all(lane), quota(most));
+        }
     }
     bool is_paused(const Lane& lane) const { return !paused_.empty() && paused_.contains(lane); }
 
@@ -216,8 +218,8 @@ class CallLanes {
     static std::string name_for_all(const Lane& lane) {
         return lane.first == LaneKind::Owner ? name_of_owner(lane.second) : lane.second;
     }
-    std::size_t under_way_of(const std::string& owner) const {
-        const auto found = lanes_.find(Lane(LaneKind::Owner, owner));
+    std::size_t under_way_in(const Lane& lane) const {
+        const auto found = lanes_.find(lane);
         return found == lanes_.end() ? 0 : found->second.under_way;
     }
     static std::size_t planned_in(const Lane& lane, const PlannedPlaces& planned) {
@@ -225,10 +227,7 @@ class CallLanes {
         return found == planned.in_lane.end() ? 0 : found->second;
     }
     std::size_t taken_in(const Lane& lane, const PlannedPlaces& planned) const {
-        const auto found = lanes_.find(lane);
-        const auto more = planned.in_lane.find(lane);
-        return (found == lanes_.end() ? 0 : found->second.under_way) +
-               (more == planned.in_lane.end() ? 0 : more->second);
+        return under_way_in(lane) + planned_in(lane, planned);
     }
     // The part of what others leave of these places, and at least one.
     static std::size_t part_of(std::size_t left, std::size_t of, std::size_t parts) {

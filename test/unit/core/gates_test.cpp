@@ -377,6 +377,21 @@ TEST(GateAdmission, WhoLeavesIsNotAdmitted) {
     EXPECT_EQ(world.order().back(), 3u);
 }
 
+TEST(GateAdmission, ALineThatLosesItsFirstRunIsOrderedByTheNext) {
+    World world;
+    world.admission.set_terms(kGate, {.slots = 1});
+    world.line(1, 10, 20, {kGate, id_of(902)});
+    world.line(2, 10, 20, {kGate, id_of(903)});
+    world.start(1, 1);
+    world.start(1, 2, 9);
+    world.start(1, 3, 0);
+    world.start(2, 4, 5);
+    world.admission.leave(id_of(1), id_of(2));
+    world.end(1);
+    EXPECT_EQ(world.admit(), 1u);
+    EXPECT_EQ(world.order().back(), 4u);
+}
+
 TEST(GateAdmission, IdleGatesAreForgotten) {
     World world;
     for (std::uint64_t key = 0; key < 1000; key++) {

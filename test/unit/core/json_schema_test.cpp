@@ -174,6 +174,10 @@ TEST(JsonSchema, RefusedSchemas) {
         many += ",true";
     EXPECT_NE(refused(many + "]}"), "");
     EXPECT_NE(refused(R"({"pattern": "((a{1,1000}){1,1000}){1,1000}"})"), "");
+    const std::string name(Schema::kMaxPointerBytes - 20, 'n');
+    EXPECT_EQ(refused("{\"properties\": {\"" + name + "\": true}}"), "");
+    EXPECT_EQ(refused("{\"properties\": {\"" + name + name + "\": true}}").substr(0, 31),
+              "schema /properties: has a membe");
 }
 
 // Whatever is checked comes to an end: a budget that is used up throws.
@@ -200,6 +204,19 @@ TEST(JsonSchema, Bounds) {
     for (int i = 0; i < 600; i++)
         deep = "{\"a\": " + deep + "}";
     EXPECT_TRUE(runs_out(R"({"properties": {"a": {"$ref": "#"}}})", deep));
+    // A long chain of references, which must not be a recursion as deep.
+    std::string chain = R"({"$ref": "#/d/0", "d": {)";
+    for (int i = 0; i < 2450; i++)
+        chain += "\"" + std::to_string(i) + R"(": {"items": {"$ref": "#/d/)" + std::to_string(i + 1) + "\"}},";
+    EXPECT_FALSE(runs_out(chain + R"("2450": {}}})", "[[[]]]"));
+    // Each choice is looked at, also one of another kind.
+    std::string choices = "[\"a\"";
+    std::string numbers = "[0";
+    for (int i = 1; i < 20000; i++) {
+        choices += ",\"\"";
+        numbers += ",0";
+    }
+    EXPECT_TRUE(runs_out(R"({"items": {"enum": )" + choices + ",0]}}", numbers + "]"));
     // A pattern that takes a backtracking matcher forever.
     EXPECT_FALSE(runs_out(R"({"pattern": "^(a+)+$"})", "\"" + std::string(2000, 'a') + "!\""));
     std::string items = "[0";

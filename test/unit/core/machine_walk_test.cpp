@@ -178,7 +178,7 @@ class Walk {
     void give(const machine::Event& event) {
         ++now_.seed;
         const bool redrives = std::holds_alternative<machine::Redriven>(event);
-        const bool may = !machine::why_not_redrivable(run_, limits_, kept_);
+        const bool may = machine::is_redrivable(run_, limits_, kept_);
         // A step that is not committed happens once more, with the same outcome.
         stored_ = loaded(stored_);
         machine::Frame dropped = stored_;
