@@ -119,6 +119,27 @@ SELECT status, error, cause FROM flowctl.runs WHERE run_id = :'first';
 SELECT status FROM flowctl.runs WHERE run_id = :'other';
 SELECT flowctl.stop(:'other');
 SELECT flowctl.wait(:'other');
+-- many at once: the latest stays, whatever the priorities of the others are
+SELECT flowctl.define_flow('many', :'wait', options => '{"max_concurrency": 2, "on_limit": "replace", "priority": "$.urgency"}');
+SELECT count(flowctl.start('many', '{"seconds": 3600, "urgency": 1}')) FROM generate_series(1, 3);
+SELECT count(flowctl.start('many', jsonb_build_object('seconds', 3600, 'urgency', i % 3))) FROM generate_series(1, 3000) i;
+SELECT flowctl.start('many', '{"seconds": 3600, "urgency": -100}') AS first \gset
+SELECT flowctl.start('many', '{"seconds": 3600, "urgency": -99}') AS second \gset
+DO $$ BEGIN WHILE (SELECT (held, waiting) <> (2, 0) FROM flowctl.limits WHERE flow = 'many') LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+SELECT count(*) FILTER (WHERE status = 'RUNNING' AND run_id IN (:'first', :'second')) AS latest, count(*) FILTER (WHERE status = 'RUNNING') AS open,
+       count(*) FILTER (WHERE status = 'ABORTED' AND error = 'Flowctl.Replaced') AS replaced FROM flowctl.runs WHERE flow = 'many';
+SELECT flowctl.alter_flow('many', '{"max_concurrency": 1, "on_limit": null}');
+SELECT count(flowctl.start('many', jsonb_build_object('seconds', 3600, 'urgency', i % 3))) FROM generate_series(1, 2500) i;
+SELECT flowctl.stop(:'second');
+SELECT flowctl.wait(:'second');
+-- the option comes when many wait already
+SELECT flowctl.alter_flow('many', '{"on_limit": "replace"}');
+SELECT flowctl.start('many', '{"seconds": 3600, "urgency": 0}') AS third \gset
+DO $$ BEGIN WHILE (SELECT (held, waiting) <> (1, 0) FROM flowctl.limits WHERE flow = 'many') LOOP PERFORM pg_sleep(0.01); END LOOP; END $$;
+SELECT status FROM flowctl.runs WHERE run_id = :'third';
+SELECT status, error, count(*) FROM flowctl.runs WHERE flow = 'many' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT flowctl.stop(:'third');
+SELECT flowctl.wait(:'third');
 SELECT flowctl.define_flow('quiet', :'wait', options => '{"debounce": "500 ms", "debounce_key": "$.key"}');
 BEGIN;
 SELECT flowctl.start('quiet', '{"seconds": 0, "key": "k", "i": 1}') AS first \gset
@@ -179,6 +200,8 @@ SELECT flowctl.grant_flow('patient', 'regress_limits_other', '{operate}');
 SET ROLE regress_limits_other;
 SELECT flowctl.pause_flow('patient', reason => 'on call');
 SELECT waiting_for FROM flowctl.runs WHERE run_id = :'first';
+-- who sees the runs by a grant sees the pause, and not the limits with their keys
+SELECT kind, flow, waiting, owner, paused_by, pause_reason FROM flowctl.limits;
 SELECT flowctl.resume_flow('patient');
 SET ROLE regress_limits_author;
 SELECT flowctl.revoke_flow('patient', 'regress_limits_other');
@@ -205,6 +228,24 @@ SELECT flowctl.resume_endpoint('limits_endpoint');
 RESET ROLE;
 SELECT flowctl.resume_endpoint('limits_endpoint');
 SELECT count(*) FROM flowctl.limits WHERE kind = 'endpoint';
+-- the pause belongs to the server and not to its name
+SELECT flowctl.pause_endpoint('limits_endpoint', 'it is being moved');
+ALTER SERVER limits_endpoint RENAME TO limits_endpoint_2;
+SELECT kind, name, pause_reason FROM flowctl.limits WHERE kind = 'endpoint';
+CREATE SERVER limits_endpoint FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://limits.example/', auth 'none');
+DROP SERVER limits_endpoint;
+SELECT name FROM flowctl_catalog.pause;
+BEGIN;
+DROP SERVER limits_endpoint_2;
+ROLLBACK;
+SELECT name FROM flowctl_catalog.pause;
+SET ROLE regress_limits_other;
+DROP SERVER limits_endpoint_2;
+RESET ROLE;
+SELECT name FROM flowctl_catalog.pause;
+DROP SERVER limits_endpoint_2;
+SELECT name FROM flowctl_catalog.pause;
+CREATE SERVER limits_endpoint FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https://limits.example/', auth 'none');
 
 -- the tables are the engine's, and nothing is left in them
 SET ROLE regress_limits_author;

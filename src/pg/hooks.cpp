@@ -20,6 +20,8 @@
 // writes ALTER TABLE ... DISABLE TRIGGER ALL and later ENABLE TRIGGER ALL, which would leave roles without
 // their dependencies and the triggers in another state.
 //
+// A foreign server that is dropped or renamed may be an endpoint that is paused (limits/pauses.hpp).
+//
 // A publication FOR ALL TABLES has the engine's tables in it, and whoever makes it is told.
 //
 // At a login, what the server would forget of it is noted (compat.hpp, OauthLogin).
@@ -31,6 +33,7 @@
 #include "pg/hooks.hpp"
 
 #include "pg/flows/role_dependency.hpp"
+#include "pg/limits/pauses.hpp"
 #include "pg/rights/explain_guard.hpp"
 #include "pg/rights/session_user.hpp"
 #include "pg/rights/table_guard.hpp"
@@ -205,6 +208,23 @@ void after_command(Node* statement) {
     }
 }
 
+// Whether the command may drop foreign servers.
+bool may_drop_servers(Node* statement) {
+    if (IsA(statement, DropOwnedStmt)) return true;
+    if (!IsA(statement, DropStmt)) return false;
+    const ObjectType type = reinterpret_cast<DropStmt*>(statement)->removeType;
+    return type == OBJECT_FOREIGN_SERVER || type == OBJECT_FDW || type == OBJECT_EXTENSION;
+}
+
+bool is_rename_of_server(Node* statement) {
+    return IsA(statement, RenameStmt) &&
+           reinterpret_cast<RenameStmt*>(statement)->renameType == OBJECT_FOREIGN_SERVER;
+}
+
+void after_rename_of_server(RenameStmt* rename) {
+    pauses::server_renamed(strVal(rename->object), rename->newname);
+}
+
 // The publication works, but the engine's tables are of no use in it.
 void warn_of_own_tables(const CreatePublicationStmt* statement) {
     if (!statement->for_all_tables || !OidIsValid(extension_oid())) return;
@@ -252,6 +272,9 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
     }
     if (IsA(statement, DropOwnedStmt) || IsA(statement, ReassignOwnedStmt))
         entry([statement] { after_command(statement); });
+    if (may_drop_servers(statement)) entry([] { pauses::servers_dropped(); });
+    if (is_rename_of_server(statement))
+        entry([statement] { after_rename_of_server(reinterpret_cast<RenameStmt*>(statement)); });
     if (IsA(statement, CreatePublicationStmt))
         entry([statement] { warn_of_own_tables(reinterpret_cast<CreatePublicationStmt*>(statement)); });
     if (IsTransactionState()) entry([] { pending_runs::at_end_of_command(); });

@@ -79,7 +79,7 @@ REVOKE ALL ON FUNCTION flowctl_catalog.depend_on_role() FROM PUBLIC;
 
 -- pg_dump takes the tables that hold flows and rights. If row-level security closed them, a role without
 -- BYPASSRLS could not dump them. So a trigger refuses writes by roles that do not have the privileges of the
--- table's owner.
+-- table's owner. 90_install.sql makes it for each of these tables.
 CREATE FUNCTION flowctl_catalog.only_engine_writes() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_only_engine_writes';

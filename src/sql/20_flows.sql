@@ -22,11 +22,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF owner OR DELETE ON flowc
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.flow ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.flow IS 'keeps owners of flows from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.flow ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow', '');
 
 CREATE TABLE flowctl_catalog.flow_version (
@@ -43,11 +38,6 @@ CREATE TABLE flowctl_catalog.flow_version (
 COMMENT ON TABLE flowctl_catalog.flow_version IS 'immutable versions of flows; a run keeps the version that it started with';
 CREATE INDEX flow_version_dropped ON flowctl_catalog.flow_version (dropped_by) WHERE dropped_by IS NOT NULL;
 COMMENT ON INDEX flowctl_catalog.flow_version_dropped IS 'finds the versions that were dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow_version
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.flow_version ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_version IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_version', 'WHERE dropped_by IS NULL');
 
 CREATE TABLE flowctl_catalog.flow_grant (
@@ -68,11 +58,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowct
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.flow_grant ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.flow_grant IS 'keeps roles that have rights on a flow from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.flow_grant
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.flow_grant ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.flow_grant IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.flow_grant', '');
 
 CREATE TABLE flowctl_catalog.author (
@@ -90,11 +75,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowct
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.author ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.author IS 'keeps authors from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.author
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.author ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.author IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.author', '');
 
 CREATE FUNCTION flowctl.define_flow(name text, definition json, type text DEFAULT 'STANDARD', comment text DEFAULT NULL,

@@ -12,11 +12,6 @@ CREATE TABLE flowctl_catalog.alias (
     PRIMARY KEY (flow_id, alias)
 );
 COMMENT ON TABLE flowctl_catalog.alias IS 'names for versions of flows (flowctl.set_alias)';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.alias
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.alias ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.alias IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.alias', '');
 
 CREATE FUNCTION flowctl.set_alias(flow text, alias text, version int, second_version int DEFAULT NULL, second_weight int DEFAULT 0)

@@ -25,11 +25,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF owner OR DELETE ON flowc
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.named_limit ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.named_limit IS 'keeps owners of limits from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.named_limit
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.named_limit ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.named_limit IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.named_limit', '');
 
 CREATE TABLE flowctl_catalog.limit_grant (
@@ -49,11 +44,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowct
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.limit_grant ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.limit_grant IS 'keeps roles that may use a limit from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.limit_grant
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.limit_grant ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.limit_grant IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.limit_grant', '');
 
 -- Pauses name what they pause, so a restore in any order keeps them.
@@ -68,11 +58,6 @@ CREATE TABLE flowctl_catalog.pause (
 );
 COMMENT ON TABLE flowctl_catalog.pause IS
     'flows and endpoints that are paused (flowctl.pause_flow, flowctl.pause_endpoint)';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.pause
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.pause ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.pause IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.pause', '');
 
 -- How much a role may use, as the owner of flows.
@@ -95,11 +80,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowct
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.quota ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.quota IS 'keeps roles with a quota from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.quota
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.quota ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.quota IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.quota', '');
 
 -- A row for each run that may not begin yet. It waits in a line with the runs that pass the same limits, or for
@@ -109,7 +89,7 @@ CREATE TABLE flowctl_catalog.limit_wait (
     flow_id         uuid        NOT NULL,
     flow_owner      oid         NOT NULL,
     debounce        boolean     NOT NULL,     -- the run waits for the end of its window
-    line            uuid        NOT NULL,
+    line            uuid        NOT NULL,     -- all zeros: the run is about to end, since others have replaced it
     rank            int         NOT NULL,     -- the priority, negated
     since           timestamptz NOT NULL,
     due_at          timestamptz,              -- when the window ends, or the run has waited too long
@@ -168,7 +148,8 @@ COMMENT ON TABLE flowctl_catalog.limit_release IS
 ALTER TABLE flowctl_catalog.limit_release ENABLE ROW LEVEL SECURITY;
 
 -- What is held and who waits. Whoever owns a flow or a limit sees all of it; who may use a limit of somebody else sees
--- how full it is.
+-- how full it is. Who sees the runs of a flow by a grant sees whether it is paused, but no keys, since these are values
+-- of inputs.
 CREATE VIEW flowctl.limits WITH (security_barrier) AS
     WITH flow AS MATERIALIZED (
         SELECT f.flow_id, f.name, f.owner, f.options FROM flowctl_catalog.flow f
@@ -232,7 +213,9 @@ CREATE VIEW flowctl.limits WITH (security_barrier) AS
            (SELECT pg_catalog.count(*) FROM flowctl_catalog.limit_wait w WHERE w.flow_id = f.flow_id),
            (SELECT pg_catalog.min(w.since) FROM flowctl_catalog.limit_wait w WHERE w.flow_id = f.flow_id),
            NULL, f.owner::regrole, p.paused_by, p.paused_at, p.reason
-    FROM flow f JOIN flowctl_catalog.pause p ON p.kind = 'flow' AND p.name = f.name
+    FROM flowctl_catalog.flow f JOIN flowctl_catalog.pause p ON p.kind = 'flow' AND p.name = f.name
+    WHERE f.flow_id IN (SELECT o.flow_id FROM flow o)
+       OR f.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
     UNION ALL
     SELECT 'endpoint', p.name, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, s.srvowner::regrole, p.paused_by,
            p.paused_at, p.reason

@@ -51,11 +51,6 @@ CREATE UNIQUE INDEX hold_run ON flowctl_catalog.hold (run_id) WHERE released_at 
 COMMENT ON INDEX flowctl_catalog.hold_run IS 'finds the hold on a run';
 CREATE UNIQUE INDEX hold_flow ON flowctl_catalog.hold (flow_id) WHERE released_at IS NULL;
 COMMENT ON INDEX flowctl_catalog.hold_flow IS 'finds the hold on a flow';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.hold
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.hold ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.hold IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.hold', 'WHERE flow_id IS NOT NULL');
 
 -- A redaction and a hold of a run take along the runs of child flows that it has started. Few runs have a

@@ -14,11 +14,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF owner OR DELETE ON flowc
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.activity ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.activity IS 'keeps owners of activities from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.activity
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.activity ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.activity IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.activity', '');
 
 CREATE TABLE flowctl_catalog.activity_grant (
@@ -38,11 +33,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowct
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.activity_grant ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.activity_grant IS 'keeps roles that an activity is granted to from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.activity_grant
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.activity_grant ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.activity_grant IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.activity_grant', '');
 
 CREATE FUNCTION flowctl.create_activity(name text, comment text DEFAULT NULL) RETURNS void

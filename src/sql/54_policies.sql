@@ -14,11 +14,6 @@ COMMENT ON TABLE flowctl_catalog.policy IS 'which calls of endpoints are permitt
 CREATE INDEX policy_endpoint ON flowctl_catalog.policy (endpoint);
 COMMENT ON INDEX flowctl_catalog.policy_endpoint IS
     'finds the policies of an endpoint, and those that hold for all endpoints';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.policy
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.policy ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.policy IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.policy', '');
 
 CREATE FUNCTION flowctl.add_policy(name text, effect text, endpoint text, conditions jsonb DEFAULT '{}',

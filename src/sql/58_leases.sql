@@ -50,11 +50,6 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowct
     FOR EACH ROW EXECUTE FUNCTION flowctl_catalog.depend_on_role();
 ALTER TABLE flowctl_catalog.lease_rule ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.lease_rule IS 'keeps roles that rules lease from being dropped';
-CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON flowctl_catalog.lease_rule
-    FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes();
-ALTER TABLE flowctl_catalog.lease_rule ENABLE ALWAYS TRIGGER only_engine_writes;
-COMMENT ON TRIGGER only_engine_writes ON flowctl_catalog.lease_rule IS
-    'refuses writes by roles without the privileges of the table''s owner';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.lease_rule', '');
 
 CREATE FUNCTION flowctl.add_lease_rule(name text, endpoint text, role regrole, conditions jsonb DEFAULT '{}',

@@ -25,13 +25,27 @@ BEGIN
     END LOOP;
 END $$;
 
--- A database's owner must be able to dump it, whoever owns the flows, and pg_dump locks and reads the tables
--- that it takes.
+-- The tables that pg_dump takes are those without row-level security. A trigger keeps other roles from writing to
+-- them (00_schemas.sql). A database's owner must be able to dump it, whoever owns the flows, and pg_dump locks and
+-- reads these tables.
 GRANT USAGE ON SCHEMA flowctl_catalog TO pg_database_owner;
-GRANT SELECT ON flowctl_catalog.flow, flowctl_catalog.flow_version, flowctl_catalog.flow_grant, flowctl_catalog.alias,
-    flowctl_catalog.author, flowctl_catalog.policy, flowctl_catalog.lease_rule, flowctl_catalog.hold,
-    flowctl_catalog.activity, flowctl_catalog.activity_grant, flowctl_catalog.named_limit, flowctl_catalog.limit_grant,
-    flowctl_catalog.pause, flowctl_catalog.quota TO pg_database_owner;
+DO $$
+DECLARE
+    dumped regclass;
+BEGIN
+    FOR dumped IN
+        SELECT c.oid FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = 'flowctl_catalog'::pg_catalog.regnamespace AND c.relkind = 'r' AND NOT c.relispartition
+          AND NOT c.relrowsecurity
+    LOOP
+        EXECUTE pg_catalog.format('CREATE TRIGGER only_engine_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
+            'FOR EACH STATEMENT EXECUTE FUNCTION flowctl_catalog.only_engine_writes()', dumped);
+        EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER only_engine_writes', dumped);
+        EXECUTE pg_catalog.format('COMMENT ON TRIGGER only_engine_writes ON %s IS %L', dumped,
+            'refuses writes by roles without the privileges of the table''s owner');
+        EXECUTE pg_catalog.format('GRANT SELECT ON %s TO pg_database_owner', dumped);
+    END LOOP;
+END $$;
 
 -- The flows may act in the place where the extension is installed.
 SELECT flowctl_catalog.register_installation();

@@ -77,6 +77,20 @@ is(run_row($node, $second)->{phase}, 'QUEUED', 'the key that is held has none');
 $node->safe_psql('postgres', "SELECT flowctl.stop('$first')");
 is(wait_for_run($node, $second), 'SUCCEEDED', 'until the run that holds it ends');
 
+# Runs that a later one replaces end, also if the server was killed when that had been decided and not carried out.
+define_limited('newest', max_concurrency => 1, on_limit => 'replace');
+$node->safe_psql('postgres', q{SELECT count(flowctl.start('newest', '{"seconds": 3600}')) FROM generate_series(1, 3000)});
+my $newest = $node->safe_psql('postgres', q{SELECT flowctl.start('newest', '{"seconds": 3600}')});
+$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM flowctl_catalog.limit_wait WHERE line = '00000000-0000-0000-0000-000000000000'
+	UNION ALL SELECT count(*) = 1 FROM flowctl_catalog.run WHERE flow = 'newest' AND status = 'RUNNING' ORDER BY 1 DESC LIMIT 1});
+$node->stop('immediate');
+$node->start;
+wait_for_query($node, q{SELECT held || ' ' || waiting FROM flowctl.limits WHERE flow = 'newest'}, '1 0');
+is(run_row($node, $newest)->{status}, 'RUNNING', 'the latest run stays');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM flowctl.runs WHERE flow = 'newest' AND error = 'Flowctl.Replaced'}), '3000', 'all others were replaced');
+$node->safe_psql('postgres', "SELECT flowctl.stop('$newest')");
+is(wait_for_run($node, $newest), 'ABORTED', 'and then nobody is there');
+
 # Other numbers of workers: what was decided by three is carried out by one.
 $node->safe_psql('postgres', q{SELECT count(flowctl.start('four', '{"seconds": 0}')) FROM generate_series(1, 100)});
 $node->append_conf('postgresql.conf', "flowctl.workers = 1\n");

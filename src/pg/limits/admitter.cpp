@@ -14,21 +14,13 @@ namespace {
 constexpr std::size_t kMostAdmitted = 256;   // in one transaction, beside those that arrive in it
 constexpr std::size_t kMostDue = 256;        // of windows and patience, at once
 constexpr std::size_t kMostAgain = 10'000;   // runs that are looked at when a worker begins
-constexpr std::size_t kMostReplaced = 1000;  // runs of one line that a later one takes the place of
+constexpr std::size_t kMostLines = 1000;     // whose first runs are read by one statement
 constexpr std::int64_t kAgain = 1'000'000;   // us: what has been decided is looked at again after it
 constexpr std::int64_t kTidy = 60'000'000;   // us
 
-constexpr const char* kReplaced = "Flowctl.Replaced";
 constexpr const char* kDebounced = "Flowctl.Debounced";
 constexpr const char* kRefused = "Flowctl.Refused";
 constexpr const char* kQueueTimeout = "Flowctl.QueueTimeout";
-
-std::vector<Uuid> ids_of(const std::vector<store::WaitRow>& rows) {
-    std::vector<Uuid> ids;
-    for (const store::WaitRow& row : rows)
-        ids.push_back(row.run_id);
-    return ids;
-}
 
 // What of a flow's limits decides which gates its lines have, and what these let through.
 MeasuredBy measure_of(const FlowTerms& terms) {
@@ -74,11 +66,14 @@ void Admitter::know(Spi& spi) {
     measured_.clear();
     mixed_.clear();
     windows_.clear();
+    contested_.clear();
     (void)terms_.changed();
     for (const auto& [gate, held] : store::count_holds(spi))
         admission_.set_held(gate, held);
-    for (const store::RateRow& rate : store::load_rates(spi, unix_micros_now()))
+    for (const store::RateRow& rate : store::load_rates(spi, unix_micros_now())) {
         admission_.set_full_at(rate.gate, rate.full_at);
+        all_full_at_ = std::max(all_full_at_, rate.full_at);
+    }
     for (const store::WaitRow& window : store::open_windows(spi)) {
         Window& open = windows_[window.line];
         if (open.run < window.run_id)
@@ -86,17 +81,18 @@ void Admitter::know(Spi& spi) {
     }
     is_known_ = true;
     for (const store::WaitRow& first : store::first_of_lines(spi)) {
-        if (first.debounce) continue;
+        if (first.debounce || first.line == store::kNoLine) continue;
         const OnLimit on_limit = terms_.of(spi, first.flow_id).limits().on_limit;
         if (on_limit == OnLimit::Refuse) {
             again(spi, store::first_waits(spi, first.line, kMostAgain));
         } else {
             admission_.add_line(first.line, facts_of(spi, first));
-            if (on_limit == OnLimit::Replace) make_room(spi, first);
+            if (on_limit == OnLimit::Replace) contested_.emplace(first.line, first.flow_id);
         }
     }
     again(spi, store::unopened_windows(spi, kMostAgain));
     next_due_ = store::next_due(spi, 0);
+    note_tidying();
 }
 
 // Runs that have come before and of which nothing has been decided, as far as anybody knows.
@@ -149,9 +145,11 @@ void Admitter::change_terms(Spi& spi) {
     admission_.each_line([&](const Uuid& line, const gates::LineFacts& facts) {
         if (changed.at(facts.flow)) lines.push_back(line);
     });
-    for (const Uuid& line : lines) {
-        const std::vector<store::WaitRow> first = store::first_waits(spi, line, 1);
-        if (!first.empty()) admission_.change_line(line, facts_of(spi, first.front()));
+    for (std::size_t from = 0; from < lines.size(); from += kMostLines) {
+        const auto begin = lines.begin() + static_cast<std::ptrdiff_t>(from);
+        const auto end = begin + static_cast<std::ptrdiff_t>(std::min(kMostLines, lines.size() - from));
+        for (const store::WaitRow& first : store::first_of_lines(spi, {begin, end}))
+            admission_.change_line(first.line, facts_of(spi, first));
     }
 }
 
@@ -162,7 +160,10 @@ void Admitter::tidy(Spi& spi) {
     tidy_at_ = now + kTidy;
     admission_.forget_idle(now);
     std::erase_if(names_, [this](const auto& entry) { return !admission_.has_gate(entry.first); });
-    if (store::has_rows("limit_rate") && store::delete_full_rates(spi, now)) tidy_at_ = now + kAgain;
+    if (store::has_rows("limit_rate") && store::delete_full_rates(spi, now))
+        tidy_at_ = now + kAgain;
+    else if (all_full_at_ <= now)
+        all_full_at_ = 0;
 }
 
 // ---------------------------------------------------------------------------------------------- coming
@@ -180,7 +181,7 @@ std::vector<Uuid> Admitter::arrive(Spi& spi, std::vector<store::WaitRow> runs) {
             may_begin.push_back(run.run_id);
         } else if (run.debounce) {
             open_window(spi, run);
-        } else if (join(spi, run)) {
+        } else if (run.line != store::kNoLine && join(spi, run)) {
             may_begin.push_back(run.run_id);
         }
     }
@@ -202,30 +203,9 @@ bool Admitter::join(Spi& spi, const store::WaitRow& run) {
         waits_gone_.push_back(run.run_id);
         return true;
     }
-    if (terms.limits().on_limit == OnLimit::Replace) make_room(spi, run);
+    if (terms.limits().on_limit == OnLimit::Replace) contested_.emplace(run.line, run.flow_id);
     note_due(run.due_at);
     return false;
-}
-
-// The latest runs with this key take the places of earlier ones, those that wait and those that are open.
-void Admitter::make_room(Spi& spi, const store::WaitRow& run) {
-    const FlowTerms& terms = terms_.of(spi, run.flow_id);
-    if (!terms.limits().max_concurrency) return;
-    const auto slots = static_cast<std::size_t>(*terms.limits().max_concurrency);
-    std::vector<store::WaitRow> waiting = store::first_waits(spi, run.line, kMostReplaced);
-    std::erase_if(waiting, [this](const store::WaitRow& one) { return admitted_.contains(one.run_id); });
-    std::sort(waiting.begin(), waiting.end(),
-              [](const store::WaitRow& a, const store::WaitRow& b) { return a.run_id > b.run_id; });
-    const std::string cause = "a later run with the same key was started, and the flow's option on_limit is replace";
-    for (std::size_t i = slots; i < waiting.size(); i++)
-        decide(waiting[i].run_id, waiting[i].flow_owner, kReplaced, cause);
-    const Uuid gate = gates::concurrency_gate(run.flow_id, run.concurrency_key);
-    const auto held = static_cast<std::size_t>(admission_.held(gate));
-    const std::size_t come = std::min(waiting.size(), slots);
-    if (held + come <= slots) return;
-    store::insert_holds(std::exchange(holds_, {}));
-    for (const Uuid& holder : store::oldest_holders(spi, gate, held + come - slots))
-        decide(holder, run.flow_owner, kReplaced, cause);
 }
 
 // ---------------------------------------------------------------------------------------------- windows
@@ -260,7 +240,7 @@ void Admitter::end_window(Spi& spi, store::WaitRow run) {
     run.line = gates::line_of(run.flow_id, run.concurrency_key, run.rate_key);
     run.due_at.reset();
     if (terms.limits().queue_timeout) run.due_at = unix_micros_now() + *terms.limits().queue_timeout;
-    // It is written first, because make_room() reads the line.
+    // It is written first, because make_room() and fetch() read the line.
     store::join_line(spi, run.run_id, run.line, run.due_at);
     if (join(spi, run) && is_ours(run.run_id))
         outcome_.begin.push_back({run.run_id, run.flow_owner});
@@ -270,14 +250,22 @@ void Admitter::note_due(std::optional<std::int64_t> at) {
     if (at) next_due_ = next_due_ ? std::min(*next_due_, *at) : *at;
 }
 
+// A bucket's row has a value of the input, so it goes when the bucket is full, even if nothing else comes.
+void Admitter::note_tidying() {
+    if (all_full_at_ > 0) note_due(std::max(all_full_at_, tidy_at_));
+}
+
 void Admitter::time_passes(Spi& spi) {
     const std::int64_t now = unix_micros_now();
     if (!next_due_ || *next_due_ > now) return;
     know(spi);
     const std::vector<store::WaitRow> due = store::due_waits(spi, now, kMostDue);
+    std::vector<store::WaitRow> replaced;
     for (const store::WaitRow& run : due) {
         const auto window = windows_.find(run.line);
-        if (!run.debounce)
+        if (run.line == store::kNoLine)
+            replaced.push_back(run);
+        else if (!run.debounce)
             decide(run.run_id, run.flow_owner, kQueueTimeout,
                    "the run waited longer than the flow's option queue_timeout allows");
         else if (window == windows_.end() || window->second.run == run.run_id)
@@ -285,7 +273,9 @@ void Admitter::time_passes(Spi& spi) {
         else
             decide(run.run_id, run.flow_owner, kDebounced, "a later run with the same key was started");
     }
+    replace(spi, replaced);
     next_due_ = store::next_due(spi, now);
+    note_tidying();
     // What has been decided ends in one of the next turns. It is decided again if that did not happen.
     if (!due.empty()) note_due(due.size() < kMostDue ? now + kAgain : now + kAgain / 100);
 }
@@ -316,7 +306,7 @@ void Admitter::ended(Spi& spi, const std::vector<Uuid>& runs) {
                 windows_.erase(window);
             if (!wait.debounce) admission_.leave(wait.line, wait.run_id);
         }
-        store::delete_limit_waits(spi, ids_of(waits));
+        store::delete_limit_waits(spi, store::ids_of(waits));
     }
 }
 
@@ -367,6 +357,7 @@ std::vector<gates::Waiter> Admitter::fetch(Spi& spi, const Uuid& line, std::size
 
 void Admitter::settle(Spi& spi) {
     const std::int64_t now = unix_micros_now();
+    if (is_known_ && !contested_.empty()) make_room(spi);
     if (is_known_ && admission_.is_ready(now)) {
         know(spi);
         seen_admitted_ = 0;
@@ -390,7 +381,9 @@ void Admitter::settle(Spi& spi) {
         const GateName& name = names_[gate];
         rates.push_back({gate, name.flow_id, name.limit_name, name.key, admission_.full_at(gate),
                          admission_.next_of(gate, now)});
+        all_full_at_ = std::max(all_full_at_, rates.back().full_at);
     }
+    if (!rates.empty()) note_tidying();
     store::save_rates(spi, rates);
     outcome_.decided_elsewhere = !decisions_.empty();
     store::save_decisions(spi, std::exchange(decisions_, {}));

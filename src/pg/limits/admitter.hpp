@@ -99,13 +99,16 @@ class Admitter {
     bool join(Spi& spi, const store::WaitRow& run);
     void open_window(Spi& spi, const store::WaitRow& run);
     void end_window(Spi& spi, store::WaitRow run);
-    void make_room(Spi& spi, const store::WaitRow& run);
+    void make_room(Spi& spi);
+    bool make_room(Spi& spi, const Uuid& line, const Uuid& flow_id);
+    void replace(Spi& spi, const std::vector<store::WaitRow>& runs);
     void stage(const gates::Admission::Admitted& admitted, const Uuid& flow_id, Oid owner);
     void decide(const Uuid& run, Oid owner, const char* error, std::string cause);
     void forget_holds(const std::set<Uuid>& runs);
     void flush_waits(Spi& spi);
     std::vector<gates::Waiter> fetch(Spi& spi, const Uuid& line, std::size_t most,
                                      const std::vector<gates::Admission::Admitted>& admitted);
+    void note_tidying();
     void note_due(std::optional<std::int64_t> at);
     void tidy(Spi& spi);
 
@@ -116,8 +119,10 @@ class Admitter {
     std::set<Uuid> mixed_;                 // flows some of whose lines have been measured by something else
     std::unordered_map<Uuid, GateName, UuidHash> names_;  // of gates
     std::map<Uuid, Window> windows_;                      // by line
+    std::map<Uuid, Uuid> contested_;  // lines in which later runs replace earlier ones, and their flows
     std::optional<std::int64_t> next_due_;
     std::int64_t tidy_at_ = 0;
+    std::int64_t all_full_at_ = 0;  // when all buckets are full; 0: they are, and have no rows
     bool is_known_ = false;
     bool is_changed_ = false;  // in this transaction
     bool in_use_ = false;

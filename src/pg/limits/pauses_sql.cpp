@@ -1,7 +1,10 @@
-// SQL functions pause_flow, resume_flow, pause_endpoint and resume_endpoint.
+// SQL functions pause_flow, resume_flow, pause_endpoint and resume_endpoint, and what becomes of the pause of an
+// endpoint that is dropped or renamed.
 //
 // A pause is a row that names what is paused. Sessions that start a run and the workers see it once it has
 // committed. Pausing what is paused already says a new reason.
+#include "pg/limits/pauses.hpp"
+
 #include <string>
 
 #include "pg/endpoints/endpoint.hpp"
@@ -12,6 +15,7 @@
 #include "pg/server/catalog_watch.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/store/limit_rows.hpp"
 
 namespace flowctl::pg {
 
@@ -24,6 +28,12 @@ Statement pause_sql(R"(
     SET schedules = excluded.schedules, reason = excluded.reason, paused_by = excluded.paused_by, paused_at = now())",
                     {TEXTOID, TEXTOID, TEXTOID, TEXTOID, OIDOID});
 Statement resume_sql("DELETE FROM flowctl_catalog.pause WHERE kind = $1 AND name = $2", {TEXTOID, TEXTOID});
+Statement end_pauses_sql(R"(
+    DELETE FROM flowctl_catalog.pause p
+    WHERE p.kind = 'endpoint' AND NOT EXISTS (SELECT FROM pg_catalog.pg_foreign_server s WHERE s.srvname = p.name))",
+                         {});
+Statement rename_pause_sql("UPDATE flowctl_catalog.pause SET name = $3 WHERE kind = $1 AND name = $2",
+                           {TEXTOID, TEXTOID, TEXTOID});
 
 constexpr std::size_t kMaxReasonBytes = 1024;
 
@@ -34,19 +44,23 @@ std::optional<std::string> reason_argument(FunctionCallInfo fcinfo, int index) {
     return reason;
 }
 
+// Sessions and workers read the pauses again once this transaction has committed.
+void tell_of_pauses() {
+    catalog_watch::changed();
+    wake::note_poke();
+}
+
 void pause(Spi& spi, const char* kind, const std::string& name, const std::string& schedules,
            const std::optional<std::string>& reason, Oid user) {
     Params params;
     params.text(kind).text(name).text(schedules).text(reason).oid(user);
     spi.run(pause_sql, std::move(params));
-    catalog_watch::changed();
-    wake::note_poke();
+    tell_of_pauses();
 }
 
 void resume(Spi& spi, const char* kind, const std::string& name) {
     spi.run(resume_sql, std::move(Params().text(kind).text(name)));
-    catalog_watch::changed();
-    wake::note_poke();
+    tell_of_pauses();
 }
 
 void require_endpoint_owner(const std::string& server, const char* what) {
@@ -63,6 +77,23 @@ void require_endpoint(const std::string& server) {
 }
 
 }  // namespace
+
+void pauses::servers_dropped() {
+    if (!OidIsValid(extension_oid()) || !store::has_rows("pause")) return;
+    const AsExtensionOwner owner;
+    Spi spi;
+    if (spi.run(end_pauses_sql).processed() > 0) tell_of_pauses();
+}
+
+void pauses::server_renamed(const char* before, const char* after) {
+    if (!OidIsValid(extension_oid()) || !store::has_rows("pause")) return;
+    const AsExtensionOwner owner;
+    Spi spi;
+    // A row that a dump has brought may be there without its server.
+    spi.run(resume_sql, std::move(Params().text("endpoint").text(after)));
+    if (spi.run(rename_pause_sql, std::move(Params().text("endpoint").text(before).text(after))).processed() > 0)
+        tell_of_pauses();
+}
 
 FLOWCTL_FUNCTION(flowctl_pause_flow) {
     require_writable("pause a flow");

@@ -71,6 +71,13 @@ Statement first_of_lines_sql(R"(
     FROM l CROSS JOIN LATERAL (SELECT * FROM flowctl_catalog.limit_wait w WHERE w.line = l.line
                                ORDER BY w.line, w.rank, w.run_id LIMIT 1) f)",
                              {});
+Statement first_of_these_lines_sql(R"(
+    SELECT f.run_id, f.flow_id, f.flow_owner, f.debounce, f.line, f.rank, f.since, f.due_at, f.first_at, f.concurrency_key,
+           f.rate_key
+    FROM pg_catalog.unnest($1) l (line)
+         CROSS JOIN LATERAL (SELECT * FROM flowctl_catalog.limit_wait w WHERE w.line = l.line
+                             ORDER BY w.line, w.rank, w.run_id LIMIT 1) f)",
+                                   {UUIDARRAYOID});
 Statement open_windows_sql(R"(
     SELECT run_id, flow_id, flow_owner, debounce, line, rank, since, due_at, first_at, concurrency_key, rate_key
     FROM flowctl_catalog.limit_wait WHERE due_at IS NOT NULL AND debounce)",
@@ -91,9 +98,19 @@ Statement set_window_sql(
 Statement join_line_sql(
     "UPDATE flowctl_catalog.limit_wait SET debounce = false, line = $2, due_at = $3 WHERE run_id = $1",
     {UUIDOID, UUIDOID, TIMESTAMPTZOID});
+Statement leave_lines_sql(
+    "UPDATE flowctl_catalog.limit_wait SET line = $2, due_at = $3 WHERE run_id = ANY ($1)",
+    {UUIDARRAYOID, UUIDOID, TIMESTAMPTZOID});
 Statement delete_waits_sql("DELETE FROM flowctl_catalog.limit_wait WHERE run_id = ANY ($1)", {UUIDARRAYOID});
 
 }  // namespace
+
+std::vector<Uuid> ids_of(const std::vector<WaitRow>& rows) {
+    std::vector<Uuid> ids;
+    for (const WaitRow& row : rows)
+        ids.push_back(row.run_id);
+    return ids;
+}
 
 void insert_limit_waits(const std::vector<const WaitRow*>& rows) {
     if (rows.empty()) return;
@@ -127,6 +144,11 @@ std::vector<WaitRow> first_of_lines(Spi& spi) {
     return read_waits(spi.run(first_of_lines_sql));
 }
 
+std::vector<WaitRow> first_of_lines(Spi& spi, const std::vector<Uuid>& lines) {
+    const IndexScans by_index;
+    return read_waits(spi.run(first_of_these_lines_sql, std::move(Params().uuids(lines))));
+}
+
 std::vector<WaitRow> open_windows(Spi& spi) {
     return read_waits(spi.run(open_windows_sql));
 }
@@ -156,6 +178,12 @@ void join_line(Spi& spi, const Uuid& run, const Uuid& line, std::optional<std::i
     Params params;
     params.uuid(run).uuid(line);
     spi.run(join_line_sql, std::move(timestamp_or_null(params, due_at)));
+}
+
+void leave_lines(Spi& spi, const std::vector<Uuid>& runs, std::int64_t due_at) {
+    if (runs.empty()) return;
+    const IndexScans by_index;
+    spi.run(leave_lines_sql, std::move(Params().uuids(runs).uuid(kNoLine).timestamp(due_at)));
 }
 
 void delete_limit_waits(Spi& spi, const std::vector<Uuid>& runs) {

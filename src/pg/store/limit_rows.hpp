@@ -27,14 +27,20 @@ struct WaitRow {
     std::optional<std::string> concurrency_key, rate_key;
 };
 
+std::vector<Uuid> ids_of(const std::vector<WaitRow>& rows);
+
+// Stands for the line of a run that others have replaced: it is about to end and waits in no line.
+inline constexpr Uuid kNoLine{};
+
 void insert_limit_waits(const std::vector<const WaitRow*>& rows);
 // Those of these runs that wait.
 std::vector<WaitRow> find_limit_waits(const std::vector<Uuid>& runs);
 std::vector<Uuid> which_wait(const std::vector<Uuid>& runs);
 // The first runs of a line.
 std::vector<WaitRow> first_waits(Spi& spi, const Uuid& line, std::size_t most);
-// The first run of each line.
+// The first run of each line, of all or of these.
 std::vector<WaitRow> first_of_lines(Spi& spi);
+std::vector<WaitRow> first_of_lines(Spi& spi, const std::vector<Uuid>& lines);
 // Runs whose window has begun, of all lines.
 std::vector<WaitRow> open_windows(Spi& spi);
 // Runs that have begun no window yet and wait for one.
@@ -45,6 +51,8 @@ std::optional<std::int64_t> next_due(Spi& spi, std::int64_t after);
 void set_window(Spi& spi, const Uuid& run, std::int64_t first_at, std::int64_t due_at);
 // The window has ended: the run stands in this line from now on.
 void join_line(Spi& spi, const Uuid& run, const Uuid& line, std::optional<std::int64_t> due_at);
+// These runs wait in no line from now on, and are due then.
+void leave_lines(Spi& spi, const std::vector<Uuid>& runs, std::int64_t due_at);
 void delete_limit_waits(Spi& spi, const std::vector<Uuid>& runs);
 
 // What is paused: kind and name.
