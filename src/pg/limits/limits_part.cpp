@@ -104,9 +104,7 @@ void Limits::look_at_quotas(Spi& spi) {
 
 bool Limits::look(Spi& spi) {
     // Most databases have no limits, and a transaction that finds none would follow every look.
-    if (admitter_.is_in_use() || store::has_rows("limit_wait") || store::has_rows("limit_hold") ||
-        store::has_rows("limit_release"))
-        wanted_ = true;
+    if (admitter_.is_in_use() || store::has_rows("limit_release")) wanted_ = true;
     look_at_pauses(spi);
     look_at_quotas(spi);
     if (!store::has_rows("limit_decision")) return false;

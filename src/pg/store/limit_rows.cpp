@@ -1,6 +1,8 @@
 // SQL of the store of limits. See limit_rows.hpp.
 #include "pg/store/limit_rows.hpp"
 
+#include "pg/server/catalog.hpp"
+#include "pg/server/index_scans.hpp"
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/run_id.hpp"
