@@ -74,9 +74,25 @@ SELECT flowctl.drop_alias('tidy', 'live');
 SELECT flowctl.drop_alias('tidy', 'spare');
 SELECT flowctl.set_alias('tidy', 'live', 2);
 SELECT flowctl.drop_version('tidy', 1);
+SELECT flowctl.drop_flow('tidy');
 SELECT flowctl.alter_flow('forget', '{"on_failure": null}');
 SELECT flowctl.alter_flow('fine', '{"on_failure": null}');
+-- The same holds for tasks of other flows, in the versions that starts lead to.
+SELECT flowctl.define_flow('calls', jsonb_build_object('StartAt', 'T', 'States', jsonb_build_object('T', jsonb_build_object(
+    'Type', 'Task', 'Resource', 'flowctl:flow:tidy:live.sync', 'End', true)))::text);
+SELECT flowctl.define_flow('hands', jsonb_build_object('StartAt', 'T', 'States', jsonb_build_object('T', jsonb_build_object(
+    'Type', 'Task', 'Resource', 'arn:aws:states:::states:startExecution', 'End', true, 'Parameters', jsonb_build_object(
+        'StateMachineArn', 'arn:aws:states:us-east-1:123456789012:stateMachine:tidy:1'))))::text);
 SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.drop_version('tidy', 1);
+SELECT flowctl.define_flow('calls', :'pass');
+SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.set_alias('calls', 'old', 1);
+SELECT flowctl.set_alias('tidy', 'live', 2);
+SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.drop_alias('calls', 'old');
+SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.drop_flow('hands');
 SELECT flowctl.drop_version('tidy', 1);
 -- An import that removes both does so in any order.
 SELECT flowctl.set_alias('tidy', 'live', 2);

@@ -2,7 +2,8 @@
 --
 -- A run of a flow with limits waits until the worker of shard 0 admits it. The transaction that starts the run
 -- writes its row in limit_wait; the worker deletes it in the transaction that admits the run, and writes there
--- what the run holds from now on (limit_hold). The transaction that ends the run deletes this again. Only that
+-- what the run holds from now on (limit_hold). The transaction that ends the run deletes this again. A run that is
+-- redriven waits in the same way; it is open then, and its ended_frame stays until it is admitted. Only that
 -- worker writes limit_hold, so what it counts is right without locks; a worker of another shard tells it by
 -- limit_release which runs have ended, and is told by limit_decision which of its runs may begin. What a worker
 -- remembers is only a copy of these tables, so nothing is lost or held for ever when one dies.
@@ -141,10 +142,11 @@ COMMENT ON TABLE flowctl_catalog.limit_decision IS
 ALTER TABLE flowctl_catalog.limit_decision ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE flowctl_catalog.limit_release (
-    run_id          uuid        PRIMARY KEY
+    run_id          uuid        PRIMARY KEY,
+    comes_again     boolean     NOT NULL      -- the run is redriven, and has a row in limit_wait
 ) WITH (autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE flowctl_catalog.limit_release IS
-    'runs that have ended with workers of other shards than 0, which admits runs';
+    'runs that have ended or are redriven with workers of other shards than 0, which admits runs';
 ALTER TABLE flowctl_catalog.limit_release ENABLE ROW LEVEL SECURITY;
 
 -- What is held and who waits. Whoever owns a flow or a limit sees all of it; who may use a limit of somebody else sees
