@@ -78,11 +78,9 @@ SELECT flowctl.drop_flow('tidy');
 SELECT flowctl.alter_flow('forget', '{"on_failure": null}');
 SELECT flowctl.alter_flow('fine', '{"on_failure": null}');
 -- The same holds for tasks of other flows, in the versions that starts lead to.
-SELECT flowctl.define_flow('calls', jsonb_build_object('StartAt', 'T', 'States', jsonb_build_object('T', jsonb_build_object(
-    'Type', 'Task', 'Resource', 'flowctl:flow:tidy:live.sync', 'End', true)))::text);
-SELECT flowctl.define_flow('hands', jsonb_build_object('StartAt', 'T', 'States', jsonb_build_object('T', jsonb_build_object(
-    'Type', 'Task', 'Resource', 'arn:aws:states:::states:startExecution', 'End', true, 'Parameters', jsonb_build_object(
-        'StateMachineArn', 'arn:aws:states:us-east-1:123456789012:stateMachine:tidy:1'))))::text);
+SELECT flowctl.define_flow('calls', '{"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "flowctl:flow:tidy:live.sync", "End": true}}}');
+SELECT flowctl.define_flow('hands', ('{"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "End": true,
+    "Parameters": {"StateMachineArn": "arn:flowctl:states:local:' || current_database() || ':stateMachine:tidy:1"}}}}')::json);
 SELECT flowctl.drop_alias('tidy', 'live');
 SELECT flowctl.drop_version('tidy', 1);
 SELECT flowctl.define_flow('calls', :'pass');

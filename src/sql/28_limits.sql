@@ -249,6 +249,21 @@ COMMENT ON COLUMN flowctl.limits.pause_reason IS 'the reason that was given';
 REVOKE ALL ON flowctl.limits FROM PUBLIC;
 GRANT SELECT ON flowctl.limits TO PUBLIC;
 
+CREATE VIEW flowctl.limit_grants WITH (security_barrier) AS
+    SELECT n.name AS limit_name, g.role::regrole AS role, g.granted_by, g.granted_at
+    FROM flowctl_catalog.limit_grant g JOIN flowctl_catalog.named_limit n ON n.limit_id = g.limit_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR n.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR g.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+COMMENT ON VIEW flowctl.limit_grants IS
+    'who may name limits that the current role owns, and what it has been granted itself';
+COMMENT ON COLUMN flowctl.limit_grants.limit_name IS 'name of the limit';
+COMMENT ON COLUMN flowctl.limit_grants.role IS 'the role; NULL if it does not exist (flowctl.unresolved)';
+COMMENT ON COLUMN flowctl.limit_grants.granted_by IS 'the role that granted it';
+COMMENT ON COLUMN flowctl.limit_grants.granted_at IS 'when it was granted';
+REVOKE ALL ON flowctl.limit_grants FROM PUBLIC;
+GRANT SELECT ON flowctl.limit_grants TO PUBLIC;
+
 CREATE FUNCTION flowctl.create_limit(name text, slots int DEFAULT NULL, rate text DEFAULT NULL, burst int DEFAULT NULL,
                                      comment text DEFAULT NULL) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

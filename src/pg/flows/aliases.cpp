@@ -9,7 +9,7 @@
 #include "core/asl/flow_name.hpp"
 #include "pg/flows/flow_admin.hpp"
 #include "pg/flows/flow_triggers.hpp"
-#include "pg/flows/references.hpp"
+#include "pg/flows/named_by.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"

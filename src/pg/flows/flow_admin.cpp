@@ -8,7 +8,7 @@
 
 #include "pg/flows/flow_admin.hpp"
 #include "pg/flows/flow_triggers.hpp"
-#include "pg/flows/references.hpp"
+#include "pg/flows/named_by.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/store/holds.hpp"

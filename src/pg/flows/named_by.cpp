@@ -1,5 +1,5 @@
-// Implementation of references.hpp.
-#include "pg/flows/references.hpp"
+// Implementation of named_by.hpp.
+#include "pg/flows/named_by.hpp"
 
 #include "pg/server/quoting.hpp"
 
@@ -7,7 +7,7 @@ namespace flowctl::pg {
 
 namespace {
 
-constexpr std::size_t kMostListed = 20;
+constexpr std::size_t kMostVersionsListed = 20;
 
 // $1 is 'flow:qualifier', or 'flow' with $2 true, which stands for any qualifier.
 Statement options_naming(R"(
@@ -47,7 +47,7 @@ std::optional<NamedBy> named_by_other_flows(Spi& spi, const FlowIdentity& flow,
     const Rows definitions = spi.run(definitions_naming, std::move(Params().text(reference).uuid(flow.flow_id)));
     std::string list;
     std::size_t listed = 0;
-    for (std::size_t i = 0; i < definitions.size() && listed < kMostListed; i++) {
+    for (std::size_t i = 0; i < definitions.size() && listed < kMostVersionsListed; i++) {
         if (!may_start(flow.flow_id, flow.owner, definitions.oid(i, 1))) continue;
         list += (listed++ == 0 ? "" : "\n") + ("Version " + std::to_string(definitions.int4(i, 2)) + " of flow " +
                                                in_quotes(definitions.text(i, 0)) + " starts it.");
