@@ -212,6 +212,34 @@ SELECT count(*) AS open FROM flowctl.runs WHERE flow = 'slow' AND status = 'RUNN
 SELECT count(*) AS waiting FROM flowctl_catalog.child_flow;
 CALL regress_wait('SELECT count(*) = 0 FROM flowctl_catalog.run_message');
 
+-- A worker starts a run with a tenth of the steps that a session may use for its input. 200,000 comparisons of the schema
+-- are enough for one and too much for the other, and so is a sum for the key.
+SELECT jsonb_build_object('input_schema', jsonb_build_object('allOf', jsonb_agg(jsonb '{"items": {"type": "integer"}}'))) AS many
+FROM generate_series(1, 100) \gset
+SELECT jsonb_agg(1) AS ones FROM generate_series(1, 2000) \gset
+SET ROLE regress_child;
+SELECT flowctl.define_flow('checked', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "checked", "End": true}}}', options => :'many');
+SELECT flowctl.start('checked', :'ones') AS run \gset
+CALL flowctl.wait_for(:'run');
+SELECT flowctl.define_flow('keyed', '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "keyed", "End": true}}}',
+    options => '{"max_concurrency": 5, "concurrency_key": "$sum([1..$states.input.n].($))"}');
+SELECT flowctl.start('keyed', '{"n": 40000}') AS run \gset
+CALL flowctl.wait_for(:'run');
+SELECT flowctl.grant_start(f, 'regress_parent') FROM unnest('{checked,keyed}'::text[]) f;
+SET ROLE regress_parent;
+SELECT regress_flow('f_checked', 'flowctl:flow:checked.sync:2'), regress_flow('f_keyed', 'flowctl:flow:keyed.sync:2');
+SELECT flowctl.start('f_checked', :'ones') AS run \gset
+CALL flowctl.wait_for(:'run');
+SELECT regress_end(:'run');
+SELECT flowctl.start('f_checked', '[1, 2]') AS run \gset
+CALL flowctl.wait_for(:'run');
+SELECT flowctl.start('f_keyed', '{"n": 40000}') AS run \gset
+CALL flowctl.wait_for(:'run');
+SELECT regress_end(:'run');
+SELECT flowctl.start('f_keyed', '{"n": 40}') AS run \gset
+CALL flowctl.wait_for(:'run');
+RESET ROLE;
+
 -- Clean up.
 SELECT count(flowctl.stop(run_id)) FROM flowctl.runs WHERE status = 'RUNNING';
 CALL regress_wait('SELECT count(*) = 0 FROM flowctl.runs WHERE status = ''RUNNING''');

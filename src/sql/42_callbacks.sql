@@ -1,9 +1,8 @@
 -- Callbacks: Tasks that wait for an answer from outside, and the functions by which the answer comes.
 --
 -- A Task with the suffix .waitForTaskToken, and the task of an activity, waits for somebody who has its token.
--- PUBLIC has no EXECUTE on the functions that answer: whoever holds a token and may execute them may answer.
--- 33_waiting_tasks.sql has the
--- tables.
+-- Whoever holds a token and may execute these functions may answer, so PUBLIC has no EXECUTE on them.
+-- 33_waiting_tasks.sql has the tables.
 
 CREATE FUNCTION flowctl.send_task_success(token text, output jsonb) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

@@ -172,10 +172,13 @@ for my $try (1 .. 10)
 		{
 			last unless signal_copy('STOP', $run);
 		}
-		($worker) = grep { defined } map { parent_of($_->[0]) } copies();
+		my @stopped = map { $_->[0] } copies();
+		($worker) = grep { defined } map { parent_of($_) } @stopped;
 		last unless defined $worker && kill 'KILL', $worker;
 		$died++;
 		usleep(10_000) while -e "/proc/$worker";
+		# A copy may have been stopped before it had asked to end with its worker. It leaves when it goes on.
+		kill 'CONT', @stopped;
 	}
 	last if $died == 3;
 	$node->poll_query_until('postgres', 'SELECT true');

@@ -57,10 +57,7 @@ Poll arguments(FunctionCallInfo fcinfo, const char* function) {
     require_writable("take a task");
     Poll poll;
     poll.activity = required_argument(fcinfo, 0, "activity", "Name the activity.");
-    poll.worker = text_argument(fcinfo, 1);
-    if (poll.worker && poll.worker->size() > kMaxWorkerBytes)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION, "worker is longer than 256 bytes",
-                        "Give the worker a shorter name.");
+    poll.worker = bounded_argument(fcinfo, 1, "worker", kMaxWorkerBytes, "Give the worker a shorter name.");
     poll.until = GetCurrentTimestamp() + micros_argument(fcinfo, 2, 60'000'000);
     poll.user = GetUserId();
     return poll;
@@ -138,14 +135,9 @@ std::optional<Task> wait_for_task(const Poll& poll, Committing* procedure) {
     return std::nullopt;
 }
 
-Datum as_jsonb(const std::string& json) {
-    const char* const text = json.c_str();
-    return guarded([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text)); });
-}
-
 // The row of task_token and input.
 Datum row_of(FunctionCallInfo fcinfo, const std::optional<Task>& task) {
-    Datum values[] = {task ? to_text(task->token) : Datum(0), task ? as_jsonb(task->input) : Datum(0)};
+    Datum values[] = {task ? to_text(task->token) : Datum(0), task ? to_jsonb(task->input) : Datum(0)};
     bool nulls[] = {!task, !task};
     return row_of_arguments(fcinfo, values, nulls);
 }

@@ -11,7 +11,6 @@
 #include "pg/server/index_scans.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/shared/wake.hpp"
-#include "pg/store/runs.hpp"
 
 namespace flowctl::pg::answers {
 

@@ -51,13 +51,9 @@ std::string output_argument(FunctionCallInfo fcinfo, const GivenToken& token) {
     return masked->same(*output) ? text : json::dump(*masked);
 }
 
-std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, const char* name,
+std::optional<std::string> failure_argument(FunctionCallInfo fcinfo, int index, const char* name,
                                             std::size_t most, const GivenToken& token) {
-    auto text = text_argument(fcinfo, index);
-    if (text && text->size() > most)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-                        std::string(name) + " is longer than " + std::to_string(most) + " bytes",
-                        "The task goes on waiting. Shorten it.");
+    auto text = bounded_argument(fcinfo, index, name, most, "The task goes on waiting. Shorten it.");
     if (text) text = machine::mask_token(*std::move(text), token.reveal());
     return text;
 }
@@ -75,8 +71,8 @@ FLOWCTL_FUNCTION(flowctl_send_task_failure) {
     const GivenToken token(token_argument(fcinfo, "flowctl.send_task_failure()"));
     answers::give(token,
                   {.output = std::nullopt,
-                   .error = bounded_argument(fcinfo, 1, "error", kMaxErrorBytes, token),
-                   .cause = bounded_argument(fcinfo, 2, "cause", kMaxCauseBytes, token)},
+                   .error = failure_argument(fcinfo, 1, "error", kMaxErrorBytes, token),
+                   .cause = failure_argument(fcinfo, 2, "cause", kMaxCauseBytes, token)},
                   role_name(GetUserId()));
     return Datum(0);
 }

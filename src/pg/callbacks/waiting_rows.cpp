@@ -6,6 +6,7 @@
 #include "net/crypto/crypto.hpp"
 #include "pg/server/index_scans.hpp"
 #include "pg/store/append.hpp"
+#include "pg/store/by_key.hpp"
 #include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::store {
@@ -155,6 +156,7 @@ void insert_waits(Spi& spi, const std::vector<NewWait>& waits) {
 }
 
 FoundNews find_news(Spi& spi, int shard, int shards, std::size_t limit, std::size_t max_bytes) {
+    if (!has_rows("waiting_task")) return {};
     const IndexScans by_index;
     Rows rows = spi.run(find_news_sql,
                         std::move(Params().int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit))));
@@ -218,6 +220,7 @@ void delete_late_answers(Spi& spi) {
 }
 
 std::int64_t take_early_answers(Spi& spi, const std::vector<Uuid>* ids) {
+    if (!has_rows("early_answer")) return 0;
     const IndexScans by_index;
     Params params;
     if (ids != nullptr) params.uuids(*ids);

@@ -143,10 +143,12 @@ void Waits::write(Spi& spi, const Changes& changes) {
     std::set<Uuid> gone(over.begin(), over.end());
     for (const Changes::DroppedWait& wait : changes.dropped_waits)
         gone.insert(store::wait_id_of(wait.run, place_from_text(wait.place)));
-    const std::set<Uuid> ended(changes.ended.begin(), changes.ended.end());
-    std::erase_if(staged_, [&](const store::NewWait& wait) {
-        return gone.contains(wait.wait_id) || ended.contains(wait.run_id);
-    });
+    if (!staged_.empty()) {
+        const std::set<Uuid> ended(changes.ended.begin(), changes.ended.end());
+        std::erase_if(staged_, [&](const store::NewWait& wait) {
+            return gone.contains(wait.wait_id) || ended.contains(wait.run_id);
+        });
+    }
     if (!staged_.empty()) {
         store::insert_waits(spi, staged_);
         std::vector<Uuid> ids;

@@ -58,7 +58,7 @@ calls::Refusal refusal_of(const UserError& error) {
     }
     std::string cause = error.message;
     if (!error.detail.empty()) cause += ": " + error.detail;
-    if (!error.hint.empty()) cause += (error.detail.empty() ? ". " : " ") + error.hint;
+    if (!error.hint.empty()) cause += (cause.ends_with('.') ? " " : ". ") + error.hint;
     return {name, cause};
 }
 

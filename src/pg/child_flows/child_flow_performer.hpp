@@ -23,7 +23,7 @@
 #include "pg/child_flows/child_flow_rows.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/starts/start.hpp"
-#include "pg/store/runs.hpp"
+#include "pg/store/new_runs.hpp"
 #include "pg/tasks/performer.hpp"
 #include "pg/turn/host.hpp"
 

@@ -81,7 +81,7 @@ static Statement find_waiting_for_sql("SELECT " WAITING_COLUMNS
                                       {UUIDARRAYOID});
 
 std::vector<Waiting> find_waiting_for(Spi& spi, const std::vector<Uuid>& children) {
-    if (children.empty()) return {};
+    if (children.empty() || !has_rows("child_flow")) return {};
     return read_waiting(spi.run(find_waiting_for_sql, std::move(Params().uuids(children))));
 }
 
@@ -127,6 +127,7 @@ static Statement find_messages_sql(R"(
                                    {INT4OID, INT4OID, INT8OID});
 
 std::vector<Message> find_messages(Spi& spi, int shard, int shards, std::size_t limit) {
+    if (!has_rows("run_message")) return {};
     const Rows rows =
         spi.run(find_messages_sql,
                 std::move(Params().int4(shards).int4(shard).int8(static_cast<std::int64_t>(limit))));

@@ -8,7 +8,7 @@
 
 #include "calls/protocol.hpp"
 #include "core/machine/machine.hpp"
-#include "pg/store/runs.hpp"
+#include "pg/store/new_runs.hpp"
 
 namespace flowctl::pg {
 

@@ -51,13 +51,6 @@ void require_payload(const Uuid& id, Oid user) {
                     "Run " + to_string(id) + " of flow \"" + run.flow + "\" ended as " + status + ".");
 }
 
-// The output as jsonb; 0 where there is none, since the flow does not keep its data.
-Datum as_jsonb(const std::optional<std::string>& output) {
-    if (!output) return 0;
-    const char* const text = output->c_str();
-    return guarded([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text)); });
-}
-
 }  // namespace
 
 FLOWCTL_FUNCTION(flowctl_start_sync) {
@@ -78,8 +71,8 @@ FLOWCTL_FUNCTION(flowctl_start_sync) {
     const store::RunResult result = result_of(id);
     if (result.status != machine::Status::Succeeded) raise_end(id, result);
     procedure.finish();
-    Datum output = as_jsonb(result.output);
-    bool is_null = output == 0;
+    bool is_null = !result.output;  // where the flow does not keep its data
+    Datum output = is_null ? Datum(0) : to_jsonb(*result.output);
     return row_of_arguments(fcinfo, &output, &is_null);
 }
 

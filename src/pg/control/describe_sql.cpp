@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::int32_t kMostEvents = 1'000;  // as AWS
 
-Datum to_jsonb(const std::string& text) {
-    const char* const bytes = text.c_str();
-    return guarded([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(bytes)); });
-}
-
 Statement find_run_sql(R"(
     SELECT r.flow, coalesce(r.name, r.run_id::text), m.map_run_id::text, m.label
     FROM flowctl.runs r LEFT JOIN flowctl.map_runs m ON m.map_run_id = r.map_run_id

@@ -14,15 +14,6 @@ Uuid run_id_argument(FunctionCallInfo fcinfo) {
     return from_pg(PG_GETARG_UUID_P(0));
 }
 
-std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, const char* name,
-                                            std::size_t most, const char* hint) {
-    std::optional<std::string> text = text_argument(fcinfo, index);
-    if (text && text->size() > most)
-        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
-                        std::string(name) + " is longer than " + std::to_string(most) + " bytes", hint);
-    return text;
-}
-
 std::optional<std::string> reason_argument(FunctionCallInfo fcinfo, int index) {
     return bounded_argument(fcinfo, index, "reason", 1'024, "Shorten it.");
 }

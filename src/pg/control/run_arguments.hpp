@@ -11,9 +11,6 @@ namespace flowctl::pg {
 
 // The run that the first argument names.
 Uuid run_id_argument(FunctionCallInfo fcinfo);
-// Raises an error if the text is longer than `most` bytes.
-std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, const char* name,
-                                            std::size_t most, const char* hint);
 // Why somebody intervenes.
 std::optional<std::string> reason_argument(FunctionCallInfo fcinfo, int index);
 // What the caller wants to start: the numbers are those of the arguments flow, input and name.

@@ -68,6 +68,11 @@ class Batch {
         std::int64_t load_micros = 0;  // what loading has taken, until it is charged
 
         bool ended() const { return outcome.status != machine::Status::Running; }
+        // So its flow may want another one started (Changes::failed).
+        bool has_failed() const {
+            return !run->child &&
+                   (outcome.status == machine::Status::Failed || outcome.status == machine::Status::TimedOut);
+        }
     };
 
     void begin_parts();
@@ -87,7 +92,11 @@ class Batch {
     // Writing takes time and memory, too: a batch is bounded in rows and bytes.
     static constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
     static constexpr std::int64_t kMaxMicros = 50'000;  // of loading, and of advancing
-    bool full() const { return history_.size() >= 4'000 || changes_.bytes >= kMaxBytes; }
+    // Runs whose failure may start another run (option on_failure) while the batch is written.
+    static constexpr std::size_t kMaxFailed = 64;
+    bool full() const {
+        return history_.size() >= 4'000 || changes_.bytes >= kMaxBytes || failed_ >= kMaxFailed;
+    }
 
     // step.cpp, evaluate_item.cpp
     void apply(Spi& spi, const Item& item);
@@ -123,6 +132,7 @@ class Batch {
     std::set<Uuid> later_;  // runs that are too much for this batch, or wait for their version
     std::vector<Item> left_over_;  // for want of time, or because the batch is full
     std::size_t done_ = 0;         // items
+    std::size_t failed_ = 0;       // runs that have ended so, and are no children of map runs
 
     // What the item that is being applied has given its run, and what is known of the outcome.
     std::vector<machine::Given> given_;

@@ -127,6 +127,7 @@ void Batch::carry_out_step(Spi& spi, Working& working, machine::Step&& step,
                                                     " failed with " + step.exhausted->error +
                                                     " and has no retries left");
     working.outcome = std::move(step.outcome);
+    if (working.has_failed()) failed_++;
     working.phase = step.phase;
     working.current_state = std::move(step.current_state);
 }

@@ -63,10 +63,8 @@ void Batch::write_end(const Working& working, const Uuid& id) {
     end.error = working.outcome.error;
     end.cause = working.outcome.cause;
     end.ended_at = unix_micros_now();
-    if (run.child)
-        changes_.end_child(id, *run.child, end.status);
-    else if (end.status == machine::Status::Failed || end.status == machine::Status::TimedOut)
-        changes_.failed.push_back({id, run.context.input});
+    if (run.child) changes_.end_child(id, *run.child, end.status);
+    if (working.has_failed()) changes_.failed.push_back({id, run.context.input});
     const KeepData keep = run.version->options.keep_data;
     const bool keeps = keep == KeepData::All ||
                        (keep == KeepData::Error && working.outcome.status != machine::Status::Succeeded);

@@ -102,8 +102,7 @@ FLOWCTL_FUNCTION(flowctl_test_state) {
                             : error.advice,
                         "In AWS's API this is the error " + error.code + ".");
     }
-    const std::string text = json::dump(*answer);
-    return guarded([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.c_str())); });
+    return to_jsonb(json::dump(*answer));
 }
 
 }  // namespace flowctl::pg

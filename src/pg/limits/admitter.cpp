@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "pg/server/timestamps.hpp"
+#include "pg/store/by_key.hpp"
 
 namespace flowctl::pg::limits {
 

@@ -7,6 +7,7 @@
 
 #include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
+#include "pg/store/by_key.hpp"
 
 namespace flowctl::pg {
 
@@ -102,7 +103,8 @@ void Limits::look_at_quotas(Spi& spi) {
 }
 
 bool Limits::look(Spi& spi) {
-    wanted_ = true;
+    // Most databases have no limits, and a transaction that finds none would follow every look.
+    if (admitter_.is_in_use() || store::has_rows("limit_release")) wanted_ = true;
     look_at_pauses(spi);
     look_at_quotas(spi);
     if (!store::has_rows("limit_decision")) return false;

@@ -12,6 +12,7 @@
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/installation.hpp"
+#include "pg/store/expired_rows.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/reopening.hpp"
 

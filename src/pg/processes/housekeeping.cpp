@@ -5,6 +5,7 @@
 
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
+#include "pg/store/expired_rows.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/reopening.hpp"
 

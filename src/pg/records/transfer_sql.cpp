@@ -55,9 +55,7 @@ FLOWCTL_FUNCTION(flowctl_export) {
     const std::string pattern = required_argument(fcinfo, 0, "pattern", "The pattern '%' means all objects.");
     if (pattern.size() > kMaxPatternBytes)
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "pattern is longer than 1024 bytes", "Shorten it.");
-    const std::string document = export_document(pattern);
-    const char* const text = document.c_str();
-    return guarded([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text)); });
+    return to_jsonb(export_document(pattern));
 }
 
 FLOWCTL_FUNCTION(flowctl_import) {

@@ -12,6 +12,15 @@ std::optional<std::string> text_argument(FunctionCallInfo fcinfo, int index) {
     return from_text(PG_GETARG_DATUM(index));
 }
 
+std::optional<std::string> bounded_argument(FunctionCallInfo fcinfo, int index, const char* name,
+                                            std::size_t most, const char* hint) {
+    std::optional<std::string> text = text_argument(fcinfo, index);
+    if (text && text->size() > most)
+        throw UserError(ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
+                        std::string(name) + " is longer than " + std::to_string(most) + " bytes", hint);
+    return text;
+}
+
 std::optional<std::string> jsonb_argument_text(FunctionCallInfo fcinfo, int index) {
     if (PG_ARGISNULL(index)) return std::nullopt;
     return guarded([&]() -> const char* {

@@ -114,6 +114,11 @@ Datum to_text(std::string_view text) {
     });
 }
 
+Datum to_jsonb(const std::string& json) {
+    const char* const text = json.c_str();
+    return guarded([&] { return DirectFunctionCall1(jsonb_in, CStringGetDatum(text)); });
+}
+
 std::string from_text(Datum datum) {
     varlena* unpacked = guarded([&] { return DatumGetTextPP(datum); });
     std::string copy(VARDATA_ANY(unpacked), VARSIZE_ANY_EXHDR(unpacked));

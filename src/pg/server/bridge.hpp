@@ -121,6 +121,8 @@ auto entry(Body&& body) -> std::invoke_result_t<Body> {
 
 // Text copied into the current memory context, for the server to keep. Raises PgError when out of memory.
 Datum to_text(std::string_view text);
+// A jsonb value. What is no JSON raises PgError.
+Datum to_jsonb(const std::string& json);
 // The text of a (possibly toasted) text, json or varchar datum.
 std::string from_text(Datum text);
 

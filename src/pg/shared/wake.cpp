@@ -1,7 +1,12 @@
 // The notes of a transaction, and the callbacks that send or forget them.
 //
-// An ERROR within XACT_EVENT_COMMIT is a PANIC of the whole server, so memory is allocated when something is
-// noted, and at commit nothing is done but copying, spinlocks and latches. Invariant: after the end of each
+// An ERROR during a commit is a PANIC of the whole server, so memory is allocated when something is noted, and at
+// commit nothing is done but copying, spinlocks and latches.
+//
+// Whoever is woken looks at the tables at once, and goes by what it has read before as long as no invalidation
+// message has come (server/catalog_watch.hpp). The server sends a transaction's messages after XACT_EVENT_COMMIT
+// and before it releases the locks; so the notes leave when the locks are gone. Otherwise a worker that is quick
+// would look before it knows of the change, and then sleep until the next sweep. Invariant: after the end of each
 // transaction, whichever way it ended, the notes are empty and each bar that it raised is down again. That
 // holds for a session that is terminated too, because its exit aborts its transaction.
 //
@@ -16,6 +21,10 @@
 #include "pg/shared/bars.hpp"
 #include "pg/shared/pokes.hpp"
 #include "pg/shared/shmem.hpp"
+
+extern "C" {
+#include "utils/resowner.h"
+}
 
 namespace flowctl::pg::wake {
 
@@ -53,6 +62,7 @@ struct Notes {
     bool extension_created = false;
     bool extension_dropped = false;
     bool new_database = false;
+    bool committed = false;  // so they leave as soon as the locks are gone
 };
 Notes notes;
 
@@ -74,7 +84,7 @@ void forget() noexcept {
     }
     notes.runs.count = notes.noted_by.count = notes.bars.count = 0;
     notes.more_runs = notes.poke = notes.extension_created = notes.extension_dropped = notes.new_database =
-        false;
+        notes.committed = false;
 }
 
 // CREATE EXTENSION hides messages below WARNING while its script runs, so this waits for the commit.
@@ -91,8 +101,7 @@ void at_end_of_transaction(XactEvent event, void*) noexcept {
             if (notes.extension_created && !shmem::available()) say_that_nothing_runs();
             break;
         case XACT_EVENT_COMMIT:
-            send();
-            forget();
+            notes.committed = true;
             break;
         case XACT_EVENT_ABORT:
         case XACT_EVENT_PREPARE:
@@ -101,6 +110,12 @@ void at_end_of_transaction(XactEvent event, void*) noexcept {
         default:
             break;
     }
+}
+
+void at_release(ResourceReleasePhase phase, bool, bool is_top_level, void*) noexcept {
+    if (!notes.committed || !is_top_level || phase != RESOURCE_RELEASE_AFTER_LOCKS) return;
+    send();
+    forget();
 }
 
 void at_end_of_subtransaction(SubXactEvent event, SubTransactionId subtransaction, SubTransactionId,
@@ -116,6 +131,7 @@ void install_at_load() {
     guarded([] {
         RegisterXactCallback(at_end_of_transaction, nullptr);
         RegisterSubXactCallback(at_end_of_subtransaction, nullptr);
+        RegisterResourceReleaseCallback(at_release, nullptr);
     });
 }
 

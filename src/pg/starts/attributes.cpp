@@ -3,9 +3,6 @@
 
 #include <algorithm>
 
-#include "core/budget.hpp"
-#include "pg/server/interruptible.hpp"
-
 namespace flowctl::pg {
 
 namespace {
@@ -19,9 +16,9 @@ void add_value(const json::Value& value, std::vector<std::string>& values) {
     if (std::find(values.begin(), values.end(), *text) == values.end()) values.push_back(std::move(*text));
 }
 
-std::vector<std::string> values_of(const FlowExpression& expression, const json::Value& input, Budget& budget) {
+std::vector<std::string> values_of(const FlowExpression& expression, StartInput& input) {
     std::vector<std::string> values;
-    const auto result = expression.evaluate(input, budget);
+    const auto result = input.evaluate(expression);
     if (!result || !*result) return values;
     const json::Value& value = **result;
     if (value.is_array()) {
@@ -36,16 +33,12 @@ std::vector<std::string> values_of(const FlowExpression& expression, const json:
 }  // namespace
 
 std::vector<store::NewRun::Attribute> attributes_of(const store::FlowRow& flow, StartInput& input) {
-    if (flow.options->attributes.empty()) return {};
-    return interruptible([&] {
-        std::vector<store::NewRun::Attribute> found;
-        Budget budget(FlowExpression::kLimits);
-        for (const FlowOptions::Attribute& attribute : flow.options->attributes) {
-            auto values = values_of(attribute.expression, input.value(), budget);
-            if (!values.empty()) found.push_back({attribute.name, std::move(values)});
-        }
-        return found;
-    });
+    std::vector<store::NewRun::Attribute> found;
+    for (const FlowOptions::Attribute& attribute : flow.options->attributes) {
+        auto values = values_of(attribute.expression, input);
+        if (!values.empty()) found.push_back({attribute.name, std::move(values)});
+    }
+    return found;
 }
 
 }  // namespace flowctl::pg

@@ -5,7 +5,7 @@
 
 #include "pg/starts/start_input.hpp"
 #include "pg/store/flows.hpp"
-#include "pg/store/runs.hpp"
+#include "pg/store/new_runs.hpp"
 
 namespace flowctl::pg {
 

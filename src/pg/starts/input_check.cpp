@@ -12,13 +12,17 @@ void check_input(const store::FlowRow& flow, StartInput& input) {
     std::optional<schema::Problem> problem;
     try {
         problem = interruptible([&] {
-            Budget budget(schema::Schema::kLimits);
+            Budget budget(input.within(schema::Schema::kLimits));
             return schema->check(input.value(), budget);
         });
     } catch (const BudgetExceeded& exceeded) {
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
                         "input of flow " + in_quotes(flow.name) + " cannot be checked: " + exceeded.what(),
-                        "Pass a smaller input, or simplify the flow's input_schema.");
+                        "Pass a smaller input, or simplify the flow's input_schema.",
+                        input.is_for_worker()
+                            ? "Where a run starts another one, a tenth of the steps and memory is allowed that "
+                              "flowctl.start() may use."
+                            : "");
     }
     if (!problem) return;
     throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,

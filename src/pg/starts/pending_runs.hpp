@@ -8,7 +8,7 @@
 // it; nothing is held when a transaction commits; the statement after the one that started runs sees them.
 #pragma once
 
-#include "pg/store/runs.hpp"
+#include "pg/store/new_runs.hpp"
 
 namespace flowctl::pg::pending_runs {
 

@@ -3,7 +3,6 @@
 
 #include "core/gates/names.hpp"
 #include "core/json.hpp"
-#include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
 
 namespace flowctl::pg {
@@ -12,22 +11,13 @@ namespace {
 
 constexpr std::size_t kMaxKeyBytes = 1024;
 
-// The values of a run's options, which share one budget.
-class InputReader {
+// The values of a run's options.
+class OptionReader {
   public:
-    InputReader(const store::FlowRow& flow, const store::NewRun& run) : flow_(flow), run_(run) {}
+    OptionReader(const store::FlowRow& flow, StartInput& input) : flow_(flow), input_(input) {}
 
     json::Value value(const char* option, const FlowExpression& expression) {
-        if (!input_) {
-            json::ParseLimits limits;
-            limits.max_bytes = run_.input.size() + 1;
-            auto parsed = json::parse(run_.input, limits);
-            input_ = parsed ? std::move(parsed).value() : json::Value();
-        }
-        auto result = interruptible([&] {
-            Budget budget(FlowExpression::kLimits);
-            return expression.evaluate(*input_, budget);
-        });
+        auto result = input_.evaluate(expression);
         if (!result) refuse(option, "cannot be evaluated over this input", result.error());
         if (!*result) refuse(option, "finds nothing in this input", "");
         return **std::move(result);
@@ -58,27 +48,27 @@ class InputReader {
                         detail);
     }
     const store::FlowRow& flow_;
-    const store::NewRun& run_;
-    std::optional<json::Value> input_;
+    StartInput& input_;
 };
 
 }  // namespace
 
-std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run) {
+std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run,
+                                            StartInput& input) {
     const FlowOptions::Limits& limits = flow.options->limits;
     if (!limits.any() && !flow.paused) return std::nullopt;
-    InputReader input(flow, run);
+    OptionReader options(flow, input);
     store::WaitRow wait;
     wait.run_id = run.run_id;
     wait.flow_id = run.flow_id;
     wait.flow_owner = run.flow_owner;
     wait.since = run.started_at;
-    wait.concurrency_key = input.key("concurrency_key", limits.concurrency_key);
-    wait.rate_key = input.key("rate_key", limits.rate_key);
-    wait.priority = input.priority(limits);
+    wait.concurrency_key = options.key("concurrency_key", limits.concurrency_key);
+    wait.rate_key = options.key("rate_key", limits.rate_key);
+    wait.priority = options.priority(limits);
     wait.debounce = limits.debounce.has_value();
     if (wait.debounce) {
-        wait.line = gates::debounce_line(run.flow_id, input.key("debounce_key", limits.debounce_key));
+        wait.line = gates::debounce_line(run.flow_id, options.key("debounce_key", limits.debounce_key));
     } else {
         wait.line = gates::line_of(run.flow_id, wait.concurrency_key, wait.rate_key);
         if (limits.queue_timeout) wait.due_at = run.started_at + *limits.queue_timeout;

@@ -3,13 +3,15 @@
 
 #include <optional>
 
+#include "pg/starts/start_input.hpp"
 #include "pg/store/flows.hpp"
-#include "pg/store/runs.hpp"
+#include "pg/store/new_runs.hpp"
 
 namespace flowctl::pg {
 
 // What the limits of the flow make of the run; nullopt: it may begin at once. Throws UserError where a key or
 // a priority cannot be had from the input.
-std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run);
+std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run,
+                                            StartInput& input);
 
 }  // namespace flowctl::pg

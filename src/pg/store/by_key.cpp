@@ -13,6 +13,7 @@ extern "C" {
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "executor/executor.h"
+#include "storage/bufmgr.h"
 }
 
 namespace flowctl::pg::store {
@@ -159,6 +160,15 @@ int remove(Oid oid, const Uuid* ids, int count, int* left) {
 
 Oid table_named(const char* name) {
     return guarded([name] { return table_oid(name); });
+}
+
+bool has_rows(const char* table) {
+    return guarded([table] {
+        Relation relation = table_open(table_oid(table), AccessShareLock);
+        const BlockNumber blocks = RelationGetNumberOfBlocks(relation);
+        table_close(relation, NoLock);
+        return blocks > 0;
+    });
 }
 
 Rows find_by_key(Oid table, std::initializer_list<const char*> columns, const std::vector<Uuid>& ids) {

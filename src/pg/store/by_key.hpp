@@ -30,7 +30,10 @@ std::vector<std::size_t> update_by_key(Oid table, std::initializer_list<const ch
 // Removes rows; returns the ids of the rows that are left to SQL.
 std::vector<Uuid> delete_by_key(Oid table, const std::vector<Uuid>& ids);
 
-// In schema flowctl.
 Oid table_named(const char* name);
+
+// Whether the table has had rows since it was made or a vacuum last emptied it. It costs hardly anything, so a
+// turn asks it before it executes statements about rows that most databases do not have.
+bool has_rows(const char* table);
 
 }  // namespace flowctl::pg::store

@@ -49,17 +49,13 @@ struct Emptying {
     enum class Result { Nothing, Done, TooManyOpen } result = Result::Nothing;
     std::int64_t kept = 0;
 };
-// Takes away the runs that have ended and are not held (holds.hpp). In a leaf that has been emptied before, and in the default leaf, runs
-// that started or ended at `since` or later stay, too, and such a leaf is left alone until half of its runs
-// may go. A leaf in which no run stays is dropped at once, if `may_drop` and nobody uses the tables at this
-// moment; statements that come meanwhile wait for the transaction's end.
+// Takes away the runs that have ended and are not held (holds.hpp). In a leaf that has been emptied before, and
+// in the default leaf, runs that started or ended at `since` or later stay, too, and such a leaf is left alone
+// until half of its runs may go. A leaf in which no run stays is dropped at once, if `may_drop` and nobody uses
+// the tables at this moment; statements that come meanwhile wait for the transaction's end.
 Emptying empty_leaf(Spi& spi, const Leaf& leaf, std::int64_t since, bool may_drop);
 // Drops the tables of a leaf without runs; false: they are in use at this moment, or there are runs.
 bool drop_leaf(Spi& spi, const Leaf& leaf);
 void note_problem(Spi& spi, const Leaf& leaf, const std::optional<std::string>& problem);
-
-// Removes rows of other tables: of runs that are gone and started before `since`, and denials from before it.
-// At most some thousand rows go at a time. Returns how many there were; 0: nothing is left to do.
-std::int64_t expire_rows(Spi& spi, std::int64_t since);
 
 }  // namespace flowctl::pg::store

@@ -7,20 +7,7 @@
 #include "pg/store/by_key.hpp"
 #include "pg/store/run_id.hpp"
 
-extern "C" {
-#include "storage/bufmgr.h"
-}
-
 namespace flowctl::pg::store {
-
-bool has_rows(const char* table) {
-    return guarded([table] {
-        Relation relation = table_open(table_oid(table), AccessShareLock);
-        const BlockNumber blocks = RelationGetNumberOfBlocks(relation);
-        table_close(relation, NoLock);
-        return blocks > 0;
-    });
-}
 
 // ---------------------------------------------------------------------------------------------- waiting
 

@@ -32,9 +32,6 @@ std::vector<Uuid> ids_of(const std::vector<WaitRow>& rows);
 // Stands for the line of a run that others have replaced: it is about to end and waits in no line.
 inline constexpr Uuid kNoLine{};
 
-// Whether the table has ever had rows, since it was emptied by a vacuum. Costs next to nothing.
-bool has_rows(const char* table);
-
 void insert_limit_waits(const std::vector<const WaitRow*>& rows);
 // Those of these runs that wait.
 std::vector<WaitRow> find_limit_waits(const std::vector<Uuid>& runs);

@@ -1,4 +1,4 @@
-// The store of runs: rows of flowctl_catalog.run and run_name, and the frames of open runs.
+// The store of runs: rows of flowctl_catalog.run, and the frames of open runs. new_runs.hpp starts them.
 //
 // A run row is inserted once, by the transaction that starts it, and updated once, when it ends; a frame row
 // lives as long as the run is open. Only the worker that owns a run's bucket writes its frame and its end, so
@@ -7,83 +7,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/machine/status.hpp"
 #include "pg/server/spi.hpp"
-#include "pg/store/limit_rows.hpp"
 
 namespace flowctl::pg::store {
-
-// ---------------------------------------------------------------------------------------------- starting
-
-// The session that a run began in. A run that another run starts has the session of that one.
-struct StartSession {
-    Oid starter = InvalidOid;
-    std::string user;  // session_user
-    std::optional<std::string> system_user;
-    std::optional<std::string> asserted_subject;
-    std::optional<std::string> application_name;
-    std::optional<std::string> event;
-    Datum client_addr = 0;  // inet; lasts as long as the transaction
-};
-// The sessions of these runs, in the order of the ids; a run that is not kept has none.
-std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids);
-
-struct NewRun {
-    Uuid run_id{};
-    Uuid flow_id{};
-    std::string flow;
-    std::int32_t version = 0;
-    std::optional<std::string> alias;  // that led to the version
-    std::string type;
-    std::optional<std::string> name;
-    std::string input;
-    std::optional<std::string> event;
-    std::int64_t started_at = 0;  // micros since 1970 UTC
-    Oid flow_owner = InvalidOid;
-    Oid role = InvalidOid;
-    Oid starter = InvalidOid;
-    Oid session_user = InvalidOid;
-    std::optional<std::string> system_user;
-    std::optional<std::string> subject;  // verified, as are the next two
-    std::optional<std::string> subject_issuer;
-    std::optional<std::string> subject_claims;  // a JSON object
-    std::optional<Uuid> subject_handle;         // of the token in subject_tokens
-    std::optional<std::string> asserted_subject;
-    std::optional<std::string> traceparent;
-    // What it waits for before it may begin.
-    std::optional<WaitRow> wait;
-    struct Attribute {
-        std::string name;
-        std::vector<std::string> values;
-    };
-    std::vector<Attribute> attributes;
-    std::optional<Uuid> parent_run_id;
-    std::int32_t depth = 0;
-    std::optional<std::string> handed_token;
-    const StartSession* session =
-        nullptr;  // of its parent, in place of what else is said here; null: it has none
-    std::optional<Uuid> forked_from;
-    // A run that could not begin is recorded as ended.
-    std::optional<std::string> error;
-    std::optional<std::string> cause;
-};
-void insert_runs(const NewRun* runs, std::size_t count);
-
-// Takes (flow, name) for `run_id`; false when the name is taken. Waits for a concurrent transaction that
-// takes it.
-bool take_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id);
-struct NamedRun {
-    Uuid run_id{};
-    bool found = false;  // the run is still kept
-    bool same_input = false;
-};
-NamedRun find_named(Spi& spi, const Uuid& flow_id, const std::string& name, const std::string& input);
-void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id);
 
 // ---------------------------------------------------------------------------------------------- the worker
 

@@ -1,0 +1,206 @@
+// SQL of the store of runs that are being started. See new_runs.hpp.
+#include "pg/store/new_runs.hpp"
+
+#include <deque>
+
+#include "core/json.hpp"
+#include "core/machine/status.hpp"
+#include "pg/store/append.hpp"
+#include "pg/store/by_key.hpp"
+#include "pg/store/by_leaf.hpp"
+
+namespace flowctl::pg::store {
+
+namespace {
+
+// One value as a text, several as an array.
+std::string attributes_text(const std::vector<NewRun::Attribute>& attributes) {
+    std::string text;
+    for (const NewRun::Attribute& attribute : attributes) {
+        text += text.empty() ? '{' : ',';
+        json::dump_string(attribute.name, text);
+        text += ':';
+        const bool several = attribute.values.size() > 1;
+        if (several) text += '[';
+        for (const std::string& value : attribute.values) {
+            if (&value != &attribute.values.front()) text += ',';
+            json::dump_string(value, text);
+        }
+        if (several) text += ']';
+    }
+    return text + '}';
+}
+
+void insert_attributes(const NewRun* runs, std::size_t count) {
+    std::size_t rows = 0;
+    for (const NewRun* run = runs; run != runs + count; run++)
+        for (const NewRun::Attribute& attribute : run->attributes)
+            rows += attribute.values.size();
+    if (rows == 0) return;
+    Append append("run_attribute", {"run_id", "name", "value"}, rows);
+    for (const NewRun* run = runs; run != runs + count; run++)
+        for (const NewRun::Attribute& attribute : run->attributes)
+            for (const std::string& value : attribute.values)
+                append.uuid(run->run_id).text(attribute.name).text(value);
+    append.write();
+}
+
+// Where the client is; 0 where it is on this machine.
+Datum client_address() {
+    return guarded([] {
+        LOCAL_FCINFO(call, 0);
+        FmgrInfo function;
+        fmgr_info(F_INET_CLIENT_ADDR, &function);
+        InitFunctionCallInfoData(*call, &function, 0, InvalidOid, nullptr, nullptr);
+        const Datum address = FunctionCallInvoke(call);
+        return call->isnull ? static_cast<Datum>(0) : address;
+    });
+}
+
+}  // namespace
+
+void insert_runs(const NewRun* runs, std::size_t count) {
+    const Datum address = client_address();
+    const Datum xid =
+        guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
+    std::map<Oid, std::string> session_users;  // the rows point to their names
+    std::deque<std::string> attributes;        // to which the rows point, too
+    const auto name_of_role = [&](Oid role) -> const std::string& {
+        const auto known = session_users.try_emplace(role).first;
+        if (known->second.empty()) known->second = role_name(role);
+        return known->second;
+    };
+    std::optional<std::string> application;
+    if (application_name != nullptr && *application_name != '\0') application = application_name;
+    Append append("run",
+                  {"run_id",
+                   "flow_id",
+                   "flow",
+                   "version",
+                   "type",
+                   "name",
+                   "status",
+                   "input",
+                   "error",
+                   "cause",
+                   "started_at",
+                   "ended_at",
+                   "flow_owner",
+                   "role",
+                   "starter",
+                   "session_user_name",
+                   "system_user_name",
+                   "subject",
+                   "subject_issuer",
+                   "subject_claims",
+                   "subject_handle",
+                   "asserted_subject",
+                   "client_addr",
+                   "application_name",
+                   "start_xid",
+                   "event",
+                   "traceparent",
+                   "redrive_count",
+                   "forked_from",
+                   "alias",
+                   "attributes",
+                   "parent_run_id",
+                   "depth",
+                   "handed_token"},
+                  count);
+    for (const NewRun* run = runs; run != runs + count; run++) {
+        const StartSession* parent = run->session;
+        append.uuid(run->run_id).uuid(run->flow_id).text(run->flow).int4(run->version).text(run->type);
+        append.text_or_null(run->name)
+            .text(machine::name_of(run->error ? machine::Status::Failed : machine::Status::Running))
+            .text(run->input);
+        append.text_or_null(run->error).text_or_null(run->cause).timestamp(run->started_at);
+        run->error ? append.timestamp(run->started_at) : append.null();
+        append.oid(run->flow_owner).oid(run->role).oid(parent ? parent->starter : run->starter);
+        append.text(parent ? parent->user : name_of_role(run->session_user));
+        append.text_or_null(parent ? parent->system_user : run->system_user);
+        append.text_or_null(run->subject).text_or_null(run->subject_issuer).text_or_null(run->subject_claims);
+        run->subject_handle ? append.uuid(*run->subject_handle) : append.null();
+        append.text_or_null(parent ? parent->asserted_subject : run->asserted_subject);
+        const Datum from = parent ? parent->client_addr : address;
+        from != 0 ? append.ready(from) : append.null();
+        append.text_or_null(parent ? parent->application_name : application);
+        append.ready(xid).text_or_null(parent ? parent->event : run->event);
+        append.text_or_null(run->traceparent).int4(0);
+        run->forked_from ? append.uuid(*run->forked_from) : append.null();
+        append.text_or_null(run->alias);
+        if (!run->attributes.empty()) attributes.push_back(attributes_text(run->attributes));
+        run->attributes.empty() ? append.null() : append.text(attributes.back());
+        run->parent_run_id ? append.uuid(*run->parent_run_id) : append.null();
+        append.int4(run->depth).text_or_null(run->handed_token);
+    }
+    append.write();
+    insert_attributes(runs, count);
+    std::vector<const WaitRow*> waits;
+    for (const NewRun* run = runs; run != runs + count; run++)
+        if (run->wait) waits.push_back(&*run->wait);
+    insert_limit_waits(waits);
+}
+
+std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids) {
+    std::map<Uuid, StartSession> sessions;
+    for (const LeafGroup& group : by_leaf("run", ids)) {
+        const Rows rows = find_by_key(group.leaf,
+                                      {"run_id", "starter", "session_user_name", "system_user_name",
+                                       "asserted_subject", "application_name", "event", "client_addr"},
+                                      pick(ids, group));
+        for (std::size_t i = 0; i < rows.size(); i++) {
+            StartSession& session = sessions[rows.uuid(i, 0)];
+            session.starter = rows.oid(i, 1);
+            session.user = rows.text(i, 2);
+            session.system_user = rows.optional_text(i, 3);
+            session.asserted_subject = rows.optional_text(i, 4);
+            session.application_name = rows.optional_text(i, 5);
+            session.event = rows.optional_text(i, 6);
+            session.client_addr = rows.datum(i, 7);
+        }
+    }
+    return sessions;
+}
+
+static Statement take_name_sql(
+    "INSERT INTO flowctl_catalog.run_name VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    {UUIDOID, TEXTOID, UUIDOID});
+
+bool take_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id) {
+    return spi.run(take_name_sql, std::move(Params().uuid(flow_id).text(name).uuid(run_id))).processed() == 1;
+}
+
+static Statement find_named_sql(R"(
+    SELECT n.run_id, r.input
+    FROM flowctl_catalog.run_name n LEFT JOIN flowctl_catalog.run r ON r.run_id = n.run_id
+    WHERE n.flow_id = $1 AND n.name = $2)",
+                                {UUIDOID, TEXTOID});
+
+// Not by a statement: what audits or explains those of a session would write the payload into the server's
+// log.
+static bool is_same_jsonb(const std::string& one, const std::string& other) {
+    const char* const texts[] = {one.c_str(), other.c_str()};
+    return guarded([&] {
+        const Datum a = DirectFunctionCall1(jsonb_in, CStringGetDatum(texts[0]));
+        const Datum b = DirectFunctionCall1(jsonb_in, CStringGetDatum(texts[1]));
+        return DatumGetBool(DirectFunctionCall2(jsonb_eq, a, b));
+    });
+}
+
+NamedRun find_named(Spi& spi, const Uuid& flow_id, const std::string& name, const std::string& input) {
+    Rows rows = spi.run(find_named_sql, std::move(Params().uuid(flow_id).text(name)));
+    if (rows.size() == 0) return {};
+    const auto earlier = rows.optional_text(0, 1);
+    return {rows.uuid(0, 0), earlier.has_value(), earlier && is_same_jsonb(*earlier, input)};
+}
+
+static Statement replace_name_sql(
+    "UPDATE flowctl_catalog.run_name SET run_id = $3 WHERE flow_id = $1 AND name = $2",
+    {UUIDOID, TEXTOID, UUIDOID});
+
+void replace_name(Spi& spi, const Uuid& flow_id, const std::string& name, const Uuid& run_id) {
+    spi.run(replace_name_sql, std::move(Params().uuid(flow_id).text(name).uuid(run_id)));
+}
+
+}  // namespace flowctl::pg::store
