@@ -7,7 +7,7 @@
 
 #include "pg/server/acting_role.hpp"
 #include "pg/server/current_step.hpp"
-#include "pg/store/runs.hpp"
+#include "pg/store/new_runs.hpp"
 
 namespace flowctl::pg {
 

@@ -21,8 +21,9 @@ bool carries_out(const asl::Resource& resource, const json::Value&) {
 std::vector<Objection> check(const asl::Resource& resource, const DefinedTask& task) {
     const auto name = function_name(resource.name);
     if (!name)
-        return {{kFunctionNotUsable, "a SQL step names a function with its schema, as in flowctl:sql:schema.function; \"" +
-                                 shortened_name(resource.name) + "\" does not"}};
+        return {{kNoFunction, "\"" + shortened_name(resource.name) +
+                                  "\" names no function: a step names it with its schema, as in "
+                                  "flowctl:sql:schema.function"}};
     std::vector<StepFunction> functions;
     {
         const AsExtensionOwner owner;
