@@ -32,6 +32,7 @@ CREATE TABLE flowctl_catalog.flow_version (
     author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
     dropped_by      xid8,       -- the transaction that dropped the version or the flow; NULL if it exists
+    event_types     text[],     -- the types of events that its Tasks wait for; {*} if an expression gives one
     unknown_from    xid8,       -- this transaction and later ones cannot start the version; NULL if it is not known yet
     PRIMARY KEY (flow_id, version)
 );

@@ -114,9 +114,10 @@ bool within_trigger() {
 
 Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
     if (!flow.version_options.run_as_invoker) return flow.owner;
-    if (request.table != nullptr || within_trigger())
+    if (request.table != nullptr || request.rule != nullptr || within_trigger())
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a trigger",
+                        "flow \"" + flow.name + "\" runs as its invoker and cannot be started by " +
+                            (request.rule != nullptr ? "an event rule" : "a trigger"),
                         "Define the flow with the option run_as = OWNER.");
     if (guarded([&] { return superuser_arg(request.starter); }))
         throw UserError(
@@ -167,6 +168,12 @@ std::optional<Uuid> take_name(const store::NewRun& run) {
 
 }  // namespace
 
+store::NewRun run_of_session() {
+    store::NewRun run;
+    add_session(run);
+    return run;
+}
+
 store::NewRun make_run(const StartRequest& request) {
     if (request.name && !asl::is_flow_name(*request.name))  // a run's name has the form of a flow's
         throw UserError(ERRCODE_INVALID_NAME,
@@ -183,6 +190,8 @@ store::NewRun make_run(const StartRequest& request) {
     // The keys come first: a start fails without them, but not for want of an attribute.
     run.wait = wait_at_start(flow, run, input);
     run.attributes = attributes_of(flow, input);
+    if (flow.options->start_within) run.begins_until = run.started_at + *flow.options->start_within;
+    if (flow.options->finish_within) run.ends_until = run.started_at + *flow.options->finish_within;
     return run;
 }
 
