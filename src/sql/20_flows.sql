@@ -93,8 +93,8 @@ CREATE FUNCTION flowctl.alter_flow(name text, options jsonb) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_alter_flow';
 COMMENT ON FUNCTION flowctl.alter_flow(text, jsonb) IS
-    'changes options of a flow that need no new version, and leaves the others as they are; a null removes an option. The '
-    'option expect is stored only, and nothing looks at it yet. For the flow''s owner';
+    'changes options of a flow that need no new version, and leaves the others as they are; a null removes an option. For '
+    'the flow''s owner';
 
 CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
                                  OUT severity text, OUT code text, OUT location text, OUT message text)

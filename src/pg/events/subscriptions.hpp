@@ -22,7 +22,7 @@ namespace flowctl::pg::events {
 class RuleExpression {
   public:
     RuleExpression() = default;
-    explicit RuleExpression(std::optional<std::string> text) : text_(std::move(text)) {}
+    explicit RuleExpression(std::optional<std::string> written) : text_(std::move(written)) {}
     // Null: the rule has none, or it cannot be compiled.
     const FlowExpression* get() const {
         compile();

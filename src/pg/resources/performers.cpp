@@ -7,6 +7,7 @@
 #include "pg/child_flows/child_flow_check.hpp"
 #include "pg/child_flows/child_flow_performer.hpp"
 #include "pg/child_flows/execution_request.hpp"
+#include "pg/events/event_performer.hpp"
 #include "pg/tasks/http_check.hpp"
 #include "pg/tasks/http_performer.hpp"
 
@@ -29,6 +30,14 @@ std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
     return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim, surroundings.waits);
 }
 
+std::unique_ptr<Performer> make_events(const Surroundings& surroundings) {
+    return std::make_unique<EventPerformer>(surroundings.host, surroundings.claim);
+}
+
+bool is_event(const asl::Resource& resource, const json::Value&) {
+    return event_tasks::carries_out(resource);
+}
+
 bool is_activity(const asl::Resource& resource, const json::Value&) {
     return activities::carries_out(resource);
 }
@@ -47,6 +56,7 @@ struct Row {
 constexpr Row kRows[] = {
     {starts_own_flow, child_flows::check, make_child_flows},
     {is_activity, activities::check_definition, make_activities},
+    {is_event, event_tasks::check_definition, make_events},
     {is_call_over_http, http_task::check, make_http},
 };
 
