@@ -9,7 +9,7 @@ GRANT EXECUTE ON FUNCTION flowctl.emit(text, jsonb, text, text), flowctl.ingest(
 CREATE FUNCTION pg_temp.wait_until(condition text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE holds boolean;
 BEGIN
-    FOR i IN 1..6000 LOOP
+    FOR i IN 1..1500 LOOP
         EXECUTE 'SELECT ' || condition INTO holds;
         IF holds THEN RETURN; END IF;
         PERFORM pg_sleep(0.01);

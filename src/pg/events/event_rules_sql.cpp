@@ -155,7 +155,7 @@ std::string other_options(const Terms& terms) {
 }
 
 std::optional<StoredRule> find_rule(Spi& spi, const std::string& name) {
-    const Rows rows = spi.run_latest(find_rule_sql, std::move(Params().text(name)));
+    const Rows rows = spi.run(find_rule_sql, std::move(Params().text(name)));
     if (rows.size() == 0) return std::nullopt;
     StoredRule rule;
     rule.id = rows.uuid(0, 0);

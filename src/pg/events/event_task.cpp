@@ -52,7 +52,7 @@ Result<Parameters, std::string> read(const json::Value& input) {
         if (!value.is_string()) return Err("parameter " + member.key + " is no string");
         const std::string_view given = value.as_string();
         if (member.key == "Type") {
-            if (!is_type(given)) return Err(std::string("parameter Type is no type of events, such as order.paid"));
+            if (!events::is_type(given)) return Err(std::string("parameter Type is no type of events, such as order.paid"));
             read.type = given;
         } else if (member.key == "Subject") {
             if (given.empty() || given.size() > kMaxSubjectBytes)
@@ -104,7 +104,7 @@ std::vector<std::string> awaited_types(std::string_view definition) {
         const json::Value* input = state.value.find("Parameters");
         if (input == nullptr) input = state.value.find("Arguments");
         const json::Value* type = input != nullptr ? input->find("Type") : nullptr;
-        const bool is_known = type != nullptr && type->is_string() && !is_expression(*type) && is_type(type->as_string());
+        const bool is_known = type != nullptr && type->is_string() && !is_expression(*type) && events::is_type(type->as_string());
         types.emplace_back(is_known ? type->as_string() : "*");
     });
     std::sort(types.begin(), types.end());

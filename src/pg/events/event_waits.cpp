@@ -23,7 +23,7 @@ Statement insert_event_wait_sql(R"(
                                 {UUIDOID, INT8OID, INT4OID, OIDOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, UUIDOID,
                                  BOOLOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
 Statement delete_event_waits_sql(R"(
-    DELETE FROM flowctl_catalog.event_wait w USING pg_catalog.unnest($1::uuid[], $2::bigint[]) k (run_id, call_id)
+    DELETE FROM flowctl_catalog.event_wait w USING ROWS FROM (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::bigint[])) k (run_id, call_id)
     WHERE w.run_id = k.run_id AND w.call_id = k.call_id)",
                                  {UUIDARRAYOID, INT8ARRAYOID});
 Statement delete_event_waits_of_sql("DELETE FROM flowctl_catalog.event_wait WHERE run_id = ANY ($1)", {UUIDARRAYOID});
@@ -31,7 +31,7 @@ Statement count_event_waits_sql(
     "SELECT pg_catalog.count(*) FROM flowctl_catalog.event_wait WHERE bucket % $1 = $2", {INT4OID, INT4OID});
 Statement find_event_waits_sql(R"(
     SELECT w.run_id, w.call_id, w.role, w.type, w.subject, w.match, w.since, w.since_event
-    FROM flowctl_catalog.event_wait w JOIN pg_catalog.unnest($1::uuid[], $2::bigint[]) k (run_id, call_id)
+    FROM flowctl_catalog.event_wait w JOIN ROWS FROM (pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::bigint[])) k (run_id, call_id)
          ON w.run_id = k.run_id AND w.call_id = k.call_id)",
                                {UUIDARRAYOID, INT8ARRAYOID});
 Statement page_of_event_waits_sql(R"(
