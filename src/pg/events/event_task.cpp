@@ -91,7 +91,7 @@ std::vector<pg::Objection> check_definition(const asl::Resource&, const DefinedT
             members.push_back({open, json::Value()});
     const auto parameters = read(json::Value::object(std::move(members)));
     if (parameters) return {};
-    return {{kNotUsable, "Task \"" + task.state + "\" cannot wait for an event: " + parameters.error()}};
+    return {{kBadEvent, "Task \"" + task.state + "\" cannot wait for an event: " + parameters.error()}};
 }
 
 std::vector<std::string> awaited_types(std::string_view definition) {

@@ -157,6 +157,7 @@ void start_by_rule(const Rule& rule, const store::EventRow& event, const json::V
     open_run_quota::take(run.flow_owner);
     store::insert_runs(&run, 1);
     wake::note_started_run({run.run_id, run.flow_owner, run.wait.has_value()});
+    if (run.begins_until || run.ends_until) wake::note_poke();
 }
 
 bool ends_rule(const UserError& error) {

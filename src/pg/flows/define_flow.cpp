@@ -171,6 +171,9 @@ Reason reason_of(std::string_view code) {
     if (code == kActivityNotGranted)
         return {ERRCODE_INSUFFICIENT_PRIVILEGE,
                 "The activity's owner can grant it to the flow's role: SELECT flowctl.grant_activity(name, role)."};
+    if (code == kBadEvent)
+        return {ERRCODE_INVALID_PARAMETER_VALUE,
+                "The parameters are Type, and Subject, Match and Since where they are wanted; Match is JSONata over the event."};
     if (code == kNoActivity)
         return {ERRCODE_UNDEFINED_OBJECT, "Authors create activities with flowctl.create_activity()."};
     if (code == kNotSupported)

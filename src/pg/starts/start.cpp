@@ -203,6 +203,7 @@ Uuid start_run(const StartRequest& request) {
     open_run_quota::take(run.flow_owner);
     carry_token(run);
     const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
+    const bool is_expected = run.begins_until || run.ends_until;
     if (request.table != nullptr) {
         pending_runs::add(std::move(run));
     } else {
@@ -210,6 +211,7 @@ Uuid start_run(const StartRequest& request) {
         store::insert_runs(&run, 1);
     }
     wake::note_started_run(fresh);
+    if (is_expected) wake::note_poke();
     return fresh.id;
 }
 
