@@ -34,6 +34,7 @@ my @FLOORS = (
     [qw(starts inspect identity policies)],
     [qw(control failure_flows leases records callbacks triggers)],
     [qw(tasks)],
+    [qw(events)],
     [qw(activities child_flows sql_steps)],
     [qw(resources)],
     [qw(evaluation)],
