@@ -35,7 +35,7 @@ my @FLOORS = (
     [qw(control failure_flows leases records callbacks triggers)],
     [qw(tasks)],
     [qw(activities child_flows)],
-    [qw(resources)],
+    [qw(resources ddl_events)],
     [qw(evaluation)],
     [qw(limits)],
     [qw(engine flows)],
