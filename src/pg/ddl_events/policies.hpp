@@ -1,7 +1,7 @@
 // Events policy.created, policy.altered, policy.dropped and label.changed.
 #pragma once
 
-#include "pg/ddl_events/observed.hpp"
+#include "pg/ddl_events/command_report.hpp"
 
 namespace flowctl::pg::ddl_events {
 

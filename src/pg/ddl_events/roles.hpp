@@ -1,7 +1,7 @@
 // Events role.created, role.altered, role.dropped, role.granted, role.revoked, and setting.changed.
 #pragma once
 
-#include "pg/ddl_events/observed.hpp"
+#include "pg/ddl_events/command_report.hpp"
 
 namespace flowctl::pg::ddl_events {
 

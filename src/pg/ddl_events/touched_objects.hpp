@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "pg/ddl_events/observed.hpp"
+#include "pg/ddl_events/command_report.hpp"
 
 namespace flowctl::pg::ddl_events {
 

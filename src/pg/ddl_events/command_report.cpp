@@ -1,5 +1,5 @@
-// Implementation of observed.hpp.
-#include "pg/ddl_events/observed.hpp"
+// Implementation of command_report.hpp.
+#include "pg/ddl_events/command_report.hpp"
 
 #include "pg/events/record.hpp"
 
