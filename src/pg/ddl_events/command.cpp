@@ -161,6 +161,7 @@ void keep_wanted(Interests& interests, const char* tag) {
 }
 
 bool is_extension_command(Node* statement) {
+    if (IsA(statement, DropStmt)) return reinterpret_cast<DropStmt*>(statement)->removeType == OBJECT_EXTENSION;
     return IsA(statement, CreateExtensionStmt) || IsA(statement, AlterExtensionStmt);
 }
 

@@ -282,6 +282,9 @@ void report_default_privileges(const Observed& command) {
             if (row == nullptr && OidIsValid(schema)) return AclEntries{};
             return entries_of(row == nullptr ? nullptr : acl_of(rows, row, Anum_pg_default_acl_defaclacl), kind.type, role);
         };
+        const AclEntries before = entries(change.before);
+        const AclEntries after = entries(change.after);
+        if (before == after) continue;
         const char* const schema_name = guarded([&] { return OidIsValid(schema) ? get_namespace_name(schema) : nullptr; });
         const std::string role_text = command.name_of_role(role);
         command.record("default_privileges.changed", role_text,
@@ -289,8 +292,8 @@ void report_default_privileges(const Observed& command) {
                            .add("role", std::string_view(role_text))
                            .add("schema", schema_name == nullptr ? json::Value() : json::Value::string(schema_name))
                            .add("objects", std::string_view(kind.name))
-                           .add("before", acl_json(command, entries(change.before)))
-                           .add("after", acl_json(command, entries(change.after))));
+                           .add("before", acl_json(command, before))
+                           .add("after", acl_json(command, after)));
     }
 }
 

@@ -94,7 +94,7 @@ json::Value value_in(const std::map<std::string, std::string>& settings, const s
     return found == settings.end() ? json::Value() : json::Value::string(found->second);
 }
 
-// What only superusers may read must not come to others by an event.
+// The values of settings that only superusers may read must not come to others by an event.
 bool is_secret(const char* name) {
     return guarded([&] { return (GetConfigOptionFlags(name, true) & GUC_SUPERUSER_ONLY) != 0; });
 }
@@ -189,9 +189,11 @@ void report_alter_system(const Observed& command, AlterSystemStmt* statement) {
         if (text != nullptr) value = secret ? "<hidden>" : text;
     }
     std::optional<std::string> current;
-    if (!resets_all) {
-        const char* const text = guarded([set] { return GetConfigOption(set->name, true, false); });
-        if (text != nullptr) current = secret ? "<hidden>" : text;
+    if (secret) {
+        current = "<hidden>";
+    } else if (!resets_all) {
+        const char* const text = guarded([set] { return GetConfigOptionByName(set->name, nullptr, true); });
+        if (text != nullptr) current = text;
     }
     const std::string name = resets_all ? "ALL" : set->name;
     command.record("setting.changed", name,

@@ -33,7 +33,8 @@ std::vector<std::pair<Oid, Oid>> owners_of(Oid catalog, Oid object) {
         SysScanDesc scan = systable_beginscan(depends, DependDependerIndexId, true, nullptr, 2, key);
         while (HeapTuple row = systable_getnext(scan)) {
             auto* form = reinterpret_cast<Form_pg_depend>(GETSTRUCT(row));
-            if (form->deptype == DEPENDENCY_NORMAL || found == kMost) continue;
+            const bool is_itself = form->refclassid == catalog && form->refobjid == object;
+            if (form->deptype == DEPENDENCY_NORMAL || is_itself || found == kMost) continue;
             owners[found++] = {form->refclassid, form->refobjid};
         }
         systable_endscan(scan);
@@ -50,6 +51,30 @@ std::vector<std::pair<Oid, Oid>> owners_of(Oid catalog, Oid object) {
 bool is_of_no_interest(Oid catalog) {
     return catalog == AuthIdRelationId || catalog == DefaultAclRelationId ||
            !guarded([&] { return is_objectclass_supported(catalog); });
+}
+
+// In the middle of a DROP, what the name of an object is made of may be gone already. Then the object goes without an
+// event: the command must not fail for it.
+std::optional<ObjectText> describe_before_drop(const ObjectAddress& object) {
+    MemoryContext const memory = CurrentMemoryContext;
+    ResourceOwner const owner = CurrentResourceOwner;
+    guarded([memory] {
+        BeginInternalSubTransaction(nullptr);
+        MemoryContextSwitchTo(memory);
+    });
+    std::optional<ObjectText> text;
+    try {
+        text = describe(object);
+    } catch (const PgError& error) {
+        if (error.sqlstate() == ERRCODE_QUERY_CANCELED) throw;
+    }
+    // Nothing was written. A commit would count as the next command, in the middle of this one.
+    guarded([memory, owner] {
+        RollbackAndReleaseCurrentSubTransaction();
+        MemoryContextSwitchTo(memory);
+        CurrentResourceOwner = owner;
+    });
+    return text;
 }
 
 std::string type_of(const std::string& tag) {
@@ -82,7 +107,7 @@ void TouchedObjects::note(ObjectAccessType access, const ObjectAddress& object, 
     if (is_new) order_.push_back(key);
     Touched& touched = place->second;
     if (access == OAT_DROP && !is_part) {
-        touched = {"dropped", describe({object.classId, object.objectId, 0}), owners_of(object.classId, object.objectId)};
+        touched = {"dropped", describe_before_drop({object.classId, object.objectId, 0}), owners_of(object.classId, object.objectId)};
     } else if (access == OAT_POST_CREATE && !is_part) {
         touched.action = "created";
     } else if (is_new) {

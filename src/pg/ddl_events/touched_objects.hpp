@@ -16,7 +16,7 @@ namespace flowctl::pg::ddl_events {
 
 class TouchedObjects {
   public:
-    // `only_extensions`: the other objects come from an extension's script.
+    // `only_extensions`: the other objects are members of an extension.
     explicit TouchedObjects(bool only_extensions) : only_extensions_(only_extensions) {}
 
     void note(ObjectAccessType access, const ObjectAddress& object, void* argument);
