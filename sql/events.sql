@@ -227,6 +227,21 @@ SELECT pg_temp.wait_until($$count(*) = 5 FROM flowctl.runs WHERE flow = 'paid' A
 SELECT pg_temp.wait_until($$count(*) = 0 FROM flowctl.runs WHERE status = 'RUNNING'$$);
 RESET ROLE;
 
+-- denied attempts, also of transactions that roll back
+SET ROLE regress_events_owner;
+SELECT flowctl.create_event_rule('denied', 'paid', 'denial', input => '{"denied": data.action, "object": data.object, "role": data.role}');
+RESET ROLE;
+GRANT regress_events_other TO regress_events_owner;
+SET ROLE regress_events_owner;
+SET ROLE regress_events_other;
+SELECT flowctl.start('paid');
+SET ROLE regress_events_owner;
+SELECT pg_temp.wait_until($$count(*) = 1 FROM flowctl.runs WHERE flow = 'paid' AND input ? 'denied'$$);
+SELECT input FROM flowctl.runs WHERE flow = 'paid' AND input ? 'denied';
+SELECT flowctl.drop_event_rule('denied');
+RESET ROLE;
+REVOKE regress_events_other FROM regress_events_owner;
+
 -- waiting for events: what a definition must say
 SET ROLE regress_events_owner;
 \set wait '{"StartAt": "W", "States": {"W": {"Type": "Task", "Resource": "flowctl:event", "Parameters": {"Type": "parcel.arrived", "Subject.$": "$.parcel", "Match": "data.ok = true"}, "End": true}}}'
@@ -275,6 +290,16 @@ SELECT pg_temp.wait_until($$count(*) = 1 FROM flowctl.waiting_tasks$$);
 SELECT flowctl.stop(:'p3');
 SELECT flowctl.wait(:'p3');
 SELECT count(*) FROM flowctl.waiting_tasks;
+RESET ROLE;
+
+-- a run that is redacted takes along what its events say, and the event's id stays
+SET ROLE regress_events_owner;
+SELECT flowctl.create_event_rule('person', 'paid', 'person.came', input => '{"person": data.name}');
+SELECT flowctl.emit('person.came', '{"name": "Ann"}', 'persons/ann', 'visit-1') AS visit \gset
+SELECT pg_temp.wait_until($$count(*) = 1 FROM flowctl.runs WHERE flow = 'paid' AND status = 'SUCCEEDED' AND input ? 'person'$$);
+SELECT flowctl.redact(run_id, 'asked for it') FROM flowctl.runs WHERE flow = 'paid' AND input ? 'person';
+SELECT type, subject, data, id FROM flowctl.events WHERE event_id = :'visit';
+SELECT flowctl.emit('person.came', '{"name": "Ann"}', 'persons/ann', 'visit-1') = :'visit' AS same;
 RESET ROLE;
 
 -- retention

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "pg/events/denial_events.hpp"
 #include "pg/events/event_rows.hpp"
 #include "pg/events/event_windows.hpp"
 #include "pg/events/subscriptions.hpp"
@@ -35,6 +36,7 @@ class EventPart final : public Part {
 
   private:
     void find_times(Spi& spi);
+    void look_for_denials(Spi& spi);
     bool slice();
     void take(const store::PendingEvent& pending);
     void remember(const events::Rule& rule, const store::EventRow& event, bool cancels);
@@ -46,6 +48,8 @@ class EventPart final : public Part {
     bool pending_ = false;  // there may be rows of event_pending
     std::optional<std::int64_t> due_at_;
     bool recorded_ = false;  // in this transaction
+    std::optional<events::DenialPosition> denials_;  // while somebody asks for such events
+    machine::Instant denials_at_ = 0;
 };
 
 }  // namespace flowctl::pg
