@@ -302,6 +302,35 @@ SELECT type, subject, data, id FROM flowctl.events WHERE event_id = :'visit';
 SELECT flowctl.emit('person.came', '{"name": "Ann"}', 'persons/ann', 'visit-1') = :'visit' AS same;
 RESET ROLE;
 
+-- rules in a document
+SET ROLE regress_events_owner;
+SELECT flowctl.export('perso%') -> 'event_rules' AS event_rules, flowctl.export('perso%') AS document \gset
+SELECT :'event_rules' AS event_rules;
+SELECT * FROM flowctl.import(:'document');
+SELECT flowctl.drop_event_rule('person');
+SELECT * FROM flowctl.import(:'document', false);
+SELECT * FROM flowctl.import(jsonb_set(:'document', '{event_rules,person}', '{"filter": "data.name = \"Bob\""}'), false);
+SELECT name, flow, event, filter, input FROM flowctl.event_rules WHERE name = 'person';
+
+-- what a run sees of the event that has started it, also of a changed row
+SELECT flowctl.define_flow('sees', '{"StartAt": "S", "States": {"S": {"Type": "Pass", "Parameters": {"event.$": "$$.Event"}, "End": true}}}');
+SELECT flowctl.create_event_rule('seen', 'sees', 'seen.*');
+SELECT flowctl.emit('seen.it', '{"n": 1}', 'one') IS NOT NULL AS emitted;
+RESET ROLE;
+CREATE TABLE regress_seen (id int);
+ALTER TABLE regress_seen OWNER TO regress_events_owner;
+GRANT INSERT ON regress_seen TO regress_events_app;
+CREATE TRIGGER see AFTER INSERT ON regress_seen FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('sees');
+SET ROLE regress_events_app;
+INSERT INTO regress_seen VALUES (1);
+SET ROLE regress_events_owner;
+SELECT pg_temp.wait_until($$count(*) = 2 FROM flowctl.runs WHERE flow = 'sees' AND status = 'SUCCEEDED'$$);
+SELECT e ->> 'specversion' AS specversion, e ->> 'type' AS type, e ->> 'authtype' AS authtype, e ->> 'authid' AS authid, e ? 'sequence' AS sequence, e ? 'time' AS time,
+    e ? 'id' AS id, e ? 'source' AS source, e ? 'data' AS data, e ->> 'rule' AS rule, e ->> 'depth' AS depth
+FROM (SELECT output -> 'event' FROM flowctl.runs WHERE flow = 'sees') r (e) ORDER BY type;
+RESET ROLE;
+DROP TABLE regress_seen;
+
 -- retention
 SELECT count(*) > 0 AS kept FROM flowctl.events;
 SELECT expired > 0 AS expired FROM flowctl.keep_house(now() + interval '8 days');

@@ -130,6 +130,19 @@ Statement change_limit(R"(
     FROM (SELECT $2::pg_catalog.jsonb) d (o))",
                        {TEXTOID, TEXTOID});
 
+Statement read_event_rules(R"(
+    SELECT r.name, pg_catalog.jsonb_build_object('flow', r.flow, 'event', r.event, 'filter', r.filter, 'input', r.input,
+                                                 'options', r.options, 'comment', r.comment)::text
+    FROM flowctl.event_rules r
+    WHERE r.name LIKE $1 AND (pg_catalog.pg_has_role(r.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+    ORDER BY r.name COLLATE "C")",
+                           {TEXTOID});
+Statement make_event_rule(R"(
+    SELECT flowctl.create_event_rule($1, o ->> 'flow', o ->> 'event', o ->> 'filter', o ->> 'input', o ->> 'comment',
+                                     coalesce(o -> 'options', '{}'), true)
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                          {TEXTOID, TEXTOID});
+
 }  // namespace
 
 const std::vector<Kind>& kinds() {
@@ -141,6 +154,8 @@ const std::vector<Kind>& kinds() {
         simple({"lease_rules", "lease rule", {"endpoint", "role", "conditions", "comment"}, read_lease_rules,
                 make_lease_rule, nullptr, &drop_lease_rule}),
         flow_kind(),
+        simple({"event_rules", "event rule", {"flow", "event", "filter", "input", "options", "comment"}, read_event_rules,
+                make_event_rule, &make_event_rule, nullptr}),
     };
     return list;
 }

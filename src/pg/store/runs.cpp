@@ -18,7 +18,7 @@ static constexpr std::initializer_list<const char*> kRunColumns = {
     "status",         "input",       "event",         "traceparent", "started_at",     "flow_owner",
     "role",           "subject",     "redrive_count", "redriven_at", "subject_issuer", "subject_claims",
     "subject_handle", "map_run_id",  "map_index",     "map_items",   "forked_from",    "parent_run_id",
-    "depth",          "handed_token"};
+    "depth",          "handed_token", "starter"};
 
 static StoredRun read_run(const Rows& rows, std::size_t i) {
     StoredRun run;
@@ -49,6 +49,7 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     if (!rows.is_null(i, 23)) run.parent_run_id = rows.uuid(i, 23);
     run.depth = rows.int4(i, 24);
     run.handed_token = rows.optional_text(i, 25);
+    run.starter = rows.oid(i, 26);
     return run;
 }
 
