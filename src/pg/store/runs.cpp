@@ -218,11 +218,17 @@ static Statement fail_run_sql(R"(
     WHERE run_id = $1 AND status = 'RUNNING')",
                               {UUIDOID, TEXTOID, TEXTOID});
 
+static Statement forget_ended_frame_sql("DELETE FROM flowctl_catalog.ended_frame WHERE run_id = $1", {UUIDOID});
+
 bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
               bool with_history) {
     if (spi.run(fail_run_sql, std::move(Params().uuid(id).text(error).text(cause))).processed() == 0)
         return false;
-    if (with_history) spi.run(fail_history_sql, std::move(Params().uuid(id).text(error).text(cause)));
+    if (with_history) {
+        spi.run(fail_history_sql, std::move(Params().uuid(id).text(error).text(cause)));
+        // The frame that was kept of a run that is being redriven does not know of this event.
+        spi.run(forget_ended_frame_sql, std::move(Params().uuid(id)));
+    }
     delete_frames(spi, {id});
     return true;
 }
