@@ -40,7 +40,8 @@ struct StartRequest {
     std::optional<Uuid> forked_from;    // the run that this one continues on another way
     const char* table = nullptr;        // the one whose trigger it is, else null
     bool only_looks = false;            // nothing is started, so what is denied is not recorded
-    const ParentRun* parent = nullptr;  // where it is no session that starts the run
+    const ParentRun* parent = nullptr;  // the run that starts this one, where it is no session
+    bool by_worker = false;             // nobody but the worker waits for the start
 };
 
 // The id of the run: a new one, or the one that has this name and input. Throws UserError, PgError.
