@@ -139,6 +139,7 @@ SELECT flowctl.revoke_flow('report', 'regress_schedules_user');
 SET ROLE regress_schedules_user;
 SELECT flowctl.run_schedule('users');
 SELECT flowctl.alter_schedule('users', comment => 'still there');
+SELECT flowctl.alter_schedule('users', input => '{"n": 7}');
 
 -- what hangs together
 SET ROLE regress_schedules_author;

@@ -111,14 +111,16 @@ std::int64_t begins_at(const Definition& definition, std::int64_t now) {
     return std::holds_alternative<schedule::Once>(read_schedule(definition.text)) ? 0 : now;
 }
 
-void check_definition(const Definition& definition, std::int64_t now) {
+void check_times(const Definition& definition, std::int64_t now) {
     const Timing timing = timing_of(definition);
     if (definition.starts_at && definition.ends_at && *definition.starts_at > *definition.ends_at)
         refuse("starts_at of the schedule is later than its ends_at", "Swap the two times.");
     if (!schedule::next(timing.terms, *timing.zone, begins_at(definition, now) / 1'000'000))
         refuse("schedule " + in_quotes(shortened_name(definition.text)) + " has no time after now",
                definition.ends_at ? "Choose a later ends_at." : "flowctl.next_times() shows the times of a schedule.");
-    // Whatever would be in the way of a start is told now.
+}
+
+void check_start(const Definition& definition, std::int64_t now) {
     (void)make_run(request_for(definition, new_run_id(), now, Firing::Time));
 }
 

@@ -14,9 +14,10 @@ std::string schedule_name_argument(FunctionCallInfo fcinfo);
 // leaves a member as it is. True: when the times are has changed.
 bool take_arguments(FunctionCallInfo fcinfo, int comment_index, Definition& definition);
 
-// Raises if the definition makes no sense at `now`: a schedule that is none, a flow that its owner may not start with
-// this input, times that have all passed.
-void check_definition(const Definition& definition, std::int64_t now);
+// Raises if the definition has no time after `now`, or its text is no schedule.
+void check_times(const Definition& definition, std::int64_t now);
+// Raises if the owner may not start the flow with this input.
+void check_start(const Definition& definition, std::int64_t now);
 // From when on the times of a new schedule count: in the past, where it catches up.
 std::int64_t begins_at(const Definition& definition, std::int64_t now);
 

@@ -74,7 +74,8 @@ FLOWCTL_FUNCTION(flowctl_create_schedule) {
     wanted.id = new_schedule_id();
     const bool or_replace = !PG_ARGISNULL(12) && PG_GETARG_BOOL(12);
     const Oid user = GetUserId();
-    check_definition(wanted, now);
+    check_times(wanted, now);
+    check_start(wanted, now);
     notice_if_waiting();
     const AsExtensionOwner owner;
     Spi spi;
@@ -104,7 +105,8 @@ FLOWCTL_FUNCTION(flowctl_alter_schedule) {
     const bool other_times = take_arguments(fcinfo, kAlterComment, definition);
     if (definition == before) return Datum(0);
     if (other_times) definition.anchor = definition.starts_at.value_or(now);
-    check_definition(definition, now);
+    if (other_times) check_times(definition, now);
+    if (definition.flow != before.flow || definition.input != before.input) check_start(definition, now);
     update_definition(spi, definition);
     definition.revision++;
     if (other_times)
