@@ -32,7 +32,7 @@ my @FLOORS = (
     [qw(shared)],
     [qw(rights turn)],
     [qw(starts inspect identity policies)],
-    [qw(control failure_flows leases records callbacks schedules)],
+    [qw(control failure_flows leases records callbacks schedules triggers)],
     [qw(tasks)],
     [qw(activities child_flows)],
     [qw(resources)],

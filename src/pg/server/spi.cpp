@@ -209,8 +209,9 @@ void Spi::prepare(Statement& statement, const Params& params) {
         throw std::logic_error("wrong number of parameters for a statement");
     if (statement.plan_ != nullptr) return;
     (void)collect([&] {
-        SPIPlanPtr plan = SPI_prepare(statement.sql_, static_cast<int>(statement.count_), statement.types_);
-        if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+        SPIPlanPtr plan = SPI_prepare_cursor(statement.sql_, static_cast<int>(statement.count_), statement.types_,
+                                             statement.for_all_ ? CURSOR_OPT_GENERIC_PLAN : 0);
+        if (plan == nullptr) elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
         if (SPI_keepplan(plan) != 0) elog(ERROR, "SPI_keepplan failed");
         statement.plan_ = plan;
     });

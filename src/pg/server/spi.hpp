@@ -62,7 +62,12 @@ class Params {
 class Statement {
   public:
     static constexpr std::size_t kMaxParams = 32;
-    constexpr Statement(const char* sql, std::initializer_list<Oid> types) : sql_(sql), count_(types.size()) {
+    // The server would plan a statement anew at each execution where it takes that for cheaper than a plan for
+    // all values of the parameters. That is wrong for one that finds a row by its key, and is planned for
+    // longer than it runs. ForAll keeps one plan.
+    enum class Plan { ServerChooses, ForAll };
+    constexpr Statement(const char* sql, std::initializer_list<Oid> types, Plan plan = Plan::ServerChooses)
+        : sql_(sql), count_(types.size()), for_all_(plan == Plan::ForAll) {
         std::size_t i = 0;
         for (Oid type : types)
             types_[i++] = type;
@@ -78,6 +83,7 @@ class Statement {
     const char* sql_;
     Oid types_[kMaxParams] = {};
     std::size_t count_;
+    bool for_all_;
     SPIPlanPtr plan_ = nullptr;  // kept for the life of the process
 };
 

@@ -40,7 +40,9 @@ std::vector<T> pick(const std::vector<T>& all, const LeafGroup& group) {
 // In the text, `{leaf}` stands for the table. Plans are kept, of the leaves used last.
 class LeafStatement {
   public:
-    LeafStatement(const char* sql, std::initializer_list<Oid> types) : sql_(sql), pattern_(sql, types) {}
+    LeafStatement(const char* sql, std::initializer_list<Oid> types,
+                  Statement::Plan plan = Statement::Plan::ServerChooses)
+        : sql_(sql), pattern_(sql, types, plan) {}
     Rows run(Spi& spi, Oid leaf, Params params);
     // See Spi::run_latest().
     Rows run_latest(Spi& spi, Oid leaf, Params params);

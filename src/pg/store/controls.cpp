@@ -150,7 +150,7 @@ static LeafStatement find_operated_sql(R"(
            r.flow_id, $2 = 'pause' AND EXISTS (SELECT FROM flowctl_catalog.limit_wait w WHERE w.run_id = $1)
     FROM {leaf} r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
     WHERE r.run_id = $1)",
-                                       {UUIDOID, TEXTOID});
+                                       {UUIDOID, TEXTOID}, Statement::Plan::ForAll);
 
 std::optional<OperatedRun> find_operated(Spi& spi, const Uuid& id, const std::string& kind) {
     const std::vector<LeafGroup> leaf = by_leaf("run", {id});
