@@ -25,7 +25,7 @@ sub settle
 	return wait_for_query($node, "SELECT count(*) FROM flowctl_catalog.schedule_state WHERE fire_at <= '$now'", '0');
 }
 sub go { set_clock(@_); return settle(); }
-sub times
+sub times_of
 {
 	my ($schedule) = @_;
 	return $sql->("SELECT string_agg(event ->> 'scheduledtime', ' ' ORDER BY event ->> 'scheduledtime') FROM flowctl.runs WHERE event ->> 'schedule' = '$schedule'");
@@ -45,11 +45,11 @@ define_flow($node, 'fail', $fail);
 # Times of the day, over the night on which the clocks go ahead, and on which they go back.
 $sql->(q{SELECT flowctl.create_schedule('nightly', 'pass', '30 2 * * *', time_zone => 'Europe/Berlin')});
 go('2026-03-28T12:00:01Z');
-is(times('nightly'), '', 'nothing is due');
+is(times_of('nightly'), '', 'nothing is due');
 go('2026-03-29T00:59:59Z');
-is(times('nightly'), '', 'not a second early');
+is(times_of('nightly'), '', 'not a second early');
 go('2026-03-29T01:00:00Z');
-is(times('nightly'), '2026-03-29T01:00:00.000Z', 'a time that does not exist comes after the gap');
+is(times_of('nightly'), '2026-03-29T01:00:00.000Z', 'a time that does not exist comes after the gap');
 go('2026-03-29T01:00:01Z');
 go('2026-03-29T01:30:00Z');
 is(state_of('nightly', 'fired, missed, next'), '1|0|2026-03-30 00:30:00+00', 'once');
@@ -59,8 +59,8 @@ $sql->(q{SELECT flowctl.resume_schedule('nightly')});
 my $missed = state_of('nightly', 'missed');
 cmp_ok($missed, '>', 200, 'times that the clock has jumped over are missed');
 go($_) for qw(2026-10-25T00:30:00Z 2026-10-25T01:30:00Z 2026-10-25T02:30:00Z);
-is(times('hourly'), '2026-10-25T00:30:00.000Z 2026-10-25T01:30:00.000Z 2026-10-25T02:30:00.000Z', 'each hour comes, also the repeated one');
-is(times('nightly'), '2026-03-29T01:00:00.000Z 2026-10-25T00:30:00.000Z', 'a time that exists twice comes once');
+is(times_of('hourly'), '2026-10-25T00:30:00.000Z 2026-10-25T01:30:00.000Z 2026-10-25T02:30:00.000Z', 'each hour comes, also the repeated one');
+is(times_of('nightly'), '2026-03-29T01:00:00.000Z 2026-10-25T00:30:00.000Z', 'a time that exists twice comes once');
 $sql->("SELECT flowctl.drop_schedule('$_')") for qw(hourly nightly);
 
 # The clock goes back: nothing is fired twice.
@@ -70,7 +70,7 @@ go('2026-10-25T02:50:00Z');
 go('2026-10-25T02:35:00Z');
 go('2026-10-25T02:40:00Z');
 go('2026-10-25T02:50:10Z');
-is(times('back'), '2026-10-25T02:40:00.000Z 2026-10-25T02:50:00.000Z', 'a clock that is set back fires nothing again');
+is(times_of('back'), '2026-10-25T02:40:00.000Z 2026-10-25T02:50:00.000Z', 'a clock that is set back fires nothing again');
 $sql->(q{SELECT flowctl.pause_schedule('back')});
 set_clock('2026-10-25T02:45:00Z');
 $sql->(q{SELECT flowctl.resume_schedule('back')});
@@ -88,10 +88,10 @@ $node->append_conf('postgresql.auto.conf', "flowctl.schedule_clock = '2026-10-25
 $now = '2026-10-25T06:30:00Z';
 $node->start;
 settle();
-is(times('none'), '', 'catch_up none leaves out what was missed');
+is(times_of('none'), '', 'catch_up none leaves out what was missed');
 is(state_of('none', 'missed, next'), '3|2026-10-25 07:00:00+00', 'and counts it');
-is(times('last'), '2026-10-25T06:00:00.000Z', 'last makes up for the last one');
-is(times('all'), '2026-10-25T04:00:00.000Z 2026-10-25T05:00:00.000Z 2026-10-25T06:00:00.000Z', 'all for all');
+is(times_of('last'), '2026-10-25T06:00:00.000Z', 'last makes up for the last one');
+is(times_of('all'), '2026-10-25T04:00:00.000Z 2026-10-25T05:00:00.000Z 2026-10-25T06:00:00.000Z', 'all for all');
 is(state_of('all', 'fired, missed'), '3|0', 'so none is missed');
 is($sql->(q{SELECT event -> 'data' ->> 'firing' FROM flowctl.runs WHERE event ->> 'schedule' = 'last'}), 'catch_up', 'the run knows why it was started');
 is(state_of('many', 'fired, missed'), '50|160', 'flowctl.max_catch_up bounds it, and the latest count');

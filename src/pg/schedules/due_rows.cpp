@@ -10,6 +10,8 @@ namespace flowctl::pg::schedules {
 
 namespace {
 
+// unnest() of several arrays has no schema in front of it: that is syntax of FROM, not a function.
+//
 // A state whose revision is not that of the definition was changed in between: it is looked at again.
 Statement lock_due_sql("SELECT " FLOWCTL_SCHEDULE_COLUMNS R"(, s.armed_at, s.next_due, s.behind
     FROM flowctl_catalog.schedule_state s JOIN flowctl_catalog.schedule d ON d.schedule_id = s.schedule_id
@@ -31,8 +33,8 @@ Statement save_sql(R"(
         last_fired_at = CASE WHEN o.last_due IS NULL THEN s.last_fired_at ELSE pg_catalog.now() END,
         fired = s.fired + o.fired, missed = s.missed + o.missed, skipped = s.skipped + o.skipped,
         last_error = CASE WHEN o.flags & 2 = 2 THEN s.last_error ELSE o.error END
-    FROM (SELECT * FROM pg_catalog.unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::timestamptz[],
-                                          $6::text[], $7::int8[], $8::int8[], $9::int8[], $10::int4[], $11::text[])) r
+    FROM (SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::timestamptz[],
+                               $6::text[], $7::int8[], $8::int8[], $9::int8[], $10::int4[], $11::text[])) r
          (id, next_due, fire_at, waits_for_text, last_due, last_run_text, fired, missed, skipped, flags, error),
          LATERAL (SELECT r.id, r.next_due, r.fire_at, r.waits_for_text::uuid AS waits_for, r.last_due,
                          r.last_run_text::uuid AS last_run, r.fired, r.missed, r.skipped, r.flags, r.error) o
@@ -53,7 +55,7 @@ Statement runs_of_sql("SELECT run_id, schedule_id FROM flowctl_catalog.schedule_
                       {UUIDARRAYOID});
 Statement note_runs_sql(R"(
     INSERT INTO flowctl_catalog.schedule_run (run_id, schedule_id)
-    SELECT * FROM pg_catalog.unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING)",
+    SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING)",
                         {UUIDARRAYOID, UUIDARRAYOID});
 Statement mark_replaced_sql("UPDATE flowctl_catalog.schedule_run SET replaced = true WHERE run_id = ANY ($1)",
                             {UUIDARRAYOID});
