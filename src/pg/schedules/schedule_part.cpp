@@ -57,8 +57,11 @@ void SchedulePart::watch_clock(std::int64_t now) {
 }
 
 schedules::Moment SchedulePart::moment(std::int64_t now) const {
-    const std::int64_t up = std::max<std::int64_t>(unix_micros_now() - to_unix_micros(PgStartTime), 0);
-    return {now, std::min(alive_since_, now - std::min(kGrace, up))};
+    std::int64_t grace = kGrace;
+    // The server's start is no time of a clock that stands still.
+    if (!schedules::clock_stands_still())
+        grace = std::clamp<std::int64_t>(unix_micros_now() - to_unix_micros(PgStartTime), 0, kGrace);
+    return {now, std::min(alive_since_, now - grace)};
 }
 
 bool SchedulePart::work() {
