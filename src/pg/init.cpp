@@ -5,6 +5,7 @@
 // functions, and a function that needs a worker says so (shmem::require).
 #include "pg/callbacks/answer_guard.hpp"
 #include "pg/evaluation/suspects.hpp"
+#include "pg/events/subscriptions.hpp"
 #include "pg/hooks.hpp"
 #include "pg/processes/launcher.hpp"
 #include "pg/rights/session_user.hpp"
@@ -14,6 +15,7 @@
 #include "pg/shared/mailbox.hpp"
 #include "pg/shared/restore_marker.hpp"
 #include "pg/shared/shmem.hpp"
+#include "pg/shared/sql_board.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/task_signals.hpp"
 #include "pg/shared/wake.hpp"
@@ -38,9 +40,11 @@ void _PG_init(void) {
             subject_tokens::request_at_load();
             suspects::request_at_load();
             task_signals::request_at_load();
+            sql_board::request_at_load();
             launcher::register_at_load();
         }
         catalog_watch::install_at_load();
+        events::subscriptions::install_at_load();
         wake::install_at_load();
         pending_runs::install_at_load();
         open_run_quota::install_at_load();

@@ -80,6 +80,7 @@ Statement take[] = {
      " WHERE s.schedule_id = d.schedule_id AND " OF_MISSING_ROLE("d.owner"),
      {TEXTOID}},
     TAKE("schedule", "owner"),
+    TAKE("event_rule", "owner"),
 };
 #undef TAKE
 #undef OF_MISSING_ROLE

@@ -7,6 +7,9 @@
 #include "pg/child_flows/child_flow_check.hpp"
 #include "pg/child_flows/child_flow_performer.hpp"
 #include "pg/child_flows/execution_request.hpp"
+#include "pg/events/event_performer.hpp"
+#include "pg/sql_steps/sql_check.hpp"
+#include "pg/sql_steps/sql_performer.hpp"
 #include "pg/tasks/http_check.hpp"
 #include "pg/tasks/http_performer.hpp"
 
@@ -29,6 +32,18 @@ std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
     return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim, surroundings.waits);
 }
 
+std::unique_ptr<Performer> make_events(const Surroundings& surroundings) {
+    return std::make_unique<EventPerformer>(surroundings.host, surroundings.claim);
+}
+
+bool is_event(const asl::Resource& resource, const json::Value&) {
+    return event_tasks::carries_out(resource);
+}
+
+std::unique_ptr<Performer> make_sql(const Surroundings& surroundings) {
+    return std::make_unique<SqlPerformer>(surroundings.host, surroundings.claim);
+}
+
 bool is_activity(const asl::Resource& resource, const json::Value&) {
     return activities::carries_out(resource);
 }
@@ -47,6 +62,8 @@ struct Row {
 constexpr Row kRows[] = {
     {starts_own_flow, child_flows::check, make_child_flows},
     {is_activity, activities::check_definition, make_activities},
+    {is_event, event_tasks::check_definition, make_events},
+    {sql_steps::carries_out, sql_steps::check, make_sql},
     {is_call_over_http, http_task::check, make_http},
 };
 
@@ -54,8 +71,6 @@ std::string name_of(const asl::Resource& resource) {
     if (resource.wait_for_token) return "the suffix .waitForTaskToken";
     if (resource.sync && resource.kind == Kind::OtherArn) return "the suffix .sync of " + resource.text;
     switch (resource.kind) {
-        case Kind::Sql:
-            return "flowctl:sql";
         case Kind::Flow:
             return "child flows";
         default:

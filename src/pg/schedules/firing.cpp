@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/asl/timestamp.hpp"
+#include "pg/events/record.hpp"
 #include "pg/schedules/scheduled_runs.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/wake.hpp"
@@ -37,6 +39,7 @@ class Round {
             decide(one);
         start();
         save_outcomes(spi_, outcomes_);
+        tell_of_missed();
         return std::move(replaced_);
     }
 
@@ -56,6 +59,7 @@ class Round {
             timing = timing_of(one.definition);
         } catch (const UserError& error) {
             outcome.error = error.message;
+            first_missed_.emplace_back();
             return;
         }
         const std::int64_t late_before = one.behind ? 0 : std::max(moment_.late_before, one.armed_at);
@@ -64,6 +68,7 @@ class Round {
             {one.next_due, moment_.now, late_before, one.definition.catch_up_mode(),
              static_cast<std::size_t>(guc::max_catch_up)});
         outcome.missed = due.missed;
+        first_missed_.push_back(due.first_missed);
         outcome.keeps_error = due.fire.empty();
         const std::size_t planned = plan(one, due.fire, outcome);
         for (std::size_t i = 0; i < planned; i++) {
@@ -172,12 +177,28 @@ class Round {
         }
     }
 
+    // One event for all that a schedule has missed at once.
+    void tell_of_missed() {
+        for (std::size_t i = 0; i < outcomes_.size(); i++) {
+            const Outcome& outcome = outcomes_[i];
+            if (outcome.missed == 0 || !events::is_wanted("schedule.missed")) continue;
+            const Definition& definition = due_[i].definition;
+            json::ObjectBuilder data;
+            data.add("schedule", definition.name).add("flow", definition.flow);
+            data.add("missed", json::Value::integer(outcome.missed));
+            data.add("first", asl::format_instant(first_missed_[i].value_or(due_[i].next_due) * 1'000'000));
+            data.add("error", outcome.error ? json::Value::string(*outcome.error) : json::Value());
+            events::record({"schedule.missed", definition.name, json::dump(data.build()), definition.owner});
+        }
+    }
+
     Spi& spi_;
     const std::vector<DueSchedule>& due_;
     const Moment moment_;
     const std::set<std::string> dropping_;
     std::map<Uuid, std::vector<Uuid>> open_;  // runs of schedules
     std::vector<Outcome> outcomes_;           // of each of due_
+    std::vector<std::optional<schedule::Instant>> first_missed_;
     std::vector<Planned> planned_;
     std::vector<Replaced> replaced_;
     bool is_waiting_ = false;  // the schedule that is being planned waits for a run to end

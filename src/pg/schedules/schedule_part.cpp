@@ -105,6 +105,9 @@ bool SchedulePart::fire(std::int64_t now) {
         error.report();
         fire_one_by_one_after(due);
         return alone_ > 0;
+    } catch (const UserError&) {  // an event rule that says raise
+        fire_one_by_one_after(due);
+        return alone_ > 0;
     }
     if (alone_ > 0) alone_--;
     const bool more = earliest_ && *earliest_ <= now;
