@@ -35,7 +35,7 @@ my @FLOORS = (
     [qw(control failure_flows leases records callbacks triggers)],
     [qw(tasks)],
     [qw(events)],
-    [qw(activities child_flows sql_steps)],
+    [qw(activities child_flows schedules sql_steps)],
     [qw(resources)],
     [qw(evaluation)],
     [qw(limits)],

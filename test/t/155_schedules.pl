@@ -209,5 +209,26 @@ cmp_ok($early, '<', 5, 'hardly one comes at once');
 cmp_ok($half, '>', 5, 'some have come after half of the time');
 cmp_ok($half, '<', 25, 'and some have not');
 
+$sql->("SELECT flowctl.drop_schedule('jitter_$_')") for 1 .. 30;
+
+# What is missed is an event.
+$sql->(q{SELECT flowctl.create_event_rule('told', 'wait', 'schedule.missed')});
+$sql->(q{SELECT flowctl.create_schedule('missed', 'pass', '* * * * *', comment => 'goes along')});
+go('2026-10-25T08:10:30Z');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'wait' AND status = 'RUNNING'}, '1');
+is($sql->(q{SELECT event -> 'data' ->> 'schedule', event -> 'data' ->> 'missed', event -> 'data' ->> 'first' FROM flowctl.runs WHERE flow = 'wait' AND status = 'RUNNING'}),
+	'missed|59|2026-10-25T07:11:00.000Z', 'what is missed is an event');
+
+# A dump has the schedule. Where it is restored, it goes on from then, and does nothing again.
+$sql->('CREATE DATABASE other');
+my $file = $node->basedir . '/dump.sql';
+$node->command_ok([ 'pg_dump', '-f', $file, '-d', $node->connstr('postgres') ], 'the database is dumped');
+set_clock('2026-10-25T08:20:30Z');
+settle();
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('other'), '-f', $file ], 'and restored');
+is($node->safe_psql('other', 'SELECT name, comment, status, next, fired, missed FROM flowctl.schedules'), 'missed|goes along|ACTIVE|2026-10-25 08:21:00+00|0|0', 'the restored schedule goes on from then');
+set_clock('2026-10-25T08:21:00Z');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'pass'}, '1', 'other');
+
 $node->stop;
 done_testing();
