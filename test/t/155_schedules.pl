@@ -216,7 +216,7 @@ $sql->(q{SELECT flowctl.create_event_rule('told', 'wait', 'schedule.missed')});
 $sql->(q{SELECT flowctl.create_schedule('missed', 'pass', '* * * * *', comment => 'goes along')});
 go('2026-10-25T08:10:30Z');
 wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'wait' AND status = 'RUNNING'}, '1');
-is($sql->(q{SELECT event -> 'data' ->> 'schedule', event -> 'data' ->> 'missed', event -> 'data' ->> 'first' FROM flowctl.runs WHERE flow = 'wait' AND status = 'RUNNING'}),
+is($sql->(q{SELECT input -> 'data' ->> 'schedule', input -> 'data' ->> 'missed', input -> 'data' ->> 'first' FROM flowctl.runs WHERE flow = 'wait' AND status = 'RUNNING'}),
 	'missed|59|2026-10-25T07:11:00.000Z', 'what is missed is an event');
 
 # A dump has the schedule. Where it is restored, it goes on from then, and does nothing again.
