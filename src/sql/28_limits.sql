@@ -2,7 +2,8 @@
 --
 -- A run of a flow with limits waits until the worker of shard 0 admits it. The transaction that starts the run
 -- writes its row in limit_wait; the worker deletes it in the transaction that admits the run, and writes there
--- what the run holds from now on (limit_hold). The transaction that ends the run deletes this again. Only that
+-- what the run holds from now on (limit_hold). The transaction that ends the run deletes this again. A run that is
+-- redriven waits in the same way; it is open then, and its ended_frame stays until it is admitted. Only that
 -- worker writes limit_hold, so what it counts is right without locks; a worker of another shard tells it by
 -- limit_release which runs have ended, and is told by limit_decision which of its runs may begin. What a worker
 -- remembers is only a copy of these tables, so nothing is lost or held for ever when one dies.
@@ -141,10 +142,11 @@ COMMENT ON TABLE flowctl_catalog.limit_decision IS
 ALTER TABLE flowctl_catalog.limit_decision ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE flowctl_catalog.limit_release (
-    run_id          uuid        PRIMARY KEY
+    run_id          uuid        PRIMARY KEY,
+    comes_again     boolean     NOT NULL      -- the run is redriven, and has a row in limit_wait
 ) WITH (autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE flowctl_catalog.limit_release IS
-    'runs that have ended with workers of other shards than 0, which admits runs';
+    'runs that have ended or are redriven with workers of other shards than 0, which admits runs';
 ALTER TABLE flowctl_catalog.limit_release ENABLE ROW LEVEL SECURITY;
 
 -- What is held and who waits. Whoever owns a flow or a limit sees all of it; who may use a limit of somebody else sees
@@ -246,6 +248,21 @@ COMMENT ON COLUMN flowctl.limits.paused_at IS 'when it was paused';
 COMMENT ON COLUMN flowctl.limits.pause_reason IS 'the reason that was given';
 REVOKE ALL ON flowctl.limits FROM PUBLIC;
 GRANT SELECT ON flowctl.limits TO PUBLIC;
+
+CREATE VIEW flowctl.limit_grants WITH (security_barrier) AS
+    SELECT n.name AS limit_name, g.role::regrole AS role, g.granted_by, g.granted_at
+    FROM flowctl_catalog.limit_grant g JOIN flowctl_catalog.named_limit n ON n.limit_id = g.limit_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR n.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR g.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+COMMENT ON VIEW flowctl.limit_grants IS
+    'who may name limits that the current role owns, and what it has been granted itself';
+COMMENT ON COLUMN flowctl.limit_grants.limit_name IS 'name of the limit';
+COMMENT ON COLUMN flowctl.limit_grants.role IS 'the role; NULL if it does not exist (flowctl.unresolved)';
+COMMENT ON COLUMN flowctl.limit_grants.granted_by IS 'the role that granted it';
+COMMENT ON COLUMN flowctl.limit_grants.granted_at IS 'when it was granted';
+REVOKE ALL ON flowctl.limit_grants FROM PUBLIC;
+GRANT SELECT ON flowctl.limit_grants TO PUBLIC;
 
 CREATE FUNCTION flowctl.create_limit(name text, slots int DEFAULT NULL, rate text DEFAULT NULL, burst int DEFAULT NULL,
                                      comment text DEFAULT NULL) RETURNS void
