@@ -70,6 +70,18 @@ CREATE INDEX schedule_run_schedule ON flowctl_catalog.schedule_run (schedule_id)
 COMMENT ON INDEX flowctl_catalog.schedule_run_schedule IS 'finds the open runs of a schedule';
 ALTER TABLE flowctl_catalog.schedule_run ENABLE ROW LEVEL SECURITY;
 
+-- Times of a backfill whose runs come one after the other. The run has its id from the beginning.
+CREATE TABLE flowctl_catalog.schedule_backfill (
+    run_id          uuid        PRIMARY KEY,
+    schedule_id     uuid        NOT NULL,
+    due_at          timestamptz NOT NULL,
+    bucket          smallint    NOT NULL
+) WITH (autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE flowctl_catalog.schedule_backfill IS 'runs of backfills that wait for the one before (flowctl.backfill_schedule)';
+CREATE INDEX schedule_backfill_next ON flowctl_catalog.schedule_backfill (schedule_id, due_at, run_id);
+COMMENT ON INDEX flowctl_catalog.schedule_backfill_next IS 'finds the next run of each schedule';
+ALTER TABLE flowctl_catalog.schedule_backfill ENABLE ROW LEVEL SECURITY;
+
 -- A row that a dump brings gets its state here, too.
 CREATE FUNCTION flowctl_catalog.arm_schedule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -137,7 +149,8 @@ CREATE FUNCTION flowctl.backfill_schedule(name text, since timestamptz, until ti
     AS 'MODULE_PATHNAME', 'flowctl_backfill_schedule';
 COMMENT ON FUNCTION flowctl.backfill_schedule(text, timestamptz, timestamptz, text) IS
     'starts a run for each time of the schedule from since to until, both included, as if it were that time, and returns how '
-    'many; at most flowctl.max_catch_up. overlap: allow, which starts all at once. For its owner';
+    'many; at most flowctl.max_catch_up. overlap: allow, which starts all at once, or queue, by which each starts when the one '
+    'before has ended. For its owner';
 
 CREATE FUNCTION flowctl.next_times(schedule text, time_zone text DEFAULT 'UTC', n int DEFAULT 5,
                                    since timestamptz DEFAULT pg_catalog.now()) RETURNS SETOF timestamptz

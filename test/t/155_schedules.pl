@@ -211,6 +211,20 @@ cmp_ok($half, '<', 25, 'and some have not');
 
 $sql->("SELECT flowctl.drop_schedule('jitter_$_')") for 1 .. 30;
 
+# A backfill whose runs come one after the other, over a crash.
+$sql->(q{SELECT flowctl.create_schedule('filled', 'wait', '@daily')});
+is($sql->(q{SELECT flowctl.backfill_schedule('filled', '2026-10-01', '2026-10-03', 'queue')}), '3', 'a backfill is queued');
+for my $day (1 .. 3)
+{
+	wait_for_query($node, "$open 'filled'", "2026-10-0${day}T00:00:00.000Z");
+	if ($day == 2) { $node->stop('immediate'); $node->start; }
+	$sql->(q{SELECT flowctl.stop(run_id) FROM flowctl.runs WHERE status = 'RUNNING' AND event ->> 'schedule' = 'filled'});
+}
+wait_for_query($node, q{SELECT count(*) FROM flowctl_catalog.schedule_run}, '0');
+is($sql->(q{SELECT count(*) FROM flowctl.runs WHERE event ->> 'schedule' = 'filled'}), '3', 'each of its times has one run');
+is($sql->(q{SELECT count(*) FROM flowctl_catalog.schedule_backfill}), '0', 'and nothing is left');
+$sql->(q{SELECT flowctl.drop_schedule('filled')});
+
 # What is missed is an event.
 $sql->(q{SELECT flowctl.create_event_rule('told', 'wait', 'schedule.missed')});
 $sql->(q{SELECT flowctl.create_schedule('missed', 'pass', '* * * * *', comment => 'goes along')});

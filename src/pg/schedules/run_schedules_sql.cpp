@@ -5,6 +5,7 @@
 #include <string>
 
 #include "pg/rights/flow_rights.hpp"
+#include "pg/schedules/backfills.hpp"
 #include "pg/schedules/clock.hpp"
 #include "pg/schedules/schedule_arguments.hpp"
 #include "pg/schedules/scheduled_runs.hpp"
@@ -77,11 +78,10 @@ FLOWCTL_FUNCTION(flowctl_backfill_schedule) {
     const schedule::Instant until = instant_argument(fcinfo, 2, "until", false);
     const std::string overlap = text_argument(fcinfo, 3).value_or("allow");
     const Definition definition = own_schedule(name, "backfill");
-    if (overlap != "allow")
+    if (overlap != "allow" && overlap != "queue")
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
                         "invalid value for overlap of a backfill: " + in_quotes(shortened_name(overlap)),
-                        "It is allow. To have the runs come one after the other, give the flow the option "
-                        "max_concurrency.");
+                        "It is allow (all runs start at once) or queue (each starts when the one before has ended).");
     if (until > clock_now() / 1'000'000)
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "until of a backfill lies in the future",
                         "Later times come by themselves.");
@@ -94,8 +94,14 @@ FLOWCTL_FUNCTION(flowctl_backfill_schedule) {
         throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
                         "the schedule has more than " + std::to_string(most) + " times in this span",
                         "Backfill it in several parts, or raise flowctl.max_catch_up.");
-    for (const schedule::Instant time : times)
-        start_for(definition, time * 1'000'000, Firing::Backfill, new_run_id_of(definition.id));
+    if (overlap == "queue") {
+        const AsExtensionOwner owner;
+        Spi spi;
+        queue_backfill(spi, definition, times);
+    } else {
+        for (const schedule::Instant time : times)
+            start_for(definition, time * 1'000'000, Firing::Backfill, new_run_id_of(definition.id));
+    }
     return Int32GetDatum(static_cast<std::int32_t>(times.size()));
 }
 

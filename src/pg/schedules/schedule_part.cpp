@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "pg/schedules/backfills.hpp"
 #include "pg/server/transaction.hpp"
 #include "pg/shared/drain.hpp"
 #include "pg/store/by_key.hpp"
@@ -36,13 +37,14 @@ void SchedulePart::load(Spi& spi) {
 bool SchedulePart::look(Spi& spi) {
     earliest_.reset();
     if (store::has_rows("schedule_state")) earliest_ = schedules::earliest(spi, shard_, shards_);
+    backfills_ = schedules::has_backfills();
     return false;
 }
 
 // -------------------------------------------------------------------------------- outside of transactions
 
 std::optional<machine::Instant> SchedulePart::next_at() const {
-    if (tell_all_ || !ended_.empty()) return retry_at_;
+    if (tell_all_ || backfills_ || !ended_.empty()) return retry_at_;
     if (!earliest_) return std::nullopt;
     if (!schedules::clock_stands_still()) return std::max(*earliest_, retry_at_);
     // The next reload sets it, and wakes the worker.
@@ -65,7 +67,7 @@ schedules::Moment SchedulePart::moment(std::int64_t now) const {
 }
 
 bool SchedulePart::work() {
-    if (!earliest_ && ended_.empty() && !tell_all_) return false;
+    if (!earliest_ && ended_.empty() && !tell_all_ && !backfills_) return false;
     if (drain::is_closed()) {
         was_closed_ = true;
         return false;
@@ -76,7 +78,8 @@ bool SchedulePart::work() {
     try {
         bool more = (tell_all_ || !ended_.empty()) && tell_ends(now);
         if (earliest_ && *earliest_ <= now && fire(now)) more = true;
-        return more;
+        if (backfills_) start_backfills();
+        return more || backfills_;
     } catch (PgError& error) {
         error.report();
         host_.pause();
@@ -161,6 +164,7 @@ bool SchedulePart::tell_ends(std::int64_t now) {
                     later.push_back(run.run);
             }
             next = schedules::earliest(spi, shard_, shards_);
+            if (!runs.empty() && schedules::has_backfills()) backfills_ = true;
         }
         transaction.commit();
     }
@@ -171,6 +175,23 @@ bool SchedulePart::tell_ends(std::int64_t now) {
     ended_.insert(ended_.end(), later.begin(), later.end());
     stop(again);
     return more;
+}
+
+// One that fails is left to the next look, since there is no telling whose fault it is.
+void SchedulePart::start_backfills() {
+    backfills_ = false;
+    try {
+        Transaction transaction("pg_flowctl: starting runs of backfills");
+        bool more = false;
+        {
+            Spi spi;
+            more = schedules::start_backfills(spi, shard_, shards_);
+        }
+        transaction.commit();
+        backfills_ = more;
+    } catch (PgError& error) {
+        error.report();
+    }
 }
 
 void SchedulePart::stop(const std::vector<schedules::Replaced>& runs) {

@@ -41,6 +41,7 @@ class SchedulePart final : public Part {
     void fire_one_by_one_after(const std::vector<schedules::DueSchedule>& failed);
     void put_off(std::int64_t now);
     bool tell_ends(std::int64_t now);
+    void start_backfills();
     void stop(const std::vector<schedules::Replaced>& runs);
 
     const int shard_, shards_;
@@ -55,6 +56,7 @@ class SchedulePart final : public Part {
     std::vector<Uuid> ended_now_;           // runs of schedules, in this turn
     std::vector<Uuid> ended_;               // runs whose schedules are to hear of their end
     bool tell_all_ = false;                 // there may be others
+    bool backfills_ = false;                // a run of one may be about to start
 };
 
 }  // namespace flowctl::pg

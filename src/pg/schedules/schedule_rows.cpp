@@ -29,6 +29,7 @@ Statement update_sql(R"(
                      insert_sql);
 Statement delete_sql[] = {
     {"DELETE FROM flowctl_catalog.schedule_run WHERE schedule_id = $1", {UUIDOID}},
+    {"DELETE FROM flowctl_catalog.schedule_backfill WHERE schedule_id = $1", {UUIDOID}},
     {"DELETE FROM flowctl_catalog.schedule_state WHERE schedule_id = $1", {UUIDOID}},
     {"DELETE FROM flowctl_catalog.schedule WHERE schedule_id = $1", {UUIDOID}},
 };
