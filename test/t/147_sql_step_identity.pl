@@ -43,15 +43,17 @@ $node->safe_psql('postgres', "CREATE ROLE app LOGIN; SELECT flowctl.grant_author
 	CREATE FUNCTION app.notes() RETURNS SETOF text LANGUAGE sql AS 'SELECT note FROM public.notes ORDER BY note';
 	CREATE FUNCTION app.user() RETURNS json LANGUAGE sql AS $$ SELECT json_build_object('subject', subject, 'claims', subject_claims, 'jwt', current_setting('request.jwt.claims')::json)
 		FROM flowctl.current_run() $$;
+	CREATE FUNCTION app.starts() RETURNS uuid LANGUAGE sql AS $$ SELECT flowctl.start('user') $$;
+	CREATE FUNCTION app.takes(token text) RETURNS text LANGUAGE sql AS $$ SELECT flowctl.set_subject_token(token, is_local => false) $$;
 	CREATE FUNCTION app.who() RETURNS json LANGUAGE plpgsql PARALLEL SAFE AS
 	$$ BEGIN RETURN json_build_object('leader', pg_backend_pid()::text = current_setting('app.pid'), 'session', session_user, 'super', current_setting('is_superuser')); END $$;
 });
 my $force = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
 $node->safe_psql('postgres', "SET ROLE app; CREATE FUNCTION app.parallel() RETURNS SETOF json LANGUAGE plpgsql SET $force = on AS
 	\$\$ BEGIN PERFORM set_config('app.pid', pg_backend_pid()::text, true); RETURN QUERY SELECT app.who(); END \$\$;");
-for my $name (qw(notes user parallel))
+for my $name (qw(notes user parallel starts takes))
 {
-	my $flow = to_json({ StartAt => 'S', States => { S => { Type => 'Task', Resource => "flowctl:sql:app.$name", Parameters => {}, End => true } } });
+	my $flow = to_json({ StartAt => 'S', States => { S => { Type => 'Task', Resource => "flowctl:sql:app.$name", $name eq 'takes' ? () : (Parameters => {}), End => true } } });
 	$node->safe_psql('postgres', "SET ROLE app; SELECT flowctl.define_flow('$name', " . sql_literal($flow) . ')');
 }
 
@@ -74,6 +76,20 @@ is_deeply(run_output($node, $run), { subject => 'alice', claims => { groups => [
 $run = start_run($node, 'parallel', {});
 is(wait_for_run($node, $run), 'SUCCEEDED', 'a step with a parallel worker') or diag(run_row($node, $run)->{cause});
 is_deeply(run_output($node, $run), [ { leader => false, session => 'app', super => 'off' } ], 'which is the role, too');
+
+# What a step starts, it starts for the user of its run, and for no user of another step.
+$run = start_for($alice, 'starts');
+is(wait_for_run($node, $run), 'SUCCEEDED', 'a step starts a run');
+my $started = run_output($node, $run);
+is(wait_for_run($node, $started), 'SUCCEEDED', 'which goes on by itself');
+is(run_output($node, $started)->{subject}, 'alice', 'for the same user');
+is(run_row($node, $started)->{asserted_subject}, undef, 'who is verified, and not only asserted');
+$run = start_run($node, 'takes', { token => $bob });
+is(wait_for_run($node, $run), 'SUCCEEDED', 'a step hands a token over') or diag(run_row($node, $run)->{cause});
+is(run_output($node, $run), 'bob', 'of another user');
+$run = start_run($node, 'starts', {});
+is(wait_for_run($node, $run), 'SUCCEEDED', 'the next step in the same process');
+is(run_row($node, run_output($node, $run))->{subject}, undef, 'has nothing of it');
 
 # Within the step the role may have got another name.
 $node->safe_psql('postgres', 'ALTER ROLE app RENAME TO renamed');

@@ -86,6 +86,7 @@ class InStep {
         step_.path = order.path;
         step_.role = order.role;
         step_.subject = order.subject;
+        step_.subject_issuer = order.subject_issuer;
         step_.subject_claims = order.subject_claims;
         current_step = &step_;
     }
