@@ -34,7 +34,7 @@ my @FLOORS = (
     [qw(starts inspect identity policies)],
     [qw(control failure_flows leases records callbacks)],
     [qw(tasks)],
-    [qw(activities child_flows)],
+    [qw(activities approvals child_flows)],
     [qw(resources)],
     [qw(evaluation)],
     [qw(limits)],
