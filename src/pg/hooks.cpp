@@ -42,7 +42,7 @@
 #include "pg/shared/pokes.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/wake.hpp"
-#include "pg/starts/new_trigger.hpp"
+#include "pg/triggers/new_trigger.hpp"
 #include "pg/starts/pending_runs.hpp"
 
 namespace flowctl::pg::hooks {

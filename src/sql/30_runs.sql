@@ -111,7 +111,8 @@ CREATE FUNCTION flowctl.start_flow() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_start_flow';
 COMMENT ON FUNCTION flowctl.start_flow() IS
-    'trigger function: AFTER ... FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow(''flow'' [, ''on_error=raise|record'']); '
+    'trigger function: AFTER ... FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow(''flow'' [, ''option=value'' ...]), or FOR EACH STATEMENT with '
+    'transition tables and ''per=row'' or ''per=statement''; the options are on_error, per, columns, except, before, when, input and name; '
     'the run''s input is {op, before, after, source}';
 
 CREATE FUNCTION flowctl.wait(run_id uuid, timeout interval DEFAULT '1 min') RETURNS text

@@ -32,7 +32,7 @@ my @FLOORS = (
     [qw(shared)],
     [qw(rights turn)],
     [qw(starts inspect identity policies)],
-    [qw(control failure_flows leases records callbacks)],
+    [qw(control failure_flows leases records callbacks triggers)],
     [qw(tasks)],
     [qw(activities approvals child_flows)],
     [qw(resources)],

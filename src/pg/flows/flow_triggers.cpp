@@ -2,7 +2,7 @@
 #include "pg/flows/flow_triggers.hpp"
 
 #include "pg/server/quoting.hpp"
-#include "pg/starts/new_trigger.hpp"
+#include "pg/triggers/new_trigger.hpp"
 
 namespace flowctl::pg {
 

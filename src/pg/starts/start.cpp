@@ -165,9 +165,7 @@ std::optional<Uuid> take_name(const store::NewRun& run) {
     return std::nullopt;
 }
 
-}  // namespace
-
-store::NewRun make_run(const StartRequest& request) {
+void check_request(const StartRequest& request) {
     if (request.name && !asl::is_flow_name(*request.name))  // a run's name has the form of a flow's
         throw UserError(ERRCODE_INVALID_NAME,
                         "\"" + shortened_name(*request.name) + "\" is not a valid name for a run",
@@ -175,26 +173,66 @@ store::NewRun make_run(const StartRequest& request) {
     require_writable("start a flow");
     check_size(request.input, request.flow);
     if (!request.input_is_fit) check_content(request.input, request.flow);
-    const Uuid id = request.run_id ? *request.run_id : new_run_id();
-    const store::FlowRow flow = find_startable(request, id);
+}
+
+// Adds what the flow's options find in the input.
+void add_from_input(const store::FlowRow& flow, const StartRequest& request, store::NewRun& run) {
     StartInput input(request);
     check_input(flow, input);
-    store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
     // The keys come first: a start fails without them, but not for want of an attribute.
     run.wait = wait_at_start(flow, run, input);
     run.attributes = attributes_of(flow, input);
+}
+
+// An alias may lead to another version for each run.
+bool names_alias(const StartRequest& request) {
+    const asl::FlowReference reference = asl::parse_flow_reference(request.flow);
+    return reference.qualifier && !reference.version();
+}
+
+store::NewRun make_run_like(const StartRequest& request, StartPattern& pattern) {
+    const Uuid id = request.run_id ? *request.run_id : new_run_id();
+    if (!pattern.flow) {
+        StartRequest common = request;
+        common.input.clear();
+        common.event.reset();
+        const store::FlowRow flow = find_startable(request, id);
+        pattern.run = describe(flow, common, id, role_of_run(flow, request));
+        pattern.flow = flow;
+    }
+    store::NewRun run = pattern.run;
+    run.run_id = id;
+    run.name = request.name;
+    run.input = request.input;
+    run.event = request.event;
+    run.started_at = unix_micros_now();
+    add_from_input(*pattern.flow, request, run);
     return run;
 }
 
-Uuid start_run(const StartRequest& request) {
+}  // namespace
+
+store::NewRun make_run(const StartRequest& request) {
+    check_request(request);
+    const Uuid id = request.run_id ? *request.run_id : new_run_id();
+    const store::FlowRow flow = find_startable(request, id);
+    store::NewRun run = describe(flow, request, id, role_of_run(flow, request));
+    add_from_input(flow, request, run);
+    return run;
+}
+
+Uuid start_run(const StartRequest& request, StartPattern* pattern) {
     shmem::require("starting a flow");
-    store::NewRun run = make_run(request);
+    if (pattern != nullptr && names_alias(request)) pattern = nullptr;
+    if (pattern != nullptr) check_request(request);
+    store::NewRun run = pattern != nullptr ? make_run_like(request, *pattern) : make_run(request);
     if (run.name)
         if (const auto earlier = take_name(run)) return *earlier;
     open_run_quota::take(run.flow_owner);
     carry_token(run);
     const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
-    if (request.table != nullptr) {
+    // A run with a name is not held: the next row may have the same name, and looks for the run in the table.
+    if (request.table != nullptr && !run.name) {
         pending_runs::add(std::move(run));
     } else {
         const AsExtensionOwner owner(AsExtensionOwner::For::Rows);

@@ -11,6 +11,7 @@
 
 #include "core/json.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/store/flows.hpp"
 #include "pg/store/new_runs.hpp"
 
 namespace flowctl::pg {
@@ -43,8 +44,16 @@ struct StartRequest {
     const ParentRun* parent = nullptr;  // where it is no session that starts the run
 };
 
+// What the runs have in common that a trigger starts for the rows of one statement: the flow, the rights and the
+// session. The first of them finds it out, so that each of the others costs its row alone.
+struct StartPattern {
+    std::optional<store::FlowRow> flow;
+    store::NewRun run;
+};
+
 // The id of the run: a new one, or the one that has this name and input. Throws UserError, PgError.
-Uuid start_run(const StartRequest& request);
+// `pattern`: empty, or of requests that differ from this one in nothing but id, input, event and name.
+Uuid start_run(const StartRequest& request, StartPattern* pattern = nullptr);
 
 // The run that start_run() would write, which has no name yet. Raises what is in the way.
 store::NewRun make_run(const StartRequest& request);

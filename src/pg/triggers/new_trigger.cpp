@@ -1,5 +1,5 @@
 // Checking a trigger that has just been created. See new_trigger.hpp.
-#include "pg/starts/new_trigger.hpp"
+#include "pg/triggers/new_trigger.hpp"
 
 #include <optional>
 #include <string>
@@ -11,7 +11,8 @@
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
-#include "pg/starts/trigger_options.hpp"
+#include "pg/triggers/row_json.hpp"
+#include "pg/triggers/trigger_options.hpp"
 
 namespace flowctl::pg {
 
@@ -27,7 +28,12 @@ struct NewTrigger {
     std::string name;
     Oid table = InvalidOid;
     std::int16_t type = 0;
+    bool has_old_table = false;
+    bool has_new_table = false;
     std::vector<std::string> arguments;
+
+    bool is_for_row() const { return TRIGGER_FOR_ROW(type); }
+    bool is_for_truncate() const { return TRIGGER_FOR_TRUNCATE(type); }
 };
 
 // The trigger as the catalog has it within this command; nullopt when it is not of start_flow, or a
@@ -38,6 +44,7 @@ std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
         Oid table;
         std::int16_t type;
         std::int16_t count;
+        bool has_old_table, has_new_table;
         const char* name;
         const char* arguments;  // each ends with '\0'
         int length;
@@ -57,9 +64,11 @@ std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
             row.type = form->tgtype;
             row.count = form->tgnargs;
             row.name = pstrdup(NameStr(form->tgname));
+            TupleDesc shape = RelationGetDescr(triggers);
+            row.has_old_table = !heap_attisnull(tuple, Anum_pg_trigger_tgoldtable, shape);
+            row.has_new_table = !heap_attisnull(tuple, Anum_pg_trigger_tgnewtable, shape);
             bool is_null = false;
-            Datum arguments =
-                heap_getattr(tuple, Anum_pg_trigger_tgargs, RelationGetDescr(triggers), &is_null);
+            Datum arguments = heap_getattr(tuple, Anum_pg_trigger_tgargs, shape, &is_null);
             if (!is_null) {
                 bytea* bytes = DatumGetByteaPCopy(arguments);
                 row.arguments = VARDATA(bytes);
@@ -71,7 +80,7 @@ std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
         return row;
     });
     if (!found.ours) return std::nullopt;
-    NewTrigger result{found.name, found.table, found.type, {}};
+    NewTrigger result{found.name, found.table, found.type, found.has_old_table, found.has_new_table, {}};
     std::string_view rest(found.arguments, static_cast<std::size_t>(found.length));
     for (int i = 0; i < found.count; i++) {
         const std::size_t end = rest.find('\0');
@@ -86,13 +95,43 @@ std::optional<NewTrigger> read_trigger(Oid trigger, Oid function) {
                     std::move(hint));
 }
 
-void check_shape(const NewTrigger& trigger) {
-    const bool truncate = TRIGGER_FOR_TRUNCATE(trigger.type);
+void check_transition_table(const NewTrigger& trigger) {
+    const bool of_delete = TRIGGER_FOR_DELETE(trigger.type);
+    if (of_delete ? trigger.has_old_table : trigger.has_new_table) return;
+    refuse_trigger(trigger, "must fire FOR EACH ROW, or see the rows of the statement, to start a flow",
+                   of_delete ? "Make it FOR EACH ROW, or add REFERENCING OLD TABLE AS old_rows."
+                             : "Make it FOR EACH ROW, or add REFERENCING NEW TABLE AS new_rows; an UPDATE may have OLD "
+                               "TABLE AS old_rows besides.");
+}
+
+void check_shape(const NewTrigger& trigger, const TriggerOptions& options) {
     if (!TRIGGER_FOR_AFTER(trigger.type))
         refuse_trigger(trigger, "must fire AFTER the change to start a flow",
                        "What happens before the row is final must not start a run.");
-    if (!TRIGGER_FOR_ROW(trigger.type) && !truncate)
-        refuse_trigger(trigger, "must fire FOR EACH ROW to start a flow", "Each changed row starts one run.");
+    if (trigger.is_for_row()) {
+        if (options.per == StartPer::Statement)
+            refuse_trigger(trigger, "fires FOR EACH ROW and cannot start one run for all rows",
+                           "Make it FOR EACH STATEMENT with transition tables, or leave 'per=statement' out.");
+    } else if (trigger.is_for_truncate()) {
+        if (TRIGGER_FOR_INSERT(trigger.type) || TRIGGER_FOR_UPDATE(trigger.type) || TRIGGER_FOR_DELETE(trigger.type))
+            refuse_trigger(trigger, "fires for TRUNCATE and for other statements, whose rows it does not see",
+                           "Create one trigger for TRUNCATE and another one for the other statements.");
+        if (options.per == StartPer::Row || options.columns)
+            refuse_trigger(trigger, "fires for TRUNCATE, which shows no rows",
+                           "Leave out the options 'per=row', 'columns' and 'except'.");
+    } else {
+        check_transition_table(trigger);
+        if (!options.per)
+            refuse_trigger(trigger, "does not say how many runs a statement starts",
+                           "Add 'per=row' for a run for each row, or 'per=statement' for one run for all of them.");
+    }
+}
+
+void check_columns(const NewTrigger& trigger, const TriggerOptions& options) {
+    if (!options.columns) return;
+    const Relation table = guarded([&] { return table_open(trigger.table, NoLock); });  // CREATE TRIGGER has it locked
+    (void)RowJson(table, options.columns, CurrentMemoryContext);
+    guarded([&] { table_close(table, NoLock); });
 }
 
 // A dump that is restored in parts or without its data has triggers whose flows are not there yet, and pg_dump says by
@@ -158,9 +197,10 @@ void check_trigger_creation(Oid trigger) {
     if (!OidIsValid(function)) return;
     const auto found = read_trigger(trigger, function);
     if (!found) return;
-    check_shape(*found);
     const TriggerOptions options =
         read_trigger_options(found->name, {found->arguments.begin(), found->arguments.end()});
+    check_shape(*found, options);
+    check_columns(*found, options);
     const Oid creator = GetUserId();
     const AsExtensionOwner owner;
     Spi spi;
