@@ -208,7 +208,7 @@ CREATE SERVER aws_account FOREIGN DATA WRAPPER flowctl_http OPTIONS (url 'https:
 GRANT USAGE ON FOREIGN SERVER aws_account TO regress_flows_author;
 SET ROLE regress_flows_author;
 SELECT flowctl.define_flow('i8', pg_temp.one('arn:aws:states:::aws-sdk:s3:listBuckets', '{}'));
--- what the language has and this version does not carry out
+-- functions and activities that are not there
 SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:sql:f", "End": true}}}');
 SELECT flowctl.define_flow('later', '{"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": "flowctl:activity:a", "End": true}}}');
 

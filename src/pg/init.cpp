@@ -14,6 +14,7 @@
 #include "pg/shared/mailbox.hpp"
 #include "pg/shared/restore_marker.hpp"
 #include "pg/shared/shmem.hpp"
+#include "pg/shared/sql_board.hpp"
 #include "pg/shared/subject_tokens.hpp"
 #include "pg/shared/task_signals.hpp"
 #include "pg/shared/wake.hpp"
@@ -38,6 +39,7 @@ void _PG_init(void) {
             subject_tokens::request_at_load();
             suspects::request_at_load();
             task_signals::request_at_load();
+            sql_board::request_at_load();
             launcher::register_at_load();
         }
         catalog_watch::install_at_load();

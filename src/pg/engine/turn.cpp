@@ -145,13 +145,16 @@ void Engine::leave() {
 }
 
 figures::Figures Engine::figures() const {
+    std::int64_t of_parts = 0;
+    for (const auto& part : state_.parts)
+        of_parts += part->under_way();
     return {.runs_open = static_cast<std::int64_t>(state_.live.size()),
             .calls_open = static_cast<std::int64_t>(state_.calls.under_way()),
             .turns = done_.turns,
             .events = done_.events,
             .last_turn_at = done_.last_turn_at,
-            .unfinished = static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued() +
-                                                    state_.evaluations.under_way()),
+            .unfinished = of_parts + static_cast<std::int64_t>(state_.calls.under_way() + state_.intake.queued() +
+                                                               state_.evaluations.under_way()),
             .drain = drain_,
             .waits = !sweeper_.active(),
             .off = !guc::run};

@@ -171,6 +171,15 @@ Reason reason_of(std::string_view code) {
                 "The activity's owner can grant it to the flow's role: SELECT flowctl.grant_activity(name, role)."};
     if (code == kNoActivity)
         return {ERRCODE_UNDEFINED_OBJECT, "Authors create activities with flowctl.create_activity()."};
+    if (code == kFunctionNotGranted)
+        return {ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "The flow's role needs EXECUTE on the function and USAGE on its schema."};
+    if (code == kNoFunction)
+        return {ERRCODE_UNDEFINED_FUNCTION, "Create the function first; a step names it with its schema."};
+    if (code == kFunctionNotUsable)
+        return {ERRCODE_WRONG_OBJECT_TYPE,
+                "A step calls an ordinary function. Members of the input are its arguments, by name; a function with "
+                "one parameter of type jsonb or json gets the whole input."};
     if (code == kNotSupported)
         return {ERRCODE_FEATURE_NOT_SUPPORTED,
                 "A service of your own can do it: name its endpoint as flowctl:http:<server>."};
@@ -189,7 +198,8 @@ void refuse_errors(const Request& request, const std::vector<asl::Finding>& in_d
     errors = list_errors(in_catalog);
     if (errors.empty()) return;
     for (const asl::Finding& finding : in_catalog)
-        if (finding.code == kNotPermitted || finding.code == kActivityNotGranted)
+        if (finding.code == kNotPermitted || finding.code == kActivityNotGranted ||
+            finding.code == kFunctionNotGranted)
             denials::report(request.user, "define_flow", request.name,
                             finding.location + ": " + finding.message);
     const auto first = std::find_if(in_catalog.begin(), in_catalog.end(), [](const asl::Finding& finding) {

@@ -173,13 +173,15 @@ class Check {
         task.state = state.key;
         describe_input(state.value, task);
         report(check_task(*resource, task), location);
+        if (resource->kind == asl::Resource::Kind::Sql) check_sql(location);
     }
 
     void report(std::vector<Objection>&& objections, const std::string& location) {
         for (Objection& objection : objections) {
             if (only_missing_) {
                 const std::string_view code = objection.code;
-                if (code != kNotFound && code != kNotSupported && code != kNoActivity) continue;
+                if (code != kNotFound && code != kNotSupported && code != kNoActivity && code != kNoFunction)
+                    continue;
                 objection.only_warns = true;
             }
             groups_.add(std::move(objection), location);

@@ -8,6 +8,8 @@
 #include "pg/child_flows/child_flow_check.hpp"
 #include "pg/child_flows/child_flow_performer.hpp"
 #include "pg/child_flows/execution_request.hpp"
+#include "pg/sql_steps/sql_check.hpp"
+#include "pg/sql_steps/sql_performer.hpp"
 #include "pg/tasks/http_check.hpp"
 #include "pg/tasks/http_performer.hpp"
 
@@ -34,6 +36,10 @@ std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
     return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim, surroundings.waits);
 }
 
+std::unique_ptr<Performer> make_sql(const Surroundings& surroundings) {
+    return std::make_unique<SqlPerformer>(surroundings.host, surroundings.claim);
+}
+
 bool is_activity(const asl::Resource& resource, const json::Value&) {
     return activities::carries_out(resource);
 }
@@ -56,7 +62,11 @@ struct Row {
 constexpr Row kRows[] = {
     {starts_own_flow, child_flows::check, make_child_flows},
     {is_activity, activities::check_definition, make_activities},
+<<<<<<< HEAD
     {is_approval, approvals::check_definition, make_approvals},
+=======
+    {sql_steps::carries_out, sql_steps::check, make_sql},
+>>>>>>> main
     {is_call_over_http, http_task::check, make_http},
 };
 
@@ -64,8 +74,6 @@ std::string name_of(const asl::Resource& resource) {
     if (resource.wait_for_token) return "the suffix .waitForTaskToken";
     if (resource.sync && resource.kind == Kind::OtherArn) return "the suffix .sync of " + resource.text;
     switch (resource.kind) {
-        case Kind::Sql:
-            return "flowctl:sql";
         case Kind::Flow:
             return "child flows";
         default:

@@ -34,6 +34,7 @@ class PgError : public std::exception {
 
     const char* what() const noexcept override { return data_ && data_->message ? data_->message : "error"; }
     int sqlstate() const noexcept { return data_ ? data_->sqlerrcode : ERRCODE_INTERNAL_ERROR; }
+    const ErrorData* data() const noexcept { return data_; }
     ErrorData* release() noexcept { return std::exchange(data_, nullptr); }
     // Writes the error to the server log and to the client, as EmitErrorReport does.
     void report() noexcept;

@@ -33,6 +33,22 @@ inline AclResult wrapper_aclcheck(Oid wrapper, Oid role, AclMode mode) {
 #endif
 }
 
+inline AclResult function_aclcheck(Oid function, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE);
+#else
+    return pg_proc_aclcheck(function, role, ACL_EXECUTE);
+#endif
+}
+
+inline AclResult schema_aclcheck(Oid schema, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(NamespaceRelationId, schema, role, ACL_USAGE);
+#else
+    return pg_namespace_aclcheck(schema, role, ACL_USAGE);
+#endif
+}
+
 inline bool owns_database(Oid database, Oid role) {
 #if PG_VERSION_NUM >= 160000
     return object_ownercheck(DatabaseRelationId, database, role);

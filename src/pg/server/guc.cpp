@@ -51,6 +51,9 @@ int run_memory = 256 * 1024;
 int map_children = 1'000;
 int map_helpers = 2;
 int map_helper_timeout = 3'600'000;
+int max_sql_workers = 8;
+int sql_workers = 2;
+int sql_worker_idle = 60'000;
 int synchronous_commit = SYNCHRONOUS_COMMIT_ON;
 int log_failures = 0;
 int sweep_interval = 60'000;
@@ -98,6 +101,14 @@ void define_settings(bool with_postmaster_settings) {
         DefineCustomIntVariable("flowctl.max_subject_tokens",
                                 "Sets how many tokens of end users open runs can carry.",
                                 "Each takes 8 kB of memory.", &max_subject_tokens, 256, 0, 100'000,
+                                PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+
+    // How many executors of SQL steps the server has at most, over all databases. They are taken from
+    // max_worker_processes, which parallel queries and replication need as well.
+    if (with_postmaster_settings)
+        DefineCustomIntVariable("flowctl.max_sql_workers",
+                                "Sets the number of processes that execute SQL steps, of all databases together.",
+                                "Each takes one of max_worker_processes.", &max_sql_workers, 8, 1, 1'024,
                                 PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 
     // Where the files are that options ending in _file name: client secrets, private keys, certificates.
@@ -325,6 +336,18 @@ void define_settings(bool with_postmaster_settings) {
         "Sets how long reading the items or writing the results of a distributed Map by SQL may take.",
         "0 means any time.", &map_helper_timeout, 3'600'000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr,
         nullptr, nullptr);
+
+    // How many processes execute the SQL steps of a database at once. Each serves one role at a time and takes one
+    // of max_worker_processes while it is there. With 0, SQL steps wait until there are some.
+    DefineCustomIntVariable("flowctl.sql_workers",
+                            "Sets the number of processes that execute the SQL steps of one database at once.",
+                            "Each takes one of max_worker_processes. With 0, SQL steps wait.", &sql_workers, 2, 0, 64,
+                            PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // How long such a process is kept when it has nothing to do: to start one takes some 10 ms.
+    DefineCustomIntVariable("flowctl.sql_worker_idle",
+                            "Sets how long a process that executes SQL steps is kept without work.", nullptr,
+                            &sql_worker_idle, 60'000, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 
     // synchronous_commit of the worker's own transactions. "off" gives up the promise that an intent is
     // durable before its call leaves: after a crash of the server a call may be repeated under a history that

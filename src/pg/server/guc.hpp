@@ -40,6 +40,9 @@ extern int run_memory;          // of the runs that a worker holds, kB
 extern int map_children;        // of map runs, in memory at once, per worker
 extern int map_helpers;         // processes at once, per worker
 extern int map_helper_timeout;  // ms
+extern int max_sql_workers;     // executors of SQL steps, of the server
+extern int sql_workers;         // of a database; 0: none
+extern int sql_worker_idle;     // ms
 extern int synchronous_commit;  // enum of the server's
 extern int log_failures;        // level of the server's messages; 0: none
 extern int sweep_interval;      // ms

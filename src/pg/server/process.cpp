@@ -107,12 +107,20 @@ void warn_of_no_room(const std::string& what) {
     });
 }
 
-bool lock_for_life(ProcessLock lock, std::uint32_t key1, std::uint32_t key2) {
+static bool lock_at_once(ProcessLock lock, std::uint32_t key1, std::uint32_t key2, bool for_life) {
     return guarded([&] {
         LOCKTAG tag;
         SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, key1, key2, static_cast<std::uint16_t>(lock));
-        return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+        return LockAcquire(&tag, ExclusiveLock, for_life, true) != LOCKACQUIRE_NOT_AVAIL;
     });
+}
+
+bool lock_for_life(ProcessLock lock, std::uint32_t key1, std::uint32_t key2) {
+    return lock_at_once(lock, key1, key2, true);
+}
+
+bool lock_for_transaction(ProcessLock lock, std::uint32_t key1, std::uint32_t key2) {
+    return lock_at_once(lock, key1, key2, false);
 }
 
 }  // namespace flowctl::pg

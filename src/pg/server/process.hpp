@@ -53,10 +53,12 @@ void warn_of_no_room(const std::string& what);
 
 // Whose an advisory lock is. It stands in the fourth field of the lock's tag, where the functions for SQL
 // users have 1 or 2; so no user can take or see one of these as his own.
-enum class ProcessLock : std::uint16_t { Shard = 0xF10C, MapRun = 0xF10D, House = 0xF10E };
+enum class ProcessLock : std::uint16_t { Shard = 0xF10C, MapRun = 0xF10D, House = 0xF10E, SqlOrder = 0xF11A };
 
 // Takes the lock in this database for the life of the process, without waiting. False: another process has
 // it.
 bool lock_for_life(ProcessLock lock, std::uint32_t key1, std::uint32_t key2);
+// The same until the transaction ends.
+bool lock_for_transaction(ProcessLock lock, std::uint32_t key1, std::uint32_t key2);
 
 }  // namespace flowctl::pg

@@ -73,6 +73,8 @@ class Part {
     virtual bool work() { return false; }
     // When the loop has to wake up for this part; a time that has passed: at once; nullopt: not by itself.
     virtual std::optional<machine::Instant> next_at() const { return std::nullopt; }
+    // How much of what the part has begun outside of the worker is not over (flowctl.drain waits for it).
+    virtual std::int64_t under_way() const { return 0; }
     // The worker leaves: what has to be done before that, in a short time.
     virtual void leave() {}
 
