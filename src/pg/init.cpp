@@ -5,6 +5,7 @@
 // functions, and a function that needs a worker says so (shmem::require).
 #include "pg/callbacks/answer_guard.hpp"
 #include "pg/evaluation/suspects.hpp"
+#include "pg/events/subscriptions.hpp"
 #include "pg/hooks.hpp"
 #include "pg/processes/launcher.hpp"
 #include "pg/rights/session_user.hpp"
@@ -43,6 +44,7 @@ void _PG_init(void) {
             launcher::register_at_load();
         }
         catalog_watch::install_at_load();
+        events::subscriptions::install_at_load();
         wake::install_at_load();
         pending_runs::install_at_load();
         open_run_quota::install_at_load();

@@ -32,6 +32,7 @@ CREATE TABLE flowctl_catalog.flow_version (
     author          name        NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
     dropped_by      xid8,       -- the transaction that dropped the version or the flow; NULL if it exists
+    event_types     text[],     -- the types of events that its Tasks wait for; {*} if an expression gives one
     unknown_from    xid8,       -- this transaction and later ones cannot start the version; NULL if it is not known yet
     PRIMARY KEY (flow_id, version)
 );
@@ -92,8 +93,8 @@ CREATE FUNCTION flowctl.alter_flow(name text, options jsonb) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_alter_flow';
 COMMENT ON FUNCTION flowctl.alter_flow(text, jsonb) IS
-    'changes options of a flow that need no new version, and leaves the others as they are; a null removes an option. The '
-    'option expect is stored only, and nothing looks at it yet. For the flow''s owner';
+    'changes options of a flow that need no new version, and leaves the others as they are; a null removes an option. For '
+    'the flow''s owner';
 
 CREATE FUNCTION flowctl.validate(definition json, type text DEFAULT 'STANDARD',
                                  OUT severity text, OUT code text, OUT location text, OUT message text)

@@ -61,3 +61,30 @@ COMMENT ON TABLE flowctl_catalog.early_answer IS 'answers to tasks that their ru
 ALTER TABLE flowctl_catalog.early_answer ENABLE ROW LEVEL SECURITY;
 ALTER TABLE flowctl_catalog.early_answer ALTER COLUMN output SET STATISTICS 0, ALTER COLUMN error SET STATISTICS 0,
     ALTER COLUMN cause SET STATISTICS 0;
+
+-- A row for each Task that waits for an event. The turn that begins the wait inserts it, and the turn in which
+-- the wait ends deletes it.
+CREATE TABLE flowctl_catalog.event_wait (
+    run_id            uuid        NOT NULL,
+    call_id           bigint      NOT NULL,
+    bucket            smallint    NOT NULL,
+    role              oid         NOT NULL,      -- of the run
+    type              text        NOT NULL,
+    subject           text,                      -- NULL: any
+    match             text,                      -- an expression over the event; NULL: any event
+    since             timestamptz NOT NULL,      -- events from before it do not count
+    since_event       uuid,                      -- the same, by the event_id of the last one that does not count
+    seen              pg_snapshot,               -- events that were not visible in it count in any case
+    path              text        NOT NULL,
+    state             text        NOT NULL,
+    attempt           int         NOT NULL,
+    resource          text        NOT NULL,
+    began_at          timestamptz NOT NULL,
+    due_at            timestamptz,
+    PRIMARY KEY (run_id, call_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE flowctl_catalog.event_wait IS 'Tasks that wait for an event';
+CREATE INDEX event_wait_match ON flowctl_catalog.event_wait (type, subject, run_id, call_id);
+COMMENT ON INDEX flowctl_catalog.event_wait_match IS 'finds the waits for an event';
+ALTER TABLE flowctl_catalog.event_wait ENABLE ROW LEVEL SECURITY;
+ALTER TABLE flowctl_catalog.event_wait ALTER COLUMN match SET STATISTICS 0;

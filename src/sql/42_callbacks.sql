@@ -56,10 +56,21 @@ CREATE VIEW flowctl.waiting_tasks WITH (security_barrier) AS
     WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
        OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g)
+    UNION ALL
+    SELECT 'event', c.run_id, r.flow, c.state, c.path, c.attempt, c.resource,
+           pg_catalog.format('an event of type "%s"', c.type)
+           || CASE WHEN c.subject IS NULL THEN '' ELSE pg_catalog.format(' with subject "%s"', c.subject) END, c.began_at, c.due_at, NULL, NULL
+    FROM flowctl_catalog.event_wait c
+         JOIN flowctl_catalog.run r ON r.run_id = c.run_id
+         LEFT JOIN flowctl_catalog.flow w ON w.flow_id = r.flow_id
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR coalesce(w.owner::oid, r.flow_owner::oid) IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR r.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
        OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g);
 COMMENT ON VIEW flowctl.waiting_tasks IS
     'what waits for whom, since when and until when; one row for each attempt that waits. It shows no token';
-COMMENT ON COLUMN flowctl.waiting_tasks.kind IS 'callback (.waitForTaskToken) | activity | approval | child flow (.sync)';
+COMMENT ON COLUMN flowctl.waiting_tasks.kind IS 'callback (.waitForTaskToken) | activity | approval | child flow (.sync) | event';
 COMMENT ON COLUMN flowctl.waiting_tasks.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.waiting_tasks.flow IS 'name of the flow';
 COMMENT ON COLUMN flowctl.waiting_tasks.state IS 'the Task that waits';

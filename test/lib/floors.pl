@@ -34,11 +34,8 @@ my @FLOORS = (
     [qw(starts inspect identity policies)],
     [qw(control failure_flows leases records callbacks triggers)],
     [qw(tasks)],
-<<<<<<< HEAD
-    [qw(activities approvals child_flows)],
-=======
-    [qw(activities child_flows sql_steps)],
->>>>>>> main
+    [qw(events)],
+    [qw(activities approvals child_flows sql_steps)],
     [qw(resources)],
     [qw(evaluation)],
     [qw(limits)],

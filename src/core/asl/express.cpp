@@ -35,6 +35,8 @@ void check_state(const json::Value& state, const Where& where, Findings& finding
         findings.error(here, "Express state machine does not support activities");
     } else if (resource->kind == Resource::Kind::Approval) {
         findings.error(here, "Express state machine does not support approvals");
+    } else if (resource->kind == Resource::Kind::Event) {
+        findings.error(here, "Express state machine does not support waiting for events");
     }
 }
 

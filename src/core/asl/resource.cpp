@@ -78,10 +78,14 @@ Result<Resource, std::string> parse_flowctl(std::string_view rest, Resource reso
         resource.kind = Kind::Activity;
         if (resource.sync || resource.wait_for_token)
             return refuse("A 'flowctl:activity' resource cannot be used with '.sync' or '.waitForTaskToken'");
+    } else if (rest == "event") {
+        resource.kind = Kind::Event;
+        if (resource.sync || resource.wait_for_token)
+            return refuse("A 'flowctl:event' resource cannot be used with '.sync' or '.waitForTaskToken'");
     } else {
         return refuse(
             "A 'flowctl:' resource is one of flowctl:http, flowctl:sql, flowctl:flow, flowctl:activity, "
-            "flowctl:approval");
+            "flowctl:approval, flowctl:event");
     }
     if (rest.empty()) return refuse("The resource names no server, function, flow or activity");
     resource.name = rest;
@@ -188,6 +192,8 @@ std::string Resource::resource_type() const {
             return "flowctl:activity";
         case Kind::Approval:
             return "flowctl:approval";
+        case Kind::Event:
+            return "flowctl:event";
         case Kind::Flow:
             return name.empty() ? "states" : "flowctl:flow";
         case Kind::AwsHttp:
@@ -218,6 +224,9 @@ std::string Resource::resource_action() const {
             break;
         case Kind::AwsHttp:
             action = "invoke";
+            break;
+        case Kind::Event:
+            action = "wait";
             break;
         case Kind::Http:
         case Kind::Sql:

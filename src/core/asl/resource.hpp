@@ -18,6 +18,7 @@ struct Resource {
         Flow,        // flowctl:flow:<name>, arn:aws:states:::states:startExecution
         Activity,    // flowctl:activity:<name>, arn:aws:states:<region>:<account>:activity:<name>
         Approval,    // flowctl:approval: people decide
+        Event,       // flowctl:event: wait for an event
         OtherArn,    // any other ARN; it means the server whose option `arn` covers it
     };
     Kind kind = Kind::Http;

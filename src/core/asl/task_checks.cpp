@@ -26,6 +26,7 @@ class TaskChecker {
         check_members("Credentials", "RoleArn");
         check_required();
         if (resource_.kind == Resource::Kind::Flow && resource_.name.empty()) check_start_execution();
+        if (resource_.kind == Resource::Kind::Event) check_event();
         if (resource_.wait_for_token) check_token_use();
     }
 
@@ -53,6 +54,15 @@ class TaskChecker {
         fields_.findings().error(fields_.at(field),
                                  several ? "There should be one of the following fields: [" + shown + "]"
                                          : "The field '" + shown + "' is required but was missing");
+    }
+
+    // The parameters of a Task that waits for an event say for which.
+    void check_event() {
+        if (fields_.any(input_) == nullptr)
+            fields_.findings().error(fields_.where(), "The field '" + std::string(input_) + "' with the field 'Type' is required "
+                                                     "to wait for an event");
+        else
+            check_members(input_, "Type");
     }
 
     // Checks the parameters that AWS's integrations require.

@@ -13,6 +13,8 @@
 #include "core/asl/asl.hpp"
 #include "core/asl/flow_name.hpp"
 #include "core/json.hpp"
+#include "pg/events/event_performer.hpp"
+#include "pg/events/subscriptions.hpp"
 #include "pg/flow_options/flow_options.hpp"
 #include "pg/flows/alter_flow.hpp"
 #include "pg/flows/definition_check.hpp"
@@ -33,9 +35,9 @@ Statement insert_flow(R"(
     VALUES ($1, $2, $3, 1, $4) ON CONFLICT (name) DO NOTHING RETURNING flow_id)",
                       {TEXTOID, OIDOID, TEXTOID, TEXTOID});
 Statement insert_version(R"(
-    INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, options, author)
-    VALUES ($1, $2, $3, $4::pg_catalog.jsonb, pg_catalog.pg_get_userbyid($5)))",
-                         {UUIDOID, INT4OID, TEXTOID, TEXTOID, OIDOID});
+    INSERT INTO flowctl_catalog.flow_version (flow_id, version, definition, options, author, event_types)
+    VALUES ($1, $2, $3, $4::pg_catalog.jsonb, pg_catalog.pg_get_userbyid($5), $6))",
+                         {UUIDOID, INT4OID, TEXTOID, TEXTOID, OIDOID, TEXTARRAYOID});
 Statement read_version(
     "SELECT definition, options::pg_catalog.text FROM flowctl_catalog.flow_version WHERE flow_id = $1 AND "
     "version = "
@@ -169,6 +171,9 @@ Reason reason_of(std::string_view code) {
     if (code == kActivityNotGranted)
         return {ERRCODE_INSUFFICIENT_PRIVILEGE,
                 "The activity's owner can grant it to the flow's role: SELECT flowctl.grant_activity(name, role)."};
+    if (code == kBadEvent)
+        return {ERRCODE_INVALID_PARAMETER_VALUE,
+                "The parameters are Type, and Subject, Match and Since where they are wanted; Match is JSONata over the event."};
     if (code == kNoActivity)
         return {ERRCODE_UNDEFINED_OBJECT, "Authors create activities with flowctl.create_activity()."};
     if (code == kFunctionNotGranted)
@@ -242,12 +247,13 @@ bool is_version(Spi& spi, const FlowIdentity& flow, const Request& request) {
 }
 
 void add_version(Spi& spi, const Uuid& flow_id, std::int32_t version, const Request& request) {
-    spi.run(insert_version, std::move(Params()
-                                          .uuid(flow_id)
-                                          .int4(version)
-                                          .text(request.definition)
-                                          .text(json::dump(request.options))
-                                          .oid(request.user)));
+    const std::vector<std::string> types = event_tasks::awaited_types(request.definition);
+    const std::vector<std::optional<std::string_view>> column(types.begin(), types.end());
+    Params params;
+    params.uuid(flow_id).int4(version).text(request.definition).text(json::dump(request.options)).oid(request.user);
+    types.empty() ? params.null() : params.texts(column);
+    spi.run(insert_version, std::move(params));
+    if (!types.empty()) events::subscriptions::changed();
 }
 
 void require_type(const FlowIdentity& flow, const Request& request) {

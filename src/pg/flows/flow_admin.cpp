@@ -46,6 +46,24 @@ void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
                     "Drop the triggers first.", std::move(list));
 }
 
+Statement rules_of(R"(
+    SELECT name, owner::oid FROM flowctl_catalog.event_rule
+    WHERE owner::oid IS NOT NULL AND pg_catalog.split_part(flow, ':', 1) = $1 ORDER BY name)",
+                   {TEXTOID});
+
+// A rule whose owner may not start the flow any more does not count; it is disabled by the next event.
+void require_no_event_rules(Spi& spi, const FlowIdentity& flow) {
+    std::string list;
+    const Rows rows = spi.run(rules_of, std::move(Params().text(flow.name)));
+    for (std::size_t i = 0; i < rows.size() && list.size() < 1'000; i++)
+        if (may_start(flow.flow_id, flow.owner, rows.oid(i, 1)))
+            list += (list.empty() ? "" : "\n") + ("Event rule " + rows.text(i, 0) + " starts it.");
+    if (list.empty()) return;
+    throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+                    "cannot drop flow " + in_quotes(flow.name) + " because event rules start it",
+                    "Drop the event rules first, with flowctl.drop_event_rule().", std::move(list));
+}
+
 void require_no_open_runs(Spi& spi, const FlowIdentity& flow) {
     const std::int64_t open = spi.run(open_runs, std::move(Params().uuid(flow.flow_id))).int8(0, 0);
     if (open == 0) return;
@@ -108,6 +126,7 @@ void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) 
 
 void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_triggers(spi, flow);
+    require_no_event_rules(spi, flow);
     require_not_held(spi, flow);
     require_no_open_runs(spi, flow);
     spi.run(delete_names, std::move(Params().uuid(flow.flow_id)));

@@ -76,6 +76,7 @@ Statement take[] = {
      " WHERE g.activity = a.name AND " OF_MISSING_ROLE("a.owner"),
      {TEXTOID}},
     TAKE("activity", "owner"),
+    TAKE("event_rule", "owner"),
 };
 #undef TAKE
 #undef OF_MISSING_ROLE

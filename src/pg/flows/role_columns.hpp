@@ -12,4 +12,5 @@
     ROW("quota", "role")          \
     ROW("lease_rule", "role")     \
     ROW("activity", "owner")      \
-    ROW("activity_grant", "role")
+    ROW("activity_grant", "role") \
+    ROW("event_rule", "owner")

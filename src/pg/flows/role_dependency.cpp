@@ -63,6 +63,8 @@ Statement delete_activities(R"(
     DELETE FROM flowctl_catalog.activity_grant g USING gone a WHERE g.activity = a.name)",
                             {OIDOID});
 Statement reassign_activities("UPDATE flowctl_catalog.activity SET owner = $2 WHERE owner::oid = $1", {OIDOID, OIDOID});
+Statement delete_event_rules("DELETE FROM flowctl_catalog.event_rule WHERE owner::oid = $1", {OIDOID});
+Statement reassign_event_rules("UPDATE flowctl_catalog.event_rule SET owner = $2 WHERE owner::oid = $1", {OIDOID, OIDOID});
 Statement flows_of("SELECT name FROM flowctl_catalog.flow WHERE owner::oid = $1 ORDER BY name", {OIDOID});
 Statement reassign_flows("UPDATE flowctl_catalog.flow SET owner = $2 WHERE owner::oid = $1",
                          {OIDOID, OIDOID});
@@ -206,6 +208,7 @@ void drop_owned_by(Oid role) {
     if (may_drop_quota) spi.run(delete_quota, std::move(Params().oid(role)));
     spi.run(delete_limits, std::move(Params().oid(role)));
     spi.run(delete_activity_grants, std::move(Params().oid(role)));
+    spi.run(delete_event_rules, std::move(Params().oid(role)));
     spi.run(delete_activities, std::move(Params().oid(role)));
     std::vector<std::string> names;
     {
@@ -254,6 +257,7 @@ void reassign_owned(List* roles, RoleSpec* new_owner) {
         spi.run(reassign_flows, std::move(Params().oid(from).oid(to)));
         spi.run(reassign_limits, std::move(Params().oid(from).oid(to)));
         spi.run(reassign_activities, std::move(Params().oid(from).oid(to)));
+        spi.run(reassign_event_rules, std::move(Params().oid(from).oid(to)));
     }
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "pg/events/event_rows.hpp"
 #include "pg/processes/housekeeping.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
@@ -91,6 +92,7 @@ class Round {
         }
         // In a copy of the database everything stays as it was until it is activated, and so it does on a
         // server that is kept quiet.
+        if (rules_.event_retention && in_place_) forget_events(now - *rules_.event_retention);
         if (rules_.retention && in_place_) {
             const std::int64_t since = now - *rules_.retention;
             empty(since);
@@ -156,6 +158,16 @@ class Round {
         try {
             while (in_transaction("pg_flowctl: forgetting what is no longer kept",
                                   [&](Spi& spi) { return store::expire_rows(spi, since); }) > 0) {
+            }
+        } catch (PgError& error) {
+            failed(error);
+        }
+    }
+
+    void forget_events(std::int64_t since) {
+        try {
+            while (in_transaction("pg_flowctl: forgetting old events",
+                                  [&](Spi& spi) { return store::expire_events(spi, since); }) > 0) {
             }
         } catch (PgError& error) {
             failed(error);

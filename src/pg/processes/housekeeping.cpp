@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "pg/events/event_rows.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/store/expired_rows.hpp"
@@ -26,6 +27,7 @@ Rules rules_of_settings() {
     rules.interval = guc::partition_interval * kMinute;
     rules.ahead = guc::partitions_ahead;
     rules.redrive_within = guc::redrive_within * kMinute;
+    if (guc::event_retention >= 0) rules.event_retention = guc::event_retention * kMinute;
     if (guc::retention >= 0) rules.retention = guc::retention * kMinute;
     return rules;
 }
@@ -163,6 +165,9 @@ FLOWCTL_FUNCTION(flowctl_keep_house) {
             store::make_leaf(spi, span->starts_at, span->ends_at);
             made++;
         }
+        if (rules.event_retention)
+            while (const std::int64_t some = store::expire_events(spi, now - *rules.event_retention))
+                expired += some;
         if (rules.retention) {
             const std::int64_t since = now - *rules.retention;
             emptied = housekeeping::empty_all(spi, since).leaves;

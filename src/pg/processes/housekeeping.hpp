@@ -18,7 +18,7 @@ namespace flowctl::pg::housekeeping {
 struct Rules {
     std::int64_t interval = 0;  // micros that one leaf spans
     int ahead = 0;              // leaves whose time is yet to come
-    std::optional<std::int64_t> retention;
+    std::optional<std::int64_t> retention, event_retention;
     std::int64_t redrive_within = 0;
 };
 Rules rules_of_settings();

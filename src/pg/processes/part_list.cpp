@@ -8,6 +8,7 @@
 
 #include "pg/engine/requests_part.hpp"
 #include "pg/engine/revocations.hpp"
+#include "pg/events/event_part.hpp"
 #include "pg/failure_flows/failure_part.hpp"
 #include "pg/identity/key_sets.hpp"
 #include "pg/leases/open_leases.hpp"
@@ -29,6 +30,7 @@ std::unique_ptr<Engine> make_engine(const shmem::Claim& claim, net::Client& clie
     engine->add(std::make_unique<Limits>(claim, state));
     engine->add(std::make_unique<MapPart>(claim, state, *leases));
     engine->add(std::make_unique<FailurePart>());
+    engine->add(std::make_unique<EventPart>(claim, state));
     engine->add(std::make_unique<Revocations>(client, state));
     engine->add(std::make_unique<key_sets::Fetcher>(state));
     engine->add(std::move(leases));

@@ -8,6 +8,7 @@
 #include "pg/child_flows/child_flow_check.hpp"
 #include "pg/child_flows/child_flow_performer.hpp"
 #include "pg/child_flows/execution_request.hpp"
+#include "pg/events/event_performer.hpp"
 #include "pg/sql_steps/sql_check.hpp"
 #include "pg/sql_steps/sql_performer.hpp"
 #include "pg/tasks/http_check.hpp"
@@ -36,6 +37,14 @@ std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
     return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim, surroundings.waits);
 }
 
+std::unique_ptr<Performer> make_events(const Surroundings& surroundings) {
+    return std::make_unique<EventPerformer>(surroundings.host, surroundings.claim);
+}
+
+bool is_event(const asl::Resource& resource, const json::Value&) {
+    return event_tasks::carries_out(resource);
+}
+
 std::unique_ptr<Performer> make_sql(const Surroundings& surroundings) {
     return std::make_unique<SqlPerformer>(surroundings.host, surroundings.claim);
 }
@@ -62,11 +71,9 @@ struct Row {
 constexpr Row kRows[] = {
     {starts_own_flow, child_flows::check, make_child_flows},
     {is_activity, activities::check_definition, make_activities},
-<<<<<<< HEAD
     {is_approval, approvals::check_definition, make_approvals},
-=======
+    {is_event, event_tasks::check_definition, make_events},
     {sql_steps::carries_out, sql_steps::check, make_sql},
->>>>>>> main
     {is_call_over_http, http_task::check, make_http},
 };
 

@@ -62,6 +62,7 @@ int drain_timeout = 10'000;
 int partition_interval = 1'440;
 int partitions_ahead = 4;
 int retention = -1;
+int event_retention = 10'080;
 int redrive_within = 20'160;
 
 namespace {
@@ -401,6 +402,11 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomIntVariable("flowctl.retention", "Sets how long runs and their history are kept.",
                             "-1 means for ever.", &retention, -1, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN,
                             nullptr, nullptr, nullptr);
+
+    // A run that begins to wait for an event finds those that have come before, so they are kept for some time.
+    DefineCustomIntVariable("flowctl.event_retention", "Sets how long events are kept.", "-1 means for ever.",
+                            &event_retention, 10'080, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr,
+                            nullptr);
 
     // The state of a run that ended without success takes room. AWS has the same time.
     DefineCustomIntVariable("flowctl.redrive_within",

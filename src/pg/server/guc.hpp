@@ -51,6 +51,7 @@ extern int drain_timeout;       // ms: how long DROP DATABASE and its like wait 
 extern int partition_interval;  // min
 extern int partitions_ahead;
 extern int retention;       // min; -1: for ever
+extern int event_retention;  // min; -1: for ever
 extern int redrive_within;  // min
 
 void define();  // called by _PG_init

@@ -114,9 +114,10 @@ bool within_trigger() {
 
 Oid role_of_run(const store::FlowRow& flow, const StartRequest& request) {
     if (!flow.version_options.run_as_invoker) return flow.owner;
-    if (request.table != nullptr || within_trigger())
+    if (request.table != nullptr || request.rule != nullptr || within_trigger())
         throw UserError(ERRCODE_INSUFFICIENT_PRIVILEGE,
-                        "flow \"" + flow.name + "\" runs as its invoker and cannot be started by a trigger",
+                        "flow \"" + flow.name + "\" runs as its invoker and cannot be started by " +
+                            (request.rule != nullptr ? "an event rule" : "a trigger"),
                         "Define the flow with the option run_as = OWNER.");
     if (guarded([&] { return superuser_arg(request.starter); }))
         throw UserError(
@@ -182,6 +183,8 @@ void add_from_input(const store::FlowRow& flow, const StartRequest& request, sto
     // The keys come first: a start fails without them, but not for want of an attribute.
     run.wait = wait_at_start(flow, run, input);
     run.attributes = attributes_of(flow, input);
+    if (flow.options->start_within) run.begins_until = run.started_at + *flow.options->start_within;
+    if (flow.options->finish_within) run.ends_until = run.started_at + *flow.options->finish_within;
 }
 
 // An alias may lead to another version for each run.
@@ -212,6 +215,12 @@ store::NewRun make_run_like(const StartRequest& request, StartPattern& pattern) 
 
 }  // namespace
 
+store::NewRun run_of_session() {
+    store::NewRun run;
+    add_session(run);
+    return run;
+}
+
 store::NewRun make_run(const StartRequest& request) {
     check_request(request);
     const Uuid id = request.run_id ? *request.run_id : new_run_id();
@@ -231,6 +240,7 @@ Uuid start_run(const StartRequest& request, StartPattern* pattern) {
     open_run_quota::take(run.flow_owner);
     carry_token(run);
     const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
+    const bool is_expected = run.begins_until || run.ends_until;
     // A run with a name is not held: the next row may have the same name, and looks for the run in the table.
     if (request.table != nullptr && !run.name) {
         pending_runs::add(std::move(run));
@@ -239,6 +249,7 @@ Uuid start_run(const StartRequest& request, StartPattern* pattern) {
         store::insert_runs(&run, 1);
     }
     wake::note_started_run(fresh);
+    if (is_expected) wake::note_poke();
     return fresh.id;
 }
 

@@ -40,6 +40,7 @@ struct StartRequest {
         InvalidOid;  // whose right is asked for: the starter's, or that of a trigger's table's owner
     std::optional<Uuid> forked_from;    // the run that this one continues on another way
     const char* table = nullptr;        // the one whose trigger it is, else null
+    const char* rule = nullptr;         // the event rule that it is, else null
     bool only_looks = false;            // nothing is started, so what is denied is not recorded
     const ParentRun* parent = nullptr;  // where it is no session that starts the run
 };
@@ -54,6 +55,9 @@ struct StartPattern {
 // The id of the run: a new one, or the one that has this name and input. Throws UserError, PgError.
 // `pattern`: empty, or of requests that differ from this one in nothing but id, input, event and name.
 Uuid start_run(const StartRequest& request, StartPattern* pattern = nullptr);
+
+// What a run that starts now would record of its session: the user, whom it has verified, where it comes from.
+store::NewRun run_of_session();
 
 // The run that start_run() would write, which has no name yet. Raises what is in the way.
 store::NewRun make_run(const StartRequest& request);

@@ -66,9 +66,9 @@ KnownFlows known_flows;
 // Raises what is in the way of a start; `found` says whether there is a flow of this name.
 [[noreturn]] void deny_start(const StartRequest& request, const std::string& name, bool found) {
     const std::string right_of = in_quotes(role_name(request.must_may_start));
-    const std::string holder =
-        request.table != nullptr ? std::string("owner of table \"") + request.table + "\", " + right_of + ","
-                                 : "role " + right_of;
+    std::string holder = "role " + right_of;
+    if (request.table != nullptr) holder = std::string("owner of table \"") + request.table + "\", " + right_of + ",";
+    if (request.rule != nullptr) holder = std::string("owner of event rule \"") + request.rule + "\", " + right_of + ",";
     if (!request.only_looks && (found || !sees_all(request.starter)))
         denials::report(request.starter, "start", name, holder + " may start no flow of this name");
     refuse_start(name, found, request.starter, request.must_may_start, holder);

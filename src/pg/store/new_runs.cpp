@@ -1,6 +1,7 @@
 // SQL of the store of runs that are being started. See new_runs.hpp.
 #include "pg/store/new_runs.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include "core/json.hpp"
@@ -8,6 +9,7 @@
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/by_leaf.hpp"
+#include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::store {
 
@@ -45,7 +47,23 @@ void insert_attributes(const NewRun* runs, std::size_t count) {
     append.write();
 }
 
-// Where the client is; 0 where it is on this machine.
+void insert_expectations(const NewRun* runs, std::size_t count) {
+    const auto is_expected = [](const NewRun& run) { return run.begins_until || run.ends_until; };
+    if (std::none_of(runs, runs + count, is_expected)) return;
+    Append append("run_expectation", {"run_id", "kind", "due_at", "bucket"}, 2 * count);
+    const auto add = [&](const NewRun& run, const char* kind, std::optional<std::int64_t> due_at) {
+        if (due_at)
+            append.uuid(run.run_id).text(kind).timestamp(due_at).int2(static_cast<std::int16_t>(bucket_of(run.run_id)));
+    };
+    for (const NewRun* run = runs; run != runs + count; run++) {
+        add(*run, "run.late", run->begins_until);
+        add(*run, "run.overdue", run->ends_until);
+    }
+    append.write();
+}
+
+}  // namespace
+
 Datum client_address() {
     return guarded([] {
         LOCAL_FCINFO(call, 0);
@@ -56,8 +74,6 @@ Datum client_address() {
         return call->isnull ? static_cast<Datum>(0) : address;
     });
 }
-
-}  // namespace
 
 void insert_runs(const NewRun* runs, std::size_t count) {
     const Datum address = client_address();
@@ -136,6 +152,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
     }
     append.write();
     insert_attributes(runs, count);
+    insert_expectations(runs, count);
     std::vector<const WaitRow*> waits;
     for (const NewRun* run = runs; run != runs + count; run++)
         if (run->wait) waits.push_back(&*run->wait);

@@ -15,6 +15,9 @@
 
 namespace flowctl::pg::store {
 
+// Where the session's client is, as an inet; 0 where it is on this machine. It lasts as long as the transaction.
+Datum client_address();
+
 // The session that a run began in. A run that another run starts has the session of that one.
 struct StartSession {
     Oid starter = InvalidOid;
@@ -57,6 +60,7 @@ struct NewRun {
         std::vector<std::string> values;
     };
     std::vector<Attribute> attributes;
+    std::optional<std::int64_t> begins_until, ends_until;  // as its flow expects
     std::optional<Uuid> parent_run_id;
     std::int32_t depth = 0;
     std::optional<std::string> handed_token;

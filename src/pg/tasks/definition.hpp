@@ -20,6 +20,7 @@ inline constexpr const char* kNotUsable = "RESOURCE_NOT_USABLE";
 inline constexpr const char* kNotSupported = "RESOURCE_NOT_SUPPORTED";
 inline constexpr const char* kNoActivity = "ACTIVITY_DOES_NOT_EXIST";
 inline constexpr const char* kActivityNotGranted = "ACTIVITY_NOT_GRANTED";
+inline constexpr const char* kBadEvent = "EVENT_NOT_VALID";
 inline constexpr const char* kNoFunction = "FUNCTION_DOES_NOT_EXIST";
 inline constexpr const char* kFunctionNotGranted = "FUNCTION_NOT_GRANTED";
 inline constexpr const char* kFunctionNotUsable = "FUNCTION_NOT_USABLE";

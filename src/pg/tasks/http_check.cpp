@@ -198,6 +198,7 @@ bool carries_out(const asl::Resource& resource) {
         case Kind::Sql:
         case Kind::Activity:
         case Kind::Approval:
+        case Kind::Event:
             break;
     }
     return false;
