@@ -158,6 +158,9 @@ SELECT flowctl.emit('order.paid', '{"n": 1}') IS NOT NULL AS emitted;
 SELECT rule, flow, type, depth, reason, data FROM flowctl.event_failures ORDER BY at;
 SELECT flowctl.alter_event_rule('r', options => '{"on_error": "raise"}');
 SELECT flowctl.emit('order.paid', '{"n": 1}');
+-- but nobody makes the commands of others fail
+SET ROLE regress_events_app;
+SELECT flowctl.emit('order.paid', '{"n": 1}') IS NOT NULL AS emitted;
 SET ROLE regress_events_other;
 SELECT count(*) FROM flowctl.event_failures;
 SET ROLE regress_events_owner;
@@ -168,7 +171,7 @@ SELECT pg_temp.wait_until($$count(*) = 9 FROM flowctl.runs WHERE flow = 'paid' A
 SELECT input, role, starter, session_user_name = session_user AS session, event ->> 'rule' AS rule FROM flowctl.runs WHERE flow = 'paid' AND input = '{"n": 2}';
 SELECT flowctl.alter_event_rule('r', filter => '($f := function($n) { $n = 0 ? true : $f($n - 1) }; $f(10000000))');
 SELECT flowctl.emit('order.paid', '{"n": 3}') IS NOT NULL AS emitted;
-SELECT pg_temp.wait_until($$count(*) = 4 FROM flowctl.event_failures$$);
+SELECT pg_temp.wait_until($$count(*) = 5 FROM flowctl.event_failures$$);
 SELECT rule, reason FROM flowctl.event_failures ORDER BY at DESC LIMIT 1;
 
 -- a rule whose owner lost the right is disabled and says so
@@ -227,6 +230,21 @@ SELECT pg_temp.wait_until($$count(*) = 5 FROM flowctl.runs WHERE flow = 'paid' A
 SELECT pg_temp.wait_until($$count(*) = 0 FROM flowctl.runs WHERE status = 'RUNNING'$$);
 RESET ROLE;
 
+-- denied attempts, also of transactions that roll back
+SET ROLE regress_events_owner;
+SELECT flowctl.create_event_rule('denied', 'paid', 'denial', input => '{"denied": data.action, "object": data.object, "role": data.role}');
+RESET ROLE;
+GRANT regress_events_other TO regress_events_owner;
+SET ROLE regress_events_owner;
+SET ROLE regress_events_other;
+SELECT flowctl.start('paid');
+SET ROLE regress_events_owner;
+SELECT pg_temp.wait_until($$count(*) = 1 FROM flowctl.runs WHERE flow = 'paid' AND input ? 'denied'$$);
+SELECT input FROM flowctl.runs WHERE flow = 'paid' AND input ? 'denied';
+SELECT flowctl.drop_event_rule('denied');
+RESET ROLE;
+REVOKE regress_events_other FROM regress_events_owner;
+
 -- waiting for events: what a definition must say
 SET ROLE regress_events_owner;
 \set wait '{"StartAt": "W", "States": {"W": {"Type": "Task", "Resource": "flowctl:event", "Parameters": {"Type": "parcel.arrived", "Subject.$": "$.parcel", "Match": "data.ok = true"}, "End": true}}}'
@@ -276,6 +294,71 @@ SELECT flowctl.stop(:'p3');
 SELECT flowctl.wait(:'p3');
 SELECT count(*) FROM flowctl.waiting_tasks;
 RESET ROLE;
+
+-- a run that is redacted takes along what its events say, and the event's id stays
+SET ROLE regress_events_owner;
+SELECT flowctl.create_event_rule('person', 'paid', 'person.came', input => '{"person": data.name}');
+SELECT flowctl.emit('person.came', '{"name": "Ann"}', 'persons/ann', 'visit-1') AS visit \gset
+SELECT pg_temp.wait_until($$count(*) = 1 FROM flowctl.runs WHERE flow = 'paid' AND status = 'SUCCEEDED' AND input ? 'person'$$);
+SELECT flowctl.redact(run_id, 'asked for it') FROM flowctl.runs WHERE flow = 'paid' AND input ? 'person';
+SELECT type, subject, data, id FROM flowctl.events WHERE event_id = :'visit';
+SELECT flowctl.emit('person.came', '{"name": "Ann"}', 'persons/ann', 'visit-1') = :'visit' AS same;
+RESET ROLE;
+
+-- rules in a document
+SET ROLE regress_events_owner;
+SELECT flowctl.export('perso%') -> 'event_rules' AS event_rules, flowctl.export('perso%') AS document \gset
+SELECT :'event_rules' AS event_rules;
+SELECT * FROM flowctl.import(:'document');
+SELECT flowctl.drop_event_rule('person');
+SELECT * FROM flowctl.import(:'document', false);
+SELECT * FROM flowctl.import(jsonb_set(:'document', '{event_rules,person}', '{"filter": "data.name = \"Bob\""}'), false);
+SELECT name, flow, event, filter, input FROM flowctl.event_rules WHERE name = 'person';
+
+-- what a run sees of the event that has started it, also of a changed row
+SELECT flowctl.define_flow('sees', '{"StartAt": "S", "States": {"S": {"Type": "Pass", "Parameters": {"event.$": "$$.Event"}, "End": true}}}');
+SELECT flowctl.create_event_rule('seen', 'sees', 'seen.*');
+SELECT flowctl.emit('seen.it', '{"n": 1}', 'one') IS NOT NULL AS emitted;
+RESET ROLE;
+CREATE TABLE regress_seen (id int);
+ALTER TABLE regress_seen OWNER TO regress_events_owner;
+GRANT INSERT ON regress_seen TO regress_events_app;
+CREATE TRIGGER see AFTER INSERT ON regress_seen FOR EACH ROW EXECUTE FUNCTION flowctl.start_flow('sees');
+SET ROLE regress_events_app;
+INSERT INTO regress_seen VALUES (1);
+SET ROLE regress_events_owner;
+SELECT pg_temp.wait_until($$count(*) = 2 FROM flowctl.runs WHERE flow = 'sees' AND status = 'SUCCEEDED'$$);
+SELECT e ->> 'specversion' AS specversion, e ->> 'type' AS type, e ->> 'authtype' AS authtype, e ->> 'authid' AS authid, e ? 'sequence' AS sequence, e ? 'time' AS time,
+    e ? 'id' AS id, e ? 'source' AS source, e ? 'data' AS data, e ->> 'rule' AS rule, e ->> 'depth' AS depth
+FROM (SELECT output -> 'event' FROM flowctl.runs WHERE flow = 'sees') r (e) ORDER BY type;
+RESET ROLE;
+DROP TABLE regress_seen;
+
+-- what a SQL step emits is caused by its run, so that a circle through a step ends, too
+CREATE FUNCTION regress_emit_again(n int) RETURNS uuid LANGUAGE sql AS $$ SELECT flowctl.emit('round.again', jsonb_build_object('n', n + 1)) $$;
+SET ROLE regress_events_owner;
+SELECT flowctl.define_flow('round', '{"StartAt": "S", "States": {"S": {"Type": "Task", "Resource": "flowctl:sql:public.regress_emit_again", "Parameters": {"n.$": "$.n"}, "End": true}}}');
+SELECT flowctl.create_event_rule('round', 'round', 'round.*', input => 'data');
+SELECT flowctl.emit('round.again', '{"n": 0}') IS NOT NULL AS emitted;
+SELECT pg_temp.wait_until($$count(*) = 1 FROM flowctl.event_failures WHERE rule = 'round'$$);
+SELECT type, depth, data, run_id IS NOT NULL AS by_run, emitter, session_user_name = 'regress_events_owner' AS as_role FROM flowctl.events WHERE type LIKE 'round.%' ORDER BY depth;
+SELECT pg_temp.wait_until($$count(*) = 8 FROM flowctl.runs WHERE flow = 'round' AND status = 'SUCCEEDED'$$);
+SELECT flowctl.drop_event_rule('round');
+RESET ROLE;
+DROP FUNCTION regress_emit_again(int);
+
+-- leases, as the worker writes them
+SET ROLE regress_events_owner;
+SELECT flowctl.create_event_rule('leased', 'sees', 'lease.*', input => '{"lease": type, "endpoint": data.endpoint, "ended_by": data.ended_by}');
+RESET ROLE;
+INSERT INTO flowctl_catalog.lease (role_name, role_oid, database_oid, kind, roles, rules, endpoint, run_id, call_id, sending, until_run, created_at, valid_until, dropped_at)
+SELECT 'flowctl_lease_regress', 1, d.oid, 'LOGIN', '{reader}', '{}', 'service', r.run_id, 1, 1, false, clock_timestamp(), clock_timestamp() + interval '1 min', now()
+FROM flowctl.runs r, pg_database d WHERE r.flow = 'sees' AND d.datname = current_database() LIMIT 1;
+SELECT pg_temp.wait_until($$count(*) = 1 FROM flowctl.runs WHERE flow = 'sees' AND input ? 'lease'$$);
+UPDATE flowctl_catalog.lease SET ended_at = clock_timestamp(), ended_by = 'CALL';
+SELECT pg_temp.wait_until($$count(*) = 2 FROM flowctl.runs WHERE flow = 'sees' AND input ? 'lease'$$);
+SELECT input, starter FROM flowctl.runs WHERE flow = 'sees' AND input ? 'lease' ORDER BY started_at;
+SELECT flowctl.drop_event_rule('leased');
 
 -- retention
 SELECT count(*) > 0 AS kept FROM flowctl.events;

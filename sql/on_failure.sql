@@ -74,9 +74,23 @@ SELECT flowctl.drop_alias('tidy', 'live');
 SELECT flowctl.drop_alias('tidy', 'spare');
 SELECT flowctl.set_alias('tidy', 'live', 2);
 SELECT flowctl.drop_version('tidy', 1);
+SELECT flowctl.drop_flow('tidy');
 SELECT flowctl.alter_flow('forget', '{"on_failure": null}');
 SELECT flowctl.alter_flow('fine', '{"on_failure": null}');
+-- The same holds for tasks of other flows, in the versions that starts lead to.
+SELECT flowctl.define_flow('calls', '{"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "flowctl:flow:tidy:live.sync", "End": true}}}');
+SELECT flowctl.define_flow('hands', ('{"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "End": true,
+    "Parameters": {"StateMachineArn": "arn:flowctl:states:local:' || current_database() || ':stateMachine:tidy:1"}}}}')::json);
 SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.drop_version('tidy', 1);
+SELECT flowctl.define_flow('calls', :'pass');
+SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.set_alias('calls', 'old', 1);
+SELECT flowctl.set_alias('tidy', 'live', 2);
+SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.drop_alias('calls', 'old');
+SELECT flowctl.drop_alias('tidy', 'live');
+SELECT flowctl.drop_flow('hands');
 SELECT flowctl.drop_version('tidy', 1);
 -- An import that removes both does so in any order.
 SELECT flowctl.set_alias('tidy', 'live', 2);

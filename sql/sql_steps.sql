@@ -171,6 +171,12 @@ CALL regress_call('regress_sql.waits', '{"run": "00000000-0000-7000-8000-0000000
 CREATE FUNCTION regress_sql.starts() RETURNS text LANGUAGE sql AS $$ SELECT (flowctl.start('call', '{}', 'from-a-step') IS NOT NULL)::text $$;
 CALL regress_call('regress_sql.starts', '{}', NULL, '{"Comment": "once"}');
 SELECT count(*) FROM flowctl.runs WHERE name = 'from-a-step';
+-- in a circle, until it is too deep
+CREATE FUNCTION regress_sql.circle(n int) RETURNS void LANGUAGE sql AS $$ SELECT flowctl.start('circle', jsonb_build_object('n', n + 1)) $$;
+SELECT flowctl.define_flow('circle', '{"StartAt": "S", "States": {"S": {"Type": "Task", "Resource": "flowctl:sql:regress_sql.circle", "TimeoutSeconds": 99999999, "End": true}}}');
+SELECT flowctl.start('circle', '{"n": 1}') IS NOT NULL;
+DO $$ BEGIN FOR i IN 1 .. 1200 LOOP EXIT WHEN EXISTS (SELECT FROM flowctl.runs WHERE flow = 'circle' AND status = 'FAILED'); COMMIT; PERFORM pg_sleep(0.05); END LOOP; END $$;
+SELECT count(*), max((input->>'n')::int), max(error), max(cause) FROM flowctl.runs WHERE flow = 'circle';
 
 -- EXPRESS
 CALL flowctl.start_sync('call', '{}', NULL);

@@ -22,6 +22,9 @@ SELECT flowctl.grant_flow('orders', '"regress transfer ""Shop"', '{start,read}')
 SELECT flowctl.create_activity('pack', 'by hand');
 SELECT flowctl.create_limit('shared', 5), flowctl.create_limit('slow', NULL, '100/min', 10);
 SELECT flowctl.alter_flow('orders', '{"limits": ["shared"], "max_concurrency": 3}');
+SELECT flowctl.grant_activity('pack', 'regress_transfer_other'), flowctl.grant_limit('shared', '"regress transfer ""Shop"');
+SELECT activity, role, granted_by FROM flowctl.activity_grants;
+SELECT limit_name, role, granted_by FROM flowctl.limit_grants;
 RESET ROLE;
 SELECT flowctl.add_policy('permit orders', 'permit', 'regress_transfer', '{"flow": "orders"}', 'as agreed');
 SELECT flowctl.add_policy('forbid', 'forbid', NULL, '{"role": "regress_transfer_other"}');
@@ -59,6 +62,7 @@ SELECT pg_temp.try(jsonb_set(doc, '{policies,forbid,conditions}', '{}')) FROM do
 SELECT pg_temp.try(doc || '{"policies": {"another": {"effect": "permit", "endpoint": "regress_transfer"}}}') FROM doc;
 SELECT pg_temp.try('{"format": 1, "activities": {"pack": {"comment": "by a robot"}, "ship": {}}}');
 SELECT pg_temp.try('{"format": 1, "limits": {"shared": {"slots": 7}, "slow": {"rate": "50/min"}, "new": {"slots": 1}}}');
+SELECT pg_temp.try('{"format": 1, "activities": {"pack": {"grants": []}}, "limits": {"shared": {"grants": ["regress_transfer_other"]}}}');
 SELECT pg_temp.try('{"format": 1, "flows": {"new": {"versions": {"1": {"definition": {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}}}}}}');
 SELECT flowctl.export() = doc FROM doc;
 
@@ -97,6 +101,8 @@ END $$;
 SELECT doc FROM doc \gset
 SET ROLE regress_transfer_other;
 CALL pg_temp.refused('{"format": 1, "flows": {"new": {"versions": {"1": {"definition": {}}}}}}');
+CALL pg_temp.refused('{"format": 1, "limits": {"mine": {"slots": 1, "grants": "PUBLIC"}}}');
+CALL pg_temp.refused('{"format": 1, "limits": {"shared": {"slots": 1, "grants": []}}}');
 CALL pg_temp.refused('{"format": 1, "policies": {"new": {"effect": "permit", "endpoint": "regress_transfer"}}}');
 SET ROLE regress_transfer_owner;
 CALL pg_temp.refused(jsonb_set(:'doc'::jsonb - 'policies', '{flows,orders,owner}', '"regress_transfer_other"'));

@@ -30,7 +30,7 @@ main() {
     show_file endpoints.sql
     run_file postgres endpoints.sql
     say
-    say "The role shop defines the flow and the trigger that starts it (test/demo/flow.sql):"
+    say "The role shop defines the flow, a function that is its last step, and the trigger that starts it (test/demo/flow.sql):"
     show_file flow.sql
     run_file shop flow.sql
 
@@ -139,6 +139,10 @@ check_outcome() {
         "SELECT count(*) || ' ' || count(DISTINCT idempotency_key) FROM flowctl.calls JOIN flowctl.runs USING (run_id)
          WHERE input->'after'->>'id' = '1002' AND state = 'Charge'" \
         "3 1"
+    expect "the function of the last step has booked each shipment once, in the transaction that recorded its result" \
+        "SELECT string_agg(s.id || ' ' || r.status, ', ' ORDER BY s.id) FROM shipped s JOIN flowctl.runs r USING (run_id)
+         WHERE s.shipment = r.output->'shipment'->>'shipment_id'" \
+        "1001 SUCCEEDED, 1002 SUCCEEDED"
     expect "no token or key is in any table of the extension" \
         "SELECT count(*) FROM pg_class WHERE relnamespace = 'flowctl_catalog'::regnamespace AND relkind = 'r'
          AND query_to_xml(format('SELECT * FROM %s', oid::regclass), true, false, '')::text ~ 'eyJ[A-Za-z0-9_-]+[.]eyJ|PRIVATE KEY'" \

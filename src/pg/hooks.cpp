@@ -26,12 +26,15 @@
 //
 // At a login, what the server would forget of it is noted (compat.hpp, OauthLogin).
 //
+// What a command changes may be an event that starts flows (ddl_events/command.hpp).
+//
 // DISCARD ALL, which poolers send between two users, forgets the session's user (session_user).
 //
 // The code here is C in style: it calls the server directly, so nothing with a destructor is alive in it.
 // What calls our C++ runs in entry().
 #include "pg/hooks.hpp"
 
+#include "pg/ddl_events/command.hpp"
 #include "pg/flows/role_dependency.hpp"
 #include "pg/limits/pauses.hpp"
 #include "pg/rights/explain_guard.hpp"
@@ -254,6 +257,9 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
     }
     // In an aborted transaction only ROLLBACK and the like come here, and catalogs cannot be read.
     if (shmem::available() && IsTransactionState()) entry([statement] { before_command(statement); });
+    ddl_events::Command* watched = nullptr;
+    if (shmem::available() && IsTransactionState())
+        entry([&] { watched = ddl_events::begin(statement, context); });
     const ProcessUtility_hook_type next =
         next_utility_hook != nullptr ? next_utility_hook : standard_ProcessUtility;
     if (shmem::available() && explain_guard::shows_counts(statement)) {
@@ -267,6 +273,15 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
         }
         PG_END_TRY();
         explain_guard::end(before);
+    } else if (watched != nullptr) {
+        PG_TRY();
+        { next(planned, text, read_only_tree, context, params, environment, receiver, completion); }
+        PG_CATCH();
+        {
+            ddl_events::abandon(watched);
+            PG_RE_THROW();
+        }
+        PG_END_TRY();
     } else {
         next(planned, text, read_only_tree, context, params, environment, receiver, completion);
     }
@@ -277,6 +292,7 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
         entry([statement] { after_rename_of_server(reinterpret_cast<RenameStmt*>(statement)); });
     if (IsA(statement, CreatePublicationStmt))
         entry([statement] { warn_of_own_tables(reinterpret_cast<CreatePublicationStmt*>(statement)); });
+    if (watched != nullptr) entry([watched] { ddl_events::end(watched); });
     if (IsTransactionState()) entry([] { pending_runs::at_end_of_command(); });
     if (discards_all) session_user::forget();
     if (commits_prepared) {
@@ -288,6 +304,8 @@ void utility(PlannedStmt* planned, const char* text, bool read_only_tree, Proces
 
 void object_access(ObjectAccessType access, Oid class_id, Oid object, int sub_id, void* argument) {
     if (next_access_hook != nullptr) next_access_hook(access, class_id, object, sub_id, argument);
+    if (ddl_events::is_watching())
+        entry([&] { ddl_events::note_object(access, class_id, object, sub_id, argument); });
     if (access == OAT_POST_CREATE && class_id == TriggerRelationId)
         entry([object] { check_trigger_creation(object); });
     if (access == OAT_DROP && class_id == ExtensionRelationId) {

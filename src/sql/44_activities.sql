@@ -35,6 +35,21 @@ ALTER TABLE flowctl_catalog.activity_grant ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.activity_grant IS 'keeps roles that an activity is granted to from being dropped';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.activity_grant', '');
 
+CREATE VIEW flowctl.activity_grants WITH (security_barrier) AS
+    SELECT a.name AS activity, g.role::regrole AS role, g.granted_by, g.granted_at
+    FROM flowctl_catalog.activity_grant g JOIN flowctl_catalog.activity a ON a.name = g.activity
+    WHERE (SELECT pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+       OR a.owner::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m)
+       OR g.role::oid IN (SELECT m.oid FROM flowctl_catalog.my_role m);
+COMMENT ON VIEW flowctl.activity_grants IS
+    'who may do tasks of activities that the current role owns, and what it has been granted itself';
+COMMENT ON COLUMN flowctl.activity_grants.activity IS 'name of the activity';
+COMMENT ON COLUMN flowctl.activity_grants.role IS 'the role; NULL if it does not exist (flowctl.unresolved)';
+COMMENT ON COLUMN flowctl.activity_grants.granted_by IS 'the role that granted it';
+COMMENT ON COLUMN flowctl.activity_grants.granted_at IS 'when it was granted';
+REVOKE ALL ON flowctl.activity_grants FROM PUBLIC;
+GRANT SELECT ON flowctl.activity_grants TO PUBLIC;
+
 CREATE FUNCTION flowctl.create_activity(name text, comment text DEFAULT NULL) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_create_activity';

@@ -17,7 +17,8 @@ CREATE TABLE flowctl_catalog.sql_order (
     state           text        NOT NULL,
     path            text        NOT NULL,
     depth           int         NOT NULL,      -- how many flows have started one another above the run
-    subject         text,                      -- the verified end user; the claims belong to it
+    subject         text,                      -- the verified end user; the next two belong to it
+    subject_issuer  text,
     subject_claims  text,
     handed_token    text,                      -- of the run, if the input has a marker in the place of its token
     due_at          timestamptz,               -- when the time of the Task is over
@@ -32,7 +33,7 @@ ALTER TABLE flowctl_catalog.sql_order ENABLE ROW LEVEL SECURITY;
 -- Samples of payloads would outlive their rows.
 ALTER TABLE flowctl_catalog.sql_order ALTER COLUMN input SET STATISTICS 0, ALTER COLUMN output SET STATISTICS 0,
     ALTER COLUMN error SET STATISTICS 0, ALTER COLUMN cause SET STATISTICS 0, ALTER COLUMN subject SET STATISTICS 0,
-    ALTER COLUMN subject_claims SET STATISTICS 0, ALTER COLUMN handed_token SET STATISTICS 0;
+    ALTER COLUMN subject_issuer SET STATISTICS 0, ALTER COLUMN subject_claims SET STATISTICS 0, ALTER COLUMN handed_token SET STATISTICS 0;
 
 CREATE FUNCTION flowctl.current_run(OUT run_id uuid, OUT flow text, OUT version int, OUT state text, OUT role regrole,
                                     OUT starter regrole, OUT subject text, OUT subject_claims jsonb) RETURNS record

@@ -35,6 +35,8 @@ CREATE UNIQUE INDEX event_named ON flowctl_catalog.event (emitter, source, id) W
 COMMENT ON INDEX flowctl_catalog.event_named IS 'makes events of one role with the same source and id one event';
 CREATE INDEX event_type ON flowctl_catalog.event (type, subject, event_id);
 COMMENT ON INDEX flowctl_catalog.event_type IS 'finds the past events that a run begins to wait for';
+CREATE INDEX event_caused ON flowctl_catalog.event (caused_by) WHERE caused_by IS NOT NULL;
+COMMENT ON INDEX flowctl_catalog.event_caused IS 'finds the events of a run that is redacted';
 CREATE INDEX event_xid ON flowctl_catalog.event (xid);
 COMMENT ON INDEX flowctl_catalog.event_xid IS 'finds the events that have become visible since the last look';
 ALTER TABLE flowctl_catalog.event ENABLE ROW LEVEL SECURITY;

@@ -31,6 +31,10 @@ CREATE INDEX lease_run ON flowctl_catalog.lease (run_id);
 COMMENT ON INDEX flowctl_catalog.lease_run IS 'finds the leases of a run';
 CREATE INDEX lease_open ON flowctl_catalog.lease (role_name) WHERE dropped_at IS NULL;
 COMMENT ON INDEX flowctl_catalog.lease_open IS 'finds the roles that are still to be dropped';
+CREATE INDEX lease_created ON flowctl_catalog.lease (created_at);
+COMMENT ON INDEX flowctl_catalog.lease_created IS 'finds new leases, which are events';
+CREATE INDEX lease_ended ON flowctl_catalog.lease (ended_at) WHERE ended_at IS NOT NULL;
+COMMENT ON INDEX flowctl_catalog.lease_ended IS 'finds leases that have just ended, which are events';
 ALTER TABLE flowctl_catalog.lease ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE flowctl_catalog.lease_rule (

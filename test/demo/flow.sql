@@ -1,8 +1,13 @@
 CREATE TABLE orders (id int PRIMARY KEY, amount numeric NOT NULL, address text NOT NULL);
 GRANT INSERT ON orders TO clerk;
 
+CREATE TABLE shipped (id int PRIMARY KEY REFERENCES orders, shipment text NOT NULL, run_id uuid NOT NULL);
+CREATE FUNCTION book(id int, shipment text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO shipped SELECT book.id, book.shipment, run_id FROM flowctl.current_run()
+$$;
+
 SELECT flowctl.define_flow('fulfil', $flow$ {
-  "Comment": "Charge the order, then ship it",
+  "Comment": "Charge the order, ship it, and book that it was shipped",
   "StartAt": "Charge",
   "States": {
     "Charge": {
@@ -23,6 +28,13 @@ SELECT flowctl.define_flow('fulfil', $flow$ {
       "Resource": "flowctl:http:shipping",
       "Parameters": { "order.$": "$.after.id", "payment_id.$": "$.payment.payment_id", "address.$": "$.after.address" },
       "ResultPath": "$.shipment",
+      "Next": "Book"
+    },
+    "Book": {
+      "Type": "Task",
+      "Resource": "flowctl:sql:public.book",
+      "Parameters": { "id.$": "$.after.id", "shipment.$": "$.shipment.shipment_id" },
+      "ResultPath": null,
       "End": true
     },
     "Declined": { "Type": "Fail", "Error": "PaymentDeclined", "Cause": "the payment service declined the amount" }

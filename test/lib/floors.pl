@@ -36,7 +36,7 @@ my @FLOORS = (
     [qw(tasks)],
     [qw(events)],
     [qw(activities approvals child_flows sql_steps)],
-    [qw(resources)],
+    [qw(resources ddl_events)],
     [qw(evaluation)],
     [qw(limits)],
     [qw(engine flows)],

@@ -26,10 +26,11 @@ $sql->("SELECT count(flowctl.start('three', jsonb_build_object('s', 's' || i))) 
 for my $n (1 .. 3)
 {
 	$sql->("SELECT count(flowctl.emit('step', jsonb_build_object('n', $n), 's' || i)) FROM generate_series(1, $count) i");
-	kill_server($node);
-	start_again($node);
+	crash();
 	$sql->("SELECT count(flowctl.emit('step', jsonb_build_object('n', 0), 'another' || i)) FROM generate_series(1, $count) i");
-	kill 'KILL', worker_pids($node) if $n == 2;
+	next if $n != 2;
+	kill 'KILL', worker_pids($node);
+	$node->poll_query_until('postgres', 'SELECT true');
 }
 wait_for_query($node, $open);
 is($sql->(q{SELECT count(*) FROM flowctl.runs WHERE status = 'SUCCEEDED' AND output = '[1, 2, 3]'}), $count, 'each run has got each event once, in order');
@@ -49,8 +50,7 @@ is(wait_for_run($node, $run), 'SUCCEEDED', 'an event counts from its commit on')
 # Many runs wait for one event, and many for others.
 $sql->(q{SELECT count(flowctl.start('one', jsonb_build_object('s', CASE WHEN i % 2 = 0 THEN 'all' ELSE 'other' || i END))) FROM generate_series(1, 3000) i});
 wait_for_query($node, q{SELECT count(*) = 3000 FROM flowctl.waiting_tasks});
-kill_server($node);
-start_again($node);
+crash();
 $sql->(q{SELECT flowctl.emit('late', '{"n": 2}', 'all')});
 wait_for_query($node, q{SELECT count(*) = 1500 FROM flowctl.waiting_tasks});
 is($sql->(q{SELECT count(*) FROM flowctl.runs WHERE status = 'SUCCEEDED' AND input ->> 's' = 'all'}), '1500', 'all of them have got it');
@@ -75,3 +75,10 @@ is($sql->("SELECT status FROM flowctl.runs WHERE run_id = '$bobs'"), 'RUNNING', 
 
 $node->stop;
 done_testing();
+
+sub crash
+{
+	kill_server($node);
+	start_again($node);
+	$node->poll_query_until('postgres', 'SELECT true');
+}

@@ -127,7 +127,8 @@ std::optional<Performer::Refusal> ChildFlowPerformer::prepare(Spi&, const RunFac
         if (const auto* other = std::get_if<NameIsOf>(&name)) {
             is_new = false;
             started = {other->run, true, {}};
-            for (const store::EndedRun& one : store::find_ended_runs({other->run}))
+            Spi reading;
+            for (const store::EndedRun& one : store::find_ended_runs(reading, {other->run}))
                 started.description =
                     started_description(one.flow, one.name, one.id, one.express, one.started_at);
         }
@@ -253,7 +254,7 @@ void ChildFlowPerformer::tell_parents(Spi& spi, const Changes& changes) {
     std::sort(awaited.begin(), awaited.end());
     awaited.erase(std::unique(awaited.begin(), awaited.end()), awaited.end());
     std::map<Uuid, json::Value> descriptions;
-    for (const store::EndedRun& run : store::find_ended_runs(awaited)) {
+    for (const store::EndedRun& run : store::find_ended_runs(spi, awaited)) {
         const Changes::AwaitableEnded& ended = *payloads.at(run.id);
         std::optional<std::string> output;
         if (ended.output) output = json::dump(*ended.output);
@@ -354,7 +355,7 @@ void ChildFlowPerformer::tell_untold(Spi& spi, bool adopted_only) {
     for (const store::Waiting& one : untold)
         ids.push_back(one.child);
     std::map<Uuid, json::Value> descriptions;
-    for (const store::EndedRun& run : store::find_ended_runs(ids)) {
+    for (const store::EndedRun& run : store::find_ended_runs(spi, ids)) {
         const auto result = store::find_result(spi, run.id);
         descriptions.emplace(run.id,
                              ended_description(run, run.input, result ? result->output : std::nullopt));

@@ -1,6 +1,9 @@
 // SQL of child_flow_rows.hpp.
 #include "pg/child_flows/child_flow_rows.hpp"
 
+#include <map>
+
+#include "pg/server/index_scans.hpp"
 #include "pg/store/append.hpp"
 #include "pg/store/by_key.hpp"
 #include "pg/store/by_leaf.hpp"
@@ -150,7 +153,32 @@ void delete_messages(Spi& spi, const std::vector<CallKey>& keys) {
 
 // ------------------------------------------------------------------------------------------------ ends
 
-std::vector<EndedRun> find_ended_runs(const std::vector<Uuid>& ids) {
+static LeafStatement objections_sql(R"(
+    SELECT r.run_id, flowctl_catalog.objection_to_redrive(r.status, r.type, r.map_run_id, f.flow_id, e.run_id, e.ended_at, e.events)
+    FROM {leaf} r LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id
+         LEFT JOIN flowctl_catalog.ended_frame e ON e.run_id = r.run_id
+    WHERE r.run_id = ANY ($1))",
+                                    {UUIDARRAYOID});
+
+// A run that has succeeded needs no look.
+static void find_objections(Spi& spi, std::vector<EndedRun>& ended) {
+    std::map<Uuid, EndedRun*> by_id;
+    std::vector<Uuid> ids;
+    for (EndedRun& run : ended)
+        if (run.status != machine::Status::Succeeded) {
+            by_id.emplace(run.id, &run);
+            ids.push_back(run.id);
+        }
+    if (ids.empty()) return;
+    const IndexScans by_index;
+    for (const LeafGroup& group : by_leaf("run", ids)) {
+        const Rows rows = objections_sql.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group))));
+        for (std::size_t i = 0; i < rows.size(); i++)
+            by_id.at(rows.uuid(i, 0))->not_redrivable = rows.optional_text(i, 1);
+    }
+}
+
+std::vector<EndedRun> find_ended_runs(Spi& spi, const std::vector<Uuid>& ids) {
     std::vector<EndedRun> ended;
     for (const LeafGroup& group : by_leaf("run", ids)) {
         const Rows rows = find_by_key(group.leaf,
@@ -174,6 +202,7 @@ std::vector<EndedRun> find_ended_runs(const std::vector<Uuid>& ids) {
             run.alias = rows.optional_text(i, 12);
         }
     }
+    find_objections(spi, ended);
     return ended;
 }
 

@@ -74,8 +74,9 @@ struct EndedRun {
     std::int64_t started_at = 0;
     std::int64_t ended_at = 0;
     std::int32_t redrive_count = 0;
+    std::optional<std::string> not_redrivable;  // why it cannot be redriven
 };
 // In any order; a run that is not kept is left out.
-std::vector<EndedRun> find_ended_runs(const std::vector<Uuid>& ids);
+std::vector<EndedRun> find_ended_runs(Spi& spi, const std::vector<Uuid>& ids);
 
 }  // namespace flowctl::pg::store

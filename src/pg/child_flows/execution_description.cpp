@@ -57,7 +57,7 @@ json::Value ended_description(const store::EndedRun& run, const std::string& inp
                               const std::optional<std::string>& output) {
     const bool succeeded = run.status == machine::Status::Succeeded;
     const std::string status(machine::name_of(run.status));
-    const bool redrivable = !succeeded && !run.express;
+    const bool redrivable = !succeeded && !run.express && !run.not_redrivable;
     json::ObjectBuilder out;
     if (run.cause) out.add("Cause", *run.cause);
     if (run.error) out.add("Error", *run.error);
@@ -72,8 +72,9 @@ json::Value ended_description(const store::EndedRun& run, const std::string& inp
     out.add("RedriveCount", json::Value::integer(run.redrive_count));
     out.add("RedriveStatus", redrivable ? "REDRIVABLE" : "NOT_REDRIVABLE");
     if (!redrivable)
-        out.add("RedriveStatusReason", succeeded ? "Execution is SUCCEEDED and cannot be redriven"
-                                                 : "Executions of EXPRESS state machines cannot be redriven");
+        out.add("RedriveStatusReason", succeeded     ? "Execution is SUCCEEDED and cannot be redriven"
+                                       : run.express ? "Executions of EXPRESS state machines cannot be redriven"
+                                                     : *run.not_redrivable);
     out.add("StartDate", date_of(run.started_at));
     const std::string flow_arn = arn_space().state_machine(run.flow);
     if (run.alias) out.add("StateMachineAliasArn", flow_arn + ":" + *run.alias);

@@ -124,8 +124,9 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         if (row.map_run_id) changes_.children_gone.emplace_back(row.run_id, *row.map_run_id);
         return;
     }
-    if (row.map_run_id && !row.frame && row.redrive_count > 0 && !row.express)
-        if (auto frame = store::find_ended_frame(row.run_id)) return load_redriven_child(spi, row, std::move(*frame));
+    const bool is_redriven = !row.frame && row.redrive_count > 0 && !row.express;
+    if (is_redriven)
+        if (auto frame = store::find_ended_frame(row.run_id)) return load_redriven(spi, row, std::move(*frame));
     std::string problem;
     suspects::mark(row.run_id);
     std::unique_ptr<LiveRun> run = suspects::times(row.run_id) < suspects::kMost
@@ -135,20 +136,24 @@ void Batch::load_run(Spi& spi, const store::StoredRun& row) {
         later_.insert(row.run_id);
         return;
     }
-    if (!problem.empty()) {
-        store::fail_run(spi, row.run_id, "States.Runtime", "the engine cannot carry this run on: " + problem,
-                        !row.express);
-        changes_.ended.push_back(row.run_id);
-        changes_.cut_short.push_back(row.run_id);
-        if (store::is_awaitable(row)) changes_.awaitable_ended.push_back({row.run_id});
-        evaluated_.push_back(row.run_id);
-        if (run->child)
-            changes_.end_child(row.run_id, *run->child, machine::Status::Failed);
-        else
-            changes_.failed.push_back({row.run_id});
-        return;
-    }
+    // A child that was to be redriven may have ended before it began.
+    if (is_redriven && !row.map_run_id) problem = "its state was not kept";
+    if (!problem.empty()) return fail_loaded(spi, row, *run, problem, !row.express);
     add_loaded(row, std::move(run));
+}
+
+void Batch::fail_loaded(Spi& spi, const store::StoredRun& row, const LiveRun& run, const std::string& problem,
+                        bool with_history) {
+    store::fail_run(spi, row.run_id, "States.Runtime", "the engine cannot carry this run on: " + problem,
+                    with_history);
+    changes_.ended.push_back(row.run_id);
+    changes_.cut_short.push_back(row.run_id);
+    if (store::is_awaitable(row)) changes_.awaitable_ended.push_back({row.run_id});
+    evaluated_.push_back(row.run_id);
+    if (run.child)
+        changes_.end_child(row.run_id, *run.child, machine::Status::Failed);
+    else
+        changes_.failed.push_back({row.run_id});
 }
 
 void Batch::add_loaded(const store::StoredRun& row, std::unique_ptr<LiveRun> run) {

@@ -55,6 +55,7 @@ class Batch {
         std::unique_ptr<LiveRun> loaded;  // where it was not live before
         bool begun = false;               // a frame is stored
         bool ended_before = false;        // loaded to be redriven; the run is open when it is entered
+        bool has_waited = false;          // it is redriven, is open already, and has waited at a limit
         bool entered = false;             // loaded, and its Started or Resumed has been given
         bool advanced = false;            // in this batch
         bool changed = false;
@@ -81,13 +82,18 @@ class Batch {
     void hold_back_loaded(Spi& spi);
     std::set<Uuid> held_back(Spi& spi, const std::set<Uuid>& runs) const;
     void load_run(Spi& spi, const store::StoredRun& row);
+    void fail_loaded(Spi& spi, const store::StoredRun& row, const LiveRun& run, const std::string& problem,
+                     bool with_history);
     void add_loaded(const store::StoredRun& row, std::unique_ptr<LiveRun> run);
     // reopen.cpp
     void load_ended(Spi& spi, const std::vector<Item>& items);
-    void load_redriven_child(Spi& spi, store::StoredRun row, std::string frame);
+    void load_redriven(Spi& spi, store::StoredRun row, std::string frame);
     void refuse_redriven_child(Spi& spi, const Working& working);
     void load_ended_run(Spi& spi, const store::StoredRun& row);
     bool reopen(Spi& spi, Working& working, const Item& item);
+    bool go_on_after_wait(Spi& spi, Working& working, const Item& item);
+    bool begin_redrive(Spi& spi, Working& working, const Item& item);
+    Part::Readmission readmission(Spi& spi, const LiveRun& run);
     Part::Told told(const Item& item, bool is_told, std::string& why_not) const;
     // Writing takes time and memory, too: a batch is bounded in rows and bytes.
     static constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
@@ -151,7 +157,7 @@ class Batch {
     // What write() collects for the tables.
     std::vector<store::RunEnd> ends_;
     std::vector<store::EndedFrame> ended_frames_;
-    std::vector<store::Reopened> reopened_;
+    std::vector<store::Reopened> reopened_, waiting_again_;
     std::map<Uuid, std::string> refusals_;  // runs that cannot be redriven
     std::set<Uuid> not_now_;                // nor be refused now
     std::map<Uuid, store::FlowPresence> flows_held_;

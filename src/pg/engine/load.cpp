@@ -28,6 +28,22 @@ constexpr std::array<std::uint8_t, 256> kMemoryOf = [] {
     return bytes;
 }();
 
+// The event that started the run, as a run sees it. What the run's row says anyway is not stored with the event.
+json::Value complete_event(json::Value event, const store::StoredRun& row) {
+    if (!event.is_object()) return event;
+    const auto add = [&](std::string_view name, const std::string& value) {
+        if (event.find(name) == nullptr) event = json::with_member(event, name, json::Value::string(value));
+    };
+    if (event.find("authid") == nullptr) {
+        add("authtype", row.subject ? "app_user" : "user");
+        add("authid", row.subject ? *row.subject : role_name(row.starter));
+    }
+    if (row.traceparent) add("traceparent", *row.traceparent);
+    add("sequence", to_string(row.run_id));
+    if (row.parent_run_id) add("causationid", to_string(*row.parent_run_id));
+    return event;
+}
+
 }  // namespace
 
 std::size_t memory_of(std::string_view text) {
@@ -121,7 +137,7 @@ std::unique_ptr<LiveRun> make_live(Spi& spi, State& state, const store::StoredRu
     run->tokens = std::make_unique<TaskTokensOfRun>(row.run_id);
     context.tokens = run->tokens.get();
     if (row.event)
-        if (auto event = json::parse(*row.event, limits)) context.event = std::move(event).value();
+        if (auto event = json::parse(*row.event, limits)) context.event = complete_event(std::move(event).value(), row);
     if (!row.frame) {
         if (row.is_fork) problem = find_beginning(spi, *run, limits);
         return run;

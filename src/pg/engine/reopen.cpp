@@ -1,10 +1,16 @@
 // Redriving runs: a run that has ended without success is loaded with the frame that was kept, and is open
-// again when the machine has taken the event Redriven. See batch.hpp.
+// again when the machine has taken the event Redriven. Where it has to wait at a limit first, its row is that of an
+// open run from then on, and the frame stays where it is. See batch.hpp.
+#include <algorithm>
+#include <variant>
+
 #include "core/machine/frame.hpp"
 #include "pg/engine/batch.hpp"
 #include "pg/engine/load.hpp"
+#include "pg/engine/machine_limits.hpp"
 #include "pg/evaluation/suspects.hpp"
 #include "pg/server/timestamps.hpp"
+#include "pg/store/controls.hpp"
 #include "pg/store/map_runs.hpp"
 
 namespace flowctl::pg {
@@ -81,9 +87,9 @@ void Batch::load_ended_run(Spi& spi, const store::StoredRun& row) {
     working_[row.run_id].ended_before = true;
 }
 
-// The map run of this child has been redriven, so the child's row is that of an open run. It is reopened when
-// it is given its first event, whatever that is.
-void Batch::load_redriven_child(Spi& spi, store::StoredRun row, std::string frame) {
+// The run is open already: it has waited at a limit, or the map run of this child has been redriven. It goes on when
+// it is given its first event.
+void Batch::load_redriven(Spi& spi, store::StoredRun row, std::string frame) {
     row.frame = std::move(frame);
     std::string problem;
     suspects::mark(row.run_id);
@@ -93,11 +99,16 @@ void Batch::load_redriven_child(Spi& spi, store::StoredRun row, std::string fram
         return;
     }
     if (suspects::times(row.run_id) >= suspects::kMost) problem = "it ends its worker";
+    // The frame that was kept stays, so that the run can be redriven again.
+    if (!problem.empty() && !row.map_run_id) return fail_loaded(spi, row, *run, problem, false);
     run->stored = false;
+    if (run->version->flow && run->version->flow->timeout_seconds)
+        run->ends_at = unix_micros_now() + *run->version->flow->timeout_seconds * 1'000'000;
     const Uuid id = row.run_id;
     add_loaded(row, std::move(run));
     Working& working = working_[id];
     working.ended_before = true;
+    working.has_waited = !row.map_run_id;
     working.begun = false;
     if (!problem.empty()) refuse_redriven_child(spi, working);
 }
@@ -113,10 +124,52 @@ void Batch::refuse_redriven_child(Spi& spi, const Working& working) {
     working_.erase(id);
 }
 
-// False: the run stays as it has ended.
+// False: the run has not taken the event of the item.
 bool Batch::reopen(Spi& spi, Working& working, const Item& item) {
+    if (working.has_waited) return go_on_after_wait(spi, working, item);
+    if (working.run->child) return begin_redrive(spi, working, item);
+    if (!is_redrive(item)) return false;
+    const LiveRun& run = *working.run;
+    if (!machine::is_redrivable(run.context, machine_limits(), working.frame)) return false;
+    switch (readmission(spi, run)) {
+        case Part::Readmission::Now:
+            return begin_redrive(spi, working, item);
+        case Part::Readmission::Waits:
+            waiting_again_.push_back({run.id, run.context.redrive_count, run.context.redriven_at.value_or(0)});
+            not_now_.insert(item.run);  // for whoever else wants something of it in this batch
+            working_.erase(item.run);
+            return true;
+        case Part::Readmission::Later:
+            if (!refusals_.contains(run.id)) not_now_.insert(run.id);
+    }
+    return false;
+}
+
+// Why a run can never be admitted is in `refusals_`.
+Part::Readmission Batch::readmission(Spi& spi, const LiveRun& run) try {
+    auto strictest = Part::Readmission::Now;
+    for (const auto& part : state_.parts)
+        strictest = std::max(strictest, part->readmit(spi, {run.id, run.version->flow_id, run.flow, run.flow_owner,
+                                                            run.context.input}));
+    return strictest;
+} catch (const UserError& error) {
+    refusals_[run.id] = error.message;
+    return Part::Readmission::Later;
+}
+
+// Nothing but its end is told to a run that waits at a limit.
+bool Batch::go_on_after_wait(Spi& spi, Working& working, const Item& item) {
+    const bool ends = item.event && (std::holds_alternative<machine::Stopped>(*item.event) ||
+                                     std::holds_alternative<machine::EngineFailed>(*item.event));
+    if (item.event && !ends && !held_back(spi, {item.run}).empty()) {
+        refusals_[item.run] = store::kWaitsToBegin;
+        return false;
+    }
+    return begin_redrive(spi, working, item);
+}
+
+bool Batch::begin_redrive(Spi& spi, Working& working, const Item& item) {
     const bool is_child = working.run->child.has_value();
-    if (!is_child && !is_redrive(item)) return false;
     suspects::mark(item.run);
     if (!advance(spi, working, machine::Redriven{})) {
         if (is_child) refuse_redriven_child(spi, working);
@@ -126,7 +179,8 @@ bool Batch::reopen(Spi& spi, Working& working, const Item& item) {
     const LiveRun& run = *working.run;
     reopened_.push_back({run.id, run.context.redrive_count, run.context.redriven_at.value_or(0)});
     changes_.reopened.push_back(run.id);
-    if (!item.event || is_redrive(item) || working.ended()) return true;
+    if (!item.event || is_redrive(item)) return true;
+    if (working.ended()) return is_child;
     return advance(spi, working, *item.event);
 }
 

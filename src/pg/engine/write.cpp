@@ -42,6 +42,7 @@ void Batch::write(Spi& spi) {
     store::append_history(history_);
     Calls::write(planned_);
     store::reopen_runs(spi, reopened_);
+    store::reopen_to_wait(spi, waiting_again_);
     store::save_frames(spi, frames);
     store::delete_frames(spi, frames_gone_);
     store::end_runs(spi, ends_);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <initializer_list>
 
 #include "pg/events/depth.hpp"
 #include "pg/events/rules.hpp"
@@ -24,6 +25,8 @@ constexpr std::size_t kOfSlice = 50;
 constexpr std::int64_t kSliceMicros = 20'000;
 // Of one event and one rule.
 constexpr Budget::Limits kOfEvent{100'000, 16 * 1024 * 1024, 200};
+constexpr std::int64_t kWatchEvery = 1'000'000;  // us
+constexpr std::int64_t kWatchedBefore = 600'000'000;  // us
 constexpr std::int64_t kTriesUntil = 5'000'000;  // us
 constexpr std::string_view kEndTypes[] = {"run.succeeded", "run.failed", "run.timed_out", "run.aborted"};
 
@@ -90,8 +93,31 @@ void EventPart::committed(const Changes&) {
 bool EventPart::look(Spi& spi) {
     if (!pending_ && store::has_rows("event_pending"))
         pending_ = !store::find_pending(spi, shard_, shards_, 1).empty();
+    if (shard_ == 0) watch(spi);
     find_times(spi);
     return false;
+}
+
+void EventPart::watch(Spi& spi) {
+    const machine::Instant now = unix_micros_now();
+    const auto is_watched = [now](std::initializer_list<std::string_view> types, std::optional<events::WatchedUntil>& position) {
+        if (std::none_of(types.begin(), types.end(), events::subscriptions::is_wanted)) {
+            position.reset();
+            return false;
+        }
+        if (position) return true;
+        // Behind a crash those are found that nobody has looked at.
+        std::int64_t from = now;
+        for (const std::string_view type : types)
+            for (const events::Match& match : events::subscriptions::matching(type))
+                from = std::min(from, match.rule->created_at);
+        from = std::max(from, now - kWatchedBefore);
+        position = {from, from};
+        return true;
+    };
+    watch_at_ = now + kWatchEvery;
+    if (is_watched({"denial"}, denials_) && events::record_denials(spi, *denials_) > 0) pending_ = true;
+    if (is_watched({"lease.made", "lease.ended"}, leases_) && events::record_leases(spi, *leases_) > 0) pending_ = true;
 }
 
 void EventPart::find_times(Spi& spi) {
@@ -102,12 +128,17 @@ void EventPart::find_times(Spi& spi) {
 // ------------------------------------------------------------------------------------- in slices of its own
 
 std::optional<machine::Instant> EventPart::next_at() const {
-    if (!due_at_) return std::nullopt;
+    const std::optional<machine::Instant> watch_at = denials_ || leases_ ? std::optional(watch_at_) : std::nullopt;
+    if (!due_at_ || (watch_at && *watch_at < *due_at_)) return watch_at;
     // What could not be done for long waits for a sweep, so that a worker that may not act sleeps.
     return unix_micros_now() - *due_at_ > kTriesUntil ? std::nullopt : due_at_;
 }
 
 bool EventPart::work() {
+    if ((denials_ || leases_) && unix_micros_now() >= watch_at_) {
+        watch_at_ = unix_micros_now() + kWatchEvery;
+        shmem::poke_workers(MyDatabaseId);
+    }
     if (!pending_ && (!due_at_ || unix_micros_now() < *due_at_)) return false;
     try {
         Transaction transaction("pg_flowctl: giving events to rules");

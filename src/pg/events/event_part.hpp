@@ -15,6 +15,7 @@
 #include "pg/events/event_rows.hpp"
 #include "pg/events/event_windows.hpp"
 #include "pg/events/subscriptions.hpp"
+#include "pg/events/watched_rows.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/turn/host.hpp"
 #include "pg/turn/part.hpp"
@@ -35,6 +36,7 @@ class EventPart final : public Part {
 
   private:
     void find_times(Spi& spi);
+    void watch(Spi& spi);
     bool slice();
     void take(const store::PendingEvent& pending);
     void remember(const events::Rule& rule, const store::EventRow& event, bool cancels);
@@ -46,6 +48,8 @@ class EventPart final : public Part {
     bool pending_ = false;  // there may be rows of event_pending
     std::optional<std::int64_t> due_at_;
     bool recorded_ = false;  // in this transaction
+    std::optional<events::WatchedUntil> denials_, leases_;  // while somebody asks for such events
+    machine::Instant watch_at_ = 0;
 };
 
 }  // namespace flowctl::pg

@@ -14,6 +14,7 @@
 #include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
+#include "pg/shared/wake.hpp"
 #include "pg/starts/startable.hpp"
 #include "pg/store/run_id.hpp"
 
@@ -195,6 +196,7 @@ void store_terms(Spi& spi, const Uuid& id, const Terms& terms) {
     params.text(other_options(terms)).text(oids_of_emitters(terms));
     spi.run(update_rule_sql, std::move(params));
     spi.run(delete_window_sql, std::move(Params().uuid(id)));
+    wake::note_poke();
 }
 
 std::optional<std::string> comment_argument(FunctionCallInfo fcinfo, int index) {
@@ -223,7 +225,10 @@ FLOWCTL_FUNCTION(flowctl_create_event_rule) {
     Params params;
     params.text(name).oid(user).text(terms.flow).text(terms.event).text(terms.filter).text(terms.input);
     params.text(terms.comment).text(other_options(terms)).text(oids_of_emitters(terms));
-    if (spi.run(insert_rule_sql, std::move(params)).processed() == 1) return Datum(0);
+    if (spi.run(insert_rule_sql, std::move(params)).processed() == 1) {
+        wake::note_poke();
+        return Datum(0);
+    }
     const auto rule = find_rule(spi, name);
     if (!rule || !OidIsValid(rule->owner) || !acts_for(user, rule->owner))
         throw UserError(ERRCODE_DUPLICATE_OBJECT, "event rule " + in_quotes(name) + " already exists",
@@ -294,6 +299,7 @@ FLOWCTL_FUNCTION(flowctl_enable_event_rule) {
     const AsExtensionOwner owner;
     Spi spi;
     spi.run(enable_rule_sql, std::move(Params().uuid(rule.id)));
+    wake::note_poke();
     return Datum(0);
 }
 

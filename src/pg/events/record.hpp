@@ -35,22 +35,11 @@ struct Event {
 bool is_wanted(std::string_view type);
 
 // Returns the event's id, or that of the same event that was recorded before. The current user counts as the one
-// who has caused it, so call it before switching to another role. Raises what a rule with on_error = raise
-// objects to, and PgError.
+// who has caused it, so call it before switching to another role. In a SQL step the run has caused the event, and the
+// event's depth follows from that. Raises what a rule with on_error = raise objects to, and PgError.
 Uuid record(const Event& event);
 
 // Whether a type is reserved for events that the extension records.
 bool is_reserved(std::string_view type);
-
-// While it lives, the events that this process records are caused by a run: a SQL step says so. The events' depth
-// follows from it.
-class CausedByRun {
-  public:
-    // `event`: the Context Object's Event of the run, JSON text, if it has one.
-    CausedByRun(const Uuid& run, const std::optional<std::string>& event);
-    ~CausedByRun();
-    CausedByRun(const CausedByRun&) = delete;
-    CausedByRun& operator=(const CausedByRun&) = delete;
-};
 
 }  // namespace flowctl::pg::events

@@ -9,21 +9,31 @@
 #include "pg/events/rules.hpp"
 #include "pg/events/subscriptions.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/current_step.hpp"
 #include "pg/shared/wake.hpp"
 #include "pg/starts/start.hpp"
 #include "pg/store/by_key.hpp"
+#include "pg/store/new_runs.hpp"
 #include "pg/store/run_id.hpp"
 
 namespace flowctl::pg::events {
 
 namespace {
 
-// The run that this process works for.
-struct Cause {
-    Uuid run{};
-    std::int32_t depth = 0;
-};
-std::optional<Cause> cause;
+// The depth of what the SQL step causes in which this process is.
+std::int32_t depth_of_step(const Uuid& run) {
+    struct Known {
+        Uuid run{};
+        std::int32_t depth = 0;
+    };
+    static Known known;
+    if (known.run == run) return known.depth;
+    const AsExtensionOwner owner;
+    const auto sessions = store::find_sessions({run});
+    const auto session = sessions.find(run);
+    known = {run, session == sessions.end() ? 0 : depth_below(session->second.event)};
+    return known.depth;
+}
 
 constexpr std::string_view kReserved[] = {"permission.", "role.",     "policy.",   "default_privileges.", "owner.",
                                           "label.",      "setting.",  "schema.",   "run.",                "schedule.",
@@ -45,9 +55,9 @@ store::EventRow row_of(const Event& event) {
     row.data = event.data;
     row.attributes = event.attributes;
     row.at = unix_micros_now();
-    if (cause) {
-        row.depth = cause->depth;
-        row.caused_by = cause->run;
+    if (current_step != nullptr) {
+        row.depth = depth_of_step(current_step->run);
+        row.caused_by = current_step->run;
     }
     row.emitter = GetUserId();
     row.reader = event.reader;
@@ -59,6 +69,10 @@ store::EventRow row_of(const Event& event) {
     row.subject_claims = session.subject_claims;
     row.asserted_subject = session.asserted_subject;
     row.traceparent = session.traceparent;
+    if (current_step != nullptr) {
+        row.subject_name = current_step->subject;
+        row.subject_claims = current_step->subject_claims;
+    }
     if (application_name != nullptr && *application_name != '\0') row.application_name = application_name;
     row.client_addr = store::client_address();
     return row;
@@ -89,14 +103,6 @@ Uuid record(const Event& event) {
     }
     if (apply_rules(row) || store::has_rows("event_wait")) wake::note_poke();
     return row.event_id;
-}
-
-CausedByRun::CausedByRun(const Uuid& run, const std::optional<std::string>& event) {
-    cause = Cause{run, depth_below(event)};
-}
-
-CausedByRun::~CausedByRun() {
-    cause.reset();
 }
 
 }  // namespace flowctl::pg::events

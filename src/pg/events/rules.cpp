@@ -25,18 +25,26 @@ bool is_used_up(const Budget& budget, const Budget::Limits& limits) {
     return budget.steps_used() > limits.steps || budget.bytes_used() > limits.bytes;
 }
 
-// The budget of the command that is executed now.
-Budget& budget_of_command() {
-    static TimestampTz statement = 0;
-    static LocalTransactionId transaction = InvalidLocalTransactionId;
-    static Budget budget(kOfCommand);
+// Failures of one command that are recorded; a broken rule has no more to say in the next million.
+constexpr int kMostFailures = 1'000;
+
+// What the command has used that is executed now.
+struct Used {
+    TimestampTz statement = 0;
+    LocalTransactionId transaction = InvalidLocalTransactionId;
+    Budget budget{kOfCommand};
+    int failures = 0;
+};
+
+Used& used_by_command() {
+    static Used used;
     const TimestampTz now = GetCurrentStatementStartTimestamp();
-    if (now != statement || local_transaction() != transaction) {
-        statement = now;
-        transaction = local_transaction();
-        budget = Budget(kOfCommand);
-    }
-    return budget;
+    if (now != used.statement || local_transaction() != used.transaction) used = {now, local_transaction()};
+    return used;
+}
+
+bool may_record_failure() {
+    return used_by_command().failures++ < kMostFailures;
 }
 
 // As Choice has it: only true is true.
@@ -57,7 +65,7 @@ Result<std::optional<json::Value>, std::string> evaluate_one(const FlowExpressio
 // One rule and one event, in the session. True: the worker has to look at it.
 bool apply_rule(const Rule& rule, const store::EventRow& event, const json::Value& value) {
     if (rule.remembers()) return true;
-    Budget& budget = budget_of_command();
+    Budget& budget = used_by_command().budget;
     if (is_used_up(budget, kOfCommand)) return true;
     Verdict verdict = evaluate(rule, value, budget, kOfCommand);
     if (verdict.kind == Verdict::Kind::TooLong) return true;
@@ -72,11 +80,12 @@ bool apply_rule(const Rule& rule, const store::EventRow& event, const json::Valu
                             "The view flowctl.event_rules shows the rule.");
         start_by_rule(rule, event, verdict.input, false);
     } catch (const UserError& error) {
-        if (rule.raises)
+        // Nobody makes the commands of others fail by a rule of his own.
+        if (rule.raises && acts_for(rule.owner, event.emitter))
             throw UserError(error.sqlstate, "event rule " + in_quotes(rule.name) + ": " + error.message, error.hint,
                             error.detail);
         if (ends_rule(error)) return true;  // a session that rolls back could not disable it
-        record_failure(rule, event, error.message);
+        if (may_record_failure()) record_failure(rule, event, error.message);
     }
     return false;
 }

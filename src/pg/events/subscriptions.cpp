@@ -19,7 +19,7 @@ namespace {
 Statement read_rules_sql(R"(
     SELECT r.rule_id, r.name, r.owner::oid, r.flow, r.event, r.filter, r.input, r.options::text,
            (SELECT pg_catalog.string_agg(e::oid::pg_catalog.text, ' ') FROM pg_catalog.unnest(r.emitters) e WHERE e::oid IS NOT NULL),
-           r.emitters IS NOT NULL
+           r.emitters IS NOT NULL, r.created_at
     FROM flowctl_catalog.event_rule r
     WHERE r.enabled AND r.owner::oid IS NOT NULL ORDER BY r.name)",
                          {});
@@ -88,6 +88,7 @@ std::shared_ptr<const Rule> rule_of(const Rows& rows, std::size_t row) {
     rule->filter = RuleExpression(rows.optional_text(row, 5));
     rule->input = RuleExpression(rows.optional_text(row, 6));
     const RuleOptions options = read_stored_rule_options(rows.text(row, 7));
+    rule->created_at = rows.timestamp(row, 10);
     rule->raises = options.raises;
     rule->within = options.within;
     rule->threshold = options.threshold;

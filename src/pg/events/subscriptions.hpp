@@ -57,6 +57,7 @@ struct Rule {
     std::string event;
     RuleExpression filter, input, key;
     std::optional<std::vector<Oid>> emitters;  // roles whose events count
+    std::int64_t created_at = 0;
     bool raises = false;                       // option on_error
     std::optional<std::int64_t> within;        // microseconds
     std::int64_t threshold = 1;

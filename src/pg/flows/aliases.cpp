@@ -9,6 +9,7 @@
 #include "core/asl/flow_name.hpp"
 #include "pg/flows/flow_admin.hpp"
 #include "pg/flows/flow_triggers.hpp"
+#include "pg/flows/named_by.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/arguments.hpp"
 #include "pg/server/quoting.hpp"
@@ -38,24 +39,6 @@ Statement retire_version(R"(
     UPDATE flowctl_catalog.flow_version SET dropped_by = pg_catalog.pg_current_xact_id()
     WHERE flow_id = $1 AND version = $2 AND dropped_by IS NULL)",
                          {UUIDOID, INT4OID});
-Statement failure_flows_to(R"(
-    SELECT name, coalesce(owner::oid, 0) FROM flowctl_catalog.flow
-    WHERE options OPERATOR(pg_catalog.->>) 'on_failure' = $1 ORDER BY 1)",
-                           {TEXTOID});
-
-// Why what 'flow:qualifier' stands for stays; nullopt: no option names it, or only those of flows that could not
-// start it. An option that is being set at this moment may be missed: what it names is looked for again when a run
-// fails. An import may change options after aliases, and says so as pg_dump does (alter_flow.cpp).
-std::optional<std::string> option_naming(Spi& spi, const FlowIdentity& flow, const std::string& qualifier) {
-    if (!check_function_bodies) return std::nullopt;
-    const Rows rows = spi.run(failure_flows_to, std::move(Params().text(flow.name + ":" + qualifier)));
-    for (std::size_t i = 0; i < rows.size(); i++)
-        if (may_start(flow.flow_id, flow.owner, rows.oid(i, 1)))
-            return "option on_failure of flow " + in_quotes(rows.text(i, 0)) + " names it";
-    return std::nullopt;
-}
-
-constexpr const char* kOptionHint = "Change that option by flowctl.alter_flow() first.";
 
 // "1, 2, 4 to 9", so that it stays short.
 std::string spans(const Rows& rows) {
@@ -121,11 +104,11 @@ AliasTarget target_arguments(FunctionCallInfo fcinfo) {
 }
 
 [[noreturn]] void refuse_drop(const FlowIdentity& flow, std::int32_t version, int sqlstate,
-                              const std::string& why, const char* hint, std::string detail = {}) {
+                              const std::string& why, std::string hint, std::string detail = {}) {
     throw UserError(sqlstate,
                     "cannot drop version " + std::to_string(version) + " of flow " + in_quotes(flow.name) +
                         " because " + why,
-                    hint, std::move(detail));
+                    std::move(hint), std::move(detail));
 }
 
 void require_version_unused(Spi& spi, const FlowIdentity& flow, std::int32_t version) {
@@ -141,8 +124,9 @@ void require_version_unused(Spi& spi, const FlowIdentity& flow, std::int32_t ver
     if (!triggers.empty())
         refuse_drop(flow, version, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, "triggers start it",
                     "Drop the triggers first.", std::move(triggers));
-    if (const auto why = option_naming(spi, flow, std::to_string(version)))
-        refuse_drop(flow, version, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, *why, kOptionHint);
+    if (auto named = named_by_other_flows(spi, flow, std::to_string(version)))
+        refuse_drop(flow, version, ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST, named->why, named->hint,
+                    std::move(named->detail));
     const std::int64_t open =
         spi.run(open_runs_of_version, std::move(Params().uuid(flow.flow_id).int4(version))).int8(0, 0);
     if (open > 0)
@@ -185,11 +169,11 @@ FLOWCTL_FUNCTION(flowctl_drop_alias) {
                         "cannot drop alias " + in_quotes(shortened_name(alias)) + " of flow " +
                             in_quotes(flow.name) + " because triggers start it",
                         "Drop the triggers first.", std::move(triggers));
-    if (const auto why = option_naming(spi, flow, alias))
+    if (auto named = asl::is_flow_name(alias) ? named_by_other_flows(spi, flow, alias) : std::nullopt)
         throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
                         "cannot drop alias " + in_quotes(shortened_name(alias)) + " of flow " + in_quotes(flow.name) +
-                            " because " + *why,
-                        kOptionHint);
+                            " because " + named->why,
+                        std::move(named->hint), std::move(named->detail));
     if (spi.run(delete_alias, std::move(Params().uuid(flow.flow_id).text(alias))).processed() == 0)
         throw UserError(ERRCODE_UNDEFINED_OBJECT,
                         "flow " + in_quotes(flow.name) + " has no alias " + in_quotes(shortened_name(alias)),

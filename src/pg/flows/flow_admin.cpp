@@ -8,6 +8,7 @@
 
 #include "pg/flows/flow_admin.hpp"
 #include "pg/flows/flow_triggers.hpp"
+#include "pg/flows/named_by.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/store/holds.hpp"
@@ -144,6 +145,9 @@ FLOWCTL_FUNCTION(flowctl_drop_flow) {
     const AsExtensionOwner owner;
     Spi spi;
     const FlowIdentity flow = get_own_flow(spi, name, FlowLock::Update, user, "drop");
+    if (auto named = named_by_other_flows(spi, flow, std::nullopt))
+        throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+                        "cannot drop flow " + in_quotes(flow.name) + " because " + named->why, std::move(named->hint));
     remove_flow(spi, flow);
     PG_RETURN_VOID();
 }

@@ -188,6 +188,15 @@ std::vector<Uuid> Admitter::arrive(Spi& spi, std::vector<store::WaitRow> runs) {
     return may_begin;
 }
 
+void Admitter::come_again(Spi& spi, const std::vector<Uuid>& runs) {
+    if (runs.empty()) return;
+    in_use_ = true;
+    know(spi);
+    std::vector<store::WaitRow> waits = store::find_limit_waits(runs);
+    std::erase_if(waits, [](const store::WaitRow& run) { return run.line == store::kNoLine; });
+    again(spi, std::move(waits));
+}
+
 // True: it may begin.
 bool Admitter::join(Spi& spi, const store::WaitRow& run) {
     const gates::LineFacts facts = facts_of(spi, run);

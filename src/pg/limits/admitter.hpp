@@ -56,6 +56,8 @@ class Admitter {
 
     // Runs that have come: those that may begin now. The others wait.
     std::vector<Uuid> arrive(Spi& spi, std::vector<store::WaitRow> runs);
+    // Runs of other shards that wait again, because they are redriven.
+    void come_again(Spi& spi, const std::vector<Uuid>& runs);
     // Whether this run has been admitted in this transaction.
     bool has_admitted(const Uuid& run) const { return admitted_.contains(run); }
     // Runs that have ended, whether they had begun or not.

@@ -7,6 +7,7 @@
 
 #include "pg/server/timestamps.hpp"
 #include "pg/server/transaction.hpp"
+#include "pg/starts/wait_at_start.hpp"
 #include "pg/store/by_key.hpp"
 
 namespace flowctl::pg {
@@ -40,9 +41,10 @@ bool Limits::work() {
             if (admitter_.is_in_use()) {
                 if (std::exchange(wanted_, false)) admitter_.know(spi);
                 if (shards_ > 1 || store::has_rows("limit_release")) {
-                    const std::vector<Uuid> ended = store::take_releases(spi, kMostAtOnce);
-                    admitter_.ended(spi, ended);
-                    more = wanted_ = ended.size() == kMostAtOnce;
+                    const store::Releases taken = store::take_releases(spi, kMostAtOnce);
+                    admitter_.ended(spi, taken.ended);
+                    admitter_.come_again(spi, taken.come_again);
+                    more = wanted_ = taken.ended.size() + taken.come_again.size() == kMostAtOnce;
                 }
                 admitter_.time_passes(spi);
                 admitter_.settle(spi);
@@ -130,6 +132,7 @@ bool Limits::look(Spi& spi) {
 void Limits::begin() {
     admitter_.begin();
     to_forward_.clear();
+    come_again_.clear();
     to_poke_ = false;
 }
 
@@ -154,12 +157,37 @@ void Limits::hold_back(Spi& spi, std::vector<Uuid>& runs) {
     std::erase_if(runs, [&](const Uuid& run) { return held.contains(run) || !is_ours(run); });
 }
 
+// What the tables say of the run's life before must be gone, since it would be taken for something about this one.
+Part::Readmission Limits::readmit(Spi& spi, const RedrivenRun& run) {
+    (void)terms_.changed();
+    const limits::FlowTerms& terms = terms_.of(spi, run.flow_id);
+    if (store::has_rows("limit_decision")) store::delete_decisions(spi, {run.run});
+    if (store::is_known_to_limits(run.run)) return Readmission::Later;
+    if (!terms.limits().any() && !terms.paused) return Readmission::Now;
+    store::FlowRow flow;
+    flow.flow_id = run.flow_id;
+    flow.name = run.flow;
+    flow.owner = run.flow_owner;
+    flow.options = terms.options;
+    flow.paused = terms.paused;
+    const ParentRun worker;  // so it has as little time as for a run that another one starts
+    StartRequest request;
+    request.input_value = run.input;
+    request.parent = &worker;
+    StartInput input(request);
+    const auto wait = wait_at_redrive(flow, run.run, unix_micros_now(), input);
+    store::insert_limit_waits({&*wait});
+    if (admits()) return admitter_.arrive(spi, {*wait}).empty() ? Readmission::Waits : Readmission::Now;
+    come_again_.push_back(run.run);
+    return Readmission::Waits;
+}
+
 void Limits::write(Spi& spi, const Changes& changes) {
     if (admits()) {
         admitter_.ended(spi, changes.ended);
         admitter_.settle(spi);
     } else {
-        tell_of_ended(spi, changes.ended);
+        tell_of_others(spi, changes.ended);
     }
     if (refused_.empty()) return;
     std::vector<Uuid> over;
@@ -168,16 +196,17 @@ void Limits::write(Spi& spi, const Changes& changes) {
     store::delete_decisions(spi, over);
 }
 
-// The worker that admits runs hears which of those that have ended were its business.
-void Limits::tell_of_ended(Spi& spi, const std::vector<Uuid>& ended) {
-    if (ended.empty()) return;
-    std::vector<Uuid> concerned;
-    if (store::has_rows("limit_hold")) concerned = store::which_hold(ended);
-    if (store::has_rows("limit_wait"))
+// The worker that admits runs hears which of those that have ended were its business, and which wait again.
+void Limits::tell_of_others(Spi& spi, const std::vector<Uuid>& ended) {
+    if (ended.empty() && come_again_.empty()) return;
+    store::Releases concerned;
+    if (!ended.empty() && store::has_rows("limit_hold")) concerned.ended = store::which_hold(ended);
+    if (!ended.empty() && store::has_rows("limit_wait"))
         for (const Uuid& run : store::which_wait(ended))
-            concerned.push_back(run);
+            concerned.ended.push_back(run);
+    concerned.come_again = std::exchange(come_again_, {});
     store::save_releases(spi, concerned);
-    to_poke_ = to_poke_ || !concerned.empty();
+    to_poke_ = to_poke_ || !concerned.ended.empty() || !concerned.come_again.empty();
 }
 
 void Limits::committed(const Changes& changes) {

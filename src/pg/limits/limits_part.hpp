@@ -8,7 +8,8 @@
 //
 // The other workers say which runs have come and ended, and hear which of theirs may begin. What they say is
 // first a hint and then a row: a hint that is lost is found by their sweep (runs that have not begun), and the
-// rows stay until they have been read.
+// rows stay until they have been read. A run that is redriven waits like a new one (readmit), but is none that their
+// sweep would find, so of its coming there is a row, too.
 #pragma once
 
 #include <optional>
@@ -34,13 +35,14 @@ class Limits final : public Part {
     bool look(Spi& spi) override;
     void begin() override;
     void hold_back(Spi& spi, std::vector<Uuid>& runs) override;
+    Readmission readmit(Spi& spi, const RedrivenRun& run) override;
     void write(Spi& spi, const Changes& changes) override;
     void committed(const Changes& changes) override;
 
   private:
     bool admits() const { return shard_ == 0; }
     bool is_ours(const Uuid& run) const { return shard_of(bucket_of(run), shards_) == shard_; }
-    void tell_of_ended(Spi& spi, const std::vector<Uuid>& ended);
+    void tell_of_others(Spi& spi, const std::vector<Uuid>& ended);
     void look_at_pauses(Spi& spi);
     void look_at_quotas(Spi& spi);
     void publish();
@@ -51,6 +53,8 @@ class Limits final : public Part {
     bool wanted_ = true;               // something may have changed that concerns all that waits
     std::vector<FreshRun> to_give_;    // that may begin here
     std::vector<FreshRun> to_forward_; // that wait, for the worker that admits
+    std::vector<Uuid> come_again_;     // redriven runs that wait, for the same; staged
+    limits::KnownTerms terms_;         // of flows whose runs are redriven
     bool to_poke_ = false;
     std::set<Uuid> refused_;           // of this shard, whose decision is in the table until they have ended
 };

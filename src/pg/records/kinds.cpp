@@ -34,6 +34,7 @@ struct SimpleKind {
     Statement& make;                       // $1 name, $2 object
     Statement* change;                     // the same; null: it is dropped and made again
     Statement* drop;                       // $1 name; null where there is `change`
+    Statement* grant = nullptr;            // $1 name, $2 object with `grants`; null: nothing is granted on it
 };
 
 std::vector<Object> read_simple(Spi& spi, const SimpleKind& kind, const std::string& pattern) {
@@ -52,6 +53,19 @@ json::Value completed(const json::Value& before, const json::Value& given) {
     return value;
 }
 
+// Grants what the object says, and takes back everything else.
+void grant(Spi& spi, const SimpleKind& kind, const std::string& name, const json::Value& object) {
+    const json::Value* grants = object.find("grants");
+    if (kind.grant == nullptr || grants == nullptr) return;
+    const bool is_list = grants->is_array() && std::all_of(grants->items().begin(), grants->items().end(),
+                                                           [](const json::Value& role) { return role.is_string(); });
+    if (!is_list)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "grants of " + std::string(kind.word) + " " + shortened_name(name) + " is no list of roles",
+                        "It is an array of names, as flowctl.export() gives it.");
+    spi.run(*kind.grant, std::move(Params().text(name).text(json::dump(object))));
+}
+
 void apply_simple(Spi& spi, const SimpleKind& kind, const std::vector<json::Member>& objects, Changes& changes) {
     std::map<std::string, json::Value> present;
     for (Object& object : read_simple(spi, kind, "%"))
@@ -63,6 +77,7 @@ void apply_simple(Spi& spi, const SimpleKind& kind, const std::vector<json::Memb
         if (before == present.end()) {
             changes.add(what + ": new");
             spi.run(kind.make, std::move(Params().text(given.key).text(json::dump(given.value))));
+            grant(spi, kind, given.key, given.value);
             continue;
         }
         const json::Value after = completed(before->second, given.value);
@@ -71,6 +86,7 @@ void apply_simple(Spi& spi, const SimpleKind& kind, const std::vector<json::Memb
         if (kind.drop != nullptr) spi.run(*kind.drop, std::move(Params().text(given.key)));
         Statement& write = kind.change != nullptr ? *kind.change : kind.make;
         spi.run(write, std::move(Params().text(given.key).text(json::dump(after))));
+        grant(spi, kind, given.key, after);
     }
 }
 
@@ -107,15 +123,33 @@ Statement make_lease_rule(R"(
 
 // Whoever is granted an activity sees it, but the owner keeps it.
 Statement read_activities(R"(
-    SELECT a.name, pg_catalog.jsonb_build_object('comment', a.comment)::text
+    SELECT a.name, pg_catalog.jsonb_build_object(
+               'comment', a.comment,
+               'grants', (SELECT coalesce(pg_catalog.jsonb_agg(g.name ORDER BY g.name COLLATE "C"), '[]')
+                          FROM (SELECT pg_catalog.pg_get_userbyid(x.role)::text AS name FROM flowctl.activity_grants x
+                                WHERE x.activity = a.name AND x.role IS NOT NULL) g))::text
     FROM flowctl.activities a
     WHERE a.name LIKE $1 AND (pg_catalog.pg_has_role(a.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
     ORDER BY a.name COLLATE "C")",
                           {TEXTOID});
 Statement make_activity("SELECT flowctl.create_activity($1, $2::pg_catalog.jsonb ->> 'comment')", {TEXTOID, TEXTOID});
 
+Statement grant_activity(R"(
+    SELECT (SELECT pg_catalog.count(flowctl.grant_activity($1, pg_catalog.quote_ident(r)::pg_catalog.regrole))
+            FROM pg_catalog.jsonb_array_elements_text(o -> 'grants') r),
+           (SELECT pg_catalog.count(flowctl.revoke_activity($1, g.role))
+            FROM flowctl.activity_grants g
+            WHERE g.activity = $1 AND g.role IS NOT NULL
+                  AND NOT o -> 'grants' OPERATOR(pg_catalog.?) pg_catalog.pg_get_userbyid(g.role)::text)
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                         {TEXTOID, TEXTOID});
+
 Statement read_limits(R"(
-    SELECT l.name, pg_catalog.jsonb_build_object('slots', l.slots, 'rate', l.rate, 'burst', l.burst)::text
+    SELECT l.name, pg_catalog.jsonb_build_object(
+               'slots', l.slots, 'rate', l.rate, 'burst', l.burst,
+               'grants', (SELECT coalesce(pg_catalog.jsonb_agg(g.name ORDER BY g.name COLLATE "C"), '[]')
+                          FROM (SELECT pg_catalog.pg_get_userbyid(x.role)::text AS name FROM flowctl.limit_grants x
+                                WHERE x.limit_name = l.name AND x.role IS NOT NULL) g))::text
     FROM flowctl.limits l
     WHERE l.kind = 'shared' AND l.name LIKE $1
       AND (pg_catalog.pg_has_role(l.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
@@ -130,17 +164,44 @@ Statement change_limit(R"(
     FROM (SELECT $2::pg_catalog.jsonb) d (o))",
                        {TEXTOID, TEXTOID});
 
+Statement grant_limit(R"(
+    SELECT (SELECT pg_catalog.count(flowctl.grant_limit($1, pg_catalog.quote_ident(r)::pg_catalog.regrole))
+            FROM pg_catalog.jsonb_array_elements_text(o -> 'grants') r),
+           (SELECT pg_catalog.count(flowctl.revoke_limit($1, g.role))
+            FROM flowctl.limit_grants g
+            WHERE g.limit_name = $1 AND g.role IS NOT NULL
+                  AND NOT o -> 'grants' OPERATOR(pg_catalog.?) pg_catalog.pg_get_userbyid(g.role)::text)
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                      {TEXTOID, TEXTOID});
+
+Statement read_event_rules(R"(
+    SELECT r.name, pg_catalog.jsonb_build_object('flow', r.flow, 'event', r.event, 'filter', r.filter, 'input', r.input,
+                                                 'options', r.options, 'comment', r.comment)::text
+    FROM flowctl.event_rules r
+    WHERE r.name LIKE $1 AND (pg_catalog.pg_has_role(r.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+    ORDER BY r.name COLLATE "C")",
+                           {TEXTOID});
+Statement make_event_rule(R"(
+    SELECT flowctl.create_event_rule($1, o ->> 'flow', o ->> 'event', o ->> 'filter', o ->> 'input', o ->> 'comment',
+                                     coalesce(o -> 'options', '{}'), true)
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                          {TEXTOID, TEXTOID});
+
 }  // namespace
 
 const std::vector<Kind>& kinds() {
     static const std::vector<Kind> list = {
-        simple({"activities", "activity", {"comment"}, read_activities, make_activity, &make_activity, nullptr}),
-        simple({"limits", "limit", {"slots", "rate", "burst"}, read_limits, make_limit, &change_limit, nullptr}),
+        simple({"activities", "activity", {"comment", "grants"}, read_activities, make_activity, &make_activity, nullptr,
+                &grant_activity}),
+        simple({"limits", "limit", {"slots", "rate", "burst", "grants"}, read_limits, make_limit, &change_limit, nullptr,
+                &grant_limit}),
         simple({"policies", "policy", {"effect", "endpoint", "conditions", "comment"}, read_policies, make_policy,
                 nullptr, &drop_policy}),
         simple({"lease_rules", "lease rule", {"endpoint", "role", "conditions", "comment"}, read_lease_rules,
                 make_lease_rule, nullptr, &drop_lease_rule}),
         flow_kind(),
+        simple({"event_rules", "event rule", {"flow", "event", "filter", "input", "options", "comment"}, read_event_rules,
+                make_event_rule, &make_event_rule, nullptr}),
     };
     return list;
 }

@@ -21,6 +21,7 @@ struct CurrentStep {
     std::string path;
     Oid role = InvalidOid;
     std::optional<std::string> subject;         // the verified end user in whose session the run began
+    std::optional<std::string> subject_issuer;
     std::optional<std::string> subject_claims;  // a JSON object
 };
 

@@ -12,6 +12,8 @@ namespace flowctl::pg::endpoint_pace {
 namespace {
 
 constexpr int kMostEndpoints = 1024;
+constexpr int kChains = 2048;
+constexpr int kMostTried = 32;  // entries that one call looks at for one that nobody needs any more
 
 // An entry is taken when an endpoint with limits is called for the first time, or asks for a pause. It is
 // given to another one when nothing of it holds any more.
@@ -21,11 +23,14 @@ struct Entry {
     std::int64_t full_at;
     std::int64_t held_until;
     bool others_wait;  // a worker has found no room
+    std::int16_t next;  // of the entries whose names have the same chain: its number, from 1
 };
 
 struct Paces {
     slock_t mutex;
     std::int32_t used;  // entries, from the first on
+    std::int32_t tried;  // the entry at which the next search for one to reuse begins
+    std::int16_t chains[kChains];  // the first entry of each, from 1; 0: none
     Entry entries[kMostEndpoints];
     // Behind them: how many calls each worker has under way, endpoint by endpoint.
 };
@@ -68,19 +73,43 @@ std::int64_t under_way(int entry) {
     return all;
 }
 
-// The entry of the endpoint, or -1. `add`: it gets one, if there is one to be had.
+std::int16_t& chain_of(std::uint64_t name) {
+    return shared->chains[(name ^ MyDatabaseId) % kChains];
+}
+
+void take_from_chain(int entry) {
+    const Entry& gone = shared->entries[entry];
+    std::int16_t* link = &shared->chains[(gone.name ^ gone.database) % kChains];
+    while (*link != 0 && *link != entry + 1)
+        link = &shared->entries[*link - 1].next;
+    if (*link != 0) *link = gone.next;
+}
+
+// An entry that was never used, or that nothing holds any more; -1: none was found.
+int free_entry(std::int64_t now) {
+    if (shared->used < kMostEndpoints) return shared->used++;
+    for (int i = 0; i < kMostTried; i++) {
+        const int tried = shared->tried;
+        shared->tried = (tried + 1) % kMostEndpoints;
+        const Entry& entry = shared->entries[tried];
+        if (entry.full_at > now || entry.held_until > now || under_way(tried) > 0) continue;
+        take_from_chain(tried);
+        return tried;
+    }
+    return -1;
+}
+
+// The entry of the endpoint, or -1. `add`: it gets one, if there is one to be had. The lock is held, so this takes a
+// few steps however many endpoints there are.
 int find(std::string_view endpoint, bool add, std::int64_t now) {
     const std::uint64_t name = hash_of(endpoint);
-    for (int i = 0; i < shared->used; i++)
-        if (shared->entries[i].name == name && shared->entries[i].database == MyDatabaseId) return i;
+    for (int at = chain_of(name); at != 0; at = shared->entries[at - 1].next)
+        if (shared->entries[at - 1].name == name && shared->entries[at - 1].database == MyDatabaseId) return at - 1;
     if (!add) return -1;
-    int found = shared->used < kMostEndpoints ? shared->used++ : -1;
-    for (int i = 0; found < 0 && i < kMostEndpoints; i++) {
-        const Entry& entry = shared->entries[i];
-        if (entry.full_at <= now && entry.held_until <= now && under_way(i) == 0) found = i;
-    }
+    const int found = free_entry(now);
     if (found < 0) return -1;
-    shared->entries[found] = {MyDatabaseId, name, 0, 0, false};
+    shared->entries[found] = {MyDatabaseId, name, 0, 0, false, chain_of(name)};
+    chain_of(name) = static_cast<std::int16_t>(found + 1);
     std::fill_n(counts_of(found), slot_count(), std::uint16_t{0});
     return found;
 }

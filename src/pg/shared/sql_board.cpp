@@ -257,10 +257,17 @@ void retire(const Place& place, bool now_or_later) noexcept {
 }
 
 void say_hungry(NoPlace why, std::int64_t since) noexcept {
-    Board& board = board_of(own_worker);
-    shmem::Locked lock(board.mutex);
-    board.hungry = why;
-    board.hungry_since = since;
+    {
+        Board& board = board_of(own_worker);
+        shmem::Locked lock(board.mutex);
+        board.hungry = why;
+        board.hungry_since = since;
+    }
+    if (why == NoPlace::None) return;
+    for (int i = 0; i < seat_count(); i++) {
+        const Seat& seat = seats()[i];
+        if (seat.reserved && seat.worker != own_worker) shmem::wake(board_of(seat.worker).process);
+    }
 }
 
 bool others_are_hungry(std::int64_t before) noexcept {

@@ -65,7 +65,8 @@ struct Executor {
 Executor view(const Place& place) noexcept;
 // The executor ends when it has nothing to do; with `now_or_later` also when it is busy: after this order.
 void retire(const Place& place, bool now_or_later) noexcept;
-void say_hungry(NoPlace why, std::int64_t since) noexcept;  // None: not any more
+// Wakes the workers that have executors. None: not any more.
+void say_hungry(NoPlace why, std::int64_t since) noexcept;
 // Whether a worker of this database, or of another one if the server has no place left, has been hungry since
 // before that time.
 bool others_are_hungry(std::int64_t before) noexcept;

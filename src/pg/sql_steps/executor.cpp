@@ -86,6 +86,7 @@ class InStep {
         step_.path = order.path;
         step_.role = order.role;
         step_.subject = order.subject;
+        step_.subject_issuer = order.subject_issuer;
         step_.subject_claims = order.subject_claims;
         current_step = &step_;
     }
@@ -152,6 +153,19 @@ void Executor::require_no_superuser(const store::StoredOrder& order) {
         throw failure_of(StepProblem{ERRCODE_INSUFFICIENT_PRIVILEGE, *objection});
 }
 
+// The end user as policies for PostgREST look for him: the claims that were recorded, and who he is by whose word.
+std::string jwt_claims(const store::StoredOrder& order) {
+    if (!order.subject) return "{}";
+    json::ObjectBuilder claims;
+    if (order.subject_issuer) claims.add("iss", *order.subject_issuer);
+    claims.add("sub", *order.subject);
+    if (order.subject_claims)
+        if (const auto recorded = json::parse(*order.subject_claims); recorded && recorded->is_object())
+            for (const json::Member& member : recorded->members())
+                if (member.key != "iss" && member.key != "sub") claims.add(member.key, member.value);
+    return json::dump(claims.build());
+}
+
 // The result as JSON that a run can keep.
 std::string result_of(const std::string& text) {
     if (text.empty()) return "null";
@@ -193,7 +207,7 @@ std::string Executor::run_function(const store::StoredOrder& order, std::optiona
     std::string given = order.input;
     if (order.handed_token) given = json::dump(token_of_key(*order.handed_token).with_token(*input));
     as_role.emplace(role_, AsStepRole::Settings{"pg_catalog, " + function.sql_schema + ", pg_temp",
-                                                order.subject_claims.value_or("{}"), timeout_ms});
+                                                jwt_claims(order), timeout_ms});
     const std::string text = calls_.call(function, members, given);
     fire_deferred_triggers();
     as_role->end_settings();

@@ -13,6 +13,8 @@ namespace {
 constexpr std::int64_t kAgain = 1'000'000;        // us, where the server has no room
 constexpr std::int64_t kHungryAgain = 100'000;    // where other executors have the places
 constexpr std::int64_t kFairShare = 500'000;      // a role works on for so long while another one waits
+// A worker is hungry since then if it only wants another executor for a role that has one.
+constexpr std::int64_t kForAnother = INT64_MAX - 1;
 
 }  // namespace
 
@@ -36,7 +38,8 @@ void ExecutorPool::collect_ended() {
 }
 
 void ExecutorPool::retire_idle(const Demand& demand, std::int64_t now) {
-    const bool others = sql_board::others_are_hungry(now - kFairShare);
+    const bool idle_give_way = sql_board::others_are_hungry(kForAnother);
+    const bool busy_give_way = sql_board::others_are_hungry(now - kFairShare);
     std::size_t there = 0;
     for (const auto& one : executors_) {
         if (one->is_retired) continue;
@@ -46,7 +49,7 @@ void ExecutorPool::retire_idle(const Demand& demand, std::int64_t now) {
         const std::int64_t idle = std::int64_t{guc::sql_worker_idle} * 1000;
         const bool is_idle = !seen.busy && !demand.contains(one->role);
         const bool is_surplus = there > static_cast<std::size_t>(guc::sql_workers);
-        const bool gives_way = others && (is_idle || now - seen.since > kFairShare);
+        const bool gives_way = is_idle ? idle_give_way : busy_give_way && now - seen.since > kFairShare;
         if (is_surplus || gives_way || (is_idle && now - seen.since >= idle)) {
             sql_board::retire(one->place, is_surplus || gives_way);
             one->is_retired = true;
@@ -56,13 +59,13 @@ void ExecutorPool::retire_idle(const Demand& demand, std::int64_t now) {
     }
 }
 
-// An executor of another role gives its place to this one.
-void ExecutorPool::make_room(Oid role, std::int64_t now) {
-    const std::int64_t since = hungry_since_.try_emplace(role, now).first->second;
+// An executor of another role gives its place to this one; a busy one only where this role has none.
+void ExecutorPool::make_room(Oid role, bool has_none, std::int64_t now) {
+    const bool is_long = has_none && now - hungry_since_.at(role) >= kFairShare;
     for (const auto& one : executors_) {
         if (one->role == role || one->is_retired) continue;
         const sql_board::Executor seen = sql_board::view(one->place);
-        if (!seen.joined || (seen.busy && now - since < kFairShare)) continue;
+        if (!seen.joined || (seen.busy && !is_long)) continue;
         sql_board::retire(one->place, true);
         one->is_retired = true;
         return;
@@ -77,10 +80,11 @@ void ExecutorPool::no_room(const char* setting) {
     });
 }
 
-bool ExecutorPool::start(Oid role, std::int64_t now) {
+bool ExecutorPool::start(Oid role, bool is_first, std::int64_t now) {
     const sql_board::Place place = sql_board::reserve(role, guc::sql_workers);
     if (place.index < 0) {
-        sql_board::say_hungry(place.why, hungry_since_.try_emplace(role, now).first->second);
+        const std::int64_t since = is_first ? hungry_since_.try_emplace(role, now).first->second : kForAnother;
+        hunger_ = {place.why, std::min(since, hunger_.since)};
         if (place.why == sql_board::NoPlace::Server) no_room("flowctl.max_sql_workers");
         if (guc::sql_workers == 0) no_room("flowctl.sql_workers");
         again_at_ = now + kHungryAgain;
@@ -103,10 +107,14 @@ bool ExecutorPool::start(Oid role, std::int64_t now) {
 
 void ExecutorPool::start_missing(const Demand& demand, std::int64_t now) {
     std::erase_if(hungry_since_, [&](const auto& entry) { return !demand.contains(entry.first); });
-    if (hungry_since_.empty()) sql_board::say_hungry(sql_board::NoPlace::None, 0);
+    if (now < again_at_) {
+        if (!demand.empty()) come_back_at(again_at_);
+        return;
+    }
+    hunger_ = {};
     // A role without an executor comes before one that wants another.
     for (const bool first : {true, false})
-        for (const auto& [role, waiting] : demand) {
+        for (const auto& [role, orders] : demand) {
             std::size_t has = 0, coming = 0, idle = 0;
             for (const auto& one : executors_) {
                 if (one->role != role || one->is_retired) continue;
@@ -115,12 +123,12 @@ void ExecutorPool::start_missing(const Demand& demand, std::int64_t now) {
                 if (!seen.joined) coming++;
                 if (seen.joined && !seen.busy) idle++;
             }
-            if ((has == 0) != first || coming > 0 || idle > 0 || waiting <= has) continue;
-            if (now < again_at_) return come_back_at(again_at_);
-            if (start(role, now)) continue;
-            if (has == 0) make_room(role, now);
-            if (has == 0) come_back_at(again_at_);
+            if ((has == 0) != first || coming > 0 || idle > 0 || orders <= has) continue;
+            if (start(role, first, now)) continue;
+            if (hunger_.why != sql_board::NoPlace::None) make_room(role, first, now);
+            come_back_at(again_at_);
         }
+    sql_board::say_hungry(hunger_.why, hunger_.since);
 }
 
 void ExecutorPool::tend(const Demand& demand, std::int64_t now) {
@@ -130,7 +138,7 @@ void ExecutorPool::tend(const Demand& demand, std::int64_t now) {
         collect_ended();
         retire_idle(demand, now);
     }
-    if (!demand.empty() || !hungry_since_.empty()) start_missing(demand, now);
+    if (!demand.empty() || hunger_.why != sql_board::NoPlace::None) start_missing(demand, now);
 }
 
 }  // namespace flowctl::pg

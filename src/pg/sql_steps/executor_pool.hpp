@@ -44,15 +44,19 @@ class ExecutorPool {
     void collect_ended();
     void retire_idle(const Demand& demand, std::int64_t now);
     void start_missing(const Demand& demand, std::int64_t now);
-    bool start(Oid role, std::int64_t now);
-    void make_room(Oid role, std::int64_t now);
+    bool start(Oid role, bool is_first, std::int64_t now);
+    void make_room(Oid role, bool has_none, std::int64_t now);
     void no_room(const char* setting);
     void come_back_at(std::int64_t at) { next_at_ = next_at_ ? std::min(*next_at_, at) : at; }
 
     std::vector<std::unique_ptr<One>> executors_;
     std::optional<std::int64_t> next_at_;
     std::int64_t again_at_ = 0;  // no executor is started before that
-    std::map<Oid, std::int64_t> hungry_since_;
+    std::map<Oid, std::int64_t> hungry_since_;  // roles that have no executor, and find no place for one
+    struct {
+        sql_board::NoPlace why = sql_board::NoPlace::None;
+        std::int64_t since = INT64_MAX;
+    } hunger_;  // what the others are told
     bool reported_ = false;
 };
 

@@ -38,7 +38,7 @@ void append_orders(const std::vector<NewOrder>& orders) {
     if (orders.empty()) return;
     Append append("sql_order",
                   {"order_id", "run_id", "call_id", "flow_owner", "role", "function", "input", "flow", "version",
-                   "state", "path", "depth", "subject", "subject_claims", "handed_token", "due_at", "since"},
+                   "state", "path", "depth", "subject", "subject_issuer", "subject_claims", "handed_token", "due_at", "since"},
                   orders.size());
     const std::int64_t now = unix_micros_now();
     for (const NewOrder& order : orders)
@@ -55,6 +55,7 @@ void append_orders(const std::vector<NewOrder>& orders) {
             .text(order.path)
             .int4(order.depth)
             .text_or_null(order.subject)
+            .text_or_null(order.subject_issuer)
             .text_or_null(order.subject_claims)
             .text_or_null(order.handed_token)
             .timestamp(order.due_at)
@@ -81,8 +82,8 @@ std::vector<OrderState> find_order_states(const std::vector<Uuid>& ids) {
 std::optional<StoredOrder> find_order(const Uuid& id) {
     const Rows rows = find_by_key(table_named("sql_order"),
                                   {"order_id", "run_id", "call_id", "flow_owner", "role", "function", "input", "flow",
-                                   "version", "state", "path", "depth", "subject", "subject_claims", "handed_token",
-                                   "due_at", "done_at"},
+                                   "version", "state", "path", "depth", "subject", "subject_issuer", "subject_claims",
+                                   "handed_token", "due_at", "done_at"},
                                   {id});
     if (rows.size() == 0) return std::nullopt;
     StoredOrder order;
@@ -99,10 +100,11 @@ std::optional<StoredOrder> find_order(const Uuid& id) {
     order.path = rows.text(0, 10);
     order.depth = rows.int4(0, 11);
     order.subject = rows.optional_text(0, 12);
-    order.subject_claims = rows.optional_text(0, 13);
-    order.handed_token = rows.optional_text(0, 14);
-    order.due_at = rows.optional_timestamp(0, 15);
-    order.done = !rows.is_null(0, 16);
+    order.subject_issuer = rows.optional_text(0, 13);
+    order.subject_claims = rows.optional_text(0, 14);
+    order.handed_token = rows.optional_text(0, 15);
+    order.due_at = rows.optional_timestamp(0, 16);
+    order.done = !rows.is_null(0, 17);
     return order;
 }
 

@@ -35,7 +35,7 @@ struct NewOrder {
     std::int32_t version = 0;
     std::string state, path;
     std::int32_t depth = 0;
-    std::optional<std::string> subject, subject_claims, handed_token;
+    std::optional<std::string> subject, subject_issuer, subject_claims, handed_token;
     std::optional<std::int64_t> due_at;
 };
 void append_orders(const std::vector<NewOrder>& orders);

@@ -83,6 +83,7 @@ void SqlPerformer::answer(const Uuid& id, Order& order, const store::OrderResult
 }
 
 void SqlPerformer::take_finished() {
+    if (board_.empty()) return;
     for (const sql_board::Finished& finished : sql_board::collect()) {
         leave_board(finished.order);
         const auto found = orders_.find(finished.order);

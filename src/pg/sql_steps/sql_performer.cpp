@@ -82,6 +82,7 @@ std::optional<Performer::Refusal> SqlPerformer::prepare(Spi&, const RunFacts& ru
     row.path = call.path;
     row.depth = run.depth;
     row.subject = run.subject;
+    row.subject_issuer = run.subject_issuer;
     row.subject_claims = run.subject_claims;
     row.due_at = call.deadline;
     return std::nullopt;

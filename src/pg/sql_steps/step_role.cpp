@@ -1,8 +1,11 @@
 // Becoming the role of steps. See step_role.hpp.
 #include "pg/sql_steps/step_role.hpp"
 
+#include <algorithm>
+#include <climits>
 #include <cstring>
 
+#include "pg/rights/session_user.hpp"
 #include "pg/server/process.hpp"
 #include "pg/server/transaction.hpp"
 
@@ -47,13 +50,17 @@ void follow_name(Oid role) {
     guarded([&] {
         const char* const name = GetUserNameFromId(role, false);
         const char* const known = GetConfigOption("session_authorization", true, false);
-        if (known == nullptr || strcmp(known, name) != 0) set_session_authorization(name);
+        if (known == nullptr || strcmp(known, name) != 0 || superuser_arg(role) != GetSessionUserIsSuperuser())
+            set_session_authorization(name);
     });
 }
 
 void clean_up() {
     guarded([] {
         StartTransactionCommand();
+        // Nothing of a user is expected to run here. If something did, it would still be kept from another role.
+        const Oid role = GetUserId();
+        SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE);
         PortalHashTableDeleteAll();
         DropAllPreparedStatements();
         LockReleaseAll(USER_LOCKMETHOD, true);
@@ -66,7 +73,9 @@ void clean_up() {
             PopActiveSnapshot();
         }
         CommitTransactionCommand();
+        SetUserIdAndSecContext(role, 0);
     });
+    session_user::forget();
 }
 
 }  // namespace step_role
@@ -74,7 +83,7 @@ void clean_up() {
 AsStepRole::AsStepRole(Oid role, const Settings& settings) : role_(role) {
     const char* const path = settings.search_path.c_str();
     const char* const claims = settings.claims.c_str();
-    const std::string milliseconds = std::to_string(settings.timeout_ms);
+    const std::string milliseconds = std::to_string(std::min<std::int64_t>(settings.timeout_ms, INT_MAX));
     const char* const timeout = settings.timeout_ms > 0 ? milliseconds.c_str() : nullptr;
     SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE);
     nest_level_ = guarded([&] {

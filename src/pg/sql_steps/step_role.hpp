@@ -8,7 +8,8 @@
 // temporary tables and deferred triggers to the step.
 //
 // What a step leaves in the session is taken away before the next one, which may belong to another end user:
-// settings, temporary tables, held cursors, prepared statements, advisory locks, values of sequences. What a
+// settings, temporary tables, held cursors, prepared statements, advisory locks, values of sequences, and an end
+// user's token that it has handed over. What a
 // procedural language keeps for a session (as plperl's %_SHARED) stays as long as the process.
 #pragma once
 

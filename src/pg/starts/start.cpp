@@ -9,6 +9,7 @@
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/session_user.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/current_step.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/shared/shmem.hpp"
 #include "pg/shared/subject_tokens.hpp"
@@ -63,12 +64,30 @@ void carry_token(const store::NewRun& run) {
         subject_tokens::carry(user->handle, user->token.reveal(), user->expires_at, user->issuer, user->name);
 }
 
+// A function of a SQL step starts runs for the user of its own run. They are one flow deeper, so that flows which
+// start one another in a circle end here as well.
+void add_step(store::NewRun& run, const CurrentStep& step) {
+    run.depth = step.depth + 1;
+    if (run.depth > guc::max_flow_depth)
+        throw UserError(ERRCODE_STATEMENT_TOO_COMPLEX,
+                        "the step's run is " + std::to_string(step.depth) + " flows deep, and flowctl.max_flow_depth is " +
+                            std::to_string(guc::max_flow_depth),
+                        "Flows whose steps start one another in a circle end here.");
+    if (run.subject) return;
+    run.subject = step.subject;
+    run.subject_issuer = step.subject_issuer;
+    run.subject_claims = step.subject_claims;
+}
+
 // Who starts the run and in which session. The session of a run that starts another one is in its row.
 void add_session(store::NewRun& run) {
     run.session_user = GetSessionUserId();
     if (const char* user = system_user()) run.system_user = user;
-    run.asserted_subject = asserted_subject();
     add_subject(run);
+    if (current_step != nullptr)
+        add_step(run, *current_step);
+    else
+        run.asserted_subject = asserted_subject();
     if (guc::traceparent != nullptr && *guc::traceparent != '\0') run.traceparent = guc::traceparent;
 }
 

@@ -55,24 +55,31 @@ class OptionReader {
 
 std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run,
                                             StartInput& input) {
+    auto wait = wait_at_redrive(flow, run.run_id, run.started_at, input);
+    const FlowOptions::Limits& limits = flow.options->limits;
+    if (!wait || !limits.debounce) return wait;
+    wait->debounce = true;
+    wait->line =
+        gates::debounce_line(flow.flow_id, OptionReader(flow, input).key("debounce_key", limits.debounce_key));
+    wait->due_at.reset();
+    return wait;
+}
+
+std::optional<store::WaitRow> wait_at_redrive(const store::FlowRow& flow, const Uuid& run, std::int64_t now,
+                                              StartInput& input) {
     const FlowOptions::Limits& limits = flow.options->limits;
     if (!limits.any() && !flow.paused) return std::nullopt;
     OptionReader options(flow, input);
     store::WaitRow wait;
-    wait.run_id = run.run_id;
-    wait.flow_id = run.flow_id;
-    wait.flow_owner = run.flow_owner;
-    wait.since = run.started_at;
+    wait.run_id = run;
+    wait.flow_id = flow.flow_id;
+    wait.flow_owner = flow.owner;
+    wait.since = now;
     wait.concurrency_key = options.key("concurrency_key", limits.concurrency_key);
     wait.rate_key = options.key("rate_key", limits.rate_key);
     wait.priority = options.priority(limits);
-    wait.debounce = limits.debounce.has_value();
-    if (wait.debounce) {
-        wait.line = gates::debounce_line(run.flow_id, options.key("debounce_key", limits.debounce_key));
-    } else {
-        wait.line = gates::line_of(run.flow_id, wait.concurrency_key, wait.rate_key);
-        if (limits.queue_timeout) wait.due_at = run.started_at + *limits.queue_timeout;
-    }
+    wait.line = gates::line_of(flow.flow_id, wait.concurrency_key, wait.rate_key);
+    if (limits.queue_timeout) wait.due_at = now + *limits.queue_timeout;
     return wait;
 }
 

@@ -13,5 +13,8 @@ namespace flowctl::pg {
 // a priority cannot be had from the input.
 std::optional<store::WaitRow> wait_at_start(const store::FlowRow& flow, const store::NewRun& run,
                                             StartInput& input);
+// The same for a run that is redriven at this moment. No window is opened for it: it was started long ago.
+std::optional<store::WaitRow> wait_at_redrive(const store::FlowRow& flow, const Uuid& run, std::int64_t now,
+                                              StartInput& input);
 
 }  // namespace flowctl::pg

@@ -304,7 +304,8 @@ static Statement save_decision_sql(R"(
     ON CONFLICT (run_id) DO UPDATE SET error = excluded.error, cause = excluded.cause WHERE excluded.error IS NOT NULL)",
                                    {UUIDOID, INT4OID, OIDOID, TEXTOID, TEXTOID});
 static Statement save_releases_sql(
-    "INSERT INTO flowctl_catalog.limit_release SELECT pg_catalog.unnest($1) ON CONFLICT DO NOTHING", {UUIDARRAYOID});
+    "INSERT INTO flowctl_catalog.limit_release SELECT pg_catalog.unnest($1), $2 ON CONFLICT DO NOTHING",
+    {UUIDARRAYOID, BOOLOID});
 static Statement find_decisions_sql(R"(
     SELECT run_id, flow_owner, error, cause FROM flowctl_catalog.limit_decision
     WHERE bucket % $1 = $2 ORDER BY run_id LIMIT $3)",
@@ -313,7 +314,8 @@ static Statement delete_decisions_sql("DELETE FROM flowctl_catalog.limit_decisio
                                       {UUIDARRAYOID});
 static Statement take_releases_sql(R"(
     DELETE FROM flowctl_catalog.limit_release
-    WHERE run_id = ANY (ARRAY (SELECT run_id FROM flowctl_catalog.limit_release LIMIT $1)) RETURNING run_id)",
+    WHERE run_id = ANY (ARRAY (SELECT run_id FROM flowctl_catalog.limit_release LIMIT $1))
+    RETURNING run_id, comes_again)",
                                    {INT8OID});
 
 void save_decisions(Spi& spi, const std::vector<DecisionRow>& rows) {
@@ -338,13 +340,24 @@ void delete_decisions(Spi& spi, const std::vector<Uuid>& runs) {
     if (!runs.empty()) spi.run(delete_decisions_sql, std::move(Params().uuids(runs)));
 }
 
-void save_releases(Spi& spi, const std::vector<Uuid>& runs) {
-    if (!runs.empty()) spi.run(save_releases_sql, std::move(Params().uuids(runs)));
+void save_releases(Spi& spi, const Releases& runs) {
+    if (!runs.ended.empty()) spi.run(save_releases_sql, std::move(Params().uuids(runs.ended).boolean(false)));
+    if (!runs.come_again.empty()) spi.run(save_releases_sql, std::move(Params().uuids(runs.come_again).boolean(true)));
 }
 
-std::vector<Uuid> take_releases(Spi& spi, std::size_t most) {
+Releases take_releases(Spi& spi, std::size_t most) {
     Params params;
-    return ids_in_first_column(spi.run(take_releases_sql, std::move(int8_of(params, most))));
+    const Rows rows = spi.run(take_releases_sql, std::move(int8_of(params, most)));
+    Releases taken;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        (rows.boolean(i, 1) ? taken.come_again : taken.ended).push_back(rows.uuid(i, 0));
+    return taken;
+}
+
+bool is_known_to_limits(const Uuid& run) {
+    for (const char* table : {"limit_hold", "limit_wait", "limit_release"})
+        if (has_rows(table) && find_by_key(table_named(table), {"run_id"}, {run}).size() > 0) return true;
+    return false;
 }
 
 }  // namespace flowctl::pg::store

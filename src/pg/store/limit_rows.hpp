@@ -96,7 +96,13 @@ void save_decisions(Spi& spi, const std::vector<DecisionRow>& rows);
 std::vector<DecisionRow> find_decisions(Spi& spi, int shard, int shards, std::size_t most);
 void delete_decisions(Spi& spi, const std::vector<Uuid>& runs);
 
-void save_releases(Spi& spi, const std::vector<Uuid>& runs);
-std::vector<Uuid> take_releases(Spi& spi, std::size_t most);
+struct Releases {
+    std::vector<Uuid> ended;
+    std::vector<Uuid> come_again;  // which have a row in limit_wait
+};
+void save_releases(Spi& spi, const Releases& runs);
+Releases take_releases(Spi& spi, std::size_t most);
+// Whether a row of any of these tables is still there for this run.
+bool is_known_to_limits(const Uuid& run);
 
 }  // namespace flowctl::pg::store

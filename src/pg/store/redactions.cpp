@@ -198,11 +198,24 @@ Statement redact_others[] = {
      {UUIDARRAYOID}},
 };
 
+// Events that the runs have caused, and those that have started them, which the runs name as long as they are not
+// redacted. An event keeps its id, so that a message which is sent once more is still the same event.
+#define REDACT_EVENTS                                                                                              \
+    "UPDATE flowctl_catalog.event SET data = NULL, attributes = NULL, subject = NULL, verified_subject = NULL, "    \
+    "subject_claims = NULL, asserted_subject = NULL, application_name = NULL, client_addr = NULL WHERE "
+Statement redact_caused_events(REDACT_EVENTS "caused_by = ANY ($1)", {UUIDARRAYOID});
+LeafStatement redact_causing_events(REDACT_EVENTS R"(event_id IN (
+    SELECT (r.event::pg_catalog.jsonb ->> 'sequence')::uuid FROM {leaf} r
+    WHERE r.run_id = ANY ($1) AND r.event::pg_catalog.jsonb ->> 'sequence' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'))",
+                                    {UUIDARRAYOID});
+#undef REDACT_EVENTS
+
 struct OfLeaf {
     const char* table;
     LeafStatement& statement;
 };
 OfLeaf redact_leaves[] = {
+    {"run", redact_causing_events},
     {"run_attribute", delete_attributes_sql},
     {"run", redact_run_sql},
     {"history_event", redact_history_sql},
@@ -230,6 +243,7 @@ void redact_runs(Spi& spi, const std::vector<Uuid>& ids) {
     for (const OfLeaf& of : redact_leaves)
         for (const LeafGroup& group : by_leaf(of.table, ids))
             of.statement.run(spi, group.leaf, std::move(Params().uuids(pick(ids, group))));
+    spi.run(redact_caused_events, std::move(Params().uuids(ids)));
     for (Statement& statement : redact_others)
         spi.run(statement, std::move(Params().uuids(ids)));
 }

@@ -27,12 +27,17 @@ static LeafStatement reopen_run_sql(R"(
 static Statement delete_ended_frames_sql("DELETE FROM flowctl_catalog.ended_frame WHERE run_id = ANY ($1)",
                                          {UUIDARRAYOID});
 
-void reopen_runs(Spi& spi, const std::vector<Reopened>& runs) {
-    if (runs.empty()) return;
+static std::vector<Uuid> ids_of(const std::vector<Reopened>& runs) {
     std::vector<Uuid> ids;
     ids.reserve(runs.size());
     for (const Reopened& run : runs)
         ids.push_back(run.run_id);
+    return ids;
+}
+
+void reopen_to_wait(Spi& spi, const std::vector<Reopened>& runs) {
+    if (runs.empty()) return;
+    const std::vector<Uuid> ids = ids_of(runs);
     for (const LeafGroup& group : by_leaf("run", ids)) {
         RowFields rows;
         for (const std::size_t i : group.members) {
@@ -52,6 +57,12 @@ void reopen_runs(Spi& spi, const std::vector<Reopened>& runs) {
                     Params().uuid(run.run_id).int4(run.redrive_count).timestamp(run.redriven_at)));
         }
     }
+}
+
+void reopen_runs(Spi& spi, const std::vector<Reopened>& runs) {
+    if (runs.empty()) return;
+    reopen_to_wait(spi, runs);
+    const std::vector<Uuid> ids = ids_of(runs);
     const std::vector<Uuid> left = delete_by_key(table_named("ended_frame"), ids);
     if (!left.empty()) spi.run(delete_ended_frames_sql, std::move(Params().uuids(left)));
 }
@@ -91,9 +102,13 @@ static Statement forget_plans_sql(R"(
         SELECT m.map_run_id FROM flowctl_catalog.map_run m
         WHERE m.phase IS NULL AND m.plan IS NOT NULL AND m.ended_at < $1 ORDER BY m.ended_at LIMIT 2000))",
                                   {TIMESTAMPTZOID});
+// A run that is open has been redriven, and has not come to its frame yet.
 static Statement forget_ended_frames_sql(R"(
     DELETE FROM flowctl_catalog.ended_frame WHERE run_id IN (
-        SELECT e.run_id FROM flowctl_catalog.ended_frame e WHERE e.ended_at < $1 ORDER BY e.ended_at LIMIT 2000))",
+        SELECT e.run_id FROM flowctl_catalog.ended_frame e
+        WHERE e.ended_at < $1
+              AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = e.run_id AND r.status = 'RUNNING')
+        ORDER BY e.ended_at LIMIT 2000))",
                                          {TIMESTAMPTZOID});
 
 std::int64_t forget_ended_frames(Spi& spi, std::int64_t before) {

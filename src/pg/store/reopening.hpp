@@ -1,8 +1,9 @@
 // The store of what a redrive needs: the frames of runs that ended without success, and making such a run an
 // open one again.
 //
-// The frame is written in the transaction that ends the run, and removed in the one that reopens it. A run that
-// is reopened has a frame like any other open run, so after a crash the sweeps find it as they find all others.
+// The frame is written in the transaction that ends the run, and removed in the one in which it goes on. A run that
+// goes on has a frame like any other open run, so after a crash the sweeps find it as they find all others. One that
+// waits at a limit first is found as runs are that have not begun.
 // Every function runs inside the caller's transaction and raises PgError.
 #pragma once
 
@@ -30,6 +31,8 @@ struct Reopened {
 };
 // The runs are open again, and their ended frames are gone.
 void reopen_runs(Spi& spi, const std::vector<Reopened>& runs);
+// The runs are open again and wait at a limit, so they have no frame yet: the one that was kept stays.
+void reopen_to_wait(Spi& spi, const std::vector<Reopened>& runs);
 
 // Which of these runs nobody else is changing now: their rows stay locked until the end of the transaction.
 // Waits for nobody.

@@ -18,7 +18,7 @@ static constexpr std::initializer_list<const char*> kRunColumns = {
     "status",         "input",       "event",         "traceparent", "started_at",     "flow_owner",
     "role",           "subject",     "redrive_count", "redriven_at", "subject_issuer", "subject_claims",
     "subject_handle", "map_run_id",  "map_index",     "map_items",   "forked_from",    "parent_run_id",
-    "depth",          "handed_token"};
+    "depth",          "handed_token", "starter"};
 
 static StoredRun read_run(const Rows& rows, std::size_t i) {
     StoredRun run;
@@ -49,6 +49,7 @@ static StoredRun read_run(const Rows& rows, std::size_t i) {
     if (!rows.is_null(i, 23)) run.parent_run_id = rows.uuid(i, 23);
     run.depth = rows.int4(i, 24);
     run.handed_token = rows.optional_text(i, 25);
+    run.starter = rows.oid(i, 26);
     return run;
 }
 
@@ -217,11 +218,17 @@ static Statement fail_run_sql(R"(
     WHERE run_id = $1 AND status = 'RUNNING')",
                               {UUIDOID, TEXTOID, TEXTOID});
 
+static Statement forget_ended_frame_sql("DELETE FROM flowctl_catalog.ended_frame WHERE run_id = $1", {UUIDOID});
+
 bool fail_run(Spi& spi, const Uuid& id, const std::string& error, const std::string& cause,
               bool with_history) {
     if (spi.run(fail_run_sql, std::move(Params().uuid(id).text(error).text(cause))).processed() == 0)
         return false;
-    if (with_history) spi.run(fail_history_sql, std::move(Params().uuid(id).text(error).text(cause)));
+    if (with_history) {
+        spi.run(fail_history_sql, std::move(Params().uuid(id).text(error).text(cause)));
+        // The frame that was kept of a run that is being redriven does not know of this event.
+        spi.run(forget_ended_frame_sql, std::move(Params().uuid(id)));
+    }
     delete_frames(spi, {id});
     return true;
 }

@@ -32,6 +32,7 @@ struct StoredRun {
     std::int64_t started_at = 0;
     Oid flow_owner = InvalidOid;
     Oid role = InvalidOid;
+    Oid starter = InvalidOid;
     std::optional<std::string> subject;
     std::optional<std::string> subject_issuer;
     std::optional<std::string> subject_claims;

@@ -12,6 +12,7 @@
 //   give                 runs that are to begin
 //   begin                the turn's transaction has begun
 //     hold_back          which runs may not begin yet
+//     readmit            whether a run that is redriven may go on yet
 //     apply, told        for each item: it is done now, and whether its run took it
 //     effect             for what a run wants done
 //     write              the rows
@@ -47,6 +48,15 @@ struct EffectOf {
     const Uuid& run;
     Oid owner;  // of its flow
     const std::shared_ptr<const CompiledVersion>& version;
+};
+
+// A run that has ended and is about to go on, because somebody redrives it.
+struct RedrivenRun {
+    const Uuid& run;
+    const Uuid& flow_id;
+    const std::string& flow;
+    Oid flow_owner;
+    const json::Value& input;
 };
 
 class Part {
@@ -96,6 +106,13 @@ class Part {
     // Takes those out that may not begin yet, of runs that are about to. It may be asked about a run twice in
     // one transaction, the second time when its row has been read.
     virtual void hold_back(Spi& spi, std::vector<Uuid>& runs) { (void)spi, (void)runs; }
+    // Whether a run that is redriven may go on. Waits: it is open and has no frame until hold_back() lets it through,
+    // and the part gives it then. Later: that cannot be said now. Throws UserError if it can never be said.
+    enum class Readmission { Now, Waits, Later };
+    virtual Readmission readmit(Spi& spi, const RedrivenRun& run) {
+        (void)spi, (void)run;
+        return Readmission::Now;
+    }
     // An item of this part (Item::from) is done in this transaction, whether its run is still open or not.
     virtual void apply(const Item& item) { (void)item; }
     // What became of the event of such an item: the run has taken it; it has not, because it has ended, or for

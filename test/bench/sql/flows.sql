@@ -24,6 +24,27 @@ SELECT flowctl.define_flow('child_start', '{"StartAt": "C", "States": {
 SELECT flowctl.define_flow('child_deep', '{"StartAt": "C", "States": {
     "C": {"Type": "Task", "Resource": "flowctl:flow:child_sync.sync:2", "OutputPath": "$.Output", "End": true}}}');
 
+-- SQL steps: one that reads nothing, one that updates a row, one that notes when it was executed, and a slow one.
+RESET ROLE;
+CREATE SCHEMA sql_steps AUTHORIZATION app;
+SET ROLE app;
+CREATE TABLE sql_steps.row (id int PRIMARY KEY, n bigint NOT NULL) WITH (fillfactor = 50);
+INSERT INTO sql_steps.row SELECT i, 0 FROM generate_series(0, 999) i;
+CREATE TABLE sql_steps.effect (at timestamptz, done_at timestamptz);
+CREATE FUNCTION sql_steps.read(jsonb) RETURNS bigint LANGUAGE sql AS $$ SELECT ($1 ->> 'id')::bigint + 1 $$;
+CREATE FUNCTION sql_steps.write(jsonb) RETURNS bigint LANGUAGE sql AS
+    $$ UPDATE sql_steps.row SET n = n + 1 WHERE id = ($1 ->> 'id')::bigint % 1000 RETURNING n $$;
+CREATE FUNCTION sql_steps.note(at timestamptz) RETURNS void LANGUAGE sql AS $$ INSERT INTO sql_steps.effect VALUES (at, clock_timestamp()) $$;
+CREATE FUNCTION sql_steps.slow() RETURNS void LANGUAGE sql AS $$ SELECT pg_sleep(2) $$;
+SELECT flowctl.define_flow('sql_read', '{"StartAt": "S", "States": {
+    "S": {"Type": "Task", "Resource": "flowctl:sql:sql_steps.read", "End": true}}}');
+SELECT flowctl.define_flow('sql_write', '{"StartAt": "S", "States": {
+    "S": {"Type": "Task", "Resource": "flowctl:sql:sql_steps.write", "End": true}}}');
+SELECT flowctl.define_flow('sql_timed', '{"StartAt": "S", "States": {
+    "S": {"Type": "Task", "Resource": "flowctl:sql:sql_steps.note", "End": true}}}');
+SELECT flowctl.define_flow('sql_slow', '{"StartAt": "S", "States": {
+    "S": {"Type": "Task", "Resource": "flowctl:sql:sql_steps.slow", "Parameters": {}, "Next": "S"}}}');
+
 -- Ten HTTP steps; one whose answer is as large as its request; one that stays open; one that waits for a year; one that
 -- waits for a second and then calls.
 SELECT flowctl.define_flow('ten', json_build_object('StartAt', 'S1', 'States', json_object_agg('S' || i,
