@@ -118,6 +118,7 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.role = role;
     run.started_at = unix_micros_now();
     run.starter = request.starter;
+    run.awaits_events = flow.awaits_events;
     if (request.parent != nullptr)
         add_parent(run, *request.parent);
     else
