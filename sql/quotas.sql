@@ -108,6 +108,36 @@ SELECT flowctl.set_quota('regress_quota_author', calls => 7);
 SELECT flowctl.start('passes') IS NOT NULL AS started;
 SELECT open_runs, calls, calls_used FROM flowctl.quotas;
 
+-- stored bytes: measured when the quota is set and by the process that keeps house
+SELECT flowctl.set_quota('regress_quota_author', stored_bytes => -1);
+SELECT flowctl.set_quota('regress_quota_author', stored_bytes => 1000000);
+SELECT open_runs, calls, stored_bytes, stored_bytes_used BETWEEN 5000 AND 500000 AS plausible, stored_measured_at <= clock_timestamp() AS measured FROM flowctl.quotas;
+SET ROLE regress_quota_author;
+SELECT flowctl.define_flow('keeps', '{"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": 0, "End": true}}}');
+SELECT string_agg(md5(i::text), '') AS random FROM generate_series(1, 6000) i \gset
+SELECT flowctl.start('keeps', jsonb_build_object('random', :'random')) AS large \gset
+SELECT flowctl.wait(:'large');
+SELECT flowctl.start('keeps', jsonb_build_object('random', :'random')) IS NOT NULL AS not_measured_yet;
+RESET ROLE;
+SELECT count(*) FROM flowctl.keep_house();
+SELECT stored_bytes_used BETWEEN 200000 AND 900000 AS more FROM flowctl.quotas;
+SELECT flowctl.set_quota('regress_quota_author', stored_bytes => 200000);
+SET ROLE regress_quota_author;
+CREATE PROCEDURE pg_temp.refused(flow text) LANGUAGE plpgsql AS $$
+DECLARE detail text; hint text;
+BEGIN
+    PERFORM flowctl.start(flow);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RAISE NOTICE '% % (%) (%)', SQLSTATE, SQLERRM, regexp_replace(detail, ' \d{6} were', ' N were'), hint;
+END $$;
+CALL pg_temp.refused('keeps');
+RESET ROLE;
+SELECT flowctl.set_quota('regress_quota_author', calls => 7);
+SELECT flowctl.start('keeps') IS NOT NULL AS started;
+SELECT count(*) FROM flowctl.keep_house();
+SELECT count(*) FROM flowctl_catalog.stored_use;
+
 -- rights
 SET ROLE regress_quota_author;
 SELECT flowctl.set_quota('regress_quota_author', 100);

@@ -67,12 +67,14 @@ CREATE TABLE flowctl_catalog.quota (
     role            flowctl_catalog.role_ref NOT NULL,
     open_runs       bigint      CHECK (open_runs >= 0),
     calls           bigint      CHECK (calls > 0),
+    stored_bytes    bigint      CHECK (stored_bytes >= 0),
     set_by          name        NOT NULL,
     set_at          timestamptz NOT NULL DEFAULT now(),
-    CHECK (open_runs IS NOT NULL OR calls IS NOT NULL)
+    CHECK (open_runs IS NOT NULL OR calls IS NOT NULL OR stored_bytes IS NOT NULL)
 );
 COMMENT ON TABLE flowctl_catalog.quota IS
-    'how many open runs and calls under way the flows of a role may have (flowctl.set_quota)';
+    'how many open runs and calls under way the flows of a role may have, and how much their runs may store '
+    '(flowctl.set_quota)';
 COMMENT ON COLUMN flowctl_catalog.quota.quota_id IS
     'the replica identity, which a publication FOR ALL TABLES wants before rows can be deleted';
 CREATE UNIQUE INDEX quota_role ON flowctl_catalog.quota ((role::oid));
@@ -82,6 +84,16 @@ CREATE TRIGGER depend_on_role AFTER INSERT OR UPDATE OF role OR DELETE ON flowct
 ALTER TABLE flowctl_catalog.quota ENABLE ALWAYS TRIGGER depend_on_role;
 COMMENT ON TRIGGER depend_on_role ON flowctl_catalog.quota IS 'keeps roles with a quota from being dropped';
 SELECT pg_catalog.pg_extension_config_dump('flowctl_catalog.quota', '');
+
+-- What was measured is no part of a dump: another server stores other things.
+CREATE TABLE flowctl_catalog.stored_use (
+    role            oid         PRIMARY KEY,
+    bytes           bigint      NOT NULL,
+    measured_at     timestamptz NOT NULL
+);
+COMMENT ON TABLE flowctl_catalog.stored_use IS
+    'how much the runs of roles with a quota of stored bytes store, as it was measured last';
+ALTER TABLE flowctl_catalog.stored_use ENABLE ROW LEVEL SECURITY;
 
 -- A row for each run that may not begin yet. It waits in a line with the runs that pass the same limits, or for
 -- the end of the window in which a later run would take its place (stage debounce).
@@ -321,12 +333,13 @@ CREATE FUNCTION flowctl.resume_endpoint(server text) RETURNS void
     AS 'MODULE_PATHNAME', 'flowctl_resume_endpoint';
 COMMENT ON FUNCTION flowctl.resume_endpoint(text) IS 'ends what flowctl.pause_endpoint() began';
 
-CREATE FUNCTION flowctl.set_quota(role regrole, open_runs bigint DEFAULT NULL, calls int DEFAULT NULL) RETURNS void
+CREATE FUNCTION flowctl.set_quota(role regrole, open_runs bigint DEFAULT NULL, calls int DEFAULT NULL,
+                                  stored_bytes bigint DEFAULT NULL) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_set_quota';
-COMMENT ON FUNCTION flowctl.set_quota(regrole, bigint, int) IS
-    'the flows of the role have at most so many open runs, beyond which a start is refused, and so many calls under way, '
-    'beyond which calls wait; NULL: no such quota. It takes the place of an earlier one. For superusers and the '
+COMMENT ON FUNCTION flowctl.set_quota(regrole, bigint, int, bigint) IS
+    'the flows of the role have at most so many open runs and stored bytes, beyond which a start is refused, and so many '
+    'calls under way, beyond which calls wait; NULL: no such quota. It takes the place of an earlier one. For superusers and the '
     'extension''s owner';
 
 CREATE FUNCTION flowctl.drop_quota(role regrole) RETURNS void
@@ -336,13 +349,13 @@ COMMENT ON FUNCTION flowctl.drop_quota(regrole) IS
     'removes what flowctl.set_quota() has set; for superusers and the extension''s owner';
 
 REVOKE ALL ON FUNCTION
-    flowctl.set_quota(regrole, bigint, int), flowctl.drop_quota(regrole),
+    flowctl.set_quota(regrole, bigint, int, bigint), flowctl.drop_quota(regrole),
     flowctl.create_limit(text, int, text, int, text), flowctl.alter_limit(text, int, text, int), flowctl.drop_limit(text),
     flowctl.grant_limit(text, regrole), flowctl.revoke_limit(text, regrole), flowctl.pause_flow(text, text, text),
     flowctl.resume_flow(text), flowctl.pause_endpoint(text, text), flowctl.resume_endpoint(text)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    flowctl.set_quota(regrole, bigint, int), flowctl.drop_quota(regrole),
+    flowctl.set_quota(regrole, bigint, int, bigint), flowctl.drop_quota(regrole),
     flowctl.create_limit(text, int, text, int, text), flowctl.alter_limit(text, int, text, int), flowctl.drop_limit(text),
     flowctl.grant_limit(text, regrole), flowctl.revoke_limit(text, regrole), flowctl.pause_flow(text, text, text),
     flowctl.resume_flow(text), flowctl.pause_endpoint(text, text), flowctl.resume_endpoint(text)

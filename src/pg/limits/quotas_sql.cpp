@@ -11,6 +11,7 @@
 #include "pg/server/quoting.hpp"
 #include "pg/shared/endpoint_pace.hpp"
 #include "pg/shared/wake.hpp"
+#include "pg/store/stored_use.hpp"
 #include "pg/turn/lane.hpp"
 
 namespace flowctl::pg {
@@ -18,11 +19,12 @@ namespace flowctl::pg {
 namespace {
 
 Statement set_sql(R"(
-    INSERT INTO flowctl_catalog.quota (role, open_runs, calls, set_by)
-    VALUES ($1, $2, $3, pg_catalog.pg_get_userbyid($4))
+    INSERT INTO flowctl_catalog.quota (role, open_runs, calls, stored_bytes, set_by)
+    VALUES ($1, $2, $3, $4, pg_catalog.pg_get_userbyid($5))
     ON CONFLICT ((role::oid)) DO UPDATE
-    SET open_runs = excluded.open_runs, calls = excluded.calls, set_by = excluded.set_by, set_at = now())",
-                  {OIDOID, INT8OID, INT8OID, OIDOID});
+    SET open_runs = excluded.open_runs, calls = excluded.calls, stored_bytes = excluded.stored_bytes,
+        set_by = excluded.set_by, set_at = now())",
+                  {OIDOID, INT8OID, INT8OID, INT8OID, OIDOID});
 Statement drop_sql("DELETE FROM flowctl_catalog.quota WHERE role::oid = $1", {OIDOID});
 
 constexpr std::int64_t kMostOpenRuns = 1'000'000'000;
@@ -49,11 +51,12 @@ FLOWCTL_FUNCTION(flowctl_set_quota) {
     require_writable("set a quota");
     require_administrator("set quotas");
     const Oid role = quota_role(fcinfo);
-    std::optional<std::int64_t> open_runs, calls;
+    std::optional<std::int64_t> open_runs, calls, stored_bytes;
     if (!PG_ARGISNULL(1)) open_runs = PG_GETARG_INT64(1);
     if (!PG_ARGISNULL(2)) calls = PG_GETARG_INT32(2);
-    if (!open_runs && !calls)
-        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "a quota needs open_runs, calls, or both",
+    if (!PG_ARGISNULL(3)) stored_bytes = PG_GETARG_INT64(3);
+    if (!open_runs && !calls && !stored_bytes)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "a quota needs open_runs, calls or stored_bytes",
                         "flowctl.drop_quota() removes a quota.");
     if (open_runs && (*open_runs < 0 || *open_runs > kMostOpenRuns))
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "open_runs of a quota is " + std::to_string(*open_runs),
@@ -61,6 +64,9 @@ FLOWCTL_FUNCTION(flowctl_set_quota) {
     if (calls && *calls < 1)
         throw UserError(ERRCODE_INVALID_PARAMETER_VALUE, "calls of a quota is " + std::to_string(*calls),
                         "It is a whole number from 1. flowctl.pause_flow() holds the calls of a flow.");
+    if (stored_bytes && *stored_bytes < 0)
+        throw UserError(ERRCODE_INVALID_PARAMETER_VALUE,
+                        "stored_bytes of a quota is " + std::to_string(*stored_bytes), "It is a whole number from 0.");
     const Oid user = GetUserId();
     const AsExtensionOwner owner;
     Spi spi;
@@ -68,8 +74,11 @@ FLOWCTL_FUNCTION(flowctl_set_quota) {
     params.oid(role);
     open_runs ? params.int8(*open_runs) : params.null();
     calls ? params.int8(*calls) : params.null();
+    stored_bytes ? params.int8(*stored_bytes) : params.null();
     params.oid(user);
     spi.run(set_sql, std::move(params));
+    // Later the process that keeps house does it.
+    if (stored_bytes) store::measure_stored(spi);
     tell_of_quota();
     return Datum(0);
 }

@@ -9,6 +9,7 @@
 #include "pg/events/event_rows.hpp"
 #include "pg/processes/housekeeping.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/catalog_watch.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/pinned_settings.hpp"
 #include "pg/server/transaction.hpp"
@@ -16,6 +17,7 @@
 #include "pg/store/expired_rows.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/reopening.hpp"
+#include "pg/store/stored_use.hpp"
 
 namespace flowctl::pg {
 
@@ -99,6 +101,7 @@ class Round {
             drop(now);
             expire(since);
         }
+        if (in_place_) measure();
         return complete_;
     }
 
@@ -191,6 +194,17 @@ class Round {
             }
         } catch (PgError& error) {
             failed(error);
+        }
+    }
+
+    static void measure() {
+        try {
+            in_transaction("pg_flowctl: measuring what runs store", [](Spi& spi) {
+                if (store::measure_stored(spi)) catalog_watch::changed();
+                return true;
+            });
+        } catch (PgError& error) {
+            error.report();  // the figures stay as they are until the next time
         }
     }
 

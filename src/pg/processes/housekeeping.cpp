@@ -5,10 +5,12 @@
 
 #include "pg/events/event_rows.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/catalog_watch.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/store/expired_rows.hpp"
 #include "pg/store/flows.hpp"
 #include "pg/store/reopening.hpp"
+#include "pg/store/stored_use.hpp"
 
 extern "C" {
 #include "commands/extension.h"
@@ -176,6 +178,7 @@ FLOWCTL_FUNCTION(flowctl_keep_house) {
             while (const std::int64_t some = store::expire_rows(spi, since))
                 expired += some;
         }
+        if (store::measure_stored(spi)) catalog_watch::changed();
     }
     return guarded([&] {
         TupleDesc shape;

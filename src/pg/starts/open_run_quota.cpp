@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,13 @@
 #include "pg/server/spi.hpp"
 #include "pg/server/timestamps.hpp"
 #include "pg/shared/open_run_counts.hpp"
+#include "pg/store/stored_use.hpp"
 
 namespace flowctl::pg::open_run_quota {
 
 namespace {
 
-Statement quotas_sql("SELECT role::oid, open_runs FROM flowctl_catalog.quota WHERE open_runs IS NOT NULL AND role::oid IS NOT NULL",
-                     {});
+Statement quotas_sql("SELECT role::oid, open_runs, stored_bytes FROM flowctl_catalog.quota WHERE role::oid IS NOT NULL", {});
 // What this transaction has started is counted apart, since not all of it is in the table yet.
 Statement count_sql(R"(
     SELECT pg_catalog.count(*)
@@ -36,19 +37,29 @@ constexpr std::int64_t kShortCount = 5'000;         // us
 constexpr std::int64_t kRestOfCounts = 20;          // times what a longer count takes
 constexpr std::int64_t kOldestCount = 10'000'000;  // us
 
-std::map<Oid, std::int64_t> quotas;
+struct Quota {
+    std::optional<std::int64_t> open_runs, stored_bytes;
+    std::optional<store::StoredUse> stored;  // as it was measured last
+};
+std::map<Oid, Quota> quotas;
 std::uint64_t quotas_generation = 0;
 
 // Null: the role has none.
-const std::int64_t* quota_of(Oid role) {
+const Quota* quota_of(Oid role) {
     const std::uint64_t generation = catalog_watch::generation();
     if (generation != quotas_generation) {
         const AsExtensionOwner owner;
         Spi spi;
         const Rows rows = spi.run_latest(quotas_sql);
         quotas.clear();
-        for (std::size_t i = 0; i < rows.size(); i++)
-            quotas[rows.oid(i, 0)] = rows.int8(i, 1);
+        const std::map<Oid, store::StoredUse> stored = store::find_stored(spi);
+        for (std::size_t i = 0; i < rows.size(); i++) {
+            Quota& quota = quotas[rows.oid(i, 0)];
+            quota = {};
+            if (!rows.is_null(i, 1)) quota.open_runs = rows.int8(i, 1);
+            if (!rows.is_null(i, 2)) quota.stored_bytes = rows.int8(i, 2);
+            if (const auto use = stored.find(rows.oid(i, 0)); use != stored.end()) quota.stored = use->second;
+        }
         quotas_generation = generation;
     }
     if (quotas.empty()) return nullptr;
@@ -144,6 +155,16 @@ bool is_to_count_again(const open_run_counts::Count& count, bool is_reached) {
                         " are open, with those that this transaction has started.");
 }
 
+[[noreturn]] void refuse_stored(Oid role, std::int64_t quota, std::int64_t used) {
+    throw UserError(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+                    "role " + in_quotes(role_name(role)) + " has reached its quota of stored bytes",
+                    "It is measured every ten minutes, and by flowctl.keep_house(). Runs are forgotten by "
+                    "flowctl.run_retention. Superusers change a quota by flowctl.set_quota(), and the view "
+                    "flowctl.quotas shows it.",
+                    "The quota stored_bytes allows " + std::to_string(quota) + ", and " + std::to_string(used) +
+                        " were stored when it was measured last.");
+}
+
 }  // namespace
 
 void install_at_load() {
@@ -154,9 +175,12 @@ void install_at_load() {
 }
 
 void take(Oid owner) {
-    const std::int64_t* const known_quota = quota_of(owner);
-    if (known_quota == nullptr) return;
-    const std::int64_t quota = *known_quota;
+    const Quota* const known = quota_of(owner);
+    if (known == nullptr) return;
+    if (known->stored_bytes && known->stored && known->stored->bytes >= *known->stored_bytes)
+        refuse_stored(owner, *known->stored_bytes, known->stored->bytes);
+    if (!known->open_runs) return;
+    const std::int64_t quota = *known->open_runs;
     const std::int64_t own = begun_of(owner);
     std::optional<open_run_counts::Count> count = open_run_counts::find(owner);
     // The quota was raised.

@@ -10,6 +10,8 @@
 // Several transactions that start runs at once do not see each other's, so together they may go beyond the
 // quota by what they start.
 //
+// A quota of stored bytes is compared with what was measured last (store/stored_use.hpp).
+//
 // Roles without a quota cost a start one comparison, as long as no quota and no flow is changed.
 #pragma once
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -49,12 +50,15 @@ struct StartRequest {
 // session. The first of them finds it out, so that each of the others costs its row alone.
 struct StartPattern {
     std::optional<store::FlowRow> flow;
-    store::NewRun run;
+    std::shared_ptr<const store::NewRun> run;
+    bool is_all = false;  // nothing else of a run depends on its input
 };
 
 // The id of the run: a new one, or the one that has this name and input. Throws UserError, PgError.
-// `pattern`: empty, or of requests that differ from this one in nothing but id, input, event and name.
-Uuid start_run(const StartRequest& request, StartPattern* pattern = nullptr);
+Uuid start_run(const StartRequest& request);
+// The same for a trigger. `pattern`: empty, or of requests that differ from this one in nothing but id, input, event and
+// name.
+Uuid start_similar_run(StartRequest request, StartPattern& pattern);
 
 // What a run that starts now would record of its session: the user, whom it has verified, where it comes from.
 store::NewRun run_of_session();
