@@ -220,7 +220,8 @@ void make_pattern(const StartRequest& request, const Uuid& id, StartPattern& pat
     const store::FlowRow flow = find_startable(request, id);
     auto run = std::make_shared<store::NewRun>(describe(flow, common, id, role_of_run(flow, request)));
     pattern.is_all = !flow.version_options.input_schema && !flow.options->limits.any() && !flow.paused &&
-                     flow.options->attributes.empty() && !flow.options->start_within && !flow.options->finish_within;
+                     flow.options->attributes.empty() && !flow.options->start_within && !flow.options->finish_within &&
+                     !flow.awaits_events;
     pattern.run = std::move(run);
     pattern.flow = flow;
 }
