@@ -121,6 +121,8 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.awaits_events = flow.awaits_events;
     if (request.parent != nullptr)
         add_parent(run, *request.parent);
+    else if (request.by_worker)
+        run.session_user = request.starter;
     else
         add_session(run);
     return run;
