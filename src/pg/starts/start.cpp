@@ -118,8 +118,11 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.role = role;
     run.started_at = unix_micros_now();
     run.starter = request.starter;
+    run.awaits_events = flow.awaits_events;
     if (request.parent != nullptr)
         add_parent(run, *request.parent);
+    else if (request.by_worker)
+        run.session_user = request.starter;
     else
         add_session(run);
     return run;
@@ -219,7 +222,8 @@ void make_pattern(const StartRequest& request, const Uuid& id, StartPattern& pat
     const store::FlowRow flow = find_startable(request, id);
     auto run = std::make_shared<store::NewRun>(describe(flow, common, id, role_of_run(flow, request)));
     pattern.is_all = !flow.version_options.input_schema && !flow.options->limits.any() && !flow.paused &&
-                     flow.options->attributes.empty() && !flow.options->start_within && !flow.options->finish_within;
+                     flow.options->attributes.empty() && !flow.options->start_within && !flow.options->finish_within &&
+                     !flow.awaits_events;
     pattern.run = std::move(run);
     pattern.flow = flow;
 }

@@ -43,7 +43,8 @@ struct StartRequest {
     const char* table = nullptr;        // the one whose trigger it is, else null
     const char* rule = nullptr;         // the event rule that it is, else null
     bool only_looks = false;            // nothing is started, so what is denied is not recorded
-    const ParentRun* parent = nullptr;  // where it is no session that starts the run
+    const ParentRun* parent = nullptr;  // the run that starts this one, where it is no session
+    bool by_worker = false;             // nobody but the worker waits for the start
 };
 
 // What the runs have in common that a trigger starts for the rows of one statement: the flow, the rights and the

@@ -62,6 +62,24 @@ void insert_expectations(const NewRun* runs, std::size_t count) {
     append.write();
 }
 
+// What is visible when the runs start. An event that is not counts for them, whenever it has been recorded.
+void insert_event_starts(const NewRun* runs, std::size_t count) {
+    const auto awaits = [](const NewRun& run) { return run.awaits_events && !run.error; };
+    if (std::none_of(runs, runs + count, awaits)) return;
+    const Datum xid =
+        guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
+    const Datum seen = guarded([] {
+        PushActiveSnapshot(GetLatestSnapshot());
+        const Datum snapshot = OidFunctionCall0(F_PG_CURRENT_SNAPSHOT);
+        PopActiveSnapshot();
+        return snapshot;
+    });
+    Append append("event_start", {"run_id", "xid", "seen"}, count);
+    for (const NewRun* run = runs; run != runs + count; run++)
+        if (awaits(*run)) append.uuid(run->run_id).ready(xid).ready(seen);
+    append.write();
+}
+
 }  // namespace
 
 Datum client_address() {
@@ -152,6 +170,7 @@ void insert_runs(const NewRun* runs, std::size_t count) {
     rows.write();
     insert_attributes(runs, count);
     insert_expectations(runs, count);
+    insert_event_starts(runs, count);
     std::vector<const WaitRow*> waits;
     for (const NewRun* run = runs; run != runs + count; run++)
         if (run->wait) waits.push_back(&*run->wait);

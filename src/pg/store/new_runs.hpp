@@ -61,6 +61,7 @@ struct NewRun {
     };
     std::vector<Attribute> attributes;
     std::optional<std::int64_t> begins_until, ends_until;  // as its flow expects
+    bool awaits_events = false;  // so what it can see now is remembered
     std::optional<Uuid> parent_run_id;
     std::int32_t depth = 0;
     std::optional<std::string> handed_token;
