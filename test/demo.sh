@@ -60,7 +60,7 @@ main() {
     say "shop makes a schedule (test/demo/schedule.sql):"
     show_file schedule.sql
     run_file shop schedule.sql
-    wait_until "SELECT count(*) > 1 FROM flowctl.runs WHERE flow = 'stock_count' AND status = 'SUCCEEDED'"
+    wait_for_query "SELECT count(*) > 1 FROM flowctl.runs WHERE flow = 'stock_count' AND status = 'SUCCEEDED'"
     show schedules "The schedule, and the first of its runs."
     query "SELECT flowctl.drop_schedule('every_second')" >/dev/null
 
@@ -105,8 +105,8 @@ run_file() {
     psql_as "$1" -o /dev/null <"$ROOT/test/demo/$2" || die "test/demo/$2 failed"
 }
 
-# wait_until QUERY: returns when its result is t.
-wait_until() {
+# wait_for_query QUERY: returns when its result is t.
+wait_for_query() {
     local i
     for ((i = 0; i < 600; i++)); do
         [ "$(query "$1")" = t ] && return
