@@ -313,8 +313,8 @@ CREATE FUNCTION flowctl.pause_flow(name text, schedules text DEFAULT 'queue', re
     AS 'MODULE_PATHNAME', 'flowctl_pause_flow';
 COMMENT ON FUNCTION flowctl.pause_flow(text, text, text) IS
     'no run of the flow begins, and its open runs begin no call, until flowctl.resume_flow(); calls under way are '
-    'finished. schedules: what will become of scheduled runs meanwhile, queue | drop; stored only, since there are no '
-    'schedules yet. For who may operate the flow';
+    'finished. schedules: what becomes of the runs of schedules meanwhile: they wait as others do (queue) or are left '
+    'out (drop). For who may operate the flow';
 
 CREATE FUNCTION flowctl.resume_flow(name text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

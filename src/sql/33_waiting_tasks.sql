@@ -73,8 +73,9 @@ CREATE TABLE flowctl_catalog.event_wait (
     subject           text,                      -- NULL: any
     match             text,                      -- an expression over the event; NULL: any event
     since             timestamptz NOT NULL,      -- events from before it do not count
+    start_xid         xid8,                      -- the transaction that started the run
     since_event       uuid,                      -- the same, by the event_id of the last one that does not count
-    seen              pg_snapshot,               -- events that were not visible in it count in any case
+    seen              pg_snapshot,               -- of the start of the run; events that were not visible in it count
     path              text        NOT NULL,
     state             text        NOT NULL,
     attempt           int         NOT NULL,
@@ -88,3 +89,13 @@ CREATE INDEX event_wait_match ON flowctl_catalog.event_wait (type, subject, run_
 COMMENT ON INDEX flowctl_catalog.event_wait_match IS 'finds the waits for an event';
 ALTER TABLE flowctl_catalog.event_wait ENABLE ROW LEVEL SECURITY;
 ALTER TABLE flowctl_catalog.event_wait ALTER COLUMN match SET STATISTICS 0;
+
+-- What was visible when a run started whose flow waits for events. An event counts from the commit of its
+-- transaction on, and transactions do not commit in the order of their times. The row goes when the run ends.
+CREATE TABLE flowctl_catalog.event_start (
+    run_id            uuid        PRIMARY KEY,
+    xid               xid8        NOT NULL,
+    seen              pg_snapshot NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+COMMENT ON TABLE flowctl_catalog.event_start IS 'what was visible when runs started whose flows wait for events';
+ALTER TABLE flowctl_catalog.event_start ENABLE ROW LEVEL SECURITY;

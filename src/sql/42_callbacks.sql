@@ -29,6 +29,7 @@ REVOKE ALL ON FUNCTION flowctl.send_task_success(text, jsonb), flowctl.send_task
 CREATE VIEW flowctl.waiting_tasks WITH (security_barrier) AS
     SELECT t.kind, t.run_id, r.flow, t.state, t.path, t.attempt, t.resource,
            CASE WHEN t.answered_at IS NOT NULL THEN 'the worker of the database: it has been answered'
+                WHEN t.kind = 'approval' THEN 'a decision (flowctl.approvals)'
                 WHEN t.activity IS NULL THEN 'an answer to its token'
                 WHEN t.taken_at IS NULL THEN pg_catalog.format('a worker of activity "%s"', t.activity)
                 ELSE pg_catalog.format('the answer of a worker of activity "%s"', t.activity) END AS waiting_for,
@@ -69,7 +70,7 @@ CREATE VIEW flowctl.waiting_tasks WITH (security_barrier) AS
        OR r.flow_id IN (SELECT g.flow_id FROM flowctl_catalog.my_readable_flow g);
 COMMENT ON VIEW flowctl.waiting_tasks IS
     'what waits for whom, since when and until when; one row for each attempt that waits. It shows no token';
-COMMENT ON COLUMN flowctl.waiting_tasks.kind IS 'callback (.waitForTaskToken) | activity | child flow (.sync) | event';
+COMMENT ON COLUMN flowctl.waiting_tasks.kind IS 'callback (.waitForTaskToken) | activity | approval | child flow (.sync) | event';
 COMMENT ON COLUMN flowctl.waiting_tasks.run_id IS 'the run';
 COMMENT ON COLUMN flowctl.waiting_tasks.flow IS 'name of the flow';
 COMMENT ON COLUMN flowctl.waiting_tasks.state IS 'the Task that waits';

@@ -64,6 +64,13 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
           SELECT 'activity grant', g.role::text, 'activity ' || g.activity, 'there is nothing to use'
           FROM flowctl_catalog.activity_grant g WHERE NOT EXISTS (SELECT FROM flowctl_catalog.activity a WHERE a.name = g.activity)
           UNION ALL
+          SELECT 'schedule', s.name, 'role ' || s.owner::text, 'it starts nothing'
+          FROM flowctl_catalog.schedule s WHERE s.owner::oid IS NULL
+          UNION ALL
+          SELECT 'schedule', s.name, 'flow ' || s.flow, 'it starts nothing'
+          FROM flowctl_catalog.schedule s
+          WHERE NOT EXISTS (SELECT FROM flowctl_catalog.flow f WHERE f.name = pg_catalog.split_part(s.flow, ':', 1))
+          UNION ALL
           SELECT 'event rule', r.name, 'role ' || r.owner::text, 'it starts nothing'
           FROM flowctl_catalog.event_rule r WHERE r.owner::oid IS NULL
           UNION ALL
@@ -84,8 +91,8 @@ CREATE VIEW flowctl.unresolved WITH (security_barrier) AS
 COMMENT ON VIEW flowctl.unresolved IS
     'rows that refer to something that does not exist, for example after a dump was restored without some of the roles; for '
     'members of pg_read_all_data';
-COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | limit | limit grant | quota | lease rule | activity | activity grant | event rule | policy | hold';
-COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, limit, rule, activity or policy, number of the version, name of the role, or reason of the hold';
+COMMENT ON COLUMN flowctl.unresolved.name IS 'name of the flow, alias, limit, rule, activity, schedule or policy, number of the version, name of the role, or reason of the hold';
+COMMENT ON COLUMN flowctl.unresolved.kind IS 'flow | version | start grant | flow grant | alias | author | limit | limit grant | quota | lease rule | activity | activity grant | schedule | event rule | policy | hold';
 COMMENT ON COLUMN flowctl.unresolved.missing IS 'the missing role, endpoint, flow, version, limit or activity';
 COMMENT ON COLUMN flowctl.unresolved.effect IS 'what does not work until the reference is resolved';
 REVOKE ALL ON flowctl.unresolved FROM PUBLIC;

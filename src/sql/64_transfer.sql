@@ -6,8 +6,9 @@ CREATE FUNCTION flowctl.export(pattern text DEFAULT '%') RETURNS jsonb
     LANGUAGE c STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'flowctl_export';
 COMMENT ON FUNCTION flowctl.export(text) IS
-    'the flows, activities, shared limits, policies, lease rules and event rules that one sees and whose names are LIKE the pattern, as a '
-    'document for flowctl.import. It has nothing of runs, no secret and no oid, and equal databases give equal documents';
+    'the flows, schedules, activities, shared limits, policies, lease rules and event rules that one sees and whose names are '
+    'LIKE the pattern, as a document for flowctl.import. It has nothing of runs, no secret and no oid, and equal databases '
+    'give equal documents';
 
 CREATE FUNCTION flowctl.import(document jsonb, dry_run boolean DEFAULT true, OUT change text) RETURNS SETOF text
     LANGUAGE c VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

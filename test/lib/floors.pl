@@ -35,7 +35,7 @@ my @FLOORS = (
     [qw(control failure_flows leases records callbacks triggers)],
     [qw(tasks)],
     [qw(events)],
-    [qw(activities child_flows sql_steps)],
+    [qw(activities approvals child_flows schedules sql_steps)],
     [qw(resources ddl_events)],
     [qw(evaluation)],
     [qw(limits)],

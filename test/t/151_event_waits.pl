@@ -47,6 +47,25 @@ $session->query_safe(q{COMMIT});
 $session->quit;
 is(wait_for_run($node, $run), 'SUCCEEDED', 'an event counts from its commit on');
 
+# The same, committed before the state is reached. What was committed before the start does not count, nor does what the transaction
+# that starts the run has emitted before.
+define_flow($node, 'rests', { StartAt => 'R', States => { R => { Type => 'Wait', SecondsPath => '$.wait', Next => 'W' },
+	W => { Type => 'Task', Resource => 'flowctl:event', Parameters => { Type => 'late', 'Subject.$' => '$.s' }, End => true } } });
+$session = $node->background_psql('postgres');
+$session->query_safe(q{BEGIN});
+$session->query_safe(q{SELECT flowctl.emit('late', '{"n": 1}', 'y')});
+$run = start_run($node, 'rests', { s => 'y', wait => 2 });
+$session->query_safe(q{COMMIT});
+$session->quit;
+is(wait_for_run($node, $run), 'SUCCEEDED', 'an event of a transaction that was open when the run started counts');
+$run = start_run($node, 'one', { s => 'y' });
+my $other = $sql->(q{BEGIN; SELECT FROM flowctl.emit('late', '{"n": 2}', 'z'); SELECT flowctl.start('one', '{"s": "z"}'); COMMIT});
+wait_for_query($node, "SELECT count(*) = 2 FROM flowctl.waiting_tasks");
+$sql->(q{SELECT flowctl.emit('late', '{"n": 3}', 'y'), flowctl.emit('late', '{"n": 3}', 'z')});
+wait_for_query($node, $open);
+is($sql->(q{SELECT count(*) FROM flowctl.runs WHERE flow = 'one' AND output -> 'data' ->> 'n' = '3'}), '2', 'what came before the start does not');
+is($sql->('SELECT count(*) FROM flowctl_catalog.event_start'), '0', 'ended runs leave nothing');
+
 # Many runs wait for one event, and many for others.
 $sql->(q{SELECT count(flowctl.start('one', jsonb_build_object('s', CASE WHEN i % 2 = 0 THEN 'all' ELSE 'other' || i END))) FROM generate_series(1, 3000) i});
 wait_for_query($node, q{SELECT count(*) = 3000 FROM flowctl.waiting_tasks});

@@ -33,6 +33,8 @@ void check_state(const json::Value& state, const Where& where, Findings& finding
                        "Express state machine does not support '.waitForTaskToken' service integration");
     } else if (resource->kind == Resource::Kind::Activity) {
         findings.error(here, "Express state machine does not support activities");
+    } else if (resource->kind == Resource::Kind::Approval) {
+        findings.error(here, "Express state machine does not support approvals");
     } else if (resource->kind == Resource::Kind::Event) {
         findings.error(here, "Express state machine does not support waiting for events");
     }

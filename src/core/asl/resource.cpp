@@ -70,6 +70,10 @@ Result<Resource, std::string> parse_flowctl(std::string_view rest, Resource reso
         resource.kind = Kind::Flow;
         if (!parse_flow_reference(rest).is_well_formed())
             return refuse("A 'flowctl:flow' resource names a flow as 'name', 'name:version' or 'name:alias'");
+    } else if (rest == "approval") {
+        resource.kind = Kind::Approval;
+        if (resource.sync || resource.wait_for_token)
+            return refuse("A 'flowctl:approval' resource cannot be used with '.sync' or '.waitForTaskToken'");
     } else if (cut_prefix(rest, "activity:")) {
         resource.kind = Kind::Activity;
         if (resource.sync || resource.wait_for_token)
@@ -80,7 +84,8 @@ Result<Resource, std::string> parse_flowctl(std::string_view rest, Resource reso
             return refuse("A 'flowctl:event' resource cannot be used with '.sync' or '.waitForTaskToken'");
     } else {
         return refuse(
-            "A 'flowctl:' resource is one of flowctl:http, flowctl:sql, flowctl:flow, flowctl:activity, flowctl:event");
+            "A 'flowctl:' resource is one of flowctl:http, flowctl:sql, flowctl:flow, flowctl:activity, "
+            "flowctl:approval, flowctl:event");
     }
     if (rest.empty()) return refuse("The resource names no server, function, flow or activity");
     resource.name = rest;
@@ -185,6 +190,8 @@ std::string Resource::resource_type() const {
             return "flowctl:sql";
         case Kind::Activity:
             return "flowctl:activity";
+        case Kind::Approval:
+            return "flowctl:approval";
         case Kind::Event:
             return "flowctl:event";
         case Kind::Flow:
@@ -224,6 +231,7 @@ std::string Resource::resource_action() const {
         case Kind::Http:
         case Kind::Sql:
         case Kind::Activity:
+        case Kind::Approval:
             action = name;
             break;
         case Kind::Lambda:

@@ -17,6 +17,7 @@ struct Resource {
         Sql,         // flowctl:sql:<function>
         Flow,        // flowctl:flow:<name>, arn:aws:states:::states:startExecution
         Activity,    // flowctl:activity:<name>, arn:aws:states:<region>:<account>:activity:<name>
+        Approval,    // flowctl:approval: people decide
         Event,       // flowctl:event: wait for an event
         OtherArn,    // any other ARN; it means the server whose option `arn` covers it
     };

@@ -38,6 +38,11 @@ bool takes_token(const asl::Resource& resource) {
     return resource.wait_for_token || is_activity(resource);
 }
 
+// Whether the answer comes from outside. Who decides an approval needs no token and gets none.
+bool is_answered_outside(const asl::Resource& resource) {
+    return takes_token(resource) || resource.kind == asl::Resource::Kind::Approval;
+}
+
 // Activities, and a Resource that is a Lambda function's own ARN, have history events of their own.
 const EventTypes& events_of(const asl::Resource& resource) {
     if (is_activity(resource)) return kActivity;
@@ -174,7 +179,7 @@ Call Runner::call_of(const BranchFrame& branch) const {
     call.timeout_seconds = pending.deadline && !pending.taken ? (*pending.deadline - pending.began_at) / 1'000'000
                                                               : pending.timeout_seconds;
     call.heartbeat_seconds = pending.heartbeat_seconds;
-    if (takes_token(call.resource)) call.place = attempt_place(branch);
+    if (is_answered_outside(call.resource)) call.place = attempt_place(branch);
     call.credentials = pending.credentials;
     call.follow = pending.follow;
     return call;
@@ -308,7 +313,7 @@ void Runner::cancel(BranchFrame& branch, bool silent) {
     CancelCall cancelled{id, {}, silent};
     // A frame that does not fit its flow is ended, too.
     const bool is_task = branch.definition != nullptr && branch.definition->type() == asl::StateType::Task;
-    if (is_task && takes_token(task_of(branch).resource)) cancelled.place = attempt_place(branch);
+    if (is_task && is_answered_outside(task_of(branch).resource)) cancelled.place = attempt_place(branch);
     step_.effects.emplace_back(std::move(cancelled));
 }
 

@@ -89,7 +89,7 @@ std::vector<std::string> split_scope(std::string_view scope) {
     return parts;
 }
 
-TokenKey token_key(const Credential& credential, const std::string& run, const std::string& egress_role) {
+CachedTokenKey token_key(const Credential& credential, const std::string& run, const std::string& egress_role) {
     std::string text;
     append_part(text, number(credential.grant));
     add_issuer(text, credential.issuer);
@@ -108,7 +108,7 @@ TokenKey token_key(const Credential& credential, const std::string& run, const s
     append_part(text, number(credential.certificate_bound));
     append_part(text, egress_role);
 
-    TokenKey key;
+    CachedTokenKey key;
     key.registration = sha256(text);
     append_part(text, run);
     key.token = sha256(text);

@@ -30,11 +30,11 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 // The parts of a scope, sorted, each once.
 std::vector<std::string> split_scope(std::string_view scope);
 
-struct TokenKey {
+struct CachedTokenKey {
     std::string token;         // for one run
     std::string registration;  // for every run
 };
-TokenKey token_key(const Credential& credential, const std::string& run, const std::string& egress_role);
+CachedTokenKey token_key(const Credential& credential, const std::string& run, const std::string& egress_role);
 
 // What a token was asked with; needed again to revoke it.
 struct Grant {

@@ -55,7 +55,7 @@ std::uint64_t TokenSource::Impl::get(const Credential& credential, const std::st
     waits[id] = Wait{run, 0, deadline, 0, std::move(done)};
     runs[run].waits.insert(id);
 
-    const TokenKey key = token_key(credential, run, egress_role);
+    const CachedTokenKey key = token_key(credential, run, egress_role);
     if (auto token = cache.find(key.token, now)) {
         TokenResult result;
         result.token = std::move(*token);
@@ -79,7 +79,7 @@ std::uint64_t TokenSource::Impl::get(const Credential& credential, const std::st
 }
 
 // The flight under way for the key, or a new one.
-std::uint64_t TokenSource::Impl::join(const TokenKey& key, const Credential& credential,
+std::uint64_t TokenSource::Impl::join(const CachedTokenKey& key, const Credential& credential,
                                       const std::string& run, const std::string& egress_role) {
     const auto [at, added] = flight_by_key.try_emplace(key.token, next_id);
     if (!added) return at->second;

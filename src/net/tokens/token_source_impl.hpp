@@ -49,7 +49,7 @@ struct TokenSource::Impl {
         Done done;
     };
     struct Flight {
-        TokenKey key;
+        CachedTokenKey key;
         std::shared_ptr<const Grant> grant;
         std::set<std::uint64_t> waits;
         int retries = 0;
@@ -81,7 +81,7 @@ struct TokenSource::Impl {
     void cancel(std::uint64_t wait_id);
     void end_run(const std::string& run, const Revoked& revoked);
 
-    std::uint64_t join(const TokenKey& key, const Credential& credential, const std::string& run,
+    std::uint64_t join(const CachedTokenKey& key, const Credential& credential, const std::string& run,
                        const std::string& egress_role);
     void answer_soon(std::uint64_t wait_id, TokenResult result);
     void answer(std::uint64_t wait_id, TokenResult result);

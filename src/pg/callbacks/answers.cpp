@@ -123,6 +123,16 @@ void give(const GivenToken& token, const Given& answer, const std::string& by) {
     wake::note_poke();
 }
 
+bool give_to(Spi& spi, const Uuid& wait_id, const Given& answer, const std::string& by) {
+    const IndexScans by_index;
+    Params params;
+    params.uuid(wait_id).text(by).text(answer.output).text(answer.error).text(answer.cause);
+    if (spi.run(answer_sql, std::move(params)).processed() == 0) return false;
+    answer_guard::note_answer();
+    wake::note_poke();
+    return true;
+}
+
 void beat(const GivenToken& token) {
     const AsExtensionOwner owner;
     const IndexScans by_index;

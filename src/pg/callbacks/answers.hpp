@@ -9,6 +9,7 @@
 #include <string>
 
 #include "pg/callbacks/token_holder.hpp"
+#include "pg/server/spi.hpp"
 
 namespace flowctl::pg::answers {
 
@@ -18,6 +19,9 @@ struct Given {
 };
 // `by`: the name of the role.
 void give(const GivenToken& token, const Given& answer, const std::string& by);
+// The answer to the task of a wait, by somebody whose right to give it the caller has checked. False: the task is
+// over. The caller acts as the extension's owner.
+bool give_to(Spi& spi, const Uuid& wait_id, const Given& answer, const std::string& by);
 void beat(const GivenToken& token);
 
 }  // namespace flowctl::pg::answers

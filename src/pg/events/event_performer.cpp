@@ -93,6 +93,7 @@ void EventPerformer::write(Spi& spi, const Changes& changes) {
         waiting_change_ -= store::delete_event_waits_of(spi, changes.ended);
     }
     waiting_change_ -= store::delete_event_waits(spi, over);
+    store::delete_event_starts(spi, changes.ended);
 }
 
 void EventPerformer::committed(const Changes&) {
@@ -105,7 +106,7 @@ void EventPerformer::committed(const Changes&) {
     done_.clear();
     if (staged_.empty()) return;
     for (const store::EventWait& wait : staged_)
-        searches_.push_back({wait.key, {}, false});
+        searches_.push_back({wait.key, {}});
     staged_.clear();
     const machine::Instant now = unix_micros_now();
     look_at_.clear();
@@ -146,7 +147,7 @@ bool EventPerformer::look(Spi& spi) {
     if (loading_ && searches_.empty()) {
         const auto page = store::page_of_event_waits(spi, shard_, shards_, *loading_, kWaitsAtOnce);
         for (const store::WaitKey& key : page)
-            searches_.push_back({key, {}, true});
+            searches_.push_back({key, {}});
         loading_ = page.size() == kWaitsAtOnce ? std::optional(page.back()) : std::nullopt;
     }
     Portion portion;
@@ -170,7 +171,13 @@ void EventPerformer::search(Spi& spi, Portion& portion) {
             searches_.pop_front();
             const auto wait = waits.find(one.key);
             if (wait == waits.end() || known_.contains(one.key)) continue;
-            const auto ids = store::events_for_wait(spi, wait->second, one.after, one.again, kWaitsAtOnce);
+            const bool is_new = one.after == Uuid{};
+            auto ids = store::events_for_wait(spi, wait->second, one.after, kWaitsAtOnce);
+            const std::size_t count_of_page = ids.size();
+            if (is_new) {
+                const auto late = store::late_events_for_wait(spi, wait->second, kWaitsAtOnce);
+                ids.insert(ids.begin(), late.begin(), late.end());
+            }
             bool found = false;
             for (const Uuid& id : ids) {
                 const auto event = store::find_event(spi, id);
@@ -180,7 +187,7 @@ void EventPerformer::search(Spi& spi, Portion& portion) {
                 found = true;
                 break;
             }
-            if (found || ids.size() < kWaitsAtOnce) continue;
+            if (found || count_of_page < kWaitsAtOnce) continue;
             one.after = ids.back();
             searches_.push_back(one);
         }

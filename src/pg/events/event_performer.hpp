@@ -60,7 +60,6 @@ class EventPerformer final : public Performer {
     struct Search {
         store::WaitKey key{};
         Uuid after{};
-        bool again = false;
     };
     class Portion;
     void search(Spi& spi, Portion& portion);

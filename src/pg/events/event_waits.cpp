@@ -11,14 +11,13 @@ namespace flowctl::pg::store {
 
 namespace {
 
-constexpr std::int64_t kHour = 3'600'000'000;
-
 Statement insert_event_wait_sql(R"(
     INSERT INTO flowctl_catalog.event_wait
-        (run_id, call_id, bucket, role, type, subject, match, since, since_event, seen, path, state, attempt, resource,
-         began_at, due_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $10 THEN pg_catalog.pg_current_snapshot() END, $11, $12, $13, $14,
-            $15, $16)
+        (run_id, call_id, bucket, role, type, subject, match, since, since_event, start_xid, seen, path, state, attempt,
+         resource, began_at, due_at)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, s.xid, CASE WHEN $10 THEN coalesce(s.seen, pg_catalog.pg_current_snapshot()) END,
+           $11, $12, $13, $14, $15, $16
+    FROM (SELECT) one LEFT JOIN flowctl_catalog.event_start s ON s.run_id = $1
     ON CONFLICT DO NOTHING)",
                                 {UUIDOID, INT8OID, INT4OID, OIDOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, UUIDOID,
                                  BOOLOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
@@ -47,12 +46,16 @@ Statement new_awaited_events_sql(R"(
            OR EXISTS (SELECT FROM flowctl_catalog.event_wait w WHERE w.type = e.type AND w.subject IS NULL))
     ORDER BY e.event_id)",
                                  {TEXTOID});
+// An event that has become visible after the start of the run, and not by the transaction that has started it.
+#define COUNTS_BY_COMMIT                                                                                          \
+    "w.seen IS NOT NULL AND NOT pg_catalog.pg_visible_in_snapshot(e.xid, w.seen) "                                \
+    "AND e.xid IS DISTINCT FROM w.start_xid"
 #define WAITS_FOR_EVENT(SUBJECT)                                                                                  \
     "SELECT w.run_id, w.call_id, w.role, w.type, w.subject, w.match, w.since, w.since_event "                     \
     "FROM flowctl_catalog.event e JOIN flowctl_catalog.event_wait w ON w.type = e.type AND " SUBJECT              \
     "WHERE e.event_id = $1 AND (w.run_id, w.call_id) > ($2, $3) AND w.bucket % $4 = $5 "                          \
     "AND (w.since_event IS NULL OR e.event_id > w.since_event) "                                                  \
-    "AND (e.at > w.since OR w.seen IS NOT NULL AND NOT pg_catalog.pg_visible_in_snapshot(e.xid, w.seen)) "        \
+    "AND (e.at > w.since OR " COUNTS_BY_COMMIT ") "                                                               \
     "ORDER BY w.run_id, w.call_id LIMIT $6"
 Statement waits_for_subject_sql(WAITS_FOR_EVENT("w.subject = e.subject "),
                                 {UUIDOID, UUIDOID, INT8OID, INT4OID, INT4OID, INT8OID});
@@ -63,13 +66,22 @@ Statement waits_for_any_sql(WAITS_FOR_EVENT("w.subject IS NULL "),
     "SELECT e.event_id FROM flowctl_catalog.event e JOIN flowctl_catalog.event_wait w "                           \
     "ON w.run_id = $1 AND w.call_id = $2 WHERE e.type = $3 AND " SUBJECT                                         \
     "AND e.event_id > $5 AND (w.since_event IS NULL OR e.event_id > w.since_event) "                              \
-    "AND (e.at > w.since OR w.seen IS NOT NULL AND NOT pg_catalog.pg_visible_in_snapshot(e.xid, w.seen)) "        \
+    "AND (e.at > w.since OR " COUNTS_BY_COMMIT ") "                                                               \
     "ORDER BY e.event_id LIMIT $6"
 Statement events_of_subject_sql(EVENTS_FOR_WAIT("e.subject = $4 "),
                                 {UUIDOID, INT8OID, TEXTOID, TEXTOID, UUIDOID, INT8OID});
 Statement events_of_any_sql(EVENTS_FOR_WAIT("$4::pg_catalog.text IS NULL "),
                             {UUIDOID, INT8OID, TEXTOID, TEXTOID, UUIDOID, INT8OID});
 #undef EVENTS_FOR_WAIT
+// They are found among the transactions that were open at the start of the run, and some that began just then.
+Statement late_events_sql("SELECT e.event_id FROM flowctl_catalog.event_wait w JOIN flowctl_catalog.event e "
+                          "ON e.xid >= pg_catalog.pg_snapshot_xmin(w.seen) "
+                          "AND e.xid < ((pg_catalog.pg_snapshot_xmax(w.seen)::pg_catalog.text::bigint + 1000)::pg_catalog.text::xid8) "
+                          "WHERE w.run_id = $1 AND w.call_id = $2 AND e.type = w.type AND (w.subject IS NULL OR e.subject = w.subject) "
+                          "AND e.at <= w.since AND " COUNTS_BY_COMMIT " ORDER BY e.event_id LIMIT $3",
+                          {UUIDOID, INT8OID, INT8OID});
+#undef COUNTS_BY_COMMIT
+Statement delete_event_starts_sql("DELETE FROM flowctl_catalog.event_start WHERE run_id = ANY ($1)", {UUIDARRAYOID});
 
 Params keys_as_columns(const std::vector<WaitKey>& keys) {
     std::vector<Uuid> runs;
@@ -171,10 +183,23 @@ std::vector<EventWait> waits_for_event(Spi& spi, int shard, int shards, const Uu
     return waits_in(spi.run(any_subject ? waits_for_any_sql : waits_for_subject_sql, std::move(params)));
 }
 
-std::vector<Uuid> events_for_wait(Spi& spi, const EventWait& wait, const Uuid& after, bool again, std::size_t limit) {
+std::vector<Uuid> late_events_for_wait(Spi& spi, const EventWait& wait, std::size_t limit) {
+    const IndexScans by_index;
+    Params params;
+    params.uuid(wait.key.first).int8(wait.key.second).int8(static_cast<std::int64_t>(limit));
+    return ids_in(spi.run(late_events_sql, std::move(params)));
+}
+
+void delete_event_starts(Spi& spi, const std::vector<Uuid>& runs) {
+    if (runs.empty() || !has_rows("event_start")) return;
+    const IndexScans by_index;
+    spi.run(delete_event_starts_sql, std::move(Params().uuids(runs)));
+}
+
+std::vector<Uuid> events_for_wait(Spi& spi, const EventWait& wait, const Uuid& after, std::size_t limit) {
     const IndexScans by_index;
     // Ids begin with the time, to the millisecond.
-    const Uuid since = first_run_id(wait.since - (again ? kHour : 0));
+    const Uuid since = first_run_id(wait.since);
     Params params;
     params.uuid(wait.key.first).int8(wait.key.second).text(wait.type).text(wait.subject);
     params.uuid(std::max(after, since)).int8(static_cast<std::int64_t>(limit));

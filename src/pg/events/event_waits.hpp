@@ -23,7 +23,7 @@ struct EventWait {
     std::optional<std::string> subject, match;
     std::int64_t since = 0;
     std::optional<Uuid> since_event;
-    // Nobody has said since when. Then events that become visible from now on count in any case.
+    // Nobody has said since when. Then events count that have become visible after the start of the run.
     bool is_since_start = true;
     std::string path, state, resource;
     std::int32_t attempt = 0;
@@ -46,8 +46,11 @@ std::vector<Uuid> new_awaited_events(Spi& spi, const std::string& snapshot);
 // The waits of this shard for an event, behind this key: those for its subject, or those for any subject.
 std::vector<EventWait> waits_for_event(Spi& spi, int shard, int shards, const Uuid& event, bool any_subject,
                                        const WaitKey& after, std::size_t limit);
-// Events behind this one that a wait may be for. `again`: the wait began long ago, so events may have become visible
-// since then that are older than it.
-std::vector<Uuid> events_for_wait(Spi& spi, const EventWait& wait, const Uuid& after, bool again, std::size_t limit);
+// Events behind this one that a wait may be for, recorded after the time from which on events count.
+std::vector<Uuid> events_for_wait(Spi& spi, const EventWait& wait, const Uuid& after, std::size_t limit);
+// The same, recorded before that time and committed after the start of the run. There are hardly ever any.
+std::vector<Uuid> late_events_for_wait(Spi& spi, const EventWait& wait, std::size_t limit);
+// The runs have ended.
+void delete_event_starts(Spi& spi, const std::vector<Uuid>& runs);
 
 }  // namespace flowctl::pg::store

@@ -7,6 +7,7 @@
 #include "pg/events/depth.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
+#include "pg/server/current_step.hpp"
 #include "pg/server/guc.hpp"
 #include "pg/server/interruptible.hpp"
 #include "pg/server/quoting.hpp"
@@ -80,8 +81,8 @@ bool apply_rule(const Rule& rule, const store::EventRow& event, const json::Valu
                             "The view flowctl.event_rules shows the rule.");
         start_by_rule(rule, event, verdict.input, false);
     } catch (const UserError& error) {
-        // Nobody makes the commands of others fail by a rule of his own.
-        if (rule.raises && acts_for(rule.owner, event.emitter))
+        // Nobody makes the commands of others fail by a rule of his own, or the work of a background process.
+        if (rule.raises && (!IsBackgroundWorker || current_step != nullptr) && acts_for(rule.owner, event.emitter))
             throw UserError(error.sqlstate, "event rule " + in_quotes(rule.name) + ": " + error.message, error.hint,
                             error.detail);
         if (ends_rule(error)) return true;  // a session that rolls back could not disable it

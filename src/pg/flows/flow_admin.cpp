@@ -9,6 +9,7 @@
 #include "pg/flows/flow_admin.hpp"
 #include "pg/flows/flow_triggers.hpp"
 #include "pg/flows/named_by.hpp"
+#include "pg/schedules/flow_schedules.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/store/holds.hpp"
@@ -45,6 +46,14 @@ void require_no_triggers(Spi& spi, const FlowIdentity& flow) {
     throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
                     "cannot drop flow " + in_quotes(flow.name) + " because triggers start it",
                     "Drop the triggers first.", std::move(list));
+}
+
+void require_no_schedules(Spi& spi, const FlowIdentity& flow) {
+    std::string list = schedules::list_schedules(spi, flow);
+    if (list.empty()) return;
+    throw UserError(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
+                    "cannot drop flow " + in_quotes(flow.name) + " because schedules start it",
+                    "Drop them first with flowctl.drop_schedule().", std::move(list));
 }
 
 Statement rules_of(R"(
@@ -127,6 +136,7 @@ void require_superusers_work(Spi& spi, const FlowIdentity& flow, Oid new_owner) 
 
 void remove_flow(Spi& spi, const FlowIdentity& flow) {
     require_no_triggers(spi, flow);
+    require_no_schedules(spi, flow);
     require_no_event_rules(spi, flow);
     require_not_held(spi, flow);
     require_no_open_runs(spi, flow);

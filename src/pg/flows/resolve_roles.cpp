@@ -76,6 +76,10 @@ Statement take[] = {
      " WHERE g.activity = a.name AND " OF_MISSING_ROLE("a.owner"),
      {TEXTOID}},
     TAKE("activity", "owner"),
+    {"DELETE FROM flowctl_catalog.schedule_state s USING flowctl_catalog.schedule d"
+     " WHERE s.schedule_id = d.schedule_id AND " OF_MISSING_ROLE("d.owner"),
+     {TEXTOID}},
+    TAKE("schedule", "owner"),
     TAKE("event_rule", "owner"),
 };
 #undef TAKE

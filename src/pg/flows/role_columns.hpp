@@ -13,4 +13,5 @@
     ROW("lease_rule", "role")     \
     ROW("activity", "owner")      \
     ROW("activity_grant", "role") \
+    ROW("schedule", "owner")      \
     ROW("event_rule", "owner")

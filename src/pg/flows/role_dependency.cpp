@@ -10,6 +10,7 @@
 #include "pg/flows/role_columns.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/rights/role_ref.hpp"
+#include "pg/schedules/flow_schedules.hpp"
 #include "pg/server/acting_role.hpp"
 #include "pg/server/quoting.hpp"
 #include "pg/server/spi.hpp"
@@ -210,6 +211,7 @@ void drop_owned_by(Oid role) {
     spi.run(delete_activity_grants, std::move(Params().oid(role)));
     spi.run(delete_event_rules, std::move(Params().oid(role)));
     spi.run(delete_activities, std::move(Params().oid(role)));
+    schedules::drop_schedules_of(spi, role);
     std::vector<std::string> names;
     {
         const Rows rows = spi.run(flows_of, std::move(Params().oid(role)));
@@ -257,6 +259,7 @@ void reassign_owned(List* roles, RoleSpec* new_owner) {
         spi.run(reassign_flows, std::move(Params().oid(from).oid(to)));
         spi.run(reassign_limits, std::move(Params().oid(from).oid(to)));
         spi.run(reassign_activities, std::move(Params().oid(from).oid(to)));
+        schedules::reassign_schedules(spi, from, to);
         spi.run(reassign_event_rules, std::move(Params().oid(from).oid(to)));
     }
 }

@@ -179,6 +179,7 @@ std::shared_ptr<const session_user::User> verify_subject_token(std::string_view 
 
     auto user = std::make_shared<session_user::User>();
     user->issuer = option(issuer.options, "issuer");
+    user->server = issuer.name;
     const auto name = claims.string("sub");
     if (!name || name->empty() || name->size() > kMaxNameBytes || has_control_character(*name))
         refuse("it names no subject");

@@ -15,6 +15,7 @@
 #include "pg/limits/limits_part.hpp"
 #include "pg/map_runs/map_part.hpp"
 #include "pg/resources/performers.hpp"
+#include "pg/schedules/schedule_part.hpp"
 
 namespace flowctl::pg {
 
@@ -30,6 +31,7 @@ std::unique_ptr<Engine> make_engine(const shmem::Claim& claim, net::Client& clie
     engine->add(std::make_unique<Limits>(claim, state));
     engine->add(std::make_unique<MapPart>(claim, state, *leases));
     engine->add(std::make_unique<FailurePart>());
+    engine->add(std::make_unique<SchedulePart>(claim, state));
     engine->add(std::make_unique<EventPart>(claim, state));
     engine->add(std::make_unique<Revocations>(client, state));
     engine->add(std::make_unique<key_sets::Fetcher>(state));

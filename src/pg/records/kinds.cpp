@@ -164,6 +164,29 @@ Statement change_limit(R"(
     FROM (SELECT $2::pg_catalog.jsonb) d (o))",
                        {TEXTOID, TEXTOID});
 
+Statement read_schedules(R"(
+    SELECT s.name, pg_catalog.jsonb_build_object(
+               'flow', s.flow, 'schedule', s.schedule, 'input', s.input, 'time_zone', s.time_zone,
+               'starts_at', pg_catalog.to_char(s.starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+               'ends_at', pg_catalog.to_char(s.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+               'catch_up', s.catch_up, 'overlap', s.overlap, 'jitter', extract(epoch FROM s.jitter)::text || ' seconds',
+               'pause_on_failure', s.pause_on_failure, 'comment', s.comment, 'paused', s.status = 'PAUSED')::text
+    FROM flowctl.schedules s
+    WHERE s.name LIKE $1 AND (pg_catalog.pg_has_role(s.owner, 'USAGE') OR pg_catalog.pg_has_role('pg_read_all_data', 'USAGE'))
+    ORDER BY s.name COLLATE "C")",
+                         {TEXTOID});
+// A schedule that is paused in the document is made paused, and is not resumed by one that says nothing of it.
+Statement make_schedule(R"(
+    SELECT flowctl.create_schedule(
+               $1, o ->> 'flow', o ->> 'schedule', coalesce(o -> 'input', '{}'), coalesce(o ->> 'time_zone', 'UTC'),
+               (o ->> 'starts_at')::timestamptz, (o ->> 'ends_at')::timestamptz, coalesce(o ->> 'catch_up', 'none'),
+               coalesce(o ->> 'overlap', 'allow'), coalesce((o ->> 'jitter')::interval, '0'),
+               coalesce((o ->> 'pause_on_failure')::boolean, false), o ->> 'comment', true),
+           CASE (o ->> 'paused')::boolean WHEN true THEN flowctl.pause_schedule($1, 'paused in the document')
+                                          WHEN false THEN flowctl.resume_schedule($1) END
+    FROM (SELECT $2::pg_catalog.jsonb) d (o))",
+                        {TEXTOID, TEXTOID});
+
 Statement grant_limit(R"(
     SELECT (SELECT pg_catalog.count(flowctl.grant_limit($1, pg_catalog.quote_ident(r)::pg_catalog.regrole))
             FROM pg_catalog.jsonb_array_elements_text(o -> 'grants') r),
@@ -200,6 +223,10 @@ const std::vector<Kind>& kinds() {
         simple({"lease_rules", "lease rule", {"endpoint", "role", "conditions", "comment"}, read_lease_rules,
                 make_lease_rule, nullptr, &drop_lease_rule}),
         flow_kind(),
+        simple({"schedules", "schedule",
+                {"flow", "schedule", "input", "time_zone", "starts_at", "ends_at", "catch_up", "overlap", "jitter",
+                 "pause_on_failure", "comment", "paused"},
+                read_schedules, make_schedule, &make_schedule, nullptr}),
         simple({"event_rules", "event rule", {"flow", "event", "filter", "input", "options", "comment"}, read_event_rules,
                 make_event_rule, &make_event_rule, nullptr}),
     };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "pg/activities/activity_performer.hpp"
+#include "pg/approvals/approval_performer.hpp"
 #include "pg/child_flows/child_flow_check.hpp"
 #include "pg/child_flows/child_flow_performer.hpp"
 #include "pg/child_flows/execution_request.hpp"
@@ -28,6 +29,10 @@ std::unique_ptr<Performer> make_activities(const Surroundings& surroundings) {
     return std::make_unique<ActivityPerformer>(surroundings.waits);
 }
 
+std::unique_ptr<Performer> make_approvals(const Surroundings& surroundings) {
+    return std::make_unique<ApprovalPerformer>(surroundings.waits);
+}
+
 std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
     return std::make_unique<ChildFlowPerformer>(surroundings.host, surroundings.claim, surroundings.waits);
 }
@@ -48,6 +53,10 @@ bool is_activity(const asl::Resource& resource, const json::Value&) {
     return activities::carries_out(resource);
 }
 
+bool is_approval(const asl::Resource& resource, const json::Value&) {
+    return approvals::carries_out(resource);
+}
+
 bool is_call_over_http(const asl::Resource& resource, const json::Value&) {
     return http_task::carries_out(resource);
 }
@@ -62,6 +71,7 @@ struct Row {
 constexpr Row kRows[] = {
     {starts_own_flow, child_flows::check, make_child_flows},
     {is_activity, activities::check_definition, make_activities},
+    {is_approval, approvals::check_definition, make_approvals},
     {is_event, event_tasks::check_definition, make_events},
     {sql_steps::carries_out, sql_steps::check, make_sql},
     {is_call_over_http, http_task::check, make_http},

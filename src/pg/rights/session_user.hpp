@@ -18,7 +18,8 @@
 namespace flowctl::pg::session_user {
 
 struct User {
-    std::string issuer;
+    std::string issuer;  // its URL
+    std::string server;  // the foreign server that stands for it
     std::string name;    // the token's sub
     std::string claims;  // a JSON object: act and the claims that the issuer's option subject_claims names
     net::HiddenSecret token;

@@ -61,6 +61,8 @@ int discovery_interval = 60'000;
 int drain_timeout = 10'000;
 int partition_interval = 1'440;
 int partitions_ahead = 4;
+int max_catch_up = 1'000;
+char* schedule_clock = nullptr;
 int retention = -1;
 int event_retention = 10'080;
 int redrive_within = 20'160;
@@ -412,6 +414,19 @@ void define_settings(bool with_postmaster_settings) {
     DefineCustomIntVariable("flowctl.redrive_within",
                             "Sets how long after its end a run can be redriven.", nullptr, &redrive_within,
                             20'160, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr, nullptr, nullptr);
+
+    // How many runs a schedule starts at most for times that have passed: with catch_up = all after the server was
+    // down, for a start in the past, and by flowctl.backfill_schedule(). Older times are missed.
+    DefineCustomIntVariable("flowctl.max_catch_up",
+                            "Sets how many runs a schedule starts at once for times that have passed.", nullptr,
+                            &max_catch_up, 1'000, 1, 100'000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+
+    // For tests: schedules take this for the present, and it stands still. Nothing else looks at it. Only the
+    // server's configuration can set it.
+    DefineCustomStringVariable("flowctl.schedule_clock", "Sets the time at which the clock of schedules stands still.",
+                               "For tests; empty means the server's clock. A timestamp of RFC 3339.", &schedule_clock,
+                               "", PGC_SIGHUP, GUC_SUPERUSER_ONLY | GUC_NOT_IN_SAMPLE, check_schedule_clock, nullptr,
+                               nullptr);
 
     // A misspelt setting is an error from now on. Not where flowctl.workers is unknown: it may stand in
     // postgresql.conf.

@@ -53,6 +53,8 @@ extern int partitions_ahead;
 extern int retention;       // min; -1: for ever
 extern int event_retention;  // min; -1: for ever
 extern int redrive_within;  // min
+extern int max_catch_up;
+extern char* schedule_clock;  // empty: the server's
 
 void define();  // called by _PG_init
 

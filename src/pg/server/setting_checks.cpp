@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/ascii.hpp"
+#include "core/asl/timestamp.hpp"
 #include "net/crypto/secret.hpp"
 #include "net/http/egress.hpp"
 #include "net/http/url.hpp"
@@ -128,6 +129,11 @@ bool check_traceparent(char** value, void**, GucSource) noexcept {
         "A traceparent has the form 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, in lower case, and "
         "its ids are not "
         "all zero.");
+}
+
+bool check_schedule_clock(char** value, void**, GucSource) noexcept {
+    if (**value == '\0' || asl::parse_timestamp(*value)) return true;
+    return refuse("A timestamp has the form 2026-03-29T00:59:58Z.");
 }
 
 }  // namespace flowctl::pg::guc

@@ -17,5 +17,6 @@ bool check_arn_partition(char** value, void** extra, GucSource source) noexcept;
 bool check_arn_region(char** value, void** extra, GucSource source) noexcept;
 bool check_arn_account(char** value, void** extra, GucSource source) noexcept;
 bool check_traceparent(char** value, void** extra, GucSource source) noexcept;
+bool check_schedule_clock(char** value, void** extra, GucSource source) noexcept;
 
 }  // namespace flowctl::pg::guc

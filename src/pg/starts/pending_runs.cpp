@@ -22,24 +22,34 @@ ExecutorFinish_hook_type next_finish_hook = nullptr;
 struct Held {
     SubTransactionId subtransaction = InvalidSubTransactionId;  // of all of them
     std::vector<store::NewRun> runs;
+    std::shared_ptr<const store::NewRun> common;
+    std::vector<store::OwnOfRun> similar_runs;  // to `common`
     std::size_t bytes = 0;
+
+    bool empty() const { return runs.empty() && similar_runs.empty(); }
+    bool full() const { return runs.size() + similar_runs.size() >= kMostRuns || bytes >= kMostBytes; }
 };
 Held held;
 
 bool is_held_here() {
-    return !held.runs.empty() && held.subtransaction == GetCurrentSubTransactionId();
+    return !held.empty() && held.subtransaction == GetCurrentSubTransactionId();
 }
 
 void forget() noexcept {
     held.runs.clear();
+    held.similar_runs.clear();
+    held.common.reset();
     held.bytes = 0;
 }
 
 void write() {
     const std::vector<store::NewRun> runs = std::exchange(held.runs, {});
+    const std::vector<store::OwnOfRun> similar_runs = std::exchange(held.similar_runs, {});
+    const auto common = std::exchange(held.common, nullptr);
     held.bytes = 0;
     const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
-    store::insert_runs(runs.data(), runs.size());
+    if (!runs.empty()) store::insert_runs(runs.data(), runs.size());
+    if (common) store::insert_similar_runs(*common, similar_runs.data(), similar_runs.size());
 }
 
 // The statement's AFTER triggers are fired in here.
@@ -79,11 +89,21 @@ void at_end_of_command() {
 
 void add(store::NewRun run) {
     // Runs of an outer subtransaction are held: this one may not join them.
-    if (!held.runs.empty() && !is_held_here()) return store::insert_runs(&run, 1);
+    if (!held.empty() && !is_held_here()) return store::insert_runs(&run, 1);
     held.subtransaction = GetCurrentSubTransactionId();
     held.bytes += run.input.size() + (run.event ? run.event->size() : 0);
     held.runs.push_back(std::move(run));
-    if (held.runs.size() >= kMostRuns || held.bytes >= kMostBytes) write();
+    if (held.full()) write();
+}
+
+void add_similar(const std::shared_ptr<const store::NewRun>& common, store::OwnOfRun run) {
+    if (!held.empty() && !is_held_here()) return store::insert_similar_runs(*common, &run, 1);
+    if (held.common != nullptr && held.common != common) write();
+    held.subtransaction = GetCurrentSubTransactionId();
+    held.bytes += run.input.size() + (run.event ? run.event->size() : 0);
+    held.common = common;
+    held.similar_runs.push_back(std::move(run));
+    if (held.full()) write();
 }
 
 }  // namespace flowctl::pg::pending_runs

@@ -8,6 +8,8 @@
 // it; nothing is held when a transaction commits; the statement after the one that started runs sees them.
 #pragma once
 
+#include <memory>
+
 #include "pg/store/new_runs.hpp"
 
 namespace flowctl::pg::pending_runs {
@@ -17,6 +19,8 @@ void install_at_load();
 // The run is in the table when the statement that caused it is over, at the latest. Raises what inserting it
 // raises.
 void add(store::NewRun run);
+// The same for a run that is like `common`, and like those before it (store::insert_similar_runs).
+void add_similar(const std::shared_ptr<const store::NewRun>& common, store::OwnOfRun run);
 
 // A command is over.
 void at_end_of_command();

@@ -118,8 +118,11 @@ store::NewRun describe(const store::FlowRow& flow, const StartRequest& request, 
     run.role = role;
     run.started_at = unix_micros_now();
     run.starter = request.starter;
+    run.awaits_events = flow.awaits_events;
     if (request.parent != nullptr)
         add_parent(run, *request.parent);
+    else if (request.by_worker)
+        run.session_user = request.starter;
     else
         add_session(run);
     return run;
@@ -212,24 +215,37 @@ bool names_alias(const StartRequest& request) {
     return reference.qualifier && !reference.version();
 }
 
-store::NewRun make_run_like(const StartRequest& request, StartPattern& pattern) {
-    const Uuid id = request.run_id ? *request.run_id : new_run_id();
-    if (!pattern.flow) {
-        StartRequest common = request;
-        common.input.clear();
-        common.event.reset();
-        const store::FlowRow flow = find_startable(request, id);
-        pattern.run = describe(flow, common, id, role_of_run(flow, request));
-        pattern.flow = flow;
+void make_pattern(const StartRequest& request, const Uuid& id, StartPattern& pattern) {
+    StartRequest common;
+    common.flow = request.flow;
+    common.starter = request.starter;
+    const store::FlowRow flow = find_startable(request, id);
+    auto run = std::make_shared<store::NewRun>(describe(flow, common, id, role_of_run(flow, request)));
+    pattern.is_all = !flow.version_options.input_schema && !flow.options->limits.any() && !flow.paused &&
+                     flow.options->attributes.empty() && !flow.options->start_within && !flow.options->finish_within &&
+                     !flow.awaits_events;
+    pattern.run = std::move(run);
+    pattern.flow = flow;
+}
+
+// Gives the run its name, counts it, and hands it over to be written.
+Uuid begin_run(store::NewRun run, bool is_of_trigger) {
+    if (run.name)
+        if (const auto earlier = take_name(run)) return *earlier;
+    open_run_quota::take(run.flow_owner);
+    carry_token(run);
+    const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
+    const bool is_expected = run.begins_until || run.ends_until;
+    // A run with a name is not held: the next row may have the same name, and looks for the run in the table.
+    if (is_of_trigger && !run.name) {
+        pending_runs::add(std::move(run));
+    } else {
+        const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
+        store::insert_runs(&run, 1);
     }
-    store::NewRun run = pattern.run;
-    run.run_id = id;
-    run.name = request.name;
-    run.input = request.input;
-    run.event = request.event;
-    run.started_at = unix_micros_now();
-    add_from_input(*pattern.flow, request, run);
-    return run;
+    wake::note_started_run(fresh);
+    if (is_expected) wake::note_poke();
+    return fresh.id;
 }
 
 }  // namespace
@@ -249,27 +265,34 @@ store::NewRun make_run(const StartRequest& request) {
     return run;
 }
 
-Uuid start_run(const StartRequest& request, StartPattern* pattern) {
+Uuid start_run(const StartRequest& request) {
     shmem::require("starting a flow");
-    if (pattern != nullptr && names_alias(request)) pattern = nullptr;
-    if (pattern != nullptr) check_request(request);
-    store::NewRun run = pattern != nullptr ? make_run_like(request, *pattern) : make_run(request);
-    if (run.name)
-        if (const auto earlier = take_name(run)) return *earlier;
-    open_run_quota::take(run.flow_owner);
-    carry_token(run);
-    const FreshRun fresh{run.run_id, run.flow_owner, run.wait.has_value()};
-    const bool is_expected = run.begins_until || run.ends_until;
-    // A run with a name is not held: the next row may have the same name, and looks for the run in the table.
-    if (request.table != nullptr && !run.name) {
-        pending_runs::add(std::move(run));
-    } else {
-        const AsExtensionOwner owner(AsExtensionOwner::For::Rows);
-        store::insert_runs(&run, 1);
+    return begin_run(make_run(request), request.table != nullptr);
+}
+
+Uuid start_similar_run(StartRequest request, StartPattern& pattern) {
+    shmem::require("starting a flow");
+    if (!pattern.flow && names_alias(request)) return start_run(request);
+    check_request(request);
+    const Uuid id = request.run_id ? *request.run_id : new_run_id();
+    if (!pattern.flow) make_pattern(request, id, pattern);
+    if (pattern.is_all && !request.name) {
+        open_run_quota::take(pattern.run->flow_owner);
+        carry_token(*pattern.run);
+        const FreshRun fresh{id, pattern.run->flow_owner, false};
+        pending_runs::add_similar(pattern.run,
+                                  {id, std::move(request.input), std::move(request.event), unix_micros_now()});
+        wake::note_started_run(fresh);
+        return id;
     }
-    wake::note_started_run(fresh);
-    if (is_expected) wake::note_poke();
-    return fresh.id;
+    store::NewRun run = *pattern.run;
+    run.run_id = id;
+    run.name = request.name;
+    run.input = request.input;
+    run.event = request.event;
+    run.started_at = unix_micros_now();
+    add_from_input(*pattern.flow, request, run);
+    return begin_run(std::move(run), true);
 }
 
 void carry_token_of_parent(const store::NewRun& run) {

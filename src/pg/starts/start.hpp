@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -42,19 +43,23 @@ struct StartRequest {
     const char* table = nullptr;        // the one whose trigger it is, else null
     const char* rule = nullptr;         // the event rule that it is, else null
     bool only_looks = false;            // nothing is started, so what is denied is not recorded
-    const ParentRun* parent = nullptr;  // where it is no session that starts the run
+    const ParentRun* parent = nullptr;  // the run that starts this one, where it is no session
+    bool by_worker = false;             // nobody but the worker waits for the start
 };
 
 // What the runs have in common that a trigger starts for the rows of one statement: the flow, the rights and the
 // session. The first of them finds it out, so that each of the others costs its row alone.
 struct StartPattern {
     std::optional<store::FlowRow> flow;
-    store::NewRun run;
+    std::shared_ptr<const store::NewRun> run;
+    bool is_all = false;  // nothing else of a run depends on its input
 };
 
 // The id of the run: a new one, or the one that has this name and input. Throws UserError, PgError.
-// `pattern`: empty, or of requests that differ from this one in nothing but id, input, event and name.
-Uuid start_run(const StartRequest& request, StartPattern* pattern = nullptr);
+Uuid start_run(const StartRequest& request);
+// The same for a trigger. `pattern`: empty, or of requests that differ from this one in nothing but id, input, event and
+// name.
+Uuid start_similar_run(StartRequest request, StartPattern& pattern);
 
 // What a run that starts now would record of its session: the user, whom it has verified, where it comes from.
 store::NewRun run_of_session();

@@ -1,8 +1,8 @@
 // The input of a start as a value, and what is evaluated over it.
 //
 // The value is parsed once, when somebody asks for it first. What the options of the flow compute from it is
-// bounded: a session holds up only itself, but while a worker starts a run for another run (StartRequest::parent),
-// all its other runs wait.
+// bounded: a session holds up only itself, but while a worker starts a run for another run or for a schedule
+// (StartRequest::parent, by_worker), all its other runs wait.
 #pragma once
 
 #include <optional>
@@ -33,7 +33,7 @@ class StartInput {
         return *parsed_;
     }
 
-    bool is_for_worker() const { return request_.parent != nullptr; }
+    bool is_for_worker() const { return request_.parent != nullptr || request_.by_worker; }
     // As much of the limits as this start may use. A tenth keeps a worker busy for some ten milliseconds at most.
     Budget::Limits within(Budget::Limits limits) const {
         if (!is_for_worker()) return limits;

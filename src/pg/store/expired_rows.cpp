@@ -61,6 +61,16 @@ static Statement expire_salts_sql(R"(
         WHERE s.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = s.run_id)
         ORDER BY s.run_id LIMIT 2000))",
                                   {UUIDOID});
+static Statement expire_approvals_sql(R"(
+    WITH gone AS (
+        DELETE FROM flowctl_catalog.approval WHERE approval_id IN (
+            SELECT a.approval_id FROM flowctl_catalog.approval a
+            WHERE a.run_id < $1 AND NOT EXISTS (SELECT FROM flowctl_catalog.run r WHERE r.run_id = a.run_id)
+            ORDER BY a.run_id LIMIT 2000)
+        RETURNING approval_id),
+    approvers AS (DELETE FROM flowctl_catalog.approval_approver p USING gone WHERE p.approval_id = gone.approval_id)
+    DELETE FROM flowctl_catalog.approval_decision d USING gone WHERE d.approval_id = gone.approval_id)",
+                                      {UUIDOID});
 static Statement expire_holds_sql(R"(
     DELETE FROM flowctl_catalog.hold WHERE hold_id IN (
         SELECT h.hold_id FROM flowctl_catalog.hold h
@@ -78,6 +88,7 @@ std::int64_t expire_rows(Spi& spi, std::int64_t since) {
     gone += spi.run(expire_forks_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_interventions_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_salts_sql, std::move(Params().uuid(bound))).processed();
+    gone += spi.run(expire_approvals_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_holds_sql, std::move(Params().uuid(bound))).processed();
     gone += spi.run(expire_denials_sql, std::move(Params().timestamp(since))).processed();
     return static_cast<std::int64_t>(gone);

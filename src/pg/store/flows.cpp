@@ -7,13 +7,13 @@ namespace flowctl::pg::store {
 
 static Statement find_flow_sql(R"(
     SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options::text, f.options::text,
-           EXISTS (SELECT FROM flowctl_catalog.pause p WHERE p.kind = 'flow' AND p.name = f.name)
+           EXISTS (SELECT FROM flowctl_catalog.pause p WHERE p.kind = 'flow' AND p.name = f.name), v.event_types IS NOT NULL
     FROM flowctl_catalog.flow f JOIN flowctl_catalog.flow_version v ON v.flow_id = f.flow_id AND v.version = coalesce($2, f.latest_version)
     WHERE f.name = $1 AND v.dropped_by IS NULL)",
                                {TEXTOID, INT4OID});
 static Statement find_aliased_sql(R"(
     SELECT f.flow_id, f.name, coalesce(f.owner::oid, 0), f.type, v.version, v.options::text, f.options::text,
-           EXISTS (SELECT FROM flowctl_catalog.pause p WHERE p.kind = 'flow' AND p.name = f.name),
+           EXISTS (SELECT FROM flowctl_catalog.pause p WHERE p.kind = 'flow' AND p.name = f.name), v.event_types IS NOT NULL,
            CASE WHEN v.version = a.version THEN -1 ELSE a.second_weight END
     FROM flowctl_catalog.flow f
          JOIN flowctl_catalog.alias a ON a.flow_id = f.flow_id
@@ -30,7 +30,8 @@ static FlowRow read_flow(const Rows& rows, std::size_t i) {
                    read_version_options(rows.text(i, 5)),
                    std::make_shared<const FlowOptions>(read_flow_options(rows.text(i, 6))),
                    std::nullopt,
-                   rows.boolean(i, 7)};
+                   rows.boolean(i, 7),
+                   rows.boolean(i, 8)};
 }
 
 std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optional<std::int32_t> version) {
@@ -52,7 +53,7 @@ std::optional<AliasedFlow> find_aliased(Spi& spi, const std::string& name, const
     for (std::size_t i = 0; i < rows.size(); i++) {
         FlowRow row = read_flow(rows, i);
         row.alias = alias;
-        const std::int32_t weight = rows.int4(i, 8);
+        const std::int32_t weight = rows.int4(i, 9);
         if (weight < 0) {
             found.first = std::move(row);
             has_first = true;

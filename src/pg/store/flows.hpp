@@ -23,6 +23,7 @@ struct FlowRow {
     std::shared_ptr<const FlowOptions> options;
     std::optional<std::string> alias;  // that led to the version
     bool paused = false;               // flowctl.pause_flow()
+    bool awaits_events = false;        // a Task of the version waits for an event
 };
 // The flow and its version (the newest when none is asked for); nullopt when either is not there.
 std::optional<FlowRow> find_flow(Spi& spi, const std::string& name, std::optional<std::int32_t> version);

@@ -62,6 +62,24 @@ void insert_expectations(const NewRun* runs, std::size_t count) {
     append.write();
 }
 
+// What is visible when the runs start. An event that is not counts for them, whenever it has been recorded.
+void insert_event_starts(const NewRun* runs, std::size_t count) {
+    const auto awaits = [](const NewRun& run) { return run.awaits_events && !run.error; };
+    if (std::none_of(runs, runs + count, awaits)) return;
+    const Datum xid =
+        guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
+    const Datum seen = guarded([] {
+        PushActiveSnapshot(GetLatestSnapshot());
+        const Datum snapshot = OidFunctionCall0(F_PG_CURRENT_SNAPSHOT);
+        PopActiveSnapshot();
+        return snapshot;
+    });
+    Append append("event_start", {"run_id", "xid", "seen"}, count);
+    for (const NewRun* run = runs; run != runs + count; run++)
+        if (awaits(*run)) append.uuid(run->run_id).ready(xid).ready(seen);
+    append.write();
+}
+
 }  // namespace
 
 Datum client_address() {
@@ -75,88 +93,95 @@ Datum client_address() {
     });
 }
 
-void insert_runs(const NewRun* runs, std::size_t count) {
-    const Datum address = client_address();
-    const Datum xid =
-        guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
-    std::map<Oid, std::string> session_users;  // the rows point to their names
-    std::deque<std::string> attributes;        // to which the rows point, too
-    const auto name_of_role = [&](Oid role) -> const std::string& {
-        const auto known = session_users.try_emplace(role).first;
+namespace {
+
+// The rows of runs on their way into the table.
+class RunRows {
+  public:
+    explicit RunRows(std::size_t count) : append_("run", columns(), count), address_(client_address()) {
+        xid_ = guarded([] { return UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId())); });
+        if (application_name != nullptr && *application_name != '\0') application_ = application_name;
+    }
+
+    void add(const NewRun& run) { add(run, run.run_id, run.input, run.event, run.started_at); }
+    void add(const NewRun& run, const Uuid& id, const std::string& input, const std::optional<std::string>& event,
+             std::int64_t started_at);
+    void write() { append_.write(); }
+
+  private:
+    static std::vector<const char*> columns();
+    const std::string& name_of_role(Oid role) {
+        const auto known = session_users_.try_emplace(role).first;
         if (known->second.empty()) known->second = role_name(role);
         return known->second;
-    };
-    std::optional<std::string> application;
-    if (application_name != nullptr && *application_name != '\0') application = application_name;
-    Append append("run",
-                  {"run_id",
-                   "flow_id",
-                   "flow",
-                   "version",
-                   "type",
-                   "name",
-                   "status",
-                   "input",
-                   "error",
-                   "cause",
-                   "started_at",
-                   "ended_at",
-                   "flow_owner",
-                   "role",
-                   "starter",
-                   "session_user_name",
-                   "system_user_name",
-                   "subject",
-                   "subject_issuer",
-                   "subject_claims",
-                   "subject_handle",
-                   "asserted_subject",
-                   "client_addr",
-                   "application_name",
-                   "start_xid",
-                   "event",
-                   "traceparent",
-                   "redrive_count",
-                   "forked_from",
-                   "alias",
-                   "attributes",
-                   "parent_run_id",
-                   "depth",
-                   "handed_token"},
-                  count);
-    for (const NewRun* run = runs; run != runs + count; run++) {
-        const StartSession* parent = run->session;
-        append.uuid(run->run_id).uuid(run->flow_id).text(run->flow).int4(run->version).text(run->type);
-        append.text_or_null(run->name)
-            .text(machine::name_of(run->error ? machine::Status::Failed : machine::Status::Running))
-            .text(run->input);
-        append.text_or_null(run->error).text_or_null(run->cause).timestamp(run->started_at);
-        run->error ? append.timestamp(run->started_at) : append.null();
-        append.oid(run->flow_owner).oid(run->role).oid(parent ? parent->starter : run->starter);
-        append.text(parent ? parent->user : name_of_role(run->session_user));
-        append.text_or_null(parent ? parent->system_user : run->system_user);
-        append.text_or_null(run->subject).text_or_null(run->subject_issuer).text_or_null(run->subject_claims);
-        run->subject_handle ? append.uuid(*run->subject_handle) : append.null();
-        append.text_or_null(parent ? parent->asserted_subject : run->asserted_subject);
-        const Datum from = parent ? parent->client_addr : address;
-        from != 0 ? append.ready(from) : append.null();
-        append.text_or_null(parent ? parent->application_name : application);
-        append.ready(xid).text_or_null(parent ? parent->event : run->event);
-        append.text_or_null(run->traceparent).int4(0);
-        run->forked_from ? append.uuid(*run->forked_from) : append.null();
-        append.text_or_null(run->alias);
-        if (!run->attributes.empty()) attributes.push_back(attributes_text(run->attributes));
-        run->attributes.empty() ? append.null() : append.text(attributes.back());
-        run->parent_run_id ? append.uuid(*run->parent_run_id) : append.null();
-        append.int4(run->depth).text_or_null(run->handed_token);
     }
-    append.write();
+
+    Append append_;
+    Datum address_;
+    Datum xid_ = 0;
+    std::optional<std::string> application_;
+    std::map<Oid, std::string> session_users_;  // the rows point to their names
+    std::deque<std::string> attributes_;        // to which the rows point, too
+};
+
+std::vector<const char*> RunRows::columns() {
+    return {
+            "run_id", "flow_id", "flow", "version", "type", "name", "status", "input", "error", "cause",
+            "started_at", "ended_at", "flow_owner", "role", "starter", "session_user_name",
+            "system_user_name", "subject", "subject_issuer", "subject_claims", "subject_handle",
+            "asserted_subject", "client_addr", "application_name", "start_xid", "event", "traceparent",
+            "redrive_count", "forked_from", "alias", "attributes", "parent_run_id", "depth", "handed_token"};
+}
+
+void RunRows::add(const NewRun& run, const Uuid& id, const std::string& input,
+                  const std::optional<std::string>& event, std::int64_t started_at) {
+    const StartSession* parent = run.session;
+    append_.uuid(id).uuid(run.flow_id).text(run.flow).int4(run.version).text(run.type);
+    append_.text_or_null(run.name)
+        .text(machine::name_of(run.error ? machine::Status::Failed : machine::Status::Running))
+        .text(input);
+    append_.text_or_null(run.error).text_or_null(run.cause).timestamp(started_at);
+    run.error ? append_.timestamp(started_at) : append_.null();
+    append_.oid(run.flow_owner).oid(run.role).oid(parent ? parent->starter : run.starter);
+    append_.text(parent ? parent->user : name_of_role(run.session_user));
+    append_.text_or_null(parent ? parent->system_user : run.system_user);
+    append_.text_or_null(run.subject).text_or_null(run.subject_issuer).text_or_null(run.subject_claims);
+    run.subject_handle ? append_.uuid(*run.subject_handle) : append_.null();
+    append_.text_or_null(parent ? parent->asserted_subject : run.asserted_subject);
+    const Datum from = parent ? parent->client_addr : address_;
+    from != 0 ? append_.ready(from) : append_.null();
+    append_.text_or_null(parent ? parent->application_name : application_);
+    append_.ready(xid_).text_or_null(parent ? parent->event : event);
+    append_.text_or_null(run.traceparent).int4(0);
+    run.forked_from ? append_.uuid(*run.forked_from) : append_.null();
+    append_.text_or_null(run.alias);
+    if (!run.attributes.empty()) attributes_.push_back(attributes_text(run.attributes));
+    run.attributes.empty() ? append_.null() : append_.text(attributes_.back());
+    run.parent_run_id ? append_.uuid(*run.parent_run_id) : append_.null();
+    append_.int4(run.depth).text_or_null(run.handed_token);
+}
+
+}  // namespace
+
+void insert_runs(const NewRun* runs, std::size_t count) {
+    RunRows rows(count);
+    for (const NewRun* run = runs; run != runs + count; run++)
+        rows.add(*run);
+    rows.write();
     insert_attributes(runs, count);
     insert_expectations(runs, count);
+    insert_event_starts(runs, count);
     std::vector<const WaitRow*> waits;
     for (const NewRun* run = runs; run != runs + count; run++)
         if (run->wait) waits.push_back(&*run->wait);
     insert_limit_waits(waits);
+}
+
+void insert_similar_runs(const NewRun& common, const OwnOfRun* runs, std::size_t count) {
+    RunRows rows(count);
+    for (const OwnOfRun* run = runs; run != runs + count; run++)
+        rows.add(common, run->run_id, run->input, run->event, run->started_at);
+    rows.write();
 }
 
 std::map<Uuid, StartSession> find_sessions(const std::vector<Uuid>& ids) {

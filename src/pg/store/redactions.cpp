@@ -178,6 +178,16 @@ Statement redact_others[] = {
     {R"(UPDATE flowctl_catalog.intervention SET reason = flowctl_catalog.redacted(run_id, reason)
         WHERE run_id = ANY ($1) AND reason IS NOT NULL)",
      {UUIDARRAYOID}},
+    {R"(UPDATE flowctl_catalog.approval_decision d
+        SET subject = flowctl_catalog.redacted(a.run_id, d.subject), reason = flowctl_catalog.redacted(a.run_id, d.reason),
+            answer = flowctl_catalog.redacted(a.run_id, d.answer)
+        FROM flowctl_catalog.approval a WHERE a.approval_id = d.approval_id AND a.run_id = ANY ($1))",
+     {UUIDARRAYOID}},
+    {R"(UPDATE flowctl_catalog.approval
+        SET title = flowctl_catalog.redacted(run_id, title), message = flowctl_catalog.redacted(run_id, message),
+            terms = flowctl_catalog.redacted(run_id, terms)
+        WHERE run_id = ANY ($1))",
+     {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.run_name WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.frame WHERE run_id = ANY ($1)", {UUIDARRAYOID}},
     {"DELETE FROM flowctl_catalog.early_answer WHERE run_id = ANY ($1)", {UUIDARRAYOID}},

@@ -197,6 +197,7 @@ bool carries_out(const asl::Resource& resource) {
             return resource.name.empty();  // AWS's startExecution; a name is that of a flow of this database
         case Kind::Sql:
         case Kind::Activity:
+        case Kind::Approval:
         case Kind::Event:
             break;
     }

@@ -121,14 +121,17 @@ void append_row(TransitionTable& rows, const RowJson& json, std::string& out) {
 
 void start_for_each_row(Relation table, StatementRows& rows, TriggerPlan& plan) {
     RowMemory memory;
+    std::size_t size = 0;
     for (std::int64_t i = 0; i < rows.count; i++) {
         memory.next_row();
         Change change{rows.kind, false, {}, plan.rows().is_always_fit()};
+        change.input.reserve(size + 32);  // rows are often of one size
         ChangeText::begin(rows.kind, change.input);
         append_row(rows.old_rows, plan.rows(), change.input);
         ChangeText::between(change.input);
         append_row(rows.new_rows, plan.rows(), change.input);
         plan.text().end(change.input);
+        size = change.input.size();
         plan.start(table, std::move(change));
     }
 }

@@ -80,7 +80,11 @@ void TriggerPlan::start_or_raise(Change change, StartRequest& request) {
     request.event = text_.event(change.kind, change.is_statement, *request.run_id);
     if (pattern_of_ != request.starter) pattern_.flow.reset();
     pattern_of_ = request.starter;
-    start_run(request, &pattern_);
+    // Where an error is recorded, the request is still needed.
+    if (options_.record_errors)
+        start_similar_run(request, pattern_);
+    else
+        start_similar_run(std::move(request), pattern_);
 }
 
 // Who may not start the flow leaves nothing in its owner's runs.

@@ -8,6 +8,7 @@ option sql_single 500 50 "how many runs are started one by one"
 measure_sql_steps() {
     local kind name seconds before worker endpoint rest
     server_with
+    start_endpoint
     for kind in "sql_read reading" "sql_write writing a row"; do
         read -r kind name <<<"$kind"
         fresh_database || return 1
