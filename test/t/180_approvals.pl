@@ -153,6 +153,35 @@ $run = start('open', { who => ['nobody'] });
 is(wait_for_run($node, $run), 'FAILED', 'the same from data');
 is(run_row($node, $run)->{error}, 'Flowctl.InvalidApproval', 'by a name of its own');
 
+# Approvals are events. A reminder is due again after RemindEvery; the clock is moved by hand, in the row.
+as('author', q[SELECT flowctl.define_flow('note', '{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}'), flowctl.create_event_rule('notes', 'note', 'approval.*')]);
+define('remind', { Approvers => ['finance'], RemindEvery => 3600 });
+$run = start('remind');
+$approval = approval_of($run);
+sub events { return $node->safe_psql('postgres', "SELECT string_agg(type, ' ' ORDER BY at) FROM flowctl.events WHERE subject = '$approval'"); }
+wait_for_query($node, "SELECT count(*) FROM flowctl.events WHERE subject = '$approval'", '1');
+$node->safe_psql('postgres', "UPDATE flowctl_catalog.approval SET reminds_at = now() - interval '1 s' WHERE approval_id = '$approval'; ALTER SYSTEM SET flowctl.sweep_interval = '100ms'; SELECT pg_reload_conf()");
+wait_for_query($node, "SELECT count(*) FROM flowctl.events WHERE subject = '$approval' AND type = 'approval.waiting'", '1');
+is($node->safe_psql('postgres', "SELECT reminds_at > now() + interval '50 min' FROM flowctl_catalog.approval WHERE approval_id = '$approval'"), 't', 'the next reminder is due later');
+as('ann', "SELECT flowctl.approve('$approval')");
+is(events(), 'approval.requested approval.waiting approval.decided', 'what happens to an approval is an event');
+is($node->safe_psql('postgres', "SELECT data->>'title', data->>'decision', data->>'status' FROM flowctl.events WHERE subject = '$approval' AND type = 'approval.decided'"), 'Pay?|approved|APPROVED', 'which says what was decided');
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'note' AND status = 'SUCCEEDED'}, '3');
+as('author', q{SELECT flowctl.drop_event_rule('notes')});
+
+# Who may see the run, but not its payloads, sees that it waits, and not for what.
+$node->safe_psql('postgres', q{CREATE ROLE oncall LOGIN});
+as('author', q{SELECT flowctl.grant_flow('pay', 'oncall', '{operate}')});
+$run = start('pay', { text => 'secret' });
+$approval = approval_of($run);
+is(as('oncall', "SELECT status, title IS NULL, message IS NULL, terms IS NULL FROM flowctl.approvals WHERE run_id = '$run'"), 'WAITING|t|t|t', 'payloads are for those who decide or may read them');
+is(as('ann', "SELECT message FROM flowctl.approvals WHERE run_id = '$run'"), 'secret', 'such as an approver');
+
+# A role has a bounded number of delegations.
+$node->safe_psql('postgres', q{DO $$ BEGIN FOR i IN 1 .. 101 LOOP EXECUTE 'CREATE ROLE d' || i; END LOOP; END $$});
+like(error_as('carol', q{SELECT flowctl.delegate_approvals(('d' || i)::regrole, now() + interval '1 h') FROM generate_series(1, 101) i}),
+	qr/54000: a role cannot have more than 100 delegations/, 'a role cannot fill the list that every decision reads');
+
 # Two at the same time: the second sees what the first has decided.
 define('race', { Approvers => ['finance'], Approve => 2 });
 $run = start('race');

@@ -11,16 +11,18 @@ my $text = slurp_file(abs_path(dirname(__FILE__)) . '/../../docs/approvals.md');
 my $node = new_node('approval_examples', 'flowctl.workers' => 1);
 
 my @blocks = $text =~ /^```sql\n(.*?)^```/msg;
-is(scalar @blocks, 2, 'the page has examples');
+is(scalar @blocks, 3, 'the page has examples');
 for my $block (@blocks)
 {
 	my ($status, $out, $err) = $node->psql('postgres', $block, on_error_stop => 1);
 	is($err, '', 'works: ' . substr($block, 0, 30));
-	wait_for_query($node, 'SELECT count(*) FROM flowctl.approvals', '1');
+	wait_for_query($node, q{SELECT count(*) > 0 FROM flowctl.approvals});
 }
-my $run = $node->safe_psql('postgres', 'SELECT run_id FROM flowctl.runs');
+my $run = $node->safe_psql('postgres', q{SELECT run_id FROM flowctl.runs WHERE flow = 'pay' ORDER BY run_id LIMIT 1});
 is(wait_for_run($node, $run), 'SUCCEEDED', 'the approval lets the run go on');
-is($node->safe_psql('postgres', q{SELECT message, status, decisions->0->>'reason' FROM flowctl.approvals}), '120 EUR to ACME|APPROVED|the goods have come', 'as the page says');
+is($node->safe_psql('postgres', q{SELECT message, status, decisions->0->>'reason' FROM flowctl.approvals ORDER BY requested_at LIMIT 1}), '120 EUR to ACME|APPROVED|the goods have come', 'as the page says');
+
+wait_for_query($node, q{SELECT count(*) FROM flowctl.runs WHERE flow = 'tell' AND status = 'SUCCEEDED'}, '1');
 
 $node->stop;
 done_testing();

@@ -7,15 +7,19 @@
 #include "core/json.hpp"
 #include "net/crypto/crypto.hpp"
 #include "net/crypto/encoding.hpp"
+#include "pg/approvals/approval_events.hpp"
 #include "pg/approvals/approval_rows.hpp"
 #include "pg/callbacks/token_keys.hpp"
+#include "pg/events/record.hpp"
 #include "pg/server/quoting.hpp"
+#include "pg/store/by_key.hpp"
 
 namespace flowctl::pg {
 
 namespace {
 
 constexpr const char* kInvalid = "Flowctl.InvalidApproval";
+constexpr std::size_t kRemindersAtOnce = 100;
 
 // InvalidOid: there is no such role.
 Oid role_named(const std::string& name) {
@@ -72,9 +76,11 @@ std::optional<Performer::Refusal> ApprovalPerformer::prepare(Spi& spi, const Run
     approval.input_hash = net::hex_encode(net::sha256(approval.terms));
     approval.due_at = call.deadline;
     approval.escalates_at = after(attempt.now, terms->stages[0].escalate_after);
-    approval.reminds_at = after(attempt.now, terms->stages[0].remind_every);
+    approval.remind_every = terms->stages[0].remind_every;
     approval.approvers = std::get<0>(std::move(approvers));
     store::insert_approval(spi, approval);
+    if (!attempt.again && events::is_wanted("approval.requested"))
+        requested_.push_back({approval.approval_id, run.id, run.flow_owner});
     waits_.stage({.run = run.id,
                   .flow_owner = run.flow_owner,
                   .call = call,
@@ -83,6 +89,22 @@ std::optional<Performer::Refusal> ApprovalPerformer::prepare(Spi& spi, const Run
     attempt.events.push_back(
         machine::TaskContinues{call.id, std::nullopt, json::Value(), json::Value::object({})});
     return std::nullopt;
+}
+
+void ApprovalPerformer::write(Spi& spi, const Changes&) {
+    for (const Requested& one : requested_)
+        approvals::record_event("approval.requested", one.approval, store::describe_approval(spi, one.approval), one.run,
+                                one.flow_owner);
+}
+
+bool ApprovalPerformer::look(Spi& spi) {
+    if (!reminds_ || !store::has_rows("approval")) return false;
+    const std::vector<store::DueReminder> due = store::take_due_reminders(spi, kRemindersAtOnce);
+    if (!due.empty() && events::is_wanted("approval.waiting"))
+        for (const store::DueReminder& one : due)
+            approvals::record_event("approval.waiting", one.approval_id, store::describe_approval(spi, one.approval_id),
+                                    one.run_id, one.flow_owner);
+    return due.size() == kRemindersAtOnce;
 }
 
 namespace approvals {

@@ -11,14 +11,44 @@ namespace {
 
 Statement insert_sql(R"(
     INSERT INTO flowctl_catalog.approval (approval_id, run_id, path, state, visit, attempt, title, message, terms,
-                                          input_hash, due_at, escalates_at, reminds_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (approval_id) DO NOTHING)",
+                                          input_hash, due_at, escalates_at, remind_every, reminds_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+            pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $13)) ON CONFLICT (approval_id) DO NOTHING)",
                      {UUIDOID, UUIDOID, TEXTOID, TEXTOID, INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-                      TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID});
-Statement insert_approver_sql(R"(
+                      TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID});
+Statement insert_approvers_sql(R"(
     INSERT INTO flowctl_catalog.approval_approver (approval_id, stage, after_escalation, name, role)
-    VALUES ($1, $2, $3, $4, $5))",
-                              {UUIDOID, INT4OID, BOOLOID, TEXTOID, OIDOID});
+    SELECT $1, u.stage, u.escalated = 1, u.name, NULLIF(u.role, 0)::oid
+    FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5))
+         AS u (stage, escalated, name, role))",
+                               {UUIDOID, INT4ARRAYOID, INT4ARRAYOID, TEXTARRAYOID, INT8ARRAYOID});
+// One whose Task does not wait any more is recalled to nobody.
+Statement take_reminders_sql(R"(
+    UPDATE flowctl_catalog.approval a
+    SET reminds_at = CASE WHEN d.waits
+                          THEN pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => a.remind_every) END
+    FROM (SELECT x.approval_id, x.run_id,
+                 EXISTS (SELECT FROM flowctl_catalog.waiting_task t
+                         WHERE t.wait_id = x.approval_id AND t.answered_at IS NULL) AS waits
+          FROM flowctl_catalog.approval x WHERE x.reminds_at <= pg_catalog.clock_timestamp()
+          ORDER BY x.reminds_at LIMIT $1 FOR UPDATE SKIP LOCKED) d
+    WHERE a.approval_id = d.approval_id
+    RETURNING a.approval_id, d.waits, a.run_id,
+              (SELECT coalesce(f.owner::oid, r.flow_owner::oid) FROM flowctl_catalog.run r
+                      LEFT JOIN flowctl_catalog.flow f ON f.flow_id = r.flow_id WHERE r.run_id = a.run_id))",
+                             {INT8OID});
+Statement describe_sql(R"(
+    SELECT pg_catalog.json_build_object(
+               'approval', a.approval_id, 'run_id', a.run_id, 'flow', r.flow, 'state', a.state, 'title', a.title,
+               'stage', a.stage + 1, 'approvers', (SELECT pg_catalog.json_agg(p.name ORDER BY p.name)
+                   FROM flowctl_catalog.approval_approver p
+                   WHERE p.approval_id = a.approval_id AND p.stage = a.stage
+                     AND (NOT p.after_escalation OR a.escalates_at <= pg_catalog.clock_timestamp())),
+               'status', a.status, 'decision', (SELECT CASE WHEN d.approved THEN 'approved' ELSE 'denied' END
+                   FROM flowctl_catalog.approval_decision d
+                   WHERE d.approval_id = a.approval_id ORDER BY d.number DESC LIMIT 1))::text
+    FROM flowctl_catalog.approval a JOIN flowctl_catalog.run r ON r.run_id = a.run_id WHERE a.approval_id = $1)",
+                       {UUIDOID});
 
 #define FIND                                                                                                    \
     "SELECT a.run_id, a.terms, a.input_hash, a.status, a.state, a.stage, a.escalates_at, a.due_at,"             \
@@ -55,8 +85,9 @@ Statement insert_decision_sql(R"(
                               {UUIDOID, INT4OID, INT4OID, TIMESTAMPTZOID, BOOLOID, TEXTOID, OIDOID, TEXTOID, TEXTOID,
                                TEXTOID, TEXTOID, TEXTOID});
 Statement begin_stage_sql(
-    "UPDATE flowctl_catalog.approval SET stage = $2, escalates_at = $3, reminds_at = $4 WHERE approval_id = $1",
-    {UUIDOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID});
+    "UPDATE flowctl_catalog.approval SET stage = $2, escalates_at = $3, remind_every = $4,"
+    "       reminds_at = pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $4) WHERE approval_id = $1",
+    {UUIDOID, INT4OID, TIMESTAMPTZOID, INT4OID});
 Statement end_sql(R"(
     UPDATE flowctl_catalog.approval SET status = $2, ended_at = pg_catalog.clock_timestamp(), reminds_at = NULL
     WHERE approval_id = $1)",
@@ -66,6 +97,10 @@ Params& add_time(Params& params, const std::optional<std::int64_t>& time) {
     return time ? params.timestamp(*time) : params.null();
 }
 
+Params& add_seconds(Params& params, const std::optional<std::int64_t>& seconds) {
+    return seconds ? params.int4(static_cast<std::int32_t>(*seconds)) : params.null();
+}
+
 }  // namespace
 
 void insert_approval(Spi& spi, const NewApproval& approval) {
@@ -73,17 +108,20 @@ void insert_approval(Spi& spi, const NewApproval& approval) {
     params.uuid(approval.approval_id).uuid(approval.run_id).text(approval.path).text(approval.state);
     params.int4(approval.visit).int4(approval.attempt).text(approval.title).text(approval.message);
     params.text(approval.terms).text(approval.input_hash);
-    add_time(add_time(add_time(params, approval.due_at), approval.escalates_at), approval.reminds_at);
+    add_seconds(add_time(add_time(params, approval.due_at), approval.escalates_at), approval.remind_every);
     if (spi.run(insert_sql, std::move(params)).processed() == 0) return;
+    std::vector<std::int32_t> stages, escalated;
+    std::vector<std::optional<std::string_view>> names;
+    std::vector<std::int64_t> roles;
     for (const ApproverRow& one : approval.approvers) {
-        Params row;
-        row.uuid(approval.approval_id).int4(one.stage).boolean(one.after_escalation).text(one.name);
-        if (OidIsValid(one.role))
-            row.oid(one.role);
-        else
-            row.null();
-        spi.run(insert_approver_sql, std::move(row));
+        stages.push_back(one.stage);
+        escalated.push_back(one.after_escalation ? 1 : 0);
+        names.emplace_back(one.name);
+        roles.push_back(one.role);
     }
+    Params rows;
+    rows.uuid(approval.approval_id).int4s(stages).int4s(escalated).texts(names).int8s(roles);
+    spi.run(insert_approvers_sql, std::move(rows));
 }
 
 std::optional<StoredApproval> find_approval(Spi& spi, const Uuid& id, bool lock) {
@@ -157,11 +195,24 @@ void insert_decision(Spi& spi, const Uuid& id, std::int32_t number, const Stored
 }
 
 void begin_stage(Spi& spi, const Uuid& id, std::int32_t stage, std::optional<std::int64_t> escalates_at,
-                 std::optional<std::int64_t> reminds_at) {
+                 std::optional<std::int64_t> remind_every) {
     Params params;
     params.uuid(id).int4(stage);
-    add_time(add_time(params, escalates_at), reminds_at);
+    add_seconds(add_time(params, escalates_at), remind_every);
     spi.run(begin_stage_sql, std::move(params));
+}
+
+std::vector<DueReminder> take_due_reminders(Spi& spi, std::size_t limit) {
+    const Rows rows = spi.run(take_reminders_sql, std::move(Params().int8(static_cast<std::int64_t>(limit))));
+    std::vector<DueReminder> due;
+    for (std::size_t i = 0; i < rows.size(); i++)
+        if (rows.boolean(i, 1) && !rows.is_null(i, 3)) due.push_back({rows.uuid(i, 0), rows.uuid(i, 2), rows.oid(i, 3)});
+    return due;
+}
+
+std::string describe_approval(Spi& spi, const Uuid& id) {
+    const Rows rows = spi.run_latest(describe_sql, std::move(Params().uuid(id)));
+    return rows.size() == 1 ? rows.text(0, 0) : "null";
 }
 
 void end_approval(Spi& spi, const Uuid& id, const char* status) {

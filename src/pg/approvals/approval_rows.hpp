@@ -30,7 +30,7 @@ struct NewApproval {
     std::optional<std::string> message;
     std::string terms;       // JSON
     std::string input_hash;  // hexadecimal SHA-256
-    std::optional<std::int64_t> due_at, escalates_at, reminds_at;
+    std::optional<std::int64_t> due_at, escalates_at, remind_every;
     std::vector<ApproverRow> approvers;
 };
 // Leaves an approval as it is that is there already.
@@ -70,7 +70,18 @@ std::vector<std::pair<Oid, Oid>> find_delegations(Spi& spi);
 void insert_decision(Spi& spi, const Uuid& id, std::int32_t number, const StoredDecision& decision);
 // A stage begins.
 void begin_stage(Spi& spi, const Uuid& id, std::int32_t stage, std::optional<std::int64_t> escalates_at,
-                 std::optional<std::int64_t> reminds_at);
+                 std::optional<std::int64_t> remind_every);
+// Approvals that wait and whose reminder is due, which is due again after RemindEvery. What a session has locked is
+// left out.
+struct DueReminder {
+    Uuid approval_id{};
+    Uuid run_id{};
+    Oid flow_owner = InvalidOid;
+};
+std::vector<DueReminder> take_due_reminders(Spi& spi, std::size_t limit);
+// What an event says of an approval: a JSON object.
+std::string describe_approval(Spi& spi, const Uuid& id);
+
 void end_approval(Spi& spi, const Uuid& id, const char* status);
 
 }  // namespace flowctl::pg::store

@@ -13,8 +13,10 @@
 #include "core/asl/timestamp.hpp"
 #include "core/json.hpp"
 #include "core/schema/json_schema.hpp"
+#include "pg/approvals/approval_events.hpp"
 #include "pg/approvals/deciders.hpp"
 #include "pg/callbacks/answers.hpp"
+#include "pg/events/record.hpp"
 #include "pg/rights/denials.hpp"
 #include "pg/rights/flow_rights.hpp"
 #include "pg/server/acting_role.hpp"
@@ -211,8 +213,13 @@ Opened open(Spi& spi, const Asked& asked, const Person& person, const char* what
     pg_unreachable();
 }
 
-void decide(const Asked& given) {
-    Asked asked = given;
+// The run that was decided, and the owner of its flow.
+struct Decided {
+    Uuid run{};
+    Oid flow_owner = InvalidOid;
+};
+
+Decided decide(Asked asked) {
     const char* const what = asked.approve ? "approve" : "deny";
     const Person person = current_person();
     const AsExtensionOwner owner;
@@ -251,12 +258,25 @@ void decide(const Asked& given) {
                "APPROVED", spi, opened.approval);
     } else if (static_cast<std::int32_t>(after.stage) != opened.approval.stage) {
         const Stage& stage = opened.terms.stages[after.stage];
-        const auto in = [&](const std::optional<std::int64_t>& seconds) {
-            return seconds ? std::optional<std::int64_t>(now + *seconds * 1'000'000) : std::nullopt;
-        };
-        store::begin_stage(spi, asked.approval, static_cast<std::int32_t>(after.stage), in(stage.escalate_after),
-                           in(stage.remind_every));
+        std::optional<std::int64_t> escalates_at;
+        if (stage.escalate_after) escalates_at = now + *stage.escalate_after * 1'000'000;
+        store::begin_stage(spi, asked.approval, static_cast<std::int32_t>(after.stage), escalates_at, stage.remind_every);
     }
+    return {opened.approval.run_id, opened.approval.flow_owner};
+}
+
+// The event has its emitter from the current user, so it is recorded as the person who has decided.
+void decide_and_tell(Asked asked) {
+    const Uuid id = asked.approval;
+    const Decided decided = decide(std::move(asked));
+    if (!events::is_wanted("approval.decided")) return;
+    std::string data;
+    {
+        const AsExtensionOwner owner;
+        Spi spi;
+        data = store::describe_approval(spi, id);
+    }
+    record_event("approval.decided", id, std::move(data), decided.run, decided.flow_owner);
 }
 
 Asked arguments(FunctionCallInfo fcinfo, bool approve) {
@@ -273,12 +293,12 @@ Asked arguments(FunctionCallInfo fcinfo, bool approve) {
 }  // namespace
 
 FLOWCTL_FUNCTION(flowctl_approve) {
-    decide(arguments(fcinfo, true));
+    decide_and_tell(arguments(fcinfo, true));
     return Datum(0);
 }
 
 FLOWCTL_FUNCTION(flowctl_deny) {
-    decide(arguments(fcinfo, false));
+    decide_and_tell(arguments(fcinfo, false));
     return Datum(0);
 }
 

@@ -15,6 +15,15 @@ Statement insert_sql(R"(
     ON CONFLICT (from_role, to_role) DO UPDATE SET until = excluded.until)",
                      {OIDOID, OIDOID, TIMESTAMPTZOID});
 
+// Every decision reads the delegations, so a role must not be able to make any number of them.
+constexpr std::int64_t kMostDelegations = 100;
+Statement delete_old_sql(
+    "DELETE FROM flowctl_catalog.approval_delegation WHERE from_role = $1 AND until <= pg_catalog.clock_timestamp()",
+    {OIDOID});
+Statement count_sql(
+    "SELECT pg_catalog.count(*) FROM flowctl_catalog.approval_delegation WHERE from_role = $1 AND to_role <> $2",
+    {OIDOID, OIDOID});
+
 }  // namespace
 
 FLOWCTL_FUNCTION(flowctl_delegate_approvals) {
@@ -38,10 +47,17 @@ FLOWCTL_FUNCTION(flowctl_delegate_approvals) {
     Spi spi;
     Params params;
     params.oid(from).oid(to);
-    if (ends)
+    if (ends) {
         spi.run(delete_sql, std::move(params));
-    else
-        spi.run(insert_sql, std::move(params.datum(TimestampTzGetDatum(until))));
+        return Datum(0);
+    }
+    spi.run(delete_old_sql, std::move(Params().oid(from)));
+    if (spi.run(count_sql, std::move(Params().oid(from).oid(to))).int8(0, 0) >= kMostDelegations)
+        throw UserError(ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                        "a role cannot have more than " + std::to_string(kMostDelegations) + " delegations",
+                        "End one of them, or delegate to a role with members. The view flowctl.approval_delegations "
+                        "lists them.");
+    spi.run(insert_sql, std::move(params.datum(TimestampTzGetDatum(until))));
     return Datum(0);
 }
 

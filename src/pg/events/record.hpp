@@ -24,6 +24,8 @@ struct Event {
     std::string data = "null";           // JSON text that fits for storing (json::check)
     // Whose event it is: only rules and runs of roles that act for this role get it. InvalidOid: everybody's.
     Oid reader = InvalidOid;
+    // The run that has caused it, where the worker records it: the event's depth follows from the run's.
+    std::optional<Uuid> run = std::nullopt;
 
     // The following have values where the event comes from outside (flowctl.emit, flowctl.ingest).
     std::string source = {};                       // empty: /<database>

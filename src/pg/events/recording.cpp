@@ -21,7 +21,7 @@ namespace flowctl::pg::events {
 namespace {
 
 // The depth of what the SQL step causes in which this process is.
-std::int32_t depth_of_step(const Uuid& run) {
+std::int32_t depth_of_run(const Uuid& run) {
     struct Known {
         Uuid run{};
         std::int32_t depth = 0;
@@ -55,8 +55,11 @@ store::EventRow row_of(const Event& event) {
     row.data = event.data;
     row.attributes = event.attributes;
     row.at = unix_micros_now();
-    if (current_step != nullptr) {
-        row.depth = depth_of_step(current_step->run);
+    if (event.run) {
+        row.depth = depth_of_run(*event.run);
+        row.caused_by = event.run;
+    } else if (current_step != nullptr) {
+        row.depth = depth_of_run(current_step->run);
         row.caused_by = current_step->run;
     }
     row.emitter = GetUserId();

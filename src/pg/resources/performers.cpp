@@ -30,7 +30,7 @@ std::unique_ptr<Performer> make_activities(const Surroundings& surroundings) {
 }
 
 std::unique_ptr<Performer> make_approvals(const Surroundings& surroundings) {
-    return std::make_unique<ApprovalPerformer>(surroundings.waits);
+    return std::make_unique<ApprovalPerformer>(surroundings.claim, surroundings.waits);
 }
 
 std::unique_ptr<Performer> make_child_flows(const Surroundings& surroundings) {
