@@ -64,6 +64,13 @@ main() {
     show schedules "The schedule, and the first of its runs."
     query "SELECT flowctl.drop_schedule('every_second')" >/dev/null
 
+    heading "A GRANT that starts a flow"
+    say "shop wants to know who gets rights on the orders (test/demo/grant.sql):"
+    show_file grant.sql
+    run_file shop grant.sql
+    wait_for_query "SELECT count(*) = 1 FROM flowctl.runs WHERE flow = 'tell_auditor' AND status = 'SUCCEEDED'"
+    show grants "The run that the GRANT has started in its own transaction."
+
     heading "Checking"
     check_outcome
     end_everything || die "the demo left processes behind"

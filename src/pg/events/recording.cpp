@@ -20,7 +20,7 @@ namespace flowctl::pg::events {
 
 namespace {
 
-// The depth of what the SQL step causes in which this process is.
+// The depth of what a run causes. The last run is remembered, since a SQL step may record many events.
 std::int32_t depth_of_run(const Uuid& run) {
     struct Known {
         Uuid run{};

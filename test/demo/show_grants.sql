@@ -1,0 +1,1 @@
+SELECT flow, status, input FROM flowctl.runs WHERE flow = 'tell_auditor';
