@@ -162,6 +162,7 @@ SELECT regress_flow('d_form', 'flowctl:flow:kid:1:2');
 -- an EXPRESS flow starts others, under names that it would give again
 CALL regress_run('d_express', '{}');
 RESET ROLE;
+SELECT count(flowctl.wait(run_id)) AS ended FROM flowctl_catalog.run WHERE parent_run_id IN (SELECT run_id FROM flowctl.runs WHERE flow = 'd_express');
 SELECT regress_plain(name) AS name, status FROM flowctl_catalog.run r WHERE parent_run_id IN (SELECT run_id FROM flowctl.runs WHERE flow = 'd_express');
 SET ROLE regress_parent;
 

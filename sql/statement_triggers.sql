@@ -249,6 +249,7 @@ INSERT INTO sales VALUES (1, 1, true, 'not a name!');
 \echo :LAST_ERROR_SQLSTATE
 CREATE OR REPLACE TRIGGER e AFTER INSERT ON sales REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION flowctl.start_flow('see', 'per=row', 'on_error=record', 'when=after.total > 1');
 INSERT INTO sales VALUES (1, NULL), (2, 2), (3, NULL);
+SELECT count(flowctl.wait(run_id)) > 0 AS ended FROM flowctl.runs;
 SELECT status, error, cause, input - 'source' AS input FROM flowctl.runs r WHERE NOT EXISTS (SELECT FROM looked l WHERE l.run_id = r.run_id) AND flow = 'see' AND event->>'trigger' = 'e' OR status = 'FAILED' AND cause ~ 'trigger "e"' ORDER BY run_id;
 DROP TABLE sales;
 
