@@ -121,7 +121,10 @@ void EventPart::watch(Spi& spi) {
 }
 
 void EventPart::find_times(Spi& spi) {
-    due_at_ = store::next_due_window(spi, shard_, shards_);
+    // Every look comes here, so tables that nobody uses are not asked.
+    due_at_.reset();
+    if (store::has_rows("event_window")) due_at_ = store::next_due_window(spi, shard_, shards_);
+    if (!store::has_rows("run_expectation")) return;
     if (const auto at = store::next_expectation(spi, shard_, shards_); at && (!due_at_ || *at < *due_at_)) due_at_ = at;
 }
 
