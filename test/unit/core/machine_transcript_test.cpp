@@ -119,7 +119,7 @@ TEST(MachineTranscript, RefusesWhatIsNone) {
         {R"({"frame":{"format":1},"steps":[{"history":[{"type":"TaskFailed","id":1e300}]}]})", "'id'"},
         {R"({"frame":{"format":1},"steps":[{"history":[{"type":"TaskFailed","state":7}]}]})", "'state'"},
         {R"({"frame":{"format":1},"steps":[{"effects":[{"is":"Other"}]}]})", "'is'"},
-        {R"({"frame":{"format":1},"steps":[{"effects":[{"is":"Call","resource":{"kind":8}}]}]})", "'kind'"},
+        {R"({"frame":{"format":1},"steps":[{"effects":[{"is":"Call","resource":{"kind":1000}}]}]})", "'kind'"},
         {R"({"frame":{"format":1},"steps":[{"effects":[{"is":"StartMapRun","plan":{}}]}]})", "'plan'"},
         {R"({"frame":{"format":1},"steps":[{"status":5}]})", "'status'"},
         {R"({"frame":{"format":1},"steps":[{"phase":4}]})", "'phase'"},
